@@ -1,0 +1,204 @@
+//! Event rules as clients describe them and as listings show them.
+
+/// The kind of instrumentation (`enum lttng_event_type`).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[repr(i8)]
+pub enum EventKind {
+    /// Every kind.
+    All = -1,
+    /// Tracepoint.
+    Tracepoint = 0,
+    /// Kernel probe.
+    Probe = 1,
+    /// Kernel return probe.
+    Function = 2,
+    /// Kernel function entry.
+    FunctionEntry = 3,
+    /// Nothing.
+    Noop = 4,
+    /// System call.
+    Syscall = 5,
+    /// Probe in user space.
+    UserspaceProbe = 6,
+}
+
+impl EventKind {
+    /// The kind of a wire value, `None` when no kind has it.
+    #[must_use]
+    pub fn from_raw(raw: i8) -> Option<Self> {
+        Some(match raw {
+            -1 => Self::All,
+            0 => Self::Tracepoint,
+            1 => Self::Probe,
+            2 => Self::Function,
+            3 => Self::FunctionEntry,
+            4 => Self::Noop,
+            5 => Self::Syscall,
+            6 => Self::UserspaceProbe,
+            _ => return None,
+        })
+    }
+}
+
+/// Which log levels a rule matches. A smaller number is more severe.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum LogLevelRule {
+    /// Every level.
+    All,
+    /// This level and everything more severe.
+    Range(i32),
+    /// This level alone.
+    Single(i32),
+}
+
+impl LogLevelRule {
+    /// From `loglevel_type` and `loglevel` of the wire; `None` for an unknown type.
+    #[must_use]
+    pub fn from_raw(kind: i8, level: i32) -> Option<Self> {
+        Some(match kind {
+            0 => Self::All,
+            1 => Self::Range(level),
+            2 => Self::Single(level),
+            _ => return None,
+        })
+    }
+
+    /// `loglevel_type` and `loglevel` of the wire; the level of [`LogLevelRule::All`] is -1.
+    #[must_use]
+    pub fn to_raw(self) -> (i8, i32) {
+        match self {
+            Self::All => (0, -1),
+            Self::Range(level) => (1, level),
+            Self::Single(level) => (2, level),
+        }
+    }
+}
+
+/// Filter bytecode as the client compiled it; the daemon passes it on without a look.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Bytecode {
+    /// Offset of the relocation table in `data`, in bytes.
+    pub reloc_table_offset: u32,
+    /// Order among captures; 0 for filters.
+    pub seqnum: u64,
+    /// Instructions, then the relocation table.
+    pub data: Vec<u8>,
+}
+
+/// A filter: its text, which listings show, and its compiled form, which applications get.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Filter {
+    /// The text that the user wrote.
+    pub expression: String,
+    /// The compiled form.
+    pub bytecode: Bytecode,
+}
+
+/// Attributes of a kernel probe or function (`struct lttng_event_probe_attr`).
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ProbeAttributes {
+    /// Address, 0 when a symbol is meant.
+    pub address: u64,
+    /// Offset from the symbol.
+    pub offset: u64,
+    /// Symbol name.
+    pub symbol: String,
+}
+
+/// The serialized location of a user space probe, kept as received (kernel domain).
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct UserspaceProbe(pub Vec<u8>);
+
+/// An event as a client describes it in ENABLE_EVENT and DISABLE_EVENT: not yet checked, so that
+/// each command can answer its own error.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct EventDescription {
+    /// Raw kind, see [`EventKind::from_raw`].
+    pub kind: i8,
+    /// Raw log level type, see [`LogLevelRule::from_raw`].
+    pub loglevel_type: i8,
+    /// Raw log level.
+    pub loglevel: i32,
+    /// Raw `enabled` member.
+    pub enabled: i8,
+    /// Raw `pid` member.
+    pub pid: i32,
+    /// Raw `flags` member.
+    pub flags: u32,
+    /// Name or pattern.
+    pub name: String,
+    /// Names or patterns that do not match.
+    pub exclusions: Vec<String>,
+    /// Filter.
+    pub filter: Option<Filter>,
+    /// Kernel probe or function attributes (kinds 1, 2 and 3).
+    pub probe: Option<ProbeAttributes>,
+    /// User space probe location (kind 6).
+    pub userspace_probe: Option<UserspaceProbe>,
+}
+
+/// An event in a listing (`struct lttng_event` with its extension).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct EventListing {
+    /// Kind.
+    pub kind: EventKind,
+    /// Name or pattern.
+    pub name: String,
+    /// Raw log level type.
+    pub loglevel_type: i8,
+    /// Raw log level.
+    pub loglevel: i32,
+    /// 1 enabled, 0 disabled, -1 where it has no meaning (tracepoints of applications).
+    pub enabled: i8,
+    /// Process id of the application that has the tracepoint, else 0.
+    pub pid: i32,
+    /// System call flags.
+    pub flags: u32,
+    /// Filter text.
+    pub filter_expression: Option<String>,
+    /// Exclusions.
+    pub exclusions: Vec<String>,
+}
+
+/// The type of a tracepoint's field in a listing (`enum lttng_event_field_type`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub enum EventFieldKind {
+    /// Anything else.
+    Other = 0,
+    /// Integer.
+    Integer = 1,
+    /// Enumeration.
+    Enum = 2,
+    /// Floating point.
+    Float = 3,
+    /// Text.
+    String = 4,
+}
+
+impl EventFieldKind {
+    /// From an application's number; anything unknown is [`EventFieldKind::Other`].
+    #[must_use]
+    pub fn from_raw(raw: i32) -> Self {
+        match raw {
+            1 => Self::Integer,
+            2 => Self::Enum,
+            3 => Self::Float,
+            4 => Self::String,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// A field of a tracepoint in a listing (`struct lttng_event_field`).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct EventField {
+    /// Name; empty for a tracepoint without fields.
+    pub name: String,
+    /// Type.
+    pub kind: EventFieldKind,
+    /// Whether the field is only there for filters.
+    pub nowrite: bool,
+    /// The tracepoint.
+    pub event: EventListing,
+}

@@ -1,0 +1,48 @@
+//! LTTng's vocabulary as plain values: sessions, channels, event rules, contexts, fields and the
+//! rules that hold between them. No input or output, no clock, no actor: every decision in here can
+//! be called by a test directly.
+//!
+//! Numeric values stand in the types that mirror an `enum` of `liblttng-ctl` 2.13; the wire layouts
+//! stand in `lttngd-wire`.
+
+mod channel;
+mod context;
+mod credentials;
+mod domain;
+mod error;
+mod event;
+mod field;
+mod id;
+mod output;
+mod session;
+mod time;
+pub mod ust;
+
+pub use channel::{BufferMode, ChannelAttributes, ChannelListing, ChannelOutput};
+pub use context::{AppContext, Context, ContextKind, PerfContext};
+pub use credentials::Credentials;
+pub use domain::{Bitness, BufferScheme, Domain};
+pub use error::ErrorCode;
+pub use event::{
+    Bytecode, EventDescription, EventField, EventFieldKind, EventKind, EventListing, Filter,
+    LogLevelRule, ProbeAttributes, UserspaceProbe,
+};
+pub use field::{
+    Encoding, EnumerationEntry, EnumerationValue, Field, FieldType, FloatType, IntegerType,
+};
+pub use id::{ChannelKey, ChunkId, SessionId};
+pub use output::{AddressFamily, NetworkUri, StreamKind, Uri};
+pub use session::{
+    DescriptorOutput, ProcessAttribute, SessionDescriptor, SessionKind, SessionListing,
+    TrackingPolicy,
+};
+pub use time::Timestamp;
+
+/// Longest name of a session or channel in bytes, its NUL included (`LTTNG_NAME_MAX`).
+pub const NAME_MAX: usize = 255;
+/// Longest name of an event or symbol in bytes, its NUL included (`LTTNG_SYMBOL_NAME_LEN`).
+pub const SYMBOL_NAME_LEN: usize = 256;
+/// Longest path in bytes, its NUL included (`LTTNG_PATH_MAX`).
+pub const PATH_MAX: usize = 4096;
+/// Largest filter text or bytecode in bytes.
+pub const FILTER_MAX_LEN: usize = 65536;

@@ -1,0 +1,13 @@
+//! Pure codecs of the protocols around a session daemon, one module per protocol: bytes to values
+//! and values to bytes, no input or output. Everything is in the machine's byte order unless an item
+//! says otherwise. Every length that a peer sends is checked against a named limit before it is used.
+
+mod cursor;
+mod error;
+
+pub mod client;
+pub mod consumer;
+pub mod ust;
+
+pub use cursor::{Reader, Writer};
+pub use error::DecodeError;
