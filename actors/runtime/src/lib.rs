@@ -1,1 +1,20 @@
+//! The thin shell around actix that every actor crate shares: asks with deadlines, events told
+//! upwards, turns for commands that must not overlap, and Unix sockets that carry descriptors.
+//!
+//! It knows nothing of LTTng. The facts about actix that the project rests on are tests of this
+//! crate, so that an upgrade that changes one is seen.
 
+mod ask;
+mod backoff;
+mod outlet;
+mod peer;
+mod turns;
+
+#[cfg(test)]
+mod tests;
+
+pub use ask::{AskError, ask};
+pub use backoff::Backoff;
+pub use outlet::Outlet;
+pub use peer::{DESCRIPTORS_MAX, Peer, PeerError};
+pub use turns::{Turn, Turns, TurnsFull};

@@ -1,0 +1,92 @@
+//! Sockets with descriptors, against a blocking other end.
+
+use std::{
+    fs::File,
+    io::{Read, Write},
+    os::{fd::AsFd, unix::net::UnixStream},
+};
+
+use crate::{Peer, PeerError};
+
+fn pair() -> (Peer, UnixStream) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    (Peer::new(ours.into()).unwrap(), theirs)
+}
+
+#[tokio::test]
+async fn bytes_cross_in_pieces() {
+    let (peer, mut other) = pair();
+    let writer = std::thread::spawn(move || {
+        for byte in b"hello" {
+            other.write_all(&[*byte]).unwrap();
+            std::thread::yield_now();
+        }
+        other
+    });
+    let mut buffer = [0; 5];
+    peer.read_exact(&mut buffer).await.unwrap();
+    assert_eq!(&buffer, b"hello");
+    drop(writer.join().unwrap());
+    assert!(matches!(peer.read_exact(&mut buffer).await, Err(PeerError::Closed)));
+    assert!(!peer.read_exact_or_end(&mut buffer).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_large_write_waits_for_the_reader() {
+    let (peer, mut other) = pair();
+    let reader = std::thread::spawn(move || {
+        let mut all = vec![0; 1 << 20];
+        other.read_exact(&mut all).unwrap();
+        all
+    });
+    let sent: Vec<u8> = (0..1 << 20).map(|i: u32| i.to_le_bytes()[1]).collect();
+    peer.write_all(&sent).await.unwrap();
+    assert_eq!(reader.join().unwrap(), sent);
+}
+
+#[tokio::test]
+async fn descriptors_cross_close_on_exec() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let (ours, theirs) = (Peer::new(ours.into()).unwrap(), Peer::new(theirs.into()).unwrap());
+    let file = File::open("/dev/null").unwrap();
+    ours.write_descriptors(&[file.as_fd(), file.as_fd()]).await.unwrap();
+    let got = theirs.read_descriptors(2).await.unwrap();
+    for descriptor in &got {
+        let flags = rustix::io::fcntl_getfd(descriptor).unwrap();
+        assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_count_of_descriptors_is_an_error_and_closes_them() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let (ours, theirs) = (Peer::new(ours.into()).unwrap(), Peer::new(theirs.into()).unwrap());
+    let (reader, writer) = std::io::pipe().unwrap();
+    ours.write_descriptors(&[writer.as_fd(), writer.as_fd()]).await.unwrap();
+    drop(writer);
+    assert!(matches!(
+        theirs.read_descriptors(1).await,
+        Err(PeerError::Descriptors { expected: 1, got: 2 })
+    ));
+    let mut rest = Vec::new();
+    let mut reader = reader;
+    assert_eq!(reader.read_to_end(&mut rest).unwrap(), 0, "no copy of the write end is left");
+    ours.write_all(&[0]).await.unwrap();
+    assert!(matches!(
+        theirs.read_descriptors(1).await,
+        Err(PeerError::Descriptors { expected: 1, got: 0 })
+    ));
+}
+
+#[tokio::test]
+async fn a_quiet_peer_that_closes_or_speaks() {
+    let (peer, other) = pair();
+    let mut waiting = Box::pin(peer.closed());
+    assert!(futures::poll!(&mut waiting).is_pending());
+    drop(waiting);
+    drop(other);
+    assert!(peer.closed().await.is_ok());
+    let (peer, mut other) = pair();
+    other.write_all(b"x").unwrap();
+    assert!(matches!(peer.closed().await, Err(PeerError::Unsolicited)));
+}
