@@ -2,9 +2,39 @@
 //! may do to them.
 
 mod channel;
+mod contexts;
 mod domain;
+mod enable_channel;
+mod events;
 #[cfg(test)]
 mod tests;
 
 pub use channel::{Channel, EventRule};
-pub use domain::UstDomain;
+pub use domain::{SessionFacts, UstDomain};
+
+use crate::Domain;
+
+/// The channel that a command without a channel name means.
+pub const DEFAULT_CHANNEL_NAME: &str = "channel0";
+/// A channel of this name is never one: it sets the attributes of the metadata channel.
+pub const METADATA_CHANNEL_NAME: &str = "metadata";
+
+const AGENT_CHANNELS: [(Domain, &str); 3] = [
+    (Domain::Jul, "lttng_jul_channel"),
+    (Domain::Log4j, "lttng_log4j_channel"),
+    (Domain::Python, "lttng_python_channel"),
+];
+
+/// The one channel that an agent domain may have, `None` for the other domains.
+#[must_use]
+pub fn agent_channel_name(domain: Domain) -> Option<&'static str> {
+    AGENT_CHANNELS.iter().find(|(agent, _)| *agent == domain).map(|(_, name)| *name)
+}
+
+/// The domain that a channel of this name serves.
+fn served_domain(channel_name: &str) -> Domain {
+    AGENT_CHANNELS
+        .iter()
+        .find(|(_, name)| *name == channel_name)
+        .map_or(Domain::Ust, |(domain, _)| *domain)
+}

@@ -1,0 +1,63 @@
+//! ADD_CONTEXT.
+
+use super::{SessionFacts, UstDomain};
+use crate::{Context, ContextKind, ErrorCode};
+
+impl UstDomain {
+    /// Adds a context to a channel, or to every channel that lacks it for an empty name
+    /// (ADD_CONTEXT). Where there is no channel at all the default one is made, and not kept when the
+    /// command fails. `context` is `None` when the client's type is unknown.
+    ///
+    /// # Errors
+    ///
+    /// In this order: [`ErrorCode::TraceAlreadyStarted`], [`ErrorCode::UstChanNotFound`],
+    /// [`ErrorCode::UstContextExist`] when every channel meant has it,
+    /// [`ErrorCode::UstContextInval`] for a type that applications lack.
+    pub fn add_context(
+        &mut self,
+        channel: &str,
+        raw_type: u32,
+        context: Option<&Context>,
+        session: SessionFacts,
+    ) -> Result<(), ErrorCode> {
+        if session.was_started {
+            return Err(ErrorCode::TraceAlreadyStarted);
+        }
+        let mut draft = if self.channels.is_empty() {
+            Some(self.draft_default_channel(session.kind)?)
+        } else {
+            None
+        };
+        let mut known: Vec<_> = match &mut draft {
+            Some(draft) => vec![&mut draft.channel],
+            None => self.channels.iter_mut().collect(),
+        };
+        if !channel.is_empty() {
+            known.retain(|known| known.name == channel);
+            if known.is_empty() {
+                return Err(ErrorCode::UstChanNotFound);
+            }
+        }
+        let context = context
+            .filter(|context| is_known(raw_type, context))
+            .ok_or(ErrorCode::UstContextInval)?;
+        known.retain(|channel| !channel.contexts.contains(context));
+        if known.is_empty() {
+            return Err(ErrorCode::UstContextExist);
+        }
+        for channel in known {
+            channel.contexts.push(context.clone());
+        }
+        if let Some(draft) = draft {
+            self.adopt(draft);
+        }
+        Ok(())
+    }
+}
+
+/// Whether applications have this context. A context they lack is on no channel, so that this may
+/// be asked before looking for duplicates.
+fn is_known(raw_type: u32, context: &Context) -> bool {
+    let kind = context.kind();
+    ContextKind::from_raw(raw_type) == Some(kind) && kind.ust_context().is_some()
+}
