@@ -1,1 +1,3 @@
 
+pub mod tsdl;
+pub mod ustregistry;

@@ -1,0 +1,97 @@
+//! The CTF 1.8 metadata of a user-space trace: TSDL text that describes packets, events and fields
+//! to the readers of a trace.
+//!
+//! The text is that of `lttng-sessiond` 2.13 to the byte, so that every reader which knows its traces
+//! knows ours, with two exceptions for what hostile or odd applications send. Quotes, backslashes and
+//! line breaks are escaped in every quoted string, and a field whose name could not be read back is
+//! refused; stock writes both as they are, which makes the trace unreadable.
+
+mod block;
+mod field;
+mod header;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub(crate) use block::{event_block, stream_block};
+pub use field::{FIELD_NESTING_MAX, FieldError};
+pub(crate) use header::{Preamble, preamble};
+
+use lttngd_model::{Bitness, Timestamp};
+
+/// Alignments of an application's basic types, in bits. The first application decides for all that
+/// share its buffers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Alignments {
+    /// `uint8_t`.
+    pub uint8_bits: u32,
+    /// `uint16_t`.
+    pub uint16_bits: u32,
+    /// `uint32_t`.
+    pub uint32_bits: u32,
+    /// `uint64_t`.
+    pub uint64_bits: u32,
+    /// `unsigned long`.
+    pub long_bits: u32,
+}
+
+/// Whose buffers a trace is of.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Scheme {
+    /// Those of every application of this user.
+    Uid(u32),
+    /// Those of one application.
+    Pid {
+        /// Process id.
+        pid: u32,
+        /// Process name.
+        procname: String,
+        /// When it registered.
+        registered_at: Timestamp,
+    },
+}
+
+/// How the clock of a trace (`CLOCK_MONOTONIC`, in nanoseconds) stands to the world.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Clock {
+    /// The machine's boot id, which two traces share when their clocks are one; `None` when unknown.
+    pub boot_id: Option<String>,
+    /// Nanoseconds from the Epoch to the clock's zero.
+    pub offset_ns: i64,
+}
+
+/// What the metadata says about a trace as a whole.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TraceDescription {
+    /// Identity of the trace, the same in every packet of it.
+    pub uuid: [u8; 16],
+    /// Alignments of the application's basic types.
+    pub alignments: Alignments,
+    /// Size of the application's `long`.
+    pub bitness: Bitness,
+    /// Major, minor and patch level of the application's LTTng-UST.
+    pub tracer_version: (u32, u32, u32),
+    /// Whose buffers.
+    pub scheme: Scheme,
+    /// Name of the session.
+    pub session_name: String,
+    /// Whether the daemon made that name up; the trace is then called `auto`.
+    pub auto_named: bool,
+    /// When the session was made.
+    pub session_created_at: Timestamp,
+    /// Name of the machine.
+    pub hostname: String,
+    /// The clock at the time the text is written.
+    pub clock: Clock,
+}
+
+/// Which header precedes each event of a stream (`enum lttng_ust_ctl_channel_header`,
+/// `include/lttng/ust-ctl.h`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u32)]
+pub enum HeaderType {
+    /// 5 bits of event id and 27 of timestamp.
+    Compact = 1,
+    /// 16 bits of event id and 32 of timestamp.
+    Large = 2,
+}

@@ -1,0 +1,60 @@
+//! The enumerations of a trace.
+
+use std::collections::HashMap;
+
+use lttngd_model::EnumerationEntry;
+
+use super::RegistryError;
+
+/// Largest count of enumerations in a trace.
+pub const ENUMERATIONS_MAX: usize = 1 << 16;
+/// Largest count of entries of all enumerations of a trace together.
+pub const ENUMERATION_ENTRIES_MAX: usize = 1 << 20;
+
+#[derive(Debug, Default)]
+pub(super) struct Enumerations {
+    /// Names and entries by id.
+    all: Vec<(String, Vec<EnumerationEntry>)>,
+    ids_by_name: HashMap<String, Vec<usize>>,
+    entry_count: usize,
+}
+
+impl Enumerations {
+    pub(super) fn register(
+        &mut self,
+        name: &str,
+        entries: Vec<EnumerationEntry>,
+    ) -> Result<u64, RegistryError> {
+        let known = self.ids_by_name.get(name).into_iter().flatten().copied().find(|id| {
+            self.all.get(*id).is_some_and(|(_, known)| are_same_entries(known, &entries))
+        });
+        if let Some(id) = known {
+            return Ok(id as u64);
+        }
+        let id = self.all.len();
+        let entry_count = self.entry_count.saturating_add(entries.len());
+        if id >= ENUMERATIONS_MAX || entry_count > ENUMERATION_ENTRIES_MAX {
+            return Err(RegistryError::TooManyEnumerations);
+        }
+        self.entry_count = entry_count;
+        self.ids_by_name.entry(name.to_owned()).or_default().push(id);
+        self.all.push((name.to_owned(), entries));
+        Ok(id as u64)
+    }
+
+    /// The entries of the enumeration of this id, provided it has this name.
+    pub(super) fn get(&self, name: &str, id: u64) -> Option<&[EnumerationEntry]> {
+        let (known, entries) = self.all.get(usize::try_from(id).ok()?)?;
+        (known == name).then_some(entries)
+    }
+}
+
+/// Whether the entries agree in bounds and labels. Whether a value was given or counted up is no
+/// part of it.
+fn are_same_entries(left: &[EnumerationEntry], right: &[EnumerationEntry]) -> bool {
+    left.len() == right.len()
+        && left
+            .iter()
+            .zip(right)
+            .all(|(a, b)| a.start == b.start && a.end == b.end && a.label == b.label)
+}

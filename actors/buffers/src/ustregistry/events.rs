@@ -1,0 +1,61 @@
+//! The events of a channel.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use lttngd_model::Field;
+
+use super::RegistryError;
+
+/// Largest count of events in a channel. Each difference between two applications' notions of an
+/// event of one name takes an id.
+pub const EVENTS_PER_CHANNEL_MAX: usize = 1 << 18;
+
+/// An event as an application describes it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct EventRegistration {
+    /// Name, `provider:event`.
+    pub name: String,
+    /// Log level.
+    pub loglevel: i32,
+    /// Fields of the payload.
+    pub fields: Vec<Field>,
+    /// Where the event's model is described, if anywhere.
+    pub model_emf_uri: Option<String>,
+}
+
+/// The events of a channel by id, and where their text stands.
+#[derive(Debug, Default)]
+pub(super) struct Events {
+    all: Vec<(EventRegistration, Range<usize>)>,
+    ids_by_name: HashMap<String, Vec<u32>>,
+}
+
+impl Events {
+    pub(super) fn find(&self, event: &EventRegistration) -> Option<u32> {
+        self.ids_by_name
+            .get(&event.name)?
+            .iter()
+            .copied()
+            .find(|id| self.all.get(*id as usize).is_some_and(|(known, _)| known == event))
+    }
+
+    /// The id that the next event gets.
+    pub(super) fn next_id(&self) -> Result<u32, RegistryError> {
+        if self.all.len() >= EVENTS_PER_CHANNEL_MAX {
+            return Err(RegistryError::TooManyEvents);
+        }
+        u32::try_from(self.all.len()).map_err(|_| RegistryError::TooManyEvents)
+    }
+
+    pub(super) fn insert(&mut self, event: EventRegistration, text: Range<usize>) {
+        if let Ok(id) = self.next_id() {
+            self.ids_by_name.entry(event.name.clone()).or_default().push(id);
+            self.all.push((event, text));
+        }
+    }
+
+    pub(super) fn texts_mut(&mut self) -> impl Iterator<Item = &mut Range<usize>> {
+        self.all.iter_mut().map(|(_, text)| text)
+    }
+}
