@@ -1,0 +1,11 @@
+//! End-to-end tests: the stock `lttng`, real applications and consumers, babeltrace2 reading.
+//!
+//! Most scripts run against the stock daemon and ours, each in a private world, and everything that can
+//! be seen must be the same. As root each world has its own namespaces; see [`world`].
+#![allow(clippy::unwrap_used)]
+
+mod changes;
+mod cli;
+mod listing;
+mod recording;
+mod world;

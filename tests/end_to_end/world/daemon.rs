@@ -1,0 +1,153 @@
+//! The session daemon under test: the stock one or ours.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
+use std::path::PathBuf;
+use std::process::{Child, ExitStatus, Stdio};
+
+use rustix::process::Signal;
+
+use super::{Arena, eventually};
+
+/// Which session daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// `lttng-sessiond` of the distribution.
+    Stock,
+    /// The `lttngd` of this package.
+    Ours,
+}
+
+impl Which {
+    /// The program to run. `LTTNGD_UNDER_TEST` in the environment names another one for ours.
+    pub fn program(self) -> OsString {
+        match self {
+            Which::Stock => "lttng-sessiond".into(),
+            Which::Ours => std::env::var_os("LTTNGD_UNDER_TEST")
+                .or_else(|| option_env!("CARGO_BIN_EXE_lttngd").map(OsString::from))
+                .expect("no lttngd binary: name one in LTTNGD_UNDER_TEST"),
+        }
+    }
+}
+
+/// A running session daemon. Killed when dropped; a failing test shows its log.
+pub struct Daemon {
+    child: Child,
+    log: PathBuf,
+    run_directory: PathBuf,
+}
+
+impl Daemon {
+    /// Starts the daemon with `options` and waits until it answers a client.
+    pub fn start(arena: &Arena, which: Which, options: &[&str]) -> Daemon {
+        let mut daemon = Daemon::spawn(arena, which, options);
+        eventually("the daemon answers `lttng list`", || {
+            if let Some(status) = daemon.child.try_wait().unwrap() {
+                panic!("{which:?} daemon ended at start: {status}\n{}", daemon.log());
+            }
+            let socket = daemon.run_directory.join("client-lttng-sessiond");
+            (socket.exists() && arena.lttng("list").code == 0).then_some(())
+        });
+        daemon
+    }
+
+    /// Starts the daemon with `options` and does not wait.
+    pub fn spawn(arena: &Arena, which: Which, options: &[&str]) -> Daemon {
+        let number = fs::read_dir(arena.file("")).unwrap().count();
+        let log = arena.file(&format!("daemon-{number}.log"));
+        let file = fs::File::create(&log).unwrap();
+        let child = arena
+            .command(which.program())
+            .args(options)
+            .stdout(Stdio::from(file.try_clone().unwrap()))
+            .stderr(Stdio::from(file))
+            .spawn()
+            .unwrap_or_else(|error| panic!("start {:?}: {error}", which.program()));
+        Daemon { child, log, run_directory: arena.run_directory() }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> i32 {
+        self.child.id().cast_signed()
+    }
+
+    /// What it has written to its standard output and error.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    /// The number of descriptors it has open.
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
+    }
+
+    /// Waits until it has at most `count` descriptors open.
+    pub fn settles_to_descriptors(&self, count: usize) {
+        eventually(&format!("the daemon closes all but {count} descriptors"), || {
+            (self.descriptors() <= count).then_some(())
+        });
+    }
+
+    /// Its resident memory in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Whether it is still running.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for it to end by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        eventually("the daemon ends", || self.child.try_wait().unwrap())
+    }
+
+    /// Kills it without a chance to clean up.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Stops it with SIGTERM; checks its exit code and that it leaves no file and no consumer behind.
+    pub fn stop(mut self, arena: &Arena) {
+        assert!(self.is_running(), "the daemon has ended by itself\n{}", self.log());
+        arena.signal(self.pid(), Signal::TERM);
+        let status = self.wait();
+        assert_eq!(status.code(), Some(0), "exit code after SIGTERM\n{}", self.log());
+        eventually("the consumers end with the daemon", || {
+            arena.processes_named("lttng-consumerd").is_empty().then_some(())
+        });
+        let left = leftovers(&self.run_directory);
+        assert!(left.is_empty(), "left in the run directory: {left:?}");
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            let log = self.log();
+            let skipped = log.lines().count().saturating_sub(40);
+            eprintln!("--- end of the log of daemon {}:", self.pid());
+            log.lines().skip(skipped).for_each(|line| eprintln!("{line}"));
+        }
+    }
+}
+
+/// The sockets and files below `directory`, itself and its directories not counted.
+fn leftovers(directory: &std::path::Path) -> Vec<PathBuf> {
+    let mut left = Vec::new();
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            left.extend(leftovers(&entry.path()));
+        } else if kind.is_socket() || kind.is_file() || kind.is_fifo() {
+            left.push(entry.path());
+        }
+    }
+    left
+}

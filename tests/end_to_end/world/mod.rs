@@ -1,0 +1,38 @@
+//! A private LTTng world per test: its own run directory, shared memory, network and home, with a
+//! session daemon (stock or ours), the stock `lttng`, traced programs and babeltrace2 in it.
+//!
+//! Also used by `benches/load`. Not every user needs every part.
+#![allow(dead_code, clippy::unwrap_used)]
+
+pub mod arena;
+pub mod daemon;
+pub mod lttng;
+pub mod program;
+pub mod script;
+pub mod trace;
+
+pub use arena::Arena;
+pub use daemon::{Daemon, Which};
+pub use lttng::Answer;
+pub use program::Program;
+pub use script::{Stage, alone, both};
+pub use trace::Event;
+
+use std::time::{Duration, Instant};
+
+/// How long a step that normally takes milliseconds may take before the test fails.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until `ready` gives a value, looking every few milliseconds.
+///
+/// Panics with `what` when [`PATIENCE`] is over.
+pub fn eventually<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = ready() {
+            return value;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,155 @@
+//! Traced programs: `tests/apps`, built once and run inside an arena.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, OnceLock};
+
+use super::{Arena, PATIENCE, eventually};
+
+/// A running `traced` (see `tests/apps/traced.c` for its commands). Killed when dropped.
+pub struct Program {
+    child: Child,
+    answers: Receiver<String>,
+}
+
+impl Program {
+    /// Starts `traced` with these commands; it goes on from its standard input when the last is `-`.
+    pub fn start(arena: &Arena, commands: &[&str]) -> Program {
+        Program::start_with(arena, commands, &[])
+    }
+
+    /// As [`Program::start`], with more environment variables.
+    pub fn start_with(arena: &Arena, commands: &[&str], environment: &[(&str, &str)]) -> Program {
+        let mut child = arena
+            // Set by env(1): a preloaded library must not reach the programs before it.
+            .command("env")
+            .args(environment.iter().map(|(name, value)| format!("{name}={value}")))
+            .arg(traced())
+            .args(commands)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let (sender, answers) = channel();
+        std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Program { child, answers }
+    }
+
+    /// Starts `traced` and waits until its `main` runs: a daemon that was there has registered it.
+    pub fn ready(arena: &Arena) -> Program {
+        let mut program = Program::start(arena, &["-"]);
+        program.tell("pid");
+        program
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> i32 {
+        self.child.id().cast_signed()
+    }
+
+    /// Has it do one command, which must succeed, and waits until it is done. Gives the result.
+    pub fn tell(&mut self, command: &str) -> i32 {
+        let input = self.child.stdin.as_mut().unwrap();
+        writeln!(input, "{command}").unwrap();
+        let answer = self
+            .answers
+            .recv_timeout(PATIENCE)
+            .unwrap_or_else(|_| panic!("the traced program does not answer {command}"));
+        let result: i32 = answer.rsplit(' ').next().unwrap().parse().unwrap();
+        assert!(result >= 0, "{command}: error {result}");
+        result
+    }
+
+    /// Ends its input and waits for its end, which must be a success.
+    pub fn finish(mut self) {
+        drop(self.child.stdin.take());
+        let status = self.wait();
+        assert!(status.success(), "traced program: {status}");
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> ExitStatus {
+        eventually("the traced program ends", || self.child.try_wait().unwrap())
+    }
+
+    /// Kills it.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The built `traced` program.
+pub fn traced() -> &'static Path {
+    static TRACED: OnceLock<PathBuf> = OnceLock::new();
+
+    TRACED.get_or_init(|| {
+        let sources = sources();
+        compile(&sources, "traced", &[sources.join("traced.c")], &["-llttng-ust", "-ldl"])
+    })
+}
+
+/// A shared library with a tracepoint provider of this name, built when first asked for.
+pub fn provider(name: &str) -> PathBuf {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let directory = built();
+    for kind in ["h", "c"] {
+        let template = fs::read_to_string(sources().join(format!("provider.{kind}.in"))).unwrap();
+        let text = template.replace("@PROVIDER@", name);
+        fs::write(directory.join(format!("{name}.{kind}")), text).unwrap();
+    }
+    let source = directory.join(format!("{name}.c"));
+    let flags = ["-shared", "-fPIC", "-llttng-ust", "-ldl"];
+    compile(&directory, &format!("{name}.so"), &[source], &flags)
+}
+
+/// Compiles `files` into `output` in the directory of built programs.
+pub fn compile(include: &Path, output: &str, files: &[PathBuf], flags: &[&str]) -> PathBuf {
+    let result = built().join(output);
+    let unfinished = built().join(format!("{output}.{}", std::process::id()));
+    let compiled = Command::new("cc")
+        .args(["-g", "-O1", "-Wall", "-Wextra", "-Werror", "-I"])
+        .arg(include)
+        .arg("-o")
+        .arg(&unfinished)
+        .args(files)
+        .args(flags)
+        .output()
+        .unwrap();
+    assert!(
+        compiled.status.success(),
+        "cc {output}: install the Debian packages liblttng-ust-dev and liblttng-ctl-dev\n{}",
+        String::from_utf8_lossy(&compiled.stderr)
+    );
+    // Renamed, so that another test process never sees half a file.
+    fs::rename(&unfinished, &result).unwrap();
+    result
+}
+
+fn sources() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apps")
+}
+
+fn built() -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("apps");
+    fs::create_dir_all(&directory).unwrap();
+    directory
+}

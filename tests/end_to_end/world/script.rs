@@ -1,0 +1,132 @@
+//! Scripts run against a daemon, with a transcript that can be compared.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::{Answer, Arena, Daemon, Event, Program, Which, trace};
+
+/// An arena with a daemon, on which a script acts; it notes what can be seen.
+pub struct Stage {
+    /// The private world.
+    pub arena: Arena,
+    /// The daemon that is tried.
+    pub daemon: Daemon,
+    /// Which one it is.
+    pub which: Which,
+    transcript: String,
+}
+
+impl Stage {
+    /// A fresh world with a daemon.
+    pub fn new(which: Which) -> Stage {
+        Stage::with_options(which, &[])
+    }
+
+    /// A fresh world with a daemon that was given `options`.
+    pub fn with_options(which: Which, options: &[&str]) -> Stage {
+        let arena = Arena::new();
+        let daemon = Daemon::start(&arena, which, options);
+        Stage { arena, daemon, which, transcript: String::new() }
+    }
+
+    /// Runs `lttng` and notes the command, its exit code and its words.
+    pub fn lttng(&mut self, arguments: &str) -> Answer {
+        let answer = self.arena.lttng(arguments);
+        self.note(&format!("$ lttng {arguments}"));
+        self.note(&format!("exit {}\n{}{}", answer.code, answer.stdout, answer.stderr));
+        answer
+    }
+
+    /// As [`Stage::lttng`]; the command must succeed. Gives its standard output.
+    pub fn lttng_ok(&mut self, arguments: &str) -> String {
+        let answer = self.lttng(arguments);
+        assert_eq!(answer.code, 0, "{:?}: lttng {arguments}: {answer:#?}", self.which);
+        answer.stdout
+    }
+
+    /// Starts a traced program and waits until it is registered.
+    pub fn program(&self) -> Program {
+        Program::ready(&self.arena)
+    }
+
+    /// Reads the events of `session` in its default directory and notes them.
+    pub fn events(&mut self, session: &str) -> Vec<Event> {
+        let directory = self.arena.trace_of(session);
+        self.events_below(&directory)
+    }
+
+    /// Reads the events below `directory` and notes them.
+    pub fn events_below(&mut self, directory: &Path) -> Vec<Event> {
+        let events = self.arena.events(directory);
+        for event in &events {
+            let Event { name, log_level, context, fields } = event;
+            self.note(&format!("event {name} {log_level} {context} {fields}"));
+        }
+        events
+    }
+
+    /// Notes the names of the files below the default trace directory.
+    pub fn layout(&mut self) -> Vec<String> {
+        let files = trace::files(&self.arena.traces());
+        self.note(&files.join("\n"));
+        files
+    }
+
+    /// Adds lines to the transcript, without what differs from run to run.
+    pub fn note(&mut self, text: &str) {
+        self.transcript += &self.arena.normalised(text);
+        self.transcript += "\n";
+    }
+
+    /// What was noted so far.
+    pub fn transcript(&self) -> &str {
+        &self.transcript
+    }
+
+    /// Stops the daemon, checks that it leaves nothing behind and gives the transcript.
+    pub fn end(self) -> String {
+        self.daemon.stop(&self.arena);
+        self.transcript
+    }
+}
+
+/// Runs a script against the stock daemon and ours, each in a world of its own.
+///
+/// Panics with the difference when the transcripts differ, or when one daemon does not stop cleanly.
+pub fn both(script: impl Fn(&mut Stage) + Sync) {
+    let script = &script;
+    let run = |which| {
+        let mut stage = Stage::new(which);
+        script(&mut stage);
+        stage.end()
+    };
+    let (stock, ours) = std::thread::scope(|scope| {
+        let stock = scope.spawn(move || run(Which::Stock));
+        let ours = run(Which::Ours);
+        (stock.join().expect("the script against the stock daemon"), ours)
+    });
+    assert!(!stock.is_empty(), "a script must note something");
+    if stock != ours {
+        panic!("the daemons differ (- stock, + ours):\n{}", difference(&stock, &ours));
+    }
+}
+
+/// Runs a script against ours.
+pub fn alone(script: impl FnOnce(&mut Stage)) {
+    let mut stage = Stage::new(Which::Ours);
+    script(&mut stage);
+    stage.end();
+}
+
+fn difference(stock: &str, ours: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("stock"), stock).unwrap();
+    fs::write(directory.path().join("ours"), ours).unwrap();
+    let output = Command::new("diff")
+        .args(["-U", "4", "stock", "ours"])
+        .current_dir(directory.path())
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
