@@ -1,1 +1,39 @@
+//! The actor of one consumer daemon (`lttng-consumerd`) of the user-space domain.
+//!
+//! It owns the child process and its sockets: *command* (strictly one request in flight), *error*
+//! (the child's last words) and *metadata* (on which the child asks). It is asked by sessions and
+//! buffer sets; it asks nobody. Upwards it tells [`ConsumerExited`], and to the owner of a metadata
+//! channel [`MetadataRequested`] and [`MetadataAccepted`].
+//!
+//! ```text
+//!            EnsureRunning            handshake done
+//!   Idle ------------------> Starting ---------------> Running
+//!    ^                          |                         |
+//!    +--------------------------+-------------------------+
+//!      exec or handshake failed      exit, error code, broken socket, Stop
+//! ```
+//!
+//! A consumer that dies is reported once; the next [`EnsureRunning`] starts another. Requests that
+//! were under way answer [`ConsumerError::Lost`].
+//!
+//! Limits: [`REQUESTS_MAX`] requests wait for the command socket, a handshake takes at most
+//! [`HANDSHAKE_DEADLINE`].
 
+mod actor;
+mod error;
+mod link;
+mod message;
+mod metadata;
+mod process;
+#[cfg(test)]
+mod tests;
+
+pub use actor::{Consumer, HANDSHAKE_DEADLINE, REQUESTS_MAX};
+pub use error::ConsumerError;
+pub use message::{
+    ChannelObject, ClearQuiescentChannel, CloseMetadata, CloseTraceChunk, ConsumerExited,
+    CreateChannel, CreateMetadata, CreateTraceChunk, DataPending, DiscardedEvents, EnsureRunning,
+    FlushChannel, LostPackets, MetadataAccepted, MetadataRequested, MetadataSource, MetadataText,
+    OpenChannelPackets, PushMetadata, RotateChannel, Running, Stop, StreamObject, TraceChunkExists,
+};
+pub use process::ConsumerConfig;

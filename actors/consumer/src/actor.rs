@@ -1,0 +1,317 @@
+//! The shell: admits, asks the process, and follows its life.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use actix::{Actor, Context, Handler, ResponseFuture};
+use lttngd_runtime::{Outlet, Peer, PeerError, Turns};
+use lttngd_wire::consumer::{ConsumerError as Code, Message};
+use tokio::{process::Child, sync::Notify, task::JoinHandle};
+
+use crate::{
+    ChannelObject, ClearQuiescentChannel, CloseMetadata, CloseTraceChunk, ConsumerConfig,
+    ConsumerError, ConsumerExited, CreateChannel, CreateMetadata, CreateTraceChunk, DataPending,
+    DiscardedEvents, EnsureRunning, FlushChannel, LostPackets, OpenChannelPackets, PushMetadata,
+    RotateChannel, Running, Stop, TraceChunkExists, link::Link, metadata::Sources,
+    process::Process,
+};
+
+/// Longest wait for a new consumer daemon to be ready.
+pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(20);
+/// Most requests that wait for the command socket.
+pub const REQUESTS_MAX: usize = 1 << 17;
+/// Most requests that wait for the start of the consumer daemon.
+const STARTS_MAX: usize = 1 << 14;
+/// How long a consumer may take to leave after its command socket was closed.
+const EXIT_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The actor of one consumer daemon.
+pub struct Consumer {
+    inner: Rc<Inner>,
+}
+
+impl Consumer {
+    /// A consumer daemon that is started when it is needed. `exited` is told when it dies.
+    #[must_use]
+    pub fn new(config: ConsumerConfig, exited: Outlet<ConsumerExited>) -> Self {
+        Self {
+            inner: Rc::new(Inner {
+                config,
+                exited,
+                live: RefCell::default(),
+                supervisor: RefCell::default(),
+                starting: Turns::new(STARTS_MAX),
+                waiting: Cell::new(0),
+            }),
+        }
+    }
+}
+
+impl Actor for Consumer {
+    type Context = Context<Self>;
+}
+
+struct Inner {
+    config: ConsumerConfig,
+    exited: Outlet<ConsumerExited>,
+    live: RefCell<Option<Rc<Live>>>,
+    supervisor: RefCell<Option<JoinHandle<()>>>,
+    starting: Turns,
+    waiting: Cell<usize>,
+}
+
+/// A consumer daemon that runs.
+struct Live {
+    pid: Option<u32>,
+    link: Link,
+    sources: Sources,
+    /// Rings when the command socket failed.
+    failed: Notify,
+    /// Rings when the consumer is to end.
+    stop: Notify,
+}
+
+impl Inner {
+    fn live(&self) -> Result<Rc<Live>, ConsumerError> {
+        self.live.borrow().clone().ok_or(ConsumerError::Lost)
+    }
+
+    async fn ensure_running(self: Rc<Self>) -> Result<(), ConsumerError> {
+        if self.live().is_ok() {
+            return Ok(());
+        }
+        let _turn = self.starting.take().await.map_err(|_| ConsumerError::Busy)?;
+        if self.live().is_ok() {
+            return Ok(());
+        }
+        let process = tokio::time::timeout(HANDSHAKE_DEADLINE, self.config.start())
+            .await
+            .unwrap_or_else(|_| {
+                Err(ConsumerError::NotStarted {
+                    bits: self.config.bitness.bits_per_long(),
+                    reason: format!("no handshake within {} s", HANDSHAKE_DEADLINE.as_secs()),
+                })
+            })
+            .inspect_err(|error| tracing::error!(%error))?;
+        let Process { child, command, error, metadata, monitor } = process;
+        let live = Rc::new(Live {
+            pid: child.id(),
+            link: command,
+            sources: Sources::default(),
+            failed: Notify::new(),
+            stop: Notify::new(),
+        });
+        tracing::info!(
+            pid = live.pid,
+            bits = self.config.bitness.bits_per_long(),
+            "consumer daemon started"
+        );
+        *self.live.borrow_mut() = Some(Rc::clone(&live));
+        let this = Rc::clone(&self);
+        *self.supervisor.borrow_mut() = Some(tokio::task::spawn_local(async move {
+            this.supervise(live, child, error, metadata).await;
+            drop(monitor);
+        }));
+        Ok(())
+    }
+
+    /// Follows the consumer until it is gone.
+    async fn supervise(
+        self: Rc<Self>,
+        live: Rc<Live>,
+        mut child: Child,
+        error: Peer,
+        metadata: Peer,
+    ) {
+        let reason = tokio::select! {
+            reason = last_words(&error) => Some(reason),
+            status = child.wait() => Some(match status {
+                Ok(status) => format!("it ended with {status}"),
+                Err(error) => format!("its exit could not be awaited: {error}"),
+            }),
+            error = live.sources.serve(&metadata) => Some(format!("its metadata socket: {error}")),
+            () = live.failed.notified() => Some("its command socket failed".to_owned()),
+            () = live.stop.notified() => None,
+        };
+        *self.live.borrow_mut() = None;
+        live.sources.clear();
+        live.link.close();
+        drop((error, metadata));
+        if reason.is_some() || tokio::time::timeout(EXIT_DEADLINE, child.wait()).await.is_err() {
+            // It may have ended by itself already: then there is nothing to kill.
+            let _ = child.start_kill();
+            let _ = child.wait().await;
+        }
+        self.config.remove_sockets();
+        if let Some(reason) = reason {
+            tracing::error!(pid = live.pid, %reason, "the consumer daemon is gone");
+            self.exited.tell(ConsumerExited { bitness: self.config.bitness, reason });
+        }
+    }
+
+    async fn stop(self: Rc<Self>) {
+        if let Ok(live) = self.live() {
+            live.stop.notify_one();
+        }
+        let supervisor = self.supervisor.borrow_mut().take();
+        if let Some(supervisor) = supervisor {
+            // It fails only when it panicked, which has been reported then.
+            let _ = supervisor.await;
+        }
+    }
+
+    /// Makes one exchange with the running consumer. What breaks the connection ends the consumer:
+    /// nobody can tell any more where in the stream it is.
+    async fn exchange<T>(
+        self: Rc<Self>,
+        exchange: impl AsyncFnOnce(&Live) -> Result<T, ConsumerError>,
+    ) -> Result<T, ConsumerError> {
+        let live = self.live()?;
+        if self.waiting.get() >= REQUESTS_MAX {
+            return Err(ConsumerError::Busy);
+        }
+        self.waiting.set(self.waiting.get() + 1);
+        let outcome = exchange(&live).await;
+        self.waiting.set(self.waiting.get() - 1);
+        match &outcome {
+            Err(ConsumerError::Lost) => live.failed.notify_one(),
+            Err(error @ ConsumerError::Protocol(_)) => {
+                tracing::error!(pid = live.pid, %error);
+                live.failed.notify_one();
+            }
+            _ => {}
+        }
+        outcome
+    }
+}
+
+/// What the error socket says before the end.
+async fn last_words(error: &Peer) -> String {
+    let mut word = [0; 4];
+    match error.read_exact(&mut word).await {
+        Ok(()) => format!("it reported {}", Code(i32::from_ne_bytes(word))),
+        Err(PeerError::Closed) => "it closed its error socket".to_owned(),
+        Err(error) => format!("its error socket: {error}"),
+    }
+}
+
+macro_rules! handle {
+    ($($message:ident -> $reply:ty, |$live:ident, $m:ident| $exchange:expr;)*) => {$(
+        impl Handler<$message> for Consumer {
+            type Result = ResponseFuture<Result<$reply, ConsumerError>>;
+
+            fn handle(&mut self, $m: $message, _: &mut Self::Context) -> Self::Result {
+                Box::pin(Rc::clone(&self.inner).exchange(async move |$live: &Live| $exchange))
+            }
+        }
+    )*};
+}
+
+handle! {
+    CreateTraceChunk -> (), |live, m| {
+        let message = Message::CreateTraceChunk {
+            relayd_id: None,
+            override_name: String::new(),
+            session_id: m.session,
+            chunk_id: m.chunk,
+            creation_timestamp_s: m.created_at_s,
+            owner: Some(m.owner),
+        };
+        live.link.descriptor(&message, std::os::fd::AsFd::as_fd(&*m.directory)).await
+    };
+    CloseTraceChunk -> (), |live, m| {
+        live.link.close_chunk(&Message::CloseTraceChunk {
+            relayd_id: None,
+            session_id: m.session,
+            chunk_id: m.chunk,
+            close_timestamp_s: m.closed_at_s,
+            command: m.command,
+        }).await
+    };
+    TraceChunkExists -> bool, |live, m| {
+        live.link.chunk_presence(&Message::TraceChunkExists {
+            relayd_id: None,
+            session_id: m.session,
+            chunk_id: m.chunk,
+        }).await
+    };
+    CreateChannel -> Arc<ChannelObject>, |live, m| {
+        let key = m.ask.key;
+        live.link.ask_channel(&Message::AskChannelCreation(m.ask)).await?;
+        match live.link.get_channel(key).await {
+            Ok(object) => Ok(Arc::new(object)),
+            Err(error) => {
+                if matches!(error, ConsumerError::Refused(_)) {
+                    live.link.status(&Message::DestroyChannel { key }).await?;
+                }
+                Err(error)
+            }
+        }
+    };
+    CreateMetadata -> (), |live, m| {
+        let key = m.ask.key;
+        live.link.ask_channel(&Message::AskChannelCreation(m.ask)).await?;
+        live.sources.insert(key, m.source);
+        live.link.status(&Message::SetupMetadata { key }).await
+            .inspect_err(|_| live.sources.remove(key))
+    };
+    PushMetadata -> (), |live, m| {
+        live.link.payload(&Message::PushMetadata {
+            key: m.key,
+            target_offset: m.text.offset,
+            len: m.text.bytes.len() as u64,
+            version: m.text.version,
+        }, &m.text.bytes).await
+    };
+    CloseMetadata -> (), |live, m| {
+        live.sources.remove(m.key);
+        live.link.status(&Message::CloseMetadata { key: m.key }).await
+    };
+    FlushChannel -> (), |live, m| live.link.status(&Message::FlushChannel { key: m.key }).await;
+    ClearQuiescentChannel -> (), |live, m| {
+        live.link.status(&Message::ClearQuiescentChannel { key: m.key }).await
+    };
+    OpenChannelPackets -> (), |live, m| {
+        live.link.status(&Message::OpenChannelPackets { key: m.key }).await
+    };
+    RotateChannel -> (), |live, m| {
+        live.link.status(&Message::RotateChannel { metadata: m.metadata, relayd_id: None, key: m.key }).await
+    };
+    DataPending -> bool, |live, m| {
+        live.link.data_pending(&Message::DataPending { session_id: m.session }).await
+    };
+    DiscardedEvents -> u64, |live, m| {
+        live.link.counter(&Message::DiscardedEvents { session_id: m.session, key: m.key }).await
+    };
+    LostPackets -> u64, |live, m| {
+        live.link.counter(&Message::LostPackets { session_id: m.session, key: m.key }).await
+    };
+}
+
+impl Handler<EnsureRunning> for Consumer {
+    type Result = ResponseFuture<Result<(), ConsumerError>>;
+
+    fn handle(&mut self, _: EnsureRunning, _: &mut Self::Context) -> Self::Result {
+        Box::pin(Rc::clone(&self.inner).ensure_running())
+    }
+}
+
+impl Handler<Running> for Consumer {
+    type Result = Option<u32>;
+
+    fn handle(&mut self, _: Running, _: &mut Self::Context) -> Self::Result {
+        self.inner.live().ok().and_then(|live| live.pid)
+    }
+}
+
+impl Handler<Stop> for Consumer {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
+        Box::pin(Rc::clone(&self.inner).stop())
+    }
+}

@@ -1,0 +1,43 @@
+//! Why a request to a consumer daemon failed.
+
+use thiserror::Error;
+
+/// Why a request to a consumer daemon failed.
+#[derive(Clone, Debug, Error)]
+pub enum ConsumerError {
+    /// No binary is configured for this word size.
+    #[error("no {0}-bit consumer daemon is configured; name its binary with --consumerd{0}-path")]
+    NotConfigured(u32),
+    /// It could not be started.
+    #[error("the {bits}-bit consumer daemon could not be started: {reason}")]
+    NotStarted {
+        /// Word size.
+        bits: u32,
+        /// What failed.
+        reason: String,
+    },
+    /// It is gone, or went while the request was under way.
+    #[error("the consumer daemon is gone")]
+    Lost,
+    /// It did not answer in time.
+    #[error("the consumer daemon did not answer within the deadline")]
+    TimedOut,
+    /// Too many requests wait for it.
+    #[error("too many requests wait for the consumer daemon")]
+    Busy,
+    /// It refused the request.
+    #[error("the consumer daemon refused: {0}")]
+    Refused(lttngd_wire::consumer::ConsumerError),
+    /// It answered something else than its protocol says.
+    #[error("the consumer daemon broke its protocol: {0}")]
+    Protocol(String),
+}
+
+impl From<lttngd_runtime::AskError> for ConsumerError {
+    fn from(error: lttngd_runtime::AskError) -> Self {
+        match error {
+            lttngd_runtime::AskError::Gone => Self::Lost,
+            lttngd_runtime::AskError::TimedOut => Self::TimedOut,
+        }
+    }
+}

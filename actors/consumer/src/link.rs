@@ -1,0 +1,188 @@
+//! The command socket: the exchanges of the protocol, one at a time.
+
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+};
+
+use lttngd_model::{ChannelKey, PATH_MAX};
+use lttngd_runtime::{Peer, PeerError};
+use lttngd_wire::{
+    DecodeError,
+    consumer::{
+        CHANNEL_HEAD_LEN, CHANNEL_STATUS_LEN, COUNTER_LEN, ChannelHead, ChannelStatus,
+        ChunkReplyHead, ConsumerError as Code, Message, ReplyError, STATUS_LEN, STREAM_COUNT_MAX,
+        STREAM_SIZE_LEN, StreamHead, TraceChunkPresence, check_status, decode_counter,
+        decode_data_pending,
+    },
+};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::{ChannelObject, ConsumerError, StreamObject};
+
+/// The command socket. Exchanges run in the order in which they were begun.
+#[derive(Debug)]
+pub(crate) struct Link {
+    peer: Mutex<Peer>,
+    /// The same socket, to end an exchange that is under way.
+    socket: OwnedFd,
+}
+
+impl Link {
+    pub(crate) fn new(peer: Peer) -> io::Result<Self> {
+        let socket = peer.as_fd().try_clone_to_owned()?;
+        Ok(Self { peer: Mutex::new(peer), socket })
+    }
+
+    /// Ends the connection; exchanges under way fail.
+    pub(crate) fn close(&self) {
+        // It fails only when the peer has closed already.
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+    }
+
+    async fn begin(&self, message: &Message) -> Result<Exchange<'_>, ConsumerError> {
+        let exchange = Exchange(self.peer.lock().await);
+        exchange.0.write_all(&message.encode()).await.map_err(lost)?;
+        Ok(exchange)
+    }
+
+    /// A command that a status answers.
+    pub(crate) async fn status(&self, message: &Message) -> Result<(), ConsumerError> {
+        self.begin(message).await?.status().await
+    }
+
+    /// A command that a status answers, then a descriptor follows and a second status answers that.
+    pub(crate) async fn descriptor(
+        &self,
+        message: &Message,
+        descriptor: BorrowedFd<'_>,
+    ) -> Result<(), ConsumerError> {
+        let exchange = self.begin(message).await?;
+        exchange.status().await?;
+        exchange.0.write_descriptors(&[descriptor]).await.map_err(lost)?;
+        exchange.status().await
+    }
+
+    /// A command that a status answers, then bytes follow, if any, and a second status answers them.
+    pub(crate) async fn payload(
+        &self,
+        message: &Message,
+        bytes: &[u8],
+    ) -> Result<(), ConsumerError> {
+        let exchange = self.begin(message).await?;
+        exchange.status().await?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        exchange.0.write_all(bytes).await.map_err(lost)?;
+        exchange.status().await
+    }
+
+    /// TRACE_CHUNK_EXISTS: whether anybody holds the chunk.
+    pub(crate) async fn chunk_presence(&self, message: &Message) -> Result<bool, ConsumerError> {
+        let exchange = self.begin(message).await?;
+        let presence = TraceChunkPresence::decode(&exchange.read::<STATUS_LEN>().await?)?;
+        Ok(presence != TraceChunkPresence::Unknown)
+    }
+
+    /// DATA_PENDING.
+    pub(crate) async fn data_pending(&self, message: &Message) -> Result<bool, ConsumerError> {
+        let exchange = self.begin(message).await?;
+        Ok(decode_data_pending(&exchange.read::<STATUS_LEN>().await?)?)
+    }
+
+    /// DISCARDED_EVENTS and LOST_PACKETS.
+    pub(crate) async fn counter(&self, message: &Message) -> Result<u64, ConsumerError> {
+        let exchange = self.begin(message).await?;
+        Ok(decode_counter(&exchange.read::<COUNTER_LEN>().await?)?)
+    }
+
+    /// ASK_CHANNEL_CREATION: the count of streams.
+    pub(crate) async fn ask_channel(&self, message: &Message) -> Result<u32, ConsumerError> {
+        let exchange = self.begin(message).await?;
+        let status = ChannelStatus::decode(&exchange.read::<CHANNEL_STATUS_LEN>().await?)?;
+        status.check().map_err(ConsumerError::Refused)
+    }
+
+    /// CLOSE_TRACE_CHUNK: a status and a path, which means nothing for a local chunk.
+    pub(crate) async fn close_chunk(&self, message: &Message) -> Result<(), ConsumerError> {
+        let exchange = self.begin(message).await?;
+        let head = ChunkReplyHead::decode(&exchange.read::<{ ChunkReplyHead::LEN }>().await?)?;
+        let mut path = vec![0; (head.path_length as usize).min(PATH_MAX)];
+        exchange.0.read_exact(&mut path).await.map_err(lost)?;
+        match head.ret_code {
+            0 => Ok(()),
+            code => Err(ConsumerError::Refused(Code(code))),
+        }
+    }
+
+    /// GET_CHANNEL: status, objects, status.
+    pub(crate) async fn get_channel(
+        &self,
+        key: ChannelKey,
+    ) -> Result<ChannelObject, ConsumerError> {
+        let exchange = self.begin(&Message::GetChannel { key }).await?;
+        exchange.status().await?;
+        let head = ChannelHead::decode(&exchange.read::<CHANNEL_HEAD_LEN>().await?)?;
+        let mut image = vec![0; usize::try_from(head.image_len).map_err(protocol)?];
+        exchange.0.read_exact(&mut image).await.map_err(lost)?;
+        let [wakeup] = exchange.descriptors().await?;
+        let mut streams = Vec::new();
+        while let Some(len) = StreamHead::decode_size(&exchange.read::<STREAM_SIZE_LEN>().await?)? {
+            if streams.len() >= STREAM_COUNT_MAX as usize {
+                return Err(protocol("it sends more streams than there can be processors"));
+            }
+            let number = StreamHead::decode_number(len, &exchange.read::<4>().await?)?.stream_nr;
+            let [memory, wakeup] = exchange.descriptors().await?;
+            streams.push(StreamObject { len, number, memory, wakeup });
+        }
+        exchange.status().await?;
+        Ok(ChannelObject { key, kind: head.kind, image, wakeup, streams })
+    }
+}
+
+/// One exchange.
+struct Exchange<'a>(MutexGuard<'a, Peer>);
+
+impl Exchange<'_> {
+    async fn read<const N: usize>(&self) -> Result<[u8; N], ConsumerError> {
+        let mut bytes = [0; N];
+        self.0.read_exact(&mut bytes).await.map_err(lost)?;
+        Ok(bytes)
+    }
+
+    async fn status(&self) -> Result<(), ConsumerError> {
+        Ok(check_status(&self.read::<STATUS_LEN>().await?)?)
+    }
+
+    async fn descriptors<const N: usize>(&self) -> Result<[OwnedFd; N], ConsumerError> {
+        let descriptors = self.0.read_descriptors(N).await.map_err(lost)?;
+        descriptors.try_into().map_err(|_| protocol("descriptors are missing"))
+    }
+}
+
+fn lost(error: PeerError) -> ConsumerError {
+    match error {
+        PeerError::Closed => ConsumerError::Lost,
+        other => protocol(other),
+    }
+}
+
+pub(crate) fn protocol(error: impl ToString) -> ConsumerError {
+    ConsumerError::Protocol(error.to_string())
+}
+
+impl From<DecodeError> for ConsumerError {
+    fn from(error: DecodeError) -> Self {
+        protocol(error)
+    }
+}
+
+impl From<ReplyError> for ConsumerError {
+    fn from(error: ReplyError) -> Self {
+        match error {
+            ReplyError::Malformed(error) => protocol(error),
+            ReplyError::Consumer(code) => Self::Refused(code),
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! What a consumer actor is asked and what it tells.
+
+use std::{os::fd::OwnedFd, sync::Arc};
+
+use actix::Message;
+use lttngd_model::{Bitness, ChannelKey, ChunkId, Credentials, SessionId};
+use lttngd_runtime::Outlet;
+use lttngd_wire::consumer::{AskChannel, CloseCommand};
+use tokio::sync::oneshot;
+
+use crate::ConsumerError;
+
+/// Starts the consumer daemon unless it runs.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), ConsumerError>")]
+pub struct EnsureRunning;
+
+/// Publishes a trace chunk of a session whose traces stay on this machine (CREATE_TRACE_CHUNK).
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), ConsumerError>")]
+pub struct CreateTraceChunk {
+    /// The session.
+    pub session: SessionId,
+    /// The chunk.
+    pub chunk: ChunkId,
+    /// When it began, seconds since the Epoch, not 0.
+    pub created_at_s: u64,
+    /// Who will own the files.
+    pub owner: Credentials,
+    /// The directory of the chunk's domain.
+    pub directory: Arc<OwnedFd>,
+}
+
+/// Ends a trace chunk (CLOSE_TRACE_CHUNK).
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), ConsumerError>")]
+pub struct CloseTraceChunk {
+    /// The session.
+    pub session: SessionId,
+    /// The chunk.
+    pub chunk: ChunkId,
+    /// When it ended, seconds since the Epoch.
+    pub closed_at_s: u64,
+    /// What becomes of it.
+    pub command: Option<CloseCommand>,
+}
+
+/// Whether a stream still writes to the chunk (TRACE_CHUNK_EXISTS).
+#[derive(Debug, Message)]
+#[rtype(result = "Result<bool, ConsumerError>")]
+pub struct TraceChunkExists {
+    /// The session.
+    pub session: SessionId,
+    /// The chunk.
+    pub chunk: ChunkId,
+}
+
+/// Creates a data channel and fetches its objects (ASK_CHANNEL_CREATION, GET_CHANNEL).
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Arc<ChannelObject>, ConsumerError>")]
+pub struct CreateChannel {
+    /// The channel.
+    pub ask: Box<AskChannel>,
+}
+
+/// Creates a metadata channel and hands its stream to the consumer's writer (ASK_CHANNEL_CREATION,
+/// SETUP_METADATA). From then on the consumer's requests for its text go to `source`.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), ConsumerError>")]
+pub struct CreateMetadata {
+    /// The channel.
+    pub ask: Box<AskChannel>,
+    /// Who has the text.
+    pub source: MetadataSource,
+}
+
+/// Adds text to a metadata channel (PUSH_METADATA). The consumer answers when it has written it.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), ConsumerError>")]
+pub struct PushMetadata {
+    /// The metadata channel.
+    pub key: ChannelKey,
+    /// The text.
+    pub text: MetadataText,
+}
+
+/// Ends a metadata channel (CLOSE_METADATA).
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), ConsumerError>")]
+pub struct CloseMetadata {
+    /// The metadata channel.
+    pub key: ChannelKey,
+}
+
+/// Produces a packet in every stream that is not quiescent and marks it quiescent (FLUSH_CHANNEL).
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), ConsumerError>")]
+pub struct FlushChannel {
+    /// The data channel.
+    pub key: ChannelKey,
+}
+
+/// Unmarks the streams (CLEAR_QUIESCENT_CHANNEL).
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), ConsumerError>")]
+pub struct ClearQuiescentChannel {
+    /// The data channel.
+    pub key: ChannelKey,
+}
+
+/// Opens a packet in streams that have none (OPEN_CHANNEL_PACKETS).
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), ConsumerError>")]
+pub struct OpenChannelPackets {
+    /// The data channel.
+    pub key: ChannelKey,
+}
+
+/// Moves the channel's streams to the session's current chunk, or to none (ROTATE_CHANNEL).
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), ConsumerError>")]
+pub struct RotateChannel {
+    /// The channel.
+    pub key: ChannelKey,
+    /// Whether it is a metadata channel.
+    pub metadata: bool,
+}
+
+/// Whether data of a session is not written yet (DATA_PENDING).
+#[derive(Debug, Message)]
+#[rtype(result = "Result<bool, ConsumerError>")]
+pub struct DataPending {
+    /// The session.
+    pub session: SessionId,
+}
+
+/// Events that a channel in discard mode dropped so far (DISCARDED_EVENTS).
+#[derive(Debug, Message)]
+#[rtype(result = "Result<u64, ConsumerError>")]
+pub struct DiscardedEvents {
+    /// The session.
+    pub session: SessionId,
+    /// The data channel.
+    pub key: ChannelKey,
+}
+
+/// Packets that a channel in overwrite mode lost so far (LOST_PACKETS).
+#[derive(Debug, Message)]
+#[rtype(result = "Result<u64, ConsumerError>")]
+pub struct LostPackets {
+    /// The session.
+    pub session: SessionId,
+    /// The data channel.
+    pub key: ChannelKey,
+}
+
+/// Whether the consumer daemon runs, and as which process.
+#[derive(Debug, Message)]
+#[rtype(result = "Option<u32>")]
+pub struct Running;
+
+/// Ends the consumer daemon: its sockets are closed and its exit is awaited.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Stop;
+
+/// A part of a metadata text.
+#[derive(Clone, Debug)]
+pub struct MetadataText {
+    /// Where in the text it begins, in bytes.
+    pub offset: u64,
+    /// Which text: grows by one at each regeneration.
+    pub version: u64,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Who answers the consumer's requests for the text of one metadata channel.
+#[derive(Clone, Debug)]
+pub struct MetadataSource {
+    /// Is told that text is wanted.
+    pub requested: Outlet<MetadataRequested>,
+    /// Is told how far the consumer has it.
+    pub accepted: Outlet<MetadataAccepted>,
+}
+
+/// The consumer wants the text that it does not have yet. Told, never asked: whoever has the text
+/// puts it into `reply` when it likes; a dropped `reply` counts as no text.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct MetadataRequested {
+    /// Where the text goes.
+    pub reply: oneshot::Sender<MetadataText>,
+}
+
+/// The consumer accepted the text up to `end`.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct MetadataAccepted {
+    /// Which text.
+    pub version: u64,
+    /// Count of bytes that it has.
+    pub end: u64,
+}
+
+/// A consumer daemon ended without being told to.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct ConsumerExited {
+    /// Which.
+    pub bitness: Bitness,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// A data channel as applications get it. Dropping it closes the descriptors, which, with the
+/// applications' own copies gone, ends the channel in the consumer.
+#[derive(Debug)]
+pub struct ChannelObject {
+    /// The consumer's key.
+    pub key: ChannelKey,
+    /// Type number (`enum lttng_ust_abi_chan_type`).
+    pub kind: i32,
+    /// Memory image, passed on unchanged.
+    pub image: Vec<u8>,
+    /// Write end of the channel's pipe.
+    pub wakeup: OwnedFd,
+    /// Streams in the order of their numbers.
+    pub streams: Vec<StreamObject>,
+}
+
+/// A stream of a [`ChannelObject`].
+#[derive(Debug)]
+pub struct StreamObject {
+    /// Size of the shared memory in bytes.
+    pub len: u64,
+    /// Number: the CPU.
+    pub number: u32,
+    /// The shared memory.
+    pub memory: OwnedFd,
+    /// Write end of the stream's pipe.
+    pub wakeup: OwnedFd,
+}

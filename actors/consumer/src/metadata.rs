@@ -1,0 +1,100 @@
+//! The metadata socket: the consumer asks for text, whoever has it is told, and what comes back is
+//! pushed. Served on its own, because the consumer asks here while it makes us wait on the command
+//! socket.
+
+use std::{cell::RefCell, collections::HashMap, time::Duration};
+
+use lttngd_model::ChannelKey;
+use lttngd_runtime::{Peer, PeerError};
+use lttngd_wire::consumer::{
+    METADATA_REQUEST_LEN, Message, MetadataRequest, STATUS_LEN, decode_status,
+};
+use tokio::sync::oneshot;
+
+use crate::{MetadataAccepted, MetadataRequested, MetadataSource, MetadataText};
+
+/// How long whoever has the text may take; after that the consumer is told that there is none yet.
+const SOURCE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Who has the text of which metadata channel.
+#[derive(Debug, Default)]
+pub(crate) struct Sources(RefCell<HashMap<ChannelKey, MetadataSource>>);
+
+impl Sources {
+    pub(crate) fn insert(&self, key: ChannelKey, source: MetadataSource) {
+        self.0.borrow_mut().insert(key, source);
+    }
+
+    pub(crate) fn remove(&self, key: ChannelKey) {
+        self.0.borrow_mut().remove(&key);
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0.borrow_mut().clear();
+    }
+
+    fn get(&self, key: ChannelKey) -> Option<MetadataSource> {
+        self.0.borrow().get(&key).cloned()
+    }
+
+    /// Answers requests until the socket ends.
+    pub(crate) async fn serve(&self, socket: &Peer) -> PeerError {
+        loop {
+            if let Err(error) = self.answer(socket).await {
+                return error;
+            }
+        }
+    }
+
+    async fn answer(&self, socket: &Peer) -> Result<(), PeerError> {
+        let mut bytes = [0; METADATA_REQUEST_LEN];
+        socket.read_exact(&mut bytes).await?;
+        let request = MetadataRequest::decode(&bytes).map_err(invalid)?;
+        let source = self.get(request.key);
+        let text = match &source {
+            Some(source) => wanted(source).await,
+            None => None,
+        };
+        // A request that has no answer must be answered all the same: with no text.
+        let text = text.unwrap_or(MetadataText { offset: 0, version: 0, bytes: Vec::new() });
+        let push = Message::PushMetadata {
+            key: request.key,
+            target_offset: text.offset,
+            len: text.bytes.len() as u64,
+            version: text.version,
+        };
+        socket.write_all(&push.encode()).await?;
+        let mut status = self.status(socket).await?;
+        if status == 0 && !text.bytes.is_empty() {
+            socket.write_all(&text.bytes).await?;
+            status = self.status(socket).await?;
+        }
+        match (status, source) {
+            (0, Some(source)) => source.accepted.tell(MetadataAccepted {
+                version: text.version,
+                end: text.offset + text.bytes.len() as u64,
+            }),
+            (0, None) => {}
+            (status, _) => {
+                tracing::warn!(key = %request.key, status, "the consumer refused metadata it asked for");
+            }
+        }
+        Ok(())
+    }
+
+    async fn status(&self, socket: &Peer) -> Result<i32, PeerError> {
+        let mut status = [0; STATUS_LEN];
+        socket.read_exact(&mut status).await?;
+        decode_status(&status).map_err(invalid)
+    }
+}
+
+async fn wanted(source: &MetadataSource) -> Option<MetadataText> {
+    let (reply, text) = oneshot::channel();
+    source.requested.tell(MetadataRequested { reply });
+    tokio::time::timeout(SOURCE_DEADLINE, text).await.ok()?.ok()
+}
+
+fn invalid(error: lttngd_wire::DecodeError) -> PeerError {
+    PeerError::Io(std::io::Error::new(std::io::ErrorKind::InvalidData, error))
+}

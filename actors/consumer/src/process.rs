@@ -1,0 +1,189 @@
+//! Starting a consumer daemon and shaking hands with it.
+
+use std::{
+    ffi::OsString,
+    fs, io,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::{fs::PermissionsExt, net::UnixListener as StdListener},
+    },
+    path::PathBuf,
+    process::Stdio,
+};
+
+use lttngd_model::Bitness;
+use lttngd_runtime::{Peer, PeerError};
+use lttngd_wire::consumer::Message;
+use thiserror::Error;
+use tokio::{
+    net::UnixListener,
+    process::{Child, Command},
+};
+
+use crate::{ConsumerError, link::Link};
+
+/// First word of a healthy consumer on its error socket (`LTTCOMM_CONSUMERD_COMMAND_SOCK_READY`).
+const COMMAND_SOCK_READY: i32 = 100;
+
+/// How one consumer daemon is started.
+#[derive(Clone, Debug)]
+pub struct ConsumerConfig {
+    /// Word size of its applications.
+    pub bitness: Bitness,
+    /// Its binary; `None` refuses such applications.
+    pub binary: Option<PathBuf>,
+    /// Directory put first in its `LD_LIBRARY_PATH`.
+    pub libdir: Option<PathBuf>,
+    /// Its command socket, which it makes.
+    pub command_socket: PathBuf,
+    /// Its error socket, which we make.
+    pub error_socket: PathBuf,
+    /// Tracing group.
+    pub group: String,
+    /// Whether it logs its doings.
+    pub verbose: bool,
+    /// Whether it logs nothing.
+    pub quiet: bool,
+    /// Who we are, told to it at the start.
+    pub sessiond_uuid: [u8; 16],
+}
+
+/// A consumer daemon after the handshake.
+pub(crate) struct Process {
+    pub(crate) child: Child,
+    pub(crate) command: Link,
+    pub(crate) error: Peer,
+    pub(crate) metadata: Peer,
+    /// Read end of its monitor pipe. The consumer drops samples that do not fit.
+    pub(crate) monitor: OwnedFd,
+}
+
+#[derive(Debug, Error)]
+enum StartError {
+    #[error("{0}: {1}")]
+    Io(&'static str, #[source] io::Error),
+    #[error("{0}: {1}")]
+    Peer(&'static str, #[source] PeerError),
+    #[error("it announced error {0} instead of being ready")]
+    Announced(i32),
+    #[error("{0}: {1}")]
+    Command(&'static str, #[source] ConsumerError),
+    #[error("it exited with {0}")]
+    Exited(std::process::ExitStatus),
+}
+
+impl ConsumerConfig {
+    fn bits(&self) -> u32 {
+        self.bitness.bits_per_long()
+    }
+
+    fn command(&self, binary: &PathBuf) -> Command {
+        let mode = match (self.verbose, self.quiet) {
+            (true, _) => "--verbose",
+            (false, true) => "--quiet",
+            (false, false) => "",
+        };
+        let mut command = Command::new(binary);
+        command
+            .arg0("lttng-consumerd")
+            .args([mode, "-u"])
+            .arg("--consumerd-cmd-sock")
+            .arg(&self.command_socket)
+            .arg("--consumerd-err-sock")
+            .arg(&self.error_socket)
+            .args(["--group", &self.group])
+            .stdin(Stdio::null())
+            // A signal for our terminal's foreground group must not end it before we have
+            // taken our leave.
+            .process_group(0)
+            .kill_on_drop(true);
+        if let Some(libdir) = &self.libdir {
+            let mut path = OsString::from(libdir);
+            if let Some(old) = std::env::var_os("LD_LIBRARY_PATH").filter(|old| !old.is_empty()) {
+                path.push(":");
+                path.push(old);
+            }
+            command.env("LD_LIBRARY_PATH", path);
+        }
+        command
+    }
+
+    /// Starts the process and shakes hands. The caller sets the deadline; an abandoned start kills
+    /// the process.
+    pub(crate) async fn start(&self) -> Result<Process, ConsumerError> {
+        let Some(binary) = &self.binary else {
+            return Err(ConsumerError::NotConfigured(self.bits()));
+        };
+        self.handshake(binary).await.map_err(|error| ConsumerError::NotStarted {
+            bits: self.bits(),
+            reason: format!("{}: {error}", binary.display()),
+        })
+    }
+
+    async fn handshake(&self, binary: &PathBuf) -> Result<Process, StartError> {
+        let listener = self.listen().map_err(|e| StartError::Io("its error socket", e))?;
+        let mut child =
+            self.command(binary).spawn().map_err(|e| StartError::Io("it did not run", e))?;
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            exited = child.wait() => {
+                return Err(exited.map_or_else(|e| StartError::Io("its exit", e), StartError::Exited));
+            }
+        };
+        let error = accepted
+            .and_then(|(stream, _)| stream.into_std())
+            .and_then(|stream| Peer::new(stream.into()))
+            .map_err(|e| StartError::Io("its error socket", e))?;
+        let mut word = [0; 4];
+        error.read_exact(&mut word).await.map_err(|e| StartError::Peer("its announcement", e))?;
+        match i32::from_ne_bytes(word) {
+            COMMAND_SOCK_READY => {}
+            other => return Err(StartError::Announced(other)),
+        }
+        // The order of the two is what tells the consumer which is which.
+        let connect = || async {
+            Peer::connect(&self.command_socket)
+                .await
+                .map_err(|e| StartError::Io("its command socket", e))
+        };
+        let command = Link::new(connect().await?).map_err(|e| StartError::Io("a socket", e))?;
+        let metadata = connect().await?;
+        command
+            .status(&Message::Init { sessiond_uuid: self.sessiond_uuid })
+            .await
+            .map_err(|e| StartError::Command("INIT", e))?;
+        let (monitor, samples) = rustix::pipe::pipe_with(
+            rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK,
+        )
+        .map_err(|e| StartError::Io("a pipe", e.into()))?;
+        command
+            .descriptor(&Message::SetChannelMonitorPipe, samples.as_fd())
+            .await
+            .map_err(|e| StartError::Command("SET_CHANNEL_MONITOR_PIPE", e))?;
+        Ok(Process { child, command, error, metadata, monitor })
+    }
+
+    fn listen(&self) -> io::Result<UnixListener> {
+        remove_stale(&self.error_socket)?;
+        let listener = StdListener::bind(&self.error_socket)?;
+        fs::set_permissions(&self.error_socket, fs::Permissions::from_mode(0o660))?;
+        listener.set_nonblocking(true)?;
+        UnixListener::from_std(listener)
+    }
+
+    /// Removes the sockets of a consumer that is gone.
+    pub(crate) fn remove_sockets(&self) {
+        for path in [&self.error_socket, &self.command_socket] {
+            if let Err(error) = remove_stale(path) {
+                tracing::warn!(path = %path.display(), %error, "a consumer's socket stays");
+            }
+        }
+    }
+}
+
+fn remove_stale(path: &PathBuf) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
