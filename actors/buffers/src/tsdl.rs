@@ -10,6 +10,8 @@ mod block;
 mod field;
 mod header;
 #[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
 mod tests;
 mod text;
 
@@ -18,6 +20,9 @@ pub use field::{FIELD_NESTING_MAX, FieldError};
 pub(crate) use header::{Preamble, preamble};
 
 use lttngd_model::{Bitness, Timestamp};
+
+/// Largest metadata text of a trace in bytes.
+pub const METADATA_MAX_LEN: usize = 64 << 20;
 
 /// Alignments of an application's basic types, in bits. The first application decides for all that
 /// share its buffers.

@@ -16,14 +16,11 @@ use std::ops::Range;
 
 use lttngd_model::{EnumerationEntry, Field};
 
-use crate::tsdl::{Clock, HeaderType, Preamble, Scheme, TraceDescription};
+use crate::tsdl::{Clock, HeaderType, METADATA_MAX_LEN, Preamble, Scheme, TraceDescription};
 use crate::tsdl::{event_block, preamble, stream_block};
 use context::modernize;
 use enumerations::Enumerations;
 use events::Events;
-
-/// Largest metadata text of a trace in bytes.
-pub const METADATA_MAX_LEN: usize = 64 << 20;
 
 /// The ids and the metadata text of one trace.
 ///

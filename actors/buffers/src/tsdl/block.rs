@@ -25,7 +25,7 @@ pub(crate) fn stream_block<'a>(
     line!(&mut out, 1, "packet.context := struct packet_context;");
     if !context.is_empty() {
         line!(&mut out, 1, "event.context := struct {{");
-        FieldWriter { out: &mut out, entries }.fields(context, 2)?;
+        FieldWriter { out: &mut out, entries }.write(context)?;
         line!(&mut out, 1, "}};");
     }
     line!(&mut out, 0, "}};\n");
@@ -49,7 +49,7 @@ pub(crate) fn event_block<'a>(
         line!(&mut out, 1, "model.emf.uri = {};", Quoted(uri));
     }
     line!(&mut out, 1, "fields := struct {{");
-    FieldWriter { out: &mut out, entries }.fields(&event.fields, 2)?;
+    FieldWriter { out: &mut out, entries }.write(&event.fields)?;
     line!(&mut out, 1, "}};");
     line!(&mut out, 0, "}};\n");
     Ok(out)

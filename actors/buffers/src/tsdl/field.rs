@@ -7,10 +7,13 @@ use lttngd_model::{
 };
 use thiserror::Error;
 
+use super::METADATA_MAX_LEN;
 use super::text::{Quoted, line, sanitized};
 
 /// Deepest nesting of variants that is described.
 pub const FIELD_NESTING_MAX: usize = 16;
+/// How many tabs deep the fields of an event or a context stand.
+const OUTERMOST_DEPTH: usize = 2;
 
 /// The byte order that is not this machine's, nor that of any application it can trace.
 const REVERSE_BYTE_ORDER: &str =
@@ -32,6 +35,8 @@ pub enum FieldError {
     UnknownEnumeration { field: String, name: String, id: u64 },
     #[error("field `{0}`: nested deeper than {FIELD_NESTING_MAX}")]
     Nesting(String),
+    #[error("fields take more than {METADATA_MAX_LEN} bytes of metadata")]
+    Length,
 }
 
 /// The entries of an enumeration, `None` for one that was not announced.
@@ -44,15 +49,20 @@ pub(super) struct FieldWriter<'w, 'a> {
 }
 
 impl FieldWriter<'_, '_> {
-    /// Writes fields one a line, `depth` tabs deep.
-    pub(super) fn fields(&mut self, fields: &[Field], depth: usize) -> Result<(), FieldError> {
+    /// Writes the fields of an event or a context, one a line.
+    pub(super) fn write(&mut self, fields: &[Field]) -> Result<(), FieldError> {
+        self.fields(fields, OUTERMOST_DEPTH)
+    }
+
+    fn fields(&mut self, fields: &[Field], depth: usize) -> Result<(), FieldError> {
         fields.iter().try_for_each(|field| self.field(field, depth))
     }
 
     fn field(&mut self, field: &Field, depth: usize) -> Result<(), FieldError> {
-        if depth > FIELD_NESTING_MAX {
+        if depth > OUTERMOST_DEPTH + FIELD_NESTING_MAX {
             return Err(FieldError::Nesting(field.name.clone()));
         }
+        self.check_length()?;
         match &field.kind {
             FieldType::Integer(integer) => {
                 line!(self.out, depth, "{} _{};", Integer(integer), identifier(&field.name)?);
@@ -128,6 +138,7 @@ impl FieldWriter<'_, '_> {
         let container = IntegerType { reverse_byte_order: false, ..*container };
         line!(self.out, depth, "enum : {} {{", Integer(&container));
         for entry in entries {
+            self.check_length()?;
             let label = Quoted(&entry.label);
             if entry.auto {
                 line!(self.out, depth + 1, "{label},");
@@ -140,6 +151,12 @@ impl FieldWriter<'_, '_> {
         }
         line!(self.out, depth, "}} _{};", identifier(&sanitized(&field.name))?);
         Ok(())
+    }
+
+    /// A few fields may name large enumerations many times over, so that this cannot wait until all is
+    /// written.
+    fn check_length(&self) -> Result<(), FieldError> {
+        if self.out.len() > METADATA_MAX_LEN { Err(FieldError::Length) } else { Ok(()) }
     }
 
     fn padding(&mut self, name: &str, alignment_bytes: u32, depth: usize) {

@@ -20,20 +20,17 @@ pub(super) struct Quoted<'a>(pub(super) &'a str);
 
 impl Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write;
-
-        f.write_char('"')?;
-        for char in self.0.chars() {
-            match char {
-                '\n' => f.write_str("\\n")?,
-                '\\' | '"' => {
-                    f.write_char('\\')?;
-                    f.write_char(char)?;
-                }
-                _ => f.write_char(char)?,
-            }
+        let Self(mut rest) = *self;
+        f.write_str("\"")?;
+        while let Some(at) = rest.find(['\n', '\\', '"']) {
+            let (plain, special) = rest.split_at(at);
+            let (special, after) = special.split_at(1);
+            f.write_str(plain)?;
+            f.write_str("\\")?;
+            f.write_str(if special == "\n" { "n" } else { special })?;
+            rest = after;
         }
-        f.write_char('"')
+        write!(f, "{rest}\"")
     }
 }
 

@@ -3,8 +3,8 @@
 use rustix::io::Errno;
 use thiserror::Error;
 
-use super::{ENUMERATION_ENTRIES_MAX, ENUMERATIONS_MAX, EVENTS_PER_CHANNEL_MAX, METADATA_MAX_LEN};
-use crate::tsdl::FieldError;
+use super::{ENUMERATION_ENTRIES_MAX, ENUMERATIONS_MAX, EVENTS_PER_CHANNEL_MAX};
+use crate::tsdl::{FieldError, METADATA_MAX_LEN};
 
 /// Why a registration failed. The application goes on without what it wanted to register.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
