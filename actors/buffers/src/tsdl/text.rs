@@ -20,17 +20,24 @@ pub(super) struct Quoted<'a>(pub(super) &'a str);
 
 impl Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(mut rest) = *self;
-        f.write_str("\"")?;
-        while let Some(at) = rest.find(['\n', '\\', '"']) {
-            let (plain, special) = rest.split_at(at);
-            let (special, after) = special.split_at(1);
-            f.write_str(plain)?;
-            f.write_str("\\")?;
-            f.write_str(if special == "\n" { "n" } else { special })?;
-            rest = after;
+        const SPECIAL: [char; 3] = ['"', '\\', '\n'];
+        let Self(text) = self;
+        // One character at a time is looked for much faster than any of three, and most strings
+        // have none.
+        if !SPECIAL.iter().any(|special| text.contains(*special)) {
+            return write!(f, "\"{text}\"");
         }
-        write!(f, "{rest}\"")
+        f.write_str("\"")?;
+        for part in text.split_inclusive(SPECIAL) {
+            let plain = part.strip_suffix(SPECIAL).unwrap_or(part);
+            f.write_str(plain)?;
+            match &part[plain.len()..] {
+                "" => {}
+                "\n" => f.write_str("\\n")?,
+                special => write!(f, "\\{special}")?,
+            }
+        }
+        f.write_str("\"")
     }
 }
 

@@ -5,8 +5,8 @@ mod recorded;
 use lttngd_model::{EnumerationEntry, Field, FieldType, Timestamp};
 
 use super::{
-    ENUMERATION_ENTRIES_MAX, ENUMERATIONS_MAX, EVENTS_PER_CHANNEL_MAX, EventRegistration,
-    RegistryError, UstRegistry,
+    ENUMERATION_ENTRIES_MAX, ENUMERATIONS_MAX, EVENTS_PER_CHANNEL_MAX, EventRegistration, Events,
+    RegistryError, UstRegistry, append,
 };
 use crate::tsdl::samples::*;
 use crate::tsdl::{
@@ -290,18 +290,16 @@ fn limits_hold() {
     let error = registry.register_enumeration("e", vec![]).unwrap_err();
     assert_eq!(error, RegistryError::TooManyEnumerations);
 
+    let mut events = Events::default();
     for id in 0..EVENTS_PER_CHANNEL_MAX {
-        assert_eq!(registry.register_event(0, event(&id.to_string(), vec![])), Ok(id as u32));
+        assert_eq!(events.next_id(), Ok(u32::try_from(id).unwrap()));
+        events.insert(event("", vec![]), 0..0);
     }
-    let error = registry.register_event(0, event("p:e", vec![])).unwrap_err();
+    let error = events.next_id().unwrap_err();
     assert_eq!((error.errno(), error), (-2, RegistryError::TooManyEvents));
 
-    registry.add_channel();
-    let uri = |len| Some("u".repeat(len));
-    let block = EventRegistration { model_emf_uri: uri(0), ..event("p:e", vec![]) };
-    let room = METADATA_MAX_LEN - registry.metadata().len();
-    let over = EventRegistration { model_emf_uri: uri(room), ..block.clone() };
-    let error = registry.register_event(1, over).unwrap_err();
+    let mut metadata = vec![0; METADATA_MAX_LEN - 1];
+    let error = append(&mut metadata, "ab").unwrap_err();
     assert_eq!((error.errno(), error), (-22, RegistryError::MetadataFull));
-    assert_eq!(registry.register_event(1, block), Ok(0));
+    assert_eq!(append(&mut metadata, "a"), Ok(METADATA_MAX_LEN - 1..METADATA_MAX_LEN));
 }
