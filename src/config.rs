@@ -1,0 +1,169 @@
+//! What a daemon is started with: plain data, filled in by the binary from its command line,
+//! environment and files, or by an embedding program.
+
+mod consumerd;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use consumerd::ConsumerdConfig;
+
+/// The run directory of the system's daemon, which runs as root.
+pub const SYSTEM_RUN_DIR: &str = "/var/run/lttng";
+/// The group whose members may command the system's daemon, unless another is named.
+pub const DEFAULT_TRACING_GROUP: &str = "tracing";
+/// How long an application's socket may keep the daemon waiting, unless told otherwise.
+pub const DEFAULT_APP_SOCKET_TIMEOUT: Duration = Duration::from_secs(5);
+/// Counters in the error count map of event notifiers, unless told otherwise.
+pub const DEFAULT_EVENT_NOTIFIER_ERROR_BUFFER_SIZE: u16 = 4096;
+
+const CLIENT_SOCKET: &str = "client-lttng-sessiond";
+const APPS_SOCKET: &str = "lttng-ust-sock-8";
+const PID_FILE: &str = "lttng-sessiond.pid";
+const LOCK_FILE: &str = "lttng-sessiond.lck";
+const WAIT_SHM_NAME: &str = "/lttng-ust-wait-8";
+/// The directory below a user's home that holds run directory, configuration and saved sessions.
+const HOME_SUBDIR: &str = ".lttng";
+
+/// What a daemon is started with. Every path is absolute.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Config {
+    /// Serve all users as the system's daemon: the run directory belongs to `root` and the tracing
+    /// group and can be searched by everybody, and the wait page is the one all applications
+    /// look at. Otherwise everything belongs to the daemon's own user alone.
+    pub is_root: bool,
+    /// The user's home directory: where a session without an output path is written and where saved
+    /// sessions are looked for. `None` when the user has none.
+    pub home: Option<PathBuf>,
+    /// Holds sockets, pid file and the consumers' directories. Made when missing, its parent is not.
+    pub run_dir: PathBuf,
+    /// Where `liblttng-ctl` programs connect; `None` opens no such socket: only the embedding
+    /// program commands the daemon then.
+    pub client_socket: Option<PathBuf>,
+    /// Where LTTng-UST applications register. They look for `lttng-ust-sock-8` in
+    /// `/var/run/lttng` and in `$LTTNG_HOME/.lttng` (else `$HOME/.lttng`).
+    pub apps_socket: PathBuf,
+    /// POSIX shared memory name of the page on which applications wait for a daemon.
+    pub wait_shm_name: String,
+    /// Receives the daemon's process id and a newline.
+    pub pid_file: PathBuf,
+    /// Locked while the daemon lives, so that no second one uses the run directory.
+    pub lock_file: PathBuf,
+    /// The consumer of applications with 64-bit longs.
+    pub consumerd64: ConsumerdConfig,
+    /// The consumer of applications with 32-bit longs.
+    pub consumerd32: ConsumerdConfig,
+    /// The consumer of the kernel tracer.
+    pub kconsumerd: ConsumerdConfig,
+    /// The group whose members may command the system's daemon.
+    pub tracing_group: String,
+    /// How long to wait for an application to take or answer a message; `None` waits for ever.
+    pub app_socket_timeout: Option<Duration>,
+    /// How long to wait for a relay daemon to take or answer a message; `None` leaves it to the
+    /// system's TCP settings.
+    pub network_socket_timeout: Option<Duration>,
+    /// How much is logged, 0 to 3: the number of `-v` given.
+    pub verbose: u8,
+    /// Start consumers with `--verbose`.
+    pub verbose_consumer: bool,
+    /// Log nothing, and start consumers with `--quiet`.
+    pub quiet: bool,
+    /// Do without the kernel domain.
+    pub no_kernel: bool,
+    /// Load sessions from this file or directory at start instead of the usual places.
+    pub load_path: Option<PathBuf>,
+    /// The TCP port agents connect to; `None` takes the first free one of 5345 to 5354.
+    pub agent_port: Option<u16>,
+    /// Counters in the error count map of kernel event notifiers.
+    pub event_notifier_error_buffer_size_kernel: u16,
+    /// Counters in the error count map of user space event notifiers.
+    pub event_notifier_error_buffer_size_userspace: u16,
+    /// Kernel probe modules to load instead of the built-in list, comma separated.
+    pub kmod_probes: Option<String>,
+    /// Kernel probe modules to load besides, comma separated.
+    pub extra_kmod_probes: Option<String>,
+}
+
+/// The user has no home directory, so there is no place for the run directory.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("Can't get HOME directory for sockets creation: set LTTNG_HOME or HOME")]
+pub struct HomeUnknown;
+
+impl Config {
+    /// A private daemon with everything in `run_dir` and no socket for `liblttng-ctl` programs. An
+    /// application registers with it when started with `LTTNG_HOME` set to `run_dir`'s parent, if
+    /// `run_dir` is named `.lttng`.
+    #[must_use]
+    pub fn in_directory(run_dir: impl Into<PathBuf>) -> Self {
+        let run_dir = run_dir.into();
+        Self {
+            is_root: false,
+            home: None,
+            client_socket: None,
+            apps_socket: run_dir.join(APPS_SOCKET),
+            wait_shm_name: format!("{WAIT_SHM_NAME}-{}", rustix::process::getuid().as_raw()),
+            pid_file: run_dir.join(PID_FILE),
+            lock_file: run_dir.join(LOCK_FILE),
+            consumerd64: ConsumerdConfig::for_bits(&run_dir, 64),
+            consumerd32: ConsumerdConfig::for_bits(&run_dir, 32),
+            kconsumerd: ConsumerdConfig::for_kernel(&run_dir),
+            tracing_group: DEFAULT_TRACING_GROUP.to_owned(),
+            app_socket_timeout: Some(DEFAULT_APP_SOCKET_TIMEOUT),
+            network_socket_timeout: None,
+            verbose: 0,
+            verbose_consumer: false,
+            quiet: false,
+            no_kernel: false,
+            load_path: None,
+            agent_port: None,
+            event_notifier_error_buffer_size_kernel: DEFAULT_EVENT_NOTIFIER_ERROR_BUFFER_SIZE,
+            event_notifier_error_buffer_size_userspace: DEFAULT_EVENT_NOTIFIER_ERROR_BUFFER_SIZE,
+            kmod_probes: None,
+            extra_kmod_probes: None,
+            run_dir,
+        }
+    }
+
+    /// What `lttng-sessiond` has built in for root (`is_root`) or for a user whose home directory
+    /// is `home`: the daemon that the `lttng` command line finds.
+    ///
+    /// # Errors
+    ///
+    /// When a user other than root has no home.
+    pub fn for_user(is_root: bool, home: Option<PathBuf>) -> Result<Self, HomeUnknown> {
+        let run_dir = match &home {
+            _ if is_root => PathBuf::from(SYSTEM_RUN_DIR),
+            Some(home) => home.join(HOME_SUBDIR),
+            None => return Err(HomeUnknown),
+        };
+        let client_socket = Some(run_dir.join(CLIENT_SOCKET));
+        let mut config = Self { is_root, home, client_socket, ..Self::in_directory(run_dir) };
+        if is_root {
+            WAIT_SHM_NAME.clone_into(&mut config.wait_shm_name);
+        }
+        Ok(config)
+    }
+
+    /// [`Config::for_user`] for the user of this process. The home directory is the environment's
+    /// `LTTNG_HOME`, else its `HOME`, else the user database's.
+    ///
+    /// # Errors
+    ///
+    /// When a user other than root has no home.
+    pub fn for_current_user() -> Result<Self, HomeUnknown> {
+        let home = ["LTTNG_HOME", "HOME"]
+            .into_iter()
+            .filter_map(std::env::var_os)
+            .find(|value| !value.is_empty())
+            .map(PathBuf::from)
+            .or_else(home_in_user_database);
+        Self::for_user(rustix::process::getuid().is_root(), home)
+    }
+}
+
+/// The home directory that the user database has for the user of this process.
+#[must_use]
+pub fn home_in_user_database() -> Option<PathBuf> {
+    let user = nix::unistd::User::from_uid(nix::unistd::getuid()).ok()??;
+    (!user.dir.as_os_str().is_empty()).then_some(user.dir)
+}

@@ -1,0 +1,44 @@
+//! Why a daemon does not start.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a daemon does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Another daemon serves the same run directory. The text is `lttng-sessiond`'s.
+    #[error("A session daemon is already running.")]
+    AlreadyRunning,
+    /// A file, directory or socket of the run directory cannot be used.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Path {
+        /// What was attempted, a verb with its object.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The shared memory page on which applications wait cannot be used.
+    #[error("cannot {action} the shared memory page {name}: {source}")]
+    WaitPage {
+        /// What was attempted.
+        action: &'static str,
+        /// The page's POSIX shared memory name.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl StartError {
+    /// Wraps what the system said about `path`.
+    pub(crate) fn path(
+        action: &'static str,
+        path: &Path,
+    ) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_path_buf();
+        move |source| Self::Path { action, path, source }
+    }
+}

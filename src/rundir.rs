@@ -1,0 +1,182 @@
+//! The run directory: who may enter it, the lock that keeps a second daemon out, the listening
+//! sockets, the consumers' directories and the pid file.
+//!
+//! | entry | mode | of root's daemon |
+//! | --- | --- | --- |
+//! | the directory | 0700 when made here | 0755 root:tracing |
+//! | lock file | 0660 less the umask | |
+//! | client socket | 0660 | root:tracing |
+//! | application socket | 0666 | |
+//! | consumers' directories | 0750 less the umask | root:tracing |
+//! | pid file | 0644 | |
+//!
+//! Everything but the directory itself goes when the daemon does: `lttng-relayd` may be using it.
+
+mod leftovers;
+mod listener;
+mod lock;
+#[cfg(test)]
+mod tests;
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+
+use nix::unistd::Group;
+
+use self::leftovers::Leftovers;
+use crate::config::{Config, ConsumerdConfig};
+use crate::error::StartError;
+
+/// Connections that may wait to be accepted on the client socket
+/// (`LTTNG_SESSIOND_COMM_MAX_LISTEN`).
+const CLIENT_BACKLOG: i32 = 64;
+/// Registrations that may wait to be accepted. Each process of a large start-up makes two at once,
+/// and the system may allow less.
+const APPS_BACKLOG: i32 = 4096;
+
+/// A run directory in use. Dropping it removes what the daemon put there.
+#[derive(Debug)]
+pub(crate) struct RunDir {
+    client_listener: Option<UnixListener>,
+    apps_listener: Option<UnixListener>,
+    /// Removed before the lock below is let go.
+    _leftovers: Leftovers,
+    _lock: File,
+}
+
+impl RunDir {
+    /// Makes and occupies the run directory of `config`. What this call has made goes again when it
+    /// fails.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::AlreadyRunning`] when another daemon answers on the client socket or holds the
+    /// lock, [`StartError::Path`] when an entry cannot be made as it must be.
+    pub(crate) fn prepare(config: &Config) -> Result<Self, StartError> {
+        let mut leftovers = Leftovers::default();
+        if make_dir(&config.run_dir, 0o700)? {
+            leftovers.dir(&config.run_dir);
+        }
+        if let Some(path) = &config.client_socket {
+            if listener::is_alive(path)? {
+                return Err(StartError::AlreadyRunning);
+            }
+        }
+        let lock = lock::acquire(&config.lock_file)?;
+        leftovers.file(&config.lock_file);
+
+        let group =
+            if config.is_root { Some(tracing_group_id(&config.tracing_group)) } else { None };
+        if let Some(gid) = group {
+            give_to_group(&config.run_dir, gid)?;
+            set_mode(&config.run_dir, 0o755)?;
+        }
+        for consumerd in [&config.consumerd64, &config.consumerd32] {
+            prepare_consumerd_dir(consumerd, group, &mut leftovers)?;
+        }
+        let client_listener = match &config.client_socket {
+            Some(path) => {
+                let bound = listener::bind(path, 0o660, &mut leftovers)?;
+                if let Some(gid) = group {
+                    give_to_group(path, gid)?;
+                }
+                Some(bound.listen(CLIENT_BACKLOG)?)
+            }
+            None => None,
+        };
+        let apps_listener =
+            listener::bind(&config.apps_socket, 0o666, &mut leftovers)?.listen(APPS_BACKLOG)?;
+        write_pid_file(&config.pid_file, &mut leftovers)?;
+
+        // From here on the directory is the user's, whatever becomes of this daemon.
+        leftovers.keep(&config.run_dir);
+        Ok(Self {
+            client_listener,
+            apps_listener: Some(apps_listener),
+            _leftovers: leftovers,
+            _lock: lock,
+        })
+    }
+
+    /// The socket for clients: listening, non-blocking. `None` when the configuration has none or
+    /// it has been taken.
+    pub(crate) fn take_client_listener(&mut self) -> Option<UnixListener> {
+        self.client_listener.take()
+    }
+
+    /// The socket for applications: listening, non-blocking. `None` when it has been taken.
+    pub(crate) fn take_apps_listener(&mut self) -> Option<UnixListener> {
+        self.apps_listener.take()
+    }
+
+    /// Removes everything the daemon put into the directory, and then lets the next one in. To be
+    /// called when consumers have ended and the wait page says that no daemon is there.
+    pub(crate) fn remove(self) {
+        drop(self);
+    }
+}
+
+/// Makes a directory in an existing one; `false` when it is there already.
+fn make_dir(path: &Path, mode: u32) -> Result<bool, StartError> {
+    match DirBuilder::new().mode(mode).create(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(false),
+        Err(error) => Err(StartError::path("create the directory", path)(error)),
+    }
+}
+
+/// Makes a consumer's directory. One that a killed daemon left is taken over.
+fn prepare_consumerd_dir(
+    consumerd: &ConsumerdConfig,
+    group: Option<u32>,
+    leftovers: &mut Leftovers,
+) -> Result<(), StartError> {
+    make_dir(&consumerd.dir, 0o750)?;
+    leftovers.dir(&consumerd.dir);
+    leftovers.socket(&consumerd.err_sock);
+    leftovers.socket(&consumerd.cmd_sock);
+    match group {
+        Some(gid) => give_to_group(&consumerd.dir, gid),
+        None => Ok(()),
+    }
+}
+
+fn give_to_group(path: &Path, gid: u32) -> Result<(), StartError> {
+    chown(path, Some(0), Some(gid)).map_err(StartError::path("set the group of", path))
+}
+
+fn set_mode(path: &Path, mode: u32) -> Result<(), StartError> {
+    fs::set_permissions(path, Permissions::from_mode(mode))
+        .map_err(StartError::path("set the permissions of", path))
+}
+
+fn write_pid_file(path: &Path, leftovers: &mut Leftovers) -> Result<(), StartError> {
+    let mut file = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o644)
+        .open(path)
+        .map_err(StartError::path("create the pid file", path))?;
+    leftovers.file(path);
+    set_mode(path, 0o644)?;
+    writeln!(file, "{}", std::process::id()).map_err(StartError::path("write the pid file", path))
+}
+
+/// The tracing group's id, or root's when there is no such group.
+fn tracing_group_id(name: &str) -> u32 {
+    match Group::from_name(name) {
+        Ok(Some(group)) => group.gid.as_raw(),
+        Ok(None) => {
+            tracing::warn!(group = name, "No tracing group detected: only root can use the daemon");
+            0
+        }
+        Err(error) => {
+            tracing::warn!(group = name, %error, "cannot look the tracing group up: only root can use the daemon");
+            0
+        }
+    }
+}

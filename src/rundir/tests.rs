@@ -1,0 +1,220 @@
+#![allow(clippy::unwrap_used)]
+
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+use tempfile::TempDir;
+
+use super::*;
+
+/// A configuration with a client socket in a directory of its own, whose parent exists.
+fn private() -> (TempDir, Config) {
+    let parent = tempfile::tempdir().unwrap();
+    let run_dir = parent.path().join("run");
+    let mut config = Config::in_directory(&run_dir);
+    config.client_socket = Some(run_dir.join("client-lttng-sessiond"));
+    (parent, config)
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).unwrap().mode() & 0o7777
+}
+
+fn entries(dir: &Path) -> Vec<PathBuf> {
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into()).collect();
+    entries.sort();
+    entries
+}
+
+fn is_already_running(result: &Result<RunDir, StartError>) -> bool {
+    matches!(result, Err(StartError::AlreadyRunning))
+}
+
+#[test]
+fn entries_have_their_modes_and_go_at_the_end() {
+    let (_parent, config) = private();
+    let client_socket = config.client_socket.clone().unwrap();
+    let dir = RunDir::prepare(&config).unwrap();
+
+    assert_eq!(mode(&config.run_dir), 0o700);
+    assert_eq!(mode(&client_socket), 0o660);
+    assert_eq!(mode(&config.apps_socket), 0o666);
+    assert_eq!(mode(&config.pid_file), 0o644);
+    assert_eq!(mode(&config.lock_file) & !0o660, 0);
+    for consumerd in [&config.consumerd64, &config.consumerd32] {
+        assert_eq!(mode(&consumerd.dir) & !0o750, 0);
+        assert_eq!(mode(&consumerd.dir) & 0o700, 0o700);
+        assert!(consumerd.dir.is_dir());
+    }
+    let pid = fs::read_to_string(&config.pid_file).unwrap();
+    assert_eq!(pid, format!("{}\n", std::process::id()));
+
+    // What consumers leave behind goes too, what others put there stays.
+    let _error = UnixListener::bind(&config.consumerd64.err_sock).unwrap();
+    let _command = UnixListener::bind(&config.consumerd64.cmd_sock).unwrap();
+    fs::write(config.run_dir.join("relayd"), "").unwrap();
+    dir.remove();
+    assert_eq!(entries(&config.run_dir), [Path::new("relayd")]);
+}
+
+#[test]
+fn both_sockets_can_be_connected_to() {
+    let (_parent, config) = private();
+    let mut dir = RunDir::prepare(&config).unwrap();
+    let listeners = [
+        (config.client_socket.clone().unwrap(), dir.take_client_listener().unwrap()),
+        (config.apps_socket.clone(), dir.take_apps_listener().unwrap()),
+    ];
+    for (path, listener) in &listeners {
+        let waiting = listener.accept().unwrap_err();
+        assert_eq!(waiting.kind(), io::ErrorKind::WouldBlock);
+        let _peer = UnixStream::connect(path).unwrap();
+        listener.accept().unwrap();
+    }
+    assert!(dir.take_client_listener().is_none());
+    assert!(dir.take_apps_listener().is_none());
+}
+
+#[test]
+fn a_live_daemon_is_detected_by_its_socket_and_left_alone() {
+    let (_parent, config) = private();
+    // As `lttng-sessiond --daemonize`, which keeps no lock.
+    fs::create_dir(&config.run_dir).unwrap();
+    let client_socket = config.client_socket.as_ref().unwrap();
+    let _live = UnixListener::bind(client_socket).unwrap();
+
+    let refused = RunDir::prepare(&config);
+    assert!(is_already_running(&refused), "{refused:?}");
+    assert_eq!(refused.unwrap_err().to_string(), "A session daemon is already running.");
+    assert_eq!(entries(&config.run_dir), [client_socket.file_name().unwrap()]);
+}
+
+#[test]
+fn a_daemon_that_does_not_accept_is_alive_too() {
+    let (_parent, config) = private();
+    fs::create_dir(&config.run_dir).unwrap();
+    let path = config.client_socket.as_ref().unwrap();
+    let mut leftovers = Leftovers::default();
+    let _busy = listener::bind(path, 0o600, &mut leftovers).unwrap().listen(0).unwrap();
+    let _waiting = UnixStream::connect(path).unwrap();
+    assert!(is_already_running(&RunDir::prepare(&config)));
+}
+
+#[test]
+fn a_second_daemon_in_this_process_is_kept_out_by_the_lock() {
+    let (_parent, mut config) = private();
+    config.client_socket = None;
+    let first = RunDir::prepare(&config).unwrap();
+    let before = entries(&config.run_dir);
+    assert!(is_already_running(&RunDir::prepare(&config)));
+    assert_eq!(entries(&config.run_dir), before);
+    first.remove();
+    RunDir::prepare(&config).unwrap();
+}
+
+#[test]
+fn the_lock_and_a_stock_daemons_lock_exclude_each_other() {
+    let (_parent, config) = private();
+    let dir = RunDir::prepare(&config).unwrap();
+    let file = OpenOptions::new().write(true).open(&config.lock_file).unwrap();
+    let write_lock = libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    assert!(fcntl(&file, FcntlArg::F_SETLK(&write_lock)).is_err());
+    dir.remove();
+
+    let file = File::create(&config.lock_file).unwrap();
+    fcntl(&file, FcntlArg::F_SETLK(&write_lock)).unwrap();
+    assert!(is_already_running(&RunDir::prepare(&config)));
+    assert!(config.lock_file.exists());
+}
+
+#[test]
+fn what_a_killed_daemon_left_is_taken_over() {
+    let (_parent, config) = private();
+    fs::create_dir(&config.run_dir).unwrap();
+    fs::create_dir(&config.consumerd64.dir).unwrap();
+    drop(UnixListener::bind(config.client_socket.as_ref().unwrap()).unwrap());
+    drop(UnixListener::bind(&config.apps_socket).unwrap());
+    fs::write(&config.pid_file, "999999999\nand more\n").unwrap();
+    fs::write(&config.lock_file, "").unwrap();
+
+    let dir = RunDir::prepare(&config).unwrap();
+    let pid = fs::read_to_string(&config.pid_file).unwrap();
+    assert_eq!(pid, format!("{}\n", std::process::id()));
+    dir.remove();
+    assert_eq!(entries(&config.run_dir), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_failure_leaves_nothing_behind() {
+    let (parent, mut config) = private();
+    config.pid_file = parent.path().join("missing/pid");
+    let error = RunDir::prepare(&config).unwrap_err();
+    assert!(error.to_string().contains("missing/pid"), "{error}");
+    assert!(!config.run_dir.exists());
+
+    fs::create_dir(&config.run_dir).unwrap();
+    RunDir::prepare(&config).unwrap_err();
+    assert_eq!(entries(&config.run_dir), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn the_parent_directory_is_not_made() {
+    let parent = tempfile::tempdir().unwrap();
+    let config = Config::in_directory(parent.path().join("missing/run"));
+    assert!(matches!(RunDir::prepare(&config), Err(StartError::Path { .. })));
+    assert!(!parent.path().join("missing").exists());
+}
+
+#[test]
+fn only_a_socket_is_replaced() {
+    let (parent, mut config) = private();
+    let precious = parent.path().join("precious");
+    fs::write(&precious, "data").unwrap();
+    config.client_socket = Some(precious.clone());
+    let error = RunDir::prepare(&config).unwrap_err();
+    assert!(error.to_string().contains("not a socket"), "{error}");
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "data");
+}
+
+#[test]
+fn a_path_too_long_for_a_socket_is_an_error() {
+    let (_parent, mut config) = private();
+    config.apps_socket = config.run_dir.join("x".repeat(108));
+    assert!(matches!(RunDir::prepare(&config), Err(StartError::Path { .. })));
+    assert!(!config.run_dir.exists());
+}
+
+#[test]
+fn roots_directory_belongs_to_the_tracing_group() {
+    if !rustix::process::getuid().is_root() {
+        // Only root can give files away.
+        return;
+    }
+    let (_parent, mut config) = private();
+    config.is_root = true;
+    // A group that exists wherever root does.
+    config.tracing_group = "daemon".to_owned();
+    let gid = Group::from_name("daemon").unwrap().unwrap().gid.as_raw();
+    let _dir = RunDir::prepare(&config).unwrap();
+    let client_socket = config.client_socket.clone().unwrap();
+    for path in [&config.run_dir, &client_socket, &config.consumerd64.dir, &config.consumerd32.dir]
+    {
+        let metadata = fs::symlink_metadata(path).unwrap();
+        assert_eq!((metadata.uid(), metadata.gid()), (0, gid), "{}", path.display());
+    }
+    assert_eq!(mode(&config.run_dir), 0o755);
+    assert_eq!(mode(&client_socket), 0o660);
+    assert!(fs::symlink_metadata(&config.apps_socket).unwrap().file_type().is_socket());
+
+    assert_eq!(tracing_group_id("no-such-group"), 0);
+}

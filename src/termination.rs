@@ -1,0 +1,41 @@
+//! The signals that end the daemon: `SIGTERM` and `SIGINT`.
+
+use std::io;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Catches the signals from its making on, so that one that arrives while the daemon starts ends it
+/// in order too.
+pub struct Termination {
+    runtime: Runtime,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Termination {
+    /// Starts to catch the signals.
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses.
+    pub fn catch() -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_io().build()?;
+        let (terminate, interrupt) = {
+            let _context = runtime.enter();
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+        };
+        Ok(Self { runtime, terminate, interrupt })
+    }
+
+    /// Waits for a signal; returns its name.
+    pub fn wait(&mut self) -> &'static str {
+        let Self { runtime, terminate, interrupt } = self;
+        runtime.block_on(async {
+            tokio::select! {
+                _ = terminate.recv() => "SIGTERM",
+                _ = interrupt.recv() => "SIGINT",
+            }
+        })
+    }
+}
