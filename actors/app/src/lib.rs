@@ -1,1 +1,35 @@
+//! The actor of one traced application.
+//!
+//! An application connects twice. On the *command* socket we ask, one request in flight; on the
+//! *notify* socket it asks, at any moment, also while it makes us wait on the other. The notify
+//! socket is therefore served on its own, and from before the first command.
+//!
+//! A session does not send an application commands: it tells it what the session wants
+//! ([`WantedSession`]), and the actor works out the difference to what the application has. A newer
+//! wish replaces an older one that waits. An application that does not answer (stopped, in a
+//! debugger) delays only those who wait for it, and they give up after the deadline without
+//! progress; the work goes on when the application does, towards the newest wish.
+//!
+//! ```text
+//!   connected twice -> asked its version -> AppRegistered told -> (sessions synchronise it)
+//!      -> RegisterDone -> ... -> socket closed -> AppUnregistered told
+//! ```
+//!
+//! It asks buffer sets for ids; it is asked by sessions and by the registry.
 
+mod actor;
+mod driver;
+mod error;
+mod link;
+mod listener;
+mod message;
+mod notify;
+mod plan;
+
+pub use actor::App;
+pub use error::AppError;
+pub use listener::{AppSettings, REGISTRATION_DEADLINE, listen};
+pub use message::{
+    AppId, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields, ListTracepoints,
+    RegisterDone, Synchronise, Tracepoint, WantedSession,
+};

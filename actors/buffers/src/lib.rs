@@ -1,3 +1,35 @@
+//! The actor of one buffer set: the ring buffers that the applications of one user (per-UID) or one
+//! application (per-PID) share in one session, the ids of what is recorded into them, and the
+//! metadata that describes it.
+//!
+//! It is asked by its session (make the channels, push, flush, rotate, close) and by the
+//! applications that record into it (ids of events, enumerations and channels); it asks the consumer
+//! daemon. It lives as long as its session wants, and its descriptors with it.
+//!
+//! ```text
+//!   Prepare            Finish (per-PID application gone) or Close
+//!   ---------> Open --------------------------------------------> Closed
+//! ```
+//!
+//! Metadata: the text grows at each registration. It reaches the consumer when the session pushes it
+//! or when the consumer asks; both send from the last offset that the consumer is known to have, so
+//! that what one of them loses the other repeats, and no hole can arise.
 
+mod actor;
+mod clock;
+mod error;
+mod message;
+mod set;
 pub mod tsdl;
 pub mod ustregistry;
+
+pub use actor::BufferSet;
+pub use clock::sample_clock;
+pub use error::BuffersError;
+pub use lttngd_consumer::{ChannelObject, StreamObject};
+pub use message::{
+    BufferObjects, ChannelCounters, ChannelRequest, ClearQuiescent, Close, Counters, Finish, Flush,
+    OpenPackets, Prepare, PreparedChannel, PushMetadata, RegisterChannel, RegisterEnumeration,
+    RegisterEvent, Rotate,
+};
+pub use set::{BufferSetConfig, ChannelKeys, SetKey};

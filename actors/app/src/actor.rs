@@ -1,0 +1,202 @@
+//! The shell: takes wishes and questions, and waits for its driver with a deadline.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, ResponseFuture};
+use lttngd_model::SessionId;
+use lttngd_runtime::{Outlet, Peer};
+use lttngd_wire::ust::command::FieldEntry;
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+
+use crate::{
+    AppError, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields,
+    ListTracepoints, RegisterDone, Synchronise, Tracepoint,
+    driver::{Driver, Job, Reply, Shared},
+    notify,
+};
+
+/// Most jobs that wait for one application.
+const JOBS_MAX: usize = 1 << 12;
+
+/// The actor of one application.
+pub struct App {
+    info: Arc<AppInfo>,
+    deadline: Option<Duration>,
+    shared: Rc<Shared>,
+    progress: Rc<Cell<Instant>>,
+    jobs: mpsc::Sender<Job>,
+    sockets: RefCell<Option<(Driver, Peer)>>,
+    serving: Vec<JoinHandle<()>>,
+    registered: Outlet<AppRegistered>,
+    unregistered: Outlet<AppUnregistered>,
+}
+
+impl App {
+    /// An application that has answered its version. `deadline` is how long it may go without an
+    /// answer before whoever waits for it gives up; `None` waits for ever.
+    #[must_use]
+    pub(crate) fn new(
+        info: Arc<AppInfo>,
+        (command, notify): (Peer, Peer),
+        deadline: Option<Duration>,
+        registered: Outlet<AppRegistered>,
+        unregistered: Outlet<AppUnregistered>,
+    ) -> Self {
+        let (jobs, queue) = mpsc::channel(JOBS_MAX);
+        let shared = Rc::new(Shared::default());
+        let progress = Rc::new(Cell::new(Instant::now()));
+        let driver = Driver {
+            info: Arc::clone(&info),
+            peer: command,
+            progress: Rc::clone(&progress),
+            shared: Rc::clone(&shared),
+            jobs: queue,
+            sessions: HashMap::new(),
+        };
+        Self {
+            info,
+            deadline,
+            shared,
+            progress,
+            jobs,
+            sockets: RefCell::new(Some((driver, notify))),
+            serving: Vec::new(),
+            registered,
+            unregistered,
+        }
+    }
+
+    fn wish(&self, session: SessionId, want: Option<crate::WantedSession>) -> Waiting<()> {
+        self.shared.wishes.borrow_mut().insert(session, want);
+        self.job(|reply| Job::Synchronise(session, reply))
+    }
+
+    /// Queues a job and waits until it is done, or until the application has not answered anything
+    /// for as long as the deadline.
+    fn job<T: 'static>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Waiting<T> {
+        let (reply, done) = oneshot::channel();
+        let queued = self.jobs.try_send(job(reply));
+        let (progress, deadline) = (Rc::clone(&self.progress), self.deadline);
+        Box::pin(async move {
+            if queued.is_err() {
+                return Err(AppError::TimedOut);
+            }
+            wait(done, &progress, deadline).await
+        })
+    }
+}
+
+type Waiting<T> = ResponseFuture<Result<T, AppError>>;
+
+async fn wait<T>(
+    mut done: oneshot::Receiver<Result<T, AppError>>,
+    progress: &Cell<Instant>,
+    deadline: Option<Duration>,
+) -> Result<T, AppError> {
+    let Some(deadline) = deadline else { return done.await.unwrap_or(Err(AppError::Gone)) };
+    let begun = Instant::now();
+    loop {
+        let until = progress.get().max(begun) + deadline;
+        match tokio::time::timeout_at(until.into(), &mut done).await {
+            Ok(outcome) => return outcome.unwrap_or(Err(AppError::Gone)),
+            Err(_) if progress.get().max(begun) + deadline <= until => {
+                return Err(AppError::TimedOut);
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+impl Actor for App {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        let Some((driver, notify)) = self.sockets.take() else { return };
+        let (info, shared, me) =
+            (Arc::clone(&self.info), Rc::clone(&self.shared), context.address());
+        self.serving.push(tokio::task::spawn_local({
+            let info = Arc::clone(&info);
+            async move {
+                let end = notify::serve(&notify, &shared.handles, info.pid).await;
+                tracing::debug!(pid = info.pid, app = %info.name, %end, "notify socket closed");
+            }
+        }));
+        let registered = AppRegistered { info: Arc::clone(&info), app: me.clone() };
+        self.registered.tell(registered);
+        self.serving.push(tokio::task::spawn_local(async move {
+            let end = driver.run().await;
+            tracing::debug!(pid = info.pid, app = %info.name, %end, "application gone");
+            // It fails only when the actor is gone already.
+            let _ = me.send(Gone).await;
+        }));
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        for task in &self.serving {
+            task.abort();
+        }
+        self.unregistered.tell(AppUnregistered { id: self.info.id });
+    }
+}
+
+/// The driver told that the application is gone.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Gone;
+
+impl Handler<Gone> for App {
+    type Result = ();
+
+    fn handle(&mut self, _: Gone, context: &mut Self::Context) {
+        context.stop();
+    }
+}
+
+impl Handler<Synchronise> for App {
+    type Result = Waiting<()>;
+
+    fn handle(&mut self, request: Synchronise, _: &mut Self::Context) -> Self::Result {
+        self.wish(request.session, Some(request.want))
+    }
+}
+
+impl Handler<Forget> for App {
+    type Result = Waiting<()>;
+
+    fn handle(&mut self, request: Forget, _: &mut Self::Context) -> Self::Result {
+        self.wish(request.session, None)
+    }
+}
+
+impl Handler<RegisterDone> for App {
+    type Result = Waiting<()>;
+
+    fn handle(&mut self, _: RegisterDone, _: &mut Self::Context) -> Self::Result {
+        self.job(Job::RegisterDone)
+    }
+}
+
+impl Handler<ListTracepoints> for App {
+    type Result = Waiting<Vec<Tracepoint>>;
+
+    fn handle(&mut self, _: ListTracepoints, _: &mut Self::Context) -> Self::Result {
+        self.job(Job::Tracepoints)
+    }
+}
+
+impl Handler<ListTracepointFields> for App {
+    type Result = Waiting<Vec<FieldEntry>>;
+
+    fn handle(&mut self, _: ListTracepointFields, _: &mut Self::Context) -> Self::Result {
+        self.job(Job::TracepointFields)
+    }
+}

@@ -1,0 +1,235 @@
+//! What runs on the command socket: jobs one after the other, each towards the newest wish.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{HashMap, HashSet},
+    rc::Rc,
+    sync::Arc,
+    time::Instant,
+};
+
+use lttngd_model::SessionId;
+use lttngd_runtime::Peer;
+use lttngd_wire::ust::command::{Command, FieldEntry, ROOT_HANDLE, UstError};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    AppError, AppInfo, Tracepoint, WantedSession,
+    error::Broken,
+    link::{Answer, Link},
+    notify::Handles,
+    plan::{AppChannel, AppEvent, AppSession, Step, next_step},
+};
+
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, AppError>>;
+
+/// What the command socket is used for.
+pub(crate) enum Job {
+    Synchronise(SessionId, Reply<()>),
+    RegisterDone(Reply<()>),
+    Tracepoints(Reply<Vec<Tracepoint>>),
+    TracepointFields(Reply<Vec<FieldEntry>>),
+}
+
+/// What the actor and its driver share.
+#[derive(Default)]
+pub(crate) struct Shared {
+    /// The newest wish of each session; `None` to take the session out.
+    pub(crate) wishes: RefCell<HashMap<SessionId, Option<WantedSession>>>,
+    pub(crate) handles: Handles,
+}
+
+/// The driver of one application.
+pub(crate) struct Driver {
+    pub(crate) info: Arc<AppInfo>,
+    pub(crate) peer: Peer,
+    pub(crate) progress: Rc<Cell<Instant>>,
+    pub(crate) shared: Rc<Shared>,
+    pub(crate) jobs: mpsc::Receiver<Job>,
+    pub(crate) sessions: HashMap<SessionId, AppSession>,
+}
+
+impl Driver {
+    /// Runs jobs until the application is gone; the error says how that was noticed.
+    pub(crate) async fn run(mut self) -> Broken {
+        loop {
+            let job = tokio::select! {
+                biased;
+                closed = self.peer.closed() => {
+                    return closed.map_or_else(Into::into, |()| Broken::Peer(lttngd_runtime::PeerError::Closed));
+                }
+                job = self.jobs.recv() => job,
+            };
+            let done = match job {
+                Some(job) => self.job(job).await,
+                None => return Broken::Protocol("its actor is gone".to_owned()),
+            };
+            if let Err(broken) = done {
+                return broken;
+            }
+        }
+    }
+
+    fn link(&self) -> Link<'_> {
+        Link { peer: &self.peer, progress: &self.progress }
+    }
+
+    async fn job(&mut self, job: Job) -> Result<(), Broken> {
+        // Whoever asked may have given up: a reply that nobody awaits is dropped.
+        match job {
+            Job::Synchronise(session, reply) => {
+                self.synchronise(session).await?;
+                let _ = reply.send(Ok(()));
+            }
+            Job::RegisterDone(reply) => {
+                let done = self.link().command(ROOT_HANDLE, &Command::RegisterDone).await?;
+                let _ = reply.send(done.map(drop).map_err(Into::into));
+            }
+            Job::Tracepoints(reply) => {
+                let _ = reply.send(self.link().tracepoints().await?.map_err(Into::into));
+            }
+            Job::TracepointFields(reply) => {
+                let _ = reply.send(self.link().tracepoint_fields().await?.map_err(Into::into));
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings one session to its newest wish.
+    async fn synchronise(&mut self, id: SessionId) -> Result<(), Broken> {
+        let mut has = self.sessions.remove(&id).unwrap_or_default();
+        let mut failed = HashSet::new();
+        loop {
+            // Looked up before every step: what changed meanwhile counts at once.
+            let wish = self.shared.wishes.borrow().get(&id).cloned();
+            let Some(want) = wish.flatten() else {
+                self.release(has).await?;
+                self.shared.wishes.borrow_mut().remove(&id);
+                return Ok(());
+            };
+            let Some(step) = next_step(&has, want.active, &want.channels, &failed) else { break };
+            let target = step.target();
+            match self.step(&mut has, &want, step).await? {
+                Ok(()) => {}
+                Err(refusal) => {
+                    tracing::warn!(
+                        pid = self.info.pid, app = %self.info.name, session = %id, ?target, %refusal,
+                        "the application does not do a part of what the session wants"
+                    );
+                    failed.insert(target);
+                }
+            }
+        }
+        if has.handle.is_some() {
+            self.sessions.insert(id, has);
+        }
+        Ok(())
+    }
+
+    async fn step(&self, has: &mut AppSession, want: &WantedSession, step: Step) -> Answer<()> {
+        let link = self.link();
+        let session = has.handle.unwrap_or(ROOT_HANDLE);
+        let state = |on| if on { Command::Enable } else { Command::Disable };
+        match step {
+            Step::CreateSession => match link.command(ROOT_HANDLE, &Command::Session).await? {
+                Ok(handle) => {
+                    self.shared.handles.insert_session(handle, want.buffers.clone());
+                    has.handle = Some(handle);
+                }
+                Err(refusal) => return Ok(Err(refusal)),
+            },
+            Step::CreateChannel { index } => {
+                let Some(prepared) = want.objects.channel(index) else {
+                    return Ok(Err(UstError::NoEntry));
+                };
+                match link.create_channel(session, &prepared.object).await? {
+                    Ok(handle) => {
+                        let buffers = want.buffers.clone();
+                        self.shared.handles.insert_channel(handle, prepared.id, buffers);
+                        has.channels.push(AppChannel {
+                            index,
+                            handle,
+                            enabled: true,
+                            contexts: 0,
+                            events: Vec::new(),
+                        });
+                    }
+                    Err(refusal) => return Ok(Err(refusal)),
+                }
+            }
+            Step::AddContext { channel, context } => {
+                let channel = &mut has.channels[channel];
+                match link.add_context(channel.handle, &context).await? {
+                    Ok(()) => channel.contexts += 1,
+                    Err(refusal) => return Ok(Err(refusal)),
+                }
+            }
+            Step::CreateEvent { channel, event, rule } => {
+                let channel = &mut has.channels[channel];
+                match link.create_event(channel.handle, &rule).await? {
+                    Ok(handle) => {
+                        let len = channel.events.len().max(event + 1);
+                        channel.events.resize_with(len, || None);
+                        channel.events[event] = Some(AppEvent { handle, enabled: false });
+                    }
+                    Err(refusal) => return Ok(Err(refusal)),
+                }
+            }
+            Step::SetEvent { channel, event, enabled } => {
+                if let Some(known) = &mut has.channels[channel].events[event] {
+                    match link.command(known.handle, &state(enabled)).await? {
+                        Ok(_) => known.enabled = enabled,
+                        Err(refusal) => return Ok(Err(refusal)),
+                    }
+                }
+            }
+            Step::SetChannel { channel, enabled } => {
+                let channel = &mut has.channels[channel];
+                match link.command(channel.handle, &state(enabled)).await? {
+                    Ok(_) => channel.enabled = enabled,
+                    Err(refusal) => return Ok(Err(refusal)),
+                }
+            }
+            Step::SetSession { active } => match link.command(session, &state(active)).await? {
+                Ok(_) => {
+                    has.active = active;
+                    // When this returns no probe that began before is still recording.
+                    return Ok(self.quiesce().await?);
+                }
+                Err(refusal) => return Ok(Err(refusal)),
+            },
+        }
+        Ok(Ok(()))
+    }
+
+    async fn quiesce(&self) -> Answer<()> {
+        let done = self.link().command(ROOT_HANDLE, &Command::WaitQuiescent).await?;
+        Ok(done.map(drop))
+    }
+
+    /// Takes a session out of the application: children first.
+    async fn release(&self, has: AppSession) -> Result<(), Broken> {
+        let Some(session) = has.handle else { return Ok(()) };
+        let link = self.link();
+        for channel in &has.channels {
+            for event in channel.events.iter().flatten() {
+                self.release_one(&link, event.handle).await?;
+            }
+            self.shared.handles.remove_channel(channel.handle);
+            self.release_one(&link, channel.handle).await?;
+        }
+        self.shared.handles.remove_session(session);
+        self.release_one(&link, session).await?;
+        if let Err(refusal) = self.quiesce().await? {
+            tracing::debug!(pid = self.info.pid, %refusal, "no quiescence after a session's end");
+        }
+        Ok(())
+    }
+
+    async fn release_one(&self, link: &Link<'_>, handle: u32) -> Result<(), Broken> {
+        if let Err(refusal) = link.command(handle, &Command::Release).await? {
+            tracing::warn!(pid = self.info.pid, handle, %refusal, "an object stays in the application");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,34 @@
+//! Why an application did not do what it was asked.
+
+use lttngd_runtime::PeerError;
+use lttngd_wire::ust::command::UstError;
+use thiserror::Error;
+
+/// Why an application did not do what it was asked.
+#[derive(Clone, Debug, Error)]
+pub enum AppError {
+    /// It is gone.
+    #[error("the application is gone")]
+    Gone,
+    /// It does not answer. What was asked is done when it does.
+    #[error("the application does not answer")]
+    TimedOut,
+    /// It refused.
+    #[error(transparent)]
+    Refused(#[from] UstError),
+}
+
+/// Why an application cannot be talked to any more.
+#[derive(Debug, Error)]
+pub(crate) enum Broken {
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+    #[error("{0}")]
+    Protocol(String),
+}
+
+impl From<lttngd_wire::DecodeError> for Broken {
+    fn from(error: lttngd_wire::DecodeError) -> Self {
+        Self::Protocol(error.to_string())
+    }
+}

@@ -1,0 +1,242 @@
+//! The socket on which applications register: each connection says what it is, two of one process
+//! make an application.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{HashMap, hash_map::Entry},
+    io,
+    os::unix::net::UnixListener as StdListener,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use actix::Actor;
+use lttngd_buffers::tsdl::Alignments;
+use lttngd_model::{Bitness, Timestamp};
+use lttngd_runtime::{Backoff, Outlet, Peer, PeerError};
+use lttngd_wire::ust::{
+    is_supported_abi,
+    registration::{REGISTRATION_LEN, Registration, RegistrationError, SocketKind},
+};
+use thiserror::Error;
+use tokio::{net::UnixListener, sync::oneshot};
+
+use crate::{App, AppId, AppInfo, AppRegistered, AppUnregistered, error::Broken, link::Link};
+
+/// Longest time from a connection to its registration message, and from an application's first
+/// connection to its second.
+pub const REGISTRATION_DEADLINE: Duration = Duration::from_secs(5);
+/// Most connections that have not become applications yet.
+const CONNECTIONS_MAX: usize = 4096;
+
+/// What the daemon does with applications.
+#[derive(Clone, Debug)]
+pub struct AppSettings {
+    /// How long an application may go without an answer before those who wait for it give up;
+    /// `None` for ever.
+    pub deadline: Option<Duration>,
+    /// Word sizes for which there is a consumer daemon.
+    pub bitnesses: Vec<Bitness>,
+    /// Is told of new applications.
+    pub registered: Outlet<AppRegistered>,
+    /// Is told of their end.
+    pub unregistered: Outlet<AppUnregistered>,
+}
+
+/// Why a connection did not become an application.
+#[derive(Debug, Error)]
+enum Rejected {
+    #[error("no registration message within {} s", REGISTRATION_DEADLINE.as_secs())]
+    Silent,
+    #[error("it connected once and not a second time")]
+    Alone,
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+    #[error(transparent)]
+    Malformed(#[from] RegistrationError),
+    #[error("ABI version {0} is not supported")]
+    Abi(u32),
+    #[error("its process id cannot be seen from here (another pid namespace)")]
+    NoPid,
+    #[error(
+        "{0}-bit applications need a consumer daemon of their size; name it with --consumerd{0}-path"
+    )]
+    WordSize(u32),
+    #[error("both its connections are of the same kind")]
+    SameKind,
+    #[error("its version is not known: {0}")]
+    Version(Broken),
+    #[error("it refused to tell its version: {0}")]
+    VersionRefused(lttngd_wire::ust::command::UstError),
+}
+
+/// One connection of an application.
+struct Half {
+    peer: Peer,
+    registration: Registration,
+    uid: u32,
+    gid: u32,
+}
+
+struct Listener {
+    settings: AppSettings,
+    next_id: AtomicU64,
+    open: Cell<usize>,
+    /// First connections that wait for the second of their process.
+    halves: RefCell<HashMap<u32, oneshot::Sender<Half>>>,
+}
+
+/// Accepts applications on `listener` for ever.
+///
+/// # Errors
+/// When the socket cannot be used at all.
+pub async fn listen(listener: StdListener, settings: AppSettings) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let socket = UnixListener::from_std(listener)?;
+    let listener = Rc::new(Listener {
+        settings,
+        next_id: AtomicU64::new(1),
+        open: Cell::new(0),
+        halves: RefCell::default(),
+    });
+    let pause = || Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
+    let mut backoff = pause();
+    loop {
+        let accepted = match socket.accept().await {
+            Ok((stream, _)) if listener.open.get() < CONNECTIONS_MAX => stream.into_std(),
+            Ok(_) => Err(io::Error::other("too many connections have not registered yet")),
+            Err(error) => Err(error),
+        };
+        match accepted.and_then(|stream| Peer::new(stream.into())) {
+            Ok(peer) => {
+                backoff = pause();
+                listener.open.set(listener.open.get() + 1);
+                let listener = Rc::clone(&listener);
+                tokio::task::spawn_local(async move {
+                    if let Err(reason) = listener.connection(peer).await {
+                        tracing::warn!(%reason, "an application is not registered");
+                    }
+                    listener.open.set(listener.open.get() - 1);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no application is accepted for a moment");
+                tokio::time::sleep(backoff.step()).await;
+            }
+        }
+    }
+}
+
+impl Listener {
+    async fn connection(&self, peer: Peer) -> Result<(), Rejected> {
+        let Some((pid, half)) = self.registration(peer).await? else { return Ok(()) };
+        let Some((half, waiting)) = self.pair(pid, half) else { return Ok(()) };
+        let other = tokio::select! {
+            other = waiting => other.map_err(|_replaced| Rejected::Alone),
+            closed = half.peer.closed() => Err(closed.err().map_or(Rejected::Alone, Into::into)),
+            () = tokio::time::sleep(REGISTRATION_DEADLINE) => Err(Rejected::Alone),
+        };
+        match other {
+            Ok(other) => self.application(pid, half, other).await,
+            Err(reason) => {
+                self.halves.borrow_mut().remove(&pid);
+                Err(reason)
+            }
+        }
+    }
+
+    /// Reads and checks the registration message; `None` when the peer only looked.
+    async fn registration(&self, peer: Peer) -> Result<Option<(u32, Half)>, Rejected> {
+        let mut bytes = [0; REGISTRATION_LEN];
+        let read = tokio::time::timeout(REGISTRATION_DEADLINE, peer.read_exact_or_end(&mut bytes));
+        if !read.await.map_err(|_| Rejected::Silent)?? {
+            return Ok(None);
+        }
+        let registration = Registration::decode(&bytes)?;
+        if !is_supported_abi(registration.major) {
+            return Err(Rejected::Abi(registration.major));
+        }
+        let bitness = Bitness::from_bits_per_long(registration.bits_per_long)
+            .filter(|bitness| self.settings.bitnesses.contains(bitness));
+        if bitness.is_none() {
+            return Err(Rejected::WordSize(registration.bits_per_long));
+        }
+        let credentials = peer.credentials().map_err(PeerError::from)?;
+        let pid =
+            u32::try_from(credentials.pid.as_raw_nonzero().get()).map_err(|_| Rejected::NoPid)?;
+        let (uid, gid) = (credentials.uid.as_raw(), credentials.gid.as_raw());
+        Ok(Some((pid, Half { peer, registration, uid, gid })))
+    }
+
+    /// Hands a second connection to the first one's task, or makes this the first one.
+    fn pair(&self, pid: u32, half: Half) -> Option<(Half, oneshot::Receiver<Half>)> {
+        let mut halves = self.halves.borrow_mut();
+        let mut half = half;
+        if let Entry::Occupied(first) = halves.entry(pid) {
+            match first.remove().send(half) {
+                Ok(()) => return None,
+                // The first one gave up meanwhile.
+                Err(back) => half = back,
+            }
+        }
+        let (second, waiting) = oneshot::channel();
+        halves.insert(pid, second);
+        Some((half, waiting))
+    }
+
+    /// Asks the version, then makes the actor.
+    async fn application(&self, pid: u32, one: Half, other: Half) -> Result<(), Rejected> {
+        let (command, notify) = match (one.registration.socket, other.registration.socket) {
+            (SocketKind::Command, SocketKind::Notify) => (one, other),
+            (SocketKind::Notify, SocketKind::Command) => (other, one),
+            _ => return Err(Rejected::SameKind),
+        };
+        let progress = Cell::new(Instant::now());
+        let link = Link { peer: &command.peer, progress: &progress };
+        let version = tokio::time::timeout(REGISTRATION_DEADLINE, link.tracer_version());
+        let tracer_version = version
+            .await
+            .map_err(|_| Rejected::Silent)?
+            .map_err(Rejected::Version)?
+            .map_err(Rejected::VersionRefused)?;
+        let registration = command.registration;
+        let alignments = registration.alignments;
+        let info = Arc::new(AppInfo {
+            id: AppId(self.next_id.fetch_add(1, Ordering::Relaxed)),
+            pid,
+            uid: command.uid,
+            gid: command.gid,
+            name: registration.name,
+            bitness: Bitness::from_bits_per_long(registration.bits_per_long)
+                .ok_or(Rejected::WordSize(registration.bits_per_long))?,
+            alignments: Alignments {
+                uint8_bits: alignments.uint8_bits,
+                uint16_bits: alignments.uint16_bits,
+                uint32_bits: alignments.uint32_bits,
+                uint64_bits: alignments.uint64_bits,
+                long_bits: alignments.long_bits,
+            },
+            abi_major: registration.major,
+            tracer_version,
+            registered_at: now(),
+        });
+        App::new(
+            info,
+            (command.peer, notify.peer),
+            self.settings.deadline,
+            self.settings.registered.clone(),
+            self.settings.unregistered.clone(),
+        )
+        .start();
+        Ok(())
+    }
+}
+
+fn now() -> Timestamp {
+    let epoch_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    Timestamp { epoch_s }
+}

@@ -1,0 +1,112 @@
+//! What an application actor is asked and what it tells.
+
+use std::sync::Arc;
+
+use actix::{Addr, Message};
+use lttngd_buffers::{BufferObjects, BufferSet, tsdl::Alignments};
+use lttngd_model::{Bitness, SessionId, Timestamp, ust::Channel};
+use lttngd_wire::ust::command::FieldEntry;
+
+use crate::{App, AppError};
+
+/// An application's number in the daemon's life. Process ids come again, these do not.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct AppId(pub u64);
+
+/// What is known of an application.
+#[derive(Clone, Debug)]
+pub struct AppInfo {
+    /// Its number.
+    pub id: AppId,
+    /// Process id, from the socket.
+    pub pid: u32,
+    /// Effective user, from the socket.
+    pub uid: u32,
+    /// Effective group, from the socket.
+    pub gid: u32,
+    /// Process name, as it says.
+    pub name: String,
+    /// Word size.
+    pub bitness: Bitness,
+    /// Alignments of basic types.
+    pub alignments: Alignments,
+    /// Major version of its ABI.
+    pub abi_major: u32,
+    /// Version of its LTTng-UST.
+    pub tracer_version: (u32, u32, u32),
+    /// When it registered.
+    pub registered_at: Timestamp,
+}
+
+/// What a session wants of an application.
+#[derive(Clone, Debug)]
+pub struct WantedSession {
+    /// Whether it records. An inactive session that the application does not have yet is not made.
+    pub active: bool,
+    /// The channels, with their contexts and event rules.
+    pub channels: Arc<[Channel]>,
+    /// Whose buffers it records into.
+    pub buffers: Addr<BufferSet>,
+    /// Their objects.
+    pub objects: Arc<BufferObjects>,
+}
+
+/// Makes the application what `want` says. The reply comes when it is so.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), AppError>")]
+pub struct Synchronise {
+    /// The session.
+    pub session: SessionId,
+    /// Its wish.
+    pub want: WantedSession,
+}
+
+/// Takes the session out of the application.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<(), AppError>")]
+pub struct Forget {
+    /// The session.
+    pub session: SessionId,
+}
+
+/// Lets the application's `main` begin: every session that is active has synchronised it.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<(), AppError>")]
+pub struct RegisterDone;
+
+/// A tracepoint of an application.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Tracepoint {
+    /// `provider:event`.
+    pub name: String,
+    /// Log level.
+    pub loglevel: i32,
+}
+
+/// Asks for all tracepoints.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<Vec<Tracepoint>, AppError>")]
+pub struct ListTracepoints;
+
+/// Asks for all fields of all tracepoints.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<Vec<FieldEntry>, AppError>")]
+pub struct ListTracepointFields;
+
+/// An application registered. It waits for [`RegisterDone`].
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct AppRegistered {
+    /// What it is.
+    pub info: Arc<AppInfo>,
+    /// Its actor.
+    pub app: Addr<App>,
+}
+
+/// An application is gone.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct AppUnregistered {
+    /// Which.
+    pub id: AppId,
+}

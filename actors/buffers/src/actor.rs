@@ -1,0 +1,314 @@
+//! The shell: asks the consumer, and keeps the set's state between the answers.
+
+use std::{
+    cell::{Cell, RefCell},
+    path::Path,
+    rc::Rc,
+    sync::Arc,
+};
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, ResponseFuture};
+use futures::future::join_all;
+use lttngd_consumer::{
+    self as consumer, Consumer, ConsumerError, CreateChannel, CreateMetadata, MetadataAccepted,
+    MetadataRequested, MetadataSource,
+};
+use lttngd_model::{BufferMode, ChannelKey};
+use lttngd_runtime::{Outlet, Turns, as_owner, ask, make_directory_below};
+
+use crate::{
+    BufferObjects, BufferSetConfig, BuffersError, ChannelCounters, ChannelRequest, ClearQuiescent,
+    Close, Counters, Finish, Flush, OpenPackets, Prepare, PreparedChannel, PushMetadata,
+    RegisterChannel, RegisterEnumeration, RegisterEvent, Rotate,
+    set::{Progress, SetChannel},
+    tsdl::HeaderType,
+    ustregistry::{RegistryError, UstRegistry},
+};
+
+/// Most requests of a session that wait for the set.
+const REQUESTS_MAX: usize = 1 << 14;
+
+/// The actor of one buffer set.
+pub struct BufferSet {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    config: BufferSetConfig,
+    uuid: [u8; 16],
+    consumer: Addr<Consumer>,
+    registry: RefCell<UstRegistry>,
+    channels: RefCell<Vec<SetChannel>>,
+    metadata: Cell<Option<ChannelKey>>,
+    progress: Cell<Progress>,
+    closed: Cell<bool>,
+    turns: Turns,
+    pushing: Turns,
+}
+
+impl BufferSet {
+    /// A set without channels.
+    #[must_use]
+    pub fn new(config: BufferSetConfig, consumer: Addr<Consumer>) -> Self {
+        let uuid = *uuid::Uuid::new_v4().as_bytes();
+        Self {
+            inner: Rc::new(Inner {
+                registry: RefCell::new(config.registry(uuid)),
+                config,
+                uuid,
+                consumer,
+                channels: RefCell::default(),
+                metadata: Cell::new(None),
+                progress: Cell::default(),
+                closed: Cell::new(false),
+                turns: Turns::new(REQUESTS_MAX),
+                pushing: Turns::new(REQUESTS_MAX),
+            }),
+        }
+    }
+}
+
+impl Actor for BufferSet {
+    type Context = Context<Self>;
+}
+
+impl Inner {
+    /// Asks the consumer.
+    async fn ask<M, T>(&self, message: M) -> Result<T, BuffersError>
+    where
+        M: Message<Result = Result<T, ConsumerError>> + Send + 'static,
+        T: Send + 'static,
+        Consumer: Handler<M>,
+    {
+        Ok(ask(&self.consumer, message, self.config.consumer_deadline).await??)
+    }
+
+    fn keys(&self) -> Vec<ChannelKey> {
+        self.channels.borrow().iter().map(|channel| channel.prepared.object.key).collect()
+    }
+
+    fn objects(&self) -> Arc<BufferObjects> {
+        let channels = self.channels.borrow().iter().map(|c| c.prepared.clone()).collect();
+        Arc::new(BufferObjects { channels })
+    }
+
+    fn check_open(&self) -> Result<(), BuffersError> {
+        if self.closed.get() { Err(BuffersError::Closed) } else { Ok(()) }
+    }
+
+    async fn prepare(
+        &self,
+        request: Prepare,
+        source: MetadataSource,
+    ) -> Result<Arc<BufferObjects>, BuffersError> {
+        let _turn = self.turns.take().await?;
+        self.check_open()?;
+        let missing: Vec<_> = {
+            let channels = self.channels.borrow();
+            let present = |index| channels.iter().any(|c| c.prepared.index == index);
+            request.channels.into_iter().filter(|channel| !present(channel.index)).collect()
+        };
+        if !missing.is_empty() || self.metadata.get().is_none() {
+            self.make_directories().await?;
+        }
+        for channel in missing {
+            self.create(channel).await?;
+        }
+        if self.metadata.get().is_none() {
+            let ask = self.config.ask_metadata(request.metadata.as_ref(), self.uuid);
+            let key = ask.key;
+            self.ask(CreateMetadata { ask: Box::new(ask), source }).await?;
+            self.metadata.set(Some(key));
+        }
+        Ok(self.objects())
+    }
+
+    /// The consumer opens files only: the directories must be there.
+    async fn make_directories(&self) -> Result<(), BuffersError> {
+        let path = format!("{}/index", self.config.path());
+        let (root, below) = (Arc::clone(&self.config.domain_directory), path.clone());
+        let owner = self.config.owner;
+        as_owner(owner.uid, owner.gid, move || make_directory_below(&*root, Path::new(&below)))
+            .await
+            .map_err(|error| BuffersError::Directory { path, reason: error.to_string() })?;
+        Ok(())
+    }
+
+    async fn create(&self, channel: ChannelRequest) -> Result<(), BuffersError> {
+        let id = self.registry.borrow_mut().add_channel();
+        let ask = Box::new(self.config.ask_data(&channel, id, self.uuid));
+        let object = self.ask(CreateChannel { ask }).await?;
+        self.channels.borrow_mut().push(SetChannel {
+            prepared: PreparedChannel { index: channel.index, id, object },
+            overwrite: channel.attributes.mode == BufferMode::Overwrite,
+        });
+        Ok(())
+    }
+
+    async fn push(&self) -> Result<(), BuffersError> {
+        let Some(key) = self.metadata.get() else { return Ok(()) };
+        let _turn = self.pushing.take().await?;
+        loop {
+            let text = self.progress.get().missing(&self.registry.borrow());
+            if text.bytes.is_empty() {
+                return Ok(());
+            }
+            let (version, end) = (text.version, text.offset + text.bytes.len() as u64);
+            self.ask(consumer::PushMetadata { key, text }).await?;
+            self.accept(version, end);
+        }
+    }
+
+    fn accept(&self, version: u64, end: u64) {
+        let mut progress = self.progress.get();
+        progress.accept(version, end);
+        self.progress.set(progress);
+    }
+
+    /// Makes one request for every data channel, side by side.
+    async fn for_each_channel<M>(
+        &self,
+        message: impl Fn(ChannelKey) -> M,
+    ) -> Result<(), BuffersError>
+    where
+        M: Message<Result = Result<(), ConsumerError>> + Send + 'static,
+        Consumer: Handler<M>,
+    {
+        let keys = self.keys();
+        join_all(keys.into_iter().map(|key| self.ask(message(key)))).await.into_iter().collect()
+    }
+
+    async fn rotate(&self) -> Result<(), BuffersError> {
+        self.for_each_channel(|key| consumer::RotateChannel { key, metadata: false }).await?;
+        self.push().await?;
+        if let Some(key) = self.metadata.get() {
+            self.ask(consumer::RotateChannel { key, metadata: true }).await?;
+        }
+        Ok(())
+    }
+
+    async fn counters(&self) -> Result<Vec<ChannelCounters>, BuffersError> {
+        let session = self.config.session;
+        let channels = self.channels.borrow().clone();
+        join_all(channels.into_iter().map(async |channel| {
+            let (index, key) = (channel.prepared.index, channel.prepared.object.key);
+            let (mut discarded_events, mut lost_packets) = (0, 0);
+            if channel.overwrite {
+                lost_packets = self.ask(consumer::LostPackets { session, key }).await?;
+            } else {
+                discarded_events = self.ask(consumer::DiscardedEvents { session, key }).await?;
+            }
+            Ok(ChannelCounters { index, discarded_events, lost_packets })
+        }))
+        .await
+        .into_iter()
+        .collect()
+    }
+
+    async fn close(&self) -> Result<(), BuffersError> {
+        self.closed.set(true);
+        let outcome = match self.metadata.take() {
+            Some(key) => self.ask(consumer::CloseMetadata { key }).await,
+            None => Ok(()),
+        };
+        self.channels.borrow_mut().clear();
+        outcome
+    }
+
+    async fn finish(&self) -> Result<Vec<ChannelCounters>, BuffersError> {
+        let _turn = self.turns.take().await?;
+        let flushed = self.for_each_channel(|key| consumer::FlushChannel { key }).await;
+        let pushed = self.push().await;
+        let counters = self.counters().await;
+        self.close().await?;
+        flushed?;
+        pushed?;
+        counters
+    }
+}
+
+impl Handler<Prepare> for BufferSet {
+    type Result = ResponseFuture<Result<Arc<BufferObjects>, BuffersError>>;
+
+    fn handle(&mut self, request: Prepare, context: &mut Self::Context) -> Self::Result {
+        let inner = Rc::clone(&self.inner);
+        let me = context.address();
+        let source = MetadataSource {
+            requested: Outlet::to(me.clone().recipient()),
+            accepted: Outlet::to(me.recipient()),
+        };
+        Box::pin(async move { inner.prepare(request, source).await })
+    }
+}
+
+impl Handler<RegisterEvent> for BufferSet {
+    type Result = Result<u32, RegistryError>;
+
+    fn handle(&mut self, request: RegisterEvent, _: &mut Self::Context) -> Self::Result {
+        self.inner.registry.borrow_mut().register_event(request.channel_id, request.event)
+    }
+}
+
+impl Handler<RegisterEnumeration> for BufferSet {
+    type Result = Result<u64, RegistryError>;
+
+    fn handle(&mut self, request: RegisterEnumeration, _: &mut Self::Context) -> Self::Result {
+        self.inner.registry.borrow_mut().register_enumeration(&request.name, request.entries)
+    }
+}
+
+impl Handler<RegisterChannel> for BufferSet {
+    type Result = Result<HeaderType, RegistryError>;
+
+    fn handle(&mut self, request: RegisterChannel, _: &mut Self::Context) -> Self::Result {
+        self.inner.registry.borrow_mut().register_channel(request.channel_id, request.context)
+    }
+}
+
+impl Handler<MetadataRequested> for BufferSet {
+    type Result = ();
+
+    fn handle(&mut self, request: MetadataRequested, _: &mut Self::Context) {
+        let text = self.inner.progress.get().missing(&self.inner.registry.borrow());
+        // The consumer may be gone meanwhile; then nobody needs the text.
+        let _ = request.reply.send(text);
+    }
+}
+
+impl Handler<MetadataAccepted> for BufferSet {
+    type Result = ();
+
+    fn handle(&mut self, accepted: MetadataAccepted, _: &mut Self::Context) {
+        self.inner.accept(accepted.version, accepted.end);
+    }
+}
+
+macro_rules! handle {
+    ($($message:ident -> $reply:ty, |$inner:ident| $work:expr;)*) => {$(
+        impl Handler<$message> for BufferSet {
+            type Result = ResponseFuture<Result<$reply, BuffersError>>;
+
+            fn handle(&mut self, _: $message, _: &mut Self::Context) -> Self::Result {
+                let $inner = Rc::clone(&self.inner);
+                Box::pin(async move { $work })
+            }
+        }
+    )*};
+}
+
+handle! {
+    PushMetadata -> (), |inner| inner.push().await;
+    Flush -> (), |inner| {
+        inner.for_each_channel(|key| consumer::FlushChannel { key }).await
+    };
+    ClearQuiescent -> (), |inner| {
+        inner.for_each_channel(|key| consumer::ClearQuiescentChannel { key }).await
+    };
+    OpenPackets -> (), |inner| {
+        inner.for_each_channel(|key| consumer::OpenChannelPackets { key }).await
+    };
+    Rotate -> (), |inner| inner.rotate().await;
+    Close -> (), |inner| inner.close().await;
+    Counters -> Vec<ChannelCounters>, |inner| inner.counters().await;
+    Finish -> Vec<ChannelCounters>, |inner| inner.finish().await;
+}

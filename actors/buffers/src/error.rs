@@ -1,0 +1,42 @@
+//! Why a buffer set could not do what it was asked.
+
+use lttngd_consumer::ConsumerError;
+use lttngd_runtime::{AskError, TurnsFull};
+use thiserror::Error;
+
+/// Why a buffer set could not do what it was asked.
+#[derive(Clone, Debug, Error)]
+pub enum BuffersError {
+    /// The consumer daemon failed.
+    #[error(transparent)]
+    Consumer(#[from] ConsumerError),
+    /// The set was closed before.
+    #[error("the buffers are closed")]
+    Closed,
+    /// Too many requests wait.
+    #[error("too many requests wait for the buffers")]
+    Busy,
+    /// A directory of the trace could not be made.
+    #[error("directory {path} could not be made: {reason}")]
+    Directory {
+        /// Relative to the trace.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
+}
+
+impl From<TurnsFull> for BuffersError {
+    fn from(_: TurnsFull) -> Self {
+        Self::Busy
+    }
+}
+
+impl From<AskError> for BuffersError {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Gone => Self::Closed,
+            AskError::TimedOut => Self::Consumer(ConsumerError::TimedOut),
+        }
+    }
+}

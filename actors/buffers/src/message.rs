@@ -1,0 +1,135 @@
+//! What a buffer set is asked.
+
+use std::sync::Arc;
+
+use actix::Message;
+use lttngd_consumer::ChannelObject;
+use lttngd_model::{ChannelAttributes, EnumerationEntry, Field};
+
+use crate::{
+    BuffersError,
+    tsdl::HeaderType,
+    ustregistry::{EventRegistration, RegistryError},
+};
+
+/// A channel that the set must have.
+#[derive(Clone, Debug)]
+pub struct ChannelRequest {
+    /// The session's number of it.
+    pub index: u32,
+    /// Name.
+    pub name: String,
+    /// Attributes, resolved.
+    pub attributes: ChannelAttributes,
+}
+
+/// Makes the channels that are missing, then the metadata channel, and returns all objects.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Arc<BufferObjects>, BuffersError>")]
+pub struct Prepare {
+    /// The session's channels.
+    pub channels: Vec<ChannelRequest>,
+    /// Attributes that the user asked for the metadata channel, if any.
+    pub metadata: Option<ChannelAttributes>,
+}
+
+/// The objects of a set.
+#[derive(Clone, Debug, Default)]
+pub struct BufferObjects {
+    /// Its data channels.
+    pub channels: Vec<PreparedChannel>,
+}
+
+impl BufferObjects {
+    /// The channel that the session numbers `index`.
+    #[must_use]
+    pub fn channel(&self, index: u32) -> Option<&PreparedChannel> {
+        self.channels.iter().find(|channel| channel.index == index)
+    }
+}
+
+/// A data channel of a set.
+#[derive(Clone, Debug)]
+pub struct PreparedChannel {
+    /// The session's number of it.
+    pub index: u32,
+    /// Its id in the trace.
+    pub id: u32,
+    /// What applications get.
+    pub object: Arc<ChannelObject>,
+}
+
+/// Gives an event its id, and its description to the metadata when it is new.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<u32, RegistryError>")]
+pub struct RegisterEvent {
+    /// Id of the channel in the trace.
+    pub channel_id: u32,
+    /// The event.
+    pub event: EventRegistration,
+}
+
+/// Gives an enumeration its id.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<u64, RegistryError>")]
+pub struct RegisterEnumeration {
+    /// Name.
+    pub name: String,
+    /// Entries.
+    pub entries: Vec<EnumerationEntry>,
+}
+
+/// Tells what contexts an application records in a channel.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<HeaderType, RegistryError>")]
+pub struct RegisterChannel {
+    /// Id of the channel in the trace.
+    pub channel_id: u32,
+    /// Context fields.
+    pub context: Vec<Field>,
+}
+
+macro_rules! commands {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Message)]
+        #[rtype(result = "Result<(), BuffersError>")]
+        pub struct $name;
+    )*};
+}
+
+commands! {
+    /// Gives the consumer the text that it does not have yet.
+    PushMetadata;
+    /// Produces a packet in every stream and marks it quiescent; applications must not record now.
+    Flush;
+    /// Unmarks the streams, before applications record again.
+    ClearQuiescent;
+    /// Opens a packet in the streams that have none.
+    OpenPackets;
+    /// Moves all streams to the session's current chunk, or to none: data first, metadata last.
+    Rotate;
+    /// Ends the metadata channel and lets go of all descriptors.
+    Close;
+}
+
+/// What a channel lost.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ChannelCounters {
+    /// The session's number of the channel.
+    pub index: u32,
+    /// Events dropped (discard mode).
+    pub discarded_events: u64,
+    /// Packets overwritten (overwrite mode).
+    pub lost_packets: u64,
+}
+
+/// Asks what each channel lost so far.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<Vec<ChannelCounters>, BuffersError>")]
+pub struct Counters;
+
+/// The one application of the set is gone: flush, push, count, close.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<Vec<ChannelCounters>, BuffersError>")]
+pub struct Finish;

@@ -1,0 +1,233 @@
+//! What a buffer set is, without its actor.
+
+use std::{
+    os::fd::OwnedFd,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use lttngd_consumer::MetadataText;
+use lttngd_model::{
+    Bitness, BufferMode, ChannelAttributes, ChannelKey, ChannelOutput, ChunkId, Credentials,
+    SessionId, Timestamp,
+};
+use lttngd_wire::consumer::{AskChannel, ChannelClass};
+
+use crate::{
+    ChannelRequest, PreparedChannel,
+    tsdl::{Alignments, Scheme, TraceDescription},
+    ustregistry::UstRegistry,
+};
+
+/// Id that means the metadata stream in a channel request.
+const METADATA_CHAN_ID: u32 = u32::MAX;
+/// Size of a metadata sub-buffer in bytes when the user named none, raised to the page size.
+const METADATA_SUBBUF_SIZE_BYTES: u64 = 4096;
+/// Count of metadata sub-buffers when the user named none.
+const METADATA_NUM_SUBBUF: u64 = 2;
+
+/// Gives out channel keys, each once in the life of a daemon.
+#[derive(Clone, Debug)]
+pub struct ChannelKeys(Arc<AtomicU64>);
+
+impl Default for ChannelKeys {
+    fn default() -> Self {
+        // 0 means "no channel" in a metadata request.
+        Self(Arc::new(AtomicU64::new(1)))
+    }
+}
+
+impl ChannelKeys {
+    /// The next key.
+    #[must_use]
+    pub fn next(&self) -> ChannelKey {
+        ChannelKey(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Whose buffers these are, within a session.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum SetKey {
+    /// Of all applications of a user and word size.
+    Uid {
+        /// The user.
+        uid: u32,
+        /// The word size.
+        bitness: Bitness,
+    },
+    /// Of one application, by the daemon's number of it: process ids come again.
+    App(u64),
+}
+
+/// All that a set is told when it is made.
+#[derive(Clone, Debug)]
+pub struct BufferSetConfig {
+    /// The session.
+    pub session: SessionId,
+    /// Its name.
+    pub session_name: String,
+    /// Whether the daemon chose the name.
+    pub auto_named: bool,
+    /// When it was made.
+    pub session_created_at: Timestamp,
+    /// Who owns it, and its files.
+    pub owner: Credentials,
+    /// Name of this machine.
+    pub hostname: String,
+    /// Whose buffers.
+    pub scheme: Scheme,
+    /// Word size of the applications.
+    pub bitness: Bitness,
+    /// Alignments of the (first) application.
+    pub alignments: Alignments,
+    /// Tracer version of the (first) application.
+    pub tracer_version: (u32, u32, u32),
+    /// User of the applications.
+    pub app_uid: u32,
+    /// Number of the application in the daemon: the consumer's id of a per-PID set.
+    pub app_id: u64,
+    /// Directory of the user-space domain in the current chunk.
+    pub domain_directory: Arc<OwnedFd>,
+    /// The current chunk.
+    pub chunk: ChunkId,
+    /// Size of a page in bytes.
+    pub page_size: u64,
+    /// Keys for channels.
+    pub keys: ChannelKeys,
+    /// Longest wait for one reply of the consumer daemon.
+    pub consumer_deadline: std::time::Duration,
+}
+
+impl BufferSetConfig {
+    /// The directory of the set below the domain's.
+    #[must_use]
+    pub fn path(&self) -> String {
+        match &self.scheme {
+            Scheme::Uid(uid) => format!("uid/{uid}/{}-bit", self.bitness.bits_per_long()),
+            Scheme::Pid { pid, procname, registered_at } => {
+                // The name comes from the application: it must not name another directory.
+                let procname = procname.replace('/', "_");
+                format!("pid/{procname}-{pid}-{}", registered_at.datetime())
+            }
+        }
+    }
+
+    pub(crate) fn registry(&self, uuid: [u8; 16]) -> UstRegistry {
+        UstRegistry::new(TraceDescription {
+            uuid,
+            alignments: self.alignments,
+            bitness: self.bitness,
+            tracer_version: self.tracer_version,
+            scheme: self.scheme.clone(),
+            session_name: self.session_name.clone(),
+            auto_named: self.auto_named,
+            session_created_at: self.session_created_at,
+            hostname: self.hostname.clone(),
+            clock: crate::sample_clock(),
+        })
+    }
+
+    fn ask(&self, name: &str, attributes: &ChannelAttributes, uuid: [u8; 16]) -> AskChannel {
+        AskChannel {
+            subbuf_size_bytes: attributes.subbuf_size_bytes,
+            num_subbuf: attributes.num_subbuf,
+            class: ChannelClass::Data { overwrite: attributes.mode == BufferMode::Overwrite },
+            switch_timer_interval_us: attributes.switch_timer_interval_us,
+            read_timer_interval_us: attributes.read_timer_interval_us,
+            live_timer_interval_us: attributes.live_timer_interval_us,
+            is_live: attributes.live_timer_interval_us != 0,
+            monitor_timer_interval_us: u32::try_from(attributes.monitor_timer_interval_us)
+                .unwrap_or(u32::MAX),
+            output: ChannelOutput::Mmap,
+            session_id: self.session,
+            pathname: self.path(),
+            name: name.to_owned(),
+            buffer_owner: self.owner,
+            relayd_id: None,
+            key: self.keys.next(),
+            chunk_id: Some(self.chunk),
+            uuid,
+            chan_id: 0,
+            tracefile_size_bytes: attributes.tracefile_size_bytes,
+            tracefile_count: u32::try_from(attributes.tracefile_count).unwrap_or(u32::MAX),
+            session_id_per_pid: self.app_id,
+            monitor: true,
+            ust_app_uid: self.app_uid,
+            blocking_timeout_us: attributes.blocking_timeout_us,
+            root_shm_path: String::new(),
+            shm_path: String::new(),
+        }
+    }
+
+    /// The request for a data channel whose id in the trace is `id`.
+    pub(crate) fn ask_data(&self, channel: &ChannelRequest, id: u32, uuid: [u8; 16]) -> AskChannel {
+        AskChannel { chan_id: id, ..self.ask(&channel.name, &channel.attributes, uuid) }
+    }
+
+    /// The request for the metadata channel.
+    pub(crate) fn ask_metadata(
+        &self,
+        attributes: Option<&ChannelAttributes>,
+        uuid: [u8; 16],
+    ) -> AskChannel {
+        let attributes = ChannelAttributes {
+            mode: BufferMode::Discard,
+            subbuf_size_bytes: attributes
+                .map_or(METADATA_SUBBUF_SIZE_BYTES, |a| a.subbuf_size_bytes)
+                .max(self.page_size),
+            num_subbuf: attributes.map_or(METADATA_NUM_SUBBUF, |a| a.num_subbuf),
+            switch_timer_interval_us: attributes.map_or(0, |a| a.switch_timer_interval_us),
+            read_timer_interval_us: attributes.map_or(0, |a| a.read_timer_interval_us),
+            monitor_timer_interval_us: 0,
+            live_timer_interval_us: 0,
+            blocking_timeout_us: 0,
+            output: ChannelOutput::Mmap,
+            tracefile_size_bytes: 0,
+            tracefile_count: 0,
+        };
+        AskChannel {
+            class: ChannelClass::Metadata,
+            chan_id: METADATA_CHAN_ID,
+            ..self.ask("metadata", &attributes, uuid)
+        }
+    }
+}
+
+/// A data channel in the set.
+#[derive(Clone, Debug)]
+pub(crate) struct SetChannel {
+    pub(crate) prepared: PreparedChannel,
+    pub(crate) overwrite: bool,
+}
+
+/// How much of the text the consumer is known to have.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Progress {
+    version: u64,
+    end: u64,
+}
+
+impl Progress {
+    /// The part of the text that the consumer lacks.
+    pub(crate) fn missing(self, registry: &UstRegistry) -> MetadataText {
+        let text = registry.metadata();
+        let known = if self.version == registry.version() { self.end } else { 0 };
+        let start = usize::try_from(known).map_or(text.len(), |known| known.min(text.len()));
+        MetadataText {
+            offset: start as u64,
+            version: registry.version(),
+            bytes: text[start..].to_vec(),
+        }
+    }
+
+    /// The consumer accepted the text of `version` up to `end`.
+    pub(crate) fn accept(&mut self, version: u64, end: u64) {
+        if version > self.version {
+            *self = Self { version, end };
+        } else if version == self.version {
+            self.end = self.end.max(end);
+        }
+    }
+}
