@@ -59,9 +59,9 @@ impl<'a> Reader<'a> {
     /// or the text is not UTF-8. A `len` of 0 is a bad string too.
     pub fn string(&mut self, len: usize, what: &'static str) -> Result<String, DecodeError> {
         match self.bytes(len, what)?.split_last() {
-            Some((0, text)) if !text.contains(&0) => {
-                str::from_utf8(text).map(str::to_owned).map_err(|_| DecodeError::BadString { what })
-            }
+            Some((0, text)) if !text.contains(&0) => std::str::from_utf8(text)
+                .map(str::to_owned)
+                .map_err(|_| DecodeError::BadString { what }),
             _ => Err(DecodeError::BadString { what }),
         }
     }
@@ -77,7 +77,7 @@ impl<'a> Reader<'a> {
     ) -> Result<String, DecodeError> {
         let bytes = self.bytes(size, what)?;
         let text = bytes.split(|b| *b == 0).next().unwrap_or_default();
-        str::from_utf8(text).map(str::to_owned).map_err(|_| DecodeError::BadString { what })
+        std::str::from_utf8(text).map(str::to_owned).map_err(|_| DecodeError::BadString { what })
     }
 
     /// Ends the reading.

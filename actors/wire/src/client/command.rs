@@ -1,0 +1,155 @@
+//! The commands with their parameters.
+
+use lttngd_model::{
+    ChannelListing, EventDescription, ProcessAttribute, SessionDescriptor, TrackingPolicy, Uri,
+};
+
+use super::{
+    CommandKind, ContextRequest, RotationSchedule, SaveSession, SnapshotOutput, TrackerValue,
+};
+
+/// A command and its parameters. The session and the domain it is about stand in the
+/// [`super::Request`]. An empty channel name asks for the domain's default channel or, where the
+/// command says so, for all channels.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[allow(missing_docs, reason = "the parameters are named as in liblttng-ctl")]
+pub enum Command {
+    /// Adds a context to a channel, or to all channels.
+    AddContext { channel: String, context: ContextRequest },
+    /// Disables a channel.
+    DisableChannel { channel: String },
+    /// Disables the events of a name, or all events.
+    DisableEvent { channel: String, event: EventDescription },
+    /// Lists the system calls that can be traced.
+    ListSyscalls,
+    /// Creates a channel or enables it again.
+    EnableChannel(ChannelListing),
+    /// Creates an event rule or enables it again.
+    EnableEvent { channel: String, event: EventDescription },
+    /// Destroys a session.
+    DestroySession,
+    /// Lists the channels of a domain.
+    ListChannels,
+    /// Lists the domains of a session.
+    ListDomains,
+    /// Lists the event rules of a channel.
+    ListEvents { channel: String },
+    /// Lists the sessions of the client's user.
+    ListSessions,
+    /// Lists the tracepoints of a domain.
+    ListTracepoints,
+    /// Announces a foreign consumer daemon by its socket.
+    RegisterConsumer { path: String },
+    /// Starts tracing.
+    StartTrace,
+    /// Stops tracing.
+    StopTrace,
+    /// Lists the fields of the tracepoints.
+    ListTracepointFields,
+    /// Sets the output of a session; never empty.
+    SetConsumerUri(Vec<Uri>),
+    /// Asks whether data of a stopped session is still on its way.
+    DataPending,
+    /// Adds a snapshot output.
+    SnapshotAddOutput(SnapshotOutput),
+    /// Removes a snapshot output, by its id unless that is 0, else by its name.
+    SnapshotDelOutput(SnapshotOutput),
+    /// Lists the snapshot outputs.
+    SnapshotListOutput,
+    /// Records a snapshot to `output`, or to the session's own outputs when its URL is empty.
+    SnapshotRecord { wait: bool, output: SnapshotOutput },
+    /// Writes session files.
+    SaveSession(SaveSession),
+    /// Adds a value to a tracker's set.
+    TrackerAddValue { attribute: ProcessAttribute, value: TrackerValue },
+    /// Takes a value out of a tracker's set.
+    TrackerRemoveValue { attribute: ProcessAttribute, value: TrackerValue },
+    /// Asks for a tracker's policy.
+    TrackerGetPolicy { attribute: ProcessAttribute },
+    /// Sets a tracker's policy.
+    TrackerSetPolicy { attribute: ProcessAttribute, policy: TrackingPolicy },
+    /// Asks for the values of a tracker's set.
+    TrackerGetInclusionSet { attribute: ProcessAttribute },
+    /// Sets the directory for shared memory; empty for the default one.
+    SetSessionShmPath { path: String },
+    /// Writes the metadata anew.
+    RegenerateMetadata,
+    /// Writes the state dump anew.
+    RegenerateStatedump,
+    /// Registers a serialized trigger. `anonymous` asks that no name be made for a nameless one.
+    RegisterTrigger { anonymous: bool, trigger: Vec<u8> },
+    /// Unregisters a serialized trigger.
+    UnregisterTrigger { trigger: Vec<u8> },
+    /// Starts a rotation.
+    RotateSession,
+    /// Asks for the state of a rotation.
+    RotationGetInfo { rotation_id: u64 },
+    /// Adds a rotation schedule (`set`) or removes it.
+    RotationSetSchedule { set: bool, schedule: RotationSchedule },
+    /// Lists the rotation schedules.
+    SessionListRotationSchedules,
+    /// Creates a session. `home` is the client's home directory, sent when the daemon has to make
+    /// up the output's path.
+    CreateSession { home: Option<String>, descriptor: SessionDescriptor },
+    /// Removes what a session has recorded.
+    ClearSession,
+    /// Lists the triggers.
+    ListTriggers,
+    /// Asks for the error counters of a trigger; serialized query.
+    ExecuteErrorQuery { query: Vec<u8> },
+    /// A number that no command has.
+    Undefined(u32),
+}
+
+impl Command {
+    /// The number on the wire.
+    #[must_use]
+    pub fn to_raw(&self) -> u32 {
+        use CommandKind as K;
+        let kind = match self {
+            Self::AddContext { .. } => K::AddContext,
+            Self::DisableChannel { .. } => K::DisableChannel,
+            Self::DisableEvent { .. } => K::DisableEvent,
+            Self::ListSyscalls => K::ListSyscalls,
+            Self::EnableChannel(_) => K::EnableChannel,
+            Self::EnableEvent { .. } => K::EnableEvent,
+            Self::DestroySession => K::DestroySession,
+            Self::ListChannels => K::ListChannels,
+            Self::ListDomains => K::ListDomains,
+            Self::ListEvents { .. } => K::ListEvents,
+            Self::ListSessions => K::ListSessions,
+            Self::ListTracepoints => K::ListTracepoints,
+            Self::RegisterConsumer { .. } => K::RegisterConsumer,
+            Self::StartTrace => K::StartTrace,
+            Self::StopTrace => K::StopTrace,
+            Self::ListTracepointFields => K::ListTracepointFields,
+            Self::SetConsumerUri(_) => K::SetConsumerUri,
+            Self::DataPending => K::DataPending,
+            Self::SnapshotAddOutput(_) => K::SnapshotAddOutput,
+            Self::SnapshotDelOutput(_) => K::SnapshotDelOutput,
+            Self::SnapshotListOutput => K::SnapshotListOutput,
+            Self::SnapshotRecord { .. } => K::SnapshotRecord,
+            Self::SaveSession(_) => K::SaveSession,
+            Self::TrackerAddValue { .. } => K::TrackerAddValue,
+            Self::TrackerRemoveValue { .. } => K::TrackerRemoveValue,
+            Self::TrackerGetPolicy { .. } => K::TrackerGetPolicy,
+            Self::TrackerSetPolicy { .. } => K::TrackerSetPolicy,
+            Self::TrackerGetInclusionSet { .. } => K::TrackerGetInclusionSet,
+            Self::SetSessionShmPath { .. } => K::SetSessionShmPath,
+            Self::RegenerateMetadata => K::RegenerateMetadata,
+            Self::RegenerateStatedump => K::RegenerateStatedump,
+            Self::RegisterTrigger { .. } => K::RegisterTrigger,
+            Self::UnregisterTrigger { .. } => K::UnregisterTrigger,
+            Self::RotateSession => K::RotateSession,
+            Self::RotationGetInfo { .. } => K::RotationGetInfo,
+            Self::RotationSetSchedule { .. } => K::RotationSetSchedule,
+            Self::SessionListRotationSchedules => K::SessionListRotationSchedules,
+            Self::CreateSession { .. } => K::CreateSession,
+            Self::ClearSession => K::ClearSession,
+            Self::ListTriggers => K::ListTriggers,
+            Self::ExecuteErrorQuery { .. } => K::ExecuteErrorQuery,
+            Self::Undefined(raw) => return *raw,
+        };
+        kind.to_raw()
+    }
+}

@@ -1,0 +1,197 @@
+//! Session descriptors (`struct lttng_session_descriptor_comm` and
+//! `struct lttng_session_descriptor_live_comm`, packed,
+//! `include/lttng/session-descriptor-internal.h`) and the request that carries one.
+
+use lttngd_model::{
+    DescriptorOutput, ErrorCode, PATH_MAX, SessionDescriptor, SessionKind, StreamKind, Uri,
+};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use super::mirror::{read, string, string_len};
+use super::uri;
+use crate::{DecodeError, Reader, Writer};
+
+/// Largest descriptor in bytes (`LTTNG_SESSION_DESCRIPTOR_MAX_LEN`).
+const DESCRIPTOR_MAX_LEN: usize = 65536;
+
+/// `struct lttng_session_descriptor_comm`; the timer of a live session, the name and the URIs
+/// follow.
+#[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
+#[repr(C, packed)]
+struct DescriptorComm {
+    kind: u8,
+    output_type: u8,
+    name_len: u32,
+    uri_count: u8,
+}
+
+const _: () = assert!(size_of::<DescriptorComm>() == 7);
+
+/// The member `create_session`.
+#[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
+#[repr(C, packed)]
+struct CreateMember {
+    home_dir_size: u16,
+    session_descriptor_size: u64,
+}
+
+const _: () = assert!(size_of::<CreateMember>() == 10);
+
+const REGULAR: u8 = 1;
+const SNAPSHOT: u8 = 2;
+const LIVE: u8 = 3;
+const OUTPUT_NONE: u8 = 0;
+const OUTPUT_LOCAL: u8 = 1;
+const OUTPUT_NETWORK: u8 = 2;
+
+fn bad(what: &'static str, value: impl Into<i64>) -> DecodeError {
+    DecodeError::BadValue { what, value: value.into() }
+}
+
+/// Reads a session descriptor, the data of a reply to CREATE_SESSION_EXT. Bytes behind it are
+/// not looked at, as in `liblttng-ctl`.
+///
+/// # Errors
+/// When the bytes end early; the kind or the output type is unknown; a live session has a local
+/// output or no timer, or one beyond 32 bits; the name is empty or not NUL-terminated UTF-8; the
+/// URIs do not fit the output type, or one is malformed.
+pub fn decode_descriptor(data: &[u8]) -> Result<SessionDescriptor, DecodeError> {
+    let mut reader = Reader::new(data);
+    let comm: &DescriptorComm = read(&mut reader, "session descriptor")?;
+    let kind = match comm.kind {
+        REGULAR => SessionKind::Regular,
+        SNAPSHOT => SessionKind::Snapshot,
+        LIVE => SessionKind::Live { timer_interval_us: decode_timer(&mut reader)? },
+        other => return Err(bad("session descriptor type", other)),
+    };
+    let name = match comm.name_len {
+        0 => None,
+        1 => return Err(bad("session descriptor name_len", 1)),
+        len => Some(string(&mut reader, len, DESCRIPTOR_MAX_LEN, "session descriptor name")?),
+    };
+    let output = match (comm.output_type, comm.uri_count) {
+        (OUTPUT_LOCAL, _) if comm.kind == LIVE => {
+            return Err(bad("output type of a live session", OUTPUT_LOCAL));
+        }
+        (OUTPUT_NONE, 0) => DescriptorOutput::None,
+        (OUTPUT_LOCAL, 0) => DescriptorOutput::Local(None),
+        (OUTPUT_LOCAL, 1) => match uri::decode(&mut reader)? {
+            path @ Uri::Path(_) => DescriptorOutput::Local(Some(path)),
+            Uri::Network(_) => return Err(bad("local output with a network URI", 1)),
+        },
+        (OUTPUT_NETWORK, 0) => DescriptorOutput::Network(None),
+        (OUTPUT_NETWORK, 2) => {
+            let control = decode_side(&mut reader, StreamKind::Control)?;
+            let data = decode_side(&mut reader, StreamKind::Data)?;
+            DescriptorOutput::Network(Some(Box::new((control, data))))
+        }
+        (OUTPUT_NONE | OUTPUT_LOCAL | OUTPUT_NETWORK, count) => {
+            return Err(bad("session descriptor uri_count", count));
+        }
+        (other, _) => return Err(bad("session descriptor output_type", other)),
+    };
+    Ok(SessionDescriptor { kind, name, output })
+}
+
+fn decode_timer(reader: &mut Reader<'_>) -> Result<u32, DecodeError> {
+    let value = reader.u64("live_timer_us")?;
+    u32::try_from(value).ok().filter(|timer| *timer != 0).ok_or(DecodeError::TooLarge {
+        what: "live_timer_us less 1",
+        value: value.wrapping_sub(1),
+        limit: u64::from(u32::MAX) - 1,
+    })
+}
+
+fn decode_side(reader: &mut Reader<'_>, side: StreamKind) -> Result<Uri, DecodeError> {
+    match uri::decode(reader)? {
+        Uri::Network(uri) if uri.stream == side => Ok(Uri::Network(uri)),
+        _ => Err(bad("side of a network URI", side as u8)),
+    }
+}
+
+/// A session descriptor; the data of a reply to CREATE_SESSION_EXT when name and URIs are filled
+/// in.
+#[must_use]
+pub fn encode_descriptor(descriptor: &SessionDescriptor) -> Vec<u8> {
+    let (output_type, uris) = match &descriptor.output {
+        DescriptorOutput::None => (OUTPUT_NONE, Vec::new()),
+        DescriptorOutput::Local(path) => (OUTPUT_LOCAL, path.iter().cloned().collect()),
+        DescriptorOutput::Network(None) => (OUTPUT_NETWORK, Vec::new()),
+        DescriptorOutput::Network(Some(sides)) => {
+            (OUTPUT_NETWORK, vec![sides.0.clone(), sides.1.clone()])
+        }
+    };
+    let comm = DescriptorComm {
+        kind: match descriptor.kind {
+            SessionKind::Regular => REGULAR,
+            SessionKind::Snapshot => SNAPSHOT,
+            SessionKind::Live { .. } => LIVE,
+        },
+        output_type,
+        name_len: descriptor.name.as_deref().map_or(0, string_len),
+        uri_count: u8::try_from(uris.len()).unwrap_or(u8::MAX),
+    };
+    let mut writer = Writer::default();
+    writer.bytes(comm.as_bytes());
+    if let SessionKind::Live { timer_interval_us } = descriptor.kind {
+        writer.u64(timer_interval_us.into());
+    }
+    if let Some(name) = &descriptor.name {
+        writer.string(name);
+    }
+    writer.bytes(&uri::encode_list(&uris));
+    writer.into_bytes()
+}
+
+/// Count of payload bytes of CREATE_SESSION_EXT.
+pub(super) fn payload_len(union: &mut Reader<'_>) -> Result<u64, DecodeError> {
+    let member: &CreateMember = read(union, "create_session")?;
+    Ok(member.session_descriptor_size.saturating_add(member.home_dir_size.into()))
+}
+
+/// The client's home directory and the descriptor of CREATE_SESSION_EXT.
+pub(super) fn decode_request(
+    union: &[u8],
+    payload: &[u8],
+) -> Result<(Option<String>, SessionDescriptor), ErrorCode> {
+    let member: &CreateMember = read(&mut Reader::new(union), "create_session")
+        .map_err(|_: DecodeError| ErrorCode::InvalidProtocol)?;
+    let home_len = usize::from(member.home_dir_size);
+    if home_len >= PATH_MAX || payload.len().saturating_sub(home_len) > DESCRIPTOR_MAX_LEN {
+        return Err(ErrorCode::Invalid);
+    }
+    if payload.is_empty() {
+        return Err(ErrorCode::SessionFail);
+    }
+    let mut reader = Reader::new(payload);
+    let home = match home_len {
+        0 => None,
+        len => Some(reader.string(len, "home directory").map_err(|_| ErrorCode::Invalid)?),
+    };
+    let rest = reader.left();
+    let descriptor = reader
+        .bytes(rest, "session descriptor")
+        .and_then(decode_descriptor)
+        .map_err(|_| ErrorCode::Invalid)?;
+    Ok((home, descriptor))
+}
+
+/// The members and the payload of CREATE_SESSION_EXT.
+pub(super) fn encode_request(
+    home: Option<&str>,
+    descriptor: &SessionDescriptor,
+    union: &mut Writer,
+    payload: &mut Writer,
+) {
+    if let Some(home) = home {
+        payload.string(home);
+    }
+    let home_len = payload.len();
+    let bytes = encode_descriptor(descriptor);
+    let member = CreateMember {
+        home_dir_size: u16::try_from(home_len).unwrap_or(u16::MAX),
+        session_descriptor_size: bytes.len() as u64,
+    };
+    union.bytes(member.as_bytes());
+    payload.bytes(&bytes);
+}

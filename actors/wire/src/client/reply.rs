@@ -1,0 +1,194 @@
+//! Replies (`struct lttcomm_lttng_msg`, packed).
+
+use lttngd_model::ErrorCode;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use super::Request;
+use super::mirror::{limited, read, wire_len};
+use super::request::FDS_MAX;
+use crate::{DecodeError, Reader};
+
+/// Size of the fixed part in bytes.
+pub const REPLY_HEADER_LEN: usize = 24;
+/// Largest data of a reply in bytes. Room for a listing of fifteen thousand sessions.
+pub const REPLY_DATA_MAX_LEN: usize = 64 << 20;
+/// Largest command header of a reply in bytes; there are none but of 4 bytes.
+const COMMAND_HEADER_MAX_LEN: usize = 64;
+/// `pid` of replies that were put off, to DESTROY_SESSION and CLEAR_SESSION.
+const DEFERRED_PID: i32 = -1;
+
+/// `struct lttcomm_lttng_msg`.
+#[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
+#[repr(C, packed)]
+struct LttngMessage {
+    command: u32,
+    code: u32,
+    pid: i32,
+    cmd_header_size: u32,
+    data_size: u32,
+    fd_count: u32,
+}
+
+const _: () = assert!(size_of::<LttngMessage>() == REPLY_HEADER_LEN);
+
+/// The fixed part of a reply.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ReplyHeader {
+    /// Raw number of the command.
+    pub command: u32,
+    /// [`ErrorCode::OK`] or a raw error code.
+    pub code: u32,
+    /// Repeated from the request.
+    pub pid: i32,
+    /// Size of the command header that follows, in bytes.
+    pub header_len: usize,
+    /// Size of the data behind it, in bytes.
+    pub data_len: usize,
+    /// Count of descriptors behind that.
+    pub fd_count: u32,
+}
+
+impl ReplyHeader {
+    /// Decodes [`REPLY_HEADER_LEN`] bytes.
+    ///
+    /// # Errors
+    /// When there are fewer or more, or a size or count is over its limit.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let header = Self::read(&mut reader)?;
+        reader.finish("reply header")?;
+        Ok(header)
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let message: &LttngMessage = read(reader, "reply")?;
+        limited(message.fd_count, FDS_MAX, "reply fd_count")?;
+        Ok(Self {
+            command: message.command,
+            code: message.code,
+            pid: message.pid,
+            header_len: limited(
+                message.cmd_header_size,
+                COMMAND_HEADER_MAX_LEN,
+                "reply cmd_header_size",
+            )?,
+            data_len: limited(message.data_size, REPLY_DATA_MAX_LEN, "reply data_size")?,
+            fd_count: message.fd_count,
+        })
+    }
+}
+
+/// A reply. Descriptors, if any, follow it with one more byte.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Reply {
+    /// Raw number of the command that is answered.
+    pub command: u32,
+    /// [`ErrorCode::OK`] or a raw error code.
+    pub code: u32,
+    /// Repeated from the request.
+    pub pid: i32,
+    /// Command header: a count with listings, the rotation's state with DESTROY_SESSION, else empty.
+    pub header: Vec<u8>,
+    /// Data of the command. A client takes its size for the result of a command that has none.
+    pub data: Vec<u8>,
+    /// Count of descriptors that follow.
+    pub fd_count: u32,
+}
+
+impl Reply {
+    /// The reply to a command that did what it was asked.
+    #[must_use]
+    pub fn ok(request: &Request) -> Self {
+        Self {
+            command: request.command,
+            code: ErrorCode::OK,
+            pid: request.pid,
+            header: Vec::new(),
+            data: Vec::new(),
+            fd_count: 0,
+        }
+    }
+
+    /// The reply to a command that failed.
+    #[must_use]
+    pub fn error(request: &Request, error: ErrorCode) -> Self {
+        Self { code: error.to_raw(), ..Self::ok(request) }
+    }
+
+    /// With data.
+    #[must_use]
+    pub fn with_data(self, data: Vec<u8>) -> Self {
+        Self { data, ..self }
+    }
+
+    /// With the data of a listing of `count` items.
+    #[must_use]
+    pub fn with_list(self, count: usize, data: Vec<u8>) -> Self {
+        let header = wire_len(count).to_ne_bytes().to_vec();
+        Self { header, data, ..self }
+    }
+
+    /// With a command header.
+    #[must_use]
+    pub fn with_header(self, header: Vec<u8>) -> Self {
+        Self { header, ..self }
+    }
+
+    /// Marked as put off, as the replies to DESTROY_SESSION and CLEAR_SESSION are that had to wait.
+    #[must_use]
+    pub fn deferred(self) -> Self {
+        Self { pid: DEFERRED_PID, ..self }
+    }
+
+    /// The bytes, to be sent at once.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let message = LttngMessage {
+            command: self.command,
+            code: self.code,
+            pid: self.pid,
+            cmd_header_size: wire_len(self.header.len()),
+            data_size: wire_len(self.data.len()),
+            fd_count: self.fd_count,
+        };
+        [message.as_bytes(), &self.header, &self.data].concat()
+    }
+
+    /// Decodes a whole reply.
+    ///
+    /// # Errors
+    /// As [`ReplyHeader::decode`], or when command header and data are not of the announced sizes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let header = ReplyHeader::read(&mut reader)?;
+        let reply = Self {
+            command: header.command,
+            code: header.code,
+            pid: header.pid,
+            header: reader.bytes(header.header_len, "reply command header")?.to_vec(),
+            data: reader.bytes(header.data_len, "reply data")?.to_vec(),
+            fd_count: header.fd_count,
+        };
+        reader.finish("reply")?;
+        Ok(reply)
+    }
+
+    /// Why the command failed, `None` when it did not. A code that LTTng does not have counts as
+    /// [`ErrorCode::Unk`], as in `liblttng-ctl`.
+    #[must_use]
+    pub fn failure(&self) -> Option<ErrorCode> {
+        (self.code != ErrorCode::OK)
+            .then(|| ErrorCode::from_raw(self.code).unwrap_or(ErrorCode::Unk))
+    }
+
+    /// The count of a listing's items.
+    ///
+    /// # Errors
+    /// When the command header is not 4 bytes.
+    pub fn count(&self) -> Result<u32, DecodeError> {
+        let mut reader = Reader::new(&self.header);
+        let count = reader.u32("list count")?;
+        reader.finish("list count")?;
+        Ok(count)
+    }
+}

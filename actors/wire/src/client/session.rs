@@ -1,0 +1,111 @@
+//! Listings of sessions, and whether a session's data is on its way.
+
+use std::mem::offset_of;
+
+use lttngd_model::SessionListing;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use super::mirror::{array, chars, read, text};
+use crate::{DecodeError, Reader};
+
+/// `struct lttng_session` (`include/lttng/session.h`) of a 64-bit daemon, with the compiler's
+/// padding written out.
+#[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
+#[repr(C, packed)]
+struct LttngSession {
+    name: [u8; 255],
+    path: [u8; 4096],
+    path_padding: u8,
+    enabled: u32,
+    snapshot_mode: u32,
+    live_timer_interval: u32,
+    timer_padding: u32,
+    /// A pointer, of which only the place is kept.
+    extended: u64,
+}
+
+const _: () = assert!(size_of::<LttngSession>() == 4376);
+const _: () = assert!(offset_of!(LttngSession, enabled) == 4352);
+const _: () = assert!(offset_of!(LttngSession, extended) == 4368);
+
+/// `struct lttng_session_extended` (packed, `include/lttng/session-internal.h`).
+#[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
+#[repr(C, packed)]
+struct LttngSessionExtended {
+    creation_time: u64,
+    is_set: u8,
+}
+
+const _: () = assert!(size_of::<LttngSessionExtended>() == 9);
+
+/// Data of a reply to LIST_SESSIONS: every session, then the extension of every session.
+#[must_use]
+pub fn encode_sessions(sessions: &[SessionListing]) -> Vec<u8> {
+    let mut data = array(sessions, |session| LttngSession {
+        name: chars(session.name.as_bytes()),
+        path: chars(session.path.as_bytes()),
+        path_padding: 0,
+        enabled: session.active.into(),
+        snapshot_mode: session.snapshot_mode.into(),
+        live_timer_interval: session.live_timer_interval_us,
+        timer_padding: 0,
+        extended: 0,
+    });
+    data.extend(array(sessions, |session| LttngSessionExtended {
+        creation_time: session.creation_time_s,
+        is_set: 1,
+    }));
+    data
+}
+
+/// Reads data of a reply to LIST_SESSIONS.
+///
+/// # Errors
+/// When the bytes are not whole sessions, a session lacks its creation time, or a text of one is
+/// not NUL-terminated UTF-8.
+pub fn decode_sessions(data: &[u8]) -> Result<Vec<SessionListing>, DecodeError> {
+    let count = data.len() / (size_of::<LttngSession>() + size_of::<LttngSessionExtended>());
+    let mut sessions = Reader::new(data);
+    let mut extensions = sessions.clone();
+    extensions.bytes(count * size_of::<LttngSession>(), "lttng_session array")?;
+    let mut listings = Vec::with_capacity(count);
+    for _ in 0..count {
+        let session: &LttngSession = read(&mut sessions, "lttng_session")?;
+        let extended: &LttngSessionExtended = read(&mut extensions, "lttng_session_extended")?;
+        if extended.is_set != 1 {
+            let value = extended.is_set.into();
+            return Err(DecodeError::BadValue { what: "creation_time is_set", value });
+        }
+        listings.push(SessionListing {
+            name: text(&session.name, "lttng_session name")?,
+            path: text(&session.path, "lttng_session path")?,
+            active: session.enabled != 0,
+            snapshot_mode: session.snapshot_mode != 0,
+            live_timer_interval_us: session.live_timer_interval,
+            creation_time_s: extended.creation_time,
+        });
+    }
+    extensions.finish("lttng_session array")?;
+    Ok(listings)
+}
+
+/// Data of a reply to DATA_PENDING.
+#[must_use]
+pub fn encode_data_pending(pending: bool) -> Vec<u8> {
+    vec![pending.into()]
+}
+
+/// Reads data of a reply to DATA_PENDING.
+///
+/// # Errors
+/// When there is not exactly one byte, or it is neither 0 nor 1.
+pub fn decode_data_pending(data: &[u8]) -> Result<bool, DecodeError> {
+    let mut reader = Reader::new(data);
+    let raw = reader.u8("data pending")?;
+    reader.finish("data pending")?;
+    match raw {
+        0 => Ok(false),
+        1 => Ok(true),
+        other => Err(DecodeError::BadValue { what: "data pending", value: other.into() }),
+    }
+}
