@@ -1,0 +1,22 @@
+# Each target sets up what it needs: Debian packages by tools/install-peers.sh, crates by cargo.
+CARGO ?= cargo
+
+.PHONY: demo test bench peers
+
+# Traces a program with the stock tools and this daemon, and shows the trace.
+demo: peers
+	demo/run.sh
+
+# All tests. cargo-nextest runs them in processes of their own where it is installed.
+test: peers
+	if $(CARGO) nextest --version >/dev/null 2>&1; then \
+		$(CARGO) nextest run --workspace && $(CARGO) test --workspace --doc; \
+	else \
+		$(CARGO) test --workspace; \
+	fi
+
+bench: peers
+	$(CARGO) bench --workspace
+
+peers:
+	tools/install-peers.sh

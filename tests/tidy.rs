@@ -1,0 +1,182 @@
+//! The rules of the house that no other tool checks. What is checked is what git tracks.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::Command;
+
+/// Lines of the longest Rust file: one that a person reads in one go.
+const LINES_MAX: usize = 480;
+/// Directories with Rust sources.
+const SOURCES: [&str; 4] = ["src", "actors", "tests", "benches"];
+/// This file, which has to name what it forbids.
+const OWN_PATH: &str = "tests/tidy.rs";
+/// Lines above an unsafe block in which its comment may begin.
+const SAFETY_REACH: usize = 6;
+
+/// What no Rust file may contain, and why. See also `clippy.toml`.
+const BANNED: [(&str, &str); 8] = [
+    ("AtomicResponse", "stops the actor: return a ResponseActFuture"),
+    ("ctx.wait(", "stops the actor: spawn the future and keep a phase"),
+    ("todo!(", "is not done"),
+    ("unimplemented!(", "is not done"),
+    ("TODO", "is not done"),
+    ("FIXME", "is not done"),
+    ("#[ignore", "is a test that does not run"),
+    ("allow(dead_code", "keeps what nobody uses"),
+];
+/// Sends without a bound and without an error: the runtime's outlets alone may.
+const UNBOUNDED_SEND: &str = ".do_send(";
+/// Where it may stand.
+const UNBOUNDED_SEND_ALLOWED: &str = "actors/runtime/";
+
+/// Names that say nothing about what is inside.
+const EMPTY_NAMES: [&str; 6] = ["util", "utils", "common", "helper", "helpers", "manager"];
+
+/// What only one machine knows: directories of its user, hosts of its package registries.
+const MACHINE: [&str; 4] = ["/work/", "/root/", "artifactory", "index.crates.io"];
+
+/// A tracked text file.
+struct File {
+    path: String,
+    text: String,
+}
+
+/// Every tracked text file below the root of the repository.
+fn files() -> Vec<File> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let listing = Command::new("git")
+        .args(["ls-files", "-z"])
+        .current_dir(root)
+        .output()
+        .expect("git is needed to list the files of the repository");
+    assert!(listing.status.success(), "{}", String::from_utf8_lossy(&listing.stderr));
+    let paths = String::from_utf8(listing.stdout).unwrap();
+    let files: Vec<File> = paths
+        .split_terminator('\0')
+        // A file that is removed but still tracked cannot be read, a binary one is no text.
+        .filter_map(|path| Some((path, std::fs::read_to_string(root.join(path)).ok()?)))
+        .map(|(path, text)| File { path: path.to_owned(), text })
+        .collect();
+    assert!(files.iter().any(|file| file.path == OWN_PATH), "{OWN_PATH} is not among the files");
+    files
+}
+
+/// The Rust sources but this one.
+fn rust_files() -> Vec<File> {
+    let is_source = |file: &File| {
+        let (dir, _) = file.path.split_once('/').unwrap_or_default();
+        SOURCES.contains(&dir) && file.path.ends_with(".rs") && file.path != OWN_PATH
+    };
+    files().into_iter().filter(is_source).collect()
+}
+
+/// Fails when there are complaints, with all of them.
+fn report(rule: &str, complaints: &[String]) {
+    assert!(complaints.is_empty(), "{rule}:\n{}", complaints.join("\n"));
+}
+
+/// A complaint for each line in which `find` finds something.
+fn lines_with(file: &File, find: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let found = |(index, line)| Some(format!("{}:{}: {}", file.path, index + 1, find(line)?));
+    file.text.lines().enumerate().filter_map(found).collect()
+}
+
+#[test]
+fn files_are_short() {
+    let long = |file: &File| {
+        let lines = file.text.lines().count();
+        (lines > LINES_MAX).then(|| format!("{}: {lines} lines", file.path))
+    };
+    let complaints: Vec<String> = rust_files().iter().filter_map(long).collect();
+    report(
+        &format!("files longer than {LINES_MAX} lines: split them by what they are about"),
+        &complaints,
+    );
+}
+
+#[test]
+fn nothing_banned_is_used() {
+    let mut complaints = Vec::new();
+    for file in rust_files() {
+        for (word, why) in BANNED {
+            complaints.extend(lines_with(&file, |line| {
+                line.contains(word).then(|| format!("`{word}` {why}"))
+            }));
+        }
+        if !file.path.starts_with(UNBOUNDED_SEND_ALLOWED) {
+            complaints.extend(lines_with(&file, |line| {
+                line.contains(UNBOUNDED_SEND)
+                    .then(|| format!("`{UNBOUNDED_SEND}` has no bound: use an outlet"))
+            }));
+        }
+    }
+    report("banned", &complaints);
+}
+
+#[test]
+fn names_say_what_is_inside() {
+    let empty = |name: &str| EMPTY_NAMES.contains(&name);
+    let mut complaints = Vec::new();
+    for file in rust_files() {
+        let stem = file.path.trim_end_matches(".rs");
+        if stem.split('/').any(empty) {
+            complaints.push(file.path.clone());
+        }
+        complaints.extend(lines_with(&file, |line| {
+            let (_, module) = line.trim_start().split_once("mod ")?;
+            let name = module.split([' ', ';', '{']).next()?;
+            empty(name).then(|| format!("mod {name}"))
+        }));
+    }
+    report("names that say nothing", &complaints);
+}
+
+#[test]
+fn unsafe_code_says_why_it_is_sound() {
+    let mut complaints = Vec::new();
+    for file in rust_files() {
+        let lines: Vec<&str> = file.text.lines().collect();
+        for (index, line) in lines.iter().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            if !(code.contains("unsafe {") || code.contains("unsafe impl ")) {
+                continue;
+            }
+            let above = &lines[index.saturating_sub(SAFETY_REACH)..=index];
+            if !above.iter().any(|line| line.contains("SAFETY:")) {
+                complaints.push(format!("{}:{}", file.path, index + 1));
+            }
+        }
+    }
+    report("unsafe without a SAFETY comment", &complaints);
+}
+
+#[test]
+fn the_architecture_names_every_crate() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let Ok(architecture) = std::fs::read_to_string(root.join("docs/architecture.md")) else {
+        return;
+    };
+    let files = files();
+    let crates = files.iter().filter_map(|file| {
+        let name = file.path.strip_prefix("actors/")?.strip_suffix("/Cargo.toml")?;
+        (!name.contains('/')).then_some(name)
+    });
+    let complaints: Vec<String> = crates
+        .filter(|name| !architecture.contains(&format!("{name}/")))
+        .map(|name| format!("actors/{name}"))
+        .collect();
+    report("crates that docs/architecture.md does not name", &complaints);
+}
+
+#[test]
+fn nothing_depends_on_one_machine() {
+    let mut complaints = Vec::new();
+    for file in files().iter().filter(|file| file.path != OWN_PATH) {
+        for place in MACHINE {
+            complaints.extend(lines_with(file, |line| {
+                line.contains(place).then(|| format!("`{place}`"))
+            }));
+        }
+    }
+    report("places of one machine", &complaints);
+}
