@@ -8,6 +8,8 @@
 //! Text that applications send is taken as it comes: bytes that are not UTF-8 become U+FFFD.
 
 pub mod command;
+#[cfg(test)]
+pub(crate) mod layout;
 pub mod notify;
 pub mod registration;
 

@@ -1,5 +1,8 @@
 //! The first message on each of an application's connections.
 
+#[cfg(test)]
+mod tests;
+
 use thiserror::Error;
 
 use crate::{DecodeError, Reader, Writer};

@@ -1,1 +1,5 @@
+#![allow(clippy::unwrap_used)]
 
+mod payload;
+mod reply;
+mod request;

@@ -1,0 +1,101 @@
+//! Records against the offsets of `struct lttng_ust_ctl_field`.
+
+use lttngd_model::FloatType;
+
+use super::*;
+use crate::ust::layout::{text_at, u32_at, u64_at};
+
+/// The records of one field.
+fn records(kind: FieldType) -> Vec<u8> {
+    let bytes = event(vec![named("f", kind)]).encode();
+    let len = u32_at(&bytes, 4 + 272) as usize;
+    bytes[EVENT_RECORDS..EVENT_RECORDS + len].to_vec()
+}
+
+/// Type numbers of records.
+fn atypes(records: &[u8]) -> Vec<u32> {
+    records.chunks(FIELD_RECORD_LEN).map(|record| u32_at(record, 256)).collect()
+}
+
+#[test]
+fn integer() {
+    let integer = IntegerType {
+        size_bits: 32,
+        signed: true,
+        reverse_byte_order: true,
+        base: 16,
+        encoding: Encoding::Ascii,
+        alignment_bits: 0x0810,
+    };
+    let record = records(FieldType::Integer(integer));
+    assert_eq!((record.len(), text_at(&record, 0)), (920, "f"));
+    let members = [256, 260, 264, 268, 272, 276, 280].map(|at| u32_at(&record, at));
+    assert_eq!(members, [0, 32, 1, 1, 16, 2, 0x0810]);
+}
+
+#[test]
+fn text_and_float() {
+    let record = records(FieldType::String(Encoding::Utf8));
+    assert_eq!([256, 260].map(|at| u32_at(&record, at)), [4, 1]);
+    let float =
+        FloatType { exp_dig: 8, mant_dig: 24, reverse_byte_order: true, alignment_bits: 32 };
+    let record = records(FieldType::Float(float));
+    assert_eq!([256, 260, 264, 268, 272].map(|at| u32_at(&record, at)), [5, 8, 24, 1, 32]);
+}
+
+#[test]
+fn enumeration() {
+    let enumeration = |legacy| {
+        let name = "demo_color".to_owned();
+        FieldType::Enumeration { name, id: 0x0102_0304_0506, container: int(32, true), legacy }
+    };
+    let record = records(enumeration(false));
+    assert_eq!((atypes(&record), text_at(&record, 260)), (vec![8, 0], "demo_color"));
+    assert_eq!((u64_at(&record, 516), u32_at(&record, 920 + 260)), (0x0102_0304_0506, 32));
+    let record = records(enumeration(true));
+    assert_eq!((atypes(&record), text_at(&record, 260)), (vec![1], "demo_color"));
+    assert_eq!([516, 520, 524, 528].map(|at| u32_at(&record, at)), [32, 1, 0, 10]);
+    assert_eq!(u64_at(&record, 564), 0x0102_0304_0506);
+}
+
+#[test]
+fn array_and_sequence() {
+    let element = || Box::new(FieldType::Integer(int(8, true)));
+    let array = |legacy, alignment_bytes| FieldType::Array {
+        length: 5,
+        alignment_bytes,
+        element: element(),
+        legacy,
+    };
+    let record = records(array(false, 2));
+    assert_eq!(atypes(&record), [9, 0]);
+    assert_eq!([260, 264, 920 + 260].map(|at| u32_at(&record, at)), [5, 2, 8]);
+    let record = records(array(true, 0));
+    assert_eq!(atypes(&record), [2]);
+    assert_eq!([260, 264, 268, 576].map(|at| u32_at(&record, at)), [0, 8, 1, 5]);
+    let length_name = "_f_length".to_owned();
+    let record =
+        records(FieldType::Sequence { length_name, alignment_bytes: 4, element: element() });
+    assert_eq!((atypes(&record), text_at(&record, 260)), (vec![10, 0], "_f_length"));
+    assert_eq!((u32_at(&record, 516), u32_at(&record, 920 + 260)), (4, 8));
+    let record =
+        records(FieldType::LegacySequence { length: int(64, false), element: int(16, true) });
+    assert_eq!(atypes(&record), [3]);
+    assert_eq!([260, 264, 576, 580, 584].map(|at| u32_at(&record, at)), [0, 64, 0, 16, 1]);
+}
+
+#[test]
+fn structure_and_variant() {
+    let empty = FieldType::Struct { nr_fields: 0, alignment_bytes: 4, legacy: false };
+    let record = records(empty.clone());
+    assert_eq!([256, 260, 264].map(|at| u32_at(&record, at)), [11, 0, 4]);
+    let record = records(FieldType::Variant {
+        tag: "f_tag".to_owned(),
+        alignment_bytes: 8,
+        choices: vec![named("none", empty), named("text", FieldType::String(Encoding::Utf8))],
+        legacy: false,
+    });
+    assert_eq!((atypes(&record), text_at(&record, 264)), (vec![12, 11, 4], "f_tag"));
+    assert_eq!((u32_at(&record, 260), u32_at(&record, 520)), (2, 8));
+    assert_eq!((text_at(&record, 920), text_at(&record, 1840)), ("none", "text"));
+}
