@@ -117,7 +117,7 @@ fn buffers_per_process() {
         let metadata = layout.iter().filter(|file| file.ends_with("/metadata")).count();
         assert_eq!(metadata, 3, "{layout:?}");
         stage.lttng_ok("destroy");
-        programs.map(Program::finish);
+        programs.into_iter().for_each(Program::finish);
     });
 }
 

@@ -1,6 +1,7 @@
 //! The stock `lttng` command line.
 
-use std::process::Stdio;
+use std::fs::File;
+use std::io::{Read, Seek};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -63,12 +64,19 @@ impl Arena {
         let start = Instant::now();
         let limit = limit_s.to_string();
         let script = format!("exec timeout --kill-after=2 {limit} {command}");
-        let output =
-            self.command("sh").args(["-c", &script]).stderr(Stdio::piped()).output().unwrap();
+        // Files, not pipes: a daemon that the command leaves behind would keep a pipe open.
+        let [stdout, stderr] = [(); 2].map(|()| tempfile::tempfile().unwrap());
+        let status = self
+            .command("sh")
+            .args(["-c", &script])
+            .stdout(stdout.try_clone().unwrap())
+            .stderr(stderr.try_clone().unwrap())
+            .status()
+            .unwrap();
         Answer {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            code: status.code().unwrap_or(-1),
+            stdout: content(stdout),
+            stderr: content(stderr),
             took: start.elapsed(),
         }
     }
@@ -81,7 +89,7 @@ impl Arena {
                 (r"-\d+-\d{8}-\d{6}", "-PID-DATE"),
                 (r"\d{8}-\d{6}", "DATE"),
                 (r"PID: \d+", "PID: N"),
-                (r"(Waiting for data availability)\.*", "$1"),
+                (r"(Waiting for data availability|Destroying session \w+)\.*", "$1"),
                 (r"(<(?:pid|id)>)\d+<", "${1}N<"),
                 (r"><", ">\n<"),
                 (r"(\b_?v?p?pid = )\d+", "${1}N"),
@@ -98,4 +106,11 @@ impl Arena {
             pattern.replace_all(&text, *replacement).into_owned()
         })
     }
+}
+
+fn content(mut file: File) -> String {
+    let mut bytes = Vec::new();
+    file.rewind().unwrap();
+    file.read_to_end(&mut bytes).unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
 }

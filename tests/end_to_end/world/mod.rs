@@ -6,6 +6,7 @@
 
 pub mod arena;
 pub mod daemon;
+pub mod listing;
 pub mod lttng;
 pub mod program;
 pub mod script;

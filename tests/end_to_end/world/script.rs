@@ -4,7 +4,13 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::{Answer, Arena, Daemon, Event, Program, Which, trace};
+use super::{Answer, Arena, Daemon, Event, Program, Which, listing, trace};
+
+/// What the shell's `timeout` makes of a program killed by SIGPIPE.
+const KILLED_BY_SIGNAL: i32 = -1;
+
+/// What `lttng` says when the connection is reset.
+const LOST_ANSWER: &str = "Fatal error of the session daemon";
 
 /// An arena with a daemon, on which a script acts; it notes what can be seen.
 pub struct Stage {
@@ -32,9 +38,19 @@ impl Stage {
 
     /// Runs `lttng` and notes the command, its exit code and its words.
     pub fn lttng(&mut self, arguments: &str) -> Answer {
-        let answer = self.arena.lttng(arguments);
+        let mut answer = self.arena.lttng(arguments);
+        // The stock daemon may answer and close before it has read all of a request; the client then
+        // dies of SIGPIPE or sees a reset instead of the answer. Nothing was done, so ask again.
+        for _ in 0..10 {
+            let lost = answer.code == KILLED_BY_SIGNAL || answer.stderr.contains(LOST_ANSWER);
+            if self.which == Which::Ours || !lost {
+                break;
+            }
+            answer = self.arena.lttng(arguments);
+        }
         self.note(&format!("$ lttng {arguments}"));
-        self.note(&format!("exit {}\n{}{}", answer.code, answer.stdout, answer.stderr));
+        let words = listing::in_order(&answer.stdout);
+        self.note(&format!("exit {}\n{words}{}", answer.code, answer.stderr));
         answer
     }
 
