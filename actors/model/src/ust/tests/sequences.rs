@@ -1,0 +1,170 @@
+//! What holds after any sequence of commands.
+
+use std::collections::HashSet;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+use crate::{BufferScheme, Context, ContextKind};
+
+#[derive(Clone, Debug)]
+enum Command {
+    EnableChannel(ChannelListing, Domain, u32),
+    DisableChannel(&'static str, Domain),
+    EnableEvent(&'static str, EventDescription, u32),
+    DisableEvent(&'static str, EventDescription),
+    AddContext(&'static str, u32),
+    Start,
+}
+
+fn channel_name() -> impl Strategy<Value = &'static str> {
+    select(vec!["", "channel0", "a", "b", "metadata", "lttng_jul_channel", ".bad", "b/d"])
+}
+
+fn any_domain() -> impl Strategy<Value = Domain> {
+    prop_oneof![8 => Just(Domain::Ust), 1 => Just(Domain::Jul), 1 => Just(Domain::None)]
+}
+
+fn any_attributes() -> impl Strategy<Value = ChannelAttributes> {
+    let mode = select(vec![BufferMode::Default, BufferMode::Discard, BufferMode::Overwrite]);
+    let output = select(vec![ChannelOutput::Mmap, ChannelOutput::Mmap, ChannelOutput::Splice]);
+    let sizes = select(vec![4096, 8192, 65536, 5000, 0]);
+    (mode, sizes, select(vec![1, 2, 4, 8, 3, 0]), output, select(vec![0, 1, 65536])).prop_map(
+        |(mode, subbuf_size_bytes, num_subbuf, output, tracefile_size_bytes)| ChannelAttributes {
+            mode,
+            subbuf_size_bytes,
+            num_subbuf,
+            output,
+            tracefile_size_bytes,
+            ..attributes()
+        },
+    )
+}
+
+fn any_event() -> impl Strategy<Value = EventDescription> {
+    let name = select(vec!["*", "**", "p:a", "p:b*", "p:b**", "lttng_jul:e", ""]);
+    let exclusions = vec(select(vec!["x", "y", "y*", "y**"]), 0..3);
+    let code = prop::option::of(select(vec!["f", "g"]));
+    (name, -1..=6i8, -1..=3i8, select(vec![-1, 4, 6]), exclusions, code).prop_map(
+        |(name, kind, loglevel_type, loglevel, exclusions, code)| EventDescription {
+            // Mostly tracepoints of every level.
+            kind: if kind > 3 { 0 } else { kind },
+            loglevel_type,
+            loglevel,
+            exclusions: exclusions.into_iter().map(str::to_owned).collect(),
+            filter: code.map(|code| filter(code, code.as_bytes())),
+            ..event(name)
+        },
+    )
+}
+
+fn any_command() -> impl Strategy<Value = Command> {
+    let scheme = || prop_oneof![8 => Just(PER_UID), 2 => Just(PER_PID), 1 => Just(2)];
+    prop_oneof![
+        6 => (channel_name(), any_attributes(), any_domain(), scheme()).prop_map(
+            |(name, attributes, domain, scheme)| {
+                Command::EnableChannel(ChannelListing { attributes, ..request(name) }, domain, scheme)
+            }
+        ),
+        2 => (channel_name(), any_domain())
+            .prop_map(|(name, domain)| Command::DisableChannel(name, domain)),
+        8 => (channel_name(), any_event(), scheme())
+            .prop_map(|(name, event, scheme)| Command::EnableEvent(name, event, scheme)),
+        4 => (channel_name(), any_event()).prop_map(|(name, event)| {
+            Command::DisableEvent(name, EventDescription { loglevel_type: 0, loglevel: -1, ..event })
+        }),
+        4 => (channel_name(), select(vec![0, 2, 5, 7, 99]))
+            .prop_map(|(name, context)| Command::AddContext(name, context)),
+        1 => Just(Command::Start),
+    ]
+}
+
+fn run(
+    domain: &mut UstDomain,
+    facts: &mut SessionFacts,
+    command: &Command,
+) -> Result<(), ErrorCode> {
+    match command {
+        Command::EnableChannel(request, of, scheme) => {
+            domain.enable_channel(request, *of, *scheme, *facts)
+        }
+        Command::DisableChannel(name, of) => domain.disable_channel(name, *of),
+        Command::EnableEvent(channel, event, scheme) => {
+            domain.enable_event(channel, event, *scheme, *facts)
+        }
+        Command::DisableEvent(channel, event) => domain.disable_event(channel, event),
+        Command::AddContext(channel, raw) => {
+            let context = ContextKind::from_raw(*raw).map(Context::Plain);
+            domain.add_context(channel, *raw, context.as_ref(), *facts)
+        }
+        Command::Start => {
+            facts.was_started = true;
+            Ok(())
+        }
+    }
+}
+
+fn check(domain: &UstDomain, kind: SessionKind) {
+    let names: HashSet<_> = domain.channels.iter().map(|channel| &channel.name).collect();
+    assert_eq!(names.len(), domain.channels.len());
+    for (index, channel) in (0..).zip(&domain.channels) {
+        assert_eq!(channel.index, index);
+        assert!(!channel.name.is_empty() && channel.name != "metadata");
+        assert_eq!(channel.domain == Domain::Jul, channel.name == "lttng_jul_channel");
+        assert_ne!(channel.attributes.mode, BufferMode::Default);
+        assert_eq!(channel.attributes.output, ChannelOutput::Mmap);
+        assert!(channel.attributes.num_subbuf > u64::from(channel.overwrites()));
+        if let SessionKind::Live { timer_interval_us } = kind {
+            assert_eq!(channel.attributes.live_timer_interval_us, timer_interval_us);
+            assert_eq!(channel.attributes.switch_timer_interval_us, 0);
+        }
+        for (at, rule) in channel.events.iter().enumerate() {
+            assert!(channel.events[..at].iter().all(|other| !other.is_same_rule(rule)));
+            assert!(!rule.name.contains("**") && !rule.name.starts_with("lttng_jul"));
+        }
+        assert!(channel.events.is_empty() || channel.domain == Domain::Ust);
+        let contexts: HashSet<_> = channel.contexts.iter().collect();
+        assert_eq!(contexts.len(), channel.contexts.len());
+        assert_eq!(domain.list_events(&channel.name).unwrap().len(), channel.events.len());
+    }
+    assert_ne!(domain.scheme, BufferScheme::Global);
+    assert_eq!(domain.list_channels().len(), domain.channels.len());
+}
+
+proptest! {
+    #[test]
+    fn commands_do_all_or_nothing(
+        kind in select(vec![
+            SessionKind::Regular,
+            SessionKind::Snapshot,
+            SessionKind::Live { timer_interval_us: 7 },
+        ]),
+        commands in vec(any_command(), 0..40),
+    ) {
+        let mut domain = domain();
+        let mut facts = SessionFacts { kind, was_started: false };
+        for command in &commands {
+            let before = domain.clone();
+            let result = run(&mut domain, &mut facts, command);
+            check(&domain, kind);
+            if result.is_err() {
+                let after = UstDomain {
+                    has_non_default_channel: before.has_non_default_channel,
+                    ..domain.clone()
+                };
+                prop_assert_eq!(after, before, "{:?}", command);
+            } else {
+                prop_assert!(!before.scheme_is_fixed || domain.scheme == before.scheme);
+                prop_assert!(
+                    !facts.was_started || domain.channels.len() == before.channels.len()
+                );
+                // Channels only ever come, at the end.
+                let known = before.channels.iter().map(|channel| (channel.index, &channel.name));
+                let now = domain.channels.iter().map(|channel| (channel.index, &channel.name));
+                prop_assert!(known.eq(now.take(before.channels.len())));
+            }
+        }
+    }
+}
