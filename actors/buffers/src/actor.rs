@@ -115,7 +115,7 @@ impl Inner {
             self.create(channel).await?;
         }
         if self.metadata.get().is_none() {
-            let ask = self.config.ask_metadata(request.metadata.as_ref(), self.uuid);
+            let ask = self.config.ask_metadata(&request.metadata, self.uuid);
             let key = ask.key;
             self.ask(CreateMetadata { ask: Box::new(ask), source }).await?;
             self.metadata.set(Some(key));
@@ -125,8 +125,9 @@ impl Inner {
 
     /// The consumer opens files only: the directories must be there.
     async fn make_directories(&self) -> Result<(), BuffersError> {
+        let Some((_, root)) = self.config.chunk.clone() else { return Ok(()) };
         let path = format!("{}/index", self.config.path());
-        let (root, below) = (Arc::clone(&self.config.domain_directory), path.clone());
+        let below = path.clone();
         let owner = self.config.owner;
         as_owner(owner.uid, owner.gid, move || make_directory_below(&*root, Path::new(&below)))
             .await

@@ -29,8 +29,8 @@ pub struct ChannelRequest {
 pub struct Prepare {
     /// The session's channels.
     pub channels: Vec<ChannelRequest>,
-    /// Attributes that the user asked for the metadata channel, if any.
-    pub metadata: Option<ChannelAttributes>,
+    /// Attributes of the metadata channel.
+    pub metadata: ChannelAttributes,
 }
 
 /// The objects of a set.

@@ -23,10 +23,6 @@ use crate::{
 
 /// Id that means the metadata stream in a channel request.
 const METADATA_CHAN_ID: u32 = u32::MAX;
-/// Size of a metadata sub-buffer in bytes when the user named none, raised to the page size.
-const METADATA_SUBBUF_SIZE_BYTES: u64 = 4096;
-/// Count of metadata sub-buffers when the user named none.
-const METADATA_NUM_SUBBUF: u64 = 2;
 
 /// Gives out channel keys, each once in the life of a daemon.
 #[derive(Clone, Debug)]
@@ -88,12 +84,9 @@ pub struct BufferSetConfig {
     pub app_uid: u32,
     /// Number of the application in the daemon: the consumer's id of a per-PID set.
     pub app_id: u64,
-    /// Directory of the user-space domain in the current chunk.
-    pub domain_directory: Arc<OwnedFd>,
-    /// The current chunk.
-    pub chunk: ChunkId,
-    /// Size of a page in bytes.
-    pub page_size: u64,
+    /// Where the consumer writes: the current chunk and the directory of its user-space domain.
+    /// `None` for a session without output, whose buffers nobody drains.
+    pub chunk: Option<(ChunkId, Arc<OwnedFd>)>,
     /// Keys for channels.
     pub keys: ChannelKeys,
     /// Longest wait for one reply of the consumer daemon.
@@ -147,13 +140,13 @@ impl BufferSetConfig {
             buffer_owner: self.owner,
             relayd_id: None,
             key: self.keys.next(),
-            chunk_id: Some(self.chunk),
+            chunk_id: self.chunk.as_ref().map(|(id, _)| *id),
             uuid,
             chan_id: 0,
             tracefile_size_bytes: attributes.tracefile_size_bytes,
             tracefile_count: u32::try_from(attributes.tracefile_count).unwrap_or(u32::MAX),
             session_id_per_pid: self.app_id,
-            monitor: true,
+            monitor: self.chunk.is_some(),
             ust_app_uid: self.app_uid,
             blocking_timeout_us: attributes.blocking_timeout_us,
             root_shm_path: String::new(),
@@ -169,28 +162,16 @@ impl BufferSetConfig {
     /// The request for the metadata channel.
     pub(crate) fn ask_metadata(
         &self,
-        attributes: Option<&ChannelAttributes>,
+        attributes: &ChannelAttributes,
         uuid: [u8; 16],
     ) -> AskChannel {
-        let attributes = ChannelAttributes {
-            mode: BufferMode::Discard,
-            subbuf_size_bytes: attributes
-                .map_or(METADATA_SUBBUF_SIZE_BYTES, |a| a.subbuf_size_bytes)
-                .max(self.page_size),
-            num_subbuf: attributes.map_or(METADATA_NUM_SUBBUF, |a| a.num_subbuf),
-            switch_timer_interval_us: attributes.map_or(0, |a| a.switch_timer_interval_us),
-            read_timer_interval_us: attributes.map_or(0, |a| a.read_timer_interval_us),
-            monitor_timer_interval_us: 0,
-            live_timer_interval_us: 0,
-            blocking_timeout_us: 0,
-            output: ChannelOutput::Mmap,
-            tracefile_size_bytes: 0,
-            tracefile_count: 0,
-        };
         AskChannel {
             class: ChannelClass::Metadata,
             chan_id: METADATA_CHAN_ID,
-            ..self.ask("metadata", &attributes, uuid)
+            monitor_timer_interval_us: 0,
+            tracefile_size_bytes: 0,
+            tracefile_count: 0,
+            ..self.ask("metadata", attributes, uuid)
         }
     }
 }

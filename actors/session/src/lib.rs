@@ -1,1 +1,39 @@
+//! The actor of one tracing session of the user-space domain.
+//!
+//! It owns the session's channels, event rules and contexts, its output and trace chunk, and its
+//! buffer sets. It is asked by the registry (which found it by name); it asks applications, buffer
+//! sets and consumer daemons; it tells the registry how it looks in listings ([`SessionChanged`]).
+//!
+//! ```text
+//!              Start               Stop              Destroy
+//!   Created ----------> Active <----------> Stopped ----------> Destroyed
+//!      |                   |     Start                             ^
+//!      +-------------------+---------------------------------------+
+//! ```
+//!
+//! Commands that change the session take turns; queries are answered at once. Applications come and
+//! go meanwhile: one that arrives while the session is active is synchronised before its `main`
+//! begins.
+//!
+//! A session whose consumer daemon died has lost its buffers: it can be listed and destroyed, and
+//! every other command that needs the consumer answers `LTTNG_ERR_NO_USTCONSUMERD`.
+//!
+//! Limits: [`COMMANDS_MAX`] commands wait for their turn.
 
+mod actor;
+mod apps;
+mod commands;
+mod destroy;
+mod error;
+mod lifecycle;
+mod message;
+mod output;
+mod start_stop;
+
+pub use actor::{COMMANDS_MAX, Session};
+pub use message::{
+    AddContext, AppArrived, AppGone, ConsumerLost, Consumers, DataPending, Destroy, Destroyed,
+    DisableChannel, DisableEvent, EnableChannel, EnableEvent, ListChannels, ListDomains,
+    ListEvents, PrepareDomain, SessionChanged, SessionConfig, SetConsumerUri, Start, Stop,
+};
+pub use output::Output;

@@ -1,0 +1,143 @@
+//! The shell: what a session holds, and which message leads where.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+    sync::Arc,
+};
+
+use actix::{Actor, Addr, Context, Handler, ResponseFuture};
+use lttngd_app::{App, AppId, AppInfo};
+use lttngd_buffers::{BufferSet, ChannelCounters, SetKey};
+use lttngd_model::{ErrorCode, SessionKind, SessionListing, ust::UstDomain};
+use lttngd_runtime::{Turn, Turns};
+
+use crate::{
+    AddContext, AppArrived, AppGone, ConsumerLost, DataPending, Destroy, Destroyed, DisableChannel,
+    DisableEvent, EnableChannel, EnableEvent, ListChannels, ListDomains, ListEvents, Output,
+    PrepareDomain, SessionChanged, SessionConfig, SetConsumerUri, Start, Stop,
+    lifecycle::Lifecycle, output::Chunk,
+};
+
+/// Most commands that wait for their turn.
+pub const COMMANDS_MAX: usize = 1 << 12;
+
+/// The actor of one session.
+pub struct Session {
+    inner: Rc<Inner>,
+}
+
+/// What a session holds. Borrows of the cells end before every await.
+pub(crate) struct Inner {
+    pub(crate) config: SessionConfig,
+    pub(crate) life: Cell<Lifecycle>,
+    pub(crate) output: RefCell<Output>,
+    pub(crate) chunk: RefCell<Option<Chunk>>,
+    pub(crate) domain: RefCell<Option<UstDomain>>,
+    pub(crate) apps: RefCell<BTreeMap<AppId, (Arc<AppInfo>, Addr<App>)>>,
+    pub(crate) sets: RefCell<HashMap<SetKey, Addr<BufferSet>>>,
+    /// What the buffers of applications that are gone had lost.
+    pub(crate) past_counters: RefCell<Vec<ChannelCounters>>,
+    /// How many buffer sets of applications that are gone are not finished yet.
+    pub(crate) finishing: Cell<usize>,
+    turns: Turns,
+}
+
+impl Session {
+    /// A session without channels.
+    #[must_use]
+    pub fn new(config: SessionConfig) -> Self {
+        Self {
+            inner: Rc::new(Inner {
+                output: RefCell::new(config.output.clone()),
+                config,
+                life: Cell::default(),
+                chunk: RefCell::default(),
+                domain: RefCell::default(),
+                apps: RefCell::default(),
+                sets: RefCell::default(),
+                past_counters: RefCell::default(),
+                finishing: Cell::new(0),
+                turns: Turns::new(COMMANDS_MAX),
+            }),
+        }
+    }
+
+    /// How it looks in listings now.
+    #[must_use]
+    pub fn listing(&self) -> SessionListing {
+        self.inner.listing()
+    }
+}
+
+impl Actor for Session {
+    type Context = Context<Self>;
+}
+
+impl Inner {
+    /// Waits for the turn of a command that changes the session.
+    pub(crate) async fn turn(&self) -> Result<Turn, ErrorCode> {
+        let turn = self.turns.take().await.map_err(|_| ErrorCode::Fatal)?;
+        self.life.get().admit()?;
+        Ok(turn)
+    }
+
+    pub(crate) fn change_life(&self, change: impl FnOnce(&mut Lifecycle)) {
+        let mut life = self.life.get();
+        change(&mut life);
+        self.life.set(life);
+        self.tell_changed();
+    }
+
+    pub(crate) fn tell_changed(&self) {
+        let changed = SessionChanged { id: self.config.id, listing: self.listing() };
+        self.config.changed.tell(changed);
+    }
+
+    pub(crate) fn listing(&self) -> SessionListing {
+        SessionListing {
+            name: self.config.name.clone(),
+            path: self.output.borrow().path(),
+            active: self.life.get().active,
+            snapshot_mode: self.config.kind == SessionKind::Snapshot,
+            live_timer_interval_us: match self.config.kind {
+                SessionKind::Live { timer_interval_us } => timer_interval_us,
+                _ => 0,
+            },
+            creation_time_s: self.config.created_at.epoch_s,
+        }
+    }
+}
+
+macro_rules! handle {
+    ($($message:ident -> $reply:ty, $method:ident;)*) => {$(
+        impl Handler<$message> for Session {
+            type Result = ResponseFuture<$reply>;
+
+            fn handle(&mut self, message: $message, _: &mut Self::Context) -> Self::Result {
+                Box::pin(Rc::clone(&self.inner).$method(message))
+            }
+        }
+    )*};
+}
+
+handle! {
+    PrepareDomain -> Result<(), ErrorCode>, prepare_domain;
+    EnableChannel -> Result<(), ErrorCode>, enable_channel;
+    DisableChannel -> Result<(), ErrorCode>, disable_channel;
+    EnableEvent -> Result<(), ErrorCode>, enable_event;
+    DisableEvent -> Result<(), ErrorCode>, disable_event;
+    AddContext -> Result<(), ErrorCode>, add_context;
+    ListChannels -> Result<Vec<lttngd_model::ChannelListing>, ErrorCode>, list_channels;
+    ListEvents -> Result<Vec<lttngd_model::EventListing>, ErrorCode>, list_events;
+    ListDomains -> Result<Vec<(lttngd_model::Domain, lttngd_model::BufferScheme)>, ErrorCode>, list_domains;
+    Start -> Result<(), ErrorCode>, start;
+    Stop -> Result<(), ErrorCode>, stop;
+    DataPending -> Result<bool, ErrorCode>, data_pending;
+    SetConsumerUri -> Result<(), ErrorCode>, set_consumer_uri;
+    Destroy -> Result<Destroyed, ErrorCode>, destroy;
+    AppArrived -> (), app_arrived;
+    AppGone -> (), app_gone;
+    ConsumerLost -> (), consumer_lost;
+}

@@ -1,0 +1,187 @@
+//! Applications of a session: who they are, whose buffers they use, and bringing them to what the
+//! session wants.
+
+use std::{rc::Rc, sync::Arc};
+
+use actix::{Actor, Addr};
+use futures::future::join_all;
+use lttngd_app::{App, AppError, AppInfo, Synchronise, WantedSession};
+use lttngd_buffers::{
+    BufferSet, BufferSetConfig, BuffersError, ChannelRequest, Finish, Prepare, PushMetadata,
+    SetKey, tsdl::Scheme,
+};
+use lttngd_model::{BufferScheme, ChannelAttributes, ust::Channel};
+use lttngd_runtime::ask;
+use thiserror::Error;
+
+use crate::{AppArrived, AppGone, ConsumerLost, actor::Inner};
+
+/// Why an application was not brought to what the session wants.
+#[derive(Debug, Error)]
+pub(crate) enum SynchroniseError {
+    #[error("no consumer daemon for {0}-bit applications")]
+    NoConsumer(u32),
+    #[error(transparent)]
+    Buffers(#[from] BuffersError),
+    #[error(transparent)]
+    App(#[from] AppError),
+}
+
+impl Inner {
+    pub(crate) async fn app_arrived(self: Rc<Self>, arrived: AppArrived) {
+        let AppArrived { info, app } = arrived;
+        self.apps.borrow_mut().insert(info.id, (Arc::clone(&info), app.clone()));
+        let life = self.life.get();
+        if life.active && !life.lost_consumer {
+            self.synchronise_and_log(&info, &app).await;
+        }
+    }
+
+    pub(crate) async fn app_gone(self: Rc<Self>, gone: AppGone) {
+        self.apps.borrow_mut().remove(&gone.id);
+        let own = self.sets.borrow_mut().remove(&SetKey::App(gone.id.0));
+        if let Some(set) = own {
+            self.finish(set).await;
+        } else {
+            // What the application announced may be in no metadata file yet.
+            let sets: Vec<_> = self.sets.borrow().values().cloned().collect();
+            if self.life.get().active {
+                join_all(
+                    sets.iter().map(|set| ask(set, PushMetadata, self.config.consumer_deadline)),
+                )
+                .await;
+            }
+        }
+    }
+
+    /// Ends the buffers of an application that is gone. Until that is done data is pending.
+    async fn finish(&self, set: Addr<BufferSet>) {
+        self.finishing.set(self.finishing.get() + 1);
+        match ask(&set, Finish, self.config.consumer_deadline).await.map_err(Into::into).flatten() {
+            Ok(counters) => self.past_counters.borrow_mut().extend(counters),
+            Err(error) if self.life.get().lost_consumer => {
+                tracing::debug!(%error, "buffers went with their consumer");
+            }
+            Err(error) => {
+                tracing::error!(session = %self.config.name, %error, "buffers of an application that is gone were not finished");
+            }
+        }
+        self.finishing.set(self.finishing.get() - 1);
+    }
+
+    pub(crate) async fn consumer_lost(self: Rc<Self>, lost: ConsumerLost) {
+        let sets: Vec<_> = self.sets.borrow().keys().copied().collect();
+        let apps = self.apps.borrow();
+        let touched = sets.iter().any(|key| match key {
+            SetKey::Uid { bitness, .. } => *bitness == lost.bitness,
+            SetKey::App(id) => {
+                apps.values().any(|(info, _)| info.id.0 == *id && info.bitness == lost.bitness)
+            }
+        });
+        if touched || self.chunk.borrow().is_some() {
+            tracing::error!(
+                session = %self.config.name,
+                "the session lost its consumer daemon and what was not written yet; destroy it"
+            );
+            self.change_life(|life| life.lost_consumer = true);
+        }
+    }
+
+    /// Brings all applications to what the session wants, side by side.
+    pub(crate) async fn synchronise_all(&self) {
+        let apps: Vec<_> = self.apps.borrow().values().cloned().collect();
+        join_all(apps.iter().map(|(info, app)| self.synchronise_and_log(info, app))).await;
+    }
+
+    async fn synchronise_and_log(&self, info: &Arc<AppInfo>, app: &Addr<App>) {
+        match self.synchronise(info, app).await {
+            Ok(()) | Err(SynchroniseError::App(AppError::Gone)) => {}
+            Err(error) => {
+                tracing::warn!(
+                    session = %self.config.name, pid = info.pid, app = %info.name, %error,
+                    "an application does not follow the session"
+                );
+            }
+        }
+    }
+
+    async fn synchronise(
+        &self,
+        info: &Arc<AppInfo>,
+        app: &Addr<App>,
+    ) -> Result<(), SynchroniseError> {
+        let Some((key, channels, metadata)) = self.wanted(info) else { return Ok(()) };
+        let known = self.sets.borrow().get(&key).cloned();
+        let buffers = match known {
+            Some(set) => set,
+            // Nothing was ever recorded there.
+            None if !self.life.get().active => return Ok(()),
+            None => self.new_set(key, info)?,
+        };
+        let requests = channels.iter().map(|channel| ChannelRequest {
+            index: channel.index,
+            name: channel.name.clone(),
+            attributes: channel.attributes,
+        });
+        let prepare = Prepare { channels: requests.collect(), metadata };
+        let objects = ask(&buffers, prepare, self.config.consumer_deadline)
+            .await
+            .map_err(BuffersError::from)??;
+        let want = WantedSession { active: self.life.get().active, channels, buffers, objects };
+        let request = Synchronise { session: self.config.id, want };
+        // The application keeps its own deadline.
+        app.send(request).await.unwrap_or(Err(AppError::Gone))?;
+        Ok(())
+    }
+
+    /// Which buffers an application uses, and the channels and metadata attributes of the domain.
+    fn wanted(&self, info: &AppInfo) -> Option<(SetKey, Arc<[Channel]>, ChannelAttributes)> {
+        let domain = self.domain.borrow();
+        let ust = domain.as_ref()?;
+        let key = match ust.scheme {
+            BufferScheme::PerPid => SetKey::App(info.id.0),
+            BufferScheme::PerUid | BufferScheme::Global => {
+                SetKey::Uid { uid: info.uid, bitness: info.bitness }
+            }
+        };
+        Some((key, ust.channels.clone().into(), ust.metadata_attributes()))
+    }
+
+    fn new_set(&self, key: SetKey, info: &AppInfo) -> Result<Addr<BufferSet>, SynchroniseError> {
+        let bits = info.bitness.bits_per_long();
+        let consumer =
+            self.config.consumers.of(info.bitness).ok_or(SynchroniseError::NoConsumer(bits))?;
+        let scheme = match key {
+            SetKey::Uid { uid, .. } => Scheme::Uid(uid),
+            SetKey::App(_) => Scheme::Pid {
+                pid: info.pid,
+                procname: info.name.clone(),
+                registered_at: info.registered_at,
+            },
+        };
+        let config = BufferSetConfig {
+            session: self.config.id,
+            session_name: self.config.name.clone(),
+            auto_named: self.config.auto_named,
+            session_created_at: self.config.created_at,
+            owner: self.config.owner,
+            hostname: self.config.hostname.clone(),
+            scheme,
+            bitness: info.bitness,
+            alignments: info.alignments,
+            tracer_version: info.tracer_version,
+            app_uid: info.uid,
+            app_id: info.id.0,
+            chunk: self
+                .chunk
+                .borrow()
+                .as_ref()
+                .map(|chunk| (chunk.id, Arc::clone(&chunk.domain_directory))),
+            keys: self.config.keys.clone(),
+            consumer_deadline: self.config.consumer_deadline,
+        };
+        let set = BufferSet::new(config, consumer.clone()).start();
+        self.sets.borrow_mut().insert(key, set.clone());
+        Ok(set)
+    }
+}

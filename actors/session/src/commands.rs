@@ -1,0 +1,181 @@
+//! The commands on channels, event rules and contexts.
+
+use std::rc::Rc;
+
+use futures::future::try_join_all;
+use lttngd_buffers::{ChannelCounters, Counters};
+use lttngd_consumer::{ConsumerError, EnsureRunning};
+use lttngd_model::{
+    Bitness, BufferScheme, ChannelListing, Domain, ErrorCode, EventListing, ust::UstDomain,
+};
+use lttngd_runtime::ask;
+
+use crate::{
+    AddContext, DisableChannel, DisableEvent, EnableChannel, EnableEvent, ListChannels,
+    ListDomains, ListEvents, Output, PrepareDomain, SetConsumerUri, actor::Inner,
+};
+
+impl Inner {
+    pub(crate) async fn prepare_domain(
+        self: Rc<Self>,
+        request: PrepareDomain,
+    ) -> Result<(), ErrorCode> {
+        match request.domain {
+            Domain::Ust => {}
+            Domain::Jul | Domain::Log4j | Domain::Python => {
+                return Err(ErrorCode::AgentTracingDisabled);
+            }
+            Domain::None | Domain::Kernel => return Ok(()),
+        }
+        self.life.get().admit_with_consumer()?;
+        self.domain.borrow_mut().get_or_insert_with(|| UstDomain::new(self.config.page_size));
+        for (bitness, consumer) in self.config.consumers.all() {
+            ask(consumer, EnsureRunning, lttngd_consumer::HANDSHAKE_DEADLINE * 2)
+                .await
+                .map_err(ConsumerError::from)
+                .flatten()
+                .map_err(|error| {
+                    tracing::error!(session = %self.config.name, %error);
+                    match bitness {
+                        Bitness::Bits64 => ErrorCode::UstConsumer64Fail,
+                        Bitness::Bits32 => ErrorCode::UstConsumer32Fail,
+                    }
+                })?;
+        }
+        Ok(())
+    }
+
+    /// Changes the domain, and then what applications have of an active session.
+    async fn change(
+        &self,
+        missing: ErrorCode,
+        change: impl FnOnce(&mut UstDomain) -> Result<(), ErrorCode>,
+    ) -> Result<(), ErrorCode> {
+        let _turn = self.turn().await?;
+        change(self.domain.borrow_mut().as_mut().ok_or(missing)?)?;
+        if self.life.get().active {
+            self.synchronise_all().await;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn enable_channel(
+        self: Rc<Self>,
+        request: EnableChannel,
+    ) -> Result<(), ErrorCode> {
+        let EnableChannel { domain, buffer_type, channel } = request;
+        let facts = self.life.get().facts(self.config.kind);
+        self.change(ErrorCode::UnknownDomain, |ust| {
+            ust.enable_channel(&channel, domain, buffer_type, facts)
+        })
+        .await
+    }
+
+    pub(crate) async fn disable_channel(
+        self: Rc<Self>,
+        request: DisableChannel,
+    ) -> Result<(), ErrorCode> {
+        self.change(ErrorCode::NoChannel, |ust| {
+            ust.disable_channel(&request.channel, request.domain)
+        })
+        .await
+    }
+
+    pub(crate) async fn enable_event(
+        self: Rc<Self>,
+        request: EnableEvent,
+    ) -> Result<(), ErrorCode> {
+        let facts = self.life.get().facts(self.config.kind);
+        self.change(ErrorCode::UnknownDomain, |ust| {
+            ust.enable_event(&request.channel, &request.event, request.buffer_type, facts)
+        })
+        .await
+    }
+
+    pub(crate) async fn disable_event(
+        self: Rc<Self>,
+        request: DisableEvent,
+    ) -> Result<(), ErrorCode> {
+        self.change(ErrorCode::NoChannel, |ust| ust.disable_event(&request.channel, &request.event))
+            .await
+    }
+
+    pub(crate) async fn add_context(self: Rc<Self>, request: AddContext) -> Result<(), ErrorCode> {
+        let AddContext { channel, raw_type, context } = request;
+        let facts = self.life.get().facts(self.config.kind);
+        self.change(ErrorCode::UnknownDomain, |ust| {
+            ust.add_context(&channel, raw_type, context.as_ref(), facts)
+        })
+        .await
+    }
+
+    pub(crate) async fn list_channels(
+        self: Rc<Self>,
+        _: ListChannels,
+    ) -> Result<Vec<ChannelListing>, ErrorCode> {
+        let (mut listings, indexes): (Vec<_>, Vec<_>) = match &*self.domain.borrow() {
+            Some(ust) => {
+                (ust.list_channels(), ust.channels.iter().map(|channel| channel.index).collect())
+            }
+            None => return Ok(Vec::new()),
+        };
+        let sets: Vec<_> = self.sets.borrow().values().cloned().collect();
+        let counted = sets.iter().map(|set| ask(set, Counters, self.config.consumer_deadline));
+        let lost = self.life.get().lost_consumer;
+        let present = try_join_all(counted).await;
+        let mut counters = self.past_counters.borrow().clone();
+        for set in present.map_err(|_| ErrorCode::Unk)? {
+            match set {
+                Ok(set) => counters.extend(set),
+                // What the dead consumer counted nobody knows.
+                Err(_) if lost => {}
+                Err(error) => {
+                    tracing::error!(session = %self.config.name, %error, "counters are not known");
+                    return Err(ErrorCode::Unk);
+                }
+            }
+        }
+        for (listing, index) in listings.iter_mut().zip(indexes) {
+            for ChannelCounters { discarded_events, lost_packets, .. } in
+                counters.iter().filter(|counters| counters.index == index)
+            {
+                listing.discarded_events += discarded_events;
+                listing.lost_packets += lost_packets;
+            }
+        }
+        Ok(listings)
+    }
+
+    pub(crate) async fn list_events(
+        self: Rc<Self>,
+        request: ListEvents,
+    ) -> Result<Vec<EventListing>, ErrorCode> {
+        let domain = self.domain.borrow();
+        domain.as_ref().ok_or(ErrorCode::UstChanNotFound)?.list_events(&request.channel)
+    }
+
+    pub(crate) async fn list_domains(
+        self: Rc<Self>,
+        _: ListDomains,
+    ) -> Result<Vec<(Domain, BufferScheme)>, ErrorCode> {
+        let domain = self.domain.borrow();
+        Ok(domain.as_ref().map(|ust| (Domain::Ust, ust.scheme)).into_iter().collect())
+    }
+
+    pub(crate) async fn set_consumer_uri(
+        self: Rc<Self>,
+        request: SetConsumerUri,
+    ) -> Result<(), ErrorCode> {
+        let _turn = self.turn().await?;
+        if request.uris.is_empty() {
+            return Err(ErrorCode::Invalid);
+        }
+        // Once started, the trace has its place.
+        if self.life.get().was_started {
+            return Err(ErrorCode::TraceAlreadyStarted);
+        }
+        *self.output.borrow_mut() = Output::from_uris(&request.uris)?;
+        self.tell_changed();
+        Ok(())
+    }
+}

@@ -1,0 +1,28 @@
+//! What clients are told of failures further down.
+
+use lttngd_buffers::BuffersError;
+use lttngd_consumer::ConsumerError;
+use lttngd_model::ErrorCode;
+
+/// The code for a consumer daemon that failed, where `refused` is the command's own code for a
+/// refusal.
+pub(crate) fn consumer_code(error: &ConsumerError, refused: ErrorCode) -> ErrorCode {
+    match error {
+        ConsumerError::Lost
+        | ConsumerError::NotStarted { .. }
+        | ConsumerError::NotConfigured(_) => ErrorCode::NoUstconsumerd,
+        ConsumerError::TimedOut
+        | ConsumerError::Busy
+        | ConsumerError::Refused(_)
+        | ConsumerError::Protocol(_) => refused,
+    }
+}
+
+/// The same for a buffer set.
+pub(crate) fn buffers_code(error: &BuffersError, refused: ErrorCode) -> ErrorCode {
+    match error {
+        BuffersError::Consumer(error) => consumer_code(error, refused),
+        BuffersError::Directory { .. } => ErrorCode::CreateDirFail,
+        BuffersError::Closed | BuffersError::Busy => refused,
+    }
+}

@@ -1,0 +1,255 @@
+//! What a session is asked and what it tells.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::{Addr, Message};
+use lttngd_app::{App, AppId, AppInfo};
+use lttngd_buffers::ChannelKeys;
+use lttngd_consumer::Consumer;
+use lttngd_model::{
+    Bitness, BufferScheme, ChannelListing, Context, Credentials, Domain, ErrorCode,
+    EventDescription, EventListing, SessionId, SessionKind, SessionListing, Timestamp, Uri,
+};
+use lttngd_runtime::Outlet;
+
+use crate::Output;
+
+/// The consumer daemons of the user-space domain.
+#[derive(Clone, Debug)]
+pub struct Consumers {
+    /// Of 64-bit applications.
+    pub bits64: Addr<Consumer>,
+    /// Of 32-bit applications, if one is configured.
+    pub bits32: Option<Addr<Consumer>>,
+}
+
+impl Consumers {
+    /// The one for applications of this word size.
+    #[must_use]
+    pub fn of(&self, bitness: Bitness) -> Option<&Addr<Consumer>> {
+        match bitness {
+            Bitness::Bits64 => Some(&self.bits64),
+            Bitness::Bits32 => self.bits32.as_ref(),
+        }
+    }
+
+    /// All that are configured, the 64-bit one first.
+    pub fn all(&self) -> impl Iterator<Item = (Bitness, &Addr<Consumer>)> {
+        std::iter::once((Bitness::Bits64, &self.bits64))
+            .chain(self.bits32.as_ref().map(|consumer| (Bitness::Bits32, consumer)))
+    }
+}
+
+/// All that a session is told when it is made.
+#[derive(Clone, Debug)]
+pub struct SessionConfig {
+    /// Its id.
+    pub id: SessionId,
+    /// Its name.
+    pub name: String,
+    /// Whether the daemon chose the name.
+    pub auto_named: bool,
+    /// Its owner.
+    pub owner: Credentials,
+    /// What it is for.
+    pub kind: SessionKind,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Name of this machine.
+    pub hostname: String,
+    /// Where its traces go.
+    pub output: Output,
+    /// Size of a page in bytes.
+    pub page_size: u64,
+    /// The consumer daemons.
+    pub consumers: Consumers,
+    /// Keys for channels.
+    pub keys: ChannelKeys,
+    /// Longest wait for one reply of a consumer daemon.
+    pub consumer_deadline: Duration,
+    /// Is told how the session looks.
+    pub changed: Outlet<SessionChanged>,
+}
+
+/// How a session looks in listings, told whenever that changes.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct SessionChanged {
+    /// Which.
+    pub id: SessionId,
+    /// How.
+    pub listing: SessionListing,
+}
+
+/// Makes the session ready for commands of a domain: what every command that names one does first.
+/// The user-space domain comes to be, and its consumer daemons are started.
+///
+/// Errors: `NoUstconsumerd`, `UstConsumer64Fail`, `UstConsumer32Fail`, `AgentTracingDisabled` for
+/// agent domains.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<(), ErrorCode>")]
+pub struct PrepareDomain {
+    /// The domain.
+    pub domain: Domain,
+}
+
+/// ENABLE_CHANNEL: creates a channel, or enables it again.
+///
+/// Errors: those of [`lttngd_model::ust::UstDomain::enable_channel`].
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<(), ErrorCode>")]
+pub struct EnableChannel {
+    /// The domain.
+    pub domain: Domain,
+    /// Raw buffering scheme, see [`BufferScheme::from_raw`].
+    pub buffer_type: u32,
+    /// The channel.
+    pub channel: ChannelListing,
+}
+
+/// DISABLE_CHANNEL.
+///
+/// Errors: `NoChannel` without the domain, `UstChanNotFound`.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<(), ErrorCode>")]
+pub struct DisableChannel {
+    /// The domain.
+    pub domain: Domain,
+    /// Its name; empty for the default one.
+    pub channel: String,
+}
+
+/// ENABLE_EVENT: adds an event rule, or enables it again; makes the channel when it is missing.
+///
+/// Errors: those of [`lttngd_model::ust::UstDomain::enable_event`].
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<(), ErrorCode>")]
+pub struct EnableEvent {
+    /// Raw buffering scheme of a channel that must be made, see [`BufferScheme::from_raw`].
+    pub buffer_type: u32,
+    /// Channel name; empty for the default one.
+    pub channel: String,
+    /// The rule.
+    pub event: EventDescription,
+}
+
+/// DISABLE_EVENT: by name, or all of a channel with an empty name.
+///
+/// Errors: `NoChannel` without the domain, else those of
+/// [`lttngd_model::ust::UstDomain::disable_event`].
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<(), ErrorCode>")]
+pub struct DisableEvent {
+    /// Channel name; empty for the default one.
+    pub channel: String,
+    /// Which.
+    pub event: EventDescription,
+}
+
+/// ADD_CONTEXT: to one channel or to all.
+///
+/// Errors: those of [`lttngd_model::ust::UstDomain::add_context`].
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<(), ErrorCode>")]
+pub struct AddContext {
+    /// Channel name; empty for all channels.
+    pub channel: String,
+    /// Raw context type, see [`lttngd_model::ContextKind::from_raw`].
+    pub raw_type: u32,
+    /// The context, if the type is known.
+    pub context: Option<Context>,
+}
+
+/// LIST_CHANNELS, with what each channel lost so far.
+///
+/// Errors: `Unk` when the consumer daemon does not tell.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<Vec<ChannelListing>, ErrorCode>")]
+pub struct ListChannels;
+
+/// LIST_EVENTS.
+///
+/// Errors: `UstChanNotFound`.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<Vec<EventListing>, ErrorCode>")]
+pub struct ListEvents {
+    /// Channel name.
+    pub channel: String,
+}
+
+/// LIST_DOMAINS.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<Vec<(Domain, BufferScheme)>, ErrorCode>")]
+pub struct ListDomains;
+
+/// START_TRACE.
+///
+/// Errors: `TraceAlreadyStarted`, `NoChannel`, `NoUstconsumerd`, `CreateDirFail`,
+/// `CreateTraceChunkFailConsumer`, `UstStartFail`.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<(), ErrorCode>")]
+pub struct Start;
+
+/// STOP_TRACE. When the reply comes no event is recorded any more and every packet is closed; the
+/// consumer may still be writing, see [`DataPending`].
+///
+/// Errors: `TraceAlreadyStopped`, `UstStopFail`.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<(), ErrorCode>")]
+pub struct Stop;
+
+/// DATA_PENDING: whether packets of a stopped session are not written yet.
+///
+/// Errors: `SessionStarted` while it is active.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<bool, ErrorCode>")]
+pub struct DataPending;
+
+/// SET_CONSUMER_URI.
+///
+/// Errors: `Invalid`, `TraceAlreadyStarted`, `NotSupported` for relay daemons.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<(), ErrorCode>")]
+pub struct SetConsumerUri {
+    /// The places.
+    pub uris: Vec<Uri>,
+}
+
+/// Ends the session: stops it, lets the consumer finish, takes it out of every application. The
+/// registry has forgotten its name before.
+///
+/// Errors: the last one met on the way; the session is gone all the same.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<Destroyed, ErrorCode>")]
+pub struct Destroy;
+
+/// How a destroyed session ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Destroyed;
+
+/// An application registered. The reply comes when it has what the session wants, or has not
+/// answered in time.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct AppArrived {
+    /// What it is.
+    pub info: Arc<AppInfo>,
+    /// Its actor.
+    pub app: Addr<App>,
+}
+
+/// An application is gone.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct AppGone {
+    /// Which.
+    pub id: AppId,
+}
+
+/// A consumer daemon died.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct ConsumerLost {
+    /// Which.
+    pub bitness: Bitness,
+}
