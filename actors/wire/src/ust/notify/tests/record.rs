@@ -99,3 +99,77 @@ fn structure_and_variant() {
     assert_eq!((u32_at(&record, 260), u32_at(&record, 520)), (2, 8));
     assert_eq!((text_at(&record, 920), text_at(&record, 1840)), ("none", "text"));
 }
+
+/// A record out of a name, a type number, numbers and texts at their offsets.
+fn raw(name: &str, atype: u32, numbers: &[(usize, u32)], text: Option<(usize, &str)>) -> Vec<u8> {
+    let mut record = vec![0; FIELD_RECORD_LEN];
+    record[..name.len()].copy_from_slice(name.as_bytes());
+    for (offset, number) in numbers.iter().chain(&[(256, atype)]) {
+        record[*offset..offset + 4].copy_from_slice(&number.to_ne_bytes());
+    }
+    if let Some((offset, text)) = text {
+        record[offset..offset + text.len()].copy_from_slice(text.as_bytes());
+    }
+    record
+}
+
+#[test]
+fn flat_records_become_a_tree() {
+    // int i_dec; uint32_t i_net in network order; char a_txt[5]; int q_int[]; enum e_col.
+    let raw_int = |name, size, signed, reverse, encoding| {
+        let numbers =
+            [(260, size), (264, signed), (268, reverse), (272, 10), (276, encoding), (280, 8)];
+        raw(name, 0, &numbers, None)
+    };
+    let records = [
+        raw_int("i_dec", 32, 1, 0, 0),
+        raw_int("i_net", 32, 0, 1, 0),
+        raw("a_txt", 9, &[(260, 5)], None),
+        raw_int("", 8, 1, 0, 1),
+        raw_int("_q_int_length", 64, 0, 0, 0),
+        raw("q_int", 10, &[], Some((260, "_q_int_length"))),
+        raw_int("", 32, 1, 0, 0),
+        raw("e_col", 8, &[], Some((260, "h3prov_color"))),
+        raw_int("", 32, 1, 0, 0),
+    ]
+    .concat();
+    let head =
+        Head::Channel { session_objd: 3, channel_objd: 4, ctx_fields_len: records.len() as u32 };
+    let Request::Channel { context, .. } = head.decode_variable(&records).unwrap() else {
+        panic!()
+    };
+    let text = IntegerType { encoding: Encoding::Utf8, ..int(8, true) };
+    let network = IntegerType { reverse_byte_order: true, ..int(32, false) };
+    let expected = [
+        named("i_dec", FieldType::Integer(int(32, true))),
+        named("i_net", FieldType::Integer(network)),
+        named(
+            "a_txt",
+            FieldType::Array {
+                length: 5,
+                alignment_bytes: 0,
+                element: Box::new(FieldType::Integer(text)),
+                legacy: false,
+            },
+        ),
+        named("_q_int_length", FieldType::Integer(int(64, false))),
+        named(
+            "q_int",
+            FieldType::Sequence {
+                length_name: "_q_int_length".to_owned(),
+                alignment_bytes: 0,
+                element: Box::new(FieldType::Integer(int(32, true))),
+            },
+        ),
+        named(
+            "e_col",
+            FieldType::Enumeration {
+                name: "h3prov_color".to_owned(),
+                id: 0,
+                container: int(32, true),
+                legacy: false,
+            },
+        ),
+    ];
+    assert_eq!(context, expected);
+}
