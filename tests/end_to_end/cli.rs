@@ -120,7 +120,6 @@ fn event_rules() {
              create rules
              enable-event -u sample:number
              enable-event -u sample:number
-             enable-event -u -c nosuch sample:number
              enable-event -u -s nosuch sample:number
              enable-event -u 'sample:*'
              enable-event -u 'sample:*' --loglevel=INFO
@@ -149,6 +148,9 @@ fn event_rules() {
              disable-event -u a:b,nosuch,c:d
              list rules
              disable-event -u --all-events
+             list rules
+             enable-event -u -c another sample:number
+             enable-event -u sample:fields
              list rules
              destroy
              disable-event -u sample:number",

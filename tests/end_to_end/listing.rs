@@ -58,7 +58,9 @@ fn sessions_with_everything() {
         stage.lttng_ok("enable-event -u -c wide sample:number");
         stage.lttng_ok("enable-event -u -c wide 'sample:*' --loglevel=WARNING");
         stage.lttng_ok("enable-event -u -c timed sample:alarm,sample:caution");
-        stage.lttng_ok("enable-event -u -c ring sample:number --filter 'number > 3 && text == \"a*\"'");
+        stage.lttng_ok(
+            "enable-event -u -c ring sample:number --filter 'number > 3 && text == \"a*\"'",
+        );
         stage.lttng_ok("enable-event -u -c ring sample:fields --loglevel-only=TRACE_DEBUG_MODULE");
         stage.lttng_ok("add-context -u -c wide -t vpid -t vtid -t procname -t pthread_id");
         stage.lttng_ok("disable-event -u -c timed sample:alarm");

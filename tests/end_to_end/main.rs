@@ -4,8 +4,12 @@
 //! be seen must be the same. As root each world has its own namespaces; see [`world`].
 #![allow(clippy::unwrap_used)]
 
+mod bad_clients;
 mod changes;
 mod cli;
+mod faults;
+mod hostile_apps;
 mod listing;
 mod recording;
+mod startup;
 mod world;

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 
 use rustix::process::Signal;
@@ -28,6 +28,13 @@ impl Which {
                 .or_else(|| option_env!("CARGO_BIN_EXE_lttngd").map(OsString::from))
                 .expect("no lttngd binary: name one in LTTNGD_UNDER_TEST"),
         }
+    }
+}
+
+impl Which {
+    /// Whether the program is the stock one, with its faults: also when it is tried in place of ours.
+    pub fn is_stock_program(self) -> bool {
+        Path::new(&self.program()).ends_with("lttng-sessiond")
     }
 }
 
@@ -139,7 +146,7 @@ impl Drop for Daemon {
 }
 
 /// The sockets and files below `directory`, itself and its directories not counted.
-fn leftovers(directory: &std::path::Path) -> Vec<PathBuf> {
+fn leftovers(directory: &Path) -> Vec<PathBuf> {
     let mut left = Vec::new();
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let kind = entry.file_type().unwrap();

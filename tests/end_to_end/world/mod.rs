@@ -9,6 +9,7 @@ pub mod daemon;
 pub mod listing;
 pub mod lttng;
 pub mod program;
+pub mod raw;
 pub mod script;
 pub mod trace;
 

@@ -117,7 +117,8 @@ pub fn files(directory: &Path) -> Vec<String> {
 fn parse(line: &str) -> Option<Event> {
     static LINE: LazyLock<Regex> = LazyLock::new(|| {
         // time, delta, [loglevel,] name: {packet context}, [{event context},] {fields}
-        let pattern = r"^\[[^\]]*\] \(\+[^)]*\) (?:(\S+ \(\d+\)),? )?(\S+): \{ cpu_id = \d+ \}, (.*)$";
+        let pattern =
+            r"^\[[^\]]*\] \(\+[^)]*\) (?:(\S+ \(\d+\)),? )?(\S+): \{ cpu_id = \d+ \}, (.*)$";
         Regex::new(pattern).unwrap()
     });
 
