@@ -29,6 +29,8 @@ mod rotation;
 mod save;
 mod session;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 mod tracker;
 mod uri;
 

@@ -95,11 +95,13 @@ pub fn decode_descriptor(data: &[u8]) -> Result<SessionDescriptor, DecodeError> 
 
 fn decode_timer(reader: &mut Reader<'_>) -> Result<u32, DecodeError> {
     let value = reader.u64("live_timer_us")?;
-    u32::try_from(value).ok().filter(|timer| *timer != 0).ok_or(DecodeError::TooLarge {
-        what: "live_timer_us less 1",
-        value: value.wrapping_sub(1),
-        limit: u64::from(u32::MAX) - 1,
-    })
+    match u32::try_from(value) {
+        Ok(0) => Err(bad("live_timer_us", 0)),
+        Ok(timer) => Ok(timer),
+        Err(_) => {
+            Err(DecodeError::TooLarge { what: "live_timer_us", value, limit: u32::MAX.into() })
+        }
+    }
 }
 
 fn decode_side(reader: &mut Reader<'_>, side: StreamKind) -> Result<Uri, DecodeError> {

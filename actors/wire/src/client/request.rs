@@ -86,7 +86,8 @@ impl Request {
     /// that follows it.
     #[must_use]
     pub fn new(command: &Command) -> (Self, Vec<u8>) {
-        let (union, payload) = body::encode(command);
+        let (mut union, payload) = body::encode(command);
+        union.resize(UNION_LEN, 0);
         let request = Self {
             command: command.to_raw(),
             session_name: String::new(),
