@@ -236,6 +236,8 @@ fn tracker_values_are_checked_in_order() {
     assert!(track(Domain::Ust, vpid, &[]).is_ok());
     assert!(track(Domain::Kernel, (0, 0, 5), &[]).is_ok());
     assert!(track(Domain::Ust, (3, 2, 0), b"root\0").is_ok());
+    let name = |len| [vec![b'n'; len], vec![0]].concat();
+    assert!(track(Domain::Ust, (3, 2, 0), &name(255)).is_ok());
     for (domain, raw, name, expected) in [
         (Domain::Jul, vpid, &b""[..], E::UnsupportedDomain),
         (Domain::None, (3, 2, 0), b"", E::UnsupportedDomain),
@@ -248,7 +250,7 @@ fn tracker_values_are_checked_in_order() {
         (Domain::Ust, (3, 1, -1), b"", E::Invalid),
         (Domain::Jul, (3, 2, 0), b"root", E::Invalid),
         (Domain::Ust, (3, 2, 0), b"", E::InvalidProtocol),
-        (Domain::Ust, (3, 2, 0), &[b'n'; 257], E::Invalid),
+        (Domain::Ust, (3, 2, 0), &name(256), E::Invalid),
         (Domain::Ust, vpid, b"root\0", E::InvalidProtocol),
         (Domain::Ust, (5, 2, 0), b"root\0", E::Invalid),
     ] {
