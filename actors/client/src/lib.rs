@@ -1,1 +1,19 @@
+//! The connections of `liblttng-ctl` clients: each is read whole, with payload and descriptors,
+//! before it is answered, and each in a task of its own, so that a silent client costs a descriptor
+//! and nobody's time.
+//!
+//! A connection is one request and one reply. Its uid and gid come from the socket. Nothing is
+//! decided here but the order of checks that the protocol prescribes; the work is done through a
+//! [`Handle`](lttngd_registry::Handle) that acts for the client.
+//!
+//! Limits: [`CONNECTIONS_MAX`] connections, [`REQUEST_DEADLINE`] for a whole request,
+//! [`REPLY_DEADLINE`] for taking the reply.
 
+mod connection;
+mod dispatch;
+mod listener;
+#[cfg(test)]
+mod tests;
+
+pub use connection::{REPLY_DEADLINE, REQUEST_DEADLINE};
+pub use listener::{CONNECTIONS_MAX, listen};

@@ -1,1 +1,25 @@
+//! The names and numbers of sessions and applications, and the way from a name to a session.
+//!
+//! [`Registry`] is the actor that owns them: it makes and unmakes sessions, tells sessions of
+//! applications that come and go, and lists. [`Handle`] is what a client connection and an embedding
+//! program hold: each of its methods is one request of the client protocol, with that protocol's
+//! checks in their order.
+//!
+//! The registry asks sessions and applications; it is told of applications by `lttngd-app`, of dead
+//! consumer daemons by `lttngd-consumer`, and of changed sessions by `lttngd-session`.
+//!
+//! An application that registers is told to go on (`main` begins) when every active session has
+//! synchronised it.
 
+mod actor;
+mod handle;
+mod message;
+mod naming;
+mod requests;
+
+pub use actor::{Registry, RegistryConfig, SESSIONS_MAX};
+pub use handle::{Handle, Settings};
+pub use message::{
+    CreateSession, DestroySession, FindSession, FoundSession, ListSessions, ListTracepointFields,
+    ListTracepoints, Shutdown,
+};

@@ -45,9 +45,13 @@ pub(crate) struct Inner {
 }
 
 impl Session {
-    /// A session without channels.
+    /// A session without channels, among the applications that are registered.
     #[must_use]
-    pub fn new(config: SessionConfig) -> Self {
+    pub fn new(
+        config: SessionConfig,
+        apps: impl IntoIterator<Item = (Arc<AppInfo>, Addr<App>)>,
+    ) -> Self {
+        let apps = apps.into_iter().map(|(info, app)| (info.id, (info, app))).collect();
         Self {
             inner: Rc::new(Inner {
                 output: RefCell::new(config.output.clone()),
@@ -55,7 +59,7 @@ impl Session {
                 life: Cell::default(),
                 chunk: RefCell::default(),
                 domain: RefCell::default(),
-                apps: RefCell::default(),
+                apps: RefCell::new(apps),
                 sets: RefCell::default(),
                 past_counters: RefCell::default(),
                 finishing: Cell::new(0),

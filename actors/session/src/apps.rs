@@ -116,6 +116,8 @@ impl Inner {
             Some(set) => set,
             // Nothing was ever recorded there.
             None if !self.life.get().active => return Ok(()),
+            // An application that left meanwhile must not leave buffers that nobody finishes.
+            None if !self.apps.borrow().contains_key(&info.id) => return Err(AppError::Gone.into()),
             None => self.new_set(key, info)?,
         };
         let requests = channels.iter().map(|channel| ChannelRequest {

@@ -1,0 +1,89 @@
+//! One connection: one request, one reply.
+
+use std::time::Duration;
+
+use lttngd_model::{Credentials, ErrorCode};
+use lttngd_registry::Handle;
+use lttngd_runtime::{Peer, PeerError};
+use lttngd_wire::{
+    DecodeError,
+    client::{FDS_MAX, REQUEST_LEN, Reply, Request},
+};
+use thiserror::Error;
+
+use crate::dispatch::dispatch;
+
+/// Longest time from a connection to its whole request.
+pub const REQUEST_DEADLINE: Duration = Duration::from_secs(60);
+/// Longest time for the client to take the reply.
+pub const REPLY_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Why a client was not served.
+#[derive(Debug, Error)]
+pub(crate) enum ConnectionError {
+    #[error("it did not send a whole request within {} s", REQUEST_DEADLINE.as_secs())]
+    Silent,
+    #[error("it did not take the reply within {} s", REPLY_DEADLINE.as_secs())]
+    Deaf,
+    #[error("its request: {0}")]
+    Request(PeerError),
+    #[error("its request: {0}")]
+    Malformed(#[from] DecodeError),
+    #[error("its reply: {0}")]
+    Reply(PeerError),
+}
+
+/// Serves one client. A client that closes without a word only looked whether somebody is here.
+pub(crate) async fn serve(peer: &Peer, handle: &Handle) -> Result<(), ConnectionError> {
+    let read = tokio::time::timeout(REQUEST_DEADLINE, read(peer)).await;
+    let Some((request, payload)) = read.map_err(|_| ConnectionError::Silent)?? else {
+        return Ok(());
+    };
+    let reply = match payload {
+        Ok(payload) => {
+            let credentials = peer.credentials().map_err(|e| ConnectionError::Request(e.into()))?;
+            let requester =
+                Credentials { uid: credentials.uid.as_raw(), gid: credentials.gid.as_raw() };
+            dispatch(&handle.acting_for(requester), &request, &payload).await
+        }
+        Err(code) => Reply::error(&request, code),
+    };
+    if let Some(code) = reply.failure() {
+        tracing::debug!(command = request.command, session = %request.session_name, %code, "refused");
+    }
+    tokio::time::timeout(REPLY_DEADLINE, peer.write_all(&reply.encode()))
+        .await
+        .map_err(|_| ConnectionError::Deaf)?
+        .map_err(ConnectionError::Reply)
+}
+
+/// Reads the request with all that belongs to it; an error code in place of the payload when that is
+/// larger than any.
+async fn read(
+    peer: &Peer,
+) -> Result<Option<(Request, Result<Vec<u8>, ErrorCode>)>, ConnectionError> {
+    let mut fixed = vec![0; REQUEST_LEN];
+    if !peer.read_exact_or_end(&mut fixed).await.map_err(ConnectionError::Request)? {
+        return Ok(None);
+    }
+    let request = Request::decode(&fixed)?;
+    let payload_len = match request.payload_len() {
+        Ok(len) => len,
+        Err(error) => {
+            tracing::warn!(command = request.command, %error, "a client's request is refused");
+            let code = request.malformed();
+            return Ok(Some((request, Err(code))));
+        }
+    };
+    let mut payload = vec![0; payload_len];
+    peer.read_exact(&mut payload).await.map_err(ConnectionError::Request)?;
+    match request.fd_count as usize {
+        0 => {}
+        count if count <= FDS_MAX as usize => {
+            // No command of the user-space domain takes descriptors: they are closed here.
+            peer.read_descriptors(count).await.map_err(ConnectionError::Request)?;
+        }
+        _ => return Ok(Some((request, Err(ErrorCode::InvalidProtocol)))),
+    }
+    Ok(Some((request, Ok(payload))))
+}

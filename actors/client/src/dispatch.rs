@@ -1,0 +1,227 @@
+//! From a decoded command to the request it means, and from that reply to bytes.
+
+use lttngd_model::{Domain, ErrorCode, TrackingPolicy};
+use lttngd_registry::Handle;
+use lttngd_session::{
+    AddContext, DataPending, DisableChannel, DisableEvent, EnableChannel, EnableEvent,
+    ListChannels, ListDomains, ListEvents, SetConsumerUri, Start, Stop,
+};
+use lttngd_wire::client::{
+    Command, DomainListing, Reply, Request, RotationSchedules, RotationState, encode_channels,
+    encode_data_pending, encode_descriptor, encode_destroyed_data, encode_destroyed_header,
+    encode_domains, encode_event_fields, encode_events, encode_rotation_schedules, encode_sessions,
+    encode_tracking_policy,
+};
+
+/// Does what a request asks, and makes its reply.
+pub(crate) async fn dispatch(handle: &Handle, request: &Request, payload: &[u8]) -> Reply {
+    let reply = match request.command(payload) {
+        Ok(command) => run(handle, request, command).await,
+        // A session that is not there is told before what is wrong with the rest.
+        Err(malformed) => check(handle, request).await.and(Err(malformed)),
+    };
+    reply.unwrap_or_else(|code| Reply::error(request, code))
+}
+
+/// The checks that every command makes before its own.
+async fn check(handle: &Handle, request: &Request) -> Result<(), ErrorCode> {
+    let domain = request.needs_domain().then(|| Domain::from_raw(request.domain)).flatten();
+    if request.needs_session() { handle.check(&request.session_name, domain).await } else { Ok(()) }
+}
+
+async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Reply, ErrorCode> {
+    let session = request.session_name.as_str();
+    let domain = Domain::from_raw(request.domain);
+    // The domain of a command that knows none but the five.
+    let known = || domain.ok_or(ErrorCode::UnknownDomain);
+    let ok = || Reply::ok(request);
+    match command {
+        Command::CreateSession { home, descriptor } => {
+            let complete = handle.create_session(home, descriptor).await?;
+            Ok(ok().with_data(encode_descriptor(&complete)))
+        }
+        Command::ListSessions => {
+            Ok(ok().with_data(encode_sessions(&handle.list_sessions().await?)))
+        }
+        Command::DestroySession => {
+            handle.destroy_session(session).await?;
+            Ok(ok()
+                .with_header(encode_destroyed_header(RotationState::NoRotation))
+                .with_data(encode_destroyed_data(None))
+                .deferred())
+        }
+        Command::EnableChannel(channel) => {
+            let buffer_type = request.buffer_type;
+            let domain = checked(handle, session, known()).await?;
+            let message = EnableChannel { domain, buffer_type, channel };
+            handle.ask_in(session, Some(domain), message).await.map(|()| ok())
+        }
+        Command::DisableChannel { channel } => {
+            let domain = checked(handle, session, disabling(domain)).await?;
+            let message = DisableChannel { domain, channel };
+            handle.ask_in(session, Some(domain), message).await.map(|()| ok())
+        }
+        Command::EnableEvent { channel, event } => {
+            let buffer_type = request.buffer_type;
+            let domain = checked(handle, session, known()).await?;
+            let message = EnableEvent { buffer_type, channel, event };
+            handle.ask_in(session, Some(user_space(domain)?), message).await.map(|()| ok())
+        }
+        Command::DisableEvent { channel, event } => {
+            let domain = checked(handle, session, disabling(domain)).await?;
+            let message = DisableEvent { channel, event };
+            handle.ask_in(session, Some(domain), message).await.map(|()| ok())
+        }
+        Command::AddContext { channel, context } => {
+            let domain = checked(handle, session, domain.ok_or(ErrorCode::Und)).await?;
+            if matches!(domain, Domain::None | Domain::Python) {
+                return Err(ErrorCode::Und);
+            }
+            let message =
+                AddContext { channel, raw_type: context.raw_type, context: context.context };
+            handle.ask_in(session, Some(domain), message).await.map(|()| ok())
+        }
+        Command::ListChannels => match domain {
+            Some(Domain::None) | None => {
+                handle.check(session, None).await?;
+                Ok(ok().with_list(0, Vec::new()))
+            }
+            domain => {
+                let channels = handle.ask_in(session, domain, ListChannels).await?;
+                Ok(ok().with_list(channels.len(), encode_channels(&channels)))
+            }
+        },
+        Command::ListEvents { channel } => {
+            let domain = checked(handle, session, domain.ok_or(ErrorCode::Und)).await?;
+            if domain == Domain::None {
+                return Err(ErrorCode::Und);
+            }
+            let events = handle.ask_in(session, Some(domain), ListEvents { channel }).await?;
+            Ok(ok().with_list(events.len(), encode_events(&events)?))
+        }
+        Command::ListDomains => {
+            let domains = handle.ask(session, ListDomains).await?;
+            let domains: Vec<_> = domains
+                .into_iter()
+                .map(|(domain, scheme)| DomainListing { domain, scheme })
+                .collect();
+            Ok(ok().with_data(encode_domains(&domains)))
+        }
+        Command::StartTrace => handle.ask(session, Start).await.map(|()| ok()),
+        Command::StopTrace => handle.ask(session, Stop).await.map(|()| ok()),
+        Command::DataPending => {
+            let pending = handle.ask(session, DataPending).await?;
+            Ok(ok().with_data(encode_data_pending(pending)))
+        }
+        Command::SetConsumerUri(uris) => {
+            handle.ask_in(session, domain, SetConsumerUri { uris }).await.map(|()| ok())
+        }
+        Command::ListTracepoints => {
+            let events = handle.list_tracepoints(domain).await?;
+            Ok(ok().with_list(events.len(), encode_events(&events)?))
+        }
+        Command::ListTracepointFields => {
+            let fields = handle.list_tracepoint_fields(domain).await?;
+            Ok(ok().with_list(fields.len(), encode_event_fields(&fields)?))
+        }
+        Command::ListSyscalls => {
+            let events = handle.list_syscalls()?;
+            Ok(ok().with_list(events.len(), encode_events(&events)?))
+        }
+        Command::TrackerGetPolicy { attribute } => {
+            tracker(handle, request, domain).await?;
+            if !attribute.is_virtual() {
+                return Err(ErrorCode::Invalid);
+            }
+            // Nothing is tracked by process yet: every process is included.
+            Ok(ok().with_data(encode_tracking_policy(TrackingPolicy::IncludeAll)))
+        }
+        Command::TrackerGetInclusionSet { attribute } => {
+            tracker(handle, request, domain).await?;
+            Err(if attribute.is_virtual() {
+                ErrorCode::ProcessAttrTrackerInvalidTrackingPolicy
+            } else {
+                ErrorCode::Invalid
+            })
+        }
+        Command::SessionListRotationSchedules => {
+            handle.check(session, None).await?;
+            let none = RotationSchedules { period_us: None, size_bytes: None };
+            Ok(ok().with_data(encode_rotation_schedules(&none)))
+        }
+        Command::RegisterConsumer { .. } => {
+            check(handle, request).await?;
+            Err(ErrorCode::Und)
+        }
+        Command::Undefined(_) => {
+            if request.command <= LAST_COMMAND {
+                check(handle, request).await?;
+            }
+            Err(ErrorCode::Und)
+        }
+        Command::ListTriggers
+        | Command::RegisterTrigger { .. }
+        | Command::UnregisterTrigger { .. }
+        | Command::ExecuteErrorQuery { .. }
+        | Command::SaveSession(_)
+        | Command::SnapshotAddOutput(_)
+        | Command::SnapshotDelOutput(_)
+        | Command::SnapshotListOutput
+        | Command::SnapshotRecord { .. }
+        | Command::TrackerAddValue { .. }
+        | Command::TrackerRemoveValue { .. }
+        | Command::TrackerSetPolicy { .. }
+        | Command::SetSessionShmPath { .. }
+        | Command::RegenerateMetadata
+        | Command::RegenerateStatedump
+        | Command::RotateSession
+        | Command::RotationGetInfo { .. }
+        | Command::RotationSetSchedule { .. }
+        | Command::ClearSession => {
+            check(handle, request).await?;
+            Err(ErrorCode::NotSupported)
+        }
+    }
+}
+
+/// The last number that a command has; those above are not even checked for a session.
+const LAST_COMMAND: u32 = 52;
+
+/// What was found out about the domain, after the session was.
+async fn checked(
+    handle: &Handle,
+    session: &str,
+    domain: Result<Domain, ErrorCode>,
+) -> Result<Domain, ErrorCode> {
+    match domain {
+        Ok(domain) => Ok(domain),
+        Err(code) => handle.check(session, None).await.and(Err(code)),
+    }
+}
+
+/// DISABLE_CHANNEL and DISABLE_EVENT look whether the domain is there before all else; the kernel's
+/// and the agents' never are.
+fn disabling(domain: Option<Domain>) -> Result<Domain, ErrorCode> {
+    match domain {
+        None | Some(Domain::None) => Err(ErrorCode::UnknownDomain),
+        Some(Domain::Kernel) => Err(ErrorCode::NoChannel),
+        Some(domain) => Ok(domain),
+    }
+}
+
+fn user_space(domain: Domain) -> Result<Domain, ErrorCode> {
+    if domain == Domain::None { Err(ErrorCode::UnknownDomain) } else { Ok(domain) }
+}
+
+/// What the tracker queries check of their session and domain.
+async fn tracker(
+    handle: &Handle,
+    request: &Request,
+    domain: Option<Domain>,
+) -> Result<(), ErrorCode> {
+    check(handle, request).await?;
+    match domain {
+        Some(Domain::Ust) => Ok(()),
+        _ => Err(ErrorCode::UnsupportedDomain),
+    }
+}

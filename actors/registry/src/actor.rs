@@ -1,0 +1,339 @@
+//! The actor that owns the names.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, ResponseFuture};
+use futures::future::join_all;
+use lttngd_app::{App, AppId, AppInfo, AppRegistered, AppUnregistered, RegisterDone};
+use lttngd_buffers::ChannelKeys;
+use lttngd_consumer::ConsumerExited;
+use lttngd_model::{
+    Credentials, ErrorCode, EventField, EventKind, EventListing, SessionDescriptor, SessionId,
+    SessionListing, Timestamp,
+};
+use lttngd_runtime::Outlet;
+use lttngd_session::{
+    AppArrived, AppGone, ConsumerLost, Consumers, Destroy, Destroyed, Session, SessionChanged,
+    SessionConfig,
+};
+
+use crate::{
+    CreateSession, DestroySession, FindSession, FoundSession, ListSessions, ListTracepointFields,
+    ListTracepoints, Shutdown, naming,
+};
+
+/// Most sessions at a time.
+pub const SESSIONS_MAX: usize = 1 << 16;
+
+/// What every session is made with.
+#[derive(Clone, Debug)]
+pub struct RegistryConfig {
+    /// Size of a page in bytes.
+    pub page_size: u64,
+    /// Name of this machine.
+    pub hostname: String,
+    /// The consumer daemons.
+    pub consumers: Consumers,
+    /// Longest wait for one reply of a consumer daemon.
+    pub consumer_deadline: Duration,
+}
+
+/// The actor that owns the names of sessions and applications.
+pub struct Registry {
+    config: RegistryConfig,
+    keys: ChannelKeys,
+    next_id: u64,
+    names: HashMap<String, SessionId>,
+    sessions: BTreeMap<SessionId, Entry>,
+    apps: BTreeMap<AppId, (Arc<AppInfo>, Addr<App>)>,
+    ending: bool,
+}
+
+struct Entry {
+    session: Addr<Session>,
+    owner: Credentials,
+    listing: SessionListing,
+    /// Whether its name is gone already.
+    destroyed: bool,
+}
+
+impl Registry {
+    /// A registry without sessions.
+    #[must_use]
+    pub fn new(config: RegistryConfig) -> Self {
+        Self {
+            config,
+            keys: ChannelKeys::default(),
+            next_id: 0,
+            names: HashMap::new(),
+            sessions: BTreeMap::new(),
+            apps: BTreeMap::new(),
+            ending: false,
+        }
+    }
+
+    fn create(
+        &mut self,
+        request: CreateSession,
+        changed: Outlet<SessionChanged>,
+    ) -> Result<SessionDescriptor, ErrorCode> {
+        if self.ending || self.sessions.len() >= SESSIONS_MAX {
+            return Err(ErrorCode::SessionFail);
+        }
+        let now = now();
+        let named = naming::name(&request.descriptor, request.home.as_deref(), now, |name| {
+            self.names.contains_key(name)
+        })?;
+        let id = SessionId(self.next_id);
+        self.next_id += 1;
+        let complete = named.complete(&request.descriptor);
+        let session = Session::new(
+            SessionConfig {
+                id,
+                name: named.name.clone(),
+                auto_named: named.auto_named,
+                owner: request.requester,
+                kind: request.descriptor.kind,
+                created_at: now,
+                hostname: self.config.hostname.clone(),
+                output: named.output,
+                page_size: self.config.page_size,
+                consumers: self.config.consumers.clone(),
+                keys: self.keys.clone(),
+                consumer_deadline: self.config.consumer_deadline,
+                changed,
+            },
+            self.apps.values().cloned(),
+        );
+        let entry = Entry {
+            listing: session.listing(),
+            session: session.start(),
+            owner: request.requester,
+            destroyed: false,
+        };
+        self.sessions.insert(id, entry);
+        self.names.insert(named.name, id);
+        Ok(complete)
+    }
+
+    fn find(&self, name: &str) -> Option<(SessionId, &Entry)> {
+        let id = *self.names.get(name)?;
+        Some((id, self.sessions.get(&id)?))
+    }
+
+    /// Frees the session's name and begins its end.
+    fn begin_destroy(&mut self, id: SessionId) -> Option<Addr<Session>> {
+        let entry = self.sessions.get_mut(&id)?;
+        entry.destroyed = true;
+        self.names.remove(&entry.listing.name);
+        Some(entry.session.clone())
+    }
+
+    fn tell_sessions<M>(&self, message: &M)
+    where
+        M: Message<Result = ()> + Clone + Send + 'static,
+        Session: Handler<M>,
+    {
+        for entry in self.sessions.values() {
+            Outlet::to(entry.session.clone().recipient()).tell(message.clone());
+        }
+    }
+}
+
+impl Actor for Registry {
+    type Context = Context<Self>;
+}
+
+impl Handler<CreateSession> for Registry {
+    type Result = Result<SessionDescriptor, ErrorCode>;
+
+    fn handle(&mut self, request: CreateSession, context: &mut Self::Context) -> Self::Result {
+        self.create(request, Outlet::to(context.address().recipient()))
+    }
+}
+
+impl Handler<ListSessions> for Registry {
+    type Result = Vec<SessionListing>;
+
+    fn handle(&mut self, request: ListSessions, _: &mut Self::Context) -> Self::Result {
+        let visible =
+            |entry: &&Entry| !entry.destroyed && request.requester.may_access(entry.owner);
+        self.sessions.values().rev().filter(visible).map(|entry| entry.listing.clone()).collect()
+    }
+}
+
+impl Handler<FindSession> for Registry {
+    type Result = Option<FoundSession>;
+
+    fn handle(&mut self, request: FindSession, _: &mut Self::Context) -> Self::Result {
+        let (_, entry) = self.find(&request.name)?;
+        Some(FoundSession { session: entry.session.clone(), owner: entry.owner })
+    }
+}
+
+impl Handler<DestroySession> for Registry {
+    type Result = ResponseFuture<Result<Destroyed, ErrorCode>>;
+
+    fn handle(&mut self, request: DestroySession, context: &mut Self::Context) -> Self::Result {
+        let found = match self.find(&request.name) {
+            None => Err(ErrorCode::SessNotFound),
+            Some((_, entry)) if !request.requester.may_access(entry.owner) => Err(ErrorCode::Eperm),
+            Some((id, _)) => Ok(id),
+        };
+        let begun = found.and_then(|id| {
+            self.begin_destroy(id).map(|session| (id, session)).ok_or(ErrorCode::SessNotFound)
+        });
+        let me = context.address();
+        Box::pin(async move {
+            let (id, session) = begun?;
+            let outcome = session.send(Destroy).await.unwrap_or(Err(ErrorCode::Fatal));
+            // It fails only when the daemon ends.
+            let _ = me.send(SessionEnded { id }).await;
+            outcome
+        })
+    }
+}
+
+/// A session has ended.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+struct SessionEnded {
+    id: SessionId,
+}
+
+impl Handler<SessionEnded> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, ended: SessionEnded, _: &mut Self::Context) {
+        self.sessions.remove(&ended.id);
+    }
+}
+
+impl Handler<SessionChanged> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, changed: SessionChanged, _: &mut Self::Context) {
+        if let Some(entry) = self.sessions.get_mut(&changed.id) {
+            entry.listing = changed.listing;
+        }
+    }
+}
+
+impl Handler<AppRegistered> for Registry {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, registered: AppRegistered, _: &mut Self::Context) -> Self::Result {
+        let AppRegistered { info, app } = registered;
+        tracing::info!(pid = info.pid, uid = info.uid, app = %info.name, "application registered");
+        self.apps.insert(info.id, (Arc::clone(&info), app.clone()));
+        let arrived = AppArrived { info: Arc::clone(&info), app: app.clone() };
+        let synchronised: Vec<_> =
+            self.sessions.values().map(|entry| entry.session.send(arrived.clone())).collect();
+        Box::pin(async move {
+            join_all(synchronised).await;
+            if let Ok(Err(error)) = app.send(RegisterDone).await {
+                tracing::debug!(pid = info.pid, app = %info.name, %error, "registration not done");
+            }
+        })
+    }
+}
+
+impl Handler<AppUnregistered> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, gone: AppUnregistered, _: &mut Self::Context) {
+        if let Some((info, _)) = self.apps.remove(&gone.id) {
+            tracing::info!(pid = info.pid, app = %info.name, "application gone");
+        }
+        self.tell_sessions(&AppGone { id: gone.id });
+    }
+}
+
+impl Handler<ConsumerExited> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, exited: ConsumerExited, _: &mut Self::Context) {
+        self.tell_sessions(&ConsumerLost { bitness: exited.bitness });
+    }
+}
+
+impl Handler<ListTracepoints> for Registry {
+    type Result = ResponseFuture<Vec<EventListing>>;
+
+    fn handle(&mut self, _: ListTracepoints, _: &mut Self::Context) -> Self::Result {
+        let apps: Vec<_> = self.apps.values().cloned().collect();
+        Box::pin(async move {
+            let listings = apps.iter().map(async |(info, app)| {
+                let tracepoints = app.send(lttngd_app::ListTracepoints).await;
+                let tracepoints = tracepoints.ok().and_then(Result::ok).unwrap_or_default();
+                tracepoints
+                    .into_iter()
+                    .map(|tracepoint| listing(info, tracepoint.name, tracepoint.loglevel))
+                    .collect::<Vec<_>>()
+            });
+            join_all(listings).await.concat()
+        })
+    }
+}
+
+impl Handler<ListTracepointFields> for Registry {
+    type Result = ResponseFuture<Vec<EventField>>;
+
+    fn handle(&mut self, _: ListTracepointFields, _: &mut Self::Context) -> Self::Result {
+        let apps: Vec<_> = self.apps.values().cloned().collect();
+        Box::pin(async move {
+            let listings = apps.iter().map(async |(info, app)| {
+                let fields = app.send(lttngd_app::ListTracepointFields).await;
+                let fields = fields.ok().and_then(Result::ok).unwrap_or_default();
+                fields
+                    .into_iter()
+                    .map(|field| EventField {
+                        name: field.field_name,
+                        kind: field.kind,
+                        nowrite: field.nowrite,
+                        event: listing(info, field.event_name, field.loglevel),
+                    })
+                    .collect::<Vec<_>>()
+            });
+            join_all(listings).await.concat()
+        })
+    }
+}
+
+/// A tracepoint of an application as listings show it.
+fn listing(info: &AppInfo, name: String, loglevel: i32) -> EventListing {
+    EventListing {
+        kind: EventKind::Tracepoint,
+        name,
+        loglevel_type: 0,
+        loglevel,
+        enabled: -1,
+        pid: i32::try_from(info.pid).unwrap_or(0),
+        flags: 0,
+        filter_expression: None,
+        exclusions: Vec::new(),
+    }
+}
+
+impl Handler<Shutdown> for Registry {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Shutdown, _: &mut Self::Context) -> Self::Result {
+        self.ending = true;
+        let ids: Vec<_> = self.sessions.keys().copied().collect();
+        // A session whose end has begun already answers this one when that is over.
+        let sessions: Vec<_> = ids.into_iter().filter_map(|id| self.begin_destroy(id)).collect();
+        Box::pin(async move {
+            join_all(sessions.iter().map(|session| session.send(Destroy))).await;
+        })
+    }
+}
+
+fn now() -> Timestamp {
+    let epoch_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    Timestamp { epoch_s }
+}

@@ -1,0 +1,200 @@
+//! One method for each request of the client protocol, with its checks in their order.
+
+use std::sync::Arc;
+
+use actix::{Addr, Handler, Message};
+use lttngd_model::{
+    Credentials, Domain, ErrorCode, EventField, EventListing, SessionDescriptor, SessionListing,
+};
+use lttngd_session::{Destroyed, PrepareDomain, Session};
+
+use crate::{
+    CreateSession, DestroySession, FindSession, ListSessions, ListTracepointFields,
+    ListTracepoints, Registry,
+};
+
+/// What answers depend on besides sessions.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Whether the daemon runs as root.
+    pub is_root: bool,
+}
+
+/// The way into a daemon. It can be cloned and used from any thread and any asynchronous runtime;
+/// each method sends a message and awaits its reply.
+///
+/// Every method answers `LTTNG_ERR_FATAL` when the daemon is gone. Methods that name a session
+/// answer `LTTNG_ERR_SESS_NOT_FOUND` and `LTTNG_ERR_EPERM` before their own errors.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    registry: Addr<Registry>,
+    settings: Arc<Settings>,
+    requester: Credentials,
+}
+
+impl Handle {
+    /// A handle that acts for `requester`.
+    #[must_use]
+    pub fn new(registry: Addr<Registry>, settings: Settings, requester: Credentials) -> Self {
+        Self { registry, settings: Arc::new(settings), requester }
+    }
+
+    /// The same way, for somebody else. Only whoever knows that it is that somebody may do so: the
+    /// owner of a socket, by its credentials.
+    #[must_use]
+    pub fn acting_for(&self, requester: Credentials) -> Self {
+        Self { requester, ..self.clone() }
+    }
+
+    async fn registry<M, T>(&self, message: M) -> Result<T, ErrorCode>
+    where
+        M: Message<Result = T> + Send + 'static,
+        T: Send + 'static,
+        Registry: Handler<M>,
+    {
+        self.registry.send(message).await.map_err(|_| ErrorCode::Fatal)
+    }
+
+    /// The session of this name, if it exists and the requester may use it.
+    async fn find(&self, name: &str) -> Result<Addr<Session>, ErrorCode> {
+        let found = self.registry(FindSession { name: name.to_owned() }).await?;
+        let found = found.ok_or(ErrorCode::SessNotFound)?;
+        if !self.requester.may_access(found.owner) {
+            return Err(ErrorCode::Eperm);
+        }
+        Ok(found.session)
+    }
+
+    /// Asks a session what needs no domain.
+    ///
+    /// # Errors
+    /// Those of the request.
+    pub async fn ask<M, T>(&self, session: &str, message: M) -> Result<T, ErrorCode>
+    where
+        M: Message<Result = Result<T, ErrorCode>> + Send + 'static,
+        T: Send + 'static,
+        Session: Handler<M>,
+    {
+        self.find(session).await?.send(message).await.map_err(|_| ErrorCode::SessNotFound)?
+    }
+
+    /// Asks a session what needs a domain, which is made ready first. `domain` is `None` for a
+    /// number that no domain has: then the request itself decides.
+    ///
+    /// # Errors
+    /// `KernNa`, `NeedRootSessiond`, those of [`PrepareDomain`], then those of the request.
+    pub async fn ask_in<M, T>(
+        &self,
+        session: &str,
+        domain: Option<Domain>,
+        message: M,
+    ) -> Result<T, ErrorCode>
+    where
+        M: Message<Result = Result<T, ErrorCode>> + Send + 'static,
+        T: Send + 'static,
+        Session: Handler<M>,
+    {
+        let session = self.find(session).await?;
+        if let Some(domain) = domain {
+            self.check_domain(domain)?;
+            prepare(&session, domain).await?;
+        }
+        session.send(message).await.map_err(|_| ErrorCode::SessNotFound)?
+    }
+
+    /// The kernel domain answers what a daemon answers where there is no kernel tracer.
+    fn check_domain(&self, domain: Domain) -> Result<(), ErrorCode> {
+        match domain {
+            Domain::Kernel if self.settings.is_root => Err(ErrorCode::KernNa),
+            Domain::Kernel => Err(ErrorCode::NeedRootSessiond),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks what every command that names a session and a domain checks, for a command that is
+    /// not there.
+    ///
+    /// # Errors
+    /// Those of the checks.
+    pub async fn check(&self, session: &str, domain: Option<Domain>) -> Result<(), ErrorCode> {
+        self.find(session).await?;
+        domain.map_or(Ok(()), |domain| self.check_domain(domain))
+    }
+
+    /// CREATE_SESSION_EXT: makes a session. `home` is the directory below which traces go when the
+    /// descriptor names no place. Returns the descriptor with name and place filled in.
+    ///
+    /// # Errors
+    /// `Invalid`, `NotSupported`, `ExistSess`, `SessionInvalidChar`, `SetUrl`, `SessionFail`.
+    pub async fn create_session(
+        &self,
+        home: Option<String>,
+        descriptor: SessionDescriptor,
+    ) -> Result<SessionDescriptor, ErrorCode> {
+        let requester = self.requester;
+        self.registry(CreateSession { requester, home, descriptor }).await?
+    }
+
+    /// LIST_SESSIONS: the sessions that the requester may access, newest first.
+    ///
+    /// # Errors
+    /// None of its own.
+    pub async fn list_sessions(&self) -> Result<Vec<SessionListing>, ErrorCode> {
+        self.registry(ListSessions { requester: self.requester }).await
+    }
+
+    /// DESTROY_SESSION: ends a session. The name is free at once; this returns when the trace is
+    /// whole.
+    ///
+    /// # Errors
+    /// The last one met on the way; the session is gone all the same.
+    pub async fn destroy_session(&self, name: &str) -> Result<Destroyed, ErrorCode> {
+        let requester = self.requester;
+        self.registry(DestroySession { requester, name: name.to_owned() }).await?
+    }
+
+    /// LIST_TRACEPOINTS: the tracepoints of every application.
+    ///
+    /// # Errors
+    /// `KernNa`, `NeedRootSessiond`, `AgentTracingDisabled`, `Und` for other domains.
+    pub async fn list_tracepoints(
+        &self,
+        domain: Option<Domain>,
+    ) -> Result<Vec<EventListing>, ErrorCode> {
+        self.check_listing(domain)?;
+        self.registry(ListTracepoints).await
+    }
+
+    /// LIST_TRACEPOINT_FIELDS: the fields of the tracepoints of every application.
+    ///
+    /// # Errors
+    /// As [`Handle::list_tracepoints`].
+    pub async fn list_tracepoint_fields(
+        &self,
+        domain: Option<Domain>,
+    ) -> Result<Vec<EventField>, ErrorCode> {
+        self.check_listing(domain)?;
+        self.registry(ListTracepointFields).await
+    }
+
+    /// LIST_SYSCALLS: there is no kernel tracer.
+    ///
+    /// # Errors
+    /// Always: `KernNa` or `NeedRootSessiond`.
+    pub fn list_syscalls(&self) -> Result<Vec<EventListing>, ErrorCode> {
+        self.check_domain(Domain::Kernel).map(|()| Vec::new())
+    }
+
+    fn check_listing(&self, domain: Option<Domain>) -> Result<(), ErrorCode> {
+        match domain {
+            Some(Domain::Ust) => Ok(()),
+            Some(domain @ Domain::Kernel) => self.check_domain(domain),
+            Some(domain) if domain.is_agent() => Err(ErrorCode::AgentTracingDisabled),
+            _ => Err(ErrorCode::Und),
+        }
+    }
+}
+
+async fn prepare(session: &Addr<Session>, domain: Domain) -> Result<(), ErrorCode> {
+    session.send(PrepareDomain { domain }).await.map_err(|_| ErrorCode::SessNotFound)?
+}

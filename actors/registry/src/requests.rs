@@ -1,0 +1,148 @@
+//! The requests to a named session, one method each.
+
+use lttngd_model::{
+    BufferScheme, ChannelListing, Context, Domain, ErrorCode, EventDescription, EventListing, Uri,
+};
+use lttngd_session::{
+    AddContext, DataPending, DisableChannel, DisableEvent, EnableChannel, EnableEvent,
+    ListChannels, ListDomains, ListEvents, SetConsumerUri, Start, Stop,
+};
+
+use crate::Handle;
+
+impl Handle {
+    /// ENABLE_CHANNEL: makes a channel of the user-space domain, or enables it again.
+    ///
+    /// # Errors
+    /// As [`EnableChannel`].
+    pub async fn enable_channel(
+        &self,
+        session: &str,
+        scheme: BufferScheme,
+        channel: ChannelListing,
+    ) -> Result<(), ErrorCode> {
+        let request = EnableChannel { domain: Domain::Ust, buffer_type: scheme as u32, channel };
+        self.ask_in(session, Some(Domain::Ust), request).await
+    }
+
+    /// DISABLE_CHANNEL of the user-space domain; an empty name means the default channel.
+    ///
+    /// # Errors
+    /// As [`DisableChannel`].
+    pub async fn disable_channel(&self, session: &str, channel: &str) -> Result<(), ErrorCode> {
+        let request = DisableChannel { domain: Domain::Ust, channel: channel.to_owned() };
+        self.ask_in(session, Some(Domain::Ust), request).await
+    }
+
+    /// ENABLE_EVENT of the user-space domain; an empty channel name means the default channel,
+    /// which is made, per-UID, when it is missing.
+    ///
+    /// # Errors
+    /// As [`EnableEvent`].
+    pub async fn enable_event(
+        &self,
+        session: &str,
+        channel: &str,
+        event: EventDescription,
+    ) -> Result<(), ErrorCode> {
+        let buffer_type = BufferScheme::PerUid as u32;
+        let request = EnableEvent { buffer_type, channel: channel.to_owned(), event };
+        self.ask_in(session, Some(Domain::Ust), request).await
+    }
+
+    /// DISABLE_EVENT of the user-space domain; an empty event name means every event.
+    ///
+    /// # Errors
+    /// As [`DisableEvent`].
+    pub async fn disable_event(
+        &self,
+        session: &str,
+        channel: &str,
+        event: EventDescription,
+    ) -> Result<(), ErrorCode> {
+        let request = DisableEvent { channel: channel.to_owned(), event };
+        self.ask_in(session, Some(Domain::Ust), request).await
+    }
+
+    /// ADD_CONTEXT of the user-space domain; an empty channel name means every channel.
+    ///
+    /// # Errors
+    /// As [`AddContext`].
+    pub async fn add_context(
+        &self,
+        session: &str,
+        channel: &str,
+        context: Context,
+    ) -> Result<(), ErrorCode> {
+        let request = AddContext {
+            channel: channel.to_owned(),
+            raw_type: context.kind() as u32,
+            context: Some(context),
+        };
+        self.ask_in(session, Some(Domain::Ust), request).await
+    }
+
+    /// LIST_CHANNELS of the user-space domain, with what each lost so far.
+    ///
+    /// # Errors
+    /// As [`ListChannels`].
+    pub async fn list_channels(&self, session: &str) -> Result<Vec<ChannelListing>, ErrorCode> {
+        self.ask_in(session, Some(Domain::Ust), ListChannels).await
+    }
+
+    /// LIST_EVENTS of a channel of the user-space domain.
+    ///
+    /// # Errors
+    /// As [`ListEvents`].
+    pub async fn list_events(
+        &self,
+        session: &str,
+        channel: &str,
+    ) -> Result<Vec<EventListing>, ErrorCode> {
+        let request = ListEvents { channel: channel.to_owned() };
+        self.ask_in(session, Some(Domain::Ust), request).await
+    }
+
+    /// LIST_DOMAINS.
+    ///
+    /// # Errors
+    /// As [`ListDomains`].
+    pub async fn list_domains(
+        &self,
+        session: &str,
+    ) -> Result<Vec<(Domain, BufferScheme)>, ErrorCode> {
+        self.ask(session, ListDomains).await
+    }
+
+    /// START_TRACE.
+    ///
+    /// # Errors
+    /// As [`Start`].
+    pub async fn start(&self, session: &str) -> Result<(), ErrorCode> {
+        self.ask(session, Start).await
+    }
+
+    /// STOP_TRACE. Afterwards [`Handle::data_pending`] tells when the trace can be read.
+    ///
+    /// # Errors
+    /// As [`Stop`].
+    pub async fn stop(&self, session: &str) -> Result<(), ErrorCode> {
+        self.ask(session, Stop).await
+    }
+
+    /// DATA_PENDING.
+    ///
+    /// # Errors
+    /// As [`DataPending`].
+    pub async fn data_pending(&self, session: &str) -> Result<bool, ErrorCode> {
+        self.ask(session, DataPending).await
+    }
+
+    /// SET_CONSUMER_URI: where the traces of a session that was not started yet go.
+    ///
+    /// # Errors
+    /// As [`SetConsumerUri`].
+    pub async fn set_consumer_uri(&self, session: &str, uris: Vec<Uri>) -> Result<(), ErrorCode> {
+        self.ask(session, SetConsumerUri { uris }).await
+    }
+}

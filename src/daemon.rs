@@ -1,0 +1,213 @@
+//! The composition root: which actors there are, how their events are wired, and in which order
+//! everything stops.
+
+use std::{
+    os::unix::net::UnixListener,
+    sync::mpsc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use actix::{Actor, Addr, AsyncContext, System};
+use lttngd_app::AppSettings;
+use lttngd_consumer::{Consumer, ConsumerConfig};
+use lttngd_model::{Bitness, Credentials};
+use lttngd_registry::{Handle, Registry, RegistryConfig, Settings, Shutdown};
+use lttngd_runtime::{Outlet, ask};
+use lttngd_session::Consumers;
+use tokio::{sync::oneshot, task::JoinHandle as TaskHandle};
+
+use crate::{
+    config::{Config, ConsumerdConfig},
+    error::StartError,
+    rundir::RunDir,
+    wait_page::WaitPage,
+};
+
+/// Longest wait for one reply of a consumer daemon. It is long, because the consumer may be writing
+/// to a slow disk; whoever waits gives up then, and the request goes on.
+const CONSUMER_DEADLINE: Duration = Duration::from_secs(60);
+/// Longest wait for all sessions to end when the daemon does.
+const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(90);
+
+/// A daemon that runs in threads of its own.
+///
+/// Dropping it stops it, as [`Daemon::stop`] does.
+#[derive(Debug)]
+pub struct Daemon {
+    handle: Handle,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the start hands to the thread.
+struct Parts {
+    config: Config,
+    rundir: RunDir,
+    wait_page: WaitPage,
+    clients: Option<UnixListener>,
+    apps: UnixListener,
+}
+
+impl Daemon {
+    /// Starts a daemon: makes its run directory and sockets, and lets applications know. It is ready
+    /// when this returns.
+    ///
+    /// # Errors
+    /// [`StartError::AlreadyRunning`] when another daemon serves the run directory, else what could
+    /// not be made there.
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        let mut rundir = RunDir::prepare(&config)?;
+        let wait_page = WaitPage::open(&config.wait_shm_name, config.is_root)?;
+        let parts = Parts {
+            clients: rundir.take_client_listener(),
+            apps: rundir.take_apps_listener().ok_or(StartError::Thread)?,
+            config,
+            rundir,
+            wait_page,
+        };
+        let (ready, started) = mpsc::channel();
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::Builder::new()
+            .name("lttngd-actors".to_owned())
+            .spawn(move || System::new().block_on(run(parts, ready, stopped)))
+            .map_err(|_| StartError::Thread)?;
+        match started.recv() {
+            Ok(handle) => Ok(Self { handle, stop: Some(stop), thread: Some(thread) }),
+            Err(_) => Err(StartError::Thread),
+        }
+    }
+
+    /// The way in, acting for the user of this process.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Stops: ends all sessions, with their traces whole, then the consumer daemons, then removes
+    /// what [`Daemon::start`] made.
+    pub fn stop(mut self) {
+        self.shut_down();
+    }
+
+    fn shut_down(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // It fails only when the thread has ended already.
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the daemon's thread panicked");
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+/// The life of the actors' thread.
+async fn run(parts: Parts, ready: mpsc::Sender<Handle>, stopped: oneshot::Receiver<()>) {
+    let Parts { config, rundir, wait_page, clients, apps } = parts;
+    let (registry, consumers) = wire_actors(&config);
+    let requester = Credentials {
+        uid: rustix::process::geteuid().as_raw(),
+        gid: rustix::process::getegid().as_raw(),
+    };
+    let settings = Settings { is_root: config.is_root };
+    let handle = Handle::new(registry.clone(), settings, requester);
+    let mut listeners = vec![spawn_listener(
+        "applications",
+        lttngd_app::listen(
+            apps,
+            AppSettings {
+                deadline: config.app_socket_timeout,
+                bitnesses: consumers.all().map(|(bitness, _)| bitness).collect(),
+                registered: Outlet::to(registry.clone().recipient()),
+                unregistered: Outlet::to(registry.clone().recipient()),
+            },
+        ),
+    )];
+    if let Some(clients) = clients {
+        listeners.push(spawn_listener("clients", lttngd_client::listen(clients, handle.clone())));
+    }
+    let woken = wait_page.announce();
+    tracing::info!(run_dir = %config.run_dir.display(), ?woken, "ready");
+    // It fails only when whoever started the daemon is gone; then nobody stops it either.
+    let _ = ready.send(handle);
+    let _ = stopped.await;
+
+    for listener in listeners {
+        listener.abort();
+    }
+    if let Err(error) = ask(&registry, Shutdown, SHUTDOWN_DEADLINE).await {
+        tracing::error!(%error, "not every session ended cleanly");
+    }
+    for (_, consumer) in consumers.all() {
+        // It fails only when that actor is gone, and its consumer with it.
+        let _ = consumer.send(lttngd_consumer::Stop).await;
+    }
+    drop(wait_page);
+    rundir.remove();
+    System::current().stop();
+}
+
+fn spawn_listener(
+    whom: &'static str,
+    listener: impl Future<Output = std::io::Result<()>> + 'static,
+) -> TaskHandle<()> {
+    tokio::task::spawn_local(async move {
+        if let Err(error) = listener.await {
+            tracing::error!(%error, "the socket for {whom} cannot be used");
+        }
+    })
+}
+
+/// Starts the actors whose events meet.
+fn wire_actors(config: &Config) -> (Addr<Registry>, Consumers) {
+    let sessiond_uuid = *uuid::Uuid::new_v4().as_bytes();
+    let mut consumers = None;
+    let registry = Registry::create(|context| {
+        let consumer = |bitness, settings: &ConsumerdConfig| {
+            let config = consumer_config(config, bitness, settings, sessiond_uuid);
+            let exited = Outlet::to(context.address().recipient());
+            Consumer::new(config, exited).start()
+        };
+        let bits32 = config.consumerd32.binary.is_some();
+        let all = Consumers {
+            bits64: consumer(Bitness::Bits64, &config.consumerd64),
+            bits32: bits32.then(|| consumer(Bitness::Bits32, &config.consumerd32)),
+        };
+        consumers = Some(all.clone());
+        Registry::new(RegistryConfig {
+            page_size: rustix::param::page_size() as u64,
+            hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            consumers: all,
+            consumer_deadline: CONSUMER_DEADLINE,
+        })
+    });
+    let consumers = consumers.unwrap_or_else(|| unreachable!("create calls its argument"));
+    (registry, consumers)
+}
+
+fn consumer_config(
+    config: &Config,
+    bitness: Bitness,
+    settings: &ConsumerdConfig,
+    sessiond_uuid: [u8; 16],
+) -> ConsumerConfig {
+    ConsumerConfig {
+        bitness,
+        binary: settings.binary.clone(),
+        libdir: settings.libdir.clone(),
+        command_socket: settings.cmd_sock.clone(),
+        error_socket: settings.err_sock.clone(),
+        group: config.tracing_group.clone(),
+        verbose: config.verbose_consumer,
+        quiet: config.quiet,
+        sessiond_uuid,
+    }
+}
