@@ -38,6 +38,10 @@ fn others_are_served(stage: &Stage) {
 fn disturbed<T>(disturb: impl FnOnce(&Stage) -> T) {
     alone(|stage| {
         others_are_served(stage);
+        // Some requests start the consumer, whose sockets stay open.
+        stage.arena.lttng_ok("create first --no-output");
+        stage.arena.lttng_ok("enable-event -u --all");
+        stage.arena.lttng_ok("destroy first");
         let before = stage.daemon.descriptors();
         let disturbance = disturb(stage);
         others_are_served(stage);

@@ -153,23 +153,28 @@ fn garbage_on_either_socket() {
 fn stopped_application() {
     alone(|stage| {
         let mut victim = stage.program();
-        stage.arena.lttng_ok("create slow --no-output");
-        stage.arena.signal(victim.pid(), Signal::STOP);
         let arena = &stage.arena;
+        arena.lttng_ok("create slow --no-output");
+        arena.signal(victim.pid(), Signal::STOP);
         std::thread::scope(|scope| {
             let concerned = scope.spawn(|| {
-                arena.lttng_ok("enable-event -u -s slow sample:number");
-                arena.lttng_ok("start slow");
+                arena.lttng("enable-event -u -s slow sample:number");
+                arena.lttng("start slow");
             });
-            // Several rounds, so that some fall into the time in which the others wait.
-            for _ in 0..5 {
-                others_are_served(stage);
+            // Many rounds, so that some fall into the time in which the other client waits.
+            while !concerned.is_finished() {
+                let start = Instant::now();
+                arena.lttng_ok("create quick --no-output");
+                assert!(arena.lttng_ok("list").contains("quick"));
+                arena.lttng_ok("destroy quick");
+                let took = start.elapsed();
+                assert!(took < AT_ONCE, "another client's create, list and destroy took {took:?}");
             }
-            concerned.join().unwrap();
         });
         arena.signal(victim.pid(), Signal::CONT);
         arena.lttng_ok("destroy slow");
         victim.kill();
+        others_are_served(stage);
     });
 }
 
