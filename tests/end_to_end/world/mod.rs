@@ -2,7 +2,7 @@
 //! session daemon (stock or ours), the stock `lttng`, traced programs and babeltrace2 in it.
 //!
 //! Also used by `benches/load`. Not every user needs every part.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, unused_imports, clippy::unwrap_used)]
 
 pub mod arena;
 pub mod daemon;

@@ -1,0 +1,200 @@
+/*
+ * Clients of a session daemon, for the load benches. Times are printed in microseconds, one a line.
+ *
+ *   client lives CLIENTS SECONDS DIRECTORY   whole session lives, for so long; each life's time
+ *   client list CLIENTS SECONDS              requests for the list of sessions, for so long; the
+ *                                            number of answers of each client
+ *   client short COUNT                       COUNT times create, list, destroy; the time of each
+ *   client grow COUNT                        COUNT lives without a start; the time of all
+ *   client run COUNT PROGRAM [ARGUMENT]...   COUNT processes started together; the time until all ended
+ */
+#define _DEFAULT_SOURCE
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <lttng/lttng.h>
+
+static uint64_t now_us(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t) time.tv_sec * 1000000 + (uint64_t) time.tv_nsec / 1000;
+}
+
+static void check(int result, const char *what)
+{
+	if (result >= 0)
+		return;
+	fprintf(stderr, "client: %s: %s\n", what, lttng_strerror(result));
+	exit(1);
+}
+
+/* Makes a session; its traces go below directory, or nowhere when that is NULL. */
+static void create(const char *name, const char *directory)
+{
+	struct lttng_session_descriptor *session;
+	char path[512];
+
+	if (directory) {
+		snprintf(path, sizeof(path), "%s/%s", directory, name);
+		session = lttng_session_descriptor_local_create(name, path);
+	} else {
+		session = lttng_session_descriptor_create(name);
+	}
+	if (!session) {
+		fprintf(stderr, "client: session descriptor of %s\n", name);
+		exit(1);
+	}
+	check(-(lttng_create_session_ext(session) != LTTNG_OK), "create");
+	lttng_session_descriptor_destroy(session);
+}
+
+static void enable(const char *name)
+{
+	struct lttng_domain domain = { .type = LTTNG_DOMAIN_UST, .buf_type = LTTNG_BUFFER_PER_UID };
+	struct lttng_handle *handle = lttng_create_handle(name, &domain);
+	struct lttng_channel *channel = lttng_channel_create(&domain);
+	struct lttng_event *event = lttng_event_create();
+
+	if (!handle || !channel || !event) {
+		fprintf(stderr, "client: out of memory\n");
+		exit(1);
+	}
+	strcpy(channel->name, "channel");
+	check(lttng_enable_channel(handle, channel), "enable channel");
+	strcpy(event->name, "sample:number");
+	event->type = LTTNG_EVENT_TRACEPOINT;
+	event->loglevel_type = LTTNG_EVENT_LOGLEVEL_ALL;
+	event->loglevel = -1;
+	check(lttng_enable_event(handle, event, "channel"), "enable event");
+	lttng_event_destroy(event);
+	lttng_channel_destroy(channel);
+	lttng_destroy_handle(handle);
+}
+
+static void live(int client, uint64_t end_us, const char *directory)
+{
+	for (int life = 0; now_us() < end_us; life++) {
+		uint64_t start = now_us();
+		char name[64];
+
+		snprintf(name, sizeof(name), "life-%d-%d", client, life);
+		create(name, directory);
+		enable(name);
+		check(lttng_start_tracing(name), "start");
+		check(lttng_stop_tracing(name), "stop");
+		check(lttng_destroy_session(name), "destroy");
+		printf("%llu\n", (unsigned long long) (now_us() - start));
+		fflush(stdout);
+	}
+}
+
+static void list(uint64_t end_us)
+{
+	unsigned long answers = 0;
+
+	while (now_us() < end_us) {
+		struct lttng_session *sessions = NULL;
+
+		check(lttng_list_sessions(&sessions), "list");
+		free(sessions);
+		answers++;
+	}
+	printf("%lu\n", answers);
+}
+
+static void create_list_destroy(int count)
+{
+	for (int round = 0; round < count; round++) {
+		uint64_t start = now_us();
+		struct lttng_session *sessions = NULL;
+		char name[64];
+
+		snprintf(name, sizeof(name), "short-%d", round);
+		create(name, NULL);
+		check(lttng_list_sessions(&sessions), "list");
+		free(sessions);
+		check(lttng_destroy_session(name), "destroy");
+		printf("%llu\n", (unsigned long long) (now_us() - start));
+		fflush(stdout);
+	}
+}
+
+static void grow(int count)
+{
+	uint64_t start = now_us();
+
+	for (int life = 0; life < count; life++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "grow-%d", life);
+		create(name, NULL);
+		enable(name);
+		check(lttng_destroy_session(name), "destroy");
+	}
+	printf("%llu\n", (unsigned long long) (now_us() - start));
+}
+
+/* Waits for all children; 0 when each of them has succeeded. */
+static int wait_for_all(void)
+{
+	int status, failed = 0;
+
+	while (wait(&status) > 0)
+		failed |= status != 0;
+	return failed;
+}
+
+static int run(int count, char **arguments)
+{
+	uint64_t start = now_us();
+	int failed;
+
+	for (int process = 0; process < count; process++) {
+		if (fork() == 0) {
+			execv(arguments[0], arguments);
+			_exit(127);
+		}
+	}
+	failed = wait_for_all();
+	printf("%llu\n", (unsigned long long) (now_us() - start));
+	return failed;
+}
+
+int main(int argc, char **argv)
+{
+	const char *mode = argc > 2 ? argv[1] : "";
+	int count = argc > 2 ? atoi(argv[2]) : 0;
+	uint64_t end_us = now_us() + (argc > 3 ? strtoull(argv[3], NULL, 10) * 1000000 : 0);
+
+	if (!strcmp(mode, "short")) {
+		create_list_destroy(count);
+		return 0;
+	}
+	if (!strcmp(mode, "grow")) {
+		grow(count);
+		return 0;
+	}
+	if (!strcmp(mode, "run") && argc > 3)
+		return run(count, &argv[3]);
+	if ((strcmp(mode, "lives") || argc < 5) && (strcmp(mode, "list") || argc < 4)) {
+		fprintf(stderr, "client: wrong arguments, see the source\n");
+		return 2;
+	}
+	for (int client = 0; client < count; client++) {
+		if (fork() == 0) {
+			if (!strcmp(mode, "lives"))
+				live(client, end_us, argv[4]);
+			else
+				list(end_us);
+			exit(0);
+		}
+	}
+	return wait_for_all();
+}
