@@ -81,19 +81,20 @@ pub(crate) fn next_step(
     channels: &[Channel],
     failed: &HashSet<Target>,
 ) -> Option<Step> {
+    let fresh = |step: &Step| !failed.contains(&step.target());
     if !active {
         // What else changed is made up for at the next start.
-        return has.active.then_some(Step::SetSession { active: false });
+        return has.active.then_some(Step::SetSession { active: false }).filter(fresh);
     }
     if has.handle.is_none() {
-        return Some(Step::CreateSession);
+        return Some(Step::CreateSession).filter(fresh);
     }
     let session = (!has.active).then_some(Step::SetSession { active: true });
     channels
         .iter()
         .find_map(|channel| channel_step(has, channel, failed))
         .or(session)
-        .filter(|step| !failed.contains(&step.target()))
+        .filter(fresh)
 }
 
 fn channel_step(has: &AppSession, want: &Channel, failed: &HashSet<Target>) -> Option<Step> {
@@ -119,7 +120,7 @@ fn channel_step(has: &AppSession, want: &Channel, failed: &HashSet<Target>) -> O
     });
     events.or_else(|| {
         (there.enabled != want.enabled)
-            .then(|| Step::SetChannel { channel, enabled: want.enabled })
+            .then_some(Step::SetChannel { channel, enabled: want.enabled })
             .and_then(fresh)
     })
 }

@@ -1,1 +1,273 @@
+#![allow(clippy::unwrap_used)]
 
+use lttngd_model::{
+    BufferMode, ChannelAttributes, ChannelOutput, ContextKind, Domain, EventKind, LogLevelRule,
+};
+use proptest::prelude::*;
+
+use super::*;
+
+/// More steps than any wish of these tests needs.
+const STEPS_MAX: usize = 200;
+
+pub(crate) fn rule(name: &str) -> EventRule {
+    EventRule {
+        kind: EventKind::Tracepoint,
+        name: name.to_owned(),
+        loglevel: LogLevelRule::All,
+        filter: None,
+        exclusions: Vec::new(),
+        enabled: true,
+    }
+}
+
+pub(crate) fn channel(index: u32, contexts: usize, events: usize) -> Channel {
+    let kinds = [ContextKind::Vpid, ContextKind::Vtid, ContextKind::Procname];
+    Channel {
+        index,
+        name: format!("channel{index}"),
+        domain: Domain::Ust,
+        enabled: true,
+        attributes: ChannelAttributes {
+            mode: BufferMode::Discard,
+            subbuf_size_bytes: 4096,
+            num_subbuf: 4,
+            switch_timer_interval_us: 0,
+            read_timer_interval_us: 0,
+            monitor_timer_interval_us: 0,
+            live_timer_interval_us: 0,
+            blocking_timeout_us: 0,
+            output: ChannelOutput::Mmap,
+            tracefile_size_bytes: 0,
+            tracefile_count: 0,
+        },
+        contexts: kinds[..contexts].iter().map(|kind| Context::Plain(*kind)).collect(),
+        events: (0..events).map(|event| rule(&format!("p:e{index}_{event}"))).collect(),
+    }
+}
+
+/// Does in `has` what the step says.
+fn apply(has: &mut AppSession, step: Step) {
+    match step {
+        Step::CreateSession => assert_eq!(has.handle.replace(1), None),
+        Step::CreateChannel { index } => has.channels.push(AppChannel {
+            index,
+            handle: index + 2,
+            enabled: true,
+            contexts: 0,
+            events: Vec::new(),
+        }),
+        Step::AddContext { channel, .. } => has.channels[channel].contexts += 1,
+        Step::CreateEvent { channel, event, .. } => {
+            let events = &mut has.channels[channel].events;
+            let len = events.len().max(event + 1);
+            events.resize_with(len, || None);
+            assert!(events[event].is_none(), "event {event} is there already");
+            events[event] = Some(AppEvent { handle: 0, enabled: false });
+        }
+        Step::SetEvent { channel, event, enabled } => {
+            let state = &mut has.channels[channel].events[event].as_mut().unwrap().enabled;
+            assert_ne!(std::mem::replace(state, enabled), enabled);
+        }
+        Step::SetChannel { channel, enabled } => {
+            assert_ne!(std::mem::replace(&mut has.channels[channel].enabled, enabled), enabled);
+        }
+        Step::SetSession { active } => {
+            assert_ne!(std::mem::replace(&mut has.active, active), active);
+        }
+    }
+}
+
+/// Follows the plan to its end, where each step that `refuse` names fails: the steps that were done.
+fn follow(
+    has: &mut AppSession,
+    active: bool,
+    channels: &[Channel],
+    mut refuse: impl FnMut(&Step) -> bool,
+) -> Vec<Step> {
+    let mut failed = HashSet::new();
+    let mut done = Vec::new();
+    for _ in 0..STEPS_MAX {
+        let Some(step) = next_step(has, active, channels, &failed) else { return done };
+        if refuse(&step) {
+            assert!(failed.insert(step.target()), "{step:?} is tried again");
+        } else {
+            assert!(!failed.contains(&step.target()), "{step:?} has failed before");
+            apply(has, step.clone());
+            done.push(step);
+        }
+    }
+    panic!("no end: {done:?}");
+}
+
+/// Whether the application has exactly what an active session wants.
+fn matches(has: &AppSession, channels: &[Channel]) -> bool {
+    has.active
+        && has.channels.len() == channels.len()
+        && has.channels.iter().zip(channels).all(|(has, want)| {
+            let enabled = |event: &Option<AppEvent>| event.as_ref().map(|event| event.enabled);
+            has.index == want.index
+                && has.enabled == want.enabled
+                && has.contexts == want.contexts.len()
+                && has.events.iter().map(enabled).eq(want.events.iter().map(|e| Some(e.enabled)))
+        })
+}
+
+#[test]
+fn a_fresh_application_gets_everything_in_the_order_of_the_protocol() {
+    let mut has = AppSession::default();
+    let channels = [channel(0, 1, 1), channel(4, 0, 1)];
+    let steps = follow(&mut has, true, &channels, |_| false);
+    let expected = [
+        Step::CreateSession,
+        Step::CreateChannel { index: 0 },
+        Step::AddContext { channel: 0, context: channels[0].contexts[0].clone() },
+        Step::CreateEvent { channel: 0, event: 0, rule: channels[0].events[0].clone() },
+        Step::SetEvent { channel: 0, event: 0, enabled: true },
+        Step::CreateChannel { index: 4 },
+        Step::CreateEvent { channel: 1, event: 0, rule: channels[1].events[0].clone() },
+        Step::SetEvent { channel: 1, event: 0, enabled: true },
+        Step::SetSession { active: true },
+    ];
+    assert_eq!(steps, expected);
+}
+
+#[test]
+fn an_inactive_session_makes_nothing() {
+    let mut has = AppSession::default();
+    assert_eq!(follow(&mut has, false, &[channel(0, 1, 2)], |_| false), []);
+    assert_eq!(has.handle, None);
+}
+
+#[test]
+fn a_stop_stops_and_a_restart_makes_up_for_what_changed_meanwhile() {
+    let mut has = AppSession::default();
+    let mut channels = vec![channel(0, 0, 1)];
+    follow(&mut has, true, &channels, |_| false);
+    channels[0].events[0].enabled = false;
+    channels[0].events.push(rule("p:new"));
+    let stop = follow(&mut has, false, &channels, |_| false);
+    assert_eq!(stop, [Step::SetSession { active: false }]);
+    let restart = follow(&mut has, true, &channels, |_| false);
+    let expected = [
+        Step::SetEvent { channel: 0, event: 0, enabled: false },
+        Step::CreateEvent { channel: 0, event: 1, rule: rule("p:new") },
+        Step::SetEvent { channel: 0, event: 1, enabled: true },
+        Step::SetSession { active: true },
+    ];
+    assert_eq!(restart, expected);
+}
+
+#[test]
+fn disabled_channels_and_events_are_there_and_disabled() {
+    let mut has = AppSession::default();
+    let mut channels = [channel(0, 0, 2)];
+    channels[0].enabled = false;
+    channels[0].events[1].enabled = false;
+    let steps = follow(&mut has, true, &channels, |_| false);
+    assert!(steps.contains(&Step::SetChannel { channel: 0, enabled: false }));
+    assert!(matches(&has, &channels));
+    assert!(!has.channels[0].enabled);
+    assert!(!has.channels[0].events[1].as_ref().unwrap().enabled, "made, and not enabled");
+}
+
+#[test]
+fn a_context_that_fails_keeps_the_events_of_its_channel_back_and_nothing_else() {
+    let mut has = AppSession::default();
+    let channels = [channel(0, 2, 1), channel(1, 1, 1)];
+    follow(&mut has, true, &channels, |step| {
+        matches!(step, Step::AddContext { channel: 0, context } if *context == channels[0].contexts[1])
+    });
+    assert!(has.active);
+    assert_eq!((has.channels[0].contexts, has.channels[0].events.len()), (1, 0));
+    assert_eq!((has.channels[1].contexts, has.channels[1].events.len()), (1, 1));
+}
+
+#[test]
+fn each_kind_of_step_may_fail_for_good() {
+    let channels = [channel(0, 1, 2), Channel { enabled: false, ..channel(1, 0, 1) }];
+    let kinds: [fn(&Step) -> bool; 7] = [
+        |step| matches!(step, Step::CreateSession),
+        |step| matches!(step, Step::CreateChannel { .. }),
+        |step| matches!(step, Step::AddContext { .. }),
+        |step| matches!(step, Step::CreateEvent { .. }),
+        |step| matches!(step, Step::SetEvent { .. }),
+        |step| matches!(step, Step::SetChannel { .. }),
+        |step| matches!(step, Step::SetSession { .. }),
+    ];
+    for kind in kinds {
+        let mut has = AppSession::default();
+        follow(&mut has, true, &channels, kind);
+        follow(&mut has, false, &channels, kind);
+        has.active = has.handle.is_some();
+        follow(&mut has, false, &channels, kind);
+    }
+}
+
+/// A wish after the ones before: whether active, and for each channel whether it and its events
+/// are enabled. Its length says how many events there are.
+type Wish = (bool, Vec<(bool, Vec<bool>)>);
+
+const CHANNELS: usize = 3;
+
+fn wishes() -> impl Strategy<Value = Vec<Wish>> {
+    let channel = (any::<bool>(), prop::collection::vec(any::<bool>(), 0..4));
+    let wish = (any::<bool>(), prop::collection::vec(channel, CHANNELS));
+    prop::collection::vec(wish, 1..6)
+}
+
+/// Turns the channels into what the next wish says; events only ever grow in number.
+fn change(channels: &mut [Channel], wish: &Wish) {
+    for (channel, (enabled, events)) in channels.iter_mut().zip(&wish.1) {
+        channel.enabled = *enabled;
+        for (event, enabled) in events.iter().enumerate() {
+            if channel.events.len() <= event {
+                channel.events.push(rule(&format!("p:e{event}")));
+            }
+            channel.events[event].enabled = *enabled;
+        }
+    }
+}
+
+fn some_channels() -> Vec<Channel> {
+    (0..CHANNELS).map(|at| channel(at as u32, at, 0)).collect()
+}
+
+proptest! {
+    #[test]
+    fn every_wish_is_reached(wishes in wishes()) {
+        let mut has = AppSession::default();
+        let mut channels = some_channels();
+        for wish in &wishes {
+            change(&mut channels, wish);
+            follow(&mut has, wish.0, &channels, |_| false);
+            if wish.0 {
+                prop_assert!(matches(&has, &channels), "{has:?} is not {channels:?}");
+            } else {
+                prop_assert!(!has.active);
+            }
+        }
+    }
+
+    #[test]
+    fn failures_end_and_the_next_wish_makes_up_for_them(
+        wishes in wishes(),
+        refused in prop::collection::vec(any::<bool>(), 1..40),
+    ) {
+        let mut has = AppSession::default();
+        let mut channels = some_channels();
+        let mut turn = 0;
+        for wish in &wishes {
+            change(&mut channels, wish);
+            follow(&mut has, wish.0, &channels, |_| {
+                turn += 1;
+                refused[turn % refused.len()]
+            });
+        }
+        follow(&mut has, true, &channels, |_| false);
+        let mut by_index = channels.clone();
+        // A channel that failed at first comes behind those that did not.
+        by_index.sort_by_key(|c| has.channels.iter().position(|have| have.index == c.index));
+        prop_assert!(matches(&has, &by_index), "{has:?} is not {channels:?}");
+    }
+}
