@@ -87,10 +87,11 @@ impl App {
         let queued = self.jobs.try_send(job(reply));
         let (progress, deadline) = (Rc::clone(&self.progress), self.deadline);
         Box::pin(async move {
-            if queued.is_err() {
-                return Err(AppError::TimedOut);
+            match queued {
+                Ok(()) => wait(done, &progress, deadline).await,
+                Err(mpsc::error::TrySendError::Full(_)) => Err(AppError::TimedOut),
+                Err(mpsc::error::TrySendError::Closed(_)) => Err(AppError::Gone),
             }
-            wait(done, &progress, deadline).await
         })
     }
 }
