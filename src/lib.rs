@@ -3,6 +3,32 @@
 //! The daemon takes the place of `lttng-sessiond`. A program can also embed it: [`Daemon::start`]
 //! runs it in threads of its own, and a [`Handle`] drives it with the very requests that the client
 //! socket uses.
+//!
+//! ```no_run
+//! use lttngd::model::{DescriptorOutput, EventDescription, SessionDescriptor, SessionKind, Uri};
+//! use lttngd::{Config, Daemon};
+//!
+//! # async fn record() -> Result<(), Box<dyn std::error::Error>> {
+//! let daemon = Daemon::start(Config::in_directory("/tmp/mine/.lttng"))?;
+//! let handle = daemon.handle();
+//! let session = SessionDescriptor {
+//!     kind: SessionKind::Regular,
+//!     name: Some("mine".to_owned()),
+//!     output: DescriptorOutput::Local(Some(Uri::Path("/tmp/mine/trace".into()))),
+//! };
+//! handle.create_session(None, session).await?;
+//! handle.enable_event("mine", "", EventDescription::tracepoint("app:*")).await?;
+//! handle.start("mine").await?;
+//! // Programs started with LTTNG_HOME=/tmp/mine are recorded now.
+//! handle.stop("mine").await?;
+//! handle.destroy_session("mine").await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The library leaves the process alone: it catches no signal, writes no log (it reports through
+//! `tracing`) and does not raise the limit of open descriptors, of which each traced application
+//! costs several.
 
 pub mod config;
 mod daemon;
@@ -16,3 +42,13 @@ pub use error::StartError;
 pub use lttngd_model as model;
 pub use lttngd_registry::Handle;
 pub use lttngd_session as session;
+
+use model::{BufferScheme, ChannelAttributes, ChannelListing};
+
+/// A channel of the user-space domain for [`Handle::enable_channel`], with the attributes that the
+/// daemon gives a channel of its own making. Change those that should differ.
+#[must_use]
+pub fn user_space_channel(name: impl Into<String>, scheme: BufferScheme) -> ChannelListing {
+    let page_size_bytes = rustix::param::page_size() as u64;
+    ChannelListing::new(name, ChannelAttributes::user_space(scheme, page_size_bytes))
+}

@@ -1,5 +1,7 @@
 //! Channels as clients describe them.
 
+use crate::{BufferScheme, ust::UstDomain};
+
 /// What a full ring buffer does with new events.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum BufferMode {
@@ -48,6 +50,17 @@ pub struct ChannelAttributes {
     pub tracefile_count: u64,
 }
 
+impl ChannelAttributes {
+    /// The attributes of a channel that the daemon makes of its own accord in the user-space domain.
+    /// A sub-buffer has at least one page, `page_size_bytes`.
+    #[must_use]
+    pub fn user_space(scheme: BufferScheme, page_size_bytes: u64) -> Self {
+        let mut ust = UstDomain::new(page_size_bytes);
+        ust.scheme = scheme;
+        ust.default_attributes()
+    }
+}
+
 /// A channel as a client names it or a listing shows it (`struct lttng_channel`).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ChannelListing {
@@ -61,4 +74,40 @@ pub struct ChannelListing {
     pub discarded_events: u64,
     /// Packets overwritten since the session began; listings only.
     pub lost_packets: u64,
+}
+
+impl ChannelListing {
+    /// A channel to be made or enabled.
+    #[must_use]
+    pub fn new(name: impl Into<String>, attributes: ChannelAttributes) -> Self {
+        Self { name: name.into(), enabled: true, attributes, discarded_events: 0, lost_packets: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::{Domain, SessionKind, ust::SessionFacts};
+
+    #[test]
+    fn what_is_made_here_the_domain_takes() {
+        for (scheme, page_size_bytes, subbuf_size_bytes) in [
+            (BufferScheme::PerUid, 4096, 512 << 10),
+            (BufferScheme::PerPid, 4096, 16 << 10),
+            (BufferScheme::PerPid, 65536, 65536),
+        ] {
+            let attributes = ChannelAttributes::user_space(scheme, page_size_bytes);
+            assert_eq!(attributes.subbuf_size_bytes, subbuf_size_bytes);
+            let mut ust = UstDomain::new(page_size_bytes);
+            let facts = SessionFacts { kind: SessionKind::Regular, was_started: false };
+            let channel = ChannelListing::new("mine", attributes);
+            ust.enable_channel(&channel, Domain::Ust, scheme as u32, facts).unwrap();
+            assert_eq!(ust.scheme, scheme);
+            // The mode that was left open is the session's.
+            let decided = ChannelAttributes { mode: BufferMode::Discard, ..attributes };
+            assert_eq!(ust.channel("mine").unwrap().attributes, decided);
+        }
+    }
 }

@@ -137,6 +137,52 @@ pub struct EventDescription {
     pub userspace_probe: Option<UserspaceProbe>,
 }
 
+impl EventDescription {
+    /// A rule for tracepoints whose name is, or matches, `pattern` (`*` stands for any text), of every
+    /// log level and without filter and exclusions.
+    #[must_use]
+    pub fn tracepoint(pattern: impl Into<String>) -> Self {
+        Self::of_kind(EventKind::Tracepoint, pattern.into())
+    }
+
+    /// What DISABLE_EVENT takes: the rules of this very name, or all rules for an empty name.
+    #[must_use]
+    pub fn of_any_kind(name: impl Into<String>) -> Self {
+        Self::of_kind(EventKind::All, name.into())
+    }
+
+    /// The same rule for these log levels only.
+    #[must_use]
+    pub fn at_log_level(mut self, rule: LogLevelRule) -> Self {
+        (self.loglevel_type, self.loglevel) = rule.to_raw();
+        self
+    }
+
+    /// The same rule without the tracepoints whose names are, or match, `patterns`.
+    #[must_use]
+    pub fn excluding<P: Into<String>>(mut self, patterns: impl IntoIterator<Item = P>) -> Self {
+        self.exclusions.extend(patterns.into_iter().map(Into::into));
+        self
+    }
+
+    fn of_kind(kind: EventKind, name: String) -> Self {
+        let (loglevel_type, loglevel) = LogLevelRule::All.to_raw();
+        Self {
+            kind: kind as i8,
+            loglevel_type,
+            loglevel,
+            enabled: 0,
+            pid: 0,
+            flags: 0,
+            name,
+            exclusions: Vec::new(),
+            filter: None,
+            probe: None,
+            userspace_probe: None,
+        }
+    }
+}
+
 /// An event in a listing (`struct lttng_event` with its extension).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EventListing {
@@ -201,4 +247,38 @@ pub struct EventField {
     pub nowrite: bool,
     /// The tracepoint.
     pub event: EventListing,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::{
+        BufferScheme, ErrorCode, SessionKind,
+        ust::{SessionFacts, UstDomain},
+    };
+
+    const FACTS: SessionFacts = SessionFacts { kind: SessionKind::Regular, was_started: false };
+
+    #[test]
+    fn what_is_made_here_the_domain_takes() {
+        let mut ust = UstDomain::new(4096);
+        let rule = EventDescription::tracepoint("app:*")
+            .at_log_level(LogLevelRule::Range(6))
+            .excluding(["app:noise", "app:test*"]);
+        ust.enable_event("", &rule, BufferScheme::PerUid as u32, FACTS).unwrap();
+        let listed = ust.list_events("channel0").unwrap();
+        assert_eq!(listed.len(), 1);
+        assert_eq!((listed[0].kind, listed[0].name.as_str()), (EventKind::Tracepoint, "app:*"));
+        assert_eq!((listed[0].loglevel_type, listed[0].loglevel), (1, 6));
+        assert_eq!(listed[0].exclusions, ["app:noise", "app:test*"]);
+
+        let disable = |ust: &mut UstDomain, name: &str| {
+            ust.disable_event("channel0", &EventDescription::of_any_kind(name))
+        };
+        assert_eq!(disable(&mut ust, "other"), Err(ErrorCode::UstEventNotFound));
+        disable(&mut ust, "app:*").unwrap();
+        assert_eq!(ust.list_events("channel0").unwrap()[0].enabled, 0);
+    }
 }
