@@ -194,7 +194,7 @@ impl Driver {
                 Ok(_) => {
                     has.active = active;
                     // When this returns no probe that began before is still recording.
-                    return Ok(self.quiesce().await?);
+                    return self.quiesce().await;
                 }
                 Err(refusal) => return Ok(Err(refusal)),
             },

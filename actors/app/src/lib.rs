@@ -25,6 +25,8 @@ mod listener;
 mod message;
 mod notify;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 pub use actor::App;
 pub use error::AppError;

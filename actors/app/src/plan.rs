@@ -126,4 +126,4 @@ fn channel_step(has: &AppSession, want: &Channel, failed: &HashSet<Target>) -> O
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -185,6 +185,9 @@ fn check_name(name: &str) -> Result<(), ErrorCode> {
 
 /// What the kind of the session decides.
 fn resolve(mut attributes: ChannelAttributes, kind: SessionKind) -> ChannelAttributes {
+    // The live timer is the session's. What clients put into a channel's means nothing: the stock
+    // command line sends all ones.
+    attributes.live_timer_interval_us = 0;
     if let SessionKind::Live { timer_interval_us } = kind {
         // The live timer does what the switch timer does, and beacons besides.
         attributes.live_timer_interval_us = timer_interval_us;

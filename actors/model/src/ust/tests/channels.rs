@@ -182,6 +182,7 @@ fn the_kind_of_session_resolves_attributes() {
     ] {
         let mut channel = request("c");
         (channel.attributes.mode, channel.attributes.output) = (mode, output);
+        channel.attributes.live_timer_interval_us = u32::MAX;
         let mut domain = domain();
         domain.enable_channel(&channel, Domain::Ust, PER_UID, facts).unwrap();
         let (live_timer, switch_timer) = if facts == live { (9, 0) } else { (0, 1) };

@@ -1,0 +1,100 @@
+//! Applications that die or break the protocol, at any moment.
+
+use actix::System;
+use lttngd_peer::{AppAct, AppScript, Gate, alone, eventually, open_descriptors};
+
+use super::world::World;
+use crate::{AppError, ListTracepoints, RegisterDone, plan::tests::channel};
+
+/// Numbers of the last requests of a life that are for the wish, the list, and the end of the
+/// registration.
+const LAST: [usize; 3] = [11, 14, 15];
+
+/// A life that the application ends at its request number `at` in the way `end` says.
+async fn life(world: &World, at: usize, end: impl Fn(usize) -> AppAct + Send + 'static) {
+    let before = world.told.unregistered().len();
+    let script = AppScript::new(move |request| match request.index == at {
+        true => end(request.index),
+        false => AppAct::Answer,
+    });
+    let (fake, app, info) = world.app(script).await;
+    let want = world.want(true, &[channel(0, 1, 2)]).await;
+    let waiters = (app.send(want), app.send(ListTracepoints), app.send(RegisterDone));
+    let (wish, list, done) = futures::join!(waiters.0, waiters.1, waiters.2);
+    let outcomes = [wish, list.map(|outcome| outcome.map(drop)), done];
+    for (outcome, last) in outcomes.into_iter().zip(LAST) {
+        // Once the actor has stopped it is its mailbox that says so.
+        match outcome {
+            Err(_) | Ok(Err(AppError::Gone)) => assert!(at <= last, "{last} at request {at}"),
+            outcome => assert!(at > last && matches!(outcome, Ok(Ok(()))), "{last}: {outcome:?}"),
+        }
+    }
+    eventually("the end is told", || world.told.unregistered().len() > before).await;
+    assert_eq!(world.told.unregistered()[before..], [info.id], "at request {at}");
+    assert_eq!(fake.faults(), [""; 0]);
+    drop(fake);
+    world.told.registered.lock().unwrap().clear();
+}
+
+#[test]
+fn death_at_any_message_is_told_once_and_leaves_nothing() {
+    alone(concat!(module_path!(), "::death_at_any_message_is_told_once_and_leaves_nothing"), || {
+        System::new().block_on(async {
+            let world = World::new(None).await;
+            // The first life opens what stays open.
+            life(&world, 1, |_| AppAct::Cut(0)).await;
+            let before = open_descriptors();
+            for at in 1..=LAST[2] {
+                for len in [0, 1, 323] {
+                    life(&world, at, move |_| AppAct::Cut(len)).await;
+                }
+                life(&world, at, |_| AppAct::WrongHandle).await;
+            }
+            eventually("every descriptor is closed", || open_descriptors() == before).await;
+            world.end().await;
+        });
+    });
+}
+
+#[actix::test]
+async fn data_that_nothing_asked_for_ends_the_application() {
+    let world = World::new(None).await;
+    life(&world, 1, |_| AppAct::Bytes(vec![0; 324 * 2])).await;
+    let (fake, app, _) = world.app(AppScript::new(|request| match request.index {
+        1 => {
+            let mut bytes =
+                lttngd_wire::ust::command::Reply::new(0, request.command.number(), 0, 0).encode();
+            bytes.push(0);
+            AppAct::Bytes(bytes)
+        }
+        _ => AppAct::Answer,
+    }))
+    .await;
+    app.send(RegisterDone).await.unwrap().unwrap();
+    eventually("its end is told", || world.told.unregistered().len() == 2).await;
+    drop(fake);
+    world.end().await;
+}
+
+#[actix::test]
+async fn whoever_waits_for_a_silent_application_that_dies_is_told() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let world = World::new(None).await;
+    let script = AppScript::new(move |request| match request.command.number() {
+        0x44 => AppAct::Late(held.clone()),
+        _ => AppAct::Answer,
+    });
+    let (mut fake, app, _) = world.app(script).await;
+    let done = tokio::task::spawn_local(app.send(RegisterDone));
+    let list = tokio::task::spawn_local(app.send(ListTracepoints));
+    eventually("REGISTER_DONE is held", || fake.has_got(0x44)).await;
+    let died = tokio::task::spawn_blocking(move || fake.die());
+    // The sockets close at once, the thread ends when the gate opens.
+    assert!(matches!(done.await.unwrap().unwrap(), Err(AppError::Gone)));
+    assert!(matches!(list.await.unwrap().unwrap(), Err(AppError::Gone)));
+    gate.open();
+    died.await.unwrap();
+    assert_eq!(world.told.unregistered().len(), 1);
+    world.end().await;
+}

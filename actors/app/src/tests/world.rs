@@ -1,0 +1,176 @@
+//! A listener, a consumer, a buffer set, and somebody who is told of applications.
+
+use std::{
+    os::unix::net::UnixListener,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use actix::{Actor, Addr, Context, Handler};
+use lttngd_buffers::{
+    BufferObjects, BufferSet, BufferSetConfig, ChannelKeys, ChannelRequest, Prepare,
+    tsdl::{Alignments, Scheme},
+};
+use lttngd_consumer::{Consumer, EnsureRunning, Stop};
+use lttngd_model::{Bitness, Credentials, SessionId, Timestamp, ust::Channel};
+use lttngd_peer::{AppScript, ConsumerScript, FakeApp, FakeConsumer, eventually};
+use lttngd_runtime::Outlet;
+use tokio::task::JoinHandle;
+
+use crate::{
+    App, AppError, AppId, AppInfo, AppRegistered, AppSettings, AppUnregistered, Forget,
+    Synchronise, WantedSession, listen, plan::tests::channel,
+};
+
+/// The session of these tests.
+pub(super) const SESSION: SessionId = SessionId(5);
+
+/// What was told.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Told {
+    pub(super) registered: Arc<Mutex<Vec<AppRegistered>>>,
+    pub(super) unregistered: Arc<Mutex<Vec<AppId>>>,
+}
+
+impl Actor for Told {
+    type Context = Context<Self>;
+}
+
+impl Handler<AppRegistered> for Told {
+    type Result = ();
+
+    fn handle(&mut self, registered: AppRegistered, _: &mut Self::Context) {
+        self.registered.lock().unwrap().push(registered);
+    }
+}
+
+impl Handler<AppUnregistered> for Told {
+    type Result = ();
+
+    fn handle(&mut self, gone: AppUnregistered, _: &mut Self::Context) {
+        self.unregistered.lock().unwrap().push(gone.id);
+    }
+}
+
+impl Told {
+    pub(super) fn registered(&self) -> usize {
+        self.registered.lock().unwrap().len()
+    }
+
+    pub(super) fn unregistered(&self) -> Vec<AppId> {
+        self.unregistered.lock().unwrap().clone()
+    }
+}
+
+pub(super) struct World {
+    directory: tempfile::TempDir,
+    pub(super) told: Told,
+    consumer: Addr<Consumer>,
+    /// The consumer's end.
+    pub(super) fake_consumer: FakeConsumer,
+    pub(super) buffers: Addr<BufferSet>,
+    listener: JoinHandle<std::io::Result<()>>,
+}
+
+impl World {
+    /// A world whose applications have that much time to answer.
+    pub(super) async fn new(deadline: Option<Duration>) -> Self {
+        Self::with_consumer(deadline, ConsumerScript::default()).await
+    }
+
+    pub(super) async fn with_consumer(deadline: Option<Duration>, script: ConsumerScript) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let told = Told::default();
+        let teller = told.clone().start();
+        let socket = UnixListener::bind(directory.path().join("apps")).unwrap();
+        let listener = tokio::task::spawn_local(listen(
+            socket,
+            AppSettings {
+                deadline,
+                bitnesses: vec![Bitness::Bits64],
+                registered: Outlet::to(teller.clone().recipient()),
+                unregistered: Outlet::to(teller.recipient()),
+            },
+        ));
+        let fake_consumer = FakeConsumer::new(script);
+        let consumer = Consumer::new(fake_consumer.config(), Outlet::closed()).start();
+        consumer.send(EnsureRunning).await.unwrap().unwrap();
+        let buffers = BufferSet::new(buffer_set(), consumer.clone()).start();
+        Self { directory, told, consumer, fake_consumer, buffers, listener }
+    }
+
+    pub(super) fn socket(&self) -> PathBuf {
+        self.directory.path().join("apps")
+    }
+
+    /// An application that registers, and what is known of it.
+    pub(super) async fn app(&self, script: AppScript) -> (FakeApp, Addr<App>, Arc<AppInfo>) {
+        let before = self.told.registered();
+        let fake = FakeApp::connect(&self.socket(), script).unwrap();
+        eventually("the application registers", || self.told.registered() > before).await;
+        let AppRegistered { info, app } = self.told.registered.lock().unwrap()[before].clone();
+        (fake, app, info)
+    }
+
+    /// The objects of these channels.
+    pub(super) async fn objects(&self, channels: &[Channel]) -> Arc<BufferObjects> {
+        let requests = channels.iter().map(|channel| ChannelRequest {
+            index: channel.index,
+            name: channel.name.clone(),
+            attributes: channel.attributes,
+        });
+        let metadata = channel(0, 0, 0).attributes;
+        let prepare = Prepare { channels: requests.collect(), metadata };
+        self.buffers.send(prepare).await.unwrap().unwrap()
+    }
+
+    /// The session's wish.
+    pub(super) async fn want(&self, active: bool, channels: &[Channel]) -> Synchronise {
+        let objects = self.objects(channels).await;
+        let want = WantedSession {
+            active,
+            channels: channels.to_vec().into(),
+            buffers: self.buffers.clone(),
+            objects,
+        };
+        Synchronise { session: SESSION, want }
+    }
+
+    pub(super) async fn end(self) {
+        self.listener.abort();
+        self.consumer.send(Stop).await.unwrap();
+        assert_eq!(self.fake_consumer.faults(), [""; 0]);
+    }
+}
+
+/// Takes the session of these tests out of an application.
+pub(super) async fn forget(app: &Addr<App>) -> Result<(), AppError> {
+    app.send(Forget { session: SESSION }).await.unwrap()
+}
+
+fn buffer_set() -> BufferSetConfig {
+    BufferSetConfig {
+        session: SESSION,
+        session_name: "s".to_owned(),
+        auto_named: false,
+        session_created_at: Timestamp { epoch_s: 0 },
+        owner: Credentials { uid: 0, gid: 0 },
+        hostname: "host".to_owned(),
+        scheme: Scheme::Uid(0),
+        bitness: Bitness::Bits64,
+        alignments: Alignments {
+            uint8_bits: 8,
+            uint16_bits: 8,
+            uint32_bits: 8,
+            uint64_bits: 8,
+            long_bits: 8,
+        },
+        tracer_version: (2, 13, 5),
+        app_uid: 0,
+        app_id: 0,
+        chunk: None,
+        keys: ChannelKeys::default(),
+        consumer_deadline: lttngd_peer::PATIENCE,
+    }
+}
