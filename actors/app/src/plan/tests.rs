@@ -175,9 +175,12 @@ fn disabled_channels_and_events_are_there_and_disabled() {
 fn a_context_that_fails_keeps_the_events_of_its_channel_back_and_nothing_else() {
     let mut has = AppSession::default();
     let channels = [channel(0, 2, 1), channel(1, 1, 1)];
-    follow(&mut has, true, &channels, |step| {
-        matches!(step, Step::AddContext { channel: 0, context } if *context == channels[0].contexts[1])
-    });
+    follow(
+        &mut has,
+        true,
+        &channels,
+        |step| matches!(step, Step::AddContext { channel: 0, context } if *context == channels[0].contexts[1]),
+    );
     assert!(has.active);
     assert_eq!((has.channels[0].contexts, has.channels[0].events.len()), (1, 0));
     assert_eq!((has.channels[1].contexts, has.channels[1].events.len()), (1, 1));

@@ -38,38 +38,43 @@ async fn life(world: &World, at: usize, end: impl Fn(usize) -> AppAct + Send + '
 
 #[test]
 fn death_at_any_message_is_told_once_and_leaves_nothing() {
-    alone(concat!(module_path!(), "::death_at_any_message_is_told_once_and_leaves_nothing"), || {
-        System::new().block_on(async {
-            let world = World::new(None).await;
-            // The first life opens what stays open.
-            life(&world, 1, |_| AppAct::Cut(0)).await;
-            let before = open_descriptors();
-            for at in 1..=LAST[2] {
-                for len in [0, 1, 323] {
-                    life(&world, at, move |_| AppAct::Cut(len)).await;
+    alone(
+        concat!(module_path!(), "::death_at_any_message_is_told_once_and_leaves_nothing"),
+        || {
+            System::new().block_on(async {
+                let world = World::new(None).await;
+                // The first life opens what stays open.
+                life(&world, 1, |_| AppAct::Cut(0)).await;
+                let before = open_descriptors();
+                for at in 1..=LAST[2] {
+                    for len in [0, 1, 323] {
+                        life(&world, at, move |_| AppAct::Cut(len)).await;
+                    }
+                    life(&world, at, |_| AppAct::WrongHandle).await;
                 }
-                life(&world, at, |_| AppAct::WrongHandle).await;
-            }
-            eventually("every descriptor is closed", || open_descriptors() == before).await;
-            world.end().await;
-        });
-    });
+                eventually("every descriptor is closed", || open_descriptors() == before).await;
+                world.end().await;
+            });
+        },
+    );
 }
 
 #[actix::test]
 async fn data_that_nothing_asked_for_ends_the_application() {
     let world = World::new(None).await;
     life(&world, 1, |_| AppAct::Bytes(vec![0; 324 * 2])).await;
-    let (fake, app, _) = world.app(AppScript::new(|request| match request.index {
-        1 => {
-            let mut bytes =
-                lttngd_wire::ust::command::Reply::new(0, request.command.number(), 0, 0).encode();
-            bytes.push(0);
-            AppAct::Bytes(bytes)
-        }
-        _ => AppAct::Answer,
-    }))
-    .await;
+    let (fake, app, _) = world
+        .app(AppScript::new(|request| match request.index {
+            1 => {
+                let mut bytes =
+                    lttngd_wire::ust::command::Reply::new(0, request.command.number(), 0, 0)
+                        .encode();
+                bytes.push(0);
+                AppAct::Bytes(bytes)
+            }
+            _ => AppAct::Answer,
+        }))
+        .await;
     app.send(RegisterDone).await.unwrap().unwrap();
     eventually("its end is told", || world.told.unregistered().len() == 2).await;
     drop(fake);

@@ -13,7 +13,8 @@ async fn refused(mut stream: UnixStream, why: &str) {
     stream.set_read_timeout(Some(lttngd_peer::PATIENCE)).unwrap();
     let mut rest = Vec::new();
     let read = tokio::task::spawn_blocking(move || stream.read_to_end(&mut rest)).await.unwrap();
-    let reset = read.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset);
+    let reset =
+        read.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset);
     assert!(reset || matches!(read, Ok(0)), "{why}: {read:?}");
 }
 

@@ -106,7 +106,8 @@ async fn garbage_ends_the_notify_socket_and_nothing_else() {
     };
     let mut no_signature = event(CHANNEL_HANDLE, "p:e").encode();
     no_signature[4 + 8 + 256 + 4..][..4].fill(0);
-    let garbage = [3_u32.to_ne_bytes().to_vec(), vec![0xff; 64], huge_fields, odd_entries, no_signature];
+    let garbage =
+        [3_u32.to_ne_bytes().to_vec(), vec![0xff; 64], huge_fields, odd_entries, no_signature];
     let world = World::new(None).await;
     for bytes in garbage {
         let (fake, app, _) = world.app(AppScript::default()).await;

@@ -33,7 +33,10 @@ const SOON: Duration = Duration::from_millis(60);
 async fn everything_is_made_in_the_order_of_the_protocol_and_released_children_first() {
     let world = World::new(None).await;
     let (fake, app, info) = world.app(AppScript::default()).await;
-    assert_eq!((info.tracer_version, info.abi_major, info.name.as_str()), ((2, 13, 5), 9, "fake-app"));
+    assert_eq!(
+        (info.tracer_version, info.abi_major, info.name.as_str()),
+        ((2, 13, 5), 9, "fake-app")
+    );
     let mut channels = [channel(0, 1, 2)];
     let bytecode = Bytecode { reloc_table_offset: 1, seqnum: 0, data: vec![9, 8, 7] };
     channels[0].events[0].filter = Some(Filter { expression: "a".to_owned(), bytecode });
@@ -41,8 +44,21 @@ async fn everything_is_made_in_the_order_of_the_protocol_and_released_children_f
     app.send(world.want(true, &channels).await).await.unwrap().unwrap();
     app.send(RegisterDone).await.unwrap().unwrap();
     let expected = [
-        VERSION, SESSION, CHANNEL, STREAM, STREAM, CONTEXT, EVENT, FILTER, EXCLUSION, ENABLE,
-        EVENT, ENABLE, ENABLE, QUIESCENT, REGISTER_DONE,
+        VERSION,
+        SESSION,
+        CHANNEL,
+        STREAM,
+        STREAM,
+        CONTEXT,
+        EVENT,
+        FILTER,
+        EXCLUSION,
+        ENABLE,
+        EVENT,
+        ENABLE,
+        ENABLE,
+        QUIESCENT,
+        REGISTER_DONE,
     ];
     assert_eq!(fake.commands(), expected);
     let requests = fake.requests();
@@ -59,7 +75,10 @@ async fn everything_is_made_in_the_order_of_the_protocol_and_released_children_f
 
     forget(&app).await.unwrap();
     assert_eq!(fake.commands()[expected.len()..], [RELEASE, RELEASE, RELEASE, RELEASE, QUIESCENT]);
-    assert_eq!((fake.objects(), fake.faults().as_slice()), (0, [""; 0].map(String::from).as_slice()));
+    assert_eq!(
+        (fake.objects(), fake.faults().as_slice()),
+        (0, [""; 0].map(String::from).as_slice())
+    );
     drop(fake);
     world.end().await;
 }

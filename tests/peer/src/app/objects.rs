@@ -8,13 +8,31 @@ const BUSY: UstError = UstError::Unspecified { errno: 16 };
 #[derive(Clone, Debug)]
 pub(super) enum Object {
     Root,
-    Session { active: bool, was_active: bool },
-    Channel { session: u32, enabled: bool, announced: bool },
-    Event { channel: u32, name: String, enabled: bool, announced: bool },
-    List { next: usize },
-    FieldList { next: usize },
+    Session {
+        active: bool,
+        was_active: bool,
+    },
+    Channel {
+        session: u32,
+        enabled: bool,
+        announced: bool,
+    },
+    Event {
+        channel: u32,
+        name: String,
+        enabled: bool,
+        announced: bool,
+    },
+    List {
+        next: usize,
+    },
+    FieldList {
+        next: usize,
+    },
     /// A group, notifier or counter.
-    Other { parent: u32 },
+    Other {
+        parent: u32,
+    },
 }
 
 /// Why a command is not done.
