@@ -137,6 +137,9 @@ impl Inner {
             () = live.failed.notified() => Some("its command socket failed".to_owned()),
             () = live.stop.notified() => None,
         };
+        // The next consumer's sockets have the names of this one's: it starts when these are gone. A
+        // full line of starts does not keep an end from going on.
+        let turn = self.starting.take().await;
         *self.live.borrow_mut() = None;
         live.sources.clear();
         live.link.close();
@@ -147,6 +150,7 @@ impl Inner {
             let _ = child.wait().await;
         }
         self.config.remove_sockets();
+        drop(turn);
         if let Some(reason) = reason {
             tracing::error!(pid = live.pid, %reason, "the consumer daemon is gone");
             self.exited.tell(ConsumerExited { bitness: self.config.bitness, reason });
