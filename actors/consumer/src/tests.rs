@@ -1,1 +1,7 @@
+//! The actor against a fake consumer daemon.
 #![allow(clippy::unwrap_used)]
+
+mod exchanges;
+mod life;
+mod metadata;
+mod world;

@@ -1,0 +1,114 @@
+//! The commands.
+
+use std::{fs::File, sync::Arc};
+
+use lttngd_model::{ChunkId, Credentials, SessionId};
+use lttngd_peer::{ConsumerAct, ConsumerScript, Gate, eventually};
+use lttngd_wire::consumer::{
+    CHANNEL_IMAGE_MAX_LEN, ChannelClass, ChannelHead, ConsumerError as Code, Message, encode_status,
+};
+
+use super::world::{KEY, World, ask};
+use crate::{
+    ConsumerError, CreateChannel, CreateTraceChunk, DataPending, DiscardedEvents, FlushChannel,
+    MetadataText, PushMetadata, TraceChunkExists,
+};
+
+const DATA: ChannelClass = ChannelClass::Data { overwrite: false };
+const SESSION: SessionId = SessionId(1);
+
+#[actix::test]
+async fn a_channel_comes_with_its_objects() {
+    let world = World::running(ConsumerScript::at(8, ConsumerAct::Streams(3))).await;
+    let object = world.consumer.send(CreateChannel { ask: ask(DATA, KEY) }).await.unwrap().unwrap();
+    assert_eq!((object.key, object.kind, object.image.len()), (KEY, 0, 920));
+    let streams: Vec<_> = object.streams.iter().map(|s| (s.number, s.len)).collect();
+    assert_eq!(streams, [(0, 4096), (1, 4096), (2, 4096)]);
+    let pending = world.consumer.send(DataPending { session: SESSION }).await.unwrap();
+    assert!(!pending.unwrap());
+    let lost = world.consumer.send(DiscardedEvents { session: SESSION, key: KEY }).await.unwrap();
+    assert_eq!(lost.unwrap(), 0);
+    let chunk = TraceChunkExists { session: SESSION, chunk: ChunkId(0) };
+    assert!(!world.consumer.send(chunk).await.unwrap().unwrap());
+    world.end().await;
+}
+
+#[actix::test]
+async fn objects_that_go_beyond_every_limit_end_the_consumer() {
+    let status = encode_status(0);
+    let head = ChannelHead { image_len: CHANNEL_IMAGE_MAX_LEN + 1, kind: 0 }.encode();
+    let oversized = [status.as_slice(), &head].concat();
+    for act in [ConsumerAct::Bytes(oversized), ConsumerAct::Streams(8193)] {
+        let world = World::running(ConsumerScript::at(8, act)).await;
+        let made = world.consumer.send(CreateChannel { ask: ask(DATA, KEY) }).await.unwrap();
+        assert!(matches!(made, Err(ConsumerError::Protocol(_))), "{made:?}");
+        world.exited(1).await;
+    }
+}
+
+#[actix::test]
+async fn a_refusal_is_told_and_the_consumer_goes_on() {
+    let refusals = [
+        (7, Code::CHANNEL_FAIL),
+        (8, Code::CHAN_NOT_FOUND),
+        (10, Code::UST_CHAN_NOT_FOUND),
+        (13, Code(-22)),
+        (23, Code::CREATE_TRACE_CHUNK_FAILED),
+    ];
+    for (number, code) in refusals {
+        let world = World::running(ConsumerScript::at(number, ConsumerAct::Refuse(code))).await;
+        let send = &world.consumer;
+        let outcome = match number {
+            7 | 8 => send.send(CreateChannel { ask: ask(DATA, KEY) }).await.unwrap().map(drop),
+            10 => {
+                let text = MetadataText { offset: 0, version: 0, bytes: b"text".to_vec() };
+                send.send(PushMetadata { key: KEY, text }).await.unwrap()
+            }
+            13 => send.send(FlushChannel { key: KEY }).await.unwrap(),
+            _ => {
+                let create = CreateTraceChunk {
+                    session: SESSION,
+                    chunk: ChunkId(0),
+                    created_at_s: 1,
+                    owner: Credentials { uid: 0, gid: 0 },
+                    directory: Arc::new(File::open("/").unwrap().into()),
+                };
+                send.send(create).await.unwrap()
+            }
+        };
+        assert!(matches!(outcome, Err(ConsumerError::Refused(c)) if c == code), "{outcome:?}");
+        if number == 8 {
+            let destroy = Message::DestroyChannel { key: KEY };
+            assert_eq!(world.fake.messages().last(), Some(&destroy), "nobody would fetch it");
+        }
+        let pending = world.consumer.send(DataPending { session: SESSION }).await.unwrap();
+        assert!(!pending.unwrap(), "the next command is answered");
+        world.end().await;
+    }
+}
+
+#[actix::test]
+async fn commands_take_turns_in_the_order_of_asking() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let world = World::running(ConsumerScript::new(move |message| match message.number() {
+        13 => ConsumerAct::Late(held.clone()),
+        _ => ConsumerAct::Answer,
+    }))
+    .await;
+    let first = tokio::task::spawn_local(world.consumer.send(FlushChannel { key: KEY }));
+    eventually("the flush is held", || world.fake.count(13) == 1).await;
+    let create = world.consumer.send(CreateChannel { ask: ask(DATA, KEY) });
+    let create = tokio::task::spawn_local(create);
+    tokio::task::yield_now().await;
+    let pending = world.consumer.send(DataPending { session: SESSION });
+    let pending = tokio::task::spawn_local(pending);
+    tokio::task::yield_now().await;
+    assert_eq!(world.fake.numbers(), [22, 20, 13], "one at a time");
+    gate.open();
+    first.await.unwrap().unwrap().unwrap();
+    create.await.unwrap().unwrap().unwrap();
+    pending.await.unwrap().unwrap().unwrap();
+    assert_eq!(world.fake.numbers()[3], 7);
+    world.end().await;
+}
