@@ -20,6 +20,8 @@ mod clock;
 mod error;
 mod message;
 mod set;
+#[cfg(test)]
+mod tests;
 pub mod tsdl;
 pub mod ustregistry;
 

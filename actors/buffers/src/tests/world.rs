@@ -1,0 +1,139 @@
+//! A buffer set and its fake consumer daemon.
+
+use std::{os::fd::OwnedFd, sync::Arc};
+
+use actix::{Actor, Addr};
+use lttngd_consumer::{Consumer, EnsureRunning, Stop};
+use lttngd_model::{
+    Bitness, BufferMode, ChannelAttributes, ChannelKey, ChannelOutput, ChunkId, Credentials,
+    SessionId, Timestamp,
+};
+use lttngd_peer::{ConsumerScript, FakeConsumer};
+use lttngd_runtime::Outlet;
+use lttngd_wire::consumer::{ChannelClass, Message};
+
+use crate::{
+    BufferObjects, BufferSet, BufferSetConfig, BuffersError, ChannelKeys, ChannelRequest, Prepare,
+    RegisterChannel, RegisterEvent,
+    tsdl::{Alignments, Scheme},
+    ustregistry::EventRegistration,
+};
+
+pub(super) struct World {
+    pub(super) fake: FakeConsumer,
+    pub(super) consumer: Addr<Consumer>,
+    pub(super) set: Addr<BufferSet>,
+}
+
+impl World {
+    pub(super) async fn new(script: ConsumerScript) -> Self {
+        Self::with_chunk(script, None).await
+    }
+
+    pub(super) async fn with_chunk(script: ConsumerScript, chunk: Option<OwnedFd>) -> Self {
+        let fake = FakeConsumer::new(script);
+        let consumer = Consumer::new(fake.config(), Outlet::closed()).start();
+        consumer.send(EnsureRunning).await.unwrap().unwrap();
+        let set = BufferSet::new(config(chunk), consumer.clone()).start();
+        Self { fake, consumer, set }
+    }
+
+    /// Prepares channels of these numbers; the odd ones overwrite.
+    pub(super) async fn prepare(
+        &self,
+        indexes: impl IntoIterator<Item = u32>,
+    ) -> Result<Arc<BufferObjects>, BuffersError> {
+        self.set.send(prepare(indexes)).await.unwrap()
+    }
+
+    /// Registers an event of this name in the channel of this id.
+    pub(super) async fn event(&self, channel_id: u32, name: &str) {
+        let event = EventRegistration {
+            name: name.to_owned(),
+            loglevel: 13,
+            fields: Vec::new(),
+            model_emf_uri: None,
+        };
+        self.set.send(RegisterEvent { channel_id, event }).await.unwrap().unwrap();
+    }
+
+    pub(super) async fn stream(&self, channel_id: u32) {
+        let channel = RegisterChannel { channel_id, context: Vec::new() };
+        self.set.send(channel).await.unwrap().unwrap();
+    }
+
+    /// The commands behind the handshake.
+    pub(super) fn numbers(&self) -> Vec<u32> {
+        self.fake.numbers()[2..].to_vec()
+    }
+
+    /// The key of the metadata channel.
+    pub(super) fn metadata_key(&self) -> ChannelKey {
+        let ask = |message: &Message| match message {
+            Message::AskChannelCreation(ask) if ask.class == ChannelClass::Metadata => {
+                Some(ask.key)
+            }
+            _ => None,
+        };
+        self.fake.messages().iter().find_map(ask).unwrap()
+    }
+
+    pub(super) async fn end(self) {
+        self.consumer.send(Stop).await.unwrap();
+        assert_eq!(self.fake.faults(), [""; 0]);
+    }
+}
+
+pub(super) fn prepare(indexes: impl IntoIterator<Item = u32>) -> Prepare {
+    let channels = indexes.into_iter().map(|index| ChannelRequest {
+        index,
+        name: format!("channel{index}"),
+        attributes: attributes(index % 2 == 1),
+    });
+    Prepare { channels: channels.collect(), metadata: attributes(false) }
+}
+
+fn attributes(overwrite: bool) -> ChannelAttributes {
+    ChannelAttributes {
+        mode: if overwrite { BufferMode::Overwrite } else { BufferMode::Discard },
+        subbuf_size_bytes: 4096,
+        num_subbuf: 4,
+        switch_timer_interval_us: 0,
+        read_timer_interval_us: 0,
+        monitor_timer_interval_us: 0,
+        live_timer_interval_us: 0,
+        blocking_timeout_us: 0,
+        output: ChannelOutput::Mmap,
+        tracefile_size_bytes: 0,
+        tracefile_count: 0,
+    }
+}
+
+fn config(chunk: Option<OwnedFd>) -> BufferSetConfig {
+    BufferSetConfig {
+        session: SessionId(5),
+        session_name: "s".to_owned(),
+        auto_named: false,
+        session_created_at: Timestamp { epoch_s: 0 },
+        owner: Credentials {
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+        },
+        hostname: "host".to_owned(),
+        scheme: Scheme::Uid(42),
+        bitness: Bitness::Bits64,
+        alignments: Alignments {
+            uint8_bits: 8,
+            uint16_bits: 8,
+            uint32_bits: 8,
+            uint64_bits: 8,
+            long_bits: 8,
+        },
+        tracer_version: (2, 13, 5),
+        app_uid: 42,
+        app_id: 0,
+        chunk: chunk.map(|directory| (ChunkId(0), Arc::new(directory))),
+        keys: ChannelKeys::default(),
+        consumer_deadline: lttngd_peer::PATIENCE,
+    }
+}
