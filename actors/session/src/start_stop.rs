@@ -115,6 +115,8 @@ impl Inner {
     }
 
     pub(crate) async fn data_pending(self: Rc<Self>, _: DataPending) -> Result<bool, ErrorCode> {
+        // Applications may record until a stop that is under way is through.
+        drop(self.turn().await?);
         if !self.life.get().admit_data_pending()? {
             return Ok(false);
         }
