@@ -29,6 +29,8 @@ mod lifecycle;
 mod message;
 mod output;
 mod start_stop;
+#[cfg(test)]
+mod tests;
 
 pub use actor::{COMMANDS_MAX, Session};
 pub use message::{

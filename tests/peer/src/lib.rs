@@ -12,6 +12,7 @@ mod app;
 mod client;
 mod consumer;
 mod descriptors;
+mod samples;
 mod waiting;
 
 pub use alone::{alone, open_descriptors};
@@ -19,4 +20,5 @@ pub use app::{AppAct, AppRequest, AppScript, FakeApp};
 pub use client::FakeClient;
 pub use consumer::{ConsumerAct, ConsumerScript, FakeConsumer, Greeting, MetadataPush};
 pub use descriptors::{receive_descriptors, send_descriptors};
+pub use samples::{channel_listing, event_description};
 pub use waiting::{Gate, PATIENCE, eventually};

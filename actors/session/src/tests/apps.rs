@@ -1,0 +1,231 @@
+//! Applications that come and go at any moment.
+
+use std::time::Duration;
+
+use lttngd_model::{BufferScheme, ErrorCode};
+use lttngd_peer::{AppAct, AppScript, ConsumerAct, ConsumerScript, Gate, eventually};
+use tokio::task::JoinHandle;
+
+use super::world::World;
+use crate::{AppArrived, DataPending, Destroy, ListChannels, Start, Stop};
+
+const CREATE_CHUNK: u32 = 23;
+const GET_CHANNEL: u32 = 8;
+const FLUSH: u32 = 13;
+const SETUP_METADATA: u32 = 12;
+const CLOSE_METADATA: u32 = 11;
+const CLOSE_CHUNK: u32 = 24;
+const APP_ENABLE: u32 = 0x80;
+
+#[actix::test]
+async fn an_application_that_arrives_while_the_session_is_active_has_it_at_once() {
+    for scheme in [BufferScheme::PerUid, BufferScheme::PerPid] {
+        let world = World::new(ConsumerScript::default(), scheme).await;
+        world.ask(Start).await.unwrap();
+        let mut fakes = vec![world.app(AppScript::default()).await];
+        fakes.push(world.app(AppScript::default()).await);
+        for fake in &fakes {
+            assert!(fake.has_got(APP_ENABLE));
+        }
+        let sets = if scheme == BufferScheme::PerUid { 1 } else { 2 };
+        assert_eq!(world.fake.count(SETUP_METADATA), sets, "{scheme:?}");
+        world.ask(Destroy).await.unwrap();
+        assert_eq!(world.fake.count(CLOSE_METADATA), sets, "{scheme:?}");
+        assert_eq!(fakes[0].objects() + fakes[1].objects(), 0);
+        drop(fakes);
+        world.end().await;
+    }
+}
+
+/// At the consumer's command `number` an application arrives, while `doing` waits for it.
+async fn arrives_during<T>(
+    scheme: BufferScheme,
+    number: u32,
+    started: bool,
+    doing: impl FnOnce(&World) -> JoinHandle<Result<T, ErrorCode>>,
+) -> World {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let world = World::new(
+        ConsumerScript::new(move |message| match message.number() == number {
+            true => ConsumerAct::Late(held.clone()),
+            false => ConsumerAct::Answer,
+        }),
+        scheme,
+    )
+    .await;
+    let first = world.app(AppScript::default()).await;
+    if started {
+        world.ask(Start).await.unwrap();
+    }
+    let done = doing(&world);
+    eventually("the command is held", || world.fake.count(number) == 1).await;
+    let (fake, info, app) = world.registered(AppScript::default()).await;
+    let arrived = world.begin(AppArrived { info, app });
+    tokio::task::yield_now().await;
+    gate.open();
+    done.await.unwrap().map(drop).unwrap();
+    arrived.await.unwrap();
+    if !started {
+        assert!(fake.has_got(APP_ENABLE), "{scheme:?} at {number}: it has the session");
+    }
+    // It fails where the session is gone already.
+    let _ = world.ask(Destroy).await;
+    for fake in [&first, &fake] {
+        assert_eq!(fake.objects(), 0, "{scheme:?} at {number}");
+        assert_eq!(fake.faults(), [""; 0]);
+    }
+    let (made, closed) = (world.fake.count(SETUP_METADATA), world.fake.count(CLOSE_METADATA));
+    assert_eq!(made, closed, "{scheme:?} at {number}: metadata channels");
+    drop((first, fake));
+    world
+}
+
+#[actix::test]
+async fn an_application_that_arrives_in_the_middle_of_anything_leaves_nothing() {
+    for scheme in [BufferScheme::PerUid, BufferScheme::PerPid] {
+        arrives_during(scheme, CREATE_CHUNK, false, |world| world.begin(Start)).await.end().await;
+        arrives_during(scheme, GET_CHANNEL, false, |world| world.begin(Start)).await.end().await;
+        arrives_during(scheme, SETUP_METADATA, false, |world| world.begin(Start)).await.end().await;
+        arrives_during(scheme, FLUSH, true, |world| world.begin(Stop)).await.end().await;
+        arrives_during(scheme, FLUSH, true, |world| world.begin(Destroy)).await.end().await;
+        arrives_during(scheme, CLOSE_CHUNK, true, |world| world.begin(Destroy)).await.end().await;
+    }
+}
+
+#[actix::test]
+async fn a_session_that_is_destroyed_while_an_application_gets_its_buffers() {
+    for scheme in [BufferScheme::PerUid, BufferScheme::PerPid] {
+        let gate = Gate::default();
+        let script = ConsumerScript::at(GET_CHANNEL, ConsumerAct::Late(gate.clone()));
+        let world = World::new(script, scheme).await;
+        world.ask(Start).await.unwrap();
+        let (fake, info, app) = world.registered(AppScript::default()).await;
+        let arrived = world.begin(AppArrived { info, app });
+        eventually("GET_CHANNEL is held", || world.fake.count(GET_CHANNEL) == 1).await;
+        let destroyed = world.begin(Destroy);
+        tokio::task::yield_now().await;
+        gate.open();
+        arrived.await.unwrap();
+        destroyed.await.unwrap().unwrap();
+        assert_eq!(fake.objects(), 0);
+        assert_eq!(world.fake.count(CLOSE_METADATA), world.fake.count(SETUP_METADATA));
+        drop(fake);
+        world.end().await;
+    }
+}
+
+#[actix::test]
+async fn data_is_pending_until_the_buffers_of_an_application_that_is_gone_are_finished() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let mut flushes = 0;
+    let world = World::new(
+        ConsumerScript::new(move |message| match message.number() {
+            FLUSH => {
+                flushes += 1;
+                if flushes == 2 { ConsumerAct::Late(held.clone()) } else { ConsumerAct::Answer }
+            }
+            17 => ConsumerAct::Bytes(5_u64.to_ne_bytes().to_vec()),
+            _ => ConsumerAct::Answer,
+        }),
+        BufferScheme::PerPid,
+    )
+    .await;
+    let fake = world.app(AppScript::default()).await;
+    world.ask(Start).await.unwrap();
+    world.ask(Stop).await.unwrap();
+    drop(fake);
+    eventually("the last flush is held", || world.fake.count(FLUSH) == 2).await;
+    assert!(world.ask(DataPending).await.unwrap(), "its buffers are not finished");
+    gate.open();
+    eventually("they are", || world.fake.count(CLOSE_METADATA) == 1).await;
+    while world.ask(DataPending).await.unwrap() {
+        tokio::task::yield_now().await;
+    }
+    let listed = world.ask(ListChannels).await.unwrap();
+    assert_eq!(listed[0].discarded_events, 5, "what it lost is remembered");
+    world.ask(Destroy).await.unwrap();
+    assert_eq!(world.fake.count(CLOSE_METADATA), 1);
+    world.end().await;
+}
+
+#[actix::test]
+async fn an_application_that_dies_before_its_buffers_are_made_leaves_none() {
+    let gate = Gate::default();
+    let script = ConsumerScript::at(GET_CHANNEL, ConsumerAct::Late(gate.clone()));
+    let world = World::new(script, BufferScheme::PerPid).await;
+    world.ask(Start).await.unwrap();
+    let (fake, info, app) = world.registered(AppScript::default()).await;
+    let arrived = world.begin(AppArrived { info, app: app.clone() });
+    eventually("GET_CHANNEL is held", || world.fake.count(GET_CHANNEL) == 1).await;
+    drop(fake);
+    eventually("its actor is gone", || !app.connected()).await;
+    gate.open();
+    arrived.await.unwrap();
+    eventually("its metadata is closed", || world.fake.count(CLOSE_METADATA) == 1).await;
+    world.ask(Destroy).await.unwrap();
+    assert_eq!((world.fake.count(SETUP_METADATA), world.fake.count(CLOSE_METADATA)), (1, 1));
+    world.end().await;
+}
+
+#[actix::test]
+async fn a_silent_application_delays_a_command_by_its_deadline_and_others_not_at_all() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let soon = Duration::from_millis(60);
+    let world = World::with_deadlines(
+        ConsumerScript::default(),
+        BufferScheme::PerUid,
+        Some(soon),
+        lttngd_peer::PATIENCE,
+    )
+    .await;
+    let silent = world
+        .app(AppScript::new(move |request| match request.command.number() {
+            0x51 => AppAct::Late(held.clone()),
+            _ => AppAct::Answer,
+        }))
+        .await;
+    let good = world.app(AppScript::default()).await;
+    let started = world.begin(Start);
+    eventually("the good one has it", || good.has_got(APP_ENABLE)).await;
+    started.await.unwrap().unwrap();
+    assert!(!silent.has_got(APP_ENABLE));
+    world.ask(Stop).await.unwrap();
+    world.ask(Destroy).await.unwrap();
+    gate.open();
+    eventually("it forgets the session when it wakes", || {
+        silent.objects() == 0 && silent.has_got(0x01)
+    })
+    .await;
+    assert!(!silent.has_got(APP_ENABLE), "what is over is not begun");
+    drop((silent, good));
+    world.end().await;
+}
+
+#[actix::test]
+async fn data_may_be_pending_until_a_stop_is_through() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let world = World::new(ConsumerScript::default(), BufferScheme::PerUid).await;
+    let fake = world
+        .app(AppScript::new(move |request| match request.command.number() {
+            0x81 => AppAct::Late(held.clone()),
+            _ => AppAct::Answer,
+        }))
+        .await;
+    world.ask(Start).await.unwrap();
+    let stopped = world.begin(Stop);
+    eventually("the application is being stopped", || fake.has_got(0x81)).await;
+    let pending = world.begin(DataPending);
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!pending.is_finished(), "nobody can know yet");
+    gate.open();
+    stopped.await.unwrap().unwrap();
+    assert!(!pending.await.unwrap().unwrap());
+    drop(fake);
+    world.end().await;
+}

@@ -1,0 +1,234 @@
+//! A session with its consumer, and a listener for applications.
+
+use std::{
+    os::unix::net::UnixListener,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use actix::{Actor, Addr, Context, Handler};
+use lttngd_app::{App, AppInfo, AppRegistered, AppSettings, AppUnregistered, listen};
+use lttngd_buffers::ChannelKeys;
+use lttngd_consumer::{Consumer, ConsumerExited, EnsureRunning};
+use lttngd_model::{
+    Bitness, BufferScheme, Credentials, Domain, ErrorCode, SessionId, SessionKind, Timestamp,
+};
+use lttngd_peer::{
+    AppScript, ConsumerScript, FakeApp, FakeConsumer, channel_listing, event_description,
+    eventually,
+};
+use lttngd_runtime::Outlet;
+use tokio::task::JoinHandle;
+
+use crate::{
+    AppArrived, AppGone, ConsumerLost, Consumers, EnableChannel, EnableEvent, Output,
+    PrepareDomain, Session, SessionChanged, SessionConfig,
+};
+
+/// Does what the registry does: passes on what it is told, and keeps it.
+#[derive(Clone, Default)]
+pub(super) struct Told {
+    session: Arc<Mutex<Option<Addr<Session>>>>,
+    registered: Arc<Mutex<Vec<AppRegistered>>>,
+    active: Arc<Mutex<Vec<bool>>>,
+    lost: Arc<Mutex<usize>>,
+}
+
+impl Actor for Told {
+    type Context = Context<Self>;
+}
+
+impl Told {
+    fn session(&self) -> Option<Addr<Session>> {
+        self.session.lock().unwrap().clone()
+    }
+}
+
+impl Handler<AppRegistered> for Told {
+    type Result = ();
+
+    fn handle(&mut self, registered: AppRegistered, _: &mut Self::Context) {
+        self.registered.lock().unwrap().push(registered);
+    }
+}
+
+impl Handler<AppUnregistered> for Told {
+    type Result = ();
+
+    fn handle(&mut self, gone: AppUnregistered, _: &mut Self::Context) {
+        if let Some(session) = self.session() {
+            Outlet::to(session.recipient()).tell(AppGone { id: gone.id });
+        }
+    }
+}
+
+impl Handler<ConsumerExited> for Told {
+    type Result = ();
+
+    fn handle(&mut self, exited: ConsumerExited, _: &mut Self::Context) {
+        if let Some(session) = self.session() {
+            Outlet::to(session.recipient()).tell(ConsumerLost { bitness: exited.bitness });
+        }
+        *self.lost.lock().unwrap() += 1;
+    }
+}
+
+impl Handler<SessionChanged> for Told {
+    type Result = ();
+
+    fn handle(&mut self, changed: SessionChanged, _: &mut Self::Context) {
+        self.active.lock().unwrap().push(changed.listing.active);
+    }
+}
+
+pub(super) struct World {
+    directory: tempfile::TempDir,
+    pub(super) fake: FakeConsumer,
+    pub(super) consumer: Addr<Consumer>,
+    pub(super) session: Addr<Session>,
+    told: Told,
+    listener: JoinHandle<std::io::Result<()>>,
+}
+
+/// Name of the channel.
+pub(super) const CHANNEL: &str = "c";
+
+impl World {
+    /// A session with one channel and one event.
+    pub(super) async fn new(script: ConsumerScript, scheme: BufferScheme) -> Self {
+        Self::with_deadlines(script, scheme, None, lttngd_peer::PATIENCE).await
+    }
+
+    pub(super) async fn with_deadlines(
+        script: ConsumerScript,
+        scheme: BufferScheme,
+        apps: Option<Duration>,
+        consumer_deadline: Duration,
+    ) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let told = Told::default();
+        let teller = told.clone().start();
+        let socket = UnixListener::bind(directory.path().join("apps")).unwrap();
+        let listener = tokio::task::spawn_local(listen(
+            socket,
+            AppSettings {
+                deadline: apps,
+                bitnesses: vec![Bitness::Bits64],
+                registered: Outlet::to(teller.clone().recipient()),
+                unregistered: Outlet::to(teller.clone().recipient()),
+            },
+        ));
+        let fake = FakeConsumer::new(script);
+        let exited = Outlet::to(teller.clone().recipient());
+        let consumer = Consumer::new(fake.config(), exited).start();
+        let config = SessionConfig {
+            id: SessionId(0),
+            name: "s".to_owned(),
+            auto_named: false,
+            owner: Credentials {
+                uid: rustix::process::geteuid().as_raw(),
+                gid: rustix::process::getegid().as_raw(),
+            },
+            kind: SessionKind::Regular,
+            created_at: Timestamp { epoch_s: 0 },
+            hostname: "host".to_owned(),
+            output: Output::Local(directory.path().join("trace")),
+            page_size: 4096,
+            consumers: Consumers { bits64: consumer.clone(), bits32: None },
+            keys: ChannelKeys::default(),
+            consumer_deadline,
+            changed: Outlet::to(teller.recipient()),
+        };
+        let session = Session::new(config, []).start();
+        *told.session.lock().unwrap() = Some(session.clone());
+        let world = Self { directory, fake, consumer, session, told, listener };
+        world.prepare_domain().await.unwrap();
+        world.enable_channel(CHANNEL, scheme).await.unwrap();
+        world.enable_event("p:e").await.unwrap();
+        world
+    }
+
+    pub(super) fn trace(&self) -> PathBuf {
+        self.directory.path().join("trace")
+    }
+
+    pub(super) async fn ask<M>(&self, message: M) -> M::Result
+    where
+        M: actix::Message + Send + 'static,
+        M::Result: Send,
+        Session: Handler<M>,
+    {
+        self.session.send(message).await.unwrap()
+    }
+
+    /// The same, in the background.
+    pub(super) fn begin<M>(&self, message: M) -> JoinHandle<M::Result>
+    where
+        M: actix::Message + Send + 'static,
+        M::Result: Send,
+        Session: Handler<M>,
+    {
+        let asked = self.session.send(message);
+        tokio::task::spawn_local(async move { asked.await.unwrap() })
+    }
+
+    pub(super) async fn prepare_domain(&self) -> Result<(), ErrorCode> {
+        self.ask(PrepareDomain { domain: Domain::Ust }).await
+    }
+
+    pub(super) async fn enable_channel(
+        &self,
+        name: &str,
+        scheme: BufferScheme,
+    ) -> Result<(), ErrorCode> {
+        let channel = channel_listing(name);
+        self.ask(EnableChannel { domain: Domain::Ust, buffer_type: scheme as u32, channel }).await
+    }
+
+    pub(super) async fn enable_event(&self, name: &str) -> Result<(), ErrorCode> {
+        let event = event_description(name);
+        self.ask(EnableEvent { buffer_type: 1, channel: CHANNEL.to_owned(), event }).await
+    }
+
+    /// An application that has registered, of which the session was not told.
+    pub(super) async fn registered(&self, script: AppScript) -> (FakeApp, Arc<AppInfo>, Addr<App>) {
+        let registered = || self.told.registered.lock().unwrap();
+        let before = registered().len();
+        let fake = FakeApp::connect(&self.directory.path().join("apps"), script).unwrap();
+        eventually("the application registers", || registered().len() > before).await;
+        let AppRegistered { info, app } = registered()[before].clone();
+        (fake, info, app)
+    }
+
+    /// An application of which the session was told, to the end of that.
+    pub(super) async fn app(&self, script: AppScript) -> FakeApp {
+        let (fake, info, app) = self.registered(script).await;
+        self.ask(AppArrived { info, app }).await;
+        fake
+    }
+
+    /// What the session told of its being active.
+    pub(super) fn told_active(&self) -> Vec<bool> {
+        self.told.active.lock().unwrap().clone()
+    }
+
+    /// Kills the consumer and waits until the session was told.
+    pub(super) async fn lose_consumer(&self) {
+        let lost = || *self.told.lost.lock().unwrap();
+        let before = lost();
+        self.fake.kill();
+        eventually("the consumer's end is told", || lost() > before).await;
+    }
+
+    /// The consumer runs again, as another session's command makes it.
+    pub(super) async fn start_consumer(&self) {
+        self.consumer.send(EnsureRunning).await.unwrap().unwrap();
+    }
+
+    pub(super) async fn end(self) {
+        self.listener.abort();
+        self.consumer.send(lttngd_consumer::Stop).await.unwrap();
+        assert_eq!(self.fake.faults(), [""; 0]);
+    }
+}
