@@ -1,0 +1,8 @@
+//! The actor against a fake consumer daemon, and the progress of metadata by itself.
+#![allow(clippy::unwrap_used)]
+
+mod finish;
+mod prepare;
+mod progress;
+mod push;
+mod world;

@@ -1,0 +1,7 @@
+//! Sessions among fake applications and a fake consumer daemon.
+#![allow(clippy::unwrap_used)]
+
+mod apps;
+mod consumer;
+mod phases;
+mod world;
