@@ -166,9 +166,9 @@ impl Listener {
             return Err(Rejected::WordSize(registration.bits_per_long));
         }
         let credentials = peer.credentials().map_err(PeerError::from)?;
-        let pid =
-            u32::try_from(credentials.pid.as_raw_nonzero().get()).map_err(|_| Rejected::NoPid)?;
-        let (uid, gid) = (credentials.uid.as_raw(), credentials.gid.as_raw());
+        let pid = credentials.pid().and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid != 0);
+        let pid = pid.ok_or(Rejected::NoPid)?;
+        let (uid, gid) = (credentials.uid(), credentials.gid());
         Ok(Some((pid, Half { peer, registration, uid, gid })))
     }
 

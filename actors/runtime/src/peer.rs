@@ -15,7 +15,10 @@ use rustix::net::{
     SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
 };
 use thiserror::Error;
-use tokio::{io::Interest, net::UnixStream};
+use tokio::{
+    io::Interest,
+    net::{UnixStream, unix::UCred},
+};
 
 /// Most descriptors in one message (`SCM_MAX_FD`).
 pub const DESCRIPTORS_MAX: usize = 253;
@@ -85,12 +88,13 @@ impl Peer {
         }
     }
 
-    /// The user, group and process at the other end, as the kernel saw them at connect time.
+    /// The user, group and process at the other end, as the kernel saw them at connect time. A
+    /// process that cannot be seen from here, in another pid namespace, has the id 0.
     ///
     /// # Errors
     /// When the system call fails.
-    pub fn credentials(&self) -> io::Result<rustix::net::UCred> {
-        Ok(rustix::net::sockopt::socket_peercred(&self.socket)?)
+    pub fn credentials(&self) -> io::Result<UCred> {
+        self.socket.peer_cred()
     }
 
     /// Fills `buffer`.
