@@ -9,7 +9,8 @@
 //! use lttngd::{Config, Daemon};
 //!
 //! # async fn record() -> Result<(), Box<dyn std::error::Error>> {
-//! let daemon = Daemon::start(Config::in_directory("/tmp/mine/.lttng"))?;
+//! let config = Config { client_socket: None, ..Config::for_current_user()? };
+//! let daemon = Daemon::start(config)?;
 //! let handle = daemon.handle();
 //! let session = SessionDescriptor {
 //!     kind: SessionKind::Regular,
@@ -19,7 +20,7 @@
 //! handle.create_session(None, session).await?;
 //! handle.enable_event("mine", "", EventDescription::tracepoint("app:*")).await?;
 //! handle.start("mine").await?;
-//! // Programs started with LTTNG_HOME=/tmp/mine are recorded now.
+//! // Programs of this user are recorded now.
 //! handle.stop("mine").await?;
 //! handle.destroy_session("mine").await?;
 //! # Ok(())
