@@ -16,6 +16,8 @@ mod handle;
 mod message;
 mod naming;
 mod requests;
+#[cfg(test)]
+mod tests;
 
 pub use actor::{Registry, RegistryConfig, SESSIONS_MAX};
 pub use handle::{Handle, Settings};

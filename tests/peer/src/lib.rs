@@ -21,4 +21,4 @@ pub use client::FakeClient;
 pub use consumer::{ConsumerAct, ConsumerScript, FakeConsumer, Greeting, MetadataPush};
 pub use descriptors::{receive_descriptors, send_descriptors};
 pub use samples::{channel_listing, event_description};
-pub use waiting::{Gate, PATIENCE, eventually};
+pub use waiting::{Gate, PATIENCE, eventually, eventually_so};

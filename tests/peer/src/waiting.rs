@@ -22,6 +22,18 @@ pub async fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
     }
 }
 
+/// The same for what has to be asked.
+///
+/// # Panics
+/// After [`PATIENCE`].
+pub async fn eventually_so(what: &str, mut happened: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !happened().await {
+        assert!(begun.elapsed() < PATIENCE, "in vain: {what}");
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Holds a fake back until the test opens it.
 #[derive(Clone, Debug, Default)]
 pub struct Gate(Arc<(Mutex<bool>, Condvar)>);

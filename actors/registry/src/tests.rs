@@ -1,0 +1,6 @@
+//! The registry among fake applications, and its handle.
+#![allow(clippy::unwrap_used)]
+
+mod apps;
+mod sessions;
+mod world;
