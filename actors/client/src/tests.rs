@@ -1,1 +1,6 @@
+//! Connections of clients that are good, bad, and of somebody else.
 #![allow(clippy::unwrap_used)]
+
+mod commands;
+mod connections;
+mod world;

@@ -1,0 +1,174 @@
+//! Connections that do not do what `liblttng-ctl` does.
+
+use std::{io::Read, os::fd::AsFd, os::unix::net::UnixStream};
+
+use lttngd_model::ErrorCode;
+use lttngd_peer::{
+    ConsumerScript, FakeClient, FakeConsumer, alone, event_description, open_descriptors,
+};
+use lttngd_runtime::Peer;
+use lttngd_wire::client::{Command, REQUEST_LEN};
+
+use super::world::{World, bytes, daemon};
+use crate::connection::{ConnectionError, serve};
+
+/// Offset of the payload's size in the request of ENABLE_EVENT.
+const ENABLE_LENGTH: usize = 4688 + 256;
+/// Offset of the count of descriptors in a request.
+const FD_COUNT: usize = 13152;
+
+fn patched(mut bytes: Vec<u8>, offset: usize, value: u32) -> Vec<u8> {
+    bytes[offset..offset + 4].copy_from_slice(&value.to_ne_bytes());
+    bytes
+}
+
+fn enable_event() -> Vec<u8> {
+    let event = event_description("p:e");
+    bytes("s", &Command::EnableEvent { channel: "c".to_owned(), event })
+}
+
+#[test]
+fn a_request_may_come_byte_by_byte() {
+    let world = World::new();
+    world.session("s");
+    let mut client = world.connect();
+    for byte in enable_event() {
+        client.send(&[byte]).unwrap();
+    }
+    assert_eq!(client.reply().unwrap().unwrap().failure(), None);
+}
+
+#[test]
+fn a_request_that_is_cut_has_no_reply() {
+    let world = World::new();
+    world.session("s");
+    let whole = enable_event();
+    for len in [0, 1, 4, 255, REQUEST_LEN - 1, REQUEST_LEN, whole.len() - 1] {
+        let mut client = world.connect();
+        client.send(&whole[..len]).unwrap();
+        client.finish();
+        assert_eq!(client.reply().unwrap(), None, "{len}");
+        let mut client = world.connect();
+        client.send(&whole[..len]).unwrap();
+        drop(client);
+    }
+    world.check();
+}
+
+#[test]
+fn a_client_that_says_nothing_or_leaves_early_is_nobody_elses_trouble() {
+    let world = World::new();
+    let silent: Vec<_> = (0..100).map(|_| world.connect()).collect();
+    let mut half = world.connect();
+    half.send(&[0; 100]).unwrap();
+    for _ in 0..20 {
+        let mut client = world.connect();
+        client.send(&bytes("", &Command::ListSessions)).unwrap();
+        drop(client);
+    }
+    world.check();
+    drop((silent, half));
+}
+
+#[test]
+fn lengths_that_are_wrong() {
+    let world = World::new();
+    world.session("s");
+    let call = |bytes: &[u8]| FakeClient::call(&world.socket(), bytes).unwrap();
+    let huge = call(&patched(enable_event(), ENABLE_LENGTH, u32::MAX)).unwrap();
+    assert_eq!(huge.failure(), Some(ErrorCode::InvalidProtocol));
+    let short = call(&patched(enable_event(), ENABLE_LENGTH, 3)).unwrap();
+    assert_eq!(short.failure(), Some(ErrorCode::InvalidProtocol));
+    let none = call(&patched(enable_event(), ENABLE_LENGTH, 0)).unwrap();
+    assert_eq!(none.failure(), Some(ErrorCode::InvalidProtocol));
+    let mut behind = bytes("", &Command::ListSessions);
+    behind.extend_from_slice(&[0; 1000]);
+    assert_eq!(call(&behind).unwrap().failure(), None);
+    let nameless = {
+        let mut bytes = bytes("s", &Command::StartTrace);
+        bytes[4..4 + 255].fill(b'n');
+        bytes
+    };
+    assert_eq!(call(&nameless), None, "a name without its end is no request");
+    assert_eq!(call(&patched(bytes("s", &Command::StartTrace), FD_COUNT, 254)), None);
+    world.check();
+}
+
+/// Sends `request` with `count` descriptors, before its bytes or behind them: whether a reply comes.
+/// Afterwards none of the descriptors is open any more.
+fn with_descriptors(world: &World, request: &[u8], count: usize, before: bool) -> bool {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut client = world.connect();
+    let descriptors = vec![writer.as_fd(); count];
+    if before {
+        client.send_descriptors(&descriptors).unwrap();
+        client.send(&request[1..]).unwrap();
+    } else {
+        client.send(request).unwrap();
+        client.send_descriptors(&descriptors).unwrap();
+    }
+    drop(writer);
+    let answered = client.reply().unwrap().is_some();
+    let mut rest = Vec::new();
+    assert_eq!(reader.read_to_end(&mut rest).unwrap(), 0, "the daemon keeps none");
+    answered
+}
+
+#[test]
+fn descriptors_are_closed_wherever_they_come() {
+    let world = World::new();
+    world.session("s");
+    let announced = |count| patched(bytes("s", &Command::DataPending), FD_COUNT, count);
+    assert!(with_descriptors(&world, &announced(3), 3, false));
+    assert!(with_descriptors(&world, &announced(253), 253, false));
+    assert!(!with_descriptors(&world, &announced(3), 2, false), "too few");
+    assert!(!with_descriptors(&world, &announced(1), 2, false), "too many");
+    // The first byte of this request is 0, as is the one that carries descriptors.
+    let mut add_context = bytes("s", &Command::Undefined(0));
+    assert_eq!(add_context[0], 0);
+    assert!(with_descriptors(&world, &add_context, 2, true), "where none is due");
+    add_context = patched(add_context, FD_COUNT, 1);
+    let mut client = world.connect();
+    client.send(&add_context).unwrap();
+    client.send(&[0]).unwrap();
+    assert_eq!(client.reply().unwrap(), None, "none where one is due");
+    world.check();
+}
+
+#[test]
+fn bad_connections_leave_no_descriptor() {
+    alone(concat!(module_path!(), "::bad_connections_leave_no_descriptor"), || {
+        let world = World::new();
+        world.session("s");
+        // Starts the consumer, whose sockets stay.
+        assert_eq!(
+            FakeClient::call(&world.socket(), &enable_event()).unwrap().unwrap().failure(),
+            None
+        );
+        let before = open_descriptors();
+        let announced = patched(bytes("s", &Command::DataPending), FD_COUNT, 2);
+        for count in 1..20 {
+            with_descriptors(&world, &announced, count, false);
+            let mut client = world.connect();
+            client.send(&announced[..count * 100]).unwrap();
+        }
+        let begun = std::time::Instant::now();
+        while open_descriptors() != before {
+            assert!(begun.elapsed() < lttngd_peer::PATIENCE, "{} open", open_descriptors());
+            world.check();
+        }
+    });
+}
+
+#[actix::test]
+async fn a_request_that_does_not_come_is_given_up() {
+    let fake = FakeConsumer::new(ConsumerScript::default());
+    let (handle, ..) = daemon(&fake);
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let peer = Peer::new(ours.into()).unwrap();
+    // The clock jumps when nothing else is left to do.
+    tokio::time::pause();
+    let outcome = serve(&peer, &handle).await;
+    assert!(matches!(outcome, Err(ConnectionError::Silent)), "{outcome:?}");
+    drop(theirs);
+}
