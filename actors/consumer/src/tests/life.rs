@@ -3,7 +3,8 @@
 use futures::future::join_all;
 use lttngd_model::Bitness;
 use lttngd_peer::{
-    ConsumerAct, ConsumerScript, FakeConsumer, Gate, Greeting, alone, eventually, open_descriptors,
+    ConsumerAct, ConsumerScript, FakeConsumer, Gate, Greeting, alone, eventually, eventually_so,
+    open_descriptors,
 };
 use lttngd_wire::consumer::{ConsumerError as Code, Message};
 
@@ -149,9 +150,10 @@ async fn a_start_right_behind_an_end_is_not_disturbed_by_it() {
         .await;
         // It may still answer this one.
         drop(world.flush().await);
-        while world.consumer.send(Running).await.unwrap().is_some() {
-            tokio::task::yield_now().await;
-        }
+        eventually_so("it counts as gone", async || {
+            world.consumer.send(Running).await.unwrap().is_none()
+        })
+        .await;
         world.ensure_running().await.unwrap();
         world.flush().await.unwrap();
         world.exited(1).await;

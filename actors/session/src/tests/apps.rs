@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use lttngd_model::{BufferScheme, ErrorCode};
-use lttngd_peer::{AppAct, AppScript, ConsumerAct, ConsumerScript, Gate, eventually};
+use lttngd_peer::{
+    AppAct, AppScript, ConsumerAct, ConsumerScript, Gate, eventually, eventually_so,
+};
 use tokio::task::JoinHandle;
 
 use super::world::World;
@@ -140,9 +142,7 @@ async fn data_is_pending_until_the_buffers_of_an_application_that_is_gone_are_fi
     assert!(world.ask(DataPending).await.unwrap(), "its buffers are not finished");
     gate.open();
     eventually("they are", || world.fake.count(CLOSE_METADATA) == 1).await;
-    while world.ask(DataPending).await.unwrap() {
-        tokio::task::yield_now().await;
-    }
+    eventually_so("nothing is pending", async || !world.ask(DataPending).await.unwrap()).await;
     let listed = world.ask(ListChannels).await.unwrap();
     assert_eq!(listed[0].discarded_events, 5, "what it lost is remembered");
     world.ask(Destroy).await.unwrap();
