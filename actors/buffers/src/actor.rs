@@ -17,9 +17,9 @@ use lttngd_model::{BufferMode, ChannelKey};
 use lttngd_runtime::{Outlet, Turns, as_owner, ask, make_directory_below};
 
 use crate::{
-    BufferObjects, BufferSetConfig, BuffersError, ChannelCounters, ChannelRequest, ClearQuiescent,
-    Close, Counters, Finish, Flush, OpenPackets, Prepare, PreparedChannel, PushMetadata,
-    RegisterChannel, RegisterEnumeration, RegisterEvent, Rotate,
+    BufferObjects, BufferSetConfig, BuffersError, ChannelCounters, ChannelRequest, ChannelSize,
+    Clear, ClearQuiescent, Close, Counters, Finish, Flush, OpenPackets, Prepare, PreparedChannel,
+    PushMetadata, Record, RegisterChannel, RegisterEnumeration, RegisterEvent, Rotate, Sizes,
     set::{Progress, SetChannel},
     tsdl::HeaderType,
     ustregistry::{RegistryError, UstRegistry},
@@ -139,7 +139,13 @@ impl Inner {
         let id = self.registry.borrow_mut().add_channel();
         let ask = Box::new(self.config.ask_data(&channel, id, self.uuid));
         let object = self.ask(CreateChannel { ask }).await?;
+        let size = ChannelSize {
+            subbuf_size_bytes: channel.attributes.subbuf_size_bytes,
+            num_subbuf: channel.attributes.num_subbuf,
+            streams: object.streams.len() as u64,
+        };
         self.channels.borrow_mut().push(SetChannel {
+            size,
             prepared: PreparedChannel { index: channel.index, id, object },
             overwrite: channel.attributes.mode == BufferMode::Overwrite,
         });
@@ -186,6 +192,38 @@ impl Inner {
             self.ask(consumer::RotateChannel { key, metadata: true }).await?;
         }
         Ok(())
+    }
+
+    async fn clear(&self) -> Result<(), BuffersError> {
+        self.for_each_channel(|key| consumer::ClearChannel { key }).await?;
+        match self.metadata.get() {
+            Some(key) => self.ask(consumer::ClearChannel { key }).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The consumer asks for the metadata text itself.
+    async fn record(&self, packets_per_stream: u64) -> Result<(), BuffersError> {
+        let path = self.config.path();
+        self.for_each_channel(|key| consumer::RecordChannel {
+            key,
+            metadata: false,
+            path: path.clone(),
+            packets_per_stream,
+        })
+        .await?;
+        match self.metadata.get() {
+            Some(key) => {
+                self.ask(consumer::RecordChannel {
+                    key,
+                    metadata: true,
+                    path,
+                    packets_per_stream: 0,
+                })
+                .await
+            }
+            None => Ok(()),
+        }
     }
 
     async fn counters(&self) -> Result<Vec<ChannelCounters>, BuffersError> {
@@ -309,7 +347,20 @@ handle! {
         inner.for_each_channel(|key| consumer::OpenChannelPackets { key }).await
     };
     Rotate -> (), |inner| inner.rotate().await;
+    Clear -> (), |inner| inner.clear().await;
     Close -> (), |inner| inner.close().await;
+    Sizes -> Vec<ChannelSize>, |inner| {
+        Ok(inner.channels.borrow().iter().map(|channel| channel.size).collect())
+    };
     Counters -> Vec<ChannelCounters>, |inner| inner.counters().await;
     Finish -> Vec<ChannelCounters>, |inner| inner.finish().await;
+}
+
+impl Handler<Record> for BufferSet {
+    type Result = ResponseFuture<Result<(), BuffersError>>;
+
+    fn handle(&mut self, request: Record, _: &mut Self::Context) -> Self::Result {
+        let inner = Rc::clone(&self.inner);
+        Box::pin(async move { inner.record(request.packets_per_stream).await })
+    }
 }

@@ -16,7 +16,7 @@
 //! that what one of them loses the other repeats, and no hole can arise.
 
 mod actor;
-mod clock;
+pub mod clock;
 mod error;
 mod message;
 mod set;
@@ -26,12 +26,12 @@ pub mod tsdl;
 pub mod ustregistry;
 
 pub use actor::BufferSet;
-pub use clock::sample_clock;
+pub use clock::{TraceClock, sample_clock};
 pub use error::BuffersError;
 pub use lttngd_consumer::{ChannelObject, StreamObject};
 pub use message::{
-    BufferObjects, ChannelCounters, ChannelRequest, ClearQuiescent, Close, Counters, Finish, Flush,
-    OpenPackets, Prepare, PreparedChannel, PushMetadata, RegisterChannel, RegisterEnumeration,
-    RegisterEvent, Rotate,
+    BufferObjects, ChannelCounters, ChannelRequest, ChannelSize, Clear, ClearQuiescent, Close,
+    Counters, Finish, Flush, OpenPackets, Prepare, PreparedChannel, PushMetadata, Record,
+    RegisterChannel, RegisterEnumeration, RegisterEvent, Rotate, Sizes,
 };
 pub use set::{BufferSetConfig, ChannelKeys, SetKey};

@@ -109,9 +109,35 @@ commands! {
     OpenPackets;
     /// Moves all streams to the session's current chunk, or to none: data first, metadata last.
     Rotate;
+    /// Throws away what the buffers hold; applications must not record now.
+    Clear;
     /// Ends the metadata channel and lets go of all descriptors.
     Close;
 }
+
+/// Copies what the buffers hold into the session's newest chunk, with their metadata.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<(), BuffersError>")]
+pub struct Record {
+    /// Most packets of one stream, the newest ones; 0 for all.
+    pub packets_per_stream: u64,
+}
+
+/// How large a data channel is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ChannelSize {
+    /// Size of a sub-buffer in bytes.
+    pub subbuf_size_bytes: u64,
+    /// Count of sub-buffers of a stream.
+    pub num_subbuf: u64,
+    /// Count of streams.
+    pub streams: u64,
+}
+
+/// Asks how large each data channel is.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<Vec<ChannelSize>, BuffersError>")]
+pub struct Sizes;
 
 /// What a channel lost.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -16,8 +16,8 @@ use lttngd_model::{
 use lttngd_wire::consumer::{AskChannel, ChannelClass};
 
 use crate::{
-    ChannelRequest, PreparedChannel,
-    tsdl::{Alignments, Scheme, TraceDescription},
+    ChannelRequest, ChannelSize, PreparedChannel,
+    tsdl::{Alignments, Clock, Scheme, TraceDescription},
     ustregistry::UstRegistry,
 };
 
@@ -72,6 +72,8 @@ pub struct BufferSetConfig {
     pub owner: Credentials,
     /// Name of this machine.
     pub hostname: String,
+    /// The trace clock, measured just now.
+    pub clock: Clock,
     /// Whose buffers.
     pub scheme: Scheme,
     /// Word size of the applications.
@@ -118,7 +120,7 @@ impl BufferSetConfig {
             auto_named: self.auto_named,
             session_created_at: self.session_created_at,
             hostname: self.hostname.clone(),
-            clock: crate::sample_clock(),
+            clock: self.clock.clone(),
         })
     }
 
@@ -181,6 +183,7 @@ impl BufferSetConfig {
 pub(crate) struct SetChannel {
     pub(crate) prepared: PreparedChannel,
     pub(crate) overwrite: bool,
+    pub(crate) size: ChannelSize,
 }
 
 /// How much of the text the consumer is known to have.

@@ -1,15 +1,18 @@
 //! From a decoded command to the request it means, and from that reply to bytes.
 
+use std::path::PathBuf;
+
 use lttngd_model::{Domain, ErrorCode, TrackingPolicy};
 use lttngd_registry::Handle;
 use lttngd_session::{
-    AddContext, DataPending, DisableChannel, DisableEvent, EnableChannel, EnableEvent,
-    ListChannels, ListDomains, ListEvents, SetConsumerUri, Start, Stop,
+    AddContext, Clear, DataPending, DisableChannel, DisableEvent, EnableChannel, EnableEvent,
+    GetRotationInfo, ListChannels, ListDomains, ListEvents, Rotate, SetConsumerUri, Start, Stop,
 };
 use lttngd_wire::client::{
-    Command, DomainListing, Reply, Request, RotationSchedules, RotationState, encode_channels,
-    encode_data_pending, encode_descriptor, encode_destroyed_data, encode_destroyed_header,
-    encode_domains, encode_event_fields, encode_events, encode_rotation_schedules, encode_sessions,
+    ArchiveLocation, Command, DomainListing, Reply, Request, RotationInfo, RotationSchedules,
+    RotationState, encode_channels, encode_data_pending, encode_descriptor, encode_destroyed_data,
+    encode_destroyed_header, encode_domains, encode_event_fields, encode_events,
+    encode_rotation_id, encode_rotation_info, encode_rotation_schedules, encode_sessions,
     encode_tracking_policy,
 };
 
@@ -44,10 +47,14 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
             Ok(ok().with_data(encode_sessions(&handle.list_sessions().await?)))
         }
         Command::DestroySession => {
-            handle.destroy_session(session).await?;
+            let archive = handle.destroy_session(session).await?.archive.map(local);
+            let state = match archive {
+                Some(_) => RotationState::Completed,
+                None => RotationState::NoRotation,
+            };
             Ok(ok()
-                .with_header(encode_destroyed_header(RotationState::NoRotation))
-                .with_data(encode_destroyed_data(None))
+                .with_header(encode_destroyed_header(state))
+                .with_data(encode_destroyed_data(archive.as_ref()))
                 .deferred())
         }
         Command::EnableChannel(channel) => {
@@ -144,6 +151,18 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
                 ErrorCode::Invalid
             })
         }
+        Command::RotateSession => {
+            let id = handle.ask(session, Rotate).await?;
+            Ok(ok().with_data(encode_rotation_id(id)))
+        }
+        Command::RotationGetInfo { rotation_id } => {
+            let info = handle.ask(session, GetRotationInfo { rotation_id }).await?;
+            Ok(ok().with_data(encode_rotation_info(&rotation_info(info))))
+        }
+        Command::ClearSession => {
+            handle.ask(session, Clear).await?;
+            Ok(ok().deferred())
+        }
         Command::SessionListRotationSchedules => {
             handle.check(session, None).await?;
             let none = RotationSchedules { period_us: None, size_bytes: None };
@@ -174,10 +193,7 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
         | Command::SetSessionShmPath { .. }
         | Command::RegenerateMetadata
         | Command::RegenerateStatedump
-        | Command::RotateSession
-        | Command::RotationGetInfo { .. }
-        | Command::RotationSetSchedule { .. }
-        | Command::ClearSession => {
+        | Command::RotationSetSchedule { .. } => {
             check(handle, request).await?;
             Err(ErrorCode::NotSupported)
         }
@@ -223,5 +239,22 @@ async fn tracker(
     match domain {
         Some(Domain::Ust) => Ok(()),
         _ => Err(ErrorCode::UnsupportedDomain),
+    }
+}
+
+fn local(archive: PathBuf) -> ArchiveLocation {
+    ArchiveLocation::Local { path: archive.to_string_lossy().into_owned() }
+}
+
+fn rotation_info(info: lttngd_session::RotationInfo) -> RotationInfo {
+    use lttngd_session::RotationState as State;
+    RotationInfo {
+        state: match info.state {
+            State::Ongoing => RotationState::Ongoing,
+            State::Completed => RotationState::Completed,
+            State::Expired => RotationState::Expired,
+            State::Error => RotationState::Error,
+        },
+        location: info.archive.map(local),
     }
 }

@@ -9,15 +9,15 @@ use std::{
 
 use actix::{Actor, Context, Handler, ResponseFuture};
 use lttngd_runtime::{Outlet, Peer, PeerError, Turns};
-use lttngd_wire::consumer::{ConsumerError as Code, Message};
+use lttngd_wire::consumer::{ConsumerError as Code, Message, SnapshotChannel};
 use tokio::{process::Child, sync::Notify, task::JoinHandle};
 
 use crate::{
-    ChannelObject, ClearQuiescentChannel, CloseMetadata, CloseTraceChunk, ConsumerConfig,
-    ConsumerError, ConsumerExited, CreateChannel, CreateMetadata, CreateTraceChunk, DataPending,
-    DiscardedEvents, EnsureRunning, FlushChannel, LostPackets, OpenChannelPackets, PushMetadata,
-    RotateChannel, Running, Stop, TraceChunkExists, link::Link, metadata::Sources,
-    process::Process,
+    ChannelObject, ClearChannel, ClearQuiescentChannel, CloseMetadata, CloseTraceChunk,
+    ConsumerConfig, ConsumerError, ConsumerExited, CreateChannel, CreateMetadata, CreateTraceChunk,
+    DataPending, DiscardedEvents, EnsureRunning, FlushChannel, LostPackets, OpenChannelPackets,
+    PushMetadata, RecordChannel, RotateChannel, Running, Stop, TraceChunkExists, link::Link,
+    metadata::Sources, process::Process,
 };
 
 /// Longest wait for a new consumer daemon to be ready.
@@ -219,7 +219,7 @@ handle! {
     CreateTraceChunk -> (), |live, m| {
         let message = Message::CreateTraceChunk {
             relayd_id: None,
-            override_name: String::new(),
+            override_name: m.override_name,
             session_id: m.session,
             chunk_id: m.chunk,
             creation_timestamp_s: m.created_at_s,
@@ -284,6 +284,18 @@ handle! {
     };
     RotateChannel -> (), |live, m| {
         live.link.status(&Message::RotateChannel { metadata: m.metadata, relayd_id: None, key: m.key }).await
+    };
+    ClearChannel -> (), |live, m| {
+        live.link.status(&Message::ClearChannel { key: m.key }).await
+    };
+    RecordChannel -> (), |live, m| {
+        live.link.status(&Message::SnapshotChannel(Box::new(SnapshotChannel {
+            pathname: m.path,
+            metadata: m.metadata,
+            relayd_id: None,
+            key: m.key,
+            nb_packets_per_stream: m.packets_per_stream,
+        }))).await
     };
     DataPending -> bool, |live, m| {
         live.link.data_pending(&Message::DataPending { session_id: m.session }).await

@@ -30,10 +30,12 @@ mod tests;
 
 pub use actor::{Consumer, HANDSHAKE_DEADLINE, REQUESTS_MAX};
 pub use error::ConsumerError;
+pub use lttngd_wire::consumer::CloseCommand;
 pub use message::{
-    ChannelObject, ClearQuiescentChannel, CloseMetadata, CloseTraceChunk, ConsumerExited,
-    CreateChannel, CreateMetadata, CreateTraceChunk, DataPending, DiscardedEvents, EnsureRunning,
-    FlushChannel, LostPackets, MetadataAccepted, MetadataRequested, MetadataSource, MetadataText,
-    OpenChannelPackets, PushMetadata, RotateChannel, Running, Stop, StreamObject, TraceChunkExists,
+    ChannelObject, ClearChannel, ClearQuiescentChannel, CloseMetadata, CloseTraceChunk,
+    ConsumerExited, CreateChannel, CreateMetadata, CreateTraceChunk, DataPending, DiscardedEvents,
+    EnsureRunning, FlushChannel, LostPackets, MetadataAccepted, MetadataRequested, MetadataSource,
+    MetadataText, OpenChannelPackets, PushMetadata, RecordChannel, RotateChannel, Running, Stop,
+    StreamObject, TraceChunkExists,
 };
 pub use process::ConsumerConfig;

@@ -29,6 +29,30 @@ pub struct CreateTraceChunk {
     pub owner: Credentials,
     /// The directory of the chunk's domain.
     pub directory: Arc<OwnedFd>,
+    /// Name of the chunk when it is not made of its times (snapshots), else empty.
+    pub override_name: String,
+}
+
+/// Throws away what the channel's buffers hold (CLEAR_CHANNEL); nothing may record into them now.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), ConsumerError>")]
+pub struct ClearChannel {
+    /// The channel.
+    pub key: ChannelKey,
+}
+
+/// Copies what an unmonitored channel holds into the session's newest chunk (SNAPSHOT_CHANNEL).
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), ConsumerError>")]
+pub struct RecordChannel {
+    /// The channel.
+    pub key: ChannelKey,
+    /// Whether it is a metadata channel.
+    pub metadata: bool,
+    /// Directory below the chunk's domain.
+    pub path: String,
+    /// Most packets of one stream, the newest ones; 0 for all.
+    pub packets_per_stream: u64,
 }
 
 /// Ends a trace chunk (CLOSE_TRACE_CHUNK).

@@ -12,12 +12,14 @@ use lttngd_app::{App, AppId, AppInfo};
 use lttngd_buffers::{BufferSet, ChannelCounters, SetKey};
 use lttngd_model::{ErrorCode, SessionKind, SessionListing, ust::UstDomain};
 use lttngd_runtime::{Turn, Turns};
+use tokio::sync::RwLock;
 
 use crate::{
-    AddContext, AppArrived, AppGone, ConsumerLost, DataPending, Destroy, Destroyed, DisableChannel,
-    DisableEvent, EnableChannel, EnableEvent, ListChannels, ListDomains, ListEvents, Output,
-    PrepareDomain, SessionChanged, SessionConfig, SetConsumerUri, Start, Stop,
-    lifecycle::Lifecycle, output::Chunk,
+    AddContext, AppArrived, AppGone, Clear, ConsumerLost, DataPending, Destroy, Destroyed,
+    DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetRotationInfo, ListChannels,
+    ListDomains, ListEvents, Output, PrepareDomain, Rotate, RotationInfo, SessionChanged,
+    SessionConfig, SetConsumerUri, Start, Stop, chunk::Chunk, lifecycle::Lifecycle,
+    rotation::Rotations,
 };
 
 /// Most commands that wait for their turn.
@@ -36,12 +38,26 @@ pub(crate) struct Inner {
     pub(crate) chunk: RefCell<Option<Chunk>>,
     pub(crate) domain: RefCell<Option<UstDomain>>,
     pub(crate) apps: RefCell<BTreeMap<AppId, (Arc<AppInfo>, Addr<App>)>>,
-    pub(crate) sets: RefCell<HashMap<SetKey, Addr<BufferSet>>>,
+    pub(crate) sets: RefCell<HashMap<SetKey, SessionSet>>,
+    pub(crate) rotations: RefCell<Rotations>,
+    /// Held by whoever gives buffers to an application, and alone by a change of trace chunk: a
+    /// buffer set is either in the change or begins in the new chunk.
+    pub(crate) chunk_gate: RwLock<()>,
+    /// Whether applications are kept from recording for a moment.
+    pub(crate) paused: Cell<bool>,
     /// What the buffers of applications that are gone had lost.
     pub(crate) past_counters: RefCell<Vec<ChannelCounters>>,
     /// How many buffer sets of applications that are gone are not finished yet.
     pub(crate) finishing: Cell<usize>,
     turns: Turns,
+}
+
+/// A buffer set of the session.
+#[derive(Clone)]
+pub(crate) struct SessionSet {
+    pub(crate) actor: Addr<BufferSet>,
+    /// Its directory below the user-space domain's.
+    pub(crate) path: String,
 }
 
 impl Session {
@@ -61,6 +77,9 @@ impl Session {
                 domain: RefCell::default(),
                 apps: RefCell::new(apps),
                 sets: RefCell::default(),
+                rotations: RefCell::default(),
+                chunk_gate: RwLock::default(),
+                paused: Cell::new(false),
                 past_counters: RefCell::default(),
                 finishing: Cell::new(0),
                 turns: Turns::new(COMMANDS_MAX),
@@ -80,6 +99,11 @@ impl Actor for Session {
 }
 
 impl Inner {
+    /// The buffer sets.
+    pub(crate) fn set_actors(&self) -> Vec<Addr<BufferSet>> {
+        self.sets.borrow().values().map(|set| set.actor.clone()).collect()
+    }
+
     /// Waits for the turn of a command that changes the session.
     pub(crate) async fn turn(&self) -> Result<Turn, ErrorCode> {
         let turn = self.turns.take().await.map_err(|_| ErrorCode::Fatal)?;
@@ -140,6 +164,9 @@ handle! {
     Stop -> Result<(), ErrorCode>, stop;
     DataPending -> Result<bool, ErrorCode>, data_pending;
     SetConsumerUri -> Result<(), ErrorCode>, set_consumer_uri;
+    Rotate -> Result<u64, ErrorCode>, rotate;
+    GetRotationInfo -> Result<RotationInfo, ErrorCode>, rotation_info;
+    Clear -> Result<(), ErrorCode>, clear;
     Destroy -> Result<Destroyed, ErrorCode>, destroy;
     AppArrived -> (), app_arrived;
     AppGone -> (), app_gone;

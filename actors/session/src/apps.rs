@@ -14,7 +14,10 @@ use lttngd_model::{BufferScheme, ChannelAttributes, ust::Channel};
 use lttngd_runtime::ask;
 use thiserror::Error;
 
-use crate::{AppArrived, AppGone, ConsumerLost, actor::Inner};
+use crate::{
+    AppArrived, AppGone, ConsumerLost,
+    actor::{Inner, SessionSet},
+};
 
 /// Why an application was not brought to what the session wants.
 #[derive(Debug, Error)]
@@ -41,10 +44,10 @@ impl Inner {
         self.apps.borrow_mut().remove(&gone.id);
         let own = self.sets.borrow_mut().remove(&SetKey::App(gone.id.0));
         if let Some(set) = own {
-            self.finish(set).await;
+            self.finish(set.actor).await;
         } else {
             // What the application announced may be in no metadata file yet.
-            let sets: Vec<_> = self.sets.borrow().values().cloned().collect();
+            let sets = self.set_actors();
             if self.life.get().active {
                 join_all(
                     sets.iter().map(|set| ask(set, PushMetadata, self.config.consumer_deadline)),
@@ -111,11 +114,13 @@ impl Inner {
         app: &Addr<App>,
     ) -> Result<(), SynchroniseError> {
         let Some((key, channels, metadata)) = self.wanted(info) else { return Ok(()) };
+        // A change of trace chunk sees either all of this or nothing.
+        let gate = self.chunk_gate.read().await;
         let known = self.sets.borrow().get(&key).cloned();
         let buffers = match known {
-            Some(set) => set,
+            Some(set) => set.actor,
             // Nothing was ever recorded there.
-            None if !self.life.get().active => return Ok(()),
+            None if !self.records() => return Ok(()),
             // An application that left meanwhile must not leave buffers that nobody finishes.
             None if !self.apps.borrow().contains_key(&info.id) => return Err(AppError::Gone.into()),
             None => self.new_set(key, info)?,
@@ -129,11 +134,20 @@ impl Inner {
         let objects = ask(&buffers, prepare, self.config.consumer_deadline)
             .await
             .map_err(BuffersError::from)??;
-        let want = WantedSession { active: self.life.get().active, channels, buffers, objects };
+        drop(gate);
+        // What changed while the buffers were made counts: a wish that is sent later must not be an
+        // older one.
+        let Some((_, channels, _)) = self.wanted(info) else { return Ok(()) };
+        let want = WantedSession { active: self.records(), channels, buffers, objects };
         let request = Synchronise { session: self.config.id, want };
         // The application keeps its own deadline.
         app.send(request).await.unwrap_or(Err(AppError::Gone))?;
         Ok(())
+    }
+
+    /// Whether applications record now.
+    fn records(&self) -> bool {
+        self.life.get().active && !self.paused.get()
     }
 
     /// Which buffers an application uses, and the channels and metadata attributes of the domain.
@@ -182,8 +196,9 @@ impl Inner {
             keys: self.config.keys.clone(),
             consumer_deadline: self.config.consumer_deadline,
         };
-        let set = BufferSet::new(config, consumer.clone()).start();
-        self.sets.borrow_mut().insert(key, set.clone());
-        Ok(set)
+        let path = config.path();
+        let actor = BufferSet::new(config, consumer.clone()).start();
+        self.sets.borrow_mut().insert(key, SessionSet { actor: actor.clone(), path });
+        Ok(actor)
     }
 }

@@ -119,7 +119,7 @@ impl Inner {
             }
             None => return Ok(Vec::new()),
         };
-        let sets: Vec<_> = self.sets.borrow().values().cloned().collect();
+        let sets = self.set_actors();
         let counted = sets.iter().map(|set| ask(set, Counters, self.config.consumer_deadline));
         let lost = self.life.get().lost_consumer;
         let present = try_join_all(counted).await;

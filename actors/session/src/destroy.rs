@@ -1,28 +1,18 @@
 //! The end of a session.
 
-use std::{rc::Rc, time::Duration};
+use std::{path::PathBuf, rc::Rc};
 
 use futures::future::join_all;
 use lttngd_app::Forget;
-use lttngd_buffers::{Close, Rotate};
-use lttngd_consumer::{CloseTraceChunk, Consumer, ConsumerError, TraceChunkExists};
-use lttngd_model::{ChunkId, ErrorCode};
-use lttngd_runtime::{Backoff, ask};
+use lttngd_buffers::Close;
+use lttngd_model::ErrorCode;
 
-use crate::{
-    Destroy, Destroyed,
-    actor::Inner,
-    error::{buffers_code, consumer_code},
-    start_stop::now_s,
-};
-
-/// First and longest pause between two looks whether the consumer has written everything.
-const CHUNK_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(500));
+use crate::{Destroy, Destroyed, actor::Inner, error::buffers_code, rotate::Leaving};
 
 impl Inner {
     pub(crate) async fn destroy(self: Rc<Self>, _: Destroy) -> Result<Destroyed, ErrorCode> {
         let _turn = self.turn().await?;
-        let mut outcome = Ok(Destroyed);
+        let mut outcome = Ok(Destroyed::default());
         let mut keep = |step: Result<(), ErrorCode>| {
             if let Err(code) = step {
                 outcome = Err(code);
@@ -36,48 +26,31 @@ impl Inner {
         let forget = Forget { session: self.config.id };
         // An application that does not answer now forgets the session when it does.
         join_all(apps.iter().map(|(_, app)| app.send(forget))).await;
+        let mut archive = None;
         if !self.life.get().lost_consumer {
-            keep(self.close_chunk().await);
+            match self.leave_last_chunk().await {
+                Ok(path) => archive = path,
+                Err(code) => keep(Err(code)),
+            }
             keep(self.on_all_sets(Close).await.map_err(|error| {
                 tracing::error!(session = %self.config.name, %error, "buffers are not closed cleanly");
                 buffers_code(&error, ErrorCode::Unk)
             }));
         }
         self.sets.take();
-        outcome
+        outcome.map(|_| Destroyed { archive })
     }
 
-    /// Lets the streams finish the chunk, and waits until they have.
-    async fn close_chunk(&self) -> Result<(), ErrorCode> {
-        let Some(chunk) = self.chunk.take() else { return Ok(()) };
-        let rotated = self.on_all_sets(Rotate).await.map_err(|error| {
-            tracing::error!(session = %self.config.name, %error, "streams do not leave the trace chunk");
-            buffers_code(&error, ErrorCode::RotationFailConsumer)
-        });
-        let consumers = self.config.consumers.all().map(|(_, consumer)| consumer);
-        let closed = join_all(consumers.map(|consumer| self.close_chunk_of(consumer, chunk.id)));
-        let closed: Result<(), _> = closed.await.into_iter().collect();
-        rotated.and(closed.map_err(|error| {
-            tracing::error!(session = %self.config.name, %error, "the trace chunk is not closed");
-            consumer_code(&error, ErrorCode::CloseTraceChunkFailConsumer)
-        }))
-    }
-
-    async fn close_chunk_of(
-        &self,
-        consumer: &actix::Addr<Consumer>,
-        chunk: ChunkId,
-    ) -> Result<(), ConsumerError> {
-        let (session, deadline) = (self.config.id, self.config.consumer_deadline);
-        let close = CloseTraceChunk { session, chunk, closed_at_s: now_s(), command: None };
-        ask(consumer, close, deadline).await??;
-        let mut pause = Backoff::new(CHUNK_PAUSES.0, CHUNK_PAUSES.1);
-        let written = async {
-            while ask(consumer, TraceChunkExists { session, chunk }, deadline).await?? {
-                tokio::time::sleep(pause.step()).await;
-            }
-            Ok(())
-        };
-        tokio::time::timeout(deadline, written).await.unwrap_or(Err(ConsumerError::TimedOut))
+    /// Lets the streams finish the last chunk. That of a session that was rotated goes to the
+    /// archives like the others.
+    async fn leave_last_chunk(&self) -> Result<Option<PathBuf>, ErrorCode> {
+        let rotated = self.rotations.borrow().rotated;
+        let leaving = if rotated { Leaving::Archive } else { Leaving::Stay };
+        let Some(left) = self.leave_chunk(leaving, false).await? else { return Ok(None) };
+        if leaving == Leaving::Archive {
+            return self.end_rotation(left).await.map(Some);
+        }
+        self.written(left.chunk.id).await?;
+        Ok(None)
     }
 }

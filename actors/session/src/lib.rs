@@ -22,20 +22,25 @@
 
 mod actor;
 mod apps;
+mod chunk;
+mod clear;
 mod commands;
 mod destroy;
 mod error;
 mod lifecycle;
 mod message;
 mod output;
+mod rotate;
+mod rotation;
 mod start_stop;
 #[cfg(test)]
 mod tests;
 
 pub use actor::{COMMANDS_MAX, Session};
 pub use message::{
-    AddContext, AppArrived, AppGone, ConsumerLost, Consumers, DataPending, Destroy, Destroyed,
-    DisableChannel, DisableEvent, EnableChannel, EnableEvent, ListChannels, ListDomains,
-    ListEvents, PrepareDomain, SessionChanged, SessionConfig, SetConsumerUri, Start, Stop,
+    AddContext, AppArrived, AppGone, Clear, ConsumerLost, Consumers, DataPending, Destroy,
+    Destroyed, DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetRotationInfo,
+    ListChannels, ListDomains, ListEvents, PrepareDomain, Rotate, RotationInfo, RotationState,
+    SessionChanged, SessionConfig, SetConsumerUri, Start, Stop,
 };
 pub use output::Output;

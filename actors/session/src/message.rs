@@ -1,6 +1,6 @@
 //! What a session is asked and what it tells.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use actix::{Addr, Message};
 use lttngd_app::{App, AppId, AppInfo};
@@ -223,9 +223,60 @@ pub struct SetConsumerUri {
 #[rtype(result = "Result<Destroyed, ErrorCode>")]
 pub struct Destroy;
 
-/// How a destroyed session ended.
+/// ROTATE_SESSION: archives what was recorded so far, and goes on in a new trace chunk. Replies with
+/// the rotation's id; most rotations are over by then, see [`GetRotationInfo`].
+///
+/// Errors: `StartSessionOnce`, `RotationNotAvailable`, `RotationPending`,
+/// `RotationMultipleAfterStop`, `RotationAfterStopClear`, `CreateDirFail`,
+/// `CreateTraceChunkFailConsumer`, `RotationFailConsumer`, `CloseTraceChunkFailConsumer`.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<u64, ErrorCode>")]
+pub struct Rotate;
+
+/// ROTATION_GET_INFO.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<RotationInfo, ErrorCode>")]
+pub struct GetRotationInfo {
+    /// The rotation's id.
+    pub rotation_id: u64,
+}
+
+/// CLEAR_SESSION: throws away what was recorded so far, in the buffers and in the current trace
+/// chunk; the reply comes when it is gone.
+///
+/// Errors: those of [`Rotate`], `ClearFailConsumer`.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<(), ErrorCode>")]
+pub struct Clear;
+
+/// Where a rotation stands (`enum lttng_rotation_state`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Destroyed;
+pub enum RotationState {
+    /// On its way.
+    Ongoing,
+    /// Done.
+    Completed,
+    /// Not the last one, or none of this session's.
+    Expired,
+    /// Failed; what was recorded stays in the session's directory.
+    Error,
+}
+
+/// What is known of a rotation.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RotationInfo {
+    /// Where it stands.
+    pub state: RotationState,
+    /// Directory of the archived chunk, once it is completed.
+    pub archive: Option<PathBuf>,
+}
+
+/// How a destroyed session ended.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Destroyed {
+    /// Directory to which the last trace chunk of a session that was rotated before went.
+    pub archive: Option<PathBuf>,
+}
 
 /// An application registered. The reply comes when it has what the session wants, or has not
 /// answered in time.

@@ -1,12 +1,8 @@
-//! Where a session's traces go, and the trace chunk that is being written.
+//! Where a session's traces go.
 
-use std::{io, os::fd::OwnedFd, path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
-use lttngd_model::{ChunkId, Credentials, ErrorCode, Uri};
-use lttngd_runtime::{as_owner, make_directory_below, make_root_directory};
-
-/// Name of the user-space domain's directory.
-const UST_DIRECTORY: &str = "ust";
+use lttngd_model::{ErrorCode, Uri};
 
 /// Where a session's traces go.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -50,23 +46,6 @@ impl Output {
         }
         Ok(Self::Local(path))
     }
-}
-
-/// The trace chunk that is being written.
-#[derive(Clone, Debug)]
-pub(crate) struct Chunk {
-    pub(crate) id: ChunkId,
-    /// Its directory of the user-space domain.
-    pub(crate) domain_directory: Arc<OwnedFd>,
-}
-
-/// Makes the directories of a session's first chunk, which is the session's directory itself.
-pub(crate) async fn make_first_chunk(root: PathBuf, owner: Credentials) -> io::Result<Chunk> {
-    let domain_directory = as_owner(owner.uid, owner.gid, move || {
-        make_directory_below(make_root_directory(&root)?, UST_DIRECTORY.as_ref())
-    })
-    .await?;
-    Ok(Chunk { id: ChunkId(0), domain_directory: Arc::new(domain_directory) })
 }
 
 #[cfg(test)]

@@ -7,28 +7,25 @@ use std::{
 
 use futures::future::join_all;
 use lttngd_buffers::{BufferSet, BuffersError, ClearQuiescent, Flush, OpenPackets, PushMetadata};
-use lttngd_consumer::{self as consumer, ConsumerError, CreateTraceChunk};
-use lttngd_model::ErrorCode;
+use lttngd_consumer::{self as consumer, ConsumerError};
+use lttngd_model::{ErrorCode, Timestamp};
 use lttngd_runtime::ask;
 
-use crate::{
-    DataPending, Output, Start, Stop,
-    actor::Inner,
-    error::{buffers_code, consumer_code},
-    output::{Chunk, make_first_chunk},
-};
+use crate::{DataPending, Start, Stop, actor::Inner, error::buffers_code};
 
 impl Inner {
     pub(crate) async fn start(self: Rc<Self>, _: Start) -> Result<(), ErrorCode> {
         let _turn = self.turn().await?;
         let has_channel = self.domain.borrow().as_ref().is_some_and(|ust| !ust.channels.is_empty());
         self.life.get().admit_start(has_channel)?;
-        self.make_chunk().await?;
+        self.rotations.borrow().admit_start()?;
+        self.enter_chunk().await?;
         self.on_all_sets(ClearQuiescent).await.map_err(|error| self.failed_start(&error))?;
         self.change_life(|life| {
             life.active = true;
             life.was_started = true;
         });
+        self.rotations.borrow_mut().started();
         self.synchronise_all().await;
         if self.chunk.borrow().is_none() {
             // Only buffers that nobody drains need a first packet for its time stamp.
@@ -40,41 +37,6 @@ impl Inner {
     fn failed_start(&self, error: &BuffersError) -> ErrorCode {
         tracing::error!(session = %self.config.name, %error, "the session does not start");
         buffers_code(error, ErrorCode::UstStartFail)
-    }
-
-    /// Makes the first chunk of a session with an output, once.
-    async fn make_chunk(&self) -> Result<(), ErrorCode> {
-        let root = match (&*self.output.borrow(), &*self.chunk.borrow()) {
-            (Output::Local(root), None) => root.clone(),
-            _ => return Ok(()),
-        };
-        let chunk = make_first_chunk(root.clone(), self.config.owner).await.map_err(|error| {
-            tracing::error!(session = %self.config.name, path = %root.display(), %error, "the output directory cannot be made");
-            ErrorCode::CreateDirFail
-        })?;
-        for (_, consumer) in self.config.consumers.all() {
-            let create = CreateTraceChunk {
-                session: self.config.id,
-                chunk: chunk.id,
-                created_at_s: now_s(),
-                owner: self.config.owner,
-                directory: std::sync::Arc::clone(&chunk.domain_directory),
-            };
-            ask(consumer, create, self.config.consumer_deadline)
-                .await
-                .map_err(ConsumerError::from)
-                .flatten()
-                .map_err(|error| {
-                    tracing::error!(session = %self.config.name, %error, "no trace chunk");
-                    consumer_code(&error, ErrorCode::CreateTraceChunkFailConsumer)
-                })?;
-        }
-        self.set_chunk(chunk);
-        Ok(())
-    }
-
-    fn set_chunk(&self, chunk: Chunk) {
-        *self.chunk.borrow_mut() = Some(chunk);
     }
 
     pub(crate) async fn stop(self: Rc<Self>, _: Stop) -> Result<(), ErrorCode> {
@@ -105,7 +67,7 @@ impl Inner {
         M: actix::Message<Result = Result<(), BuffersError>> + Copy + Send + 'static,
         BufferSet: actix::Handler<M>,
     {
-        let sets: Vec<_> = self.sets.borrow().values().cloned().collect();
+        let sets = self.set_actors();
         let asks = sets.iter().map(|set| ask(set, message, self.config.consumer_deadline));
         join_all(asks)
             .await
@@ -120,16 +82,12 @@ impl Inner {
         if !self.life.get().admit_data_pending()? {
             return Ok(false);
         }
-        if self.finishing.get() > 0 {
+        if self.finishing.get() > 0 || self.rotations.borrow().is_ongoing() {
             return Ok(true);
         }
         for (_, consumer) in self.config.consumers.all() {
             let pending = consumer::DataPending { session: self.config.id };
-            let pending = ask(consumer, pending, self.config.consumer_deadline)
-                .await
-                .map_err(ConsumerError::from)
-                .flatten();
-            match pending {
+            match self.ask_consumer(consumer, pending).await {
                 Ok(false) | Err(ConsumerError::Lost) => {}
                 Ok(true) => return Ok(true),
                 Err(error) => {
@@ -142,7 +100,8 @@ impl Inner {
     }
 }
 
-/// Seconds since the Epoch.
-pub(crate) fn now_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+/// The time.
+pub(crate) fn now() -> Timestamp {
+    let epoch_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    Timestamp { epoch_s }
 }

@@ -67,6 +67,7 @@ async fn a_refusal_is_told_and_the_consumer_goes_on() {
             13 => send.send(FlushChannel { key: KEY }).await.unwrap(),
             _ => {
                 let create = CreateTraceChunk {
+                    override_name: String::new(),
                     session: SESSION,
                     chunk: ChunkId(0),
                     created_at_s: 1,

@@ -112,7 +112,7 @@ impl World {
         let exits = self.exits();
         self.consumer.send(Stop).await.unwrap();
         assert_eq!(self.exits(), exits, "an end that was asked for is not told");
-        assert_eq!(self.fake.process(), None, "the process is gone");
+        eventually("the fake has seen its end", || self.fake.process().is_none()).await;
         assert!(!self.fake.error_socket().exists());
         assert_eq!(self.fake.faults(), [""; 0]);
     }

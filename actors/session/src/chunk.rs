@@ -1,0 +1,148 @@
+//! The directories of trace chunks, made and moved with the rights of the session's owner.
+//!
+//! The first chunk's directory is the session's own. Once a chunk was archived, each new one has a
+//! directory of its own below the session's, `<begin>-<id>`; those that are over go to
+//! `archives/<begin>-<end>-<id>`, by way of `.tmp_old_chunk` while streams still write to them.
+
+use std::{
+    fs, io,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use lttngd_model::{ChunkId, Credentials, Timestamp};
+use lttngd_runtime::{as_owner, make_directory_below, make_root_directory};
+
+/// Directory of the user-space domain in a chunk.
+const UST: &str = "ust";
+/// Where a chunk waits for its last stream.
+const OLD_CHUNK: &str = ".tmp_old_chunk";
+/// Where chunks end.
+const ARCHIVES: &str = "archives";
+
+/// A trace chunk.
+#[derive(Clone, Debug)]
+pub(crate) struct Chunk {
+    pub(crate) id: ChunkId,
+    pub(crate) begun_at: Timestamp,
+    /// Directory below the session's; empty for the session's own.
+    pub(crate) location: String,
+    /// Its directory of the user-space domain.
+    pub(crate) domain_directory: Arc<OwnedFd>,
+}
+
+/// The directory of a session.
+#[derive(Clone, Debug)]
+pub(crate) struct ChunkRoot {
+    pub(crate) path: PathBuf,
+    pub(crate) owner: Credentials,
+}
+
+impl ChunkRoot {
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let path = self.path.clone();
+        as_owner(self.owner.uid, self.owner.gid, move || work(&path)).await
+    }
+
+    /// Makes a chunk with the directories of the buffer sets that will write to it. `own` is whether
+    /// it gets a directory of its own.
+    pub(crate) async fn make(
+        &self,
+        id: ChunkId,
+        begun_at: Timestamp,
+        own: bool,
+        sets: Vec<String>,
+    ) -> io::Result<Chunk> {
+        let location =
+            if own { format!("{}-{id}", begun_at.iso8601_basic()) } else { String::new() };
+        let below = location.clone();
+        let domain_directory = self
+            .run(move |path| {
+                let root = make_root_directory(path)?;
+                let domain = make_directory_below(&root, &Path::new(&below).join(UST))?;
+                for set in sets {
+                    make_directory_below(&domain, &Path::new(&set).join("index"))?;
+                }
+                Ok(domain)
+            })
+            .await?;
+        Ok(Chunk { id, begun_at, location, domain_directory: Arc::new(domain_directory) })
+    }
+
+    /// Moves a chunk that streams may still write to out of the way.
+    pub(crate) async fn set_aside(&self, chunk: &Chunk) -> io::Result<()> {
+        let location = chunk.location.clone();
+        self.run(move |path| {
+            let root = make_root_directory(path)?;
+            let (from, to) = if location.is_empty() {
+                make_directory_below(&root, Path::new(OLD_CHUNK))?;
+                (UST.to_owned(), format!("{OLD_CHUNK}/{UST}"))
+            } else {
+                (location, OLD_CHUNK.to_owned())
+            };
+            Ok(rustix::fs::renameat(&root, from, &root, to)?)
+        })
+        .await
+    }
+
+    /// Moves a chunk that was set aside to the archives, and returns where it is now.
+    pub(crate) async fn archive(&self, chunk: &Chunk, ended_at: Timestamp) -> io::Result<PathBuf> {
+        let name =
+            format!("{}-{}-{}", chunk.begun_at.iso8601_basic(), ended_at.iso8601_basic(), chunk.id);
+        self.run(move |path| {
+            let root = make_root_directory(path)?;
+            let archives = make_directory_below(&root, Path::new(ARCHIVES))?;
+            rustix::fs::renameat(&root, OLD_CHUNK, &archives, &name)?;
+            Ok(path.join(ARCHIVES).join(name))
+        })
+        .await
+    }
+
+    /// Removes a chunk that was set aside. The consumer has removed its files.
+    pub(crate) async fn remove(&self) -> io::Result<()> {
+        self.run(|path| fs::remove_dir_all(path.join(OLD_CHUNK))).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn root(place: &tempfile::TempDir) -> ChunkRoot {
+        let owner = Credentials {
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+        };
+        ChunkRoot { path: place.path().join("s"), owner }
+    }
+
+    #[tokio::test]
+    async fn chunks_come_and_go() {
+        let place = tempfile::tempdir().unwrap();
+        let root = root(&place);
+        let (begin, end) =
+            (Timestamp { epoch_s: 1_000_000_000 }, Timestamp { epoch_s: 1_000_000_009 });
+        let sets = || vec!["uid/0/64-bit".to_owned()];
+        let first = root.make(ChunkId(0), begin, false, sets()).await.unwrap();
+        assert!(root.path.join("ust/uid/0/64-bit/index").is_dir());
+        root.set_aside(&first).await.unwrap();
+        assert!(!root.path.join("ust").exists());
+        let second = root.make(ChunkId(1), end, true, sets()).await.unwrap();
+        assert!(root.path.join(&second.location).join("ust/uid/0/64-bit/index").is_dir());
+        let archive = root.archive(&first, end).await.unwrap();
+        let name = format!("{}-{}-0", begin.iso8601_basic(), end.iso8601_basic());
+        assert_eq!(archive, root.path.join("archives").join(name));
+        assert!(archive.join("ust/uid/0/64-bit/index").is_dir());
+        root.set_aside(&second).await.unwrap();
+        root.remove().await.unwrap();
+        let left: Vec<_> =
+            fs::read_dir(&root.path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["archives"]);
+    }
+}

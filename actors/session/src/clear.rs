@@ -1,0 +1,56 @@
+//! Throwing away what was recorded so far.
+
+use std::rc::Rc;
+
+use lttngd_buffers::{self as buffers, ClearQuiescent, Flush};
+use lttngd_model::ErrorCode;
+
+use crate::{Clear, actor::Inner, error::buffers_code, rotate::Leaving};
+
+impl Inner {
+    pub(crate) async fn clear(self: Rc<Self>, _: Clear) -> Result<(), ErrorCode> {
+        let _turn = self.turn().await?;
+        let life = self.life.get();
+        if !self.rotations.borrow().has_something_to_clear(life) {
+            return Ok(());
+        }
+        life.admit_with_consumer()?;
+        if self.rotations.borrow().is_ongoing() {
+            return Err(ErrorCode::RotationPending);
+        }
+        self.paused.set(true);
+        let cleared = self.clear_quiet(life.active).await;
+        self.paused.set(false);
+        if life.active {
+            // Applications go on whatever became of the rest.
+            let resumed = self.on_all_sets(ClearQuiescent).await;
+            self.synchronise_all().await;
+            resumed.map_err(|error| self.failed_clear(&error))?;
+        }
+        cleared?;
+        self.rotations.borrow_mut().cleared(life.active);
+        Ok(())
+    }
+
+    /// While no application records.
+    async fn clear_quiet(&self, active: bool) -> Result<(), ErrorCode> {
+        if active {
+            self.synchronise_all().await;
+            self.on_all_sets(Flush).await.map_err(|error| self.failed_clear(&error))?;
+        }
+        self.on_all_sets(buffers::Clear).await.map_err(|error| self.failed_clear(&error))?;
+        if let Some(left) = self.leave_chunk(Leaving::Delete, active).await? {
+            self.written(left.chunk.id).await?;
+            self.chunk_root()?.remove().await.map_err(|error| {
+                tracing::error!(session = %self.config.name, %error, "a cleared trace chunk stays");
+                ErrorCode::ClearFailConsumer
+            })?;
+        }
+        Ok(())
+    }
+
+    fn failed_clear(&self, error: &buffers::BuffersError) -> ErrorCode {
+        tracing::error!(session = %self.config.name, %error, "the session is not cleared");
+        buffers_code(error, ErrorCode::ClearFailConsumer)
+    }
+}

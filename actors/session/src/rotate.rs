@@ -1,0 +1,240 @@
+//! Moving the streams of a session from one trace chunk to the next, or to none.
+
+use std::{path::PathBuf, rc::Rc, sync::Arc, time::Duration};
+
+use actix::Addr;
+use futures::future::join_all;
+use lttngd_buffers as buffers;
+use lttngd_consumer::{
+    CloseCommand, CloseTraceChunk, Consumer, ConsumerError, CreateTraceChunk, TraceChunkExists,
+};
+use lttngd_model::{ChunkId, ErrorCode, Timestamp};
+use lttngd_runtime::{Backoff, ask};
+
+use crate::{
+    GetRotationInfo, Output, Rotate, RotationInfo,
+    actor::Inner,
+    chunk::{Chunk, ChunkRoot},
+    error::{buffers_code, consumer_code},
+    start_stop::now,
+};
+
+/// First and longest pause between two looks whether the consumer has written everything.
+const CHUNK_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(500));
+/// How long the reply to a rotation waits for its end. The stock command line looks every 200 ms for
+/// the end of a rotation that was not over at its first look.
+const ROTATION_PATIENCE: Duration = Duration::from_millis(100);
+
+/// A chunk that streams have left or are about to.
+pub(crate) struct LeftChunk {
+    pub(crate) chunk: Chunk,
+    pub(crate) ended_at: Timestamp,
+}
+
+/// Why streams leave a chunk, which decides what becomes of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Leaving {
+    /// It is archived.
+    Archive,
+    /// It is thrown away.
+    Delete,
+    /// The session ends, and it stays where it is.
+    Stay,
+}
+
+impl Inner {
+    pub(crate) async fn rotate(self: Rc<Self>, _: Rotate) -> Result<u64, ErrorCode> {
+        let _turn = self.turn().await?;
+        let life = self.life.get();
+        let has_output = *self.output.borrow() != Output::None;
+        self.rotations.borrow().admit_rotate(life, has_output)?;
+        life.admit_with_consumer()?;
+        let left = self.leave_chunk(Leaving::Archive, life.active).await?;
+        let Some(left) = left else { return Err(ErrorCode::RotationMultipleAfterStop) };
+        let id = left.chunk.id;
+        self.rotations.borrow_mut().begin(id);
+        let this = Rc::clone(&self);
+        let end = tokio::task::spawn_local(async move {
+            // Kept for a later question; whoever asked for the rotation has its id.
+            let _ = this.end_rotation(left).await;
+        });
+        // It fails only when it is not over yet.
+        let _ = tokio::time::timeout(ROTATION_PATIENCE, end).await;
+        Ok(id.0)
+    }
+
+    /// Waits until the streams have written their last packet to a chunk, and archives it.
+    pub(crate) async fn end_rotation(&self, left: LeftChunk) -> Result<PathBuf, ErrorCode> {
+        let archived = async {
+            self.written(left.chunk.id).await?;
+            self.chunk_root()?.archive(&left.chunk, left.ended_at).await.map_err(|error| {
+                tracing::error!(session = %self.config.name, %error, "a trace chunk is not archived");
+                ErrorCode::RotateRenameFailConsumer
+            })
+        }
+        .await;
+        self.rotations.borrow_mut().end(archived.clone().ok());
+        archived
+    }
+
+    pub(crate) async fn rotation_info(
+        self: Rc<Self>,
+        request: GetRotationInfo,
+    ) -> Result<RotationInfo, ErrorCode> {
+        self.life.get().admit()?;
+        Ok(self.rotations.borrow().info(request.rotation_id))
+    }
+
+    pub(crate) fn chunk_root(&self) -> Result<ChunkRoot, ErrorCode> {
+        match &*self.output.borrow() {
+            Output::Local(path) => Ok(ChunkRoot { path: path.clone(), owner: self.config.owner }),
+            Output::None => Err(ErrorCode::RotationNotAvailable),
+        }
+    }
+
+    /// Makes the chunk of a session with an output that starts and has none.
+    pub(crate) async fn enter_chunk(&self) -> Result<(), ErrorCode> {
+        if *self.output.borrow() == Output::None || self.chunk.borrow().is_some() {
+            return Ok(());
+        }
+        let _alone = self.chunk_gate.write().await;
+        let own = self.rotations.borrow().rotated;
+        let chunk = self.make_chunk(own).await?;
+        self.chunk.replace(Some(chunk));
+        // Buffers of an earlier start have streams that are in no chunk.
+        self.rotate_sets().await
+    }
+
+    /// Moves all streams out of the current chunk: into a new one if the session goes on, else into
+    /// none. `None` when there is no current chunk.
+    pub(crate) async fn leave_chunk(
+        &self,
+        leaving: Leaving,
+        goes_on: bool,
+    ) -> Result<Option<LeftChunk>, ErrorCode> {
+        let _alone = self.chunk_gate.write().await;
+        let Some(old) = self.chunk.borrow().clone() else { return Ok(None) };
+        let ended_at = now();
+        if leaving != Leaving::Stay {
+            self.chunk_root()?.set_aside(&old).await.map_err(|error| {
+                tracing::error!(session = %self.config.name, %error, "a trace chunk cannot be moved");
+                ErrorCode::CreateDirFail
+            })?;
+        }
+        let new = if goes_on {
+            let own = leaving == Leaving::Archive || self.rotations.borrow().rotated;
+            Some(self.make_chunk(own).await?)
+        } else {
+            None
+        };
+        self.chunk.replace(new);
+        let rotated = self.rotate_sets().await;
+        if leaving != Leaving::Stay {
+            self.rotations.borrow_mut().left_chunk(goes_on);
+        }
+        let command = match leaving {
+            Leaving::Archive => Some(CloseCommand::MoveToCompleted),
+            Leaving::Delete => Some(CloseCommand::Delete),
+            Leaving::Stay => None,
+        };
+        let closed = self.close_chunk(old.id, command).await;
+        rotated.and(closed)?;
+        Ok(Some(LeftChunk { chunk: old, ended_at }))
+    }
+
+    /// Makes the directories of the next chunk and publishes it to the consumers.
+    async fn make_chunk(&self, own: bool) -> Result<Chunk, ErrorCode> {
+        let root = self.chunk_root()?;
+        let sets = self.sets.borrow().values().map(|set| set.path.clone()).collect();
+        let id = self.rotations.borrow_mut().next_chunk();
+        let chunk = root.make(id, now(), own, sets).await.map_err(|error| {
+            tracing::error!(session = %self.config.name, path = %root.path.display(), %error, "the output directory cannot be made");
+            ErrorCode::CreateDirFail
+        })?;
+        self.publish_chunk(&chunk, String::new()).await?;
+        Ok(chunk)
+    }
+
+    /// Makes a chunk known to the consumers.
+    pub(crate) async fn publish_chunk(
+        &self,
+        chunk: &Chunk,
+        override_name: String,
+    ) -> Result<(), ErrorCode> {
+        for (_, consumer) in self.config.consumers.all() {
+            let create = CreateTraceChunk {
+                session: self.config.id,
+                chunk: chunk.id,
+                created_at_s: chunk.begun_at.epoch_s,
+                owner: self.config.owner,
+                directory: Arc::clone(&chunk.domain_directory),
+                override_name: override_name.clone(),
+            };
+            self.ask_consumer(consumer, create).await.map_err(|error| {
+                tracing::error!(session = %self.config.name, %error, "no trace chunk");
+                consumer_code(&error, ErrorCode::CreateTraceChunkFailConsumer)
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn rotate_sets(&self) -> Result<(), ErrorCode> {
+        self.on_all_sets(buffers::Rotate).await.map_err(|error| {
+            tracing::error!(session = %self.config.name, %error, "streams do not leave the trace chunk");
+            buffers_code(&error, ErrorCode::RotationFailConsumer)
+        })
+    }
+
+    /// Lets go of a chunk.
+    pub(crate) async fn close_chunk(
+        &self,
+        chunk: ChunkId,
+        command: Option<CloseCommand>,
+    ) -> Result<(), ErrorCode> {
+        let (session, closed_at_s) = (self.config.id, now().epoch_s);
+        let closed = self.config.consumers.all().map(|(_, consumer)| {
+            let close = CloseTraceChunk { session, chunk, closed_at_s, command };
+            self.ask_consumer(consumer, close)
+        });
+        let closed: Result<(), _> = join_all(closed).await.into_iter().collect();
+        closed.map_err(|error| {
+            tracing::error!(session = %self.config.name, %error, "the trace chunk is not closed");
+            consumer_code(&error, ErrorCode::CloseTraceChunkFailConsumer)
+        })
+    }
+
+    /// Waits until no stream writes to a chunk any more: one look at once, then at growing distances.
+    pub(crate) async fn written(&self, chunk: ChunkId) -> Result<(), ErrorCode> {
+        let session = self.config.id;
+        let written = async {
+            for (_, consumer) in self.config.consumers.all() {
+                let mut pause = Backoff::new(CHUNK_PAUSES.0, CHUNK_PAUSES.1);
+                while self.ask_consumer(consumer, TraceChunkExists { session, chunk }).await? {
+                    tokio::time::sleep(pause.step()).await;
+                }
+            }
+            Ok(())
+        };
+        tokio::time::timeout(self.config.consumer_deadline, written)
+            .await
+            .unwrap_or(Err(ConsumerError::TimedOut))
+            .map_err(|error| {
+                tracing::error!(session = %self.config.name, %error, "a trace chunk is not written");
+                consumer_code(&error, ErrorCode::TraceChunkExistsFailConsumer)
+            })
+    }
+
+    /// Asks a consumer daemon with the session's deadline.
+    pub(crate) async fn ask_consumer<M, T>(
+        &self,
+        consumer: &Addr<Consumer>,
+        message: M,
+    ) -> Result<T, ConsumerError>
+    where
+        M: actix::Message<Result = Result<T, ConsumerError>> + Send + 'static,
+        T: Send + 'static,
+        Consumer: actix::Handler<M>,
+    {
+        ask(consumer, message, self.config.consumer_deadline).await?
+    }
+}
