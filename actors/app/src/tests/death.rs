@@ -1,7 +1,13 @@
 //! Applications that die or break the protocol, at any moment.
 
+use std::io::{Read, Write};
+
 use actix::System;
-use lttngd_peer::{AppAct, AppScript, Gate, alone, eventually, open_descriptors};
+use lttngd_peer::{AppAct, AppScript, FakeApp, Gate, alone, eventually, open_descriptors};
+use lttngd_wire::ust::{
+    command::{Command, REQUEST_LEN, ROOT_HANDLE, Reply},
+    registration::SocketKind,
+};
 
 use super::world::World;
 use crate::{AppError, ListTracepoints, RegisterDone, plan::tests::channel};
@@ -101,5 +107,26 @@ async fn whoever_waits_for_a_silent_application_that_dies_is_told() {
     gate.open();
     died.await.unwrap();
     assert_eq!(world.told.unregistered().len(), 1);
+    world.end().await;
+}
+
+#[actix::test]
+async fn a_command_socket_that_breaks_takes_the_notify_socket_along() {
+    let world = World::new(None).await;
+    let registration = AppScript::default().registration;
+    let half = |kind| FakeApp::half(&world.socket(), &registration, kind).unwrap();
+    let (mut command, mut notify) = (half(SocketKind::Command), half(SocketKind::Notify));
+    let number = Command::TracerVersion.number();
+    let (mut command, notify_ends) = tokio::task::spawn_blocking(move || {
+        command.read_exact(&mut [0; REQUEST_LEN]).unwrap();
+        command.write_all(&Reply::new(ROOT_HANDLE, number, 0, 0).encode()).unwrap();
+        notify.set_read_timeout(Some(lttngd_peer::PATIENCE)).unwrap();
+        (command, move || notify.read(&mut [0]).unwrap())
+    })
+    .await
+    .unwrap();
+    eventually("it registers", || world.told.registered() == 1).await;
+    command.write_all(&[0]).unwrap();
+    assert_eq!(tokio::task::spawn_blocking(notify_ends).await.unwrap(), 0);
     world.end().await;
 }

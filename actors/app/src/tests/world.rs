@@ -157,6 +157,7 @@ fn buffer_set() -> BufferSetConfig {
         session_created_at: Timestamp { epoch_s: 0 },
         owner: Credentials { uid: 0, gid: 0 },
         hostname: "host".to_owned(),
+        clock: sample_clock(),
         scheme: Scheme::Uid(0),
         bitness: Bitness::Bits64,
         alignments: Alignments {

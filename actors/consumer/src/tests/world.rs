@@ -128,6 +128,7 @@ pub(super) fn config(fake: &FakeConsumer) -> ConsumerConfig {
         group: "tracing".to_owned(),
         verbose: true,
         quiet: false,
+        clock_plugin: None,
         sessiond_uuid: [9; 16],
     }
 }
