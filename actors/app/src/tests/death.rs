@@ -72,9 +72,7 @@ async fn data_that_nothing_asked_for_ends_the_application() {
     let (fake, app, _) = world
         .app(AppScript::new(|request| match request.index {
             1 => {
-                let mut bytes =
-                    lttngd_wire::ust::command::Reply::new(0, request.command.number(), 0, 0)
-                        .encode();
+                let mut bytes = Reply::new(0, request.command.number(), 0, 0).encode();
                 bytes.push(0);
                 AppAct::Bytes(bytes)
             }
