@@ -5,15 +5,16 @@ use std::path::PathBuf;
 use lttngd_model::{Domain, ErrorCode, TrackingPolicy};
 use lttngd_registry::Handle;
 use lttngd_session::{
-    AddContext, Clear, DataPending, DisableChannel, DisableEvent, EnableChannel, EnableEvent,
-    GetRotationInfo, ListChannels, ListDomains, ListEvents, Rotate, SetConsumerUri, Start, Stop,
+    AddContext, AddSnapshotOutput, Clear, DataPending, DeleteSnapshotOutput, DisableChannel,
+    DisableEvent, EnableChannel, EnableEvent, GetRotationInfo, ListChannels, ListDomains,
+    ListEvents, ListSnapshotOutputs, RecordSnapshot, Rotate, SetConsumerUri, Start, Stop,
 };
 use lttngd_wire::client::{
     ArchiveLocation, Command, DomainListing, Reply, Request, RotationInfo, RotationSchedules,
-    RotationState, encode_channels, encode_data_pending, encode_descriptor, encode_destroyed_data,
-    encode_destroyed_header, encode_domains, encode_event_fields, encode_events,
-    encode_rotation_id, encode_rotation_info, encode_rotation_schedules, encode_sessions,
-    encode_tracking_policy,
+    RotationState, SnapshotOutput, encode_channels, encode_data_pending, encode_descriptor,
+    encode_destroyed_data, encode_destroyed_header, encode_domains, encode_event_fields,
+    encode_events, encode_rotation_id, encode_rotation_info, encode_rotation_schedules,
+    encode_sessions, encode_snapshot_output_id, encode_snapshot_outputs, encode_tracking_policy,
 };
 
 /// Does what a request asks, and makes its reply.
@@ -64,7 +65,7 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
             handle.ask_in(session, Some(domain), message).await.map(|()| ok())
         }
         Command::DisableChannel { channel } => {
-            let domain = checked(handle, session, disabling(domain)).await?;
+            let domain = disabling(handle, session, domain).await?;
             let message = DisableChannel { domain, channel };
             handle.ask_in(session, Some(domain), message).await.map(|()| ok())
         }
@@ -75,7 +76,7 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
             handle.ask_in(session, Some(user_space(domain)?), message).await.map(|()| ok())
         }
         Command::DisableEvent { channel, event } => {
-            let domain = checked(handle, session, disabling(domain)).await?;
+            let domain = disabling(handle, session, domain).await?;
             let message = DisableEvent { channel, event };
             handle.ask_in(session, Some(domain), message).await.map(|()| ok())
         }
@@ -163,6 +164,32 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
             handle.ask(session, Clear).await?;
             Ok(ok().deferred())
         }
+        Command::SnapshotAddOutput(output) => {
+            let message = AddSnapshotOutput {
+                name: output.name,
+                max_size_bytes: output.max_size_bytes,
+                url: output.control_url,
+            };
+            let id = handle.ask(session, message).await?;
+            Ok(ok().with_data(encode_snapshot_output_id(id)))
+        }
+        Command::SnapshotDelOutput(SnapshotOutput { id, name, .. }) => {
+            handle.ask(session, DeleteSnapshotOutput { id, name }).await.map(|()| ok())
+        }
+        Command::SnapshotListOutput => {
+            let outputs = handle.ask(session, ListSnapshotOutputs).await?;
+            let outputs: Vec<_> = outputs.into_iter().map(snapshot_output).collect();
+            Ok(ok().with_data(encode_snapshot_outputs(&outputs)))
+        }
+        // A snapshot is always waited for, as the stock daemon does.
+        Command::SnapshotRecord { output, wait: _ } => {
+            let message = RecordSnapshot {
+                name: output.name,
+                url: output.control_url,
+                max_size_bytes: output.max_size_bytes,
+            };
+            handle.ask(session, message).await.map(|()| ok())
+        }
         Command::SessionListRotationSchedules => {
             handle.check(session, None).await?;
             let none = RotationSchedules { period_us: None, size_bytes: None };
@@ -183,10 +210,6 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
         | Command::UnregisterTrigger { .. }
         | Command::ExecuteErrorQuery { .. }
         | Command::SaveSession(_)
-        | Command::SnapshotAddOutput(_)
-        | Command::SnapshotDelOutput(_)
-        | Command::SnapshotListOutput
-        | Command::SnapshotRecord { .. }
         | Command::TrackerAddValue { .. }
         | Command::TrackerRemoveValue { .. }
         | Command::TrackerSetPolicy { .. }
@@ -215,13 +238,18 @@ async fn checked(
     }
 }
 
-/// DISABLE_CHANNEL and DISABLE_EVENT look whether the domain is there before all else; the kernel's
-/// and the agents' never are.
-fn disabling(domain: Option<Domain>) -> Result<Domain, ErrorCode> {
+/// DISABLE_CHANNEL and DISABLE_EVENT look whether the session has the domain before all else; the
+/// kernel's is never there.
+async fn disabling(
+    handle: &Handle,
+    session: &str,
+    domain: Option<Domain>,
+) -> Result<Domain, ErrorCode> {
+    let domains = handle.ask(session, ListDomains).await?;
     match domain {
         None | Some(Domain::None) => Err(ErrorCode::UnknownDomain),
-        Some(Domain::Kernel) => Err(ErrorCode::NoChannel),
-        Some(domain) => Ok(domain),
+        Some(domain) if domain != Domain::Kernel && !domains.is_empty() => Ok(domain),
+        Some(_) => Err(ErrorCode::NoChannel),
     }
 }
 
@@ -256,5 +284,15 @@ fn rotation_info(info: lttngd_session::RotationInfo) -> RotationInfo {
             State::Error => RotationState::Error,
         },
         location: info.archive.map(local),
+    }
+}
+
+fn snapshot_output(output: lttngd_session::SnapshotOutput) -> SnapshotOutput {
+    SnapshotOutput {
+        id: output.id,
+        max_size_bytes: output.max_size_bytes,
+        name: output.name,
+        control_url: output.directory.to_string_lossy().into_owned(),
+        data_url: String::new(),
     }
 }

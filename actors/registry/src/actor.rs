@@ -9,16 +9,16 @@ use std::{
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, ResponseFuture};
 use futures::future::join_all;
 use lttngd_app::{App, AppId, AppInfo, AppRegistered, AppUnregistered, RegisterDone};
-use lttngd_buffers::ChannelKeys;
+use lttngd_buffers::{ChannelKeys, TraceClock};
 use lttngd_consumer::ConsumerExited;
 use lttngd_model::{
     Credentials, ErrorCode, EventField, EventKind, EventListing, SessionDescriptor, SessionId,
-    SessionListing, Timestamp,
+    SessionKind, SessionListing, Timestamp,
 };
 use lttngd_runtime::Outlet;
 use lttngd_session::{
-    AppArrived, AppGone, ConsumerLost, Consumers, Destroy, Destroyed, Session, SessionChanged,
-    SessionConfig,
+    AppArrived, AppGone, ConsumerLost, Consumers, Destroy, Destroyed, Output, Session,
+    SessionChanged, SessionConfig,
 };
 
 use crate::{
@@ -36,6 +36,8 @@ pub struct RegistryConfig {
     pub page_size: u64,
     /// Name of this machine.
     pub hostname: String,
+    /// What applications stamp events with.
+    pub clock: TraceClock,
     /// The consumer daemons.
     pub consumers: Consumers,
     /// Longest wait for one reply of a consumer daemon.
@@ -91,6 +93,11 @@ impl Registry {
         let id = SessionId(self.next_id);
         self.next_id += 1;
         let complete = named.complete(&request.descriptor);
+        // The output of a snapshot session is where its snapshots go.
+        let (output, snapshot_output) = match (request.descriptor.kind, named.output) {
+            (SessionKind::Snapshot, Output::Local(path)) => (Output::None, Some(path)),
+            (_, output) => (output, None),
+        };
         let session = Session::new(
             SessionConfig {
                 id,
@@ -100,7 +107,9 @@ impl Registry {
                 kind: request.descriptor.kind,
                 created_at: now,
                 hostname: self.config.hostname.clone(),
-                output: named.output,
+                clock: self.config.clock.clone(),
+                output,
+                snapshot_output,
                 page_size: self.config.page_size,
                 consumers: self.config.consumers.clone(),
                 keys: self.keys.clone(),

@@ -21,6 +21,7 @@ mod tests;
 
 pub use actor::{Registry, RegistryConfig, SESSIONS_MAX};
 pub use handle::{Handle, Settings};
+pub use lttngd_buffers::TraceClock;
 pub use message::{
     CreateSession, DestroySession, FindSession, FoundSession, ListSessions, ListTracepointFields,
     ListTracepoints, Shutdown,

@@ -21,8 +21,8 @@ pub(crate) struct Named {
 /// Names a new session. `is_taken` knows the names of all sessions of all users.
 ///
 /// # Errors
-/// In this order: `Invalid` for a home that is not absolute, `NotSupported` for snapshot, live and
-/// streamed sessions, `ExistSess`, `SessionInvalidChar`, `SetUrl` without a home where one is needed,
+/// In this order: `Invalid` for a home that is not absolute, `NotSupported` for live and streamed
+/// sessions, `ExistSess`, `SessionInvalidChar`, `SetUrl` without a home where one is needed,
 /// `Invalid` for an output that is not absolute or goes upwards.
 pub(crate) fn name(
     descriptor: &SessionDescriptor,
@@ -33,7 +33,7 @@ pub(crate) fn name(
     if home.is_some_and(|home| !home.starts_with('/')) {
         return Err(ErrorCode::Invalid);
     }
-    if descriptor.kind != SessionKind::Regular
+    if matches!(descriptor.kind, SessionKind::Live { .. })
         || matches!(descriptor.output, DescriptorOutput::Network(_))
     {
         return Err(ErrorCode::NotSupported);

@@ -15,11 +15,12 @@ use lttngd_runtime::{Turn, Turns};
 use tokio::sync::RwLock;
 
 use crate::{
-    AddContext, AppArrived, AppGone, Clear, ConsumerLost, DataPending, Destroy, Destroyed,
-    DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetRotationInfo, ListChannels,
-    ListDomains, ListEvents, Output, PrepareDomain, Rotate, RotationInfo, SessionChanged,
-    SessionConfig, SetConsumerUri, Start, Stop, chunk::Chunk, lifecycle::Lifecycle,
-    rotation::Rotations,
+    AddContext, AddSnapshotOutput, AppArrived, AppGone, Clear, ConsumerLost, DataPending,
+    DeleteSnapshotOutput, Destroy, Destroyed, DisableChannel, DisableEvent, EnableChannel,
+    EnableEvent, GetRotationInfo, ListChannels, ListDomains, ListEvents, ListSnapshotOutputs,
+    Output, PrepareDomain, RecordSnapshot, Rotate, RotationInfo, SessionChanged, SessionConfig,
+    SetConsumerUri, SnapshotOutput, Start, Stop, chunk::Chunk, lifecycle::Lifecycle,
+    rotation::Rotations, snapshot_outputs::Snapshots,
 };
 
 /// Most commands that wait for their turn.
@@ -40,6 +41,7 @@ pub(crate) struct Inner {
     pub(crate) apps: RefCell<BTreeMap<AppId, (Arc<AppInfo>, Addr<App>)>>,
     pub(crate) sets: RefCell<HashMap<SetKey, SessionSet>>,
     pub(crate) rotations: RefCell<Rotations>,
+    pub(crate) snapshots: RefCell<Snapshots>,
     /// Held by whoever gives buffers to an application, and alone by a change of trace chunk: a
     /// buffer set is either in the change or begins in the new chunk.
     pub(crate) chunk_gate: RwLock<()>,
@@ -68,6 +70,7 @@ impl Session {
         apps: impl IntoIterator<Item = (Arc<AppInfo>, Addr<App>)>,
     ) -> Self {
         let apps = apps.into_iter().map(|(info, app)| (info.id, (info, app))).collect();
+        let snapshots = Snapshots::with_output(config.snapshot_output.clone());
         Self {
             inner: Rc::new(Inner {
                 output: RefCell::new(config.output.clone()),
@@ -78,6 +81,7 @@ impl Session {
                 apps: RefCell::new(apps),
                 sets: RefCell::default(),
                 rotations: RefCell::default(),
+                snapshots: RefCell::new(snapshots),
                 chunk_gate: RwLock::default(),
                 paused: Cell::new(false),
                 past_counters: RefCell::default(),
@@ -167,6 +171,10 @@ handle! {
     Rotate -> Result<u64, ErrorCode>, rotate;
     GetRotationInfo -> Result<RotationInfo, ErrorCode>, rotation_info;
     Clear -> Result<(), ErrorCode>, clear;
+    AddSnapshotOutput -> Result<u32, ErrorCode>, add_snapshot_output;
+    DeleteSnapshotOutput -> Result<(), ErrorCode>, delete_snapshot_output;
+    ListSnapshotOutputs -> Result<Vec<SnapshotOutput>, ErrorCode>, list_snapshot_outputs;
+    RecordSnapshot -> Result<(), ErrorCode>, record_snapshot;
     Destroy -> Result<Destroyed, ErrorCode>, destroy;
     AppArrived -> (), app_arrived;
     AppGone -> (), app_gone;

@@ -8,7 +8,8 @@ use futures::future::join_all;
 use lttngd_app::{App, AppError, AppInfo, Synchronise, WantedSession};
 use lttngd_buffers::{
     BufferSet, BufferSetConfig, BuffersError, ChannelRequest, Finish, Prepare, PushMetadata,
-    SetKey, tsdl::Scheme,
+    SetKey,
+    tsdl::{Clock, Scheme},
 };
 use lttngd_model::{BufferScheme, ChannelAttributes, ust::Channel};
 use lttngd_runtime::ask;
@@ -116,14 +117,21 @@ impl Inner {
         let Some((key, channels, metadata)) = self.wanted(info) else { return Ok(()) };
         // A change of trace chunk sees either all of this or nothing.
         let gate = self.chunk_gate.read().await;
+        let mut clock = None;
+        if self.records() && !self.sets.borrow().contains_key(&key) {
+            clock = Some(self.config.clock.sample().await);
+        }
         let known = self.sets.borrow().get(&key).cloned();
-        let buffers = match known {
-            Some(set) => set.actor,
-            // Nothing was ever recorded there.
-            None if !self.records() => return Ok(()),
+        let buffers = match (known, clock) {
+            (Some(set), _) => set.actor,
+            // Nothing was ever recorded there, and nothing will be now.
+            (None, None) => return Ok(()),
+            (None, Some(_)) if !self.records() => return Ok(()),
             // An application that left meanwhile must not leave buffers that nobody finishes.
-            None if !self.apps.borrow().contains_key(&info.id) => return Err(AppError::Gone.into()),
-            None => self.new_set(key, info)?,
+            (None, Some(_)) if !self.apps.borrow().contains_key(&info.id) => {
+                return Err(AppError::Gone.into());
+            }
+            (None, Some(clock)) => self.new_set(key, info, clock)?,
         };
         let requests = channels.iter().map(|channel| ChannelRequest {
             index: channel.index,
@@ -163,7 +171,12 @@ impl Inner {
         Some((key, ust.channels.clone().into(), ust.metadata_attributes()))
     }
 
-    fn new_set(&self, key: SetKey, info: &AppInfo) -> Result<Addr<BufferSet>, SynchroniseError> {
+    fn new_set(
+        &self,
+        key: SetKey,
+        info: &AppInfo,
+        clock: Clock,
+    ) -> Result<Addr<BufferSet>, SynchroniseError> {
         let bits = info.bitness.bits_per_long();
         let consumer =
             self.config.consumers.of(info.bitness).ok_or(SynchroniseError::NoConsumer(bits))?;
@@ -182,6 +195,7 @@ impl Inner {
             session_created_at: self.config.created_at,
             owner: self.config.owner,
             hostname: self.config.hostname.clone(),
+            clock,
             scheme,
             bitness: info.bitness,
             alignments: info.alignments,

@@ -32,15 +32,18 @@ mod message;
 mod output;
 mod rotate;
 mod rotation;
+mod snapshot;
+mod snapshot_outputs;
 mod start_stop;
 #[cfg(test)]
 mod tests;
 
 pub use actor::{COMMANDS_MAX, Session};
 pub use message::{
-    AddContext, AppArrived, AppGone, Clear, ConsumerLost, Consumers, DataPending, Destroy,
-    Destroyed, DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetRotationInfo,
-    ListChannels, ListDomains, ListEvents, PrepareDomain, Rotate, RotationInfo, RotationState,
-    SessionChanged, SessionConfig, SetConsumerUri, Start, Stop,
+    AddContext, AddSnapshotOutput, AppArrived, AppGone, Clear, ConsumerLost, Consumers,
+    DataPending, DeleteSnapshotOutput, Destroy, Destroyed, DisableChannel, DisableEvent,
+    EnableChannel, EnableEvent, GetRotationInfo, ListChannels, ListDomains, ListEvents,
+    ListSnapshotOutputs, PrepareDomain, RecordSnapshot, Rotate, RotationInfo, RotationState,
+    SessionChanged, SessionConfig, SetConsumerUri, SnapshotOutput, Start, Stop,
 };
 pub use output::Output;

@@ -14,7 +14,7 @@ use lttngd_model::{
     BufferScheme, Credentials, DescriptorOutput, Domain, SessionDescriptor, SessionKind, Uri,
 };
 use lttngd_peer::{ConsumerScript, FakeClient, FakeConsumer};
-use lttngd_registry::{Handle, Registry, RegistryConfig, Settings, Shutdown};
+use lttngd_registry::{Handle, Registry, RegistryConfig, Settings, Shutdown, TraceClock};
 use lttngd_runtime::Outlet;
 use lttngd_session::Consumers;
 use lttngd_wire::client::{Command, Reply, Request};
@@ -34,6 +34,7 @@ pub(super) fn daemon(fake: &FakeConsumer) -> (Handle, Addr<Registry>, Addr<Consu
     let registry = Registry::new(RegistryConfig {
         page_size: 4096,
         hostname: "host".to_owned(),
+        clock: TraceClock::Monotonic,
         consumers: Consumers { bits64: consumer.clone(), bits32: None },
         consumer_deadline: lttngd_peer::PATIENCE,
     })

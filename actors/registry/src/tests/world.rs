@@ -15,7 +15,7 @@ use lttngd_runtime::Outlet;
 use lttngd_session::Consumers;
 use tokio::task::JoinHandle;
 
-use crate::{Handle, Registry, RegistryConfig, Settings};
+use crate::{Handle, Registry, RegistryConfig, Settings, TraceClock};
 
 pub(super) struct World {
     pub(super) directory: tempfile::TempDir,
@@ -47,6 +47,7 @@ impl World {
             Registry::new(RegistryConfig {
                 page_size: 4096,
                 hostname: "host".to_owned(),
+                clock: TraceClock::Monotonic,
                 consumers: Consumers { bits64: started, bits32: None },
                 consumer_deadline: lttngd_peer::PATIENCE,
             })

@@ -9,7 +9,7 @@ use std::{
 
 use actix::{Actor, Addr, Context, Handler};
 use lttngd_app::{App, AppInfo, AppRegistered, AppSettings, AppUnregistered, listen};
-use lttngd_buffers::ChannelKeys;
+use lttngd_buffers::{ChannelKeys, TraceClock};
 use lttngd_consumer::{Consumer, ConsumerExited, EnsureRunning};
 use lttngd_model::{
     Bitness, BufferScheme, Credentials, Domain, ErrorCode, SessionId, SessionKind, Timestamp,
@@ -133,7 +133,9 @@ impl World {
             kind: SessionKind::Regular,
             created_at: Timestamp { epoch_s: 0 },
             hostname: "host".to_owned(),
+            clock: TraceClock::Monotonic,
             output: Output::Local(directory.path().join("trace")),
+            snapshot_output: None,
             page_size: 4096,
             consumers: Consumers { bits64: consumer.clone(), bits32: None },
             keys: ChannelKeys::default(),

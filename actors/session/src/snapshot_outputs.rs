@@ -1,0 +1,237 @@
+//! The snapshot outputs of a session, and how much fits. No input or output.
+
+use std::path::PathBuf;
+
+use lttngd_buffers::ChannelSize;
+use lttngd_model::{ErrorCode, NAME_MAX, Timestamp};
+
+use crate::{Output, RecordSnapshot, SnapshotOutput};
+
+/// Size that means the output's own when a snapshot is recorded, and no limit in an output.
+const KEEP_SIZE: u64 = u64::MAX;
+/// Beginnings of the URLs of relay daemons.
+const RELAY_SCHEMES: [&str; 4] = ["net://", "net6://", "tcp://", "tcp6://"];
+
+/// The snapshot outputs of a session.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Snapshots {
+    outputs: Vec<SnapshotOutput>,
+    last_id: u32,
+    /// Count of snapshots recorded.
+    count: u64,
+}
+
+impl Snapshots {
+    /// Those of a new session, whose first output is checked already.
+    pub(crate) fn with_output(directory: Option<PathBuf>) -> Self {
+        let mut snapshots = Self::default();
+        if let Some(directory) = directory {
+            snapshots.last_id = 1;
+            let name = format!("snapshot-{}", snapshots.last_id);
+            let output = SnapshotOutput { id: 1, name, max_size_bytes: 0, directory };
+            snapshots.outputs.push(output);
+        }
+        snapshots
+    }
+
+    pub(crate) fn outputs(&self) -> &[SnapshotOutput] {
+        &self.outputs
+    }
+
+    /// Adds an output and returns its id.
+    ///
+    /// # Errors
+    /// In this order: `SnapshotOutputExist`, `Invalid`, `NotSupported` for a relay daemon.
+    pub(crate) fn add(
+        &mut self,
+        name: String,
+        max_size_bytes: u64,
+        url: &str,
+    ) -> Result<u32, ErrorCode> {
+        if !self.outputs.is_empty() {
+            return Err(ErrorCode::SnapshotOutputExist);
+        }
+        let id = self.last_id + 1;
+        self.outputs.push(output(id, name, max_size_bytes, url)?);
+        self.last_id = id;
+        Ok(id)
+    }
+
+    /// Deletes the output of an id, or of a name when the id is 0.
+    ///
+    /// # Errors
+    /// `Invalid` when there is none.
+    pub(crate) fn delete(&mut self, id: u32, name: &str) -> Result<(), ErrorCode> {
+        let meant = |output: &SnapshotOutput| {
+            if id == 0 { output.name == name } else { output.id == id }
+        };
+        let at = self.outputs.iter().position(meant).ok_or(ErrorCode::Invalid)?;
+        self.outputs.remove(at);
+        Ok(())
+    }
+
+    /// The outputs to which a snapshot goes, with what the request says instead of them.
+    ///
+    /// # Errors
+    /// `SnapshotFail` without any output; those of a temporary output.
+    pub(crate) fn meant(&self, request: &RecordSnapshot) -> Result<Vec<SnapshotOutput>, ErrorCode> {
+        if !request.url.is_empty() {
+            let size = request.max_size_bytes;
+            return Ok(vec![output(0, request.name.clone(), size, &request.url)?]);
+        }
+        if self.outputs.is_empty() {
+            return Err(ErrorCode::SnapshotFail);
+        }
+        check_name(&request.name)?;
+        let overridden = |output: &SnapshotOutput| {
+            let mut output = output.clone();
+            if !request.name.is_empty() {
+                output.name.clone_from(&request.name);
+            }
+            if request.max_size_bytes != KEEP_SIZE {
+                output.max_size_bytes = request.max_size_bytes;
+            }
+            output
+        };
+        Ok(self.outputs.iter().map(overridden).collect())
+    }
+
+    /// Name of the directory of the next snapshot.
+    pub(crate) fn directory_name(&self, output: &str, at: Timestamp) -> String {
+        format!("{output}-{}-{}", at.datetime(), self.count)
+    }
+
+    /// A snapshot was recorded.
+    pub(crate) fn taken(&mut self) {
+        self.count += 1;
+    }
+}
+
+fn output(
+    id: u32,
+    name: String,
+    max_size_bytes: u64,
+    url: &str,
+) -> Result<SnapshotOutput, ErrorCode> {
+    check_name(&name)?;
+    if RELAY_SCHEMES.iter().any(|scheme| url.starts_with(scheme)) {
+        return Err(ErrorCode::NotSupported);
+    }
+    let path = PathBuf::from(url.strip_prefix("file://").unwrap_or(url));
+    let Output::Local(directory) = Output::from_path(path)? else {
+        return Err(ErrorCode::Invalid);
+    };
+    Ok(SnapshotOutput {
+        id,
+        name: if name.is_empty() { format!("snapshot-{id}") } else { name },
+        max_size_bytes: if max_size_bytes == KEEP_SIZE { 0 } else { max_size_bytes },
+        directory,
+    })
+}
+
+/// A name becomes a part of a directory's name, which must stay in the output's directory.
+fn check_name(name: &str) -> Result<(), ErrorCode> {
+    if name.len() >= NAME_MAX || name.contains('/') || name == "." || name == ".." {
+        return Err(ErrorCode::Invalid);
+    }
+    Ok(())
+}
+
+/// How many packets of each stream fit into `limit_bytes`, when each stream that has one more gives
+/// one more in turn.
+///
+/// # Errors
+/// `MaxSizeInvalid` when not even one of each fits.
+pub(crate) fn packets_within(channels: &[ChannelSize], limit_bytes: u64) -> Result<u64, ErrorCode> {
+    let mut left = limit_bytes;
+    let mut packets = 0;
+    loop {
+        let one_more: u64 = channels
+            .iter()
+            .filter(|channel| channel.num_subbuf > packets)
+            .map(|channel| channel.subbuf_size_bytes.saturating_mul(channel.streams))
+            .fold(0, u64::saturating_add);
+        if one_more == 0 || one_more > left {
+            break;
+        }
+        left -= one_more;
+        packets += 1;
+    }
+    if packets == 0 && !channels.is_empty() { Err(ErrorCode::MaxSizeInvalid) } else { Ok(packets) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn record(name: &str, url: &str, max_size_bytes: u64) -> RecordSnapshot {
+        RecordSnapshot { name: name.to_owned(), url: url.to_owned(), max_size_bytes }
+    }
+
+    #[test]
+    fn outputs_come_one_at_a_time_and_ids_never_again() {
+        let mut snapshots = Snapshots::default();
+        let nowhere = snapshots.meant(&record("", "", KEEP_SIZE));
+        assert_eq!(nowhere, Err(ErrorCode::SnapshotFail));
+        assert_eq!(snapshots.add(String::new(), KEEP_SIZE, "/a"), Ok(1));
+        assert_eq!(snapshots.add(String::new(), 0, "/b"), Err(ErrorCode::SnapshotOutputExist));
+        assert_eq!(snapshots.outputs()[0].name, "snapshot-1");
+        assert_eq!(snapshots.outputs()[0].max_size_bytes, 0);
+        assert_eq!(snapshots.delete(2, ""), Err(ErrorCode::Invalid));
+        assert_eq!(snapshots.delete(0, "other"), Err(ErrorCode::Invalid));
+        assert_eq!(snapshots.delete(0, "snapshot-1"), Ok(()));
+        assert_eq!(snapshots.add("n".to_owned(), 9, "file:///b"), Ok(2));
+        assert_eq!(snapshots.outputs()[0].directory, PathBuf::from("/b"));
+        assert_eq!(snapshots.delete(2, ""), Ok(()));
+    }
+
+    #[test]
+    fn places_and_names_that_are_refused() {
+        let mut snapshots = Snapshots::default();
+        let long = "n".repeat(NAME_MAX);
+        for (name, url, expected) in [
+            ("", "a", ErrorCode::Invalid),
+            ("", "/a/../b", ErrorCode::Invalid),
+            ("", "http://a", ErrorCode::Invalid),
+            ("a/b", "/a", ErrorCode::Invalid),
+            ("..", "/a", ErrorCode::Invalid),
+            (long.as_str(), "/a", ErrorCode::Invalid),
+            ("", "net://127.0.0.1", ErrorCode::NotSupported),
+        ] {
+            assert_eq!(snapshots.add(name.to_owned(), 0, url), Err(expected), "{name} {url}");
+        }
+    }
+
+    #[test]
+    fn a_request_says_what_it_wants_otherwise() {
+        let mut snapshots = Snapshots::default();
+        snapshots.add(String::new(), 77, "/a").unwrap();
+        let kept = snapshots.meant(&record("", "", KEEP_SIZE)).unwrap();
+        assert_eq!(kept, snapshots.outputs());
+        let other = &snapshots.meant(&record("mine", "", 5)).unwrap()[0];
+        assert_eq!((other.name.as_str(), other.max_size_bytes), ("mine", 5));
+        let temporary = &snapshots.meant(&record("", "/tmp/t", KEEP_SIZE)).unwrap()[0];
+        assert_eq!((temporary.name.as_str(), temporary.max_size_bytes), ("snapshot-0", 0));
+        let at = Timestamp { epoch_s: 0 };
+        assert_eq!(snapshots.directory_name("x", at), format!("x-{}-0", at.datetime()));
+        snapshots.taken();
+        assert!(snapshots.directory_name("x", at).ends_with("-1"));
+    }
+
+    #[test]
+    fn packets_are_taken_in_turns() {
+        let channel = |subbuf_size_bytes, num_subbuf, streams| ChannelSize {
+            subbuf_size_bytes,
+            num_subbuf,
+            streams,
+        };
+        assert_eq!(packets_within(&[channel(4096, 4, 2)], 16384), Ok(2));
+        assert_eq!(packets_within(&[channel(4096, 4, 2)], u64::MAX - 1), Ok(4));
+        assert_eq!(packets_within(&[channel(4096, 4, 2)], 8191), Err(ErrorCode::MaxSizeInvalid));
+        let two = [channel(4096, 2, 1), channel(4096, 8, 1)];
+        assert_eq!(packets_within(&two, 5 * 4096), Ok(3));
+        assert_eq!(packets_within(&[], 1), Ok(0));
+    }
+}
