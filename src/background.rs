@@ -26,7 +26,7 @@ use rustix::process::{Pid, Signal, getppid, kill_process, setsid};
 use crate::options::{Detach, Options, READINESS_FD};
 
 /// This program, even when its file has been replaced.
-const OWN_PROGRAM: &str = "/proc/self/exe";
+pub const OWN_PROGRAM: &str = "/proc/self/exe";
 /// Descriptors below are standard input, output and error.
 const FIRST_OTHER_FD: RawFd = 3;
 /// What the daemon writes into the pipe when ready.

@@ -78,10 +78,23 @@ pub struct Config {
     pub event_notifier_error_buffer_size_kernel: u16,
     /// Counters in the error count map of user space event notifiers.
     pub event_notifier_error_buffer_size_userspace: u16,
+    /// The plugin that gives the trace clock; `None` for the monotonic clock.
+    pub clock_plugin: Option<ClockPluginConfig>,
     /// Kernel probe modules to load instead of the built-in list, comma separated.
     pub kmod_probes: Option<String>,
     /// Kernel probe modules to load besides, comma separated.
     pub extra_kmod_probes: Option<String>,
+}
+
+/// A clock override plugin of LTTng-UST.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ClockPluginConfig {
+    /// The plugin: a path, or a name without `/` for the dynamic linker to look for. Applications
+    /// must be started with the same one in `LTTNG_UST_CLOCK_PLUGIN`.
+    pub library: PathBuf,
+    /// The program `lttngd`, a process of which loads the plugin: an embedding program does not
+    /// export what plugins call.
+    pub program: PathBuf,
 }
 
 /// The user has no home directory, so there is no place for the run directory.
@@ -118,6 +131,7 @@ impl Config {
             agent_port: None,
             event_notifier_error_buffer_size_kernel: DEFAULT_EVENT_NOTIFIER_ERROR_BUFFER_SIZE,
             event_notifier_error_buffer_size_userspace: DEFAULT_EVENT_NOTIFIER_ERROR_BUFFER_SIZE,
+            clock_plugin: None,
             kmod_probes: None,
             extra_kmod_probes: None,
             run_dir,

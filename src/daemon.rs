@@ -12,7 +12,7 @@ use actix::{Actor, Addr, AsyncContext, System};
 use lttngd_app::AppSettings;
 use lttngd_consumer::{Consumer, ConsumerConfig};
 use lttngd_model::{Bitness, Credentials};
-use lttngd_registry::{Handle, Registry, RegistryConfig, Settings, Shutdown};
+use lttngd_registry::{Handle, Registry, RegistryConfig, Settings, Shutdown, TraceClock};
 use lttngd_runtime::{Outlet, ask};
 use lttngd_session::Consumers;
 use tokio::{sync::oneshot, task::JoinHandle as TaskHandle};
@@ -45,6 +45,7 @@ struct Parts {
     config: Config,
     rundir: RunDir,
     wait_page: WaitPage,
+    clock: TraceClock,
     clients: Option<UnixListener>,
     apps: UnixListener,
 }
@@ -59,12 +60,17 @@ impl Daemon {
     pub fn start(config: Config) -> Result<Self, StartError> {
         let mut rundir = RunDir::prepare(&config)?;
         let wait_page = WaitPage::open(&config.wait_shm_name, config.is_root)?;
+        let clock = match &config.clock_plugin {
+            Some(plugin) => TraceClock::with_plugin(&plugin.program, &plugin.library)?,
+            None => TraceClock::Monotonic,
+        };
         let parts = Parts {
             clients: rundir.take_client_listener(),
             apps: rundir.take_apps_listener().ok_or(StartError::Thread)?,
             config,
             rundir,
             wait_page,
+            clock,
         };
         let (ready, started) = mpsc::channel();
         let (stop, stopped) = oneshot::channel();
@@ -111,8 +117,8 @@ impl Drop for Daemon {
 
 /// The life of the actors' thread.
 async fn run(parts: Parts, ready: mpsc::Sender<Handle>, stopped: oneshot::Receiver<()>) {
-    let Parts { config, rundir, wait_page, clients, apps } = parts;
-    let (registry, consumers) = wire_actors(&config);
+    let Parts { config, rundir, wait_page, clock, clients, apps } = parts;
+    let (registry, consumers) = wire_actors(&config, clock);
     let requester = Credentials {
         uid: rustix::process::geteuid().as_raw(),
         gid: rustix::process::getegid().as_raw(),
@@ -167,7 +173,7 @@ fn spawn_listener(
 }
 
 /// Starts the actors whose events meet.
-fn wire_actors(config: &Config) -> (Addr<Registry>, Consumers) {
+fn wire_actors(config: &Config, clock: TraceClock) -> (Addr<Registry>, Consumers) {
     let sessiond_uuid = *uuid::Uuid::new_v4().as_bytes();
     let mut consumers = None;
     let registry = Registry::create(|context| {
@@ -185,6 +191,7 @@ fn wire_actors(config: &Config) -> (Addr<Registry>, Consumers) {
         Registry::new(RegistryConfig {
             page_size: rustix::param::page_size() as u64,
             hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            clock,
             consumers: all,
             consumer_deadline: CONSUMER_DEADLINE,
         })
@@ -208,6 +215,7 @@ fn consumer_config(
         group: config.tracing_group.clone(),
         verbose: config.verbose_consumer,
         quiet: config.quiet,
+        clock_plugin: config.clock_plugin.as_ref().map(|plugin| plugin.library.clone()),
         sessiond_uuid,
     }
 }

@@ -30,6 +30,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The clock plugin cannot be followed.
+    #[error(transparent)]
+    ClockPlugin(#[from] lttngd_buffers::clock::ClockPluginError),
     /// The thread of the actors could not be started, or ended at once.
     #[error("the daemon's thread did not start")]
     Thread,

@@ -37,7 +37,7 @@ mod error;
 mod rundir;
 mod wait_page;
 
-pub use config::{Config, ConsumerdConfig};
+pub use config::{ClockPluginConfig, Config, ConsumerdConfig};
 pub use daemon::Daemon;
 pub use error::StartError;
 pub use lttngd_model as model;

@@ -1,6 +1,7 @@
 //! `lttngd`, the session daemon: takes the place of `lttng-sessiond` 2.13.
 
 mod background;
+mod clock_plugin;
 mod limits;
 mod logging;
 mod options;
@@ -19,6 +20,13 @@ use self::termination::Termination;
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
+    if let Some(library) = clock_plugin::library(&args) {
+        // The daemon sees the process end, and says so.
+        return match clock_plugin::serve(library) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
     let options = match options::parse(&args, &Process) {
         Ok(Invocation::Start(options)) => *options,
         Ok(Invocation::Print(text)) => {

@@ -155,6 +155,7 @@ pub fn parse(args: &[OsString], around: &dyn Surroundings) -> Result<Invocation,
 
     let mut config = Config::for_user(around.is_root(), home)?;
     environment::set_timeouts(&mut config, around, &mut notices);
+    environment::set_clock_plugin(&mut config, around);
     let options = Options {
         detach: match (settings.background, settings.daemonize) {
             (true, _) => Some(Detach::Background),

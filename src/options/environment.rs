@@ -1,16 +1,20 @@
 //! What the environment sets.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lttngd::Config;
+use lttngd::{ClockPluginConfig, Config};
 
 use super::Surroundings;
 use super::number::parse_c_integer;
 use super::settings::Settings;
+use crate::background::OWN_PROGRAM;
 
 /// Seconds to wait for an application.
 const APP_SOCKET_TIMEOUT: &str = "LTTNG_APP_SOCKET_TIMEOUT";
+/// The clock override plugin of LTTng-UST.
+const CLOCK_PLUGIN: &str = "LTTNG_UST_CLOCK_PLUGIN";
 /// Milliseconds to wait for a relay daemon.
 const NETWORK_SOCKET_TIMEOUT: &str = "LTTNG_NETWORK_SOCKET_TIMEOUT";
 
@@ -51,6 +55,19 @@ pub(super) fn set_timeouts(
     if let Some(milliseconds) = number(around, NETWORK_SOCKET_TIMEOUT, notices) {
         config.network_socket_timeout = limit(milliseconds).map(Duration::from_millis);
     }
+}
+
+/// The clock plugin, which has no option either. LTTng-UST has the dynamic linker look for a name
+/// without `/`; any other is a path from the working directory.
+pub(super) fn set_clock_plugin(config: &mut Config, around: &dyn Surroundings) {
+    config.clock_plugin = path(around, CLOCK_PLUGIN).map(|library| ClockPluginConfig {
+        library: if library.as_os_str().as_bytes().contains(&b'/') {
+            around.working_dir().join(library)
+        } else {
+            library
+        },
+        program: OWN_PROGRAM.into(),
+    });
 }
 
 /// A variable that a privileged program does not take from its caller. Empty counts as unset.

@@ -56,13 +56,33 @@ pub enum Scheme {
     },
 }
 
-/// How the clock of a trace (`CLOCK_MONOTONIC`, in nanoseconds) stands to the world.
+/// The clock of a trace, and how it stands to the world.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Clock {
-    /// The machine's boot id, which two traces share when their clocks are one; `None` when unknown.
-    pub boot_id: Option<String>,
-    /// Nanoseconds from the Epoch to the clock's zero.
-    pub offset_ns: i64,
+    /// Its name, an identifier.
+    pub name: String,
+    /// Its identity, which two traces share when their clocks are one; `None` when unknown.
+    pub uuid: Option<String>,
+    /// What it is.
+    pub description: String,
+    /// How many units it counts in a second.
+    pub freq_hz: u64,
+    /// Units from the Epoch to its zero.
+    pub offset: i64,
+}
+
+impl Clock {
+    /// `CLOCK_MONOTONIC`, whose identity is the machine's boot id.
+    #[must_use]
+    pub fn monotonic(boot_id: Option<String>, offset_ns: i64) -> Self {
+        Self {
+            name: "monotonic".to_owned(),
+            uuid: boot_id,
+            description: "Monotonic Clock".to_owned(),
+            freq_hz: 1_000_000_000,
+            offset: offset_ns,
+        }
+    }
 }
 
 /// What the metadata says about a trace as a whole.

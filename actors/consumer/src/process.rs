@@ -44,6 +44,9 @@ pub struct ConsumerConfig {
     pub verbose: bool,
     /// Whether it logs nothing.
     pub quiet: bool,
+    /// The clock plugin of LTTng-UST (`LTTNG_UST_CLOCK_PLUGIN`), with which it stamps packets;
+    /// `None` leaves it to the environment.
+    pub clock_plugin: Option<PathBuf>,
     /// Who we are, told to it at the start.
     pub sessiond_uuid: [u8; 16],
 }
@@ -97,6 +100,9 @@ impl ConsumerConfig {
             // taken our leave.
             .process_group(0)
             .kill_on_drop(true);
+        if let Some(plugin) = &self.clock_plugin {
+            command.env("LTTNG_UST_CLOCK_PLUGIN", plugin);
+        }
         if let Some(libdir) = &self.libdir {
             let mut path = OsString::from(libdir);
             if let Some(old) = std::env::var_os("LD_LIBRARY_PATH").filter(|old| !old.is_empty()) {

@@ -195,6 +195,7 @@ impl FakeConsumer {
             group: "tracing".to_owned(),
             verbose: false,
             quiet: false,
+            clock_plugin: None,
             sessiond_uuid: [7; 16],
         }
     }

@@ -9,7 +9,7 @@ use std::{
 
 use actix::{Actor, Addr, Context, Handler};
 use lttngd_buffers::{
-    BufferObjects, BufferSet, BufferSetConfig, ChannelKeys, ChannelRequest, Prepare,
+    BufferObjects, BufferSet, BufferSetConfig, ChannelKeys, ChannelRequest, Prepare, sample_clock,
     tsdl::{Alignments, Scheme},
 };
 use lttngd_consumer::{Consumer, EnsureRunning, Stop};

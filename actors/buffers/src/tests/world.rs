@@ -14,7 +14,7 @@ use lttngd_wire::consumer::{ChannelClass, Message};
 
 use crate::{
     BufferObjects, BufferSet, BufferSetConfig, BuffersError, ChannelKeys, ChannelRequest, Prepare,
-    RegisterChannel, RegisterEvent,
+    RegisterChannel, RegisterEvent, sample_clock,
     tsdl::{Alignments, Scheme},
     ustregistry::EventRegistration,
 };
@@ -120,6 +120,7 @@ fn config(chunk: Option<OwnedFd>) -> BufferSetConfig {
             gid: rustix::process::getegid().as_raw(),
         },
         hostname: "host".to_owned(),
+        clock: sample_clock(),
         scheme: Scheme::Uid(42),
         bitness: Bitness::Bits64,
         alignments: Alignments {

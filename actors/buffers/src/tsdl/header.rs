@@ -26,7 +26,7 @@ pub(crate) fn preamble(trace: &TraceDescription, which: Preamble) -> String {
     trace_block(out, trace);
     environment(out, trace, which);
     clock(out, &trace.clock);
-    clock_types(out, &trace.alignments);
+    clock_types(out, &trace.clock, &trace.alignments);
     headers(out, &trace.alignments);
     std::mem::take(out)
 }
@@ -98,22 +98,22 @@ fn environment(out: &mut String, trace: &TraceDescription, which: Preamble) {
 
 fn clock(out: &mut String, clock: &Clock) {
     line!(out, 0, "clock {{");
-    line!(out, 1, "name = \"monotonic\";");
-    if let Some(boot_id) = &clock.boot_id {
-        line!(out, 1, "uuid = {};", Quoted(boot_id));
+    line!(out, 1, "name = {};", Quoted(&clock.name));
+    if let Some(uuid) = &clock.uuid {
+        line!(out, 1, "uuid = {};", Quoted(uuid));
     }
-    line!(out, 1, "description = \"Monotonic Clock\";");
-    line!(out, 1, "freq = 1000000000; /* Frequency, in Hz */");
+    line!(out, 1, "description = {};", Quoted(&clock.description));
+    line!(out, 1, "freq = {}; /* Frequency, in Hz */", clock.freq_hz);
     line!(out, 1, "/* clock value offset from Epoch is: offset * (1/freq) */");
-    line!(out, 1, "offset = {};", clock.offset_ns);
+    line!(out, 1, "offset = {};", clock.offset);
     line!(out, 0, "}};\n");
 }
 
-fn clock_types(out: &mut String, alignments: &Alignments) {
+fn clock_types(out: &mut String, clock: &Clock, alignments: &Alignments) {
     for (size, align) in [(27, 1), (32, alignments.uint32_bits), (64, alignments.uint64_bits)] {
         line!(out, 0, "typealias integer {{");
         line!(out, 1, "size = {size}; align = {align}; signed = false;");
-        line!(out, 1, "map = clock.monotonic.value;");
+        line!(out, 1, "map = clock.{}.value;", clock.name);
         line!(out, 0, "}} := uint{size}_clock_monotonic_t;\n");
     }
 }

@@ -103,6 +103,6 @@ pub(crate) fn description() -> TraceDescription {
         auto_named: false,
         session_created_at: Timestamp { epoch_s: 1_000_000_000 },
         hostname: "host".to_owned(),
-        clock: Clock { boot_id: None, offset_ns: 5 },
+        clock: Clock::monotonic(None, 5),
     }
 }

@@ -273,7 +273,7 @@ fn the_environment_names_application_session_and_machine() {
         },
         session_name: "a\\b\n\"c".to_owned(),
         hostname: "h\"".to_owned(),
-        clock: Clock { boot_id: None, offset_ns: -12 },
+        clock: Clock::monotonic(None, -12),
         ..description()
     };
     let created = trace.session_created_at.iso8601_basic();

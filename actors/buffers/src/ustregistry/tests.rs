@@ -239,7 +239,7 @@ fn regenerated_text_has_the_new_clock_and_every_block() {
 
     for version in 1..=2 {
         let offset_ns = -7 * i64::try_from(version).unwrap();
-        registry.regenerate(Clock { boot_id: Some("boot".to_owned()), offset_ns });
+        registry.regenerate(Clock::monotonic(Some("boot".to_owned()), offset_ns));
         assert_eq!(registry.version(), version);
         let new = text(&registry);
         assert_eq!(blocks(&new), [stream.clone(), a.clone(), c.clone(), b.clone()]);

@@ -12,10 +12,10 @@ const PER_UID: &str = include_str!("../../../../../tests/recorded/metadata/per-u
 const PER_PID: &str = include_str!("../../../../../tests/recorded/metadata/per-pid.txt");
 
 fn clock() -> Clock {
-    Clock {
-        boot_id: Some("a9ddec16-078b-467b-9d25-6de3794a5339".to_owned()),
-        offset_ns: 1_795_402_056_848_279_090,
-    }
+    Clock::monotonic(
+        Some("a9ddec16-078b-467b-9d25-6de3794a5339".to_owned()),
+        1_795_402_056_848_279_090,
+    )
 }
 
 /// The recorded text with its one date, which was written in UTC, as this process writes it.
