@@ -346,3 +346,18 @@ fn a_privileged_program_takes_no_path_from_its_caller() {
     assert_eq!(options.detach, Some(Detach::Daemonize));
     assert_eq!(options.notices.len(), 2, "{:?}", options.notices);
 }
+
+#[test]
+fn the_clock_plugin_comes_from_the_environment() {
+    let library = |value, setuid| {
+        let case =
+            Case { setuid, ..Case::default() }.variables(&[("LTTNG_UST_CLOCK_PLUGIN", value)]);
+        case.start(&[]).config.clock_plugin.map(|plugin| plugin.library)
+    };
+    assert_eq!(library("/a/clock.so", false), Some("/a/clock.so".into()));
+    assert_eq!(library("./clock.so", false), Some("/start/dir/./clock.so".into()));
+    // The dynamic linker looks for it.
+    assert_eq!(library("clock.so", false), Some("clock.so".into()));
+    assert_eq!(library("", false), None);
+    assert_eq!(library("/a/clock.so", true), None);
+}

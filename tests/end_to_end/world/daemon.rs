@@ -47,7 +47,17 @@ pub struct Daemon {
 impl Daemon {
     /// Starts the daemon with `options` and waits until it answers a client.
     pub fn start(arena: &Arena, which: Which, options: &[&str]) -> Daemon {
-        let mut daemon = Daemon::spawn(arena, which, options);
+        Daemon::start_with(arena, which, options, &[])
+    }
+
+    /// As [`Daemon::start`], with more environment variables.
+    pub fn start_with(
+        arena: &Arena,
+        which: Which,
+        options: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Daemon {
+        let mut daemon = Daemon::spawn_with(arena, which, options, environment);
         eventually("the daemon answers `lttng list`", || {
             if let Some(status) = daemon.child.try_wait().unwrap() {
                 panic!("{which:?} daemon ended at start: {status}\n{}", daemon.log());
@@ -60,12 +70,23 @@ impl Daemon {
 
     /// Starts the daemon with `options` and does not wait.
     pub fn spawn(arena: &Arena, which: Which, options: &[&str]) -> Daemon {
+        Daemon::spawn_with(arena, which, options, &[])
+    }
+
+    /// As [`Daemon::spawn`], with more environment variables.
+    pub fn spawn_with(
+        arena: &Arena,
+        which: Which,
+        options: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Daemon {
         let number = fs::read_dir(arena.file("")).unwrap().count();
         let log = arena.file(&format!("daemon-{number}.log"));
         let file = fs::File::create(&log).unwrap();
         let child = arena
             .command(which.program())
             .args(options)
+            .envs(environment.iter().copied())
             .stdout(Stdio::from(file.try_clone().unwrap()))
             .stderr(Stdio::from(file))
             .spawn()
