@@ -24,8 +24,9 @@ use crate::{
     notify,
 };
 
-/// Most jobs that wait for one application.
-const JOBS_MAX: usize = 1 << 12;
+/// Most questions that wait for one application. Wishes have no limit of their own: a session has
+/// one.
+const QUESTIONS_MAX: usize = 1 << 12;
 
 /// The actor of one application.
 pub struct App {
@@ -33,7 +34,8 @@ pub struct App {
     deadline: Option<Duration>,
     shared: Rc<Shared>,
     progress: Rc<Cell<Instant>>,
-    jobs: mpsc::Sender<Job>,
+    jobs: mpsc::UnboundedSender<Job>,
+    questions: Rc<Cell<usize>>,
     sockets: RefCell<Option<(Driver, Peer)>>,
     serving: Vec<JoinHandle<()>>,
     registered: Outlet<AppRegistered>,
@@ -51,7 +53,8 @@ impl App {
         registered: Outlet<AppRegistered>,
         unregistered: Outlet<AppUnregistered>,
     ) -> Self {
-        let (jobs, queue) = mpsc::channel(JOBS_MAX);
+        let (jobs, queue) = mpsc::unbounded_channel();
+        let questions = Rc::new(Cell::new(0));
         let shared = Rc::new(Shared::default());
         let progress = Rc::new(Cell::new(Instant::now()));
         let driver = Driver {
@@ -60,6 +63,7 @@ impl App {
             progress: Rc::clone(&progress),
             shared: Rc::clone(&shared),
             jobs: queue,
+            questions: Rc::clone(&questions),
             sessions: HashMap::new(),
         };
         Self {
@@ -68,6 +72,7 @@ impl App {
             shared,
             progress,
             jobs,
+            questions,
             sockets: RefCell::new(Some((driver, notify))),
             serving: Vec::new(),
             registered,
@@ -77,20 +82,43 @@ impl App {
 
     fn wish(&self, session: SessionId, want: Option<crate::WantedSession>) -> Waiting<()> {
         self.shared.wishes.borrow_mut().insert(session, want);
-        self.job(|reply| Job::Synchronise(session, reply))
+        let (reply, done) = oneshot::channel();
+        let is_queued = {
+            let mut waiting = self.shared.waiting.borrow_mut();
+            let waiting = waiting.entry(session).or_default();
+            let is_queued = !waiting.is_empty();
+            // Whoever gave up needs no reply any more.
+            waiting.retain(|reply| !reply.is_closed());
+            waiting.push(reply);
+            is_queued
+        };
+        let gone = !is_queued && self.jobs.send(Job::Synchronise(session)).is_err();
+        self.wait_for(done, if gone { Some(AppError::Gone) } else { None })
     }
 
-    /// Queues a job and waits until it is done, or until the application has not answered anything
-    /// for as long as the deadline.
-    fn job<T: 'static>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Waiting<T> {
+    /// Queues a question.
+    fn ask<T: 'static>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Waiting<T> {
         let (reply, done) = oneshot::channel();
-        let queued = self.jobs.try_send(job(reply));
+        if self.questions.get() >= QUESTIONS_MAX {
+            return self.wait_for(done, Some(AppError::TimedOut));
+        }
+        self.questions.set(self.questions.get() + 1);
+        let gone = self.jobs.send(job(reply)).is_err();
+        self.wait_for(done, if gone { Some(AppError::Gone) } else { None })
+    }
+
+    /// Waits until a job is done, or until the application has not answered anything for as long as
+    /// the deadline.
+    fn wait_for<T: 'static>(
+        &self,
+        done: oneshot::Receiver<Result<T, AppError>>,
+        refused: Option<AppError>,
+    ) -> Waiting<T> {
         let (progress, deadline) = (Rc::clone(&self.progress), self.deadline);
         Box::pin(async move {
-            match queued {
-                Ok(()) => wait(done, &progress, deadline).await,
-                Err(mpsc::error::TrySendError::Full(_)) => Err(AppError::TimedOut),
-                Err(mpsc::error::TrySendError::Closed(_)) => Err(AppError::Gone),
+            match refused {
+                Some(error) => Err(error),
+                None => wait(done, &progress, deadline).await,
             }
         })
     }
@@ -182,7 +210,7 @@ impl Handler<RegisterDone> for App {
     type Result = Waiting<()>;
 
     fn handle(&mut self, _: RegisterDone, _: &mut Self::Context) -> Self::Result {
-        self.job(Job::RegisterDone)
+        self.ask(Job::RegisterDone)
     }
 }
 
@@ -190,7 +218,7 @@ impl Handler<ListTracepoints> for App {
     type Result = Waiting<Vec<Tracepoint>>;
 
     fn handle(&mut self, _: ListTracepoints, _: &mut Self::Context) -> Self::Result {
-        self.job(Job::Tracepoints)
+        self.ask(Job::Tracepoints)
     }
 }
 
@@ -198,6 +226,6 @@ impl Handler<ListTracepointFields> for App {
     type Result = Waiting<Vec<FieldEntry>>;
 
     fn handle(&mut self, _: ListTracepointFields, _: &mut Self::Context) -> Self::Result {
-        self.job(Job::TracepointFields)
+        self.ask(Job::TracepointFields)
     }
 }

@@ -25,7 +25,8 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, AppError>>;
 
 /// What the command socket is used for.
 pub(crate) enum Job {
-    Synchronise(SessionId, Reply<()>),
+    /// Once in the queue for each session, however many wait for it.
+    Synchronise(SessionId),
     RegisterDone(Reply<()>),
     Tracepoints(Reply<Vec<Tracepoint>>),
     TracepointFields(Reply<Vec<FieldEntry>>),
@@ -36,6 +37,8 @@ pub(crate) enum Job {
 pub(crate) struct Shared {
     /// The newest wish of each session; `None` to take the session out.
     pub(crate) wishes: RefCell<HashMap<SessionId, Option<WantedSession>>>,
+    /// Who waits for a session's wish to come true.
+    pub(crate) waiting: RefCell<HashMap<SessionId, Vec<Reply<()>>>>,
     pub(crate) handles: Handles,
 }
 
@@ -45,7 +48,8 @@ pub(crate) struct Driver {
     pub(crate) peer: Peer,
     pub(crate) progress: Rc<Cell<Instant>>,
     pub(crate) shared: Rc<Shared>,
-    pub(crate) jobs: mpsc::Receiver<Job>,
+    pub(crate) jobs: mpsc::UnboundedReceiver<Job>,
+    pub(crate) questions: Rc<Cell<usize>>,
     pub(crate) sessions: HashMap<SessionId, AppSession>,
 }
 
@@ -70,6 +74,11 @@ impl Driver {
         }
     }
 
+    /// A question left the queue.
+    fn answered(&self) {
+        self.questions.set(self.questions.get().saturating_sub(1));
+    }
+
     fn link(&self) -> Link<'_> {
         Link { peer: &self.peer, progress: &self.progress }
     }
@@ -77,18 +86,25 @@ impl Driver {
     async fn job(&mut self, job: Job) -> Result<(), Broken> {
         // Whoever asked may have given up: a reply that nobody awaits is dropped.
         match job {
-            Job::Synchronise(session, reply) => {
+            Job::Synchronise(session) => {
+                // Who comes from now on is not served by this job.
+                let waiting = self.shared.waiting.borrow_mut().remove(&session);
                 self.synchronise(session).await?;
-                let _ = reply.send(Ok(()));
+                for reply in waiting.into_iter().flatten() {
+                    let _ = reply.send(Ok(()));
+                }
             }
             Job::RegisterDone(reply) => {
+                self.answered();
                 let done = self.link().command(ROOT_HANDLE, &Command::RegisterDone).await?;
                 let _ = reply.send(done.map(drop).map_err(Into::into));
             }
             Job::Tracepoints(reply) => {
+                self.answered();
                 let _ = reply.send(self.link().tracepoints().await?.map_err(Into::into));
             }
             Job::TracepointFields(reply) => {
+                self.answered();
                 let _ = reply.send(self.link().tracepoint_fields().await?.map_err(Into::into));
             }
         }

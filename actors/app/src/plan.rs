@@ -90,11 +90,7 @@ pub(crate) fn next_step(
         return Some(Step::CreateSession).filter(fresh);
     }
     let session = (!has.active).then_some(Step::SetSession { active: true });
-    channels
-        .iter()
-        .find_map(|channel| channel_step(has, channel, failed))
-        .or(session)
-        .filter(fresh)
+    channels.iter().find_map(|channel| channel_step(has, channel, failed)).or(session).filter(fresh)
 }
 
 fn channel_step(has: &AppSession, want: &Channel, failed: &HashSet<Target>) -> Option<Step> {

@@ -348,7 +348,10 @@ handle! {
     };
     Rotate -> (), |inner| inner.rotate().await;
     Clear -> (), |inner| inner.clear().await;
-    Close -> (), |inner| inner.close().await;
+    Close -> (), |inner| {
+        let _turn = inner.turns.take().await?;
+        inner.close().await
+    };
     Sizes -> Vec<ChannelSize>, |inner| {
         Ok(inner.channels.borrow().iter().map(|channel| channel.size).collect())
     };

@@ -45,6 +45,7 @@ impl Consumer {
                 live: RefCell::default(),
                 supervisor: RefCell::default(),
                 starting: Turns::new(STARTS_MAX),
+                stopping: Cell::new(false),
                 waiting: Cell::new(0),
             }),
         }
@@ -61,6 +62,7 @@ struct Inner {
     live: RefCell<Option<Rc<Live>>>,
     supervisor: RefCell<Option<JoinHandle<()>>>,
     starting: Turns,
+    stopping: Cell<bool>,
     waiting: Cell<usize>,
 }
 
@@ -87,6 +89,9 @@ impl Inner {
         let _turn = self.starting.take().await.map_err(|_| ConsumerError::Busy)?;
         if self.live().is_ok() {
             return Ok(());
+        }
+        if self.stopping.get() {
+            return Err(ConsumerError::Lost);
         }
         let process = tokio::time::timeout(HANDSHAKE_DEADLINE, self.config.start())
             .await
@@ -158,6 +163,9 @@ impl Inner {
     }
 
     async fn stop(self: Rc<Self>) {
+        self.stopping.set(true);
+        // A start that is under way comes to its end first; none begins before ours.
+        drop(self.starting.take().await);
         if let Ok(live) = self.live() {
             live.stop.notify_one();
         }
@@ -166,6 +174,7 @@ impl Inner {
             // It fails only when it panicked, which has been reported then.
             let _ = supervisor.await;
         }
+        self.stopping.set(false);
     }
 
     /// Makes one exchange with the running consumer. What breaks the connection ends the consumer:

@@ -29,6 +29,11 @@ impl Inner {
         }
         self.life.get().admit_with_consumer()?;
         self.domain.borrow_mut().get_or_insert_with(|| UstDomain::new(self.config.page_size));
+        self.ensure_consumers().await
+    }
+
+    /// Starts the consumer daemons that do not run.
+    pub(crate) async fn ensure_consumers(&self) -> Result<(), ErrorCode> {
         for (bitness, consumer) in self.config.consumers.all() {
             ask(consumer, EnsureRunning, lttngd_consumer::HANDSHAKE_DEADLINE * 2)
                 .await
