@@ -7,6 +7,7 @@ mod error;
 
 pub mod client;
 pub mod consumer;
+pub mod relay;
 pub mod ust;
 
 pub use cursor::{Reader, Writer};
