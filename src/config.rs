@@ -17,7 +17,7 @@ pub const DEFAULT_APP_SOCKET_TIMEOUT: Duration = Duration::from_secs(5);
 /// Counters in the error count map of event notifiers, unless told otherwise.
 pub const DEFAULT_EVENT_NOTIFIER_ERROR_BUFFER_SIZE: u16 = 4096;
 
-const CLIENT_SOCKET: &str = "client-lttng-sessiond";
+pub(crate) const CLIENT_SOCKET: &str = "client-lttng-sessiond";
 const APPS_SOCKET: &str = "lttng-ust-sock-8";
 const PID_FILE: &str = "lttng-sessiond.pid";
 const LOCK_FILE: &str = "lttng-sessiond.lck";

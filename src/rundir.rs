@@ -27,7 +27,7 @@ use std::path::Path;
 use nix::unistd::Group;
 
 use self::leftovers::Leftovers;
-use crate::config::{Config, ConsumerdConfig};
+use crate::config::{CLIENT_SOCKET, Config, ConsumerdConfig};
 use crate::error::StartError;
 
 /// Connections that may wait to be accepted on the client socket
@@ -60,10 +60,11 @@ impl RunDir {
         if make_dir(&config.run_dir, 0o700)? {
             leftovers.dir(&config.run_dir);
         }
-        if let Some(path) = &config.client_socket {
-            if listener::is_alive(path)? {
-                return Err(StartError::AlreadyRunning);
-            }
+        // A stock daemon in the background holds no lock: its client socket alone gives it away,
+        // also to a daemon that will not have one.
+        let usual = config.run_dir.join(CLIENT_SOCKET);
+        if listener::is_alive(config.client_socket.as_ref().unwrap_or(&usual))? {
+            return Err(StartError::AlreadyRunning);
         }
         let lock = lock::acquire(&config.lock_file)?;
         leftovers.file(&config.lock_file);

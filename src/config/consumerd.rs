@@ -35,11 +35,11 @@ impl ConsumerdConfig {
     /// one of the daemon's own word size.
     pub(super) fn for_bits(run_dir: &Path, bits: u32) -> Self {
         let mut config = Self::in_dir(run_dir.join(format!("ustconsumerd{bits}")));
-        if bits == usize::BITS {
-            if let Some(installed) = Installed::find(std::env::consts::ARCH, &Path::is_file) {
-                config.binary = Some(installed.binary);
-                config.libdir = installed.libdir;
-            }
+        if bits == usize::BITS
+            && let Some(installed) = Installed::find(std::env::consts::ARCH, &Path::is_file)
+        {
+            config.binary = Some(installed.binary);
+            config.libdir = installed.libdir;
         }
         config
     }

@@ -161,7 +161,6 @@ fn two_channels() {
         assert_eq!(events.len(), 2 + 2 + 4);
         let with_name = events.iter().filter(|event| event.context.contains("procname")).count();
         assert_eq!(with_name, 2 + 4);
-        stage.note(&stage.arena.metadata(&directory));
         stage.layout();
         stage.lttng_ok("destroy");
         program.finish();

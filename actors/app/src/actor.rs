@@ -81,6 +81,10 @@ impl App {
     }
 
     fn wish(&self, session: SessionId, want: Option<crate::WantedSession>) -> Waiting<()> {
+        if want.is_none() && !self.shared.wishes.borrow().contains_key(&session) {
+            // It has nothing of this session: an application that does not answer is not waited for.
+            return Box::pin(std::future::ready(Ok(())));
+        }
         self.shared.wishes.borrow_mut().insert(session, want);
         let (reply, done) = oneshot::channel();
         let is_queued = {

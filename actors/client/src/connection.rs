@@ -78,7 +78,7 @@ async fn read(
     peer.read_exact(&mut payload).await.map_err(ConnectionError::Request)?;
     match request.fd_count as usize {
         0 => {}
-        count if count <= FDS_MAX as usize => {
+        count if count <= FDS_MAX => {
             // No command of the user-space domain takes descriptors: they are closed here.
             peer.read_descriptors(count).await.map_err(ConnectionError::Request)?;
         }

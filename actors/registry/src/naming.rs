@@ -58,7 +58,7 @@ pub(crate) fn name(
     Ok(Named { name, auto_named, output })
 }
 
-fn check<'a>(name: &'a str, is_taken: impl Fn(&str) -> bool) -> Result<&'a str, ErrorCode> {
+fn check(name: &str, is_taken: impl Fn(&str) -> bool) -> Result<&str, ErrorCode> {
     if is_taken(name) {
         return Err(ErrorCode::ExistSess);
     }

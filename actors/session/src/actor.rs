@@ -31,6 +31,9 @@ pub struct Session {
     inner: Rc<Inner>,
 }
 
+/// The applications that are registered.
+type KnownApps = BTreeMap<AppId, (Arc<AppInfo>, Addr<App>)>;
+
 /// What a session holds. Borrows of the cells end before every await.
 pub(crate) struct Inner {
     pub(crate) config: SessionConfig,
@@ -38,7 +41,7 @@ pub(crate) struct Inner {
     pub(crate) output: RefCell<Output>,
     pub(crate) chunk: RefCell<Option<Chunk>>,
     pub(crate) domain: RefCell<Option<UstDomain>>,
-    pub(crate) apps: RefCell<BTreeMap<AppId, (Arc<AppInfo>, Addr<App>)>>,
+    pub(crate) apps: RefCell<KnownApps>,
     pub(crate) sets: RefCell<HashMap<SetKey, SessionSet>>,
     pub(crate) rotations: RefCell<Rotations>,
     pub(crate) snapshots: RefCell<Snapshots>,

@@ -70,11 +70,8 @@ impl Inner {
     {
         let sets = self.set_actors();
         let asks = sets.iter().map(|set| ask(set, message, self.config.consumer_deadline));
-        join_all(asks)
-            .await
-            .into_iter()
-            .map(|outcome| outcome.map_err(BuffersError::from).flatten())
-            .collect()
+        let mut outcomes = join_all(asks).await.into_iter();
+        outcomes.try_for_each(|outcome| outcome.map_err(BuffersError::from).flatten())
     }
 
     pub(crate) async fn data_pending(self: Rc<Self>, _: DataPending) -> Result<bool, ErrorCode> {

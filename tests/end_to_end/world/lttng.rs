@@ -89,7 +89,8 @@ impl Arena {
                 (r"-\d+-\d{8}-\d{6}", "-PID-DATE"),
                 (r"\d{8}-\d{6}", "DATE"),
                 (r"PID: \d+", "PID: N"),
-                (r"(Waiting for data availability|Destroying session \w+)\.*", "$1"),
+                // Words that the command line prints only when it has to wait.
+                (r"(?m)^(Waiting for (data availability|clear of session [^\n]*)|Destroying session [^\n]*)\.*\n", ""),
                 (r"(<(?:pid|id)>)\d+<", "${1}N<"),
                 (r"><", ">\n<"),
                 (r"(\b_?v?p?pid = )\d+", "${1}N"),

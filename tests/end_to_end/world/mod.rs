@@ -1,8 +1,9 @@
 //! A private LTTng world per test: its own run directory, shared memory, network and home, with a
 //! session daemon (stock or ours), the stock `lttng`, traced programs and babeltrace2 in it.
 //!
-//! Also used by `benches/load`. Not every user needs every part.
-#![allow(dead_code, unused_imports, clippy::unwrap_used)]
+//! Shared as a module by every test target and by `benches/load`.
+#![allow(unused, reason = "each of the targets uses a part")]
+#![allow(clippy::unwrap_used)]
 
 pub mod arena;
 pub mod daemon;
