@@ -13,8 +13,8 @@
 //! directory already. A user other than root who has one running gives this one a place of its own by
 //! `LTTNG_HOME=/some/directory`.
 //!
-//! `Config::in_directory` takes any directory. But the stock consumer daemon puts its health socket
-//! below `/var/run/lttng` or `$LTTNG_HOME/.lttng` whatever it is told, and ends when it cannot.
+//! `Config::in_directory` takes any directory; one named `.lttng` is found by programs that are started
+//! with its parent as `LTTNG_HOME`.
 
 use std::{
     env,

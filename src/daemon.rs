@@ -212,6 +212,11 @@ fn consumer_config(
         libdir: settings.libdir.clone(),
         command_socket: settings.cmd_sock.clone(),
         error_socket: settings.err_sock.clone(),
+        home: config
+            .run_dir
+            .parent()
+            .filter(|_| config.run_dir.ends_with(".lttng"))
+            .map(Into::into),
         group: config.tracing_group.clone(),
         verbose: config.verbose_consumer,
         quiet: config.quiet,

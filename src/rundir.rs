@@ -27,7 +27,7 @@ use std::path::Path;
 use nix::unistd::Group;
 
 use self::leftovers::Leftovers;
-use crate::config::{CLIENT_SOCKET, Config, ConsumerdConfig};
+use crate::config::{CLIENT_SOCKET, Config, ConsumerdConfig, SYSTEM_RUN_DIR};
 use crate::error::StartError;
 
 /// Connections that may wait to be accepted on the client socket
@@ -78,6 +78,7 @@ impl RunDir {
         for consumerd in [&config.consumerd64, &config.consumerd32] {
             prepare_consumerd_dir(consumerd, group, &mut leftovers)?;
         }
+        prepare_health_dirs(config, &mut leftovers)?;
         let client_listener = match &config.client_socket {
             Some(path) => {
                 let bound = listener::bind(path, 0o660, &mut leftovers)?;
@@ -143,6 +144,29 @@ fn prepare_consumerd_dir(
         Some(gid) => give_to_group(&consumerd.dir, gid),
         None => Ok(()),
     }
+}
+
+/// The stock consumer puts its health socket where the user's daemon has its run directory, whatever
+/// it is told, and does not start without that. Only root's place is fixed; see
+/// `ConsumerConfig::home` for the others.
+fn prepare_health_dirs(config: &Config, leftovers: &mut Leftovers) -> Result<(), StartError> {
+    let system = Path::new(SYSTEM_RUN_DIR);
+    if !rustix::process::geteuid().is_root() || config.run_dir == system {
+        return Ok(());
+    }
+    let mut make = |path: &Path, mode| -> Result<(), StartError> {
+        if make_dir(path, mode)? {
+            leftovers.dir(path);
+        }
+        Ok(())
+    };
+    make(system, 0o755)?;
+    for consumerd in [&config.consumerd64, &config.consumerd32] {
+        if let Some(name) = consumerd.dir.file_name() {
+            make(&system.join(name), 0o750)?;
+        }
+    }
+    Ok(())
 }
 
 fn give_to_group(path: &Path, gid: u32) -> Result<(), StartError> {

@@ -220,10 +220,6 @@ fn programs_find_a_daemon_in_a_directory_by_lttng_home() {
         });
     };
     let home = PathBuf::from(env::var_os("LTTNG_HOME").unwrap());
-    if rustix::process::geteuid().is_root() {
-        // The stock consumer's health socket has this place whatever the daemon's directory is.
-        fs::create_dir_all("/var/run/lttng/ustconsumerd64").unwrap();
-    }
     let daemon = Daemon::start(Config::in_directory(home.join(".lttng"))).unwrap();
     let handle = daemon.handle();
     on_tokio(async {

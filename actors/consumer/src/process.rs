@@ -38,6 +38,8 @@ pub struct ConsumerConfig {
     pub command_socket: PathBuf,
     /// Its error socket, which we make.
     pub error_socket: PathBuf,
+    /// Its `LTTNG_HOME`, below which a consumer that is not root's puts its health socket.
+    pub home: Option<PathBuf>,
     /// Tracing group.
     pub group: String,
     /// Whether it logs its doings.
@@ -102,6 +104,9 @@ impl ConsumerConfig {
             .kill_on_drop(true);
         if let Some(plugin) = &self.clock_plugin {
             command.env("LTTNG_UST_CLOCK_PLUGIN", plugin);
+        }
+        if let Some(home) = &self.home {
+            command.env("LTTNG_HOME", home);
         }
         if let Some(libdir) = &self.libdir {
             let mut path = OsString::from(libdir);

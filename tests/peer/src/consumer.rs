@@ -192,6 +192,7 @@ impl FakeConsumer {
             libdir: None,
             command_socket: self.command_socket(),
             error_socket: self.error_socket(),
+            home: None,
             group: "tracing".to_owned(),
             verbose: false,
             quiet: false,

@@ -125,6 +125,7 @@ pub(super) fn config(fake: &FakeConsumer) -> ConsumerConfig {
         libdir: None,
         command_socket: fake.command_socket(),
         error_socket: fake.error_socket(),
+        home: None,
         group: "tracing".to_owned(),
         verbose: true,
         quiet: false,
