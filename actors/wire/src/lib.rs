@@ -7,8 +7,4 @@ mod error;
 
 pub mod client;
 pub mod consumer;
-pub mod relay;
-pub mod ust;
-
-pub use cursor::{Reader, Writer};
-pub use error::DecodeError;
+pub mod session_file;

@@ -1,0 +1,113 @@
+//! Process attribute trackers.
+
+use lttngd_model::ProcessAttribute;
+use serde::Deserialize;
+
+/// The trackers of a domain whose policy is not to include every process.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(from = "Elements")]
+pub struct SavedTrackers(pub Vec<SavedTracker>);
+
+/// A tracker. Without values no process is included.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SavedTracker {
+    /// What it selects by.
+    pub attribute: ProcessAttribute,
+    /// What it includes.
+    pub values: Vec<TrackedValue>,
+}
+
+/// A value of a tracker.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub enum TrackedValue {
+    /// A number.
+    Id(i64),
+    /// The name of a user or a group.
+    Name(String),
+}
+
+/// Declares the element of each tracker and the element of each of its values.
+macro_rules! trackers {
+    ($($element:ident, $word:literal, $name:literal, $attribute:ident;)*) => {
+        $(
+            #[derive(Default, Deserialize)]
+            #[serde(deny_unknown_fields)]
+            struct $element {
+                process_attr_values: Values,
+            }
+        )*
+
+        #[derive(Deserialize)]
+        enum Element {
+            $(#[serde(rename = $name)] $element($element),)*
+        }
+
+        #[derive(Deserialize)]
+        enum ValueElement {
+            $(#[serde(rename = $word)] $element(Value),)*
+        }
+
+        impl Element {
+            fn tracker(self) -> (ProcessAttribute, Values) {
+                match self {
+                    $(Self::$element(element) => {
+                        (ProcessAttribute::$attribute, element.process_attr_values)
+                    })*
+                }
+            }
+        }
+
+        impl ValueElement {
+            fn value(self) -> TrackedValue {
+                match self { $(Self::$element(value) => value.value,)* }
+            }
+        }
+
+        /// The words of an attribute: the element of its tracker and that of a value.
+        pub(super) fn words(attribute: ProcessAttribute) -> (&'static str, &'static str) {
+            match attribute { $(ProcessAttribute::$attribute => ($name, $word),)* }
+        }
+    };
+}
+
+trackers! {
+    Pid, "pid", "pid_process_attr_tracker", ProcessId;
+    Vpid, "vpid", "vpid_process_attr_tracker", VirtualProcessId;
+    Uid, "uid", "uid_process_attr_tracker", UserId;
+    Vuid, "vuid", "vuid_process_attr_tracker", VirtualUserId;
+    Gid, "gid", "gid_process_attr_tracker", GroupId;
+    Vgid, "vgid", "vgid_process_attr_tracker", VirtualGroupId;
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Elements {
+    #[serde(default, rename = "$value")]
+    trackers: Vec<Element>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Values {
+    #[serde(default, rename = "$value")]
+    values: Vec<ValueElement>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Value {
+    #[serde(rename = "$value")]
+    value: TrackedValue,
+}
+
+impl From<Elements> for SavedTrackers {
+    fn from(elements: Elements) -> Self {
+        let tracker = |element: Element| {
+            let (attribute, values) = element.tracker();
+            let values = values.values.into_iter().map(ValueElement::value).collect();
+            SavedTracker { attribute, values }
+        };
+        Self(elements.trackers.into_iter().map(tracker).collect())
+    }
+}
