@@ -24,6 +24,9 @@ const LOCK_FILE: &str = "lttng-sessiond.lck";
 const WAIT_SHM_NAME: &str = "/lttng-ust-wait-8";
 /// The directory below a user's home that holds run directory, configuration and saved sessions.
 const HOME_SUBDIR: &str = ".lttng";
+/// Saved sessions that are loaded at start: below that directory, and for the whole system.
+const AUTOLOAD_SUBDIR: &str = "sessions/auto";
+const SYSTEM_AUTOLOAD_DIR: &str = "/etc/lttng/sessions/auto";
 
 /// What a daemon is started with. Every path is absolute.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -70,8 +73,11 @@ pub struct Config {
     pub quiet: bool,
     /// Do without the kernel domain.
     pub no_kernel: bool,
-    /// Load sessions from this file or directory at start instead of the usual places.
+    /// Load sessions from this file or directory at start instead of [`Config::autoload`].
     pub load_path: Option<PathBuf>,
+    /// Load the sessions of these directories at start. Those that are not there, or belong to
+    /// another user when the daemon is not root, are passed over.
+    pub autoload: Vec<PathBuf>,
     /// The TCP port agents connect to; `None` takes the first free one of 5345 to 5354.
     pub agent_port: Option<u16>,
     /// Counters in the error count map of kernel event notifiers.
@@ -128,6 +134,7 @@ impl Config {
             quiet: false,
             no_kernel: false,
             load_path: None,
+            autoload: Vec::new(),
             agent_port: None,
             event_notifier_error_buffer_size_kernel: DEFAULT_EVENT_NOTIFIER_ERROR_BUFFER_SIZE,
             event_notifier_error_buffer_size_userspace: DEFAULT_EVENT_NOTIFIER_ERROR_BUFFER_SIZE,
@@ -151,7 +158,10 @@ impl Config {
             None => return Err(HomeUnknown),
         };
         let client_socket = Some(run_dir.join(CLIENT_SOCKET));
-        let mut config = Self { is_root, home, client_socket, ..Self::in_directory(run_dir) };
+        let user = home.as_ref().map(|home| home.join(HOME_SUBDIR).join(AUTOLOAD_SUBDIR));
+        let autoload = user.into_iter().chain([PathBuf::from(SYSTEM_AUTOLOAD_DIR)]).collect();
+        let mut config =
+            Self { is_root, home, client_socket, autoload, ..Self::in_directory(run_dir) };
         if is_root {
             WAIT_SHM_NAME.clone_into(&mut config.wait_shm_name);
         }

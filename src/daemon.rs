@@ -20,6 +20,7 @@ use tokio::{sync::oneshot, task::JoinHandle as TaskHandle};
 use crate::{
     config::{Config, ConsumerdConfig},
     error::StartError,
+    load::load,
     rundir::RunDir,
     wait_page::WaitPage,
 };
@@ -79,7 +80,12 @@ impl Daemon {
             .spawn(move || System::new().block_on(run(parts, ready, stopped)))
             .map_err(|_| StartError::Thread)?;
         match started.recv() {
-            Ok(handle) => Ok(Self { handle, stop: Some(stop), thread: Some(thread) }),
+            Ok(Ok(handle)) => Ok(Self { handle, stop: Some(stop), thread: Some(thread) }),
+            Ok(Err(error)) => {
+                // It has stopped as after a run; that it panicked on the way has been reported.
+                let _ = thread.join();
+                Err(error)
+            }
             Err(_) => Err(StartError::Thread),
         }
     }
@@ -116,7 +122,11 @@ impl Drop for Daemon {
 }
 
 /// The life of the actors' thread.
-async fn run(parts: Parts, ready: mpsc::Sender<Handle>, stopped: oneshot::Receiver<()>) {
+async fn run(
+    parts: Parts,
+    ready: mpsc::Sender<Result<Handle, StartError>>,
+    stopped: oneshot::Receiver<()>,
+) {
     let Parts { config, rundir, wait_page, clock, clients, apps } = parts;
     let (registry, consumers) = wire_actors(&config, clock);
     let requester = Credentials {
@@ -141,10 +151,13 @@ async fn run(parts: Parts, ready: mpsc::Sender<Handle>, stopped: oneshot::Receiv
         listeners.push(spawn_listener("clients", lttngd_client::listen(clients, handle.clone())));
     }
     let woken = wait_page.announce();
-    tracing::info!(run_dir = %config.run_dir.display(), ?woken, "ready");
-    // It fails only when whoever started the daemon is gone; then nobody stops it either.
-    let _ = ready.send(handle);
-    let _ = stopped.await;
+    let loaded = load(&handle, config.load_path, config.autoload).await;
+    if loaded.is_ok() {
+        tracing::info!(run_dir = %config.run_dir.display(), ?woken, "ready");
+        // It fails only when whoever started the daemon is gone; then nobody stops it either.
+        let _ = ready.send(Ok(handle));
+        let _ = stopped.await;
+    }
 
     for listener in listeners {
         listener.abort();
@@ -158,6 +171,10 @@ async fn run(parts: Parts, ready: mpsc::Sender<Handle>, stopped: oneshot::Receiv
     }
     drop(wait_page);
     rundir.remove();
+    if let Err(error) = loaded {
+        // As above.
+        let _ = ready.send(Err(error.into()));
+    }
     System::current().stop();
 }
 

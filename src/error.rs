@@ -33,6 +33,9 @@ pub enum StartError {
     /// The clock plugin cannot be followed.
     #[error(transparent)]
     ClockPlugin(#[from] lttngd_buffers::clock::ClockPluginError),
+    /// A saved session is not loaded.
+    #[error(transparent)]
+    Load(#[from] crate::load::LoadError),
     /// The thread of the actors could not be started, or ended at once.
     #[error("the daemon's thread did not start")]
     Thread,

@@ -34,12 +34,14 @@
 pub mod config;
 mod daemon;
 mod error;
+mod load;
 mod rundir;
 mod wait_page;
 
 pub use config::{ClockPluginConfig, Config, ConsumerdConfig};
 pub use daemon::Daemon;
 pub use error::StartError;
+pub use load::LoadError;
 pub use lttngd_model as model;
 pub use lttngd_registry::Handle;
 pub use lttngd_session as session;

@@ -250,7 +250,6 @@ impl Settings {
                 "there are no event notifiers",
             ),
             ("agent-tcp-port", self.agent_tcp_port.is_some(), "no agent is served"),
-            ("load", self.load.is_some(), "no session is loaded at start"),
         ];
         settings
             .into_iter()

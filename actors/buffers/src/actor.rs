@@ -138,7 +138,7 @@ impl Inner {
     async fn create(&self, channel: ChannelRequest) -> Result<(), BuffersError> {
         let id = self.registry.borrow_mut().add_channel();
         let ask = Box::new(self.config.ask_data(&channel, id, self.uuid));
-        let object = self.ask(CreateChannel { ask }).await?;
+        let object = self.ask(CreateChannel { ask, sampled: self.config.sampled.clone() }).await?;
         let size = ChannelSize {
             subbuf_size_bytes: channel.attributes.subbuf_size_bytes,
             num_subbuf: channel.attributes.num_subbuf,
@@ -250,7 +250,10 @@ impl Inner {
             Some(key) => self.ask(consumer::CloseMetadata { key }).await,
             None => Ok(()),
         };
+        let keys = self.keys();
         self.channels.borrow_mut().clear();
+        // It fails only when the consumer's actor is gone, and what it would tell with it.
+        let _ = self.consumer.send(consumer::EndSampling { keys }).await;
         outcome
     }
 

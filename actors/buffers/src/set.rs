@@ -8,11 +8,12 @@ use std::{
     },
 };
 
-use lttngd_consumer::MetadataText;
+use lttngd_consumer::{ChannelSampled, MetadataText};
 use lttngd_model::{
     Bitness, BufferMode, ChannelAttributes, ChannelKey, ChannelOutput, ChunkId, Credentials,
     SessionId, Timestamp,
 };
+use lttngd_runtime::Outlet;
 use lttngd_wire::consumer::{AskChannel, ChannelClass};
 
 use crate::{
@@ -91,6 +92,8 @@ pub struct BufferSetConfig {
     pub chunk: Option<(ChunkId, Arc<OwnedFd>)>,
     /// Keys for channels.
     pub keys: ChannelKeys,
+    /// Is told how the buffers of the set's channels are used.
+    pub sampled: Outlet<ChannelSampled>,
     /// Longest wait for one reply of the consumer daemon.
     pub consumer_deadline: std::time::Duration,
 }

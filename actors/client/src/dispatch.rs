@@ -7,11 +7,12 @@ use lttngd_registry::Handle;
 use lttngd_session::{
     AddContext, AddSnapshotOutput, Clear, DataPending, DeleteSnapshotOutput, DisableChannel,
     DisableEvent, EnableChannel, EnableEvent, GetRotationInfo, ListChannels, ListDomains,
-    ListEvents, ListSnapshotOutputs, RecordSnapshot, Rotate, SetConsumerUri, Start, Stop,
+    ListEvents, ListSnapshotOutputs, RecordSnapshot, Rotate, SetConsumerUri, SetRotationSchedule,
+    Start, Stop,
 };
 use lttngd_wire::client::{
-    ArchiveLocation, Command, DomainListing, Reply, Request, RotationInfo, RotationSchedules,
-    RotationState, SnapshotOutput, encode_channels, encode_data_pending, encode_descriptor,
+    ArchiveLocation, Command, DomainListing, Reply, Request, RotationInfo, RotationState,
+    SaveSession, SnapshotOutput, encode_channels, encode_data_pending, encode_descriptor,
     encode_destroyed_data, encode_destroyed_header, encode_domains, encode_event_fields,
     encode_events, encode_rotation_id, encode_rotation_info, encode_rotation_schedules,
     encode_sessions, encode_snapshot_output_id, encode_snapshot_outputs, encode_tracking_policy,
@@ -191,9 +192,23 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
             handle.ask(session, message).await.map(|()| ok())
         }
         Command::SessionListRotationSchedules => {
-            handle.check(session, None).await?;
-            let none = RotationSchedules { period_us: None, size_bytes: None };
-            Ok(ok().with_data(encode_rotation_schedules(&none)))
+            let schedules = handle.list_rotation_schedules(session).await?;
+            Ok(ok().with_data(encode_rotation_schedules(&schedules)))
+        }
+        Command::RotationSetSchedule { set, schedule } => {
+            let message = SetRotationSchedule { add: set, schedule };
+            handle.ask(session, message).await.map(|()| ok())
+        }
+        Command::SaveSession(SaveSession {
+            session_name, configuration_url, overwrite, ..
+        }) => {
+            let directory = Some(configuration_url).filter(|url| !url.is_empty()).map(Into::into);
+            if session_name.is_empty() {
+                handle.save_all_sessions(directory, overwrite).await?;
+            } else {
+                handle.save_session(&session_name, directory, overwrite).await?;
+            }
+            Ok(ok())
         }
         Command::RegisterConsumer { .. } => {
             check(handle, request).await?;
@@ -209,14 +224,12 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
         | Command::RegisterTrigger { .. }
         | Command::UnregisterTrigger { .. }
         | Command::ExecuteErrorQuery { .. }
-        | Command::SaveSession(_)
         | Command::TrackerAddValue { .. }
         | Command::TrackerRemoveValue { .. }
         | Command::TrackerSetPolicy { .. }
         | Command::SetSessionShmPath { .. }
         | Command::RegenerateMetadata
-        | Command::RegenerateStatedump
-        | Command::RotationSetSchedule { .. } => {
+        | Command::RegenerateStatedump => {
             check(handle, request).await?;
             Err(ErrorCode::NotSupported)
         }

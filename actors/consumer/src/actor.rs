@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    os::fd::OwnedFd,
     rc::Rc,
     sync::Arc,
     time::Duration,
@@ -15,9 +16,9 @@ use tokio::{process::Child, sync::Notify, task::JoinHandle};
 use crate::{
     ChannelObject, ClearChannel, ClearQuiescentChannel, CloseMetadata, CloseTraceChunk,
     ConsumerConfig, ConsumerError, ConsumerExited, CreateChannel, CreateMetadata, CreateTraceChunk,
-    DataPending, DiscardedEvents, EnsureRunning, FlushChannel, LostPackets, OpenChannelPackets,
-    PushMetadata, RecordChannel, RotateChannel, Running, Stop, TraceChunkExists, link::Link,
-    metadata::Sources, process::Process,
+    DataPending, DiscardedEvents, EndSampling, EnsureRunning, FlushChannel, LostPackets,
+    OpenChannelPackets, PushMetadata, RecordChannel, RotateChannel, Running, Stop,
+    TraceChunkExists, link::Link, metadata::Sources, process::Process, samples::Samples,
 };
 
 /// Longest wait for a new consumer daemon to be ready.
@@ -71,6 +72,7 @@ struct Live {
     pid: Option<u32>,
     link: Link,
     sources: Sources,
+    samples: Samples,
     /// Rings when the command socket failed.
     failed: Notify,
     /// Rings when the consumer is to end.
@@ -107,6 +109,7 @@ impl Inner {
             pid: child.id(),
             link: command,
             sources: Sources::default(),
+            samples: Samples::default(),
             failed: Notify::new(),
             stop: Notify::new(),
         });
@@ -118,8 +121,7 @@ impl Inner {
         *self.live.borrow_mut() = Some(Rc::clone(&live));
         let this = Rc::clone(&self);
         *self.supervisor.borrow_mut() = Some(tokio::task::spawn_local(async move {
-            this.supervise(live, child, error, metadata).await;
-            drop(monitor);
+            this.supervise(live, child, error, metadata, monitor).await;
         }));
         Ok(())
     }
@@ -131,6 +133,7 @@ impl Inner {
         mut child: Child,
         error: Peer,
         metadata: Peer,
+        monitor: OwnedFd,
     ) {
         let reason = tokio::select! {
             reason = last_words(&error) => Some(reason),
@@ -139,6 +142,7 @@ impl Inner {
                 Err(error) => format!("its exit could not be awaited: {error}"),
             }),
             error = live.sources.serve(&metadata) => Some(format!("its metadata socket: {error}")),
+            never = live.samples.serve(monitor) => match never {},
             () = live.failed.notified() => Some("its command socket failed".to_owned()),
             () = live.stop.notified() => None,
         };
@@ -147,6 +151,7 @@ impl Inner {
         let turn = self.starting.take().await;
         *self.live.borrow_mut() = None;
         live.sources.clear();
+        live.samples.clear();
         live.link.close();
         drop((error, metadata));
         if reason.is_some() || tokio::time::timeout(EXIT_DEADLINE, child.wait()).await.is_err() {
@@ -256,7 +261,10 @@ handle! {
         let key = m.ask.key;
         live.link.ask_channel(&Message::AskChannelCreation(m.ask)).await?;
         match live.link.get_channel(key).await {
-            Ok(object) => Ok(Arc::new(object)),
+            Ok(object) => {
+                live.samples.insert(key, m.sampled);
+                Ok(Arc::new(object))
+            }
             Err(error) => {
                 if matches!(error, ConsumerError::Refused(_)) {
                     live.link.status(&Message::DestroyChannel { key }).await?;
@@ -315,6 +323,16 @@ handle! {
     LostPackets -> u64, |live, m| {
         live.link.counter(&Message::LostPackets { session_id: m.session, key: m.key }).await
     };
+}
+
+impl Handler<EndSampling> for Consumer {
+    type Result = ();
+
+    fn handle(&mut self, request: EndSampling, _: &mut Self::Context) {
+        if let Ok(live) = self.inner.live() {
+            live.samples.remove(&request.keys);
+        }
+    }
 }
 
 impl Handler<EnsureRunning> for Consumer {

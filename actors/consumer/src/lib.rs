@@ -2,8 +2,9 @@
 //!
 //! It owns the child process and its sockets: *command* (strictly one request in flight), *error*
 //! (the child's last words) and *metadata* (on which the child asks). It is asked by sessions and
-//! buffer sets; it asks nobody. Upwards it tells [`ConsumerExited`], and to the owner of a metadata
-//! channel [`MetadataRequested`] and [`MetadataAccepted`].
+//! buffer sets; it asks nobody. Upwards it tells [`ConsumerExited`], to the owner of a channel
+//! [`ChannelSampled`], and to that of a metadata channel [`MetadataRequested`] and
+//! [`MetadataAccepted`].
 //!
 //! ```text
 //!            EnsureRunning            handshake done
@@ -25,6 +26,7 @@ mod link;
 mod message;
 mod metadata;
 mod process;
+mod samples;
 #[cfg(test)]
 mod tests;
 
@@ -32,10 +34,10 @@ pub use actor::{Consumer, HANDSHAKE_DEADLINE, REQUESTS_MAX};
 pub use error::ConsumerError;
 pub use lttngd_wire::consumer::CloseCommand;
 pub use message::{
-    ChannelObject, ClearChannel, ClearQuiescentChannel, CloseMetadata, CloseTraceChunk,
-    ConsumerExited, CreateChannel, CreateMetadata, CreateTraceChunk, DataPending, DiscardedEvents,
-    EnsureRunning, FlushChannel, LostPackets, MetadataAccepted, MetadataRequested, MetadataSource,
-    MetadataText, OpenChannelPackets, PushMetadata, RecordChannel, RotateChannel, Running, Stop,
-    StreamObject, TraceChunkExists,
+    ChannelObject, ChannelSampled, ClearChannel, ClearQuiescentChannel, CloseMetadata,
+    CloseTraceChunk, ConsumerExited, CreateChannel, CreateMetadata, CreateTraceChunk, DataPending,
+    DiscardedEvents, EndSampling, EnsureRunning, FlushChannel, LostPackets, MetadataAccepted,
+    MetadataRequested, MetadataSource, MetadataText, OpenChannelPackets, PushMetadata,
+    RecordChannel, RotateChannel, Running, Stop, StreamObject, TraceChunkExists,
 };
 pub use process::ConsumerConfig;

@@ -5,7 +5,7 @@ use std::{os::fd::OwnedFd, sync::Arc};
 use actix::Message;
 use lttngd_model::{Bitness, ChannelKey, ChunkId, Credentials, SessionId};
 use lttngd_runtime::Outlet;
-use lttngd_wire::consumer::{AskChannel, CloseCommand};
+use lttngd_wire::consumer::{AskChannel, CloseCommand, MonitorSample};
 use tokio::sync::oneshot;
 
 use crate::ConsumerError;
@@ -85,6 +85,26 @@ pub struct TraceChunkExists {
 pub struct CreateChannel {
     /// The channel.
     pub ask: Box<AskChannel>,
+    /// Is told how the channel's buffers are used, until [`EndSampling`].
+    pub sampled: Outlet<ChannelSampled>,
+}
+
+/// How the buffers of a channel are used, each time the channel's monitor timer fires.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct ChannelSampled {
+    /// What the consumer says.
+    pub sample: MonitorSample,
+    /// What was written out since the sample before, in bytes.
+    pub newly_consumed_bytes: u64,
+}
+
+/// Nobody wants to hear any more how the buffers of these channels are used.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct EndSampling {
+    /// The channels.
+    pub keys: Vec<ChannelKey>,
 }
 
 /// Creates a metadata channel and hands its stream to the consumer's writer (ASK_CHANNEL_CREATION,

@@ -4,4 +4,5 @@
 mod exchanges;
 mod life;
 mod metadata;
+mod samples;
 mod world;

@@ -46,6 +46,10 @@ impl Handle {
         Self { requester, ..self.clone() }
     }
 
+    pub(crate) fn requester(&self) -> Credentials {
+        self.requester
+    }
+
     async fn registry<M, T>(&self, message: M) -> Result<T, ErrorCode>
     where
         M: Message<Result = T> + Send + 'static,

@@ -1,11 +1,14 @@
 //! The requests to a named session, one method each.
 
+use std::path::PathBuf;
+
 use lttngd_model::{
     BufferScheme, ChannelListing, Context, Domain, ErrorCode, EventDescription, EventListing, Uri,
 };
 use lttngd_session::{
     AddContext, DataPending, DisableChannel, DisableEvent, EnableChannel, EnableEvent,
-    ListChannels, ListDomains, ListEvents, SetConsumerUri, Start, Stop,
+    ListChannels, ListDomains, ListEvents, ListRotationSchedules, RotationSchedule,
+    RotationSchedules, Save, SetConsumerUri, SetRotationSchedule, Start, Stop,
 };
 
 use crate::Handle;
@@ -144,5 +147,75 @@ impl Handle {
     /// As [`SetConsumerUri`].
     pub async fn set_consumer_uri(&self, session: &str, uris: Vec<Uri>) -> Result<(), ErrorCode> {
         self.ask(session, SetConsumerUri { uris }).await
+    }
+
+    /// SAVE_SESSION: writes a session to a file with the requester's rights. `directory` is absolute;
+    /// `None` means `.lttng/sessions` in the home that the user database has for the requester.
+    ///
+    /// # Errors
+    /// As [`Save`].
+    pub async fn save_session(
+        &self,
+        session: &str,
+        directory: Option<PathBuf>,
+        overwrite: bool,
+    ) -> Result<(), ErrorCode> {
+        let requester = self.requester();
+        self.ask(session, Save { requester, directory, overwrite }).await
+    }
+
+    /// SAVE_SESSION of every session that the requester may access, but for files that the requester
+    /// may not write.
+    ///
+    /// # Errors
+    /// As [`Save`]; the first one ends it.
+    pub async fn save_all_sessions(
+        &self,
+        directory: Option<PathBuf>,
+        overwrite: bool,
+    ) -> Result<(), ErrorCode> {
+        for session in self.list_sessions().await? {
+            match self.save_session(&session.name, directory.clone(), overwrite).await {
+                // It may have been destroyed meanwhile.
+                Ok(()) | Err(ErrorCode::Eperm | ErrorCode::SessNotFound) => {}
+                Err(code) => return Err(code),
+            }
+        }
+        Ok(())
+    }
+
+    /// ROTATION_SET_SCHEDULE: rotates the session of its own accord.
+    ///
+    /// # Errors
+    /// As [`SetRotationSchedule`].
+    pub async fn add_rotation_schedule(
+        &self,
+        session: &str,
+        schedule: RotationSchedule,
+    ) -> Result<(), ErrorCode> {
+        self.ask(session, SetRotationSchedule { add: true, schedule }).await
+    }
+
+    /// ROTATION_SET_SCHEDULE: takes a schedule away.
+    ///
+    /// # Errors
+    /// As [`SetRotationSchedule`].
+    pub async fn remove_rotation_schedule(
+        &self,
+        session: &str,
+        schedule: RotationSchedule,
+    ) -> Result<(), ErrorCode> {
+        self.ask(session, SetRotationSchedule { add: false, schedule }).await
+    }
+
+    /// SESSION_LIST_ROTATION_SCHEDULES.
+    ///
+    /// # Errors
+    /// As [`ListRotationSchedules`].
+    pub async fn list_rotation_schedules(
+        &self,
+        session: &str,
+    ) -> Result<RotationSchedules, ErrorCode> {
+        self.ask(session, ListRotationSchedules).await
     }
 }

@@ -7,20 +7,22 @@ use std::{
     sync::Arc,
 };
 
-use actix::{Actor, Addr, Context, Handler, ResponseFuture};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, ResponseFuture, WeakAddr};
 use lttngd_app::{App, AppId, AppInfo};
 use lttngd_buffers::{BufferSet, ChannelCounters, SetKey};
+use lttngd_consumer::ChannelSampled;
 use lttngd_model::{ErrorCode, SessionKind, SessionListing, ust::UstDomain};
 use lttngd_runtime::{Turn, Turns};
-use tokio::sync::RwLock;
+use tokio::{sync::RwLock, task::AbortHandle};
 
 use crate::{
     AddContext, AddSnapshotOutput, AppArrived, AppGone, Clear, ConsumerLost, DataPending,
     DeleteSnapshotOutput, Destroy, Destroyed, DisableChannel, DisableEvent, EnableChannel,
-    EnableEvent, GetRotationInfo, ListChannels, ListDomains, ListEvents, ListSnapshotOutputs,
-    Output, PrepareDomain, RecordSnapshot, Rotate, RotationInfo, SessionChanged, SessionConfig,
-    SetConsumerUri, SnapshotOutput, Start, Stop, chunk::Chunk, lifecycle::Lifecycle,
-    rotation::Rotations, snapshot_outputs::Snapshots,
+    EnableEvent, GetRotationInfo, ListChannels, ListDomains, ListEvents, ListRotationSchedules,
+    ListSnapshotOutputs, Output, PrepareDomain, RecordSnapshot, Rotate, RotationInfo,
+    RotationSchedules, Save, SessionChanged, SessionConfig, SetConsumerUri, SetRotationSchedule,
+    SnapshotOutput, Start, Stop, chunk::Chunk, lifecycle::Lifecycle, rotation::Rotations,
+    schedule::Schedules, snapshot_outputs::Snapshots,
 };
 
 /// Most commands that wait for their turn.
@@ -44,6 +46,11 @@ pub(crate) struct Inner {
     pub(crate) apps: RefCell<KnownApps>,
     pub(crate) sets: RefCell<HashMap<SetKey, SessionSet>>,
     pub(crate) rotations: RefCell<Rotations>,
+    pub(crate) schedules: RefCell<Schedules>,
+    /// The task that rotates periodically.
+    pub(crate) rotation_timer: RefCell<Option<AbortHandle>>,
+    /// Where buffer sets find us.
+    pub(crate) address: RefCell<Option<WeakAddr<Session>>>,
     pub(crate) snapshots: RefCell<Snapshots>,
     /// Held by whoever gives buffers to an application, and alone by a change of trace chunk: a
     /// buffer set is either in the change or begins in the new chunk.
@@ -84,6 +91,9 @@ impl Session {
                 apps: RefCell::new(apps),
                 sets: RefCell::default(),
                 rotations: RefCell::default(),
+                schedules: RefCell::default(),
+                rotation_timer: RefCell::default(),
+                address: RefCell::default(),
                 snapshots: RefCell::new(snapshots),
                 chunk_gate: RwLock::default(),
                 paused: Cell::new(false),
@@ -103,6 +113,10 @@ impl Session {
 
 impl Actor for Session {
     type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        self.inner.address.replace(Some(context.address().downgrade()));
+    }
 }
 
 impl Inner {
@@ -174,6 +188,9 @@ handle! {
     Rotate -> Result<u64, ErrorCode>, rotate;
     GetRotationInfo -> Result<RotationInfo, ErrorCode>, rotation_info;
     Clear -> Result<(), ErrorCode>, clear;
+    SetRotationSchedule -> Result<(), ErrorCode>, set_rotation_schedule;
+    ListRotationSchedules -> Result<RotationSchedules, ErrorCode>, list_rotation_schedules;
+    Save -> Result<(), ErrorCode>, save;
     AddSnapshotOutput -> Result<u32, ErrorCode>, add_snapshot_output;
     DeleteSnapshotOutput -> Result<(), ErrorCode>, delete_snapshot_output;
     ListSnapshotOutputs -> Result<Vec<SnapshotOutput>, ErrorCode>, list_snapshot_outputs;
@@ -182,4 +199,12 @@ handle! {
     AppArrived -> (), app_arrived;
     AppGone -> (), app_gone;
     ConsumerLost -> (), consumer_lost;
+}
+
+impl Handler<ChannelSampled> for Session {
+    type Result = ();
+
+    fn handle(&mut self, sampled: ChannelSampled, _: &mut Self::Context) {
+        self.inner.sampled(sampled);
+    }
 }

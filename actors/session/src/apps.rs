@@ -208,6 +208,7 @@ impl Inner {
                 .as_ref()
                 .map(|chunk| (chunk.id, Arc::clone(&chunk.domain_directory))),
             keys: self.config.keys.clone(),
+            sampled: self.sampled_outlet(),
             consumer_deadline: self.config.consumer_deadline,
         };
         let path = config.path();

@@ -32,6 +32,8 @@ mod message;
 mod output;
 mod rotate;
 mod rotation;
+mod save;
+mod schedule;
 mod snapshot;
 mod snapshot_outputs;
 mod start_stop;
@@ -39,11 +41,13 @@ mod start_stop;
 mod tests;
 
 pub use actor::{COMMANDS_MAX, Session};
+pub use lttngd_wire::client::{RotationSchedule, RotationSchedules};
 pub use message::{
     AddContext, AddSnapshotOutput, AppArrived, AppGone, Clear, ConsumerLost, Consumers,
     DataPending, DeleteSnapshotOutput, Destroy, Destroyed, DisableChannel, DisableEvent,
     EnableChannel, EnableEvent, GetRotationInfo, ListChannels, ListDomains, ListEvents,
-    ListSnapshotOutputs, PrepareDomain, RecordSnapshot, Rotate, RotationInfo, RotationState,
-    SessionChanged, SessionConfig, SetConsumerUri, SnapshotOutput, Start, Stop,
+    ListRotationSchedules, ListSnapshotOutputs, PrepareDomain, RecordSnapshot, Rotate,
+    RotationInfo, RotationState, Save, SessionChanged, SessionConfig, SetConsumerUri,
+    SetRotationSchedule, SnapshotOutput, Start, Stop,
 };
 pub use output::Output;

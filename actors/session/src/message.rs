@@ -12,7 +12,7 @@ use lttngd_model::{
 };
 use lttngd_runtime::Outlet;
 
-use crate::Output;
+use crate::{Output, RotationSchedule, RotationSchedules};
 
 /// The consumer daemons of the user-space domain.
 #[derive(Clone, Debug)]
@@ -252,6 +252,38 @@ pub struct GetRotationInfo {
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct Clear;
+
+/// ROTATION_SET_SCHEDULE: rotates the session of its own accord, or does so no longer.
+///
+/// Errors: `RotationNotAvailable`, `Invalid`, `RotationScheduleSet`, `RotationScheduleNotSet`.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<(), ErrorCode>")]
+pub struct SetRotationSchedule {
+    /// Whether the schedule is added, else taken away.
+    pub add: bool,
+    /// The schedule.
+    pub schedule: RotationSchedule,
+}
+
+/// SESSION_LIST_ROTATION_SCHEDULES.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<RotationSchedules, ErrorCode>")]
+pub struct ListRotationSchedules;
+
+/// SAVE_SESSION: writes what the session is to a file that `lttng load` takes.
+///
+/// Errors: `SetUrl` for a directory that cannot be, `SaveFileExist`, `Eperm`, `SaveIoFail`.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<(), ErrorCode>")]
+pub struct Save {
+    /// Who asks, with whose rights the file is written.
+    pub requester: Credentials,
+    /// The directory of the file, absolute; `None` for `.lttng/sessions` in the home that the user
+    /// database has for the requester.
+    pub directory: Option<PathBuf>,
+    /// Whether a file that is there is written anew.
+    pub overwrite: bool,
+}
 
 /// Where a rotation stands (`enum lttng_rotation_state`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -27,6 +27,7 @@ impl Inner {
             life.was_started = true;
         });
         self.rotations.borrow_mut().started();
+        self.arm_rotation_timer();
         self.synchronise_all().await;
         if self.chunk.borrow().is_none() {
             // Only buffers that nobody drains need a first packet for its time stamp.
@@ -49,6 +50,7 @@ impl Inner {
     /// Stops every application and closes every packet.
     pub(crate) async fn quiet(&self) -> Result<(), ErrorCode> {
         self.change_life(|life| life.active = false);
+        self.disarm_rotation_timer();
         if self.life.get().lost_consumer {
             return Ok(());
         }

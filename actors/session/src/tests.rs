@@ -4,4 +4,6 @@
 mod apps;
 mod consumer;
 mod phases;
+mod save;
+mod schedule;
 mod world;

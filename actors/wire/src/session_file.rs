@@ -2,6 +2,7 @@
 //! describes them. [`read`] takes what the schema takes, elements in any order; [`write`] writes what
 //! the stock daemon writes, to the byte.
 
+mod context;
 mod list;
 mod trackers;
 mod write;

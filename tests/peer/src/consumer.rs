@@ -120,6 +120,7 @@ pub(crate) struct Record {
     texts: Mutex<HashMap<ChannelKey, Vec<u8>>>,
     faults: Mutex<Vec<String>>,
     metadata: Mutex<Option<UnixStream>>,
+    monitor: Mutex<Option<File>>,
     process: Mutex<Option<Pid>>,
 }
 
@@ -257,6 +258,17 @@ impl FakeConsumer {
     pub fn write_metadata_socket(&self, bytes: &[u8]) {
         let socket = self.record.metadata.lock().unwrap();
         socket.as_ref().unwrap().write_all(bytes).unwrap();
+    }
+
+    /// Writes anything to the monitor pipe.
+    pub fn write_monitor_pipe(&self, bytes: &[u8]) {
+        let pipe = self.record.monitor.lock().unwrap();
+        pipe.as_ref().unwrap().write_all(bytes).unwrap();
+    }
+
+    /// Closes the monitor pipe.
+    pub fn close_monitor_pipe(&self) {
+        *self.record.monitor.lock().unwrap() = None;
     }
 
     /// Kills its process.

@@ -172,6 +172,7 @@ fn buffer_set() -> BufferSetConfig {
         app_id: 0,
         chunk: None,
         keys: ChannelKeys::default(),
+        sampled: Outlet::closed(),
         consumer_deadline: lttngd_peer::PATIENCE,
     }
 }

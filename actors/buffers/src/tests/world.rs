@@ -135,6 +135,7 @@ fn config(chunk: Option<OwnedFd>) -> BufferSetConfig {
         app_id: 0,
         chunk: chunk.map(|directory| (ChunkId(0), Arc::new(directory))),
         keys: ChannelKeys::default(),
+        sampled: Outlet::closed(),
         consumer_deadline: lttngd_peer::PATIENCE,
     }
 }

@@ -4,6 +4,7 @@ use std::{fs::File, sync::Arc};
 
 use lttngd_model::{ChunkId, Credentials, SessionId};
 use lttngd_peer::{ConsumerAct, ConsumerScript, Gate, eventually};
+use lttngd_runtime::Outlet;
 use lttngd_wire::consumer::{
     CHANNEL_IMAGE_MAX_LEN, ChannelClass, ChannelHead, ConsumerError as Code, Message, encode_status,
 };
@@ -20,7 +21,12 @@ const SESSION: SessionId = SessionId(1);
 #[actix::test]
 async fn a_channel_comes_with_its_objects() {
     let world = World::running(ConsumerScript::at(8, ConsumerAct::Streams(3))).await;
-    let object = world.consumer.send(CreateChannel { ask: ask(DATA, KEY) }).await.unwrap().unwrap();
+    let object = world
+        .consumer
+        .send(CreateChannel { ask: ask(DATA, KEY), sampled: Outlet::closed() })
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((object.key, object.kind, object.image.len()), (KEY, 0, 920));
     let streams: Vec<_> = object.streams.iter().map(|s| (s.number, s.len)).collect();
     assert_eq!(streams, [(0, 4096), (1, 4096), (2, 4096)]);
@@ -40,7 +46,11 @@ async fn objects_that_go_beyond_every_limit_end_the_consumer() {
     let oversized = [status.as_slice(), &head].concat();
     for act in [ConsumerAct::Bytes(oversized), ConsumerAct::Streams(8193)] {
         let world = World::running(ConsumerScript::at(8, act)).await;
-        let made = world.consumer.send(CreateChannel { ask: ask(DATA, KEY) }).await.unwrap();
+        let made = world
+            .consumer
+            .send(CreateChannel { ask: ask(DATA, KEY), sampled: Outlet::closed() })
+            .await
+            .unwrap();
         assert!(matches!(made, Err(ConsumerError::Protocol(_))), "{made:?}");
         world.exited(1).await;
     }
@@ -59,7 +69,11 @@ async fn a_refusal_is_told_and_the_consumer_goes_on() {
         let world = World::running(ConsumerScript::at(number, ConsumerAct::Refuse(code))).await;
         let send = &world.consumer;
         let outcome = match number {
-            7 | 8 => send.send(CreateChannel { ask: ask(DATA, KEY) }).await.unwrap().map(drop),
+            7 | 8 => send
+                .send(CreateChannel { ask: ask(DATA, KEY), sampled: Outlet::closed() })
+                .await
+                .unwrap()
+                .map(drop),
             10 => {
                 let text = MetadataText { offset: 0, version: 0, bytes: b"text".to_vec() };
                 send.send(PushMetadata { key: KEY, text }).await.unwrap()
@@ -99,7 +113,8 @@ async fn commands_take_turns_in_the_order_of_asking() {
     .await;
     let first = tokio::task::spawn_local(world.consumer.send(FlushChannel { key: KEY }));
     eventually("the flush is held", || world.fake.count(13) == 1).await;
-    let create = world.consumer.send(CreateChannel { ask: ask(DATA, KEY) });
+    let create =
+        world.consumer.send(CreateChannel { ask: ask(DATA, KEY), sampled: Outlet::closed() });
     let create = tokio::task::spawn_local(create);
     tokio::task::yield_now().await;
     let pending = world.consumer.send(DataPending { session: SESSION });

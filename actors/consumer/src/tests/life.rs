@@ -6,6 +6,7 @@ use lttngd_peer::{
     ConsumerAct, ConsumerScript, FakeConsumer, Gate, Greeting, alone, eventually, eventually_so,
     open_descriptors,
 };
+use lttngd_runtime::Outlet;
 use lttngd_wire::consumer::{ConsumerError as Code, Message};
 
 use super::world::{World, config};
@@ -174,7 +175,12 @@ async fn an_answer_that_is_none_ends_the_consumer() {
             _ => {
                 let class = lttngd_wire::consumer::ChannelClass::Data { overwrite: false };
                 let ask = super::world::ask(class, super::world::KEY);
-                world.consumer.send(crate::CreateChannel { ask }).await.unwrap().map(drop)
+                world
+                    .consumer
+                    .send(crate::CreateChannel { ask, sampled: Outlet::closed() })
+                    .await
+                    .unwrap()
+                    .map(drop)
             }
         };
         assert!(matches!(outcome, Err(ConsumerError::Protocol(_))), "{outcome:?}");

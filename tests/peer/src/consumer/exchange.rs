@@ -35,8 +35,12 @@ pub(super) fn answer(
     match message {
         Message::SetChannelMonitorPipe | Message::CreateTraceChunk { .. } => {
             status(socket, 0)?;
-            if receive_descriptors(socket)?.len() != 1 {
+            let mut descriptors = receive_descriptors(socket)?;
+            if descriptors.len() != 1 {
                 record.faults.lock().unwrap().push(format!("{message:?}: not one descriptor"));
+            }
+            if *message == Message::SetChannelMonitorPipe {
+                *record.monitor.lock().unwrap() = descriptors.pop().map(File::from);
             }
             status(socket, 0)
         }

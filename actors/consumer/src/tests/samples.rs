@@ -1,0 +1,70 @@
+//! The monitor pipe.
+
+use std::sync::{Arc, Mutex};
+
+use actix::{Actor, Context, Handler};
+use lttngd_model::ChannelKey;
+use lttngd_peer::{ConsumerScript, eventually};
+use lttngd_runtime::Outlet;
+use lttngd_wire::consumer::{ChannelClass, MonitorSample};
+
+use super::world::{KEY, World, ask};
+use crate::{ChannelSampled, CreateChannel, EndSampling};
+
+#[derive(Clone, Default)]
+struct Listener(Arc<Mutex<Vec<(u64, u64)>>>);
+
+impl Actor for Listener {
+    type Context = Context<Self>;
+}
+
+impl Handler<ChannelSampled> for Listener {
+    type Result = ();
+
+    fn handle(&mut self, sampled: ChannelSampled, _: &mut Self::Context) {
+        assert_eq!(sampled.sample.key, KEY);
+        let told = (sampled.sample.total_consumed, sampled.newly_consumed_bytes);
+        self.0.lock().unwrap().push(told);
+    }
+}
+
+fn sample(key: ChannelKey, total_consumed: u64) -> Vec<u8> {
+    MonitorSample { key, lowest: 1, highest: 2, total_consumed }.encode()
+}
+
+#[actix::test]
+async fn samples_are_told_to_whoever_made_the_channel() {
+    let world = World::running(ConsumerScript::default()).await;
+    let listener = Listener::default();
+    let sampled = Outlet::to(listener.clone().start().recipient());
+    let create = CreateChannel { ask: ask(ChannelClass::Data { overwrite: false }, KEY), sampled };
+    world.consumer.send(create).await.unwrap().unwrap();
+    let other = ChannelKey(KEY.0 + 1);
+    // The total falls when a stream ends.
+    let samples = [sample(KEY, 10), sample(other, 99), sample(KEY, 15), sample(KEY, 4)];
+    world.fake.write_monitor_pipe(&samples.concat());
+    let told = || listener.0.lock().unwrap().clone();
+    eventually("three samples are told", || told().len() == 3).await;
+    assert_eq!(told(), [(10, 10), (15, 5), (4, 0)]);
+
+    world.consumer.send(EndSampling { keys: vec![KEY] }).await.unwrap();
+    world.fake.write_monitor_pipe(&sample(KEY, 20));
+    let create = CreateChannel {
+        ask: ask(ChannelClass::Data { overwrite: false }, KEY),
+        sampled: Outlet::to(listener.clone().start().recipient()),
+    };
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    world.consumer.send(create).await.unwrap().unwrap();
+    world.fake.write_monitor_pipe(&sample(KEY, 30));
+    eventually("the new channel's sample is told", || told().len() == 4).await;
+    assert_eq!(told()[3], (30, 30));
+    world.end().await;
+}
+
+#[actix::test]
+async fn the_end_of_the_pipe_is_not_the_consumers() {
+    let world = World::running(ConsumerScript::default()).await;
+    world.fake.close_monitor_pipe();
+    world.flush().await.unwrap();
+    world.end().await;
+}

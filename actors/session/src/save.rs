@@ -1,0 +1,232 @@
+//! Saving: what the session is, as a file that `lttng load` takes.
+
+use std::{
+    fs,
+    io::{self, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    rc::Rc,
+};
+
+use lttngd_model::{
+    BufferMode, BufferScheme, ChannelOutput, Domain, ErrorCode, EventKind, LogLevelRule,
+    SessionKind,
+    ust::{Channel, EventRule, UstDomain},
+};
+use lttngd_runtime::{as_owner, make_root_directory};
+use lttngd_wire::session_file::{
+    SavedAttributes, SavedBufferType, SavedChannel, SavedConsumerOutput, SavedContext,
+    SavedDestination, SavedDomain, SavedDomainType, SavedEvent, SavedEventType, SavedLogLevelType,
+    SavedOutput, SavedOutputType, SavedOverwriteMode, SavedPeriod, SavedRotationSchedules,
+    SavedSession, SavedSize, SavedSnapshotOutput, SavedTrackers, write,
+};
+
+use crate::{Output, Save, SnapshotOutput, actor::Inner};
+
+/// Where sessions are saved, below a home directory.
+const HOME_SUBDIR: &str = ".lttng/sessions";
+/// What the name of a file ends in, after the session's.
+const EXTENSION: &str = ".lttng";
+/// Most bytes of a path, with its NUL.
+const PATH_MAX: usize = 4096;
+/// Mode of a new file.
+const FILE_MODE: u32 = 0o660;
+
+impl Inner {
+    pub(crate) async fn save(self: Rc<Self>, request: Save) -> Result<(), ErrorCode> {
+        self.life.get().admit()?;
+        let text = write(&[self.saved()]);
+        let name = self.config.name.clone();
+        let Save { requester, directory, overwrite } = request;
+        as_owner(requester.uid, requester.gid, move || {
+            let directory = directory.or_else(|| default_directory(requester.uid));
+            Ok(save_to(directory, &name, &text, overwrite))
+        })
+        .await
+        .unwrap_or_else(|error| {
+            tracing::error!(session = %self.config.name, %error, "the session cannot be saved");
+            Err(ErrorCode::Eperm)
+        })
+    }
+
+    /// What the session is.
+    fn saved(&self) -> SavedSession {
+        let kind = self.config.kind;
+        let schedules = self.schedules.borrow().set;
+        SavedSession {
+            name: self.config.name.clone(),
+            shared_memory_path: None,
+            domains: self.domain.borrow().as_ref().map(saved_domains).unwrap_or_default(),
+            started: Some(self.life.get().active),
+            attributes: SavedAttributes {
+                snapshot_mode: kind == SessionKind::Snapshot,
+                live_timer_interval_us: match kind {
+                    SessionKind::Live { timer_interval_us } => timer_interval_us,
+                    SessionKind::Regular | SessionKind::Snapshot => 0,
+                },
+                rotation_schedules: SavedRotationSchedules {
+                    periodic: SavedPeriod { time_us: schedules.period_us.unwrap_or(0) },
+                    size_threshold: SavedSize { bytes: schedules.size_bytes.unwrap_or(0) },
+                },
+            },
+            output: saved_output(kind, &self.output.borrow(), self.snapshots.borrow().outputs()),
+        }
+    }
+}
+
+fn default_directory(uid: u32) -> Option<PathBuf> {
+    let user = nix::unistd::User::from_uid(uid.into()).ok()??;
+    (!user.dir.as_os_str().is_empty()).then(|| user.dir.join(HOME_SUBDIR))
+}
+
+/// Makes the file `<directory>/<name>.lttng`.
+fn save_to(
+    directory: Option<PathBuf>,
+    name: &str,
+    text: &str,
+    overwrite: bool,
+) -> Result<(), ErrorCode> {
+    let directory = directory.ok_or(ErrorCode::SetUrl)?;
+    // The stock daemon counts a slash and two bytes more.
+    if directory.as_os_str().len() + name.len() + EXTENSION.len() + 3 > PATH_MAX {
+        return Err(ErrorCode::SetUrl);
+    }
+    make_root_directory(&directory).map_err(|error| {
+        tracing::error!(path = %directory.display(), %error, "sessions cannot be saved there");
+        ErrorCode::SetUrl
+    })?;
+    let path = directory.join(format!("{name}{EXTENSION}"));
+    let mut file = open(&path, overwrite).map_err(|error| {
+        tracing::error!(path = %path.display(), %error, "the session cannot be saved");
+        match rustix::io::Errno::from_io_error(&error) {
+            Some(rustix::io::Errno::EXIST) => ErrorCode::SaveFileExist,
+            Some(rustix::io::Errno::ACCESS) => ErrorCode::Eperm,
+            _ => ErrorCode::SaveIoFail,
+        }
+    })?;
+    file.write_all(text.as_bytes()).map_err(|error| {
+        tracing::error!(path = %path.display(), %error, "the session is not saved");
+        // What is left when this fails too is not whole, and is not loaded.
+        let _ = fs::remove_file(&path);
+        ErrorCode::SaveIoFail
+    })
+}
+
+fn open(path: &Path, overwrite: bool) -> io::Result<fs::File> {
+    let mut new = fs::OpenOptions::new();
+    match new.write(true).create_new(true).mode(FILE_MODE).open(path) {
+        Ok(file) => {
+            // The process' umask had its say.
+            file.set_permissions(fs::Permissions::from_mode(FILE_MODE))?;
+            Ok(file)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && overwrite => {
+            fs::OpenOptions::new().write(true).truncate(true).open(path)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn saved_domains(ust: &UstDomain) -> Vec<SavedDomain> {
+    let buffer_type = match ust.scheme {
+        BufferScheme::PerPid => SavedBufferType::PerPid,
+        BufferScheme::PerUid => SavedBufferType::PerUid,
+        BufferScheme::Global => SavedBufferType::Global,
+    };
+    // The agents' domains come with that of user space.
+    let domains = [
+        (SavedDomainType::Ust, Domain::Ust),
+        (SavedDomainType::Jul, Domain::Jul),
+        (SavedDomainType::Log4j, Domain::Log4j),
+        (SavedDomainType::Python, Domain::Python),
+    ];
+    let saved = |(kind, domain): (SavedDomainType, Domain)| SavedDomain {
+        kind,
+        buffer_type,
+        channels: ust
+            .channels
+            .iter()
+            .filter(|channel| channel.domain == domain)
+            .map(saved_channel)
+            .collect(),
+        process_attr_trackers: (domain == Domain::Ust).then(SavedTrackers::default),
+    };
+    domains.into_iter().map(saved).collect()
+}
+
+fn saved_channel(channel: &Channel) -> SavedChannel {
+    let attributes = &channel.attributes;
+    SavedChannel {
+        name: channel.name.clone(),
+        enabled: channel.enabled,
+        overwrite_mode: Some(match attributes.mode {
+            BufferMode::Overwrite => SavedOverwriteMode::Overwrite,
+            BufferMode::Discard | BufferMode::Default => SavedOverwriteMode::Discard,
+        }),
+        subbuffer_size_bytes: Some(attributes.subbuf_size_bytes),
+        subbuffer_count: Some(attributes.num_subbuf),
+        switch_timer_interval_us: Some(attributes.switch_timer_interval_us),
+        read_timer_interval_us: attributes.read_timer_interval_us,
+        output_type: match attributes.output {
+            ChannelOutput::Splice => SavedOutputType::Splice,
+            ChannelOutput::Mmap => SavedOutputType::Mmap,
+        },
+        blocking_timeout_us: Some(attributes.blocking_timeout_us),
+        monitor_timer_interval_us: Some(attributes.monitor_timer_interval_us),
+        tracefile_size_bytes: attributes.tracefile_size_bytes,
+        tracefile_count: attributes.tracefile_count,
+        live_timer_interval_us: Some(attributes.live_timer_interval_us),
+        events: channel.events.iter().map(saved_event).collect(),
+        contexts: channel.contexts.iter().map(SavedContext::from).collect(),
+    }
+}
+
+fn saved_event(rule: &EventRule) -> SavedEvent {
+    let (loglevel_type, loglevel) = match rule.loglevel {
+        LogLevelRule::All => (SavedLogLevelType::All, None),
+        LogLevelRule::Range(level) => (SavedLogLevelType::Range, Some(level)),
+        LogLevelRule::Single(level) => (SavedLogLevelType::Single, Some(level)),
+    };
+    SavedEvent {
+        name: Some(rule.name.clone()).filter(|name| !name.is_empty()),
+        enabled: rule.enabled,
+        kind: match rule.kind {
+            EventKind::All => SavedEventType::All,
+            EventKind::Tracepoint => SavedEventType::Tracepoint,
+            EventKind::Probe => SavedEventType::Probe,
+            EventKind::Function => SavedEventType::Function,
+            EventKind::FunctionEntry => SavedEventType::FunctionEntry,
+            EventKind::Noop => SavedEventType::Noop,
+            EventKind::Syscall => SavedEventType::Syscall,
+            EventKind::UserspaceProbe => SavedEventType::UserspaceProbe,
+        },
+        loglevel_type,
+        loglevel,
+        filter: rule.filter.as_ref().map(|filter| filter.expression.clone()),
+        exclusions: rule.exclusions.clone(),
+    }
+}
+
+fn saved_output(
+    kind: SessionKind,
+    output: &Output,
+    snapshot_outputs: &[SnapshotOutput],
+) -> Option<SavedOutput> {
+    let local = |path: String| SavedConsumerOutput {
+        enabled: true,
+        destination: SavedDestination { path: Some(path), net_output: None },
+    };
+    if kind == SessionKind::Snapshot {
+        let saved = |output: &SnapshotOutput| SavedSnapshotOutput {
+            name: output.name.clone(),
+            max_size_bytes: output.max_size_bytes,
+            consumer_output: local(output.directory.to_string_lossy().into_owned()),
+        };
+        return (!snapshot_outputs.is_empty()).then(|| SavedOutput {
+            snapshot_outputs: snapshot_outputs.iter().map(saved).collect(),
+            consumer_output: None,
+        });
+    }
+    // A session without output is saved with one that has no place.
+    Some(SavedOutput { snapshot_outputs: Vec::new(), consumer_output: Some(local(output.path())) })
+}

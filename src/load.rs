@@ -1,0 +1,124 @@
+//! Loading saved sessions when the daemon starts: finds the files, reads them, and makes the sessions
+//! with the requests that a client would send.
+
+mod replay;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs,
+    io::{self, Read},
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
+    path::{Path, PathBuf},
+};
+
+use lttngd_model::ErrorCode;
+use lttngd_registry::Handle;
+use lttngd_wire::session_file::{SESSION_FILE_MAX, SavedSession, SessionFileError, read};
+
+/// What the name of a file of saved sessions ends in.
+const EXTENSION: &[u8] = b".lttng";
+
+/// Why saved sessions are not loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// A file or directory cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file is not what `lttng save` writes.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: SessionFileError,
+    },
+    /// A session cannot be made as it was saved; what was made of it is gone again.
+    #[error("cannot load session {session}: {what}: LTTng error {}", *code as u32)]
+    Session {
+        /// Which.
+        session: String,
+        /// What was attempted.
+        what: String,
+        /// What it answered.
+        code: ErrorCode,
+    },
+}
+
+/// Loads the sessions of the file or directory `named`, or, without it, those of the `autoload`
+/// directories that there are. A session of the same name is replaced.
+pub(crate) async fn load(
+    handle: &Handle,
+    named: Option<PathBuf>,
+    autoload: Vec<PathBuf>,
+) -> Result<(), LoadError> {
+    let found = tokio::task::spawn_blocking(move || match named {
+        Some(path) => read_path(&path),
+        None => read_autoload(&autoload),
+    });
+    let sessions = found.await.map_err(|error| LoadError::Io {
+        path: PathBuf::new(),
+        source: io::Error::other(error),
+    })??;
+    for session in &sessions {
+        replay::replay(handle, session).await?;
+        tracing::info!(session = %session.name, "loaded");
+    }
+    Ok(())
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> LoadError {
+    let path = path.to_owned();
+    move |source| LoadError::Io { path, source }
+}
+
+/// The sessions of the directories that are there and that the user may be expected to trust: a
+/// daemon that is not root passes over what belongs to somebody else.
+fn read_autoload(directories: &[PathBuf]) -> Result<Vec<SavedSession>, LoadError> {
+    let own = rustix::process::getuid();
+    let mut sessions = Vec::new();
+    for directory in directories {
+        match fs::metadata(directory) {
+            Ok(status) if own.is_root() || status.uid() == own.as_raw() => {
+                sessions.extend(read_path(directory)?);
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => tracing::warn!(path = %directory.display(), %error, "nothing is loaded"),
+        }
+    }
+    Ok(sessions)
+}
+
+/// The sessions of a file, or of every file in a directory whose name says that it has some.
+fn read_path(path: &Path) -> Result<Vec<SavedSession>, LoadError> {
+    if !fs::metadata(path).map_err(failed(path))?.is_dir() {
+        return read_file(path);
+    }
+    let mut sessions = Vec::new();
+    for entry in fs::read_dir(path).map_err(failed(path))? {
+        let name = entry.map_err(failed(path))?.file_name();
+        if name.as_bytes().len() > EXTENSION.len() && name.as_bytes().ends_with(EXTENSION) {
+            sessions.extend(read_file(&path.join(name))?);
+        }
+    }
+    Ok(sessions)
+}
+
+fn read_file(path: &Path) -> Result<Vec<SavedSession>, LoadError> {
+    let mut text = String::new();
+    fs::File::open(path)
+        // One byte more shows that there is more.
+        .and_then(|file| file.take(SESSION_FILE_MAX + 1).read_to_string(&mut text))
+        .map_err(failed(path))?;
+    if text.len() as u64 > SESSION_FILE_MAX {
+        return Err(failed(path)(io::ErrorKind::FileTooLarge.into()));
+    }
+    read(&text).map_err(|source| LoadError::File { path: path.to_owned(), source })
+}

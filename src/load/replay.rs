@@ -1,0 +1,277 @@
+//! The requests that make a session what it was when it was saved, in the order of the stock loader.
+
+use lttngd_model::{
+    BufferMode, BufferScheme, ChannelAttributes, ChannelListing, ChannelOutput, DescriptorOutput,
+    Domain, ErrorCode, EventDescription, EventKind, LogLevelRule, SessionDescriptor, SessionKind,
+    Uri,
+};
+use lttngd_registry::Handle;
+use lttngd_session::{
+    AddContext, AddSnapshotOutput, DisableChannel, DisableEvent, EnableChannel, EnableEvent,
+    RotationSchedule,
+};
+use lttngd_wire::session_file::{
+    SavedBufferType, SavedChannel, SavedConsumerOutput, SavedContext, SavedDomain, SavedDomainType,
+    SavedEvent, SavedEventType, SavedLogLevelType, SavedOutputType, SavedOverwriteMode,
+    SavedSession,
+};
+
+use super::LoadError;
+
+/// What of a session could not be made, and what it answered.
+type Refusal = (String, ErrorCode);
+
+/// Makes the session, in the place of one of the same name if there is one. What was made of a
+/// session that cannot be finished is destroyed again.
+pub(super) async fn replay(handle: &Handle, saved: &SavedSession) -> Result<(), LoadError> {
+    let error = |(what, code)| LoadError::Session { session: saved.name.clone(), what, code };
+    match handle.destroy_session(&saved.name).await {
+        Ok(_) | Err(ErrorCode::SessNotFound) => {}
+        Err(code) => return Err(error(("its predecessor stays".to_owned(), code))),
+    }
+    let replay = Replay { handle, saved, session: &saved.name };
+    replay.create().await.map_err(error)?;
+    if let Err(refusal) = replay.fill().await {
+        // Why it could not be finished says more than what happens now.
+        let _ = handle.destroy_session(&saved.name).await;
+        return Err(error(refusal));
+    }
+    Ok(())
+}
+
+struct Replay<'a> {
+    handle: &'a Handle,
+    saved: &'a SavedSession,
+    session: &'a str,
+}
+
+/// Names what a request was for.
+fn refused(what: impl Into<String>) -> impl FnOnce(ErrorCode) -> Refusal {
+    move |code| (what.into(), code)
+}
+
+/// The directory of an output, `None` for nowhere.
+fn directory(output: &SavedConsumerOutput) -> Result<Option<&str>, Refusal> {
+    if output.destination.net_output.is_some() {
+        return Err(("a relay daemon".to_owned(), ErrorCode::NotSupported));
+    }
+    let path = output.destination.path.as_deref().unwrap_or_default();
+    let path = path.strip_prefix("file://").unwrap_or(path);
+    Ok(Some(path).filter(|path| !path.is_empty()))
+}
+
+impl Replay<'_> {
+    async fn create(&self) -> Result<(), Refusal> {
+        let attributes = self.saved.attributes;
+        let output = self.saved.output.as_ref();
+        let (kind, output) = if attributes.snapshot_mode {
+            (SessionKind::Snapshot, DescriptorOutput::None)
+        } else {
+            let output = output.and_then(|output| output.consumer_output.as_ref());
+            let path = output.map(directory).transpose()?.flatten();
+            let output = match path {
+                Some(path) => DescriptorOutput::Local(Some(Uri::Path(path.into()))),
+                None => DescriptorOutput::None,
+            };
+            match attributes.live_timer_interval_us {
+                0 => (SessionKind::Regular, output),
+                timer_interval_us => (SessionKind::Live { timer_interval_us }, output),
+            }
+        };
+        let descriptor = SessionDescriptor { kind, name: Some(self.session.to_owned()), output };
+        let created = self.handle.create_session(None, descriptor).await;
+        created.map(drop).map_err(refused("the session"))
+    }
+
+    async fn fill(&self) -> Result<(), Refusal> {
+        if self.saved.shared_memory_path.is_some() {
+            return Err(("a shared memory path".to_owned(), ErrorCode::NotSupported));
+        }
+        self.add_snapshot_outputs().await?;
+        for domain in &self.saved.domains {
+            self.fill_domain(domain).await?;
+        }
+        let schedules = self.saved.attributes.rotation_schedules;
+        let (period_us, bytes) = (schedules.periodic.time_us, schedules.size_threshold.bytes);
+        for (schedule, value) in [
+            (RotationSchedule::Periodic { period_us }, period_us),
+            (RotationSchedule::SizeThreshold { bytes }, bytes),
+        ] {
+            if value != 0 {
+                let added = self.handle.add_rotation_schedule(self.session, schedule).await;
+                added.map_err(refused("a rotation schedule"))?;
+            }
+        }
+        if self.saved.started.unwrap_or(true) {
+            self.handle.start(self.session).await.map_err(refused("its start"))?;
+        }
+        Ok(())
+    }
+
+    async fn add_snapshot_outputs(&self) -> Result<(), Refusal> {
+        let output = self.saved.output.as_ref();
+        for output in output.iter().flat_map(|output| &output.snapshot_outputs) {
+            let url = directory(&output.consumer_output)?.unwrap_or_default().to_owned();
+            let max_size_bytes = output.max_size_bytes;
+            let message = AddSnapshotOutput { name: output.name.clone(), max_size_bytes, url };
+            let added = self.handle.ask(self.session, message).await;
+            added.map_err(refused(format!("snapshot output {}", output.name)))?;
+        }
+        Ok(())
+    }
+
+    async fn fill_domain(&self, saved: &SavedDomain) -> Result<(), Refusal> {
+        let domain = match saved.kind {
+            SavedDomainType::Kernel => Domain::Kernel,
+            SavedDomainType::Ust => Domain::Ust,
+            SavedDomainType::Jul => Domain::Jul,
+            SavedDomainType::Log4j => Domain::Log4j,
+            SavedDomainType::Python => Domain::Python,
+        };
+        let scheme = match saved.buffer_type {
+            SavedBufferType::PerPid => BufferScheme::PerPid,
+            SavedBufferType::PerUid => BufferScheme::PerUid,
+            SavedBufferType::Global => BufferScheme::Global,
+        };
+        for channel in &saved.channels {
+            self.fill_channel(domain, scheme, channel).await?;
+        }
+        match &saved.process_attr_trackers {
+            Some(trackers) if !trackers.0.is_empty() => {
+                Err(("process attribute trackers".to_owned(), ErrorCode::NotSupported))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn fill_channel(
+        &self,
+        domain: Domain,
+        scheme: BufferScheme,
+        saved: &SavedChannel,
+    ) -> Result<(), Refusal> {
+        let (handle, session) = (self.handle, self.session);
+        let name = &saved.name;
+        let buffer_type = scheme as u32;
+        let channel = ChannelListing::new(name, attributes(saved, scheme));
+        let enable = EnableChannel { domain, buffer_type, channel };
+        let made = handle.ask_in(session, Some(domain), enable).await;
+        made.map_err(refused(format!("channel {name}")))?;
+        // All rules are made, then those that were disabled are disabled.
+        for event in &saved.events {
+            self.enable_event(domain, buffer_type, name, event).await?;
+        }
+        if !saved.events.is_empty() {
+            let event = EventDescription::of_any_kind("");
+            let disable = DisableEvent { channel: name.clone(), event };
+            let disabled = handle.ask_in(session, Some(domain), disable).await;
+            disabled.map_err(refused(format!("disabled events of channel {name}")))?;
+            for event in saved.events.iter().filter(|event| event.enabled) {
+                self.enable_event(domain, buffer_type, name, event).await?;
+            }
+        }
+        for context in &saved.contexts {
+            self.add_context(domain, name, context).await?;
+        }
+        if !saved.enabled {
+            let disable = DisableChannel { domain, channel: name.clone() };
+            let disabled = handle.ask_in(session, Some(domain), disable).await;
+            disabled.map_err(refused(format!("disabled channel {name}")))?;
+        }
+        Ok(())
+    }
+
+    async fn enable_event(
+        &self,
+        domain: Domain,
+        buffer_type: u32,
+        channel: &str,
+        saved: &SavedEvent,
+    ) -> Result<(), Refusal> {
+        let name = saved.name.as_deref().unwrap_or_default();
+        let what = format!("event {name} of channel {channel}");
+        if saved.filter.is_some() {
+            // The daemon has no compiler for filters; clients send them compiled.
+            return Err((format!("the filter of {what}"), ErrorCode::NotSupported));
+        }
+        let event = EventDescription {
+            kind: event_kind(saved.kind) as i8,
+            ..EventDescription::tracepoint(name)
+                .at_log_level(loglevel(saved))
+                .excluding(saved.exclusions.iter().map(String::as_str))
+        };
+        let enable = EnableEvent { buffer_type, channel: channel.to_owned(), event };
+        self.handle.ask_in(self.session, Some(domain), enable).await.map_err(refused(what))
+    }
+
+    async fn add_context(
+        &self,
+        domain: Domain,
+        channel: &str,
+        saved: &SavedContext,
+    ) -> Result<(), Refusal> {
+        let word = saved.plain.as_deref().unwrap_or("with parameters");
+        let what = format!("context {word} of channel {channel}");
+        let Some(context) = saved.in_user_space() else {
+            return Err((what, ErrorCode::LoadInvalidConfig));
+        };
+        let raw_type = context.kind() as u32;
+        let add = AddContext { channel: channel.to_owned(), raw_type, context: Some(context) };
+        self.handle.ask_in(self.session, Some(domain), add).await.map_err(refused(what))
+    }
+}
+
+/// What the file says, and for the rest what the daemon gives a channel of its own making.
+fn attributes(saved: &SavedChannel, scheme: BufferScheme) -> ChannelAttributes {
+    let default = ChannelAttributes::user_space(scheme, rustix::param::page_size() as u64);
+    ChannelAttributes {
+        mode: match saved.overwrite_mode {
+            None => default.mode,
+            Some(SavedOverwriteMode::Discard) => BufferMode::Discard,
+            Some(SavedOverwriteMode::Overwrite) => BufferMode::Overwrite,
+        },
+        subbuf_size_bytes: saved.subbuffer_size_bytes.unwrap_or(default.subbuf_size_bytes),
+        num_subbuf: saved.subbuffer_count.unwrap_or(default.num_subbuf),
+        switch_timer_interval_us: saved
+            .switch_timer_interval_us
+            .unwrap_or(default.switch_timer_interval_us),
+        read_timer_interval_us: saved.read_timer_interval_us,
+        monitor_timer_interval_us: saved
+            .monitor_timer_interval_us
+            .unwrap_or(default.monitor_timer_interval_us),
+        live_timer_interval_us: saved
+            .live_timer_interval_us
+            .unwrap_or(default.live_timer_interval_us),
+        blocking_timeout_us: saved.blocking_timeout_us.unwrap_or(default.blocking_timeout_us),
+        output: match saved.output_type {
+            SavedOutputType::Splice => ChannelOutput::Splice,
+            SavedOutputType::Mmap => ChannelOutput::Mmap,
+        },
+        tracefile_size_bytes: saved.tracefile_size_bytes,
+        tracefile_count: saved.tracefile_count,
+    }
+}
+
+fn event_kind(saved: SavedEventType) -> EventKind {
+    match saved {
+        SavedEventType::All => EventKind::All,
+        SavedEventType::Tracepoint => EventKind::Tracepoint,
+        SavedEventType::Probe | SavedEventType::Kprobe => EventKind::Probe,
+        SavedEventType::Function | SavedEventType::Kretprobe => EventKind::Function,
+        SavedEventType::UserspaceProbe => EventKind::UserspaceProbe,
+        SavedEventType::FunctionEntry => EventKind::FunctionEntry,
+        SavedEventType::Noop => EventKind::Noop,
+        SavedEventType::Syscall => EventKind::Syscall,
+    }
+}
+
+/// A rule for one level or a range without saying which means the least severe one.
+fn loglevel(saved: &SavedEvent) -> LogLevelRule {
+    const DEBUG: i32 = 14;
+    let level = saved.loglevel.unwrap_or(DEBUG);
+    match saved.loglevel_type {
+        SavedLogLevelType::All => LogLevelRule::All,
+        SavedLogLevelType::Range => LogLevelRule::Range(level),
+        SavedLogLevelType::Single => LogLevelRule::Single(level),
+    }
+}
