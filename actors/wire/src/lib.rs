@@ -7,4 +7,9 @@ mod error;
 
 pub mod client;
 pub mod consumer;
+pub mod relay;
 pub mod session_file;
+pub mod ust;
+
+pub use cursor::{Reader, Writer};
+pub use error::DecodeError;
