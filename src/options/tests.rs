@@ -287,7 +287,7 @@ fn wrong_entries_of_a_file_leave_the_others_alone() {
     for named in ["unknown", "agent-tcp-port", "client-sock", "readiness-fd", "verb"] {
         assert!(options.notices.iter().any(|notice| notice.contains(named)), "{named}");
     }
-    assert_eq!(options.notices.len(), 4, "{:?}", options.notices);
+    assert_eq!(options.notices.len(), 5, "{:?}", options.notices);
 
     let broken = Case::default().file(USER_FILE, "[sessiond\nverbose=1\n").start(&[]);
     assert_eq!(broken.notices.len(), 1, "{:?}", broken.notices);
@@ -328,7 +328,7 @@ fn what_has_no_effect_is_said() {
     for named in ["agent-tcp-port", "buffer-size-userspace", "kmod-probes", "stray"] {
         assert!(options.notices.iter().any(|notice| notice.contains(named)), "{named}");
     }
-    assert_eq!(options.notices.len(), 5, "{:?}", options.notices);
+    assert_eq!(options.notices.len(), 4, "{:?}", options.notices);
 }
 
 #[test]
