@@ -2,6 +2,7 @@
 //! owner may do and where.
 
 use std::{
+    ffi::CString,
     fs, io,
     os::{
         fd::{AsFd, OwnedFd},
@@ -18,8 +19,8 @@ use rustix::{
 /// Mode of the directories that hold traces.
 const DIRECTORY_MODE: u32 = 0o770;
 
-/// Runs `work`, which may block, on a thread that has the rights of user `uid` and group `gid` and
-/// no others. A daemon that is not root has its own rights only: another `uid` is refused.
+/// Runs `work`, which may block, on a thread that has the rights of user `uid`, of group `gid` and of
+/// the further groups that the user database has for the user, and no others. A daemon that is not root has its own rights only: another `uid` is refused.
 ///
 /// # Errors
 /// `EPERM` when the rights cannot be taken, else what `work` returned.
@@ -47,10 +48,25 @@ pub async fn as_owner<T: Send + 'static>(
 
 /// Gives this thread's rights up for those of a user.
 fn become_user(uid: Uid, gid: Gid) -> io::Result<()> {
-    rustix::thread::set_thread_groups(&[gid])?;
+    // Before the rights are gone that reading the user database may need.
+    rustix::thread::set_thread_groups(&groups_of(uid, gid))?;
     rustix::thread::set_thread_res_gid(gid, gid, gid)?;
     rustix::thread::set_thread_res_uid(uid, uid, uid)?;
     Ok(())
+}
+
+/// The groups of a user: `gid`, and those that the user database has. A user whom the database does
+/// not know has no others.
+fn groups_of(uid: Uid, gid: Gid) -> Vec<Gid> {
+    let known = || {
+        let user = nix::unistd::User::from_uid(uid.as_raw().into()).ok()??;
+        let name = CString::new(user.name).ok()?;
+        nix::unistd::getgrouplist(&name, gid.as_raw().into()).ok()
+    };
+    match known() {
+        Some(groups) => groups.into_iter().map(|group| Gid::from_raw(group.as_raw())).collect(),
+        None => vec![gid],
+    }
 }
 
 /// Makes the directory `path` with all its parents, where they are missing, and opens it.

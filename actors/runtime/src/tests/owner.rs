@@ -53,3 +53,45 @@ async fn the_owner_makes_what_it_may_and_nothing_else() {
     assert_eq!((made.uid(), made.gid()), (65534, 65534));
     assert!(rustix::process::geteuid().is_root(), "this thread keeps its rights");
 }
+
+/// The groups that the group database has for a user, besides its first.
+fn further_groups(user: &str) -> Vec<u32> {
+    let groups = fs::read_to_string("/etc/group").unwrap();
+    let of_user = |line: &str| {
+        let mut fields = line.split(':').skip(2);
+        let gid = fields.next()?.parse().ok()?;
+        fields.next()?.split(',').any(|member| member == user).then_some(gid)
+    };
+    groups.lines().filter_map(of_user).collect()
+}
+
+#[tokio::test]
+async fn the_owner_has_its_groups_and_no_others() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let users = fs::read_to_string("/etc/passwd").unwrap();
+    let mut checked = 0;
+    for user in users.lines() {
+        let fields: Vec<_> = user.split(':').collect();
+        let (uid, gid) = (fields[2].parse().unwrap(), fields[3].parse().unwrap());
+        if uid == 0 {
+            continue;
+        }
+        let mut expected = further_groups(fields[0]);
+        expected.push(gid);
+        let groups = as_owner(uid, gid, || Ok(rustix::process::getgroups()?)).await.unwrap();
+        let mut groups: Vec<_> = groups.into_iter().map(rustix::process::Gid::as_raw).collect();
+        for list in [&mut groups, &mut expected] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        assert_eq!(groups, expected, "{user}");
+        checked += 1;
+    }
+    assert!(checked > 0);
+    // Whoever the database does not know has the one group.
+    let stranger = as_owner(4_000_000_001, 4_000_000_002, || Ok(rustix::process::getgroups()?));
+    let groups = stranger.await.unwrap();
+    assert_eq!(groups, [rustix::process::Gid::from_raw(4_000_000_002)]);
+}
