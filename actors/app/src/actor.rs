@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::{
     AppError, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields,
-    ListTracepoints, RegisterDone, Synchronise, Tracepoint,
+    ListTracepoints, RegenerateStatedump, RegisterDone, Synchronise, Tracepoint,
     driver::{Driver, Job, Reply, Shared},
     notify,
 };
@@ -207,6 +207,17 @@ impl Handler<Forget> for App {
 
     fn handle(&mut self, request: Forget, _: &mut Self::Context) -> Self::Result {
         self.wish(request.session, None)
+    }
+}
+
+impl Handler<RegenerateStatedump> for App {
+    type Result = Waiting<()>;
+
+    fn handle(&mut self, request: RegenerateStatedump, _: &mut Self::Context) -> Self::Result {
+        if !self.shared.wishes.borrow().contains_key(&request.session) {
+            return Box::pin(std::future::ready(Ok(())));
+        }
+        self.ask(|reply| Job::Statedump(request.session, reply))
     }
 }
 

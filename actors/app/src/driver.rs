@@ -27,6 +27,7 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, AppError>>;
 pub(crate) enum Job {
     /// Once in the queue for each session, however many wait for it.
     Synchronise(SessionId),
+    Statedump(SessionId, Reply<()>),
     RegisterDone(Reply<()>),
     Tracepoints(Reply<Vec<Tracepoint>>),
     TracepointFields(Reply<Vec<FieldEntry>>),
@@ -94,6 +95,10 @@ impl Driver {
                     let _ = reply.send(Ok(()));
                 }
             }
+            Job::Statedump(session, reply) => {
+                self.answered();
+                let _ = reply.send(self.statedump(session).await?.map_err(Into::into));
+            }
             Job::RegisterDone(reply) => {
                 self.answered();
                 let done = self.link().command(ROOT_HANDLE, &Command::RegisterDone).await?;
@@ -119,8 +124,14 @@ impl Driver {
             // Looked up before every step: what changed meanwhile counts at once.
             let wish = self.shared.wishes.borrow().get(&id).cloned();
             let Some(want) = wish.flatten() else {
-                self.release(has).await?;
-                self.shared.wishes.borrow_mut().remove(&id);
+                self.release(std::mem::take(&mut has)).await?;
+                let mut wishes = self.shared.wishes.borrow_mut();
+                if wishes.get(&id).is_some_and(Option::is_some) {
+                    // It is wanted again since.
+                    failed.clear();
+                    continue;
+                }
+                wishes.remove(&id);
                 return Ok(());
             };
             let Some(step) = next_step(&has, want.active, &want.channels, &failed) else { break };
@@ -216,6 +227,15 @@ impl Driver {
             },
         }
         Ok(Ok(()))
+    }
+
+    async fn statedump(&self, id: SessionId) -> Answer<()> {
+        match self.sessions.get(&id).and_then(|session| session.handle) {
+            Some(handle) => {
+                Ok(self.link().command(handle, &Command::SessionStatedump).await?.map(drop))
+            }
+            None => Ok(Ok(())),
+        }
     }
 
     async fn quiesce(&self) -> Answer<()> {

@@ -33,5 +33,5 @@ pub use error::AppError;
 pub use listener::{AppSettings, REGISTRATION_DEADLINE, listen};
 pub use message::{
     AppId, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields, ListTracepoints,
-    RegisterDone, Synchronise, Tracepoint, WantedSession,
+    RegenerateStatedump, RegisterDone, Synchronise, Tracepoint, WantedSession,
 };

@@ -69,6 +69,15 @@ pub struct Forget {
     pub session: SessionId,
 }
 
+/// Makes the application record its state dump again. The reply comes when it is recorded, or at
+/// once when the application does not have the session.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<(), AppError>")]
+pub struct RegenerateStatedump {
+    /// The session.
+    pub session: SessionId,
+}
+
 /// Lets the application's `main` begin: every session that is active has synchronised it.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Result<(), AppError>")]

@@ -19,7 +19,8 @@ use lttngd_runtime::{Outlet, Turns, as_owner, ask, make_directory_below};
 use crate::{
     BufferObjects, BufferSetConfig, BuffersError, ChannelCounters, ChannelRequest, ChannelSize,
     Clear, ClearQuiescent, Close, Counters, Finish, Flush, OpenPackets, Prepare, PreparedChannel,
-    PushMetadata, Record, RegisterChannel, RegisterEnumeration, RegisterEvent, Rotate, Sizes,
+    PushMetadata, Record, RegenerateMetadata, RegisterChannel, RegisterEnumeration, RegisterEvent,
+    Rotate, Sizes,
     set::{Progress, SetChannel},
     tsdl::HeaderType,
     ustregistry::{RegistryError, UstRegistry},
@@ -360,6 +361,18 @@ handle! {
     };
     Counters -> Vec<ChannelCounters>, |inner| inner.counters().await;
     Finish -> Vec<ChannelCounters>, |inner| inner.finish().await;
+}
+
+impl Handler<RegenerateMetadata> for BufferSet {
+    type Result = ResponseFuture<Result<(), BuffersError>>;
+
+    fn handle(&mut self, request: RegenerateMetadata, _: &mut Self::Context) -> Self::Result {
+        let inner = Rc::clone(&self.inner);
+        Box::pin(async move {
+            inner.registry.borrow_mut().regenerate(request.clock);
+            inner.push().await
+        })
+    }
 }
 
 impl Handler<Record> for BufferSet {

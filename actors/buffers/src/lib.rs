@@ -32,6 +32,6 @@ pub use lttngd_consumer::{ChannelObject, StreamObject};
 pub use message::{
     BufferObjects, ChannelCounters, ChannelRequest, ChannelSize, Clear, ClearQuiescent, Close,
     Counters, Finish, Flush, OpenPackets, Prepare, PreparedChannel, PushMetadata, Record,
-    RegisterChannel, RegisterEnumeration, RegisterEvent, Rotate, Sizes,
+    RegenerateMetadata, RegisterChannel, RegisterEnumeration, RegisterEvent, Rotate, Sizes,
 };
 pub use set::{BufferSetConfig, ChannelKeys, SetKey};

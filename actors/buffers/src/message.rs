@@ -8,7 +8,7 @@ use lttngd_model::{ChannelAttributes, EnumerationEntry, Field};
 
 use crate::{
     BuffersError,
-    tsdl::HeaderType,
+    tsdl::{Clock, HeaderType},
     ustregistry::{EventRegistration, RegistryError},
 };
 
@@ -113,6 +113,14 @@ commands! {
     Clear;
     /// Ends the metadata channel and lets go of all descriptors.
     Close;
+}
+
+/// Begins the metadata anew with a new measurement of the clock, and gives it to the consumer.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<(), BuffersError>")]
+pub struct RegenerateMetadata {
+    /// The trace clock, measured just now.
+    pub clock: Clock,
 }
 
 /// Copies what the buffers hold into the session's newest chunk, with their metadata.

@@ -16,7 +16,7 @@ use std::ops::Range;
 
 use lttngd_model::{EnumerationEntry, Field};
 
-use crate::tsdl::{Clock, HeaderType, METADATA_MAX_LEN, Preamble, Scheme, TraceDescription};
+use crate::tsdl::{Clock, HeaderType, METADATA_MAX_LEN, Preamble, TraceDescription};
 use crate::tsdl::{event_block, preamble, stream_block};
 use context::modernize;
 use enumerations::Enumerations;
@@ -70,14 +70,14 @@ impl UstRegistry {
         u32::try_from(id).unwrap_or(u32::MAX)
     }
 
-    /// Gives the id of an event within its channel, from 0. In per-UID traces an event that is known
-    /// with the same name, log level, fields and model URI keeps its id; any difference makes it
-    /// another event. In per-PID traces it is an error to register an event twice.
+    /// Gives the id of an event within its channel, from 0. An event that is known with the same
+    /// name, log level, fields and model URI keeps its id; any difference makes it another event.
+    /// The same application registers an event again when it was taken out of the session for a
+    /// while.
     ///
     /// # Errors
     ///
-    /// [`RegistryError::UnknownChannel`], [`RegistryError::DuplicateEvent`],
-    /// [`RegistryError::TooManyEvents`], [`RegistryError::Field`], [`RegistryError::MetadataFull`].
+    /// [`RegistryError::UnknownChannel`], [`RegistryError::TooManyEvents`], [`RegistryError::Field`], [`RegistryError::MetadataFull`].
     pub fn register_event(
         &mut self,
         channel_id: u32,
@@ -85,10 +85,7 @@ impl UstRegistry {
     ) -> Result<u32, RegistryError> {
         let channel = channel(&mut self.channels, channel_id)?;
         if let Some(id) = channel.events.find(&event) {
-            return match self.description.scheme {
-                Scheme::Uid(_) => Ok(id),
-                Scheme::Pid { .. } => Err(RegistryError::DuplicateEvent(event.name)),
-            };
+            return Ok(id);
         }
         let id = channel.events.next_id()?;
         let text =

@@ -2,20 +2,22 @@
 
 use std::path::PathBuf;
 
-use lttngd_model::{Domain, ErrorCode, TrackingPolicy};
+use lttngd_model::{Domain, ErrorCode};
 use lttngd_registry::Handle;
 use lttngd_session::{
-    AddContext, AddSnapshotOutput, Clear, DataPending, DeleteSnapshotOutput, DisableChannel,
-    DisableEvent, EnableChannel, EnableEvent, GetRotationInfo, ListChannels, ListDomains,
-    ListEvents, ListSnapshotOutputs, RecordSnapshot, Rotate, SetConsumerUri, SetRotationSchedule,
-    Start, Stop,
+    AddContext, AddSnapshotOutput, AddTrackerValue, Clear, DataPending, DeleteSnapshotOutput,
+    DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo,
+    GetTrackingPolicy, ListChannels, ListDomains, ListEvents, ListSnapshotOutputs, RecordSnapshot,
+    RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate, Session, SetConsumerUri,
+    SetRotationSchedule, SetTrackingPolicy, Start, Stop,
 };
 use lttngd_wire::client::{
     ArchiveLocation, Command, DomainListing, Reply, Request, RotationInfo, RotationState,
     SaveSession, SnapshotOutput, encode_channels, encode_data_pending, encode_descriptor,
     encode_destroyed_data, encode_destroyed_header, encode_domains, encode_event_fields,
     encode_events, encode_rotation_id, encode_rotation_info, encode_rotation_schedules,
-    encode_sessions, encode_snapshot_output_id, encode_snapshot_outputs, encode_tracking_policy,
+    encode_sessions, encode_snapshot_output_id, encode_snapshot_outputs, encode_tracker_values,
+    encode_tracking_policy,
 };
 
 /// Does what a request asks, and makes its reply.
@@ -138,20 +140,24 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
             Ok(ok().with_list(events.len(), encode_events(&events)?))
         }
         Command::TrackerGetPolicy { attribute } => {
-            tracker(handle, request, domain).await?;
-            if !attribute.is_virtual() {
-                return Err(ErrorCode::Invalid);
-            }
-            // Nothing is tracked by process yet: every process is included.
-            Ok(ok().with_data(encode_tracking_policy(TrackingPolicy::IncludeAll)))
+            let policy = tracker(handle, request, GetTrackingPolicy { attribute }).await?;
+            Ok(ok().with_data(encode_tracking_policy(policy)))
+        }
+        Command::TrackerSetPolicy { attribute, policy } => {
+            let message = SetTrackingPolicy { attribute, policy };
+            tracker(handle, request, message).await.map(|()| ok())
+        }
+        Command::TrackerAddValue { attribute, value } => {
+            let message = AddTrackerValue { attribute, value };
+            tracker(handle, request, message).await.map(|()| ok())
+        }
+        Command::TrackerRemoveValue { attribute, value } => {
+            let message = RemoveTrackerValue { attribute, value };
+            tracker(handle, request, message).await.map(|()| ok())
         }
         Command::TrackerGetInclusionSet { attribute } => {
-            tracker(handle, request, domain).await?;
-            Err(if attribute.is_virtual() {
-                ErrorCode::ProcessAttrTrackerInvalidTrackingPolicy
-            } else {
-                ErrorCode::Invalid
-            })
+            let values = tracker(handle, request, GetInclusionSet { attribute }).await?;
+            Ok(ok().with_data(encode_tracker_values(&values)))
         }
         Command::RotateSession => {
             let id = handle.ask(session, Rotate).await?;
@@ -164,6 +170,10 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
         Command::ClearSession => {
             handle.ask(session, Clear).await?;
             Ok(ok().deferred())
+        }
+        Command::RegenerateMetadata => handle.ask(session, RegenerateMetadata).await.map(|()| ok()),
+        Command::RegenerateStatedump => {
+            handle.ask(session, RegenerateStatedump).await.map(|()| ok())
         }
         Command::SnapshotAddOutput(output) => {
             let message = AddSnapshotOutput {
@@ -224,12 +234,7 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
         | Command::RegisterTrigger { .. }
         | Command::UnregisterTrigger { .. }
         | Command::ExecuteErrorQuery { .. }
-        | Command::TrackerAddValue { .. }
-        | Command::TrackerRemoveValue { .. }
-        | Command::TrackerSetPolicy { .. }
-        | Command::SetSessionShmPath { .. }
-        | Command::RegenerateMetadata
-        | Command::RegenerateStatedump => {
+        | Command::SetSessionShmPath { .. } => {
             check(handle, request).await?;
             Err(ErrorCode::NotSupported)
         }
@@ -270,16 +275,16 @@ fn user_space(domain: Domain) -> Result<Domain, ErrorCode> {
     if domain == Domain::None { Err(ErrorCode::UnknownDomain) } else { Ok(domain) }
 }
 
-/// What the tracker queries check of their session and domain.
-async fn tracker(
-    handle: &Handle,
-    request: &Request,
-    domain: Option<Domain>,
-) -> Result<(), ErrorCode> {
-    check(handle, request).await?;
-    match domain {
-        Some(Domain::Ust) => Ok(()),
-        _ => Err(ErrorCode::UnsupportedDomain),
+/// A command on a tracker: those of the user-space domain alone are there.
+async fn tracker<M, T>(handle: &Handle, request: &Request, message: M) -> Result<T, ErrorCode>
+where
+    M: actix::Message<Result = Result<T, ErrorCode>> + Send + 'static,
+    T: Send + 'static,
+    Session: actix::Handler<M>,
+{
+    match Domain::from_raw(request.domain) {
+        Some(Domain::Ust) => handle.ask_in(&request.session_name, Some(Domain::Ust), message).await,
+        _ => check(handle, request).await.and(Err(ErrorCode::UnsupportedDomain)),
     }
 }
 

@@ -16,6 +16,7 @@ mod id;
 mod output;
 mod session;
 mod time;
+mod tracker;
 pub mod ust;
 
 pub use channel::{BufferMode, ChannelAttributes, ChannelListing, ChannelOutput};
@@ -32,11 +33,9 @@ pub use field::{
 };
 pub use id::{ChannelKey, ChunkId, SessionId};
 pub use output::{AddressFamily, NetworkUri, StreamKind, Uri};
-pub use session::{
-    DescriptorOutput, ProcessAttribute, SessionDescriptor, SessionKind, SessionListing,
-    TrackingPolicy,
-};
+pub use session::{DescriptorOutput, SessionDescriptor, SessionKind, SessionListing};
 pub use time::Timestamp;
+pub use tracker::{ProcessAttribute, TrackerValue, TrackingPolicy};
 
 /// Longest name of a session or channel in bytes, its NUL included (`LTTNG_NAME_MAX`).
 pub const NAME_MAX: usize = 255;

@@ -8,9 +8,11 @@ mod enable_channel;
 mod events;
 #[cfg(test)]
 mod tests;
+mod tracker;
 
 pub use channel::{Channel, EventRule};
 pub use domain::{SessionFacts, UstDomain};
+pub use tracker::{TRACKED_MAX, TrackedProcess};
 
 use crate::Domain;
 

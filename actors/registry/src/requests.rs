@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 
 use lttngd_model::{
-    BufferScheme, ChannelListing, Context, Domain, ErrorCode, EventDescription, EventListing, Uri,
+    BufferScheme, ChannelListing, Context, Domain, ErrorCode, EventDescription, EventListing,
+    ProcessAttribute, TrackerValue, TrackingPolicy, Uri,
 };
 use lttngd_session::{
-    AddContext, DataPending, DisableChannel, DisableEvent, EnableChannel, EnableEvent,
-    ListChannels, ListDomains, ListEvents, ListRotationSchedules, RotationSchedule,
-    RotationSchedules, Save, SetConsumerUri, SetRotationSchedule, Start, Stop,
+    AddContext, AddTrackerValue, DataPending, DisableChannel, DisableEvent, EnableChannel,
+    EnableEvent, GetInclusionSet, GetTrackingPolicy, ListChannels, ListDomains, ListEvents,
+    ListRotationSchedules, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue,
+    RotationSchedule, RotationSchedules, Save, SetConsumerUri, SetRotationSchedule,
+    SetTrackingPolicy, Start, Stop,
 };
 
 use crate::Handle;
@@ -217,5 +220,85 @@ impl Handle {
         session: &str,
     ) -> Result<RotationSchedules, ErrorCode> {
         self.ask(session, ListRotationSchedules).await
+    }
+
+    /// TRACKER_GET_POLICY of the user-space domain: which processes a tracker lets through.
+    ///
+    /// # Errors
+    /// As [`GetTrackingPolicy`].
+    pub async fn tracking_policy(
+        &self,
+        session: &str,
+        attribute: ProcessAttribute,
+    ) -> Result<TrackingPolicy, ErrorCode> {
+        self.ask_in(session, Some(Domain::Ust), GetTrackingPolicy { attribute }).await
+    }
+
+    /// TRACKER_SET_POLICY of the user-space domain.
+    ///
+    /// # Errors
+    /// As [`SetTrackingPolicy`].
+    pub async fn set_tracking_policy(
+        &self,
+        session: &str,
+        attribute: ProcessAttribute,
+        policy: TrackingPolicy,
+    ) -> Result<(), ErrorCode> {
+        self.ask_in(session, Some(Domain::Ust), SetTrackingPolicy { attribute, policy }).await
+    }
+
+    /// TRACKER_ADD_VALUE of the user-space domain, to a tracker whose policy is
+    /// [`TrackingPolicy::IncludeSet`].
+    ///
+    /// # Errors
+    /// As [`AddTrackerValue`].
+    pub async fn add_tracker_value(
+        &self,
+        session: &str,
+        attribute: ProcessAttribute,
+        value: TrackerValue,
+    ) -> Result<(), ErrorCode> {
+        self.ask_in(session, Some(Domain::Ust), AddTrackerValue { attribute, value }).await
+    }
+
+    /// TRACKER_REMOVE_VALUE of the user-space domain.
+    ///
+    /// # Errors
+    /// As [`RemoveTrackerValue`].
+    pub async fn remove_tracker_value(
+        &self,
+        session: &str,
+        attribute: ProcessAttribute,
+        value: TrackerValue,
+    ) -> Result<(), ErrorCode> {
+        self.ask_in(session, Some(Domain::Ust), RemoveTrackerValue { attribute, value }).await
+    }
+
+    /// TRACKER_GET_INCLUSION_SET of the user-space domain.
+    ///
+    /// # Errors
+    /// As [`GetInclusionSet`].
+    pub async fn inclusion_set(
+        &self,
+        session: &str,
+        attribute: ProcessAttribute,
+    ) -> Result<Vec<TrackerValue>, ErrorCode> {
+        self.ask_in(session, Some(Domain::Ust), GetInclusionSet { attribute }).await
+    }
+
+    /// REGENERATE_METADATA.
+    ///
+    /// # Errors
+    /// As [`RegenerateMetadata`].
+    pub async fn regenerate_metadata(&self, session: &str) -> Result<(), ErrorCode> {
+        self.ask(session, RegenerateMetadata).await
+    }
+
+    /// REGENERATE_STATEDUMP.
+    ///
+    /// # Errors
+    /// As [`RegenerateStatedump`].
+    pub async fn regenerate_statedump(&self, session: &str) -> Result<(), ErrorCode> {
+        self.ask(session, RegenerateStatedump).await
     }
 }

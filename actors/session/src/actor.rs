@@ -16,13 +16,14 @@ use lttngd_runtime::{Turn, Turns};
 use tokio::{sync::RwLock, task::AbortHandle};
 
 use crate::{
-    AddContext, AddSnapshotOutput, AppArrived, AppGone, Clear, ConsumerLost, DataPending,
-    DeleteSnapshotOutput, Destroy, Destroyed, DisableChannel, DisableEvent, EnableChannel,
-    EnableEvent, GetRotationInfo, ListChannels, ListDomains, ListEvents, ListRotationSchedules,
-    ListSnapshotOutputs, Output, PrepareDomain, RecordSnapshot, Rotate, RotationInfo,
-    RotationSchedules, Save, SessionChanged, SessionConfig, SetConsumerUri, SetRotationSchedule,
-    SnapshotOutput, Start, Stop, chunk::Chunk, lifecycle::Lifecycle, rotation::Rotations,
-    schedule::Schedules, snapshot_outputs::Snapshots,
+    AddContext, AddSnapshotOutput, AddTrackerValue, AppArrived, AppGone, Clear, ConsumerLost,
+    DataPending, DeleteSnapshotOutput, Destroy, Destroyed, DisableChannel, DisableEvent,
+    EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo, GetTrackingPolicy, ListChannels,
+    ListDomains, ListEvents, ListRotationSchedules, ListSnapshotOutputs, Output, PrepareDomain,
+    RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate,
+    RotationInfo, RotationSchedules, Save, SessionChanged, SessionConfig, SetConsumerUri,
+    SetRotationSchedule, SetTrackingPolicy, SnapshotOutput, Start, Stop, chunk::Chunk,
+    lifecycle::Lifecycle, rotation::Rotations, schedule::Schedules, snapshot_outputs::Snapshots,
 };
 
 /// Most commands that wait for their turn.
@@ -178,6 +179,11 @@ handle! {
     EnableEvent -> Result<(), ErrorCode>, enable_event;
     DisableEvent -> Result<(), ErrorCode>, disable_event;
     AddContext -> Result<(), ErrorCode>, add_context;
+    GetTrackingPolicy -> Result<lttngd_model::TrackingPolicy, ErrorCode>, tracking_policy;
+    SetTrackingPolicy -> Result<(), ErrorCode>, set_tracking_policy;
+    AddTrackerValue -> Result<(), ErrorCode>, add_tracker_value;
+    RemoveTrackerValue -> Result<(), ErrorCode>, remove_tracker_value;
+    GetInclusionSet -> Result<Vec<lttngd_model::TrackerValue>, ErrorCode>, inclusion_set;
     ListChannels -> Result<Vec<lttngd_model::ChannelListing>, ErrorCode>, list_channels;
     ListEvents -> Result<Vec<lttngd_model::EventListing>, ErrorCode>, list_events;
     ListDomains -> Result<Vec<(lttngd_model::Domain, lttngd_model::BufferScheme)>, ErrorCode>, list_domains;
@@ -191,6 +197,8 @@ handle! {
     SetRotationSchedule -> Result<(), ErrorCode>, set_rotation_schedule;
     ListRotationSchedules -> Result<RotationSchedules, ErrorCode>, list_rotation_schedules;
     Save -> Result<(), ErrorCode>, save;
+    RegenerateMetadata -> Result<(), ErrorCode>, regenerate_metadata;
+    RegenerateStatedump -> Result<(), ErrorCode>, regenerate_statedump;
     AddSnapshotOutput -> Result<u32, ErrorCode>, add_snapshot_output;
     DeleteSnapshotOutput -> Result<(), ErrorCode>, delete_snapshot_output;
     ListSnapshotOutputs -> Result<Vec<SnapshotOutput>, ErrorCode>, list_snapshot_outputs;

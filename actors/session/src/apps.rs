@@ -5,13 +5,16 @@ use std::{rc::Rc, sync::Arc};
 
 use actix::{Actor, Addr};
 use futures::future::join_all;
-use lttngd_app::{App, AppError, AppInfo, Synchronise, WantedSession};
+use lttngd_app::{App, AppError, AppInfo, Forget, Synchronise, WantedSession};
 use lttngd_buffers::{
     BufferSet, BufferSetConfig, BuffersError, ChannelRequest, Finish, Prepare, PushMetadata,
     SetKey,
     tsdl::{Clock, Scheme},
 };
-use lttngd_model::{BufferScheme, ChannelAttributes, ust::Channel};
+use lttngd_model::{
+    BufferScheme, ChannelAttributes,
+    ust::{Channel, TrackedProcess},
+};
 use lttngd_runtime::ask;
 use thiserror::Error;
 
@@ -114,7 +117,9 @@ impl Inner {
         info: &Arc<AppInfo>,
         app: &Addr<App>,
     ) -> Result<(), SynchroniseError> {
-        let Some((key, channels, metadata)) = self.wanted(info) else { return Ok(()) };
+        let Some((key, channels, metadata)) = self.wanted(info) else {
+            return self.take_out(app).await;
+        };
         // A change of trace chunk sees either all of this or nothing.
         let gate = self.chunk_gate.read().await;
         let mut clock = None;
@@ -145,7 +150,9 @@ impl Inner {
         drop(gate);
         // What changed while the buffers were made counts: a wish that is sent later must not be an
         // older one.
-        let Some((_, channels, _)) = self.wanted(info) else { return Ok(()) };
+        let Some((_, channels, _)) = self.wanted(info) else {
+            return self.take_out(app).await;
+        };
         let want = WantedSession { active: self.records(), channels, buffers, objects };
         let request = Synchronise { session: self.config.id, want };
         // The application keeps its own deadline.
@@ -153,15 +160,23 @@ impl Inner {
         Ok(())
     }
 
+    /// Takes the session out of an application that is not tracked; its buffers stay.
+    async fn take_out(&self, app: &Addr<App>) -> Result<(), SynchroniseError> {
+        let forget = Forget { session: self.config.id };
+        Ok(app.send(forget).await.unwrap_or(Err(AppError::Gone))?)
+    }
+
     /// Whether applications record now.
     fn records(&self) -> bool {
         self.life.get().active && !self.paused.get()
     }
 
-    /// Which buffers an application uses, and the channels and metadata attributes of the domain.
+    /// Which buffers an application uses, and the channels and metadata attributes of the domain;
+    /// `None` for one that the session does not track.
     fn wanted(&self, info: &AppInfo) -> Option<(SetKey, Arc<[Channel]>, ChannelAttributes)> {
         let domain = self.domain.borrow();
-        let ust = domain.as_ref()?;
+        let process = TrackedProcess { pid: info.pid, uid: info.uid, gid: info.gid };
+        let ust = domain.as_ref().filter(|ust| ust.tracks(process))?;
         let key = match ust.scheme {
             BufferScheme::PerPid => SetKey::App(info.id.0),
             BufferScheme::PerUid | BufferScheme::Global => {

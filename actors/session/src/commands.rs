@@ -51,7 +51,7 @@ impl Inner {
     }
 
     /// Changes the domain, and then what applications have of an active session.
-    async fn change(
+    pub(crate) async fn change(
         &self,
         missing: ErrorCode,
         change: impl FnOnce(&mut UstDomain) -> Result<(), ErrorCode>,

@@ -30,6 +30,7 @@ mod error;
 mod lifecycle;
 mod message;
 mod output;
+mod regenerate;
 mod rotate;
 mod rotation;
 mod save;
@@ -39,15 +40,17 @@ mod snapshot_outputs;
 mod start_stop;
 #[cfg(test)]
 mod tests;
+mod trackers;
 
 pub use actor::{COMMANDS_MAX, Session};
 pub use lttngd_wire::client::{RotationSchedule, RotationSchedules};
 pub use message::{
-    AddContext, AddSnapshotOutput, AppArrived, AppGone, Clear, ConsumerLost, Consumers,
-    DataPending, DeleteSnapshotOutput, Destroy, Destroyed, DisableChannel, DisableEvent,
-    EnableChannel, EnableEvent, GetRotationInfo, ListChannels, ListDomains, ListEvents,
-    ListRotationSchedules, ListSnapshotOutputs, PrepareDomain, RecordSnapshot, Rotate,
+    AddContext, AddSnapshotOutput, AddTrackerValue, AppArrived, AppGone, Clear, ConsumerLost,
+    Consumers, DataPending, DeleteSnapshotOutput, Destroy, Destroyed, DisableChannel, DisableEvent,
+    EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo, GetTrackingPolicy, ListChannels,
+    ListDomains, ListEvents, ListRotationSchedules, ListSnapshotOutputs, PrepareDomain,
+    RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate,
     RotationInfo, RotationState, Save, SessionChanged, SessionConfig, SetConsumerUri,
-    SetRotationSchedule, SnapshotOutput, Start, Stop,
+    SetRotationSchedule, SetTrackingPolicy, SnapshotOutput, Start, Stop,
 };
 pub use output::Output;

@@ -8,7 +8,8 @@ use lttngd_buffers::{ChannelKeys, TraceClock};
 use lttngd_consumer::Consumer;
 use lttngd_model::{
     Bitness, BufferScheme, ChannelListing, Context, Credentials, Domain, ErrorCode,
-    EventDescription, EventListing, SessionId, SessionKind, SessionListing, Timestamp, Uri,
+    EventDescription, EventListing, ProcessAttribute, SessionId, SessionKind, SessionListing,
+    Timestamp, TrackerValue, TrackingPolicy, Uri,
 };
 use lttngd_runtime::Outlet;
 
@@ -164,6 +165,61 @@ pub struct AddContext {
     pub context: Option<Context>,
 }
 
+/// TRACKER_GET_POLICY.
+///
+/// Errors: `Invalid` for an attribute that is not virtual, also of the next four.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<TrackingPolicy, ErrorCode>")]
+pub struct GetTrackingPolicy {
+    /// Whose.
+    pub attribute: ProcessAttribute,
+}
+
+/// TRACKER_SET_POLICY. A policy other than the present one empties the tracker's set; applications
+/// of an active session that are not tracked any more are taken out of it.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<(), ErrorCode>")]
+pub struct SetTrackingPolicy {
+    /// Whose.
+    pub attribute: ProcessAttribute,
+    /// The policy.
+    pub policy: TrackingPolicy,
+}
+
+/// TRACKER_ADD_VALUE. Names are looked up before anything else is checked.
+///
+/// Errors: `UserNotFound`, `GroupNotFound`, those of [`lttngd_model::ust::UstDomain::track`].
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<(), ErrorCode>")]
+pub struct AddTrackerValue {
+    /// Whose.
+    pub attribute: ProcessAttribute,
+    /// The value.
+    pub value: TrackerValue,
+}
+
+/// TRACKER_REMOVE_VALUE. Names are looked up before anything else is checked.
+///
+/// Errors: `UserNotFound`, `GroupNotFound`, those of [`lttngd_model::ust::UstDomain::untrack`].
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<(), ErrorCode>")]
+pub struct RemoveTrackerValue {
+    /// Whose.
+    pub attribute: ProcessAttribute,
+    /// The value.
+    pub value: TrackerValue,
+}
+
+/// TRACKER_GET_INCLUSION_SET: the values in the order they were added.
+///
+/// Errors: `ProcessAttrTrackerInvalidTrackingPolicy`.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<Vec<TrackerValue>, ErrorCode>")]
+pub struct GetInclusionSet {
+    /// Whose.
+    pub attribute: ProcessAttribute,
+}
+
 /// LIST_CHANNELS, with what each channel lost so far.
 ///
 /// Errors: `Unk` when the consumer daemon does not tell.
@@ -284,6 +340,22 @@ pub struct Save {
     /// Whether a file that is there is written anew.
     pub overwrite: bool,
 }
+
+/// REGENERATE_METADATA: writes the metadata of an active session anew, for clocks that were set
+/// meanwhile.
+///
+/// Errors: `LiveSession`, `SessionNotStarted`, `PerPidSession`, `NoUstconsumerd`, `UstMetaFail`.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<(), ErrorCode>")]
+pub struct RegenerateMetadata;
+
+/// REGENERATE_STATEDUMP: every application that has the active session records its state dump
+/// again. One that does not is only logged.
+///
+/// Errors: `SessionNotStarted`.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<(), ErrorCode>")]
+pub struct RegenerateStatedump;
 
 /// Where a rotation stands (`enum lttng_rotation_state`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -10,7 +10,7 @@ use std::{
 
 use lttngd_model::{
     BufferMode, BufferScheme, ChannelOutput, Domain, ErrorCode, EventKind, LogLevelRule,
-    SessionKind,
+    ProcessAttribute, SessionKind, TrackerValue, TrackingPolicy,
     ust::{Channel, EventRule, UstDomain},
 };
 use lttngd_runtime::{as_owner, make_root_directory};
@@ -18,7 +18,7 @@ use lttngd_wire::session_file::{
     SavedAttributes, SavedBufferType, SavedChannel, SavedConsumerOutput, SavedContext,
     SavedDestination, SavedDomain, SavedDomainType, SavedEvent, SavedEventType, SavedLogLevelType,
     SavedOutput, SavedOutputType, SavedOverwriteMode, SavedPeriod, SavedRotationSchedules,
-    SavedSession, SavedSize, SavedSnapshotOutput, SavedTrackers, write,
+    SavedSession, SavedSize, SavedSnapshotOutput, SavedTracker, SavedTrackers, TrackedValue, write,
 };
 
 use crate::{Output, Save, SnapshotOutput, actor::Inner};
@@ -149,9 +149,36 @@ fn saved_domains(ust: &UstDomain) -> Vec<SavedDomain> {
             .filter(|channel| channel.domain == domain)
             .map(saved_channel)
             .collect(),
-        process_attr_trackers: (domain == Domain::Ust).then(SavedTrackers::default),
+        process_attr_trackers: (domain == Domain::Ust).then(|| saved_trackers(ust)),
     };
     domains.into_iter().map(saved).collect()
+}
+
+/// The trackers that do not include every process.
+fn saved_trackers(ust: &UstDomain) -> SavedTrackers {
+    let attributes = [
+        ProcessAttribute::VirtualProcessId,
+        ProcessAttribute::VirtualUserId,
+        ProcessAttribute::VirtualGroupId,
+    ];
+    let saved = attributes.into_iter().filter_map(|attribute| {
+        let values = match ust.tracking_policy(attribute).ok()? {
+            TrackingPolicy::IncludeAll => return None,
+            TrackingPolicy::ExcludeAll => Vec::new(),
+            TrackingPolicy::IncludeSet => ust.inclusion_set(attribute).ok()?,
+        };
+        let values = values.into_iter().map(saved_value).collect();
+        Some(SavedTracker { attribute, values })
+    });
+    SavedTrackers(saved.collect())
+}
+
+fn saved_value(value: TrackerValue) -> TrackedValue {
+    match value {
+        TrackerValue::Pid(pid) => TrackedValue::Id(pid.into()),
+        TrackerValue::Uid(id) | TrackerValue::Gid(id) => TrackedValue::Id(id.into()),
+        TrackerValue::UserName(name) | TrackerValue::GroupName(name) => TrackedValue::Name(name),
+    }
 }
 
 fn saved_channel(channel: &Channel) -> SavedChannel {

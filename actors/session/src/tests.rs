@@ -4,6 +4,8 @@
 mod apps;
 mod consumer;
 mod phases;
+mod regenerate;
 mod save;
 mod schedule;
+mod trackers;
 mod world;

@@ -59,6 +59,5 @@ pub use snapshot::{
     encode_snapshot_outputs,
 };
 pub use tracker::{
-    TrackerValue, decode_tracker_values, decode_tracking_policy, encode_tracker_values,
-    encode_tracking_policy,
+    decode_tracker_values, decode_tracking_policy, encode_tracker_values, encode_tracking_policy,
 };

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use lttngd_model::{
     BufferMode, BufferScheme, Context, Domain, ErrorCode, EventFieldKind, LogLevelRule,
-    ProcessAttribute, SessionKind, TrackingPolicy, Uri,
+    ProcessAttribute, SessionKind, TrackerValue, TrackingPolicy, Uri,
 };
 use lttngd_wire::client::{self, Command, CommandKind, Reply, Request};
 
@@ -276,7 +276,7 @@ fn trackers_answer_policy_values_and_errors() {
         panic!()
     };
     assert_eq!(attribute, ProcessAttribute::VirtualUserId);
-    assert_eq!(value, client::TrackerValue::UserName("nobody".to_owned()));
+    assert_eq!(value, TrackerValue::UserName("nobody".to_owned()));
     let Command::TrackerSetPolicy { policy, .. } = exchange("tracker-set-policy").command() else {
         panic!()
     };

@@ -280,3 +280,33 @@ async fn listings_have_an_end_of_ours_too() {
     drop(fake);
     world.end().await;
 }
+
+#[actix::test]
+async fn a_session_that_is_wanted_again_while_it_is_released_is_made_again() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let world = World::new(None).await;
+    let (fake, app, _) = world
+        .app(AppScript::new(move |request| match request.command.number() {
+            RELEASE => AppAct::Late(held.clone()),
+            _ => AppAct::Answer,
+        }))
+        .await;
+    let channels = [channel(0, 0, 1)];
+    app.send(world.want(true, &channels).await).await.unwrap().unwrap();
+    let objects = fake.objects();
+    let forgotten = tokio::task::spawn_local({
+        let app = app.clone();
+        async move { forget(&app).await }
+    });
+    eventually("the release is held", || fake.has_got(RELEASE)).await;
+    let wanted = app.send(world.want(true, &channels).await);
+    gate.open();
+    wanted.await.unwrap().unwrap();
+    forgotten.await.unwrap().unwrap();
+    assert_eq!(fake.objects(), objects);
+    forget(&app).await.unwrap();
+    assert_eq!((fake.objects(), fake.faults()), (0, Vec::new()));
+    drop(fake);
+    world.end().await;
+}

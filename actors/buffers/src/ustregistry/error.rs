@@ -12,9 +12,6 @@ pub enum RegistryError {
     /// No channel has this id.
     #[error("no channel {0} in this trace")]
     UnknownChannel(u32),
-    /// The application registered the event before.
-    #[error("event `{0}` registered twice by one application")]
-    DuplicateEvent(String),
     /// The channel is full.
     #[error(
         "more than {EVENTS_PER_CHANNEL_MAX} events in one channel; enable fewer or use more channels"
@@ -49,7 +46,6 @@ impl RegistryError {
             }
             Self::TooManyEnumerations => Errno::OVERFLOW,
             Self::UnknownChannel(_)
-            | Self::DuplicateEvent(_)
             | Self::ContextMismatch(_)
             | Self::LegacySequence(_)
             | Self::Field(_)

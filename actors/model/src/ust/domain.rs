@@ -1,6 +1,6 @@
 //! The channels of a session and what every command on them shares.
 
-use super::{Channel, DEFAULT_CHANNEL_NAME};
+use super::{Channel, DEFAULT_CHANNEL_NAME, tracker::Trackers};
 use crate::{
     BufferScheme, ChannelAttributes, ChannelListing, Domain, ErrorCode, EventListing, SessionKind,
 };
@@ -27,6 +27,8 @@ pub struct UstDomain {
     pub channels: Vec<Channel>,
     /// Attributes that the client asked for the metadata channel, if any.
     pub metadata: Option<ChannelAttributes>,
+    /// Which processes record.
+    pub(super) trackers: Trackers,
     /// Whether a channel was made, after which the scheme stays.
     pub(super) scheme_is_fixed: bool,
     /// Whether a channel was asked for by name, after which events must name theirs.
@@ -45,6 +47,7 @@ impl UstDomain {
             scheme: BufferScheme::PerUid,
             channels: Vec::new(),
             metadata: None,
+            trackers: Trackers::default(),
             scheme_is_fixed: false,
             has_non_default_channel: false,
             next_index: 0,

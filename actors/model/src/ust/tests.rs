@@ -4,6 +4,7 @@ mod channels;
 mod contexts;
 mod events;
 mod sequences;
+mod trackers;
 
 use super::{SessionFacts, UstDomain};
 use crate::{

@@ -1,12 +1,11 @@
 //! The commands with their parameters.
 
 use lttngd_model::{
-    ChannelListing, EventDescription, ProcessAttribute, SessionDescriptor, TrackingPolicy, Uri,
+    ChannelListing, EventDescription, ProcessAttribute, SessionDescriptor, TrackerValue,
+    TrackingPolicy, Uri,
 };
 
-use super::{
-    CommandKind, ContextRequest, RotationSchedule, SaveSession, SnapshotOutput, TrackerValue,
-};
+use super::{CommandKind, ContextRequest, RotationSchedule, SaveSession, SnapshotOutput};
 
 /// A command and its parameters. The session and the domain it is about stand in the
 /// [`super::Request`]. An empty channel name asks for the domain's default channel or, where the

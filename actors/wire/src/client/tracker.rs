@@ -1,6 +1,6 @@
 //! Process attribute trackers.
 
-use lttngd_model::{Domain, ErrorCode, ProcessAttribute, TrackingPolicy};
+use lttngd_model::{Domain, ErrorCode, ProcessAttribute, TrackerValue, TrackingPolicy};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::Request;
@@ -31,60 +31,30 @@ const TYPE_USER_NAME: i32 = 2;
 const TYPE_GID: i32 = 3;
 const TYPE_GROUP_NAME: i32 = 4;
 
-/// A value of a process attribute (`enum lttng_process_attr_value_type`).
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub enum TrackerValue {
-    /// Process id.
-    Pid(i32),
-    /// User id.
-    Uid(u32),
-    /// User name.
-    UserName(String),
-    /// Group id.
-    Gid(u32),
-    /// Group name.
-    GroupName(String),
+/// From the wire, where ids are unsigned but for process ids; `name` is only looked at for a type
+/// that is a name.
+fn from_raw(value_type: i32, integral: i64, name: String) -> Result<TrackerValue, DecodeError> {
+    let out_of_range = DecodeError::BadValue { what: "integral value", value: integral };
+    Ok(match value_type {
+        TYPE_PID => TrackerValue::Pid(i32::try_from(integral).map_err(|_| out_of_range)?),
+        TYPE_UID => TrackerValue::Uid(u32::try_from(integral).map_err(|_| out_of_range)?),
+        TYPE_GID => TrackerValue::Gid(u32::try_from(integral).map_err(|_| out_of_range)?),
+        TYPE_USER_NAME => TrackerValue::UserName(name),
+        TYPE_GROUP_NAME => TrackerValue::GroupName(name),
+        other => {
+            return Err(DecodeError::BadValue { what: "value_type", value: other.into() });
+        }
+    })
 }
 
-impl TrackerValue {
-    /// From the wire, where ids are unsigned but for process ids; `name` is only looked at for a type that is a name.
-    fn from_raw(value_type: i32, integral: i64, name: String) -> Result<Self, DecodeError> {
-        let out_of_range = DecodeError::BadValue { what: "integral value", value: integral };
-        Ok(match value_type {
-            TYPE_PID => Self::Pid(i32::try_from(integral).map_err(|_| out_of_range)?),
-            TYPE_UID => Self::Uid(u32::try_from(integral).map_err(|_| out_of_range)?),
-            TYPE_GID => Self::Gid(u32::try_from(integral).map_err(|_| out_of_range)?),
-            TYPE_USER_NAME => Self::UserName(name),
-            TYPE_GROUP_NAME => Self::GroupName(name),
-            other => {
-                return Err(DecodeError::BadValue { what: "value_type", value: other.into() });
-            }
-        })
-    }
-
-    /// Type, number and name.
-    fn to_raw(&self) -> (i32, i64, Option<&str>) {
-        match self {
-            Self::Pid(pid) => (TYPE_PID, (*pid).into(), None),
-            Self::Uid(uid) => (TYPE_UID, (*uid).into(), None),
-            Self::Gid(gid) => (TYPE_GID, (*gid).into(), None),
-            Self::UserName(name) => (TYPE_USER_NAME, 0, Some(name)),
-            Self::GroupName(name) => (TYPE_GROUP_NAME, 0, Some(name)),
-        }
-    }
-
-    /// Whether the attribute has values of this type.
-    fn fits(&self, attribute: ProcessAttribute) -> bool {
-        use ProcessAttribute as A;
-        match self {
-            Self::Pid(_) => matches!(attribute, A::ProcessId | A::VirtualProcessId),
-            Self::Uid(_) | Self::UserName(_) => {
-                matches!(attribute, A::UserId | A::VirtualUserId)
-            }
-            Self::Gid(_) | Self::GroupName(_) => {
-                matches!(attribute, A::GroupId | A::VirtualGroupId)
-            }
-        }
+/// Type, number and name.
+fn to_raw(value: &TrackerValue) -> (i32, i64, Option<&str>) {
+    match value {
+        TrackerValue::Pid(pid) => (TYPE_PID, (*pid).into(), None),
+        TrackerValue::Uid(uid) => (TYPE_UID, (*uid).into(), None),
+        TrackerValue::Gid(gid) => (TYPE_GID, (*gid).into(), None),
+        TrackerValue::UserName(name) => (TYPE_USER_NAME, 0, Some(name)),
+        TrackerValue::GroupName(name) => (TYPE_GROUP_NAME, 0, Some(name)),
     }
 }
 
@@ -128,7 +98,7 @@ pub(super) fn decode_value(
         return Err(ErrorCode::InvalidProtocol);
     }
     let attribute = attribute.ok_or(ErrorCode::InvalidProtocol)?;
-    TrackerValue::from_raw(member.value_type, member.integral_value, name.unwrap_or_default())
+    from_raw(member.value_type, member.integral_value, name.unwrap_or_default())
         .ok()
         .filter(|value| value.fits(attribute))
         .map(|value| (attribute, value))
@@ -142,7 +112,7 @@ pub(super) fn encode_value(
     union: &mut Writer,
     payload: &mut Writer,
 ) {
-    let (value_type, integral_value, name) = value.to_raw();
+    let (value_type, integral_value, name) = to_raw(value);
     let member = ValueMember {
         process_attr: attribute as i32,
         value_type,
@@ -204,7 +174,7 @@ pub fn encode_tracker_values(values: &[TrackerValue]) -> Vec<u8> {
     let mut writer = Writer::default();
     writer.u32(wire_len(values.len()));
     for value in values {
-        let (value_type, integral, name) = value.to_raw();
+        let (value_type, integral, name) = to_raw(value);
         writer.i32(value_type);
         match name {
             None => writer.i64(integral),
@@ -228,9 +198,9 @@ pub fn decode_tracker_values(data: &[u8]) -> Result<Vec<TrackerValue>, DecodeErr
         values.push(if is_name(value_type) {
             let len = limited(reader.u32("value name")?, LOGIN_NAME_MAX, "value name")?;
             reader.bytes(4, "value name padding")?;
-            TrackerValue::from_raw(value_type, 0, reader.string(len, "value name")?)?
+            from_raw(value_type, 0, reader.string(len, "value name")?)?
         } else {
-            TrackerValue::from_raw(value_type, reader.i64("value")?, String::new())?
+            from_raw(value_type, reader.i64("value")?, String::new())?
         });
     }
     reader.finish("inclusion set")?;

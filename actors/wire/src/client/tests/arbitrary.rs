@@ -4,8 +4,8 @@ use lttngd_model::{
     AddressFamily, AppContext, BufferMode, Bytecode, ChannelAttributes, ChannelListing,
     ChannelOutput, Context, ContextKind, DescriptorOutput, EventDescription, EventField,
     EventFieldKind, EventKind, EventListing, Filter, NetworkUri, PerfContext, ProbeAttributes,
-    ProcessAttribute, SessionDescriptor, SessionKind, SessionListing, StreamKind, TrackingPolicy,
-    Uri, UserspaceProbe,
+    ProcessAttribute, SessionDescriptor, SessionKind, SessionListing, StreamKind, TrackerValue,
+    TrackingPolicy, Uri, UserspaceProbe,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -14,7 +14,6 @@ use proptest::sample::select;
 
 use crate::client::{
     ArchiveLocation, Command, ContextRequest, RotationSchedule, SaveSession, SnapshotOutput,
-    TrackerValue,
 };
 
 fn text() -> BoxedStrategy<String> {

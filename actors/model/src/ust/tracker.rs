@@ -1,0 +1,191 @@
+//! Process attribute trackers: which processes record.
+
+use super::UstDomain;
+use crate::{ErrorCode, ProcessAttribute, TrackerValue, TrackingPolicy};
+
+/// Most values in the set of one tracker.
+pub const TRACKED_MAX: usize = 1 << 14;
+
+/// What trackers look at of a process.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TrackedProcess {
+    /// Process id.
+    pub pid: u32,
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+}
+
+/// The trackers of the user-space domain.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Trackers {
+    vpid: Tracker,
+    vuid: Tracker,
+    vgid: Tracker,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Tracker {
+    policy: TrackingPolicy,
+    /// Values and the ids that they mean, in the order they were added. Empty but for the policy
+    /// that includes a set; no id stands there twice.
+    set: Vec<(TrackerValue, u32)>,
+}
+
+impl Default for Tracker {
+    fn default() -> Self {
+        Self { policy: TrackingPolicy::IncludeAll, set: Vec::new() }
+    }
+}
+
+impl Tracker {
+    fn tracks(&self, id: u32) -> bool {
+        match self.policy {
+            TrackingPolicy::IncludeAll => true,
+            TrackingPolicy::ExcludeAll => false,
+            TrackingPolicy::IncludeSet => self.set.iter().any(|(_, of)| *of == id),
+        }
+    }
+
+    fn has_set(&self) -> Result<(), ErrorCode> {
+        match self.policy {
+            TrackingPolicy::IncludeSet => Ok(()),
+            _ => Err(ErrorCode::ProcessAttrTrackerInvalidTrackingPolicy),
+        }
+    }
+
+    fn position(&self, value: &TrackerValue) -> Option<usize> {
+        self.set.iter().position(|(of, _)| of == value)
+    }
+}
+
+impl Trackers {
+    fn of(&self, attribute: ProcessAttribute) -> Result<&Tracker, ErrorCode> {
+        match attribute {
+            ProcessAttribute::VirtualProcessId => Ok(&self.vpid),
+            ProcessAttribute::VirtualUserId => Ok(&self.vuid),
+            ProcessAttribute::VirtualGroupId => Ok(&self.vgid),
+            _ => Err(ErrorCode::Invalid),
+        }
+    }
+
+    fn of_mut(&mut self, attribute: ProcessAttribute) -> Result<&mut Tracker, ErrorCode> {
+        match attribute {
+            ProcessAttribute::VirtualProcessId => Ok(&mut self.vpid),
+            ProcessAttribute::VirtualUserId => Ok(&mut self.vuid),
+            ProcessAttribute::VirtualGroupId => Ok(&mut self.vgid),
+            _ => Err(ErrorCode::Invalid),
+        }
+    }
+}
+
+impl UstDomain {
+    /// Whether a process records: every tracker must let it through.
+    #[must_use]
+    pub fn tracks(&self, process: TrackedProcess) -> bool {
+        self.trackers.vpid.tracks(process.pid)
+            && self.trackers.vuid.tracks(process.uid)
+            && self.trackers.vgid.tracks(process.gid)
+    }
+
+    /// What a tracker lets through (TRACKER_GET_POLICY).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Invalid`] for an attribute that is not virtual.
+    pub fn tracking_policy(
+        &self,
+        attribute: ProcessAttribute,
+    ) -> Result<TrackingPolicy, ErrorCode> {
+        Ok(self.trackers.of(attribute)?.policy)
+    }
+
+    /// Sets what a tracker lets through (TRACKER_SET_POLICY). A policy other than the present one
+    /// empties the set.
+    ///
+    /// # Errors
+    ///
+    /// As [`UstDomain::tracking_policy`].
+    pub fn set_tracking_policy(
+        &mut self,
+        attribute: ProcessAttribute,
+        policy: TrackingPolicy,
+    ) -> Result<(), ErrorCode> {
+        let tracker = self.trackers.of_mut(attribute)?;
+        if tracker.policy != policy {
+            *tracker = Tracker { policy, set: Vec::new() };
+        }
+        Ok(())
+    }
+
+    /// Adds a value to a tracker's set (TRACKER_ADD_VALUE). `id` is the number that the value
+    /// means: its own, or that of its user or group.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Invalid`] for an attribute that is not virtual, a value that is none of the
+    /// attribute's, or an id above the largest `i32`;
+    /// [`ErrorCode::ProcessAttrTrackerInvalidTrackingPolicy`],
+    /// [`ErrorCode::ProcessAttrExists`] also for another value with the same id,
+    /// [`ErrorCode::Nomem`] beyond [`TRACKED_MAX`] values.
+    pub fn track(
+        &mut self,
+        attribute: ProcessAttribute,
+        value: TrackerValue,
+        id: u32,
+    ) -> Result<(), ErrorCode> {
+        let tracker = self.trackers.of_mut(attribute)?;
+        if !value.fits(attribute) {
+            return Err(ErrorCode::Invalid);
+        }
+        tracker.has_set()?;
+        check_id(id)?;
+        if tracker.position(&value).is_some() || tracker.tracks(id) {
+            return Err(ErrorCode::ProcessAttrExists);
+        }
+        if tracker.set.len() >= TRACKED_MAX {
+            return Err(ErrorCode::Nomem);
+        }
+        tracker.set.push((value, id));
+        Ok(())
+    }
+
+    /// Takes a value out of a tracker's set (TRACKER_REMOVE_VALUE).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Invalid`] for an attribute that is not virtual,
+    /// [`ErrorCode::ProcessAttrTrackerInvalidTrackingPolicy`], [`ErrorCode::ProcessAttrMissing`].
+    pub fn untrack(
+        &mut self,
+        attribute: ProcessAttribute,
+        value: &TrackerValue,
+    ) -> Result<(), ErrorCode> {
+        let tracker = self.trackers.of_mut(attribute)?;
+        tracker.has_set()?;
+        let at = tracker.position(value).ok_or(ErrorCode::ProcessAttrMissing)?;
+        tracker.set.remove(at);
+        Ok(())
+    }
+
+    /// The values of a tracker's set in the order they were added (TRACKER_GET_INCLUSION_SET).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::Invalid`] for an attribute that is not virtual,
+    /// [`ErrorCode::ProcessAttrTrackerInvalidTrackingPolicy`].
+    pub fn inclusion_set(
+        &self,
+        attribute: ProcessAttribute,
+    ) -> Result<Vec<TrackerValue>, ErrorCode> {
+        let tracker = self.trackers.of(attribute)?;
+        tracker.has_set()?;
+        Ok(tracker.set.iter().map(|(value, _)| value.clone()).collect())
+    }
+}
+
+/// LTTng's ids are signed here, and no process, user or group has a negative one.
+fn check_id(id: u32) -> Result<(), ErrorCode> {
+    i32::try_from(id).map(drop).map_err(|_| ErrorCode::Invalid)
+}

@@ -1,0 +1,108 @@
+//! Metadata and state dumps anew.
+
+use std::rc::Rc;
+
+use futures::future::join_all;
+use lttngd_app::{self as app, AppError};
+use lttngd_buffers::{self as buffers, BuffersError};
+use lttngd_model::{BufferScheme, ErrorCode, SessionKind};
+use lttngd_runtime::ask;
+
+use crate::{
+    RegenerateMetadata, RegenerateStatedump, actor::Inner, error::buffers_code,
+    lifecycle::Lifecycle,
+};
+
+impl Inner {
+    pub(crate) async fn regenerate_metadata(
+        self: Rc<Self>,
+        _: RegenerateMetadata,
+    ) -> Result<(), ErrorCode> {
+        let _turn = self.turn().await?;
+        let scheme = self.domain.borrow().as_ref().map(|ust| ust.scheme);
+        self.life.get().admit_regenerate_metadata(self.config.kind, scheme)?;
+        let clock = self.config.clock.sample().await;
+        let sets = self.set_actors();
+        let outcomes = join_all(sets.iter().map(|set| {
+            let message = buffers::RegenerateMetadata { clock: clock.clone() };
+            ask(set, message, self.config.consumer_deadline)
+        }));
+        let mut outcomes = outcomes.await.into_iter();
+        outcomes.try_for_each(|outcome| outcome.map_err(BuffersError::from).flatten()).map_err(
+            |error| {
+                tracing::error!(session = %self.config.name, %error, "metadata is not regenerated");
+                buffers_code(&error, ErrorCode::UstMetaFail)
+            },
+        )
+    }
+
+    pub(crate) async fn regenerate_statedump(
+        self: Rc<Self>,
+        _: RegenerateStatedump,
+    ) -> Result<(), ErrorCode> {
+        let _turn = self.turn().await?;
+        if !self.life.get().active {
+            return Err(ErrorCode::SessionNotStarted);
+        }
+        let apps: Vec<_> = self.apps.borrow().values().cloned().collect();
+        let message = app::RegenerateStatedump { session: self.config.id };
+        join_all(apps.iter().map(async |(info, app)| {
+            match app.send(message).await.unwrap_or(Err(AppError::Gone)) {
+                Ok(()) | Err(AppError::Gone) => {}
+                Err(error) => tracing::warn!(
+                    session = %self.config.name, pid = info.pid, app = %info.name, %error,
+                    "an application does not record its state dump again"
+                ),
+            }
+        }))
+        .await;
+        Ok(())
+    }
+}
+
+impl Lifecycle {
+    /// REGENERATE_METADATA of a session whose user-space domain, if any, has this scheme.
+    fn admit_regenerate_metadata(
+        self,
+        kind: SessionKind,
+        scheme: Option<BufferScheme>,
+    ) -> Result<(), ErrorCode> {
+        if matches!(kind, SessionKind::Live { .. }) {
+            return Err(ErrorCode::LiveSession);
+        }
+        if !self.active {
+            return Err(ErrorCode::SessionNotStarted);
+        }
+        if scheme == Some(BufferScheme::PerPid) {
+            return Err(ErrorCode::PerPidSession);
+        }
+        self.admit_with_consumer()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_is_regenerated_for_active_sessions_of_shared_buffers_only() {
+        let stopped = Lifecycle { was_started: true, ..Lifecycle::default() };
+        let active = Lifecycle { active: true, ..stopped };
+        let lost = Lifecycle { lost_consumer: true, ..active };
+        let live = SessionKind::Live { timer_interval_us: 1 };
+        let (uid, pid) = (Some(BufferScheme::PerUid), Some(BufferScheme::PerPid));
+        for (life, kind, scheme, expected) in [
+            (active, SessionKind::Regular, uid, Ok(())),
+            (active, SessionKind::Snapshot, uid, Ok(())),
+            (active, SessionKind::Regular, None, Ok(())),
+            (stopped, SessionKind::Regular, pid, Err(ErrorCode::SessionNotStarted)),
+            (stopped, live, uid, Err(ErrorCode::LiveSession)),
+            (active, live, pid, Err(ErrorCode::LiveSession)),
+            (active, SessionKind::Regular, pid, Err(ErrorCode::PerPidSession)),
+            (lost, SessionKind::Regular, uid, Err(ErrorCode::NoUstconsumerd)),
+        ] {
+            let admitted = life.admit_regenerate_metadata(kind, scheme);
+            assert_eq!(admitted, expected, "{life:?} {kind:?} {scheme:?}");
+        }
+    }
+}
