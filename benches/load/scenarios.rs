@@ -119,7 +119,10 @@ fn beside_a_silent_client(which: Which, _options: &Options) -> Vec<Row> {
     let _silent = stage.arena.connect("client-lttng-sessiond");
     vec![
         ("create + list + destroy, idle".to_owned(), alone),
-        ("create + list + destroy, beside a silent client".to_owned(), short(&stage, 1)),
+        (
+            "create + list + destroy, beside a silent client".to_owned(),
+            short(&stage, if which == Which::Ours { 50 } else { 1 }),
+        ),
     ]
 }
 

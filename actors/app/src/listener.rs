@@ -17,7 +17,7 @@ use std::{
 use actix::Actor;
 use lttngd_buffers::tsdl::Alignments;
 use lttngd_model::{Bitness, Timestamp};
-use lttngd_runtime::{Backoff, Outlet, Peer, PeerError};
+use lttngd_runtime::{Backoff, Outlet, Peer, PeerCredentials, PeerError};
 use lttngd_wire::ust::{
     is_supported_abi,
     registration::{REGISTRATION_LEN, Registration, RegistrationError, SocketKind},
@@ -107,11 +107,11 @@ pub async fn listen(listener: StdListener, settings: AppSettings) -> io::Result<
     let mut backoff = pause();
     loop {
         let accepted = match socket.accept().await {
-            Ok((stream, _)) if listener.open.get() < CONNECTIONS_MAX => stream.into_std(),
+            Ok((stream, _)) if listener.open.get() < CONNECTIONS_MAX => Ok(Peer::accepted(stream)),
             Ok(_) => Err(io::Error::other("too many connections have not registered yet")),
             Err(error) => Err(error),
         };
-        match accepted.and_then(|stream| Peer::new(stream.into())) {
+        match accepted {
             Ok(peer) => {
                 backoff = pause();
                 listener.open.set(listener.open.get() + 1);
@@ -166,9 +166,10 @@ impl Listener {
             return Err(Rejected::WordSize(registration.bits_per_long));
         }
         let credentials = peer.credentials().map_err(PeerError::from)?;
-        let pid = credentials.pid().and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid != 0);
-        let pid = pid.ok_or(Rejected::NoPid)?;
-        let (uid, gid) = (credentials.uid(), credentials.gid());
+        let PeerCredentials { pid, uid, gid } = credentials;
+        if pid == 0 {
+            return Err(Rejected::NoPid);
+        }
         Ok(Some((pid, Half { peer, registration, uid, gid })))
     }
 

@@ -42,7 +42,7 @@ pub(crate) async fn serve(peer: &Peer, handle: &Handle) -> Result<(), Connection
     let reply = match payload {
         Ok(payload) => {
             let credentials = peer.credentials().map_err(|e| ConnectionError::Request(e.into()))?;
-            let requester = Credentials { uid: credentials.uid(), gid: credentials.gid() };
+            let requester = Credentials { uid: credentials.uid, gid: credentials.gid };
             dispatch(&handle.acting_for(requester), &request, &payload).await
         }
         Err(code) => Reply::error(&request, code),

@@ -4,21 +4,20 @@
 //! expected are closed by the kernel before they reach this process.
 
 use std::{
+    cell::OnceCell,
     io::{self, IoSlice, IoSliceMut},
     mem::MaybeUninit,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
 };
 
+use nix::sys::socket::sockopt::PeerCredentials as PeerCredentialsOption;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
     SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
 };
 use thiserror::Error;
-use tokio::{
-    io::Interest,
-    net::{UnixStream, unix::UCred},
-};
+use tokio::{io::Interest, net::UnixStream};
 
 /// Most descriptors in one message (`SCM_MAX_FD`).
 pub const DESCRIPTORS_MAX: usize = 253;
@@ -45,10 +44,24 @@ pub enum PeerError {
     Io(#[from] io::Error),
 }
 
+/// Who is at the other end of a socket.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PeerCredentials {
+    /// Process id; 0 for a process that cannot be seen from here, in another pid namespace.
+    pub pid: u32,
+    /// Effective user.
+    pub uid: u32,
+    /// Effective group.
+    pub gid: u32,
+}
+
 /// A connected stream socket.
 #[derive(Debug)]
 pub struct Peer {
-    socket: UnixStream,
+    /// The socket of a peer that is not waited for before it must be: most clients have said all
+    /// and take all at once, and need no place among the sockets that are watched.
+    early: Option<OwnedFd>,
+    watched: OnceCell<UnixStream>,
 }
 
 impl Peer {
@@ -59,7 +72,20 @@ impl Peer {
     pub fn new(socket: OwnedFd) -> io::Result<Self> {
         let socket = std::os::unix::net::UnixStream::from(socket);
         socket.set_nonblocking(true)?;
-        Ok(Self { socket: UnixStream::from_std(socket)? })
+        Ok(Self::accepted(UnixStream::from_std(socket)?))
+    }
+
+    /// Takes over an accepted socket, which is registered already.
+    #[must_use]
+    pub fn accepted(socket: UnixStream) -> Self {
+        Self { early: None, watched: OnceCell::from(socket) }
+    }
+
+    /// Takes over a socket that is non-blocking already, and registers it only when it must be waited
+    /// for. That costs a second descriptor, so it is for peers that are soon gone.
+    #[must_use]
+    pub fn brief(socket: OwnedFd) -> Self {
+        Self { early: Some(socket), watched: OnceCell::new() }
     }
 
     /// Connects to the listening socket at `path`. A local connect does not wait for the listener
@@ -88,13 +114,17 @@ impl Peer {
         }
     }
 
-    /// The user, group and process at the other end, as the kernel saw them at connect time. A
-    /// process that cannot be seen from here, in another pid namespace, has the id 0.
+    /// The user, group and process at the other end, as the kernel saw them at connect time.
     ///
     /// # Errors
     /// When the system call fails.
-    pub fn credentials(&self) -> io::Result<UCred> {
-        self.socket.peer_cred()
+    pub fn credentials(&self) -> io::Result<PeerCredentials> {
+        let credentials = nix::sys::socket::getsockopt(self, PeerCredentialsOption)?;
+        Ok(PeerCredentials {
+            pid: u32::try_from(credentials.pid()).unwrap_or(0),
+            uid: credentials.uid(),
+            gid: credentials.gid(),
+        })
     }
 
     /// Fills `buffer`.
@@ -102,18 +132,8 @@ impl Peer {
     /// # Errors
     /// [`PeerError::Closed`] when the peer closed before or while sending it.
     pub async fn read_exact(&self, buffer: &mut [u8]) -> Result<(), PeerError> {
-        let mut filled = 0;
-        while filled < buffer.len() {
-            let rest = &mut buffer[filled..];
-            let got = self
-                .io(Interest::READABLE, |fd| {
-                    Ok(rustix::net::recv(fd, &mut *rest, RecvFlags::DONTWAIT)?.0)
-                })
-                .await?;
-            if got == 0 {
-                return Err(PeerError::Closed);
-            }
-            filled += got;
+        if self.read_up_to(buffer).await? < buffer.len() {
+            return Err(PeerError::Closed);
         }
         Ok(())
     }
@@ -123,14 +143,28 @@ impl Peer {
     /// # Errors
     /// [`PeerError::Closed`] when the peer closed in the middle.
     pub async fn read_exact_or_end(&self, buffer: &mut [u8]) -> Result<bool, PeerError> {
-        let Some((first, rest)) = buffer.split_first_mut() else { return Ok(true) };
-        match self.read_exact(std::slice::from_mut(first)).await {
-            Ok(()) => {}
-            Err(PeerError::Closed) => return Ok(false),
-            Err(error) => return Err(error),
+        match self.read_up_to(buffer).await? {
+            0 => Ok(buffer.is_empty()),
+            got if got < buffer.len() => Err(PeerError::Closed),
+            _ => Ok(true),
         }
-        self.read_exact(rest).await?;
-        Ok(true)
+    }
+
+    /// Fills `buffer` unless the peer closes before; the count of bytes that came.
+    async fn read_up_to(&self, buffer: &mut [u8]) -> Result<usize, PeerError> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            let rest = &mut buffer[filled..];
+            let got = self.io(Interest::READABLE, |fd| {
+                Ok(rustix::net::recv(fd, &mut *rest, RecvFlags::DONTWAIT)?.0)
+            });
+            match got.await {
+                Ok(0) | Err(PeerError::Closed) => break,
+                Ok(got) => filled += got,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(filled)
     }
 
     /// Receives the one byte that carries exactly `count` descriptors.
@@ -234,7 +268,24 @@ impl Peer {
         mut call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
     ) -> Result<T, PeerError> {
         loop {
-            let done = self.socket.async_io(interest, || Ok(call(self.socket.as_fd())?)).await;
+            let watched = match (self.watched.get(), &self.early) {
+                (Some(watched), _) => watched,
+                (None, Some(early)) => {
+                    match call(early.as_fd()) {
+                        Err(rustix::io::Errno::AGAIN) => {}
+                        Err(rustix::io::Errno::INTR) => continue,
+                        Err(rustix::io::Errno::PIPE | rustix::io::Errno::CONNRESET) => {
+                            return Err(PeerError::Closed);
+                        }
+                        done => return Ok(done.map_err(io::Error::from)?),
+                    }
+                    let socket = std::os::unix::net::UnixStream::from(early.try_clone()?);
+                    let socket = UnixStream::from_std(socket)?;
+                    self.watched.get_or_init(|| socket)
+                }
+                (None, None) => return Err(PeerError::Closed),
+            };
+            let done = watched.async_io(interest, || Ok(call(watched.as_fd())?)).await;
             match done {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error)
@@ -253,6 +304,10 @@ impl Peer {
 
 impl AsFd for Peer {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        match (&self.early, self.watched.get()) {
+            (Some(early), _) => early.as_fd(),
+            (None, Some(watched)) => watched.as_fd(),
+            (None, None) => unreachable!("a peer has one of them from the start"),
+        }
     }
 }
