@@ -3,17 +3,17 @@
 use lttngd_model::{
     BufferMode, BufferScheme, ChannelAttributes, ChannelListing, ChannelOutput, DescriptorOutput,
     Domain, ErrorCode, EventDescription, EventKind, LogLevelRule, SessionDescriptor, SessionKind,
-    Uri,
+    TrackingPolicy, Uri,
 };
 use lttngd_registry::Handle;
 use lttngd_session::{
-    AddContext, AddSnapshotOutput, DisableChannel, DisableEvent, EnableChannel, EnableEvent,
-    RotationSchedule,
+    AddContext, AddSnapshotOutput, AddTrackerValue, DisableChannel, DisableEvent, EnableChannel,
+    EnableEvent, RotationSchedule, SetTrackingPolicy,
 };
 use lttngd_wire::session_file::{
     SavedBufferType, SavedChannel, SavedConsumerOutput, SavedContext, SavedDomain, SavedDomainType,
     SavedEvent, SavedEventType, SavedLogLevelType, SavedOutputType, SavedOverwriteMode,
-    SavedSession,
+    SavedSession, SavedTracker,
 };
 
 use super::LoadError;
@@ -136,12 +136,31 @@ impl Replay<'_> {
         for channel in &saved.channels {
             self.fill_channel(domain, scheme, channel).await?;
         }
-        match &saved.process_attr_trackers {
-            Some(trackers) if !trackers.0.is_empty() => {
-                Err(("process attribute trackers".to_owned(), ErrorCode::NotSupported))
-            }
-            _ => Ok(()),
+        for tracker in saved.process_attr_trackers.iter().flat_map(|trackers| &trackers.0) {
+            self.fill_tracker(domain, tracker).await?;
         }
+        Ok(())
+    }
+
+    async fn fill_tracker(&self, domain: Domain, saved: &SavedTracker) -> Result<(), Refusal> {
+        let attribute = saved.attribute;
+        let what = || format!("tracker {attribute:?}");
+        let policy = match saved.values.as_slice() {
+            [] => TrackingPolicy::ExcludeAll,
+            _ => TrackingPolicy::IncludeSet,
+        };
+        let set = SetTrackingPolicy { attribute, policy };
+        let done = self.handle.ask_in(self.session, Some(domain), set).await;
+        done.map_err(refused(what()))?;
+        for value in &saved.values {
+            let Some(value) = value.of(attribute) else {
+                return Err((what(), ErrorCode::LoadInvalidConfig));
+            };
+            let add = AddTrackerValue { attribute, value };
+            let done = self.handle.ask_in(self.session, Some(domain), add).await;
+            done.map_err(refused(what()))?;
+        }
+        Ok(())
     }
 
     async fn fill_channel(

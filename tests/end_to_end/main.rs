@@ -11,5 +11,6 @@ mod faults;
 mod hostile_apps;
 mod listing;
 mod recording;
+mod saving;
 mod startup;
 mod world;

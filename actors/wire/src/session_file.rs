@@ -201,8 +201,9 @@ pub struct SavedDomain {
     /// Its channels.
     #[serde(default, deserialize_with = "unwrap::<_, Channels, _>")]
     pub channels: Vec<SavedChannel>,
-    /// Its process attribute trackers; `None` in domains that have none.
-    #[serde(default)]
+    /// Its process attribute trackers; `None` in domains that have none. Files of LTTng before 2.12
+    /// have them under another name.
+    #[serde(default, alias = "trackers")]
     pub process_attr_trackers: Option<SavedTrackers>,
 }
 
@@ -248,8 +249,9 @@ pub struct SavedEvent {
     /// Name or pattern.
     #[serde(default)]
     pub name: Option<String>,
-    /// Whether it records.
-    #[serde(default = "yes")]
+    /// Whether it records. The schema has `true` for a file that does not say so, the stock loader
+    /// `false`, and that is what files are tried with.
+    #[serde(default)]
     pub enabled: bool,
     /// Kind.
     #[serde(default = "tracepoint", rename = "type")]

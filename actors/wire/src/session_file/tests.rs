@@ -82,6 +82,29 @@ fn trackers_are_read_and_written() {
 }
 
 #[test]
+fn the_tracker_of_older_versions_is_read() {
+    let text = |inner: &str| {
+        format!(
+            "<sessions><session><name>a</name><domains><domain><type>UST</type>\
+             <buffer_type>PER_UID</buffer_type>{inner}</domain></domains></session></sessions>"
+        )
+    };
+    let trackers = |inner: &str| {
+        let sessions = read(&text(inner)).unwrap();
+        sessions[0].domains[0].process_attr_trackers.clone().unwrap().0
+    };
+    assert_eq!(trackers("<trackers/>"), []);
+    let attribute = ProcessAttribute::VirtualProcessId;
+    let none = "<trackers><pid_tracker><targets/></pid_tracker></trackers>";
+    assert_eq!(trackers(none), [SavedTracker { attribute, values: Vec::new() }]);
+    let some = "<trackers><pid_tracker><targets><pid_target><pid>42</pid></pid_target>\
+        <pid_target><pid>1337</pid></pid_target></targets></pid_tracker></trackers>";
+    let values = vec![TrackedValue::Id(42), TrackedValue::Id(1337)];
+    assert_eq!(trackers(some), [SavedTracker { attribute, values }]);
+    assert!(read(&text(&format!("{none}<process_attr_trackers/>"))).is_err(), "both");
+}
+
+#[test]
 fn files_that_the_schema_does_not_take() {
     let session = |inner: &str| format!("<sessions><session>{inner}</session></sessions>");
     let domain = |inner: &str| {

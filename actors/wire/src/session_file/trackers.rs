@@ -1,6 +1,6 @@
 //! Process attribute trackers.
 
-use lttngd_model::ProcessAttribute;
+use lttngd_model::{ProcessAttribute, TrackerValue};
 use serde::Deserialize;
 
 /// The trackers of a domain whose policy is not to include every process.
@@ -41,6 +41,8 @@ macro_rules! trackers {
         #[derive(Deserialize)]
         enum Element {
             $(#[serde(rename = $name)] $element($element),)*
+            #[serde(rename = "pid_tracker")]
+            Legacy(Legacy),
         }
 
         #[derive(Deserialize)]
@@ -49,11 +51,16 @@ macro_rules! trackers {
         }
 
         impl Element {
-            fn tracker(self) -> (ProcessAttribute, Values) {
+            fn tracker(self) -> SavedTracker {
                 match self {
                     $(Self::$element(element) => {
-                        (ProcessAttribute::$attribute, element.process_attr_values)
+                        let values = element.process_attr_values.values.into_iter();
+                        SavedTracker {
+                            attribute: ProcessAttribute::$attribute,
+                            values: values.map(ValueElement::value).collect(),
+                        }
                     })*
+                    Self::Legacy(legacy) => legacy.tracker(),
                 }
             }
         }
@@ -103,11 +110,62 @@ struct Value {
 
 impl From<Elements> for SavedTrackers {
     fn from(elements: Elements) -> Self {
-        let tracker = |element: Element| {
-            let (attribute, values) = element.tracker();
-            let values = values.values.into_iter().map(ValueElement::value).collect();
-            SavedTracker { attribute, values }
-        };
-        Self(elements.trackers.into_iter().map(tracker).collect())
+        Self(elements.trackers.into_iter().map(Element::tracker).collect())
+    }
+}
+
+/// The only tracker of LTTng before 2.12, in the user-space domain one of virtual process ids.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Legacy {
+    targets: Targets,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Targets {
+    #[serde(default)]
+    pid_target: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Target {
+    pid: i64,
+}
+
+impl Legacy {
+    fn tracker(self) -> SavedTracker {
+        let values = self.targets.pid_target.into_iter();
+        SavedTracker {
+            attribute: ProcessAttribute::VirtualProcessId,
+            values: values.map(|target| TrackedValue::Id(target.pid)).collect(),
+        }
+    }
+}
+
+impl TrackedValue {
+    /// The value that is meant; `None` when the attribute has no such value.
+    #[must_use]
+    pub fn of(&self, attribute: ProcessAttribute) -> Option<TrackerValue> {
+        use ProcessAttribute as A;
+        Some(match (attribute, self) {
+            (A::ProcessId | A::VirtualProcessId, Self::Id(id)) => {
+                TrackerValue::Pid((*id).try_into().ok()?)
+            }
+            (A::UserId | A::VirtualUserId, Self::Id(id)) => {
+                TrackerValue::Uid((*id).try_into().ok()?)
+            }
+            (A::GroupId | A::VirtualGroupId, Self::Id(id)) => {
+                TrackerValue::Gid((*id).try_into().ok()?)
+            }
+            (A::UserId | A::VirtualUserId, Self::Name(name)) => {
+                TrackerValue::UserName(name.clone())
+            }
+            (A::GroupId | A::VirtualGroupId, Self::Name(name)) => {
+                TrackerValue::GroupName(name.clone())
+            }
+            (A::ProcessId | A::VirtualProcessId, Self::Name(_)) => return None,
+        })
     }
 }
