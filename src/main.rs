@@ -4,6 +4,7 @@ mod background;
 mod clock_plugin;
 mod limits;
 mod logging;
+mod memory;
 mod options;
 mod termination;
 
@@ -61,6 +62,7 @@ fn run(options: Options, args: &[OsString]) -> Result<(), Box<dyn Error>> {
     for notice in &options.notices {
         tracing::warn!("{notice}");
     }
+    memory::keep_some();
     let mut termination = Termination::catch()?;
     let readiness = Readiness::new(&options, args.first())?;
     match limits::raise_descriptors() {
