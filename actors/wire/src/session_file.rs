@@ -1,5 +1,5 @@
 //! Saved sessions: the XML files of `lttng save` and `lttng load`, as session.xsd of LTTng 2.13
-//! describes them. [`read`] takes what the schema takes, elements in any order; [`write`] writes what
+//! describes them. [`read`] takes what the schema takes, elements in any order; [`write()`] writes what
 //! the stock daemon writes, to the byte.
 
 mod context;
