@@ -1,6 +1,7 @@
 //! Loading saved sessions when the daemon starts: finds the files, reads them, and makes the sessions
 //! with the requests that a client would send.
 
+mod place;
 mod replay;
 #[cfg(test)]
 mod tests;

@@ -11,12 +11,12 @@ use lttngd_session::{
     EnableEvent, RotationSchedule, SetTrackingPolicy,
 };
 use lttngd_wire::session_file::{
-    SavedBufferType, SavedChannel, SavedConsumerOutput, SavedContext, SavedDomain, SavedDomainType,
-    SavedEvent, SavedEventType, SavedLogLevelType, SavedOutputType, SavedOverwriteMode,
-    SavedSession, SavedTracker,
+    SavedBufferType, SavedChannel, SavedContext, SavedDomain, SavedDomainType, SavedEvent,
+    SavedEventType, SavedLogLevelType, SavedOutputType, SavedOverwriteMode, SavedSession,
+    SavedTracker,
 };
 
-use super::LoadError;
+use super::{LoadError, place::place};
 
 /// What of a session could not be made, and what it answered.
 type Refusal = (String, ErrorCode);
@@ -50,16 +50,6 @@ fn refused(what: impl Into<String>) -> impl FnOnce(ErrorCode) -> Refusal {
     move |code| (what.into(), code)
 }
 
-/// The directory of an output, `None` for nowhere.
-fn directory(output: &SavedConsumerOutput) -> Result<Option<&str>, Refusal> {
-    if output.destination.net_output.is_some() {
-        return Err(("a relay daemon".to_owned(), ErrorCode::NotSupported));
-    }
-    let path = output.destination.path.as_deref().unwrap_or_default();
-    let path = path.strip_prefix("file://").unwrap_or(path);
-    Ok(Some(path).filter(|path| !path.is_empty()))
-}
-
 impl Replay<'_> {
     async fn create(&self) -> Result<(), Refusal> {
         let attributes = self.saved.attributes;
@@ -68,11 +58,8 @@ impl Replay<'_> {
             (SessionKind::Snapshot, DescriptorOutput::None)
         } else {
             let output = output.and_then(|output| output.consumer_output.as_ref());
-            let path = output.map(directory).transpose()?.flatten();
-            let output = match path {
-                Some(path) => DescriptorOutput::Local(Some(Uri::Path(path.into()))),
-                None => DescriptorOutput::None,
-            };
+            let output = output.map_or(Ok(DescriptorOutput::None), place);
+            let output = output.map_err(refused("its output"))?;
             match attributes.live_timer_interval_us {
                 0 => (SessionKind::Regular, output),
                 timer_interval_us => (SessionKind::Live { timer_interval_us }, output),
@@ -111,11 +98,18 @@ impl Replay<'_> {
     async fn add_snapshot_outputs(&self) -> Result<(), Refusal> {
         let output = self.saved.output.as_ref();
         for output in output.iter().flat_map(|output| &output.snapshot_outputs) {
-            let url = directory(&output.consumer_output)?.unwrap_or_default().to_owned();
+            let what = || format!("snapshot output {}", output.name);
+            let url = match place(&output.consumer_output).map_err(refused(what()))? {
+                DescriptorOutput::Local(Some(Uri::Path(path))) => {
+                    path.to_string_lossy().into_owned()
+                }
+                // Snapshots are recorded on this machine only.
+                _ => return Err((what(), ErrorCode::NotSupported)),
+            };
             let max_size_bytes = output.max_size_bytes;
             let message = AddSnapshotOutput { name: output.name.clone(), max_size_bytes, url };
             let added = self.handle.ask(self.session, message).await;
-            added.map_err(refused(format!("snapshot output {}", output.name)))?;
+            added.map_err(refused(what()))?;
         }
         Ok(())
     }
