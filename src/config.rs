@@ -62,8 +62,8 @@ pub struct Config {
     pub tracing_group: String,
     /// How long to wait for an application to take or answer a message; `None` waits for ever.
     pub app_socket_timeout: Option<Duration>,
-    /// How long to wait for a relay daemon to take or answer a message; `None` leaves it to the
-    /// system's TCP settings.
+    /// How long to wait for a relay daemon to take or answer a message; `None` for 30 s while
+    /// it is connected, and no limit afterwards.
     pub network_socket_timeout: Option<Duration>,
     /// How much is logged, 0 to 3: the number of `-v` given.
     pub verbose: u8,

@@ -13,6 +13,7 @@ use lttngd_app::AppSettings;
 use lttngd_consumer::{Consumer, ConsumerConfig};
 use lttngd_model::{Bitness, Credentials};
 use lttngd_registry::{Handle, Registry, RegistryConfig, Settings, Shutdown, TraceClock};
+use lttngd_relayd::{NetIndexes, RelaydConfig};
 use lttngd_runtime::{Outlet, ask};
 use lttngd_session::Consumers;
 use tokio::{sync::oneshot, task::JoinHandle as TaskHandle};
@@ -210,6 +211,11 @@ fn wire_actors(config: &Config, clock: TraceClock) -> (Addr<Registry>, Consumers
             hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             clock,
             consumers: all,
+            relayd: RelaydConfig {
+                sessiond_uuid,
+                socket_timeout: config.network_socket_timeout,
+                indexes: NetIndexes::default(),
+            },
             consumer_deadline: CONSUMER_DEADLINE,
         })
     });

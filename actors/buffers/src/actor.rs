@@ -19,8 +19,7 @@ use lttngd_runtime::{Outlet, Turns, as_owner, ask, make_directory_below};
 use crate::{
     BufferObjects, BufferSetConfig, BuffersError, ChannelCounters, ChannelRequest, ChannelSize,
     Clear, ClearQuiescent, Close, Counters, Finish, Flush, OpenPackets, Prepare, PreparedChannel,
-    PushMetadata, Record, RegenerateMetadata, RegisterChannel, RegisterEnumeration, RegisterEvent,
-    Rotate, Sizes,
+    PushMetadata, Record, RegenerateMetadata, RegisterChannel, RegisterEnumeration, RegisterEvent, Rotate, Sizes, SetOutput,
     set::{Progress, SetChannel},
     tsdl::HeaderType,
     ustregistry::{RegistryError, UstRegistry},
@@ -126,7 +125,9 @@ impl Inner {
 
     /// The consumer opens files only: the directories must be there.
     async fn make_directories(&self) -> Result<(), BuffersError> {
-        let Some((_, root)) = self.config.chunk.clone() else { return Ok(()) };
+        let SetOutput::Directory { domain: root, .. } = self.config.output.clone() else {
+            return Ok(());
+        };
         let path = format!("{}/index", self.config.path());
         let below = path.clone();
         let owner = self.config.owner;
@@ -187,10 +188,12 @@ impl Inner {
     }
 
     async fn rotate(&self) -> Result<(), BuffersError> {
-        self.for_each_channel(|key| consumer::RotateChannel { key, metadata: false }).await?;
+        let relayd = self.config.output.relayd();
+        self.for_each_channel(|key| consumer::RotateChannel { key, metadata: false, relayd })
+            .await?;
         self.push().await?;
         if let Some(key) = self.metadata.get() {
-            self.ask(consumer::RotateChannel { key, metadata: true }).await?;
+            self.ask(consumer::RotateChannel { key, metadata: true, relayd }).await?;
         }
         Ok(())
     }
@@ -211,6 +214,7 @@ impl Inner {
             metadata: false,
             path: path.clone(),
             packets_per_stream,
+            relayd: None,
         })
         .await?;
         match self.metadata.get() {
@@ -220,6 +224,7 @@ impl Inner {
                     metadata: true,
                     path,
                     packets_per_stream: 0,
+                    relayd: None,
                 })
                 .await
             }
@@ -255,7 +260,15 @@ impl Inner {
         self.channels.borrow_mut().clear();
         // It fails only when the consumer's actor is gone, and what it would tell with it.
         let _ = self.consumer.send(consumer::EndSampling { keys }).await;
-        outcome
+        match outcome {
+            // The consumer has deleted the streams of a relay daemon that went away.
+            Err(BuffersError::Consumer(ConsumerError::Refused(code)))
+                if code.is_channel_not_found() && self.config.output.relayd().is_some() =>
+            {
+                Ok(())
+            }
+            outcome => outcome,
+        }
     }
 
     async fn finish(&self) -> Result<Vec<ChannelCounters>, BuffersError> {

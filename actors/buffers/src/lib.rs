@@ -34,4 +34,4 @@ pub use message::{
     Counters, Finish, Flush, OpenPackets, Prepare, PreparedChannel, PushMetadata, Record,
     RegenerateMetadata, RegisterChannel, RegisterEnumeration, RegisterEvent, Rotate, Sizes,
 };
-pub use set::{BufferSetConfig, ChannelKeys, SetKey};
+pub use set::{BufferSetConfig, ChannelKeys, SetKey, SetOutput};

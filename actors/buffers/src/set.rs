@@ -11,7 +11,7 @@ use std::{
 use lttngd_consumer::{ChannelSampled, MetadataText};
 use lttngd_model::{
     Bitness, BufferMode, ChannelAttributes, ChannelKey, ChannelOutput, ChunkId, Credentials,
-    SessionId, Timestamp,
+    NetIndex, SessionId, Timestamp,
 };
 use lttngd_runtime::Outlet;
 use lttngd_wire::consumer::{AskChannel, ChannelClass};
@@ -24,6 +24,9 @@ use crate::{
 
 /// Id that means the metadata stream in a channel request.
 const METADATA_CHAN_ID: u32 = u32::MAX;
+
+/// Trace files of one stream at a relay daemon when there is no limit: it keeps a record of each.
+const RELAYD_TRACEFILE_COUNT: u32 = 1 << 20;
 
 /// Gives out channel keys, each once in the life of a daemon.
 #[derive(Clone, Debug)]
@@ -58,6 +61,56 @@ pub enum SetKey {
     App(u64),
 }
 
+/// Where the streams of a set are written.
+#[derive(Clone, Debug)]
+pub enum SetOutput {
+    /// Nowhere: nobody drains the buffers.
+    None,
+    /// To files of this machine.
+    Directory {
+        /// The current chunk.
+        chunk: ChunkId,
+        /// The directory of its user-space domain.
+        domain: Arc<OwnedFd>,
+    },
+    /// To a relay daemon.
+    Relayd {
+        /// The current chunk.
+        chunk: ChunkId,
+        /// The connection.
+        net_index: NetIndex,
+        /// What goes before the set's directory: relay daemons that know no chunks take whole paths.
+        prefix: String,
+    },
+}
+
+impl SetOutput {
+    /// The current chunk.
+    #[must_use]
+    pub fn chunk(&self) -> Option<ChunkId> {
+        match self {
+            Self::None => None,
+            Self::Directory { chunk, .. } | Self::Relayd { chunk, .. } => Some(*chunk),
+        }
+    }
+
+    /// The connection to a relay daemon.
+    #[must_use]
+    pub fn relayd(&self) -> Option<NetIndex> {
+        match self {
+            Self::None | Self::Directory { .. } => None,
+            Self::Relayd { net_index, .. } => Some(*net_index),
+        }
+    }
+
+    fn prefix(&self) -> &str {
+        match self {
+            Self::None | Self::Directory { .. } => "",
+            Self::Relayd { prefix, .. } => prefix,
+        }
+    }
+}
+
 /// All that a set is told when it is made.
 #[derive(Clone, Debug)]
 pub struct BufferSetConfig {
@@ -87,9 +140,10 @@ pub struct BufferSetConfig {
     pub app_uid: u32,
     /// Number of the application in the daemon: the consumer's id of a per-PID set.
     pub app_id: u64,
-    /// Where the consumer writes: the current chunk and the directory of its user-space domain.
-    /// `None` for a session without output, whose buffers nobody drains.
-    pub chunk: Option<(ChunkId, Arc<OwnedFd>)>,
+    /// Where the consumer writes.
+    pub output: SetOutput,
+    /// Period of the session's live timer in microseconds, 0 for a session that is not live.
+    pub live_timer_interval_us: u32,
     /// Keys for channels.
     pub keys: ChannelKeys,
     /// Is told how the buffers of the set's channels are used.
@@ -134,28 +188,36 @@ impl BufferSetConfig {
             class: ChannelClass::Data { overwrite: attributes.mode == BufferMode::Overwrite },
             switch_timer_interval_us: attributes.switch_timer_interval_us,
             read_timer_interval_us: attributes.read_timer_interval_us,
-            live_timer_interval_us: attributes.live_timer_interval_us,
-            is_live: attributes.live_timer_interval_us != 0,
+            live_timer_interval_us: self.live_timer_interval_us,
+            is_live: self.live_timer_interval_us != 0,
             monitor_timer_interval_us: u32::try_from(attributes.monitor_timer_interval_us)
                 .unwrap_or(u32::MAX),
             output: ChannelOutput::Mmap,
             session_id: self.session,
-            pathname: self.path(),
+            pathname: format!("{}{}", self.output.prefix(), self.path()),
             name: name.to_owned(),
             buffer_owner: self.owner,
-            relayd_id: None,
+            relayd_id: self.output.relayd().map(|relayd| relayd.0),
             key: self.keys.next(),
-            chunk_id: self.chunk.as_ref().map(|(id, _)| *id),
+            chunk_id: self.output.chunk(),
             uuid,
             chan_id: 0,
             tracefile_size_bytes: attributes.tracefile_size_bytes,
-            tracefile_count: u32::try_from(attributes.tracefile_count).unwrap_or(u32::MAX),
+            tracefile_count: self.tracefile_count(attributes),
             session_id_per_pid: self.app_id,
-            monitor: self.chunk.is_some(),
+            monitor: self.output.chunk().is_some(),
             ust_app_uid: self.app_uid,
             blocking_timeout_us: attributes.blocking_timeout_us,
             root_shm_path: String::new(),
             shm_path: String::new(),
+        }
+    }
+
+    /// Relay daemons divide by the count of trace files, also when it is 0, which is no limit.
+    fn tracefile_count(&self, attributes: &ChannelAttributes) -> u32 {
+        match (attributes.tracefile_size_bytes, attributes.tracefile_count) {
+            (1.., 0) if self.output.relayd().is_some() => RELAYD_TRACEFILE_COUNT,
+            (_, count) => u32::try_from(count).unwrap_or(u32::MAX),
         }
     }
 

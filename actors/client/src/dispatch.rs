@@ -1,7 +1,5 @@
 //! From a decoded command to the request it means, and from that reply to bytes.
 
-use std::path::PathBuf;
-
 use lttngd_model::{Domain, ErrorCode};
 use lttngd_registry::Handle;
 use lttngd_session::{
@@ -9,7 +7,7 @@ use lttngd_session::{
     DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo,
     GetTrackingPolicy, ListChannels, ListDomains, ListEvents, ListSnapshotOutputs, RecordSnapshot,
     RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate, Session, SetConsumerUri,
-    SetRotationSchedule, SetTrackingPolicy, Start, Stop,
+    SetRotationSchedule, SetTrackingPolicy, Start, Stop, TraceArchive,
 };
 use lttngd_wire::client::{
     ArchiveLocation, Command, DomainListing, Reply, Request, RotationInfo, RotationState,
@@ -51,7 +49,7 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
             Ok(ok().with_data(encode_sessions(&handle.list_sessions().await?)))
         }
         Command::DestroySession => {
-            let archive = handle.destroy_session(session).await?.archive.map(local);
+            let archive = handle.destroy_session(session).await?.archive.map(archive_location);
             let state = match archive {
                 Some(_) => RotationState::Completed,
                 None => RotationState::NoRotation,
@@ -288,8 +286,15 @@ where
     }
 }
 
-fn local(archive: PathBuf) -> ArchiveLocation {
-    ArchiveLocation::Local { path: archive.to_string_lossy().into_owned() }
+fn archive_location(archive: TraceArchive) -> ArchiveLocation {
+    match archive {
+        TraceArchive::Local(path) => {
+            ArchiveLocation::Local { path: path.to_string_lossy().into_owned() }
+        }
+        TraceArchive::Relayd { host, control_port, data_port, relative_path } => {
+            ArchiveLocation::Relay { host, control_port, data_port, relative_path }
+        }
+    }
 }
 
 fn rotation_info(info: lttngd_session::RotationInfo) -> RotationInfo {
@@ -301,7 +306,7 @@ fn rotation_info(info: lttngd_session::RotationInfo) -> RotationInfo {
             State::Expired => RotationState::Expired,
             State::Error => RotationState::Error,
         },
-        location: info.archive.map(local),
+        location: info.archive.map(archive_location),
     }
 }
 

@@ -2,23 +2,25 @@
 
 use std::{
     cell::{Cell, RefCell},
-    os::fd::OwnedFd,
+    os::fd::{AsFd, OwnedFd},
     rc::Rc,
     sync::Arc,
     time::Duration,
 };
 
 use actix::{Actor, Context, Handler, ResponseFuture};
+use lttngd_model::StreamKind;
 use lttngd_runtime::{Outlet, Peer, PeerError, Turns};
-use lttngd_wire::consumer::{ConsumerError as Code, Message, SnapshotChannel};
+use lttngd_wire::consumer::{AddRelaydSocket, ConsumerError as Code, Message, SnapshotChannel};
 use tokio::{process::Child, sync::Notify, task::JoinHandle};
 
 use crate::{
-    ChannelObject, ClearChannel, ClearQuiescentChannel, CloseMetadata, CloseTraceChunk,
-    ConsumerConfig, ConsumerError, ConsumerExited, CreateChannel, CreateMetadata, CreateTraceChunk,
-    DataPending, DiscardedEvents, EndSampling, EnsureRunning, FlushChannel, LostPackets,
-    OpenChannelPackets, PushMetadata, RecordChannel, RotateChannel, Running, Stop,
-    TraceChunkExists, link::Link, metadata::Sources, process::Process, samples::Samples,
+    AddRelayd, ChannelObject, ChunkPlace, ClearChannel, ClearQuiescentChannel, CloseMetadata,
+    CloseTraceChunk, ConsumerConfig, ConsumerError, ConsumerExited, CreateChannel, CreateMetadata,
+    CreateTraceChunk, DataPending, DestroyRelayd, DiscardedEvents, EndSampling, EnsureRunning,
+    FlushChannel, LostPackets, OpenChannelPackets, PushMetadata, RecordChannel, RotateChannel,
+    Running, Stop, TraceChunkExists, link::Link, metadata::Sources, process::Process,
+    samples::Samples,
 };
 
 /// Longest wait for a new consumer daemon to be ready.
@@ -217,6 +219,27 @@ async fn last_words(error: &Peer) -> String {
     }
 }
 
+/// Hands both connections over; with the first one alone the consumer can do nothing.
+async fn add_relayd(live: &Live, relayd: AddRelayd) -> Result<(), ConsumerError> {
+    let AddRelayd { net_index, version: (major, minor), .. } = relayd;
+    let message = |stream, relayd_session_id| {
+        let session_id = relayd.session;
+        let net_index = net_index.0;
+        let socket =
+            AddRelaydSocket { net_index, stream, major, minor, session_id, relayd_session_id };
+        Message::AddRelaydSocket(socket)
+    };
+    let control = message(StreamKind::Control, relayd.relayd_session_id);
+    live.link.descriptor(&control, relayd.control.as_fd()).await?;
+    let data = message(StreamKind::Data, 0);
+    let added = live.link.descriptor(&data, relayd.data.as_fd()).await;
+    if let Err(ConsumerError::Refused(_)) = &added {
+        // Whether the consumer keeps the half pair after its own refusal is its business.
+        let _ = live.link.status(&Message::DestroyRelayd { net_index: net_index.0 }).await;
+    }
+    added
+}
+
 macro_rules! handle {
     ($($message:ident -> $reply:ty, |$live:ident, $m:ident| $exchange:expr;)*) => {$(
         impl Handler<$message> for Consumer {
@@ -230,20 +253,31 @@ macro_rules! handle {
 }
 
 handle! {
+    AddRelayd -> (), |live, m| add_relayd(live, m).await;
+    DestroyRelayd -> (), |live, m| {
+        live.link.status(&Message::DestroyRelayd { net_index: m.net_index.0 }).await
+    };
     CreateTraceChunk -> (), |live, m| {
+        let (relayd, owner, directory) = match m.place {
+            ChunkPlace::Directory { owner, directory } => (None, Some(owner), Some(directory)),
+            ChunkPlace::Relayd(net_index) => (Some(net_index), None, None),
+        };
         let message = Message::CreateTraceChunk {
-            relayd_id: None,
+            relayd_id: relayd.map(|relayd| relayd.0),
             override_name: m.override_name,
             session_id: m.session,
             chunk_id: m.chunk,
             creation_timestamp_s: m.created_at_s,
-            owner: Some(m.owner),
+            owner,
         };
-        live.link.descriptor(&message, std::os::fd::AsFd::as_fd(&*m.directory)).await
+        match directory {
+            Some(directory) => live.link.descriptor(&message, directory.as_fd()).await,
+            None => live.link.status(&message).await,
+        }
     };
-    CloseTraceChunk -> (), |live, m| {
+    CloseTraceChunk -> String, |live, m| {
         live.link.close_chunk(&Message::CloseTraceChunk {
-            relayd_id: None,
+            relayd_id: m.relayd.map(|relayd| relayd.0),
             session_id: m.session,
             chunk_id: m.chunk,
             close_timestamp_s: m.closed_at_s,
@@ -252,7 +286,7 @@ handle! {
     };
     TraceChunkExists -> bool, |live, m| {
         live.link.chunk_presence(&Message::TraceChunkExists {
-            relayd_id: None,
+            relayd_id: m.relayd.map(|relayd| relayd.0),
             session_id: m.session,
             chunk_id: m.chunk,
         }).await
@@ -300,7 +334,11 @@ handle! {
         live.link.status(&Message::OpenChannelPackets { key: m.key }).await
     };
     RotateChannel -> (), |live, m| {
-        live.link.status(&Message::RotateChannel { metadata: m.metadata, relayd_id: None, key: m.key }).await
+        live.link.status(&Message::RotateChannel {
+            metadata: m.metadata,
+            relayd_id: m.relayd.map(|relayd| relayd.0),
+            key: m.key,
+        }).await
     };
     ClearChannel -> (), |live, m| {
         live.link.status(&Message::ClearChannel { key: m.key }).await
@@ -309,7 +347,7 @@ handle! {
         live.link.status(&Message::SnapshotChannel(Box::new(SnapshotChannel {
             pathname: m.path,
             metadata: m.metadata,
-            relayd_id: None,
+            relayd_id: m.relayd.map(|relayd| relayd.0),
             key: m.key,
             nb_packets_per_stream: m.packets_per_stream,
         }))).await

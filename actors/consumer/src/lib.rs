@@ -34,10 +34,11 @@ pub use actor::{Consumer, HANDSHAKE_DEADLINE, REQUESTS_MAX};
 pub use error::ConsumerError;
 pub use lttngd_wire::consumer::CloseCommand;
 pub use message::{
-    ChannelObject, ChannelSampled, ClearChannel, ClearQuiescentChannel, CloseMetadata,
-    CloseTraceChunk, ConsumerExited, CreateChannel, CreateMetadata, CreateTraceChunk, DataPending,
-    DiscardedEvents, EndSampling, EnsureRunning, FlushChannel, LostPackets, MetadataAccepted,
-    MetadataRequested, MetadataSource, MetadataText, OpenChannelPackets, PushMetadata,
-    RecordChannel, RotateChannel, Running, Stop, StreamObject, TraceChunkExists,
+    AddRelayd, ChannelObject, ChannelSampled, ChunkPlace, ClearChannel, ClearQuiescentChannel,
+    CloseMetadata, CloseTraceChunk, ConsumerExited, CreateChannel, CreateMetadata,
+    CreateTraceChunk, DataPending, DestroyRelayd, DiscardedEvents, EndSampling, EnsureRunning,
+    FlushChannel, LostPackets, MetadataAccepted, MetadataRequested, MetadataSource, MetadataText,
+    OpenChannelPackets, PushMetadata, RecordChannel, RotateChannel, Running, Stop, StreamObject,
+    TraceChunkExists,
 };
 pub use process::ConsumerConfig;

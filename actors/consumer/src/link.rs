@@ -104,14 +104,15 @@ impl Link {
         status.check().map_err(ConsumerError::Refused)
     }
 
-    /// CLOSE_TRACE_CHUNK: a status and a path, which means nothing for a local chunk.
-    pub(crate) async fn close_chunk(&self, message: &Message) -> Result<(), ConsumerError> {
+    /// CLOSE_TRACE_CHUNK: a status and a path, up to its NUL; it means nothing for a local chunk.
+    pub(crate) async fn close_chunk(&self, message: &Message) -> Result<String, ConsumerError> {
         let exchange = self.begin(message).await?;
         let head = ChunkReplyHead::decode(&exchange.read::<{ ChunkReplyHead::LEN }>().await?)?;
         let mut path = vec![0; (head.path_length as usize).min(PATH_MAX)];
         exchange.0.read_exact(&mut path).await.map_err(lost)?;
+        let path = path.split(|byte| *byte == 0).next().unwrap_or_default();
         match head.ret_code {
-            0 => Ok(()),
+            0 => Ok(String::from_utf8_lossy(path).into_owned()),
             code => Err(ConsumerError::Refused(Code(code))),
         }
     }

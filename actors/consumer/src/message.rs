@@ -3,7 +3,7 @@
 use std::{os::fd::OwnedFd, sync::Arc};
 
 use actix::Message;
-use lttngd_model::{Bitness, ChannelKey, ChunkId, Credentials, SessionId};
+use lttngd_model::{Bitness, ChannelKey, ChunkId, Credentials, NetIndex, SessionId};
 use lttngd_runtime::Outlet;
 use lttngd_wire::consumer::{AskChannel, CloseCommand, MonitorSample};
 use tokio::sync::oneshot;
@@ -15,7 +15,48 @@ use crate::ConsumerError;
 #[rtype(result = "Result<(), ConsumerError>")]
 pub struct EnsureRunning;
 
-/// Publishes a trace chunk of a session whose traces stay on this machine (CREATE_TRACE_CHUNK).
+/// Hands a relay daemon's connections over (ADD_RELAYD_SOCKET, control then data).
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), ConsumerError>")]
+pub struct AddRelayd {
+    /// What the connection is called from now on.
+    pub net_index: NetIndex,
+    /// The version that the relay daemon speaks, major and minor.
+    pub version: (u32, u32),
+    /// The session.
+    pub session: SessionId,
+    /// The session in the relay daemon.
+    pub relayd_session_id: u64,
+    /// The control connection.
+    pub control: OwnedFd,
+    /// The data connection.
+    pub data: OwnedFd,
+}
+
+/// Gives a relay daemon's connections up; they close with the last stream that uses them
+/// (DESTROY_RELAYD).
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<(), ConsumerError>")]
+pub struct DestroyRelayd {
+    /// The connection.
+    pub net_index: NetIndex,
+}
+
+/// Where the streams of a trace chunk are written.
+#[derive(Clone, Debug)]
+pub enum ChunkPlace {
+    /// On this machine.
+    Directory {
+        /// Who will own the files.
+        owner: Credentials,
+        /// The directory of the chunk's domain.
+        directory: Arc<OwnedFd>,
+    },
+    /// By a relay daemon.
+    Relayd(NetIndex),
+}
+
+/// Publishes a trace chunk of a session (CREATE_TRACE_CHUNK).
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), ConsumerError>")]
 pub struct CreateTraceChunk {
@@ -25,10 +66,8 @@ pub struct CreateTraceChunk {
     pub chunk: ChunkId,
     /// When it began, seconds since the Epoch, not 0.
     pub created_at_s: u64,
-    /// Who will own the files.
-    pub owner: Credentials,
-    /// The directory of the chunk's domain.
-    pub directory: Arc<OwnedFd>,
+    /// Where it is written.
+    pub place: ChunkPlace,
     /// Name of the chunk when it is not made of its times (snapshots), else empty.
     pub override_name: String,
 }
@@ -53,11 +92,14 @@ pub struct RecordChannel {
     pub path: String,
     /// Most packets of one stream, the newest ones; 0 for all.
     pub packets_per_stream: u64,
+    /// The relay daemon that writes it, `None` for this machine.
+    pub relayd: Option<NetIndex>,
 }
 
-/// Ends a trace chunk (CLOSE_TRACE_CHUNK).
+/// Ends a trace chunk (CLOSE_TRACE_CHUNK). Replies with what the relay daemon calls it, relative to its
+/// output directory; empty for a chunk on this machine.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<(), ConsumerError>")]
+#[rtype(result = "Result<String, ConsumerError>")]
 pub struct CloseTraceChunk {
     /// The session.
     pub session: SessionId,
@@ -67,6 +109,8 @@ pub struct CloseTraceChunk {
     pub closed_at_s: u64,
     /// What becomes of it.
     pub command: Option<CloseCommand>,
+    /// The relay daemon that writes it, `None` for this machine.
+    pub relayd: Option<NetIndex>,
 }
 
 /// Whether a stream still writes to the chunk (TRACE_CHUNK_EXISTS).
@@ -77,6 +121,8 @@ pub struct TraceChunkExists {
     pub session: SessionId,
     /// The chunk.
     pub chunk: ChunkId,
+    /// The relay daemon that writes it, `None` for this machine.
+    pub relayd: Option<NetIndex>,
 }
 
 /// Creates a data channel and fetches its objects (ASK_CHANNEL_CREATION, GET_CHANNEL).
@@ -168,6 +214,8 @@ pub struct RotateChannel {
     pub key: ChannelKey,
     /// Whether it is a metadata channel.
     pub metadata: bool,
+    /// The relay daemon that writes it, `None` for this machine.
+    pub relayd: Option<NetIndex>,
 }
 
 /// Whether data of a session is not written yet (DATA_PENDING).

@@ -4,5 +4,6 @@
 mod exchanges;
 mod life;
 mod metadata;
+mod relayd;
 mod samples;
 mod world;

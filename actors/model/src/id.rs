@@ -17,7 +17,7 @@ macro_rules! id {
 }
 
 id!(
-    /// A tracing session. Counted from 0 in a daemon's life and never reused.
+    /// A tracing session. Never reused in a daemon's life.
     SessionId
 );
 id!(
@@ -27,4 +27,9 @@ id!(
 id!(
     /// A trace chunk of a session. Counted from 0.
     ChunkId
+);
+id!(
+    /// A connection to a relay daemon as consumer daemons know it (`net_seq_idx`). Unique per daemon,
+    /// counted from 2, never reused.
+    NetIndex
 );

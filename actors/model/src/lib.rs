@@ -31,7 +31,7 @@ pub use event::{
 pub use field::{
     Encoding, EnumerationEntry, EnumerationValue, Field, FieldType, FloatType, IntegerType,
 };
-pub use id::{ChannelKey, ChunkId, SessionId};
+pub use id::{ChannelKey, ChunkId, NetIndex, SessionId};
 pub use output::{AddressFamily, NetworkUri, StreamKind, Uri};
 pub use session::{DescriptorOutput, SessionDescriptor, SessionKind, SessionListing};
 pub use time::Timestamp;

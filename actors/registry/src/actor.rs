@@ -15,6 +15,7 @@ use lttngd_model::{
     Credentials, ErrorCode, EventField, EventKind, EventListing, SessionDescriptor, SessionId,
     SessionKind, SessionListing, Timestamp,
 };
+use lttngd_relayd::RelaydConfig;
 use lttngd_runtime::Outlet;
 use lttngd_session::{
     AppArrived, AppGone, ConsumerLost, Consumers, Destroy, Destroyed, Output, Session,
@@ -29,6 +30,10 @@ use crate::{
 /// Most sessions at a time.
 pub const SESSIONS_MAX: usize = 1 << 16;
 
+/// Relay daemons of 2.13 look for a trace chunk of the session with their own id instead of ours. Their
+/// ids, counted from 1, are never these: otherwise one session would wait for another's chunk.
+const FIRST_SESSION_ID: u64 = 1 << 32;
+
 /// What every session is made with.
 #[derive(Clone, Debug)]
 pub struct RegistryConfig {
@@ -40,6 +45,8 @@ pub struct RegistryConfig {
     pub clock: TraceClock,
     /// The consumer daemons.
     pub consumers: Consumers,
+    /// What connections to relay daemons are made with.
+    pub relayd: RelaydConfig,
     /// Longest wait for one reply of a consumer daemon.
     pub consumer_deadline: Duration,
 }
@@ -70,7 +77,7 @@ impl Registry {
         Self {
             config,
             keys: ChannelKeys::default(),
-            next_id: 0,
+            next_id: FIRST_SESSION_ID,
             names: HashMap::new(),
             sessions: BTreeMap::new(),
             apps: BTreeMap::new(),
@@ -109,6 +116,7 @@ impl Registry {
                 hostname: self.config.hostname.clone(),
                 clock: self.config.clock.clone(),
                 output,
+                relayd: self.config.relayd.clone(),
                 snapshot_output,
                 page_size: self.config.page_size,
                 consumers: self.config.consumers.clone(),

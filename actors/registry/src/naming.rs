@@ -5,7 +5,7 @@ use std::path::Path;
 use lttngd_model::{
     DescriptorOutput, ErrorCode, NAME_MAX, SessionDescriptor, SessionKind, Timestamp, Uri,
 };
-use lttngd_session::Output;
+use lttngd_session::{NetworkOutput, Output};
 
 /// Directory of traces below a home directory.
 const TRACES_DIRECTORY: &str = "lttng-traces";
@@ -21,8 +21,8 @@ pub(crate) struct Named {
 /// Names a new session. `is_taken` knows the names of all sessions of all users.
 ///
 /// # Errors
-/// In this order: `Invalid` for a home that is not absolute, `NotSupported` for live and streamed
-/// sessions, `ExistSess`, `SessionInvalidChar`, `SetUrl` without a home where one is needed,
+/// In this order: `Invalid` for a home that is not absolute and a live session that is not streamed,
+/// `NotSupported` for a snapshot session that is, `ExistSess`, `SessionInvalidChar`, `SetUrl` without a home where one is needed,
 /// `Invalid` for an output that is not absolute or goes upwards.
 pub(crate) fn name(
     descriptor: &SessionDescriptor,
@@ -33,17 +33,31 @@ pub(crate) fn name(
     if home.is_some_and(|home| !home.starts_with('/')) {
         return Err(ErrorCode::Invalid);
     }
-    if matches!(descriptor.kind, SessionKind::Live { .. })
-        || matches!(descriptor.output, DescriptorOutput::Network(_))
-    {
-        return Err(ErrorCode::NotSupported);
+    match (descriptor.kind, &descriptor.output) {
+        (SessionKind::Live { .. }, DescriptorOutput::Network(_))
+        | (SessionKind::Regular, _)
+        | (SessionKind::Snapshot, DescriptorOutput::None | DescriptorOutput::Local(_)) => {}
+        (SessionKind::Live { .. }, _) => return Err(ErrorCode::Invalid),
+        (SessionKind::Snapshot, DescriptorOutput::Network(_)) => {
+            return Err(ErrorCode::NotSupported);
+        }
     }
     let (name, auto_named) = match &descriptor.name {
         Some(name) => (check(name, &is_taken)?.to_owned(), false),
         None => (automatic(now, &is_taken), true),
     };
     let output = match &descriptor.output {
-        DescriptorOutput::None | DescriptorOutput::Network(_) => Output::None,
+        DescriptorOutput::None => Output::None,
+        DescriptorOutput::Network(None) => {
+            Output::Network(Box::new(NetworkOutput::on_this_machine()))
+        }
+        DescriptorOutput::Network(Some(places)) => {
+            let (control, data) = &**places;
+            match Output::None.with_uris(&[control.clone(), data.clone()])? {
+                Output::Network(network) if network.uris().is_some() => Output::Network(network),
+                _ => return Err(ErrorCode::Invalid),
+            }
+        }
         DescriptorOutput::Local(Some(Uri::Path(path))) => Output::from_path(path.clone())?,
         DescriptorOutput::Local(Some(Uri::Network(_))) => return Err(ErrorCode::Invalid),
         DescriptorOutput::Local(None) => {
@@ -88,6 +102,11 @@ impl Named {
             output: match &self.output {
                 Output::None => DescriptorOutput::None,
                 Output::Local(path) => DescriptorOutput::Local(Some(Uri::Path(path.clone()))),
+                Output::Network(network) => {
+                    DescriptorOutput::Network(network.uris().map(|(control, data)| {
+                        Box::new((Uri::Network(control.clone()), Uri::Network(data.clone())))
+                    }))
+                }
             },
         }
     }

@@ -16,14 +16,7 @@ use lttngd_runtime::{Turn, Turns};
 use tokio::{sync::RwLock, task::AbortHandle};
 
 use crate::{
-    AddContext, AddSnapshotOutput, AddTrackerValue, AppArrived, AppGone, Clear, ConsumerLost,
-    DataPending, DeleteSnapshotOutput, Destroy, Destroyed, DisableChannel, DisableEvent,
-    EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo, GetTrackingPolicy, ListChannels,
-    ListDomains, ListEvents, ListRotationSchedules, ListSnapshotOutputs, Output, PrepareDomain,
-    RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate,
-    RotationInfo, RotationSchedules, Save, SessionChanged, SessionConfig, SetConsumerUri,
-    SetRotationSchedule, SetTrackingPolicy, SnapshotOutput, Start, Stop, chunk::Chunk,
-    lifecycle::Lifecycle, rotation::Rotations, schedule::Schedules, snapshot_outputs::Snapshots,
+    AddContext, AddSnapshotOutput, AddTrackerValue, AppArrived, AppGone, Clear, ConsumerLost, DataPending, DeleteSnapshotOutput, Destroy, Destroyed, DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo, GetTrackingPolicy, ListChannels, ListDomains, ListEvents, ListRotationSchedules, ListSnapshotOutputs, Output, PrepareDomain, RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo, RotationSchedules, Save, SessionChanged, SessionConfig, SetConsumerUri, SetRotationSchedule, SetTrackingPolicy, SnapshotOutput, Start, Stop, chunk::Chunk, lifecycle::Lifecycle, rotation::Rotations, schedule::Schedules, snapshot_outputs::Snapshots, relayd::SessionRelayd,
 };
 
 /// Most commands that wait for their turn.
@@ -62,6 +55,10 @@ pub(crate) struct Inner {
     pub(crate) past_counters: RefCell<Vec<ChannelCounters>>,
     /// How many buffer sets of applications that are gone are not finished yet.
     pub(crate) finishing: Cell<usize>,
+    /// The relay daemon that the consumers are connected to.
+    pub(crate) relayd: Cell<Option<SessionRelayd>>,
+    /// Of commands that wait for it.
+    pub(crate) connecting: Turns,
     turns: Turns,
 }
 
@@ -100,6 +97,8 @@ impl Session {
                 paused: Cell::new(false),
                 past_counters: RefCell::default(),
                 finishing: Cell::new(0),
+                relayd: Cell::new(None),
+                connecting: Turns::new(COMMANDS_MAX),
                 turns: Turns::new(COMMANDS_MAX),
             }),
         }
@@ -151,10 +150,7 @@ impl Inner {
             path: self.output.borrow().path(),
             active: self.life.get().active,
             snapshot_mode: self.config.kind == SessionKind::Snapshot,
-            live_timer_interval_us: match self.config.kind {
-                SessionKind::Live { timer_interval_us } => timer_interval_us,
-                _ => 0,
-            },
+            live_timer_interval_us: self.live_timer_interval_us(),
             creation_time_s: self.config.created_at.epoch_s,
         }
     }

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use lttngd_app::{App, AppError, AppInfo, Forget, Synchronise, WantedSession};
 use lttngd_buffers::{
     BufferSet, BufferSetConfig, BuffersError, ChannelRequest, Finish, Prepare, PushMetadata,
-    SetKey,
+    SetKey, SetOutput,
     tsdl::{Clock, Scheme},
 };
 use lttngd_model::{
@@ -19,8 +19,9 @@ use lttngd_runtime::ask;
 use thiserror::Error;
 
 use crate::{
-    AppArrived, AppGone, ConsumerLost,
+    AppArrived, AppGone, ConsumerLost, Output,
     actor::{Inner, SessionSet},
+    chunk::Chunk,
 };
 
 /// Why an application was not brought to what the session wants.
@@ -78,10 +79,10 @@ impl Inner {
 
     pub(crate) async fn consumer_lost(self: Rc<Self>, lost: ConsumerLost) {
         let sets: Vec<_> = self.sets.borrow().keys().copied().collect();
-        let apps = self.apps.borrow();
         let touched = sets.iter().any(|key| match key {
             SetKey::Uid { bitness, .. } => *bitness == lost.bitness,
             SetKey::App(id) => {
+                let apps = self.apps.borrow();
                 apps.values().any(|(info, _)| info.id.0 == *id && info.bitness == lost.bitness)
             }
         });
@@ -91,6 +92,9 @@ impl Inner {
                 "the session lost its consumer daemon and what was not written yet; destroy it"
             );
             self.change_life(|life| life.lost_consumer = true);
+        } else {
+            // The connection went with the consumer. The next command that needs it makes another.
+            self.disconnect_relayd().await;
         }
     }
 
@@ -186,6 +190,30 @@ impl Inner {
         Some((key, ust.channels.clone().into(), ust.metadata_attributes()))
     }
 
+    /// Where a buffer set that is made now writes.
+    fn set_output(&self) -> SetOutput {
+        match (&*self.chunk.borrow(), self.relayd.get(), &*self.output.borrow()) {
+            (Some(Chunk { id, domain_directory: Some(domain), .. }), ..) => {
+                SetOutput::Directory { chunk: *id, domain: Arc::clone(domain) }
+            }
+            (Some(chunk), Some(relayd), Output::Network(network)) => SetOutput::Relayd {
+                chunk: chunk.id,
+                net_index: relayd.net_index,
+                prefix: match relayd.version.has_trace_chunks() {
+                    true => String::new(),
+                    false => {
+                        let config = &self.config;
+                        let (name, auto_named) = (&config.name, config.auto_named);
+                        let at = config.created_at;
+                        let session = network.directory(&config.hostname, name, auto_named, at);
+                        format!("{session}ust/")
+                    }
+                },
+            },
+            _ => SetOutput::None,
+        }
+    }
+
     fn new_set(
         &self,
         key: SetKey,
@@ -217,11 +245,8 @@ impl Inner {
             tracer_version: info.tracer_version,
             app_uid: info.uid,
             app_id: info.id.0,
-            chunk: self
-                .chunk
-                .borrow()
-                .as_ref()
-                .map(|chunk| (chunk.id, Arc::clone(&chunk.domain_directory))),
+            output: self.set_output(),
+            live_timer_interval_us: self.live_timer_interval_us(),
             keys: self.config.keys.clone(),
             sampled: self.sampled_outlet(),
             consumer_deadline: self.config.consumer_deadline,

@@ -28,8 +28,15 @@ pub(crate) struct Chunk {
     pub(crate) begun_at: Timestamp,
     /// Directory below the session's; empty for the session's own.
     pub(crate) location: String,
-    /// Its directory of the user-space domain.
-    pub(crate) domain_directory: Arc<OwnedFd>,
+    /// Its directory of the user-space domain; `None` when a relay daemon has it.
+    pub(crate) domain_directory: Option<Arc<OwnedFd>>,
+}
+
+impl Chunk {
+    /// A chunk that a relay daemon has.
+    pub(crate) fn at_relayd(id: ChunkId, begun_at: Timestamp) -> Self {
+        Self { id, begun_at, location: String::new(), domain_directory: None }
+    }
 }
 
 /// The directory of a session.
@@ -70,7 +77,7 @@ impl ChunkRoot {
                 Ok(domain)
             })
             .await?;
-        Ok(Chunk { id, begun_at, location, domain_directory: Arc::new(domain_directory) })
+        Ok(Chunk { id, begun_at, location, domain_directory: Some(Arc::new(domain_directory)) })
     }
 
     /// Moves a chunk that streams may still write to out of the way.

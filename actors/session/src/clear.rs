@@ -11,6 +11,9 @@ impl Inner {
     pub(crate) async fn clear(self: Rc<Self>, _: Clear) -> Result<(), ErrorCode> {
         let _turn = self.turn().await?;
         let life = self.life.get();
+        if life.was_started {
+            self.clear_available()?;
+        }
         if !self.rotations.borrow().has_something_to_clear(life) {
             return Ok(());
         }
@@ -41,10 +44,12 @@ impl Inner {
         self.on_all_sets(buffers::Clear).await.map_err(|error| self.failed_clear(&error))?;
         if let Some(left) = self.leave_chunk(Leaving::Delete, active).await? {
             self.written(left.chunk.id).await?;
-            self.chunk_root()?.remove().await.map_err(|error| {
-                tracing::error!(session = %self.config.name, %error, "a cleared trace chunk stays");
-                ErrorCode::ClearFailConsumer
-            })?;
+            if let Some(root) = self.chunk_root() {
+                root.remove().await.map_err(|error| {
+                    tracing::error!(session = %self.config.name, %error, "a cleared trace chunk stays");
+                    ErrorCode::ClearFailConsumer
+                })?;
+            }
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use lttngd_runtime::ask;
 
 use crate::{
     AddContext, DisableChannel, DisableEvent, EnableChannel, EnableEvent, ListChannels,
-    ListDomains, ListEvents, Output, PrepareDomain, SetConsumerUri, actor::Inner,
+    ListDomains, ListEvents, PrepareDomain, SetConsumerUri, actor::Inner,
 };
 
 impl Inner {
@@ -47,7 +47,7 @@ impl Inner {
                     }
                 })?;
         }
-        Ok(())
+        self.connect_relayd().await
     }
 
     /// Changes the domain, and then what applications have of an active session.
@@ -179,7 +179,11 @@ impl Inner {
         if self.life.get().was_started {
             return Err(ErrorCode::TraceAlreadyStarted);
         }
-        *self.output.borrow_mut() = Output::from_uris(&request.uris)?;
+        let output = self.output.borrow().with_uris(&request.uris)?;
+        if *self.output.borrow() != output {
+            self.disconnect_relayd().await;
+        }
+        self.output.replace(output);
         self.tell_changed();
         Ok(())
     }

@@ -1,13 +1,13 @@
 //! The end of a session.
 
-use std::{path::PathBuf, rc::Rc};
+use std::rc::Rc;
 
 use futures::future::join_all;
 use lttngd_app::Forget;
 use lttngd_buffers::Close;
 use lttngd_model::ErrorCode;
 
-use crate::{Destroy, Destroyed, actor::Inner, error::buffers_code, rotate::Leaving};
+use crate::{Destroy, Destroyed, TraceArchive, actor::Inner, error::buffers_code, rotate::Leaving};
 
 impl Inner {
     pub(crate) async fn destroy(self: Rc<Self>, _: Destroy) -> Result<Destroyed, ErrorCode> {
@@ -32,6 +32,7 @@ impl Inner {
                 Ok(path) => archive = path,
                 Err(code) => keep(Err(code)),
             }
+            self.disconnect_relayd().await;
             keep(self.on_all_sets(Close).await.map_err(|error| {
                 tracing::error!(session = %self.config.name, %error, "buffers are not closed cleanly");
                 buffers_code(&error, ErrorCode::Unk)
@@ -43,7 +44,7 @@ impl Inner {
 
     /// Lets the streams finish the last chunk. That of a session that was rotated goes to the
     /// archives like the others.
-    async fn leave_last_chunk(&self) -> Result<Option<PathBuf>, ErrorCode> {
+    async fn leave_last_chunk(&self) -> Result<Option<TraceArchive>, ErrorCode> {
         let rotated = self.rotations.borrow().rotated;
         let leaving = if rotated { Leaving::Archive } else { Leaving::Stay };
         let Some(left) = self.leave_chunk(leaving, false).await? else { return Ok(None) };

@@ -3,6 +3,7 @@
 use lttngd_buffers::BuffersError;
 use lttngd_consumer::ConsumerError;
 use lttngd_model::ErrorCode;
+use lttngd_relayd::RelaydError;
 
 /// The code for a consumer daemon that failed, where `refused` is the command's own code for a
 /// refusal.
@@ -24,5 +25,18 @@ pub(crate) fn buffers_code(error: &BuffersError, refused: ErrorCode) -> ErrorCod
         BuffersError::Consumer(error) => consumer_code(error, refused),
         BuffersError::Directory { .. } => ErrorCode::CreateDirFail,
         BuffersError::Closed | BuffersError::Busy => refused,
+    }
+}
+
+/// The code for a relay daemon that could not be connected.
+pub(crate) fn relayd_code(error: &RelaydError) -> ErrorCode {
+    match error {
+        RelaydError::Address(_) => ErrorCode::Invalid,
+        RelaydError::Version(_) => ErrorCode::RelaydVersionFail,
+        RelaydError::Session(_) => ErrorCode::EnableConsumerFail,
+        RelaydError::Unreachable { .. }
+        | RelaydError::TimedOut { .. }
+        | RelaydError::Broken { .. }
+        | RelaydError::Configuration(_) => ErrorCode::RelaydConnectFail,
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! It owns the session's channels, event rules and contexts, its output and trace chunk, and its
 //! buffer sets. It is asked by the registry (which found it by name); it asks applications, buffer
-//! sets and consumer daemons; it tells the registry how it looks in listings ([`SessionChanged`]).
+//! sets and consumer daemons, and connects relay daemons; it tells the registry how it looks in listings ([`SessionChanged`]).
 //!
 //! ```text
 //!              Start               Stop              Destroy
@@ -29,8 +29,10 @@ mod destroy;
 mod error;
 mod lifecycle;
 mod message;
+mod network;
 mod output;
 mod regenerate;
+mod relayd;
 mod rotate;
 mod rotation;
 mod save;
@@ -51,6 +53,7 @@ pub use message::{
     ListDomains, ListEvents, ListRotationSchedules, ListSnapshotOutputs, PrepareDomain,
     RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate,
     RotationInfo, RotationState, Save, SessionChanged, SessionConfig, SetConsumerUri,
-    SetRotationSchedule, SetTrackingPolicy, SnapshotOutput, Start, Stop,
+    SetRotationSchedule, SetTrackingPolicy, SnapshotOutput, Start, Stop, TraceArchive,
 };
+pub use network::NetworkOutput;
 pub use output::Output;

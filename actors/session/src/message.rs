@@ -11,6 +11,7 @@ use lttngd_model::{
     EventDescription, EventListing, ProcessAttribute, SessionId, SessionKind, SessionListing,
     Timestamp, TrackerValue, TrackingPolicy, Uri,
 };
+use lttngd_relayd::RelaydConfig;
 use lttngd_runtime::Outlet;
 
 use crate::{Output, RotationSchedule, RotationSchedules};
@@ -62,6 +63,8 @@ pub struct SessionConfig {
     pub clock: TraceClock,
     /// Where its traces go.
     pub output: Output,
+    /// What connections to relay daemons are made with.
+    pub relayd: RelaydConfig,
     /// Where its snapshots go.
     pub snapshot_output: Option<PathBuf>,
     /// Size of a page in bytes.
@@ -89,8 +92,10 @@ pub struct SessionChanged {
 /// Makes the session ready for commands of a domain: what every command that names one does first.
 /// The user-space domain comes to be, and its consumer daemons are started.
 ///
+/// A relay daemon to which the session streams is connected.
+///
 /// Errors: `NoUstconsumerd`, `UstConsumer64Fail`, `UstConsumer32Fail`, `AgentTracingDisabled` for
-/// agent domains.
+/// agent domains; `RelaydConnectFail`, `RelaydVersionFail`, `EnableConsumerFail`, `Invalid`.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct PrepareDomain {
@@ -267,7 +272,7 @@ pub struct DataPending;
 
 /// SET_CONSUMER_URI.
 ///
-/// Errors: `Invalid`, `TraceAlreadyStarted`, `NotSupported` for relay daemons.
+/// Errors: `Invalid`, `TraceAlreadyStarted`, `UrlExist` for a relay daemon's place that is set.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct SetConsumerUri {
@@ -286,7 +291,7 @@ pub struct Destroy;
 /// ROTATE_SESSION: archives what was recorded so far, and goes on in a new trace chunk. Replies with
 /// the rotation's id; most rotations are over by then, see [`GetRotationInfo`].
 ///
-/// Errors: `StartSessionOnce`, `RotationNotAvailable`, `RotationPending`,
+/// Errors: `StartSessionOnce`, `RotationNotAvailable`, `RotationNotAvailableRelay`, `RotationPending`,
 /// `RotationMultipleAfterStop`, `RotationAfterStopClear`, `CreateDirFail`,
 /// `CreateTraceChunkFailConsumer`, `RotationFailConsumer`, `CloseTraceChunkFailConsumer`.
 #[derive(Clone, Copy, Debug, Message)]
@@ -304,7 +309,7 @@ pub struct GetRotationInfo {
 /// CLEAR_SESSION: throws away what was recorded so far, in the buffers and in the current trace
 /// chunk; the reply comes when it is gone.
 ///
-/// Errors: those of [`Rotate`], `ClearFailConsumer`.
+/// Errors: those of [`Rotate`], `ClearNotAvailableRelay`, `ClearFailConsumer`.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct Clear;
@@ -370,13 +375,31 @@ pub enum RotationState {
     Error,
 }
 
+/// Where an archived trace chunk is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum TraceArchive {
+    /// A directory of this machine.
+    Local(PathBuf),
+    /// A directory of a relay daemon.
+    Relayd {
+        /// Its address.
+        host: String,
+        /// Its port for control connections.
+        control_port: u16,
+        /// Its port for data connections.
+        data_port: u16,
+        /// The directory below its output directory.
+        relative_path: String,
+    },
+}
+
 /// What is known of a rotation.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RotationInfo {
     /// Where it stands.
     pub state: RotationState,
-    /// Directory of the archived chunk, once it is completed.
-    pub archive: Option<PathBuf>,
+    /// Where the archived chunk is, once it is completed.
+    pub archive: Option<TraceArchive>,
 }
 
 /// A place for snapshots (`struct lttng_snapshot_output`).
@@ -445,8 +468,8 @@ pub struct RecordSnapshot {
 /// How a destroyed session ended.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Destroyed {
-    /// Directory to which the last trace chunk of a session that was rotated before went.
-    pub archive: Option<PathBuf>,
+    /// Where the last trace chunk of a session that was rotated before went.
+    pub archive: Option<TraceArchive>,
 }
 
 /// An application registered. The reply comes when it has what the session wants, or has not

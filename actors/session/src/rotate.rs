@@ -1,18 +1,19 @@
 //! Moving the streams of a session from one trace chunk to the next, or to none.
 
-use std::{path::PathBuf, rc::Rc, sync::Arc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use actix::Addr;
 use futures::future::join_all;
 use lttngd_buffers as buffers;
 use lttngd_consumer::{
-    CloseCommand, CloseTraceChunk, Consumer, ConsumerError, CreateTraceChunk, TraceChunkExists,
+    ChunkPlace, CloseCommand, CloseTraceChunk, Consumer, ConsumerError, CreateTraceChunk,
+    TraceChunkExists,
 };
 use lttngd_model::{ChunkId, ErrorCode, Timestamp};
 use lttngd_runtime::{Backoff, ask};
 
 use crate::{
-    GetRotationInfo, Output, Rotate, RotationInfo,
+    GetRotationInfo, Output, Rotate, RotationInfo, TraceArchive,
     actor::Inner,
     chunk::{Chunk, ChunkRoot},
     error::{buffers_code, consumer_code},
@@ -29,6 +30,8 @@ const ROTATION_PATIENCE: Duration = Duration::from_millis(100);
 pub(crate) struct LeftChunk {
     pub(crate) chunk: Chunk,
     pub(crate) ended_at: Timestamp,
+    /// What the relay daemon calls it.
+    pub(crate) relayd_path: String,
 }
 
 /// Why streams leave a chunk, which decides what becomes of it.
@@ -46,8 +49,7 @@ impl Inner {
     pub(crate) async fn rotate(self: Rc<Self>, _: Rotate) -> Result<u64, ErrorCode> {
         let _turn = self.turn().await?;
         let life = self.life.get();
-        let has_output = *self.output.borrow() != Output::None;
-        self.rotations.borrow().admit_rotate(life, has_output)?;
+        self.rotations.borrow().admit_rotate(life, self.rotation_available())?;
         life.admit_with_consumer()?;
         let left = self.leave_chunk(Leaving::Archive, life.active).await?;
         let Some(left) = left else { return Err(ErrorCode::RotationMultipleAfterStop) };
@@ -64,10 +66,14 @@ impl Inner {
     }
 
     /// Waits until the streams have written their last packet to a chunk, and archives it.
-    pub(crate) async fn end_rotation(&self, left: LeftChunk) -> Result<PathBuf, ErrorCode> {
+    pub(crate) async fn end_rotation(&self, left: LeftChunk) -> Result<TraceArchive, ErrorCode> {
         let archived = async {
             self.written(left.chunk.id).await?;
-            self.chunk_root()?.archive(&left.chunk, left.ended_at).await.map_err(|error| {
+            let Some(root) = self.chunk_root() else {
+                return Ok(self.relayd_archive(left.relayd_path));
+            };
+            let archived = root.archive(&left.chunk, left.ended_at).await;
+            archived.map(TraceArchive::Local).map_err(|error| {
                 tracing::error!(session = %self.config.name, %error, "a trace chunk is not archived");
                 ErrorCode::RotateRenameFailConsumer
             })
@@ -85,11 +91,20 @@ impl Inner {
         Ok(self.rotations.borrow().info(request.rotation_id))
     }
 
-    pub(crate) fn chunk_root(&self) -> Result<ChunkRoot, ErrorCode> {
+    /// The session's directory on this machine, if it has one.
+    pub(crate) fn chunk_root(&self) -> Option<ChunkRoot> {
         match &*self.output.borrow() {
-            Output::Local(path) => Ok(ChunkRoot { path: path.clone(), owner: self.config.owner }),
-            Output::None => Err(ErrorCode::RotationNotAvailable),
+            Output::Local(path) => Some(ChunkRoot { path: path.clone(), owner: self.config.owner }),
+            Output::None | Output::Network(_) => None,
         }
+    }
+
+    fn relayd_archive(&self, relative_path: String) -> TraceArchive {
+        let (host, control_port, data_port) = match &*self.output.borrow() {
+            Output::Network(network) => network.host_and_ports(),
+            Output::None | Output::Local(_) => Default::default(),
+        };
+        TraceArchive::Relayd { host, control_port, data_port, relative_path }
     }
 
     /// Makes the chunk of a session with an output that starts and has none.
@@ -115,8 +130,10 @@ impl Inner {
         let _alone = self.chunk_gate.write().await;
         let Some(old) = self.chunk.borrow().clone() else { return Ok(None) };
         let ended_at = now();
-        if leaving != Leaving::Stay {
-            self.chunk_root()?.set_aside(&old).await.map_err(|error| {
+        if leaving != Leaving::Stay
+            && let Some(root) = self.chunk_root()
+        {
+            root.set_aside(&old).await.map_err(|error| {
                 tracing::error!(session = %self.config.name, %error, "a trace chunk cannot be moved");
                 ErrorCode::CreateDirFail
             })?;
@@ -138,19 +155,21 @@ impl Inner {
             Leaving::Stay => None,
         };
         let closed = self.close_chunk(old.id, command).await;
-        rotated.and(closed)?;
-        Ok(Some(LeftChunk { chunk: old, ended_at }))
+        let relayd_path = rotated.and(closed)?;
+        Ok(Some(LeftChunk { chunk: old, ended_at, relayd_path }))
     }
 
     /// Makes the directories of the next chunk and publishes it to the consumers.
     async fn make_chunk(&self, own: bool) -> Result<Chunk, ErrorCode> {
-        let root = self.chunk_root()?;
         let sets = self.sets.borrow().values().map(|set| set.path.clone()).collect();
         let id = self.rotations.borrow_mut().next_chunk();
-        let chunk = root.make(id, now(), own, sets).await.map_err(|error| {
-            tracing::error!(session = %self.config.name, path = %root.path.display(), %error, "the output directory cannot be made");
-            ErrorCode::CreateDirFail
-        })?;
+        let chunk = match self.chunk_root() {
+            Some(root) => root.make(id, now(), own, sets).await.map_err(|error| {
+                tracing::error!(session = %self.config.name, path = %root.path.display(), %error, "the output directory cannot be made");
+                ErrorCode::CreateDirFail
+            })?,
+            None => Chunk::at_relayd(id, now()),
+        };
         self.publish_chunk(&chunk, String::new()).await?;
         Ok(chunk)
     }
@@ -161,13 +180,20 @@ impl Inner {
         chunk: &Chunk,
         override_name: String,
     ) -> Result<(), ErrorCode> {
+        let place = match (&chunk.domain_directory, self.net_index()) {
+            (Some(directory), _) => {
+                let (owner, directory) = (self.config.owner, Arc::clone(directory));
+                ChunkPlace::Directory { owner, directory }
+            }
+            (None, Some(relayd)) => ChunkPlace::Relayd(relayd),
+            (None, None) => return Err(ErrorCode::RelaydConnectFail),
+        };
         for (_, consumer) in self.config.consumers.all() {
             let create = CreateTraceChunk {
                 session: self.config.id,
                 chunk: chunk.id,
                 created_at_s: chunk.begun_at.epoch_s,
-                owner: self.config.owner,
-                directory: Arc::clone(&chunk.domain_directory),
+                place: place.clone(),
                 override_name: override_name.clone(),
             };
             self.ask_consumer(consumer, create).await.map_err(|error| {
@@ -185,19 +211,19 @@ impl Inner {
         })
     }
 
-    /// Lets go of a chunk.
+    /// Lets go of a chunk; what the relay daemon calls it.
     pub(crate) async fn close_chunk(
         &self,
         chunk: ChunkId,
         command: Option<CloseCommand>,
-    ) -> Result<(), ErrorCode> {
-        let (session, closed_at_s) = (self.config.id, now().epoch_s);
+    ) -> Result<String, ErrorCode> {
+        let (session, closed_at_s, relayd) = (self.config.id, now().epoch_s, self.net_index());
         let closed = self.config.consumers.all().map(|(_, consumer)| {
-            let close = CloseTraceChunk { session, chunk, closed_at_s, command };
+            let close = CloseTraceChunk { session, chunk, closed_at_s, command, relayd };
             self.ask_consumer(consumer, close)
         });
-        let closed: Result<(), _> = join_all(closed).await.into_iter().collect();
-        closed.map_err(|error| {
+        let closed: Result<Vec<_>, _> = join_all(closed).await.into_iter().collect();
+        closed.map(|paths| paths.into_iter().next().unwrap_or_default()).map_err(|error| {
             tracing::error!(session = %self.config.name, %error, "the trace chunk is not closed");
             consumer_code(&error, ErrorCode::CloseTraceChunkFailConsumer)
         })
@@ -205,11 +231,12 @@ impl Inner {
 
     /// Waits until no stream writes to a chunk any more: one look at once, then at growing distances.
     pub(crate) async fn written(&self, chunk: ChunkId) -> Result<(), ErrorCode> {
-        let session = self.config.id;
+        let (session, relayd) = (self.config.id, self.net_index());
         let written = async {
             for (_, consumer) in self.config.consumers.all() {
                 let mut pause = Backoff::new(CHUNK_PAUSES.0, CHUNK_PAUSES.1);
-                while self.ask_consumer(consumer, TraceChunkExists { session, chunk }).await? {
+                let exists = || TraceChunkExists { session, chunk, relayd };
+                while self.ask_consumer(consumer, exists()).await? {
                     tokio::time::sleep(pause.step()).await;
                 }
             }

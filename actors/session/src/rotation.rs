@@ -1,10 +1,8 @@
 //! Which trace chunks a session had and has, and what that admits. No input or output.
 
-use std::path::PathBuf;
-
 use lttngd_model::{ChunkId, ErrorCode};
 
-use crate::{RotationInfo, RotationState, lifecycle::Lifecycle};
+use crate::{RotationInfo, RotationState, TraceArchive, lifecycle::Lifecycle};
 
 /// The rotations of a session.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -18,7 +16,7 @@ pub(crate) struct Rotations {
     /// Whether it was cleared since it stopped.
     cleared_after_stop: bool,
     ongoing: Option<ChunkId>,
-    last: Option<(ChunkId, Option<PathBuf>)>,
+    last: Option<(ChunkId, Option<TraceArchive>)>,
 }
 
 impl Rotations {
@@ -29,14 +27,16 @@ impl Rotations {
         id
     }
 
-    /// Whether ROTATE_SESSION may go on.
-    pub(crate) fn admit_rotate(&self, life: Lifecycle, has_output: bool) -> Result<(), ErrorCode> {
+    /// Whether ROTATE_SESSION may go on, in a session that can be rotated or not.
+    pub(crate) fn admit_rotate(
+        &self,
+        life: Lifecycle,
+        available: Result<(), ErrorCode>,
+    ) -> Result<(), ErrorCode> {
         if !life.was_started {
             return Err(ErrorCode::StartSessionOnce);
         }
-        if !has_output {
-            return Err(ErrorCode::RotationNotAvailable);
-        }
+        available?;
         if self.ongoing.is_some() {
             return Err(ErrorCode::RotationPending);
         }
@@ -89,7 +89,7 @@ impl Rotations {
     }
 
     /// It is there, or failed on the way.
-    pub(crate) fn end(&mut self, archive: Option<PathBuf>) {
+    pub(crate) fn end(&mut self, archive: Option<TraceArchive>) {
         if let Some(chunk) = self.ongoing.take() {
             self.last = Some((chunk, archive));
         }
@@ -106,8 +106,8 @@ impl Rotations {
         match (&self.ongoing, &self.last) {
             (Some(ongoing), _) if ongoing.0 == id => state(RotationState::Ongoing),
             (None, Some((last, archive))) if last.0 == id => match archive {
-                Some(path) => {
-                    RotationInfo { state: RotationState::Completed, archive: Some(path.clone()) }
+                Some(place) => {
+                    RotationInfo { state: RotationState::Completed, archive: Some(place.clone()) }
                 }
                 None => state(RotationState::Error),
             },
@@ -127,29 +127,30 @@ mod tests {
     #[test]
     fn rotations_that_are_refused_in_their_order() {
         let mut rotations = Rotations::default();
+        let nowhere = Err(ErrorCode::RotationNotAvailable);
         let never = Lifecycle { was_started: false, ..STOPPED };
-        assert_eq!(rotations.admit_rotate(never, false), Err(ErrorCode::StartSessionOnce));
-        assert_eq!(rotations.admit_rotate(ACTIVE, false), Err(ErrorCode::RotationNotAvailable));
-        assert_eq!(rotations.admit_rotate(ACTIVE, true), Ok(()));
+        assert_eq!(rotations.admit_rotate(never, nowhere), Err(ErrorCode::StartSessionOnce));
+        assert_eq!(rotations.admit_rotate(ACTIVE, nowhere), nowhere);
+        assert_eq!(rotations.admit_rotate(ACTIVE, Ok(())), Ok(()));
         let chunk = rotations.next_chunk();
         rotations.begin(chunk);
         rotations.left_chunk(false);
-        assert_eq!(rotations.admit_rotate(STOPPED, true), Err(ErrorCode::RotationPending));
+        assert_eq!(rotations.admit_rotate(STOPPED, Ok(())), Err(ErrorCode::RotationPending));
         assert_eq!(rotations.admit_start(), Err(ErrorCode::RotationPending));
-        rotations.end(Some("/a".into()));
+        rotations.end(Some(TraceArchive::Local("/a".into())));
         assert_eq!(rotations.admit_start(), Ok(()));
         rotations.cleared(false);
         let twice = Err(ErrorCode::RotationMultipleAfterStop);
-        assert_eq!(rotations.admit_rotate(STOPPED, true), twice);
+        assert_eq!(rotations.admit_rotate(STOPPED, Ok(())), twice);
         rotations.started();
         rotations.cleared(false);
         let cleared = Err(ErrorCode::RotationAfterStopClear);
-        assert_eq!(rotations.admit_rotate(STOPPED, true), cleared);
+        assert_eq!(rotations.admit_rotate(STOPPED, Ok(())), cleared);
         assert!(!rotations.has_something_to_clear(STOPPED));
         rotations.started();
         rotations.cleared(true);
         rotations.left_chunk(true);
-        assert_eq!(rotations.admit_rotate(ACTIVE, true), Ok(()));
+        assert_eq!(rotations.admit_rotate(ACTIVE, Ok(())), Ok(()));
         assert!(rotations.has_something_to_clear(ACTIVE));
     }
 
@@ -162,9 +163,12 @@ mod tests {
         rotations.begin(first);
         assert_eq!(rotations.info(0).state, RotationState::Ongoing);
         assert_eq!(rotations.info(1).state, RotationState::Expired);
-        rotations.end(Some("/a".into()));
+        rotations.end(Some(TraceArchive::Local("/a".into())));
         let info = rotations.info(0);
-        assert_eq!((info.state, info.archive), (RotationState::Completed, Some("/a".into())));
+        assert_eq!(
+            (info.state, info.archive),
+            (RotationState::Completed, Some(TraceArchive::Local("/a".into())))
+        );
         rotations.begin(ChunkId(1));
         rotations.end(None);
         assert_eq!(rotations.info(1).state, RotationState::Error);

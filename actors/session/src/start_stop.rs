@@ -19,6 +19,7 @@ impl Inner {
         let has_channel = self.domain.borrow().as_ref().is_some_and(|ust| !ust.channels.is_empty());
         self.life.get().admit_start(has_channel)?;
         self.rotations.borrow().admit_start()?;
+        self.connect_relayd().await?;
         self.ensure_consumers().await?;
         self.enter_chunk().await?;
         self.on_all_sets(ClearQuiescent).await.map_err(|error| self.failed_start(&error))?;

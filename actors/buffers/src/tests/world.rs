@@ -133,7 +133,13 @@ fn config(chunk: Option<OwnedFd>) -> BufferSetConfig {
         tracer_version: (2, 13, 5),
         app_uid: 42,
         app_id: 0,
-        chunk: chunk.map(|directory| (ChunkId(0), Arc::new(directory))),
+        output: match chunk {
+            Some(directory) => {
+                SetOutput::Directory { chunk: ChunkId(0), domain: Arc::new(directory) }
+            }
+            None => SetOutput::None,
+        },
+        live_timer_interval_us: 0,
         keys: ChannelKeys::default(),
         sampled: Outlet::closed(),
         consumer_deadline: lttngd_peer::PATIENCE,

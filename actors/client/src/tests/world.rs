@@ -15,6 +15,7 @@ use lttngd_model::{
 };
 use lttngd_peer::{ConsumerScript, FakeClient, FakeConsumer};
 use lttngd_registry::{Handle, Registry, RegistryConfig, Settings, Shutdown, TraceClock};
+use lttngd_relayd::{NetIndexes, RelaydConfig};
 use lttngd_runtime::Outlet;
 use lttngd_session::Consumers;
 use lttngd_wire::client::{Command, Reply, Request};
@@ -36,6 +37,11 @@ pub(super) fn daemon(fake: &FakeConsumer) -> (Handle, Addr<Registry>, Addr<Consu
         hostname: "host".to_owned(),
         clock: TraceClock::Monotonic,
         consumers: Consumers { bits64: consumer.clone(), bits32: None },
+        relayd: RelaydConfig {
+            sessiond_uuid: [1; 16],
+            socket_timeout: None,
+            indexes: NetIndexes::default(),
+        },
         consumer_deadline: lttngd_peer::PATIENCE,
     })
     .start();

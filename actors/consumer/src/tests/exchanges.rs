@@ -11,8 +11,8 @@ use lttngd_wire::consumer::{
 
 use super::world::{KEY, World, ask};
 use crate::{
-    ConsumerError, CreateChannel, CreateTraceChunk, DataPending, DiscardedEvents, FlushChannel,
-    MetadataText, PushMetadata, TraceChunkExists,
+    ChunkPlace, ConsumerError, CreateChannel, CreateTraceChunk, DataPending, DiscardedEvents,
+    FlushChannel, MetadataText, PushMetadata, TraceChunkExists,
 };
 
 const DATA: ChannelClass = ChannelClass::Data { overwrite: false };
@@ -34,7 +34,7 @@ async fn a_channel_comes_with_its_objects() {
     assert!(!pending.unwrap());
     let lost = world.consumer.send(DiscardedEvents { session: SESSION, key: KEY }).await.unwrap();
     assert_eq!(lost.unwrap(), 0);
-    let chunk = TraceChunkExists { session: SESSION, chunk: ChunkId(0) };
+    let chunk = TraceChunkExists { session: SESSION, chunk: ChunkId(0), relayd: None };
     assert!(!world.consumer.send(chunk).await.unwrap().unwrap());
     world.end().await;
 }
@@ -85,8 +85,10 @@ async fn a_refusal_is_told_and_the_consumer_goes_on() {
                     session: SESSION,
                     chunk: ChunkId(0),
                     created_at_s: 1,
-                    owner: Credentials { uid: 0, gid: 0 },
-                    directory: Arc::new(File::open("/").unwrap().into()),
+                    place: ChunkPlace::Directory {
+                        owner: Credentials { uid: 0, gid: 0 },
+                        directory: Arc::new(File::open("/").unwrap().into()),
+                    },
                 };
                 send.send(create).await.unwrap()
             }

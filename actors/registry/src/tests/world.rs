@@ -11,6 +11,7 @@ use lttngd_app::{AppSettings, listen};
 use lttngd_consumer::Consumer;
 use lttngd_model::{Bitness, Credentials, DescriptorOutput, SessionDescriptor, SessionKind, Uri};
 use lttngd_peer::{AppScript, ConsumerScript, FakeApp, FakeConsumer};
+use lttngd_relayd::{NetIndexes, RelaydConfig};
 use lttngd_runtime::Outlet;
 use lttngd_session::Consumers;
 use tokio::task::JoinHandle;
@@ -49,6 +50,11 @@ impl World {
                 hostname: "host".to_owned(),
                 clock: TraceClock::Monotonic,
                 consumers: Consumers { bits64: started, bits32: None },
+                relayd: RelaydConfig {
+                    sessiond_uuid: [1; 16],
+                    socket_timeout: None,
+                    indexes: NetIndexes::default(),
+                },
                 consumer_deadline: lttngd_peer::PATIENCE,
             })
         });

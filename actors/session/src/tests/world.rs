@@ -18,6 +18,7 @@ use lttngd_peer::{
     AppScript, ConsumerScript, FakeApp, FakeConsumer, channel_listing, event_description,
     eventually,
 };
+use lttngd_relayd::{NetIndexes, RelaydConfig};
 use lttngd_runtime::Outlet;
 use tokio::task::JoinHandle;
 
@@ -135,6 +136,11 @@ impl World {
             hostname: "host".to_owned(),
             clock: TraceClock::Monotonic,
             output: Output::Local(directory.path().join("trace")),
+            relayd: RelaydConfig {
+                sessiond_uuid: [1; 16],
+                socket_timeout: None,
+                indexes: NetIndexes::default(),
+            },
             snapshot_output: None,
             page_size: 4096,
             consumers: Consumers { bits64: consumer.clone(), bits32: None },

@@ -18,6 +18,8 @@ use crate::{receive_descriptors, send_descriptors};
 
 /// Size in bytes of the channel images.
 const IMAGE_LEN: u64 = 920;
+/// What every relay daemon calls every trace chunk.
+const RELAYD_PATH: &str = "host/session";
 /// Size in bytes of the streams' memory.
 const STREAM_LEN: u64 = 4096;
 
@@ -33,7 +35,9 @@ pub(super) fn answer(
     streams: u32,
 ) -> io::Result<()> {
     match message {
-        Message::SetChannelMonitorPipe | Message::CreateTraceChunk { .. } => {
+        Message::SetChannelMonitorPipe
+        | Message::AddRelaydSocket(_)
+        | Message::CreateTraceChunk { relayd_id: None, .. } => {
             status(socket, 0)?;
             let mut descriptors = receive_descriptors(socket)?;
             if descriptors.len() != 1 {
@@ -59,7 +63,10 @@ pub(super) fn answer(
             }
             Ok(())
         }
-        Message::CloseTraceChunk { .. } => socket.write_all(&ChunkReplyHead::encode(0, "")),
+        Message::CloseTraceChunk { relayd_id, .. } => {
+            let path = if relayd_id.is_some() { RELAYD_PATH } else { "" };
+            socket.write_all(&ChunkReplyHead::encode(0, path))
+        }
         Message::TraceChunkExists { .. } => status(socket, TraceChunkPresence::Unknown.status().0),
         Message::DiscardedEvents { .. } | Message::LostPackets { .. } => {
             socket.write_all(&encode_counter(0))

@@ -1,0 +1,66 @@
+//! Why there is no connection to a relay daemon.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use lttngd_wire::{
+    DecodeError,
+    relay::{RelayRefusal, ReplyError, Version},
+};
+use thiserror::Error;
+
+/// Why there is no connection to a relay daemon.
+#[derive(Debug, Error)]
+pub enum RelaydError {
+    /// The address is none, or not one of the family that was named.
+    #[error("{0:?} is not an address of a relay daemon; name it by its IP address")]
+    Address(String),
+    /// It does not answer there.
+    #[error("no relay daemon at {address}: {source}; is lttng-relayd running there?")]
+    Unreachable {
+        /// Where.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It did not answer in time.
+    #[error("the relay daemon at {address} did not answer within {deadline:?}")]
+    TimedOut {
+        /// Where.
+        address: SocketAddr,
+        /// How long was waited.
+        deadline: Duration,
+    },
+    /// It closed the connection, or the connection broke.
+    #[error("the connection to the relay daemon at {address} broke: {source}")]
+    Broken {
+        /// Where.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It speaks another protocol.
+    #[error("the relay daemon speaks version {}.{} of the protocol, which is not 2", .0.major, .0.minor)]
+    Version(Version),
+    /// It refused to tell its configuration.
+    #[error("the relay daemon's configuration is not known: {0}")]
+    Configuration(ReplyError),
+    /// It refused the session.
+    #[error("the relay daemon refused the session: {0}")]
+    Session(ReplyError),
+}
+
+impl RelaydError {
+    pub(crate) fn malformed_session(error: DecodeError) -> Self {
+        Self::Session(ReplyError::Malformed(error))
+    }
+
+    /// The refusal, if it is one.
+    #[must_use]
+    pub fn refusal(&self) -> Option<RelayRefusal> {
+        match self {
+            Self::Configuration(ReplyError::Refused(refusal))
+            | Self::Session(ReplyError::Refused(refusal)) => Some(*refusal),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Relay daemons of every version, and those that fail at every step.
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    io::{Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use lttngd_model::{AddressFamily, NetworkUri, SessionId, StreamKind, Timestamp};
+use lttngd_wire::relay::{
+    Command, Configuration, HEADER_LEN, Header, RelayRefusal, SessionHead, Version,
+};
+
+use crate::{CreateSession, NetIndexes, Relayd, RelaydConfig, RelaydError, RelaydTarget};
+
+/// Long enough for every step that succeeds.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+fn config(socket_timeout: Duration) -> RelaydConfig {
+    RelaydConfig {
+        sessiond_uuid: [1; 16],
+        socket_timeout: Some(socket_timeout),
+        indexes: NetIndexes::default(),
+    }
+}
+
+fn session() -> CreateSession {
+    CreateSession {
+        name: "s".to_owned(),
+        hostname: "h".to_owned(),
+        base_path: String::new(),
+        live_timer_us: 0,
+        snapshot: false,
+        name_contains_creation_time: false,
+        sessiond_uuid: [1; 16],
+        session_id: SessionId(7),
+        created_at: Timestamp { epoch_s: 1 },
+        current_chunk_id: None,
+    }
+}
+
+/// Reads a command and answers it as a relay daemon of a minor version; what it was.
+fn answer(stream: &mut TcpStream, minor: u32) -> Option<Command> {
+    let mut head = [0; HEADER_LEN];
+    stream.read_exact(&mut head).ok()?;
+    let header = Header::decode(&head).unwrap();
+    let mut payload = vec![0; usize::try_from(header.data_size).unwrap()];
+    stream.read_exact(&mut payload).unwrap();
+    let command = Command::decode(header.command, &payload, minor).unwrap();
+    let reply = match &command {
+        Some(Command::Version(_)) => Version { major: 2, minor }.encode(),
+        Some(Command::GetConfiguration) => Configuration { clear_allowed: true }.encode(),
+        Some(Command::CreateSession(_)) | None => SessionHead::encode(6, "h/s", minor),
+    };
+    stream.write_all(&reply).unwrap();
+    command
+}
+
+/// A relay daemon whose control connection does `act`; the target, and what `act` gives.
+fn relay<T: Send + 'static>(
+    address: SocketAddr,
+    act: impl FnOnce(TcpStream) -> T + Send + 'static,
+) -> (RelaydTarget, TcpListener, JoinHandle<T>) {
+    let control = TcpListener::bind(address).unwrap();
+    let data = TcpListener::bind(address).unwrap();
+    let target =
+        RelaydTarget { control: control.local_addr().unwrap(), data: data.local_addr().unwrap() };
+    let thread = std::thread::spawn(move || act(control.accept().unwrap().0));
+    (target, data, thread)
+}
+
+fn v4() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 0).into()
+}
+
+async fn fails(act: impl FnOnce(TcpStream) + Send + 'static) -> RelaydError {
+    let (target, _data, thread) = relay(v4(), act);
+    let error = Relayd::connect(&config(DEADLINE), target, session()).await.unwrap_err();
+    thread.join().unwrap();
+    error
+}
+
+#[tokio::test]
+async fn every_version() {
+    for (address, minor, spoken) in [
+        (v4(), 1, 1),
+        (v4(), 4, 4),
+        (v4(), 10, 10),
+        (v4(), 11, 11),
+        (v4(), 12, 12),
+        ("[::1]:0".parse().unwrap(), 14, 13),
+    ] {
+        let (target, data, thread) = relay(address, move |mut stream| {
+            let commands = std::iter::from_fn(|| answer(&mut stream, minor).map(Some));
+            commands.flatten().map(|command| command.number()).collect::<Vec<_>>()
+        });
+        let relayd = Relayd::connect(&config(DEADLINE), target, session()).await.unwrap();
+        data.accept().unwrap();
+        assert_eq!(relayd.version, Version { major: 2, minor: spoken });
+        assert_eq!((relayd.session_id, relayd.clear_allowed), (6, minor >= 12));
+        assert_eq!(relayd.output_path, if minor >= 11 { "h/s" } else { "" });
+        for socket in [&relayd.control, &relayd.data] {
+            assert!(rustix::net::sockopt::tcp_nodelay(socket).unwrap());
+            let flags = rustix::fs::fcntl_getfl(socket).unwrap();
+            assert!(!flags.contains(rustix::fs::OFlags::NONBLOCK), "a consumer waits in its reads");
+        }
+        drop(relayd);
+        let commands = thread.join().unwrap();
+        let expected: &[u32] = match minor {
+            // A session without payload does not decode to a command, and ends the reading.
+            0..4 => &[5],
+            4..12 => &[5, 2],
+            12.. => &[5, 22, 2],
+        };
+        assert_eq!(commands, expected, "{minor}");
+    }
+}
+
+#[tokio::test]
+async fn relays_that_refuse() {
+    let other_major = fails(|mut stream| {
+        stream.read_exact(&mut [0; HEADER_LEN + 8]).unwrap();
+        stream.write_all(b"HTTP/1.1").unwrap();
+    })
+    .await;
+    assert!(matches!(other_major, RelaydError::Version(_)), "{other_major}");
+    let no_configuration = fails(|mut stream| {
+        answer(&mut stream, 13);
+        stream.read_exact(&mut [0; HEADER_LEN + 8]).unwrap();
+        stream.write_all(&[0; 12]).unwrap();
+    })
+    .await;
+    assert_eq!(no_configuration.refusal(), Some(RelayRefusal(0)), "{no_configuration}");
+    let no_session = fails(|mut stream| {
+        answer(&mut stream, 10);
+        let refusal = SessionHead::encode_refusal(RelayRefusal(25), 10);
+        stream.write_all(&refusal).unwrap();
+        stream.read_exact(&mut [0; HEADER_LEN + 327]).unwrap();
+    })
+    .await;
+    assert!(matches!(no_session, RelaydError::Session(_)), "{no_session}");
+    assert_eq!(no_session.refusal(), Some(RelayRefusal(25)));
+    let cut = fails(|mut stream| {
+        answer(&mut stream, 13);
+    })
+    .await;
+    assert!(matches!(cut, RelaydError::Broken { .. }), "{cut}");
+}
+
+#[tokio::test]
+async fn relays_that_are_silent_are_not_waited_for() {
+    for steps in 0..3 {
+        let (target, _data, thread) = relay(v4(), move |mut stream| {
+            for _ in 0..steps {
+                answer(&mut stream, 13);
+            }
+            stream.read_to_end(&mut Vec::new()).unwrap();
+        });
+        let begun = Instant::now();
+        let short = Duration::from_millis(100);
+        let error = Relayd::connect(&config(short), target, session()).await.unwrap_err();
+        assert!(matches!(error, RelaydError::TimedOut { .. }), "{error}");
+        assert!(begun.elapsed() < DEADLINE);
+        thread.join().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn ports_where_nobody_listens() {
+    let free = TcpListener::bind(v4()).unwrap().local_addr().unwrap();
+    let nobody = RelaydTarget { control: free, data: free };
+    let error = Relayd::connect(&config(DEADLINE), nobody, session()).await.unwrap_err();
+    assert!(matches!(error, RelaydError::Unreachable { .. }), "{error}");
+    let (target, data, thread) =
+        relay(v4(), |mut stream| while answer(&mut stream, 13).is_some() {});
+    drop(data);
+    let error = Relayd::connect(&config(DEADLINE), target, session()).await.unwrap_err();
+    assert!(matches!(error, RelaydError::Unreachable { .. }), "{error}");
+    thread.join().unwrap();
+}
+
+#[test]
+fn addresses_are_numbers_of_their_family() {
+    let uri = |family, address: &str| NetworkUri {
+        family,
+        address: address.to_owned(),
+        port: 5,
+        stream: StreamKind::Control,
+        subdir: String::new(),
+    };
+    let (v4, v6) = (uri(AddressFamily::V4, "127.0.0.1"), uri(AddressFamily::V6, "::1"));
+    let target = RelaydTarget::new(&v4, &v6).unwrap();
+    assert_eq!(
+        (target.control.to_string(), target.data.to_string()),
+        ("127.0.0.1:5".to_owned(), "[::1]:5".to_owned())
+    );
+    for wrong in [
+        uri(AddressFamily::V6, "127.0.0.1"),
+        uri(AddressFamily::V4, "::1"),
+        uri(AddressFamily::V4, "localhost"),
+    ] {
+        assert!(matches!(RelaydTarget::new(&v4, &wrong), Err(RelaydError::Address(_))));
+    }
+}
+
+#[test]
+fn indexes_begin_at_2_and_never_come_again() {
+    let indexes = NetIndexes::default();
+    let other = indexes.clone();
+    assert_eq!([indexes.next().0, other.next().0, indexes.next().0], [2, 3, 4]);
+}

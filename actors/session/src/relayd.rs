@@ -1,0 +1,172 @@
+//! The session's connection to its relay daemon.
+
+use lttngd_consumer::{AddRelayd, Consumer, DestroyRelayd};
+use lttngd_model::{ErrorCode, NetIndex, SessionKind};
+use lttngd_relayd::{CreateSession, Relayd, RelaydTarget, Version};
+
+use actix::Addr;
+
+use crate::{
+    NetworkOutput, Output,
+    actor::Inner,
+    error::{consumer_code, relayd_code},
+};
+
+/// A relay daemon that the consumers are connected to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SessionRelayd {
+    pub(crate) net_index: NetIndex,
+    pub(crate) version: Version,
+    pub(crate) clear_allowed: bool,
+}
+
+impl Inner {
+    /// Connects every consumer to the relay daemon of a session that streams, unless they are.
+    /// Commands that need no connection go on meanwhile.
+    pub(crate) async fn connect_relayd(&self) -> Result<(), ErrorCode> {
+        if !self.needs_relayd() {
+            return Ok(());
+        }
+        let _turn = self.connecting.take().await.map_err(|_| ErrorCode::Fatal)?;
+        let Output::Network(network) = self.output.borrow().clone() else { return Ok(()) };
+        if !self.needs_relayd() {
+            return Ok(());
+        }
+        let target = match network.target() {
+            Some(target) => target.map_err(|error| self.no_relayd(&error))?,
+            None => return Err(ErrorCode::Invalid),
+        };
+        let net_index = self.config.relayd.indexes.next();
+        let connected = self.connect_consumers(net_index, target, &network).await;
+        // The session may have ended, or gone somewhere else, while the relay daemon took its time.
+        let wanted = self.life.get().admit_with_consumer().and_then(|()| {
+            let same = *self.output.borrow() == Output::Network(network);
+            if same { Ok(()) } else { Err(ErrorCode::RelaydConnectFail) }
+        });
+        match connected.and_then(|relayd| wanted.map(|()| relayd)) {
+            Ok(relayd) => {
+                self.relayd.set(Some(relayd));
+                Ok(())
+            }
+            Err(code) => {
+                self.give_up(net_index).await;
+                Err(code)
+            }
+        }
+    }
+
+    fn needs_relayd(&self) -> bool {
+        matches!(*self.output.borrow(), Output::Network(_)) && self.relayd.get().is_none()
+    }
+
+    /// Each consumer has connections of its own, and a session of its own in the relay daemon.
+    async fn connect_consumers(
+        &self,
+        net_index: NetIndex,
+        target: RelaydTarget,
+        network: &NetworkOutput,
+    ) -> Result<SessionRelayd, ErrorCode> {
+        let mut connected = None;
+        for (_, consumer) in self.config.consumers.all() {
+            connected = Some(self.connect_consumer(consumer, net_index, target, network).await?);
+        }
+        connected.ok_or(ErrorCode::NoUstconsumerd)
+    }
+
+    async fn connect_consumer(
+        &self,
+        consumer: &Addr<Consumer>,
+        net_index: NetIndex,
+        target: RelaydTarget,
+        network: &NetworkOutput,
+    ) -> Result<SessionRelayd, ErrorCode> {
+        let config = &self.config;
+        let announced = CreateSession {
+            name: config.name.clone(),
+            hostname: config.hostname.clone(),
+            base_path: network.base_path().to_owned(),
+            live_timer_us: self.live_timer_interval_us(),
+            snapshot: config.kind == SessionKind::Snapshot,
+            name_contains_creation_time: config.auto_named,
+            sessiond_uuid: config.relayd.sessiond_uuid,
+            session_id: config.id,
+            created_at: config.created_at,
+            current_chunk_id: None,
+        };
+        let relayd = Relayd::connect(&config.relayd, target, announced)
+            .await
+            .map_err(|error| self.no_relayd(&error))?;
+        let Relayd { version, clear_allowed, session_id, output_path, control, data } = relayd;
+        tracing::info!(session = %config.name, %net_index, %output_path, "connected to a relay daemon");
+        let add = AddRelayd {
+            net_index,
+            version: (version.major, version.minor),
+            session: config.id,
+            relayd_session_id: session_id,
+            control,
+            data,
+        };
+        self.ask_consumer(consumer, add).await.map_err(|error| {
+            tracing::error!(session = %config.name, %error, "the consumer daemon does not take the relay daemon");
+            consumer_code(&error, ErrorCode::EnableConsumerFail)
+        })?;
+        Ok(SessionRelayd { net_index, version, clear_allowed })
+    }
+
+    fn no_relayd(&self, error: &lttngd_relayd::RelaydError) -> ErrorCode {
+        tracing::error!(session = %self.config.name, %error);
+        relayd_code(error)
+    }
+
+    /// Lets go of the connection, which closes with the last stream that uses it.
+    pub(crate) async fn disconnect_relayd(&self) {
+        if let Some(relayd) = self.relayd.take() {
+            self.give_up(relayd.net_index).await;
+        }
+    }
+
+    async fn give_up(&self, net_index: NetIndex) {
+        for (_, consumer) in self.config.consumers.all() {
+            // It refuses one that it never got, and one whose relay daemon is gone.
+            if let Err(error) = self.ask_consumer(consumer, DestroyRelayd { net_index }).await {
+                tracing::debug!(session = %self.config.name, %net_index, %error);
+            }
+        }
+    }
+
+    /// The connection, as requests to consumers name it.
+    pub(crate) fn net_index(&self) -> Option<NetIndex> {
+        self.relayd.get().map(|relayd| relayd.net_index)
+    }
+
+    /// Whether a session that was started can be rotated by a client.
+    pub(crate) fn rotation_available(&self) -> Result<(), ErrorCode> {
+        let live = matches!(self.config.kind, SessionKind::Live { .. });
+        if live || *self.output.borrow() == Output::None {
+            return Err(ErrorCode::RotationNotAvailable);
+        }
+        match self.relayd.get() {
+            Some(relayd) if !relayd.version.has_trace_chunks() => {
+                Err(ErrorCode::RotationNotAvailableRelay)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the relay daemon, if there is one, lets the session be cleared.
+    pub(crate) fn clear_available(&self) -> Result<(), ErrorCode> {
+        match self.relayd.get() {
+            Some(relayd) if !(relayd.version.has_clear() && relayd.clear_allowed) => {
+                Err(ErrorCode::ClearNotAvailableRelay)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn live_timer_interval_us(&self) -> u32 {
+        match self.config.kind {
+            SessionKind::Live { timer_interval_us } => timer_interval_us,
+            SessionKind::Regular | SessionKind::Snapshot => 0,
+        }
+    }
+}
