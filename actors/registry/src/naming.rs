@@ -22,7 +22,8 @@ pub(crate) struct Named {
 ///
 /// # Errors
 /// In this order: `Invalid` for a home that is not absolute and a live session that is not streamed,
-/// `NotSupported` for a snapshot session that is, `ExistSess`, `SessionInvalidChar`, `SetUrl` without a home where one is needed,
+/// `NotSupported` for a snapshot session that is, `ExistSess`, `SessionInvalidChar`, `SetUrl` without
+/// a home where one is needed,
 /// `Invalid` for an output that is not absolute or goes upwards.
 pub(crate) fn name(
     descriptor: &SessionDescriptor,
@@ -179,8 +180,38 @@ mod tests {
             stream: StreamKind::Control,
             subdir: String::new(),
         });
-        let output = DescriptorOutput::Network(Some(Box::new((relay.clone(), relay))));
-        let streamed = name(&descriptor(Some("s"), output), None, NOW, |_| false);
-        assert_eq!(streamed.unwrap_err(), ErrorCode::NotSupported);
+        let streamed = |control: &Uri, data: &Uri| {
+            let places = Box::new((control.clone(), data.clone()));
+            let output = DescriptorOutput::Network(Some(places));
+            name(&descriptor(Some("s"), output), None, NOW, |_| false)
+        };
+        assert_eq!(streamed(&relay, &relay).unwrap_err(), ErrorCode::UrlExist);
+        assert_eq!(streamed(&relay, &Uri::Path("/a".into())).unwrap_err(), ErrorCode::Invalid);
+        let mut data = relay.clone();
+        if let Uri::Network(data) = &mut data {
+            data.stream = StreamKind::Data;
+        }
+        let named = streamed(&relay, &data).unwrap();
+        assert_eq!(named.output.path(), "tcp4://127.0.0.1:5342/ [data: 5343]");
+    }
+
+    #[test]
+    fn live_sessions_are_streamed() {
+        let live = |output| {
+            let kind = SessionKind::Live { timer_interval_us: 1 };
+            let descriptor = SessionDescriptor { kind, ..descriptor(Some("s"), output) };
+            name(&descriptor, Some("/h"), NOW, |_| false).map(|named| named.complete(&descriptor))
+        };
+        assert_eq!(live(DescriptorOutput::None), Err(ErrorCode::Invalid));
+        assert_eq!(live(DescriptorOutput::Local(None)), Err(ErrorCode::Invalid));
+        let complete = live(DescriptorOutput::Network(None)).unwrap();
+        let DescriptorOutput::Network(Some(places)) = complete.output else {
+            panic!("{complete:?}")
+        };
+        let ports = |uri: &Uri| match uri {
+            Uri::Network(uri) => uri.port,
+            Uri::Path(_) => 0,
+        };
+        assert_eq!((ports(&places.0), ports(&places.1)), (5342, 5343));
     }
 }

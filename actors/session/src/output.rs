@@ -97,7 +97,7 @@ mod tests {
         let (control, data) = (relay(StreamKind::Control, 0), relay(StreamKind::Data, 7));
         let output = Output::None.with_uris(&[data.clone(), control.clone()]).unwrap();
         assert_eq!(output.path(), "tcp4://127.0.0.1:5342/ [data: 7]");
-        assert_eq!(output.with_uris(&[control.clone()]), Err(ErrorCode::UrlExist));
+        assert_eq!(output.with_uris(std::slice::from_ref(&control)), Err(ErrorCode::UrlExist));
         let other = relay(StreamKind::Data, 8);
         assert_eq!(output.with_uris(&[other]), Err(ErrorCode::UrlExist));
         assert_eq!(output.with_uris(&[path("/a")]).unwrap().path(), "/a");

@@ -135,9 +135,9 @@ fn config(chunk: Option<OwnedFd>) -> BufferSetConfig {
         app_id: 0,
         output: match chunk {
             Some(directory) => {
-                SetOutput::Directory { chunk: ChunkId(0), domain: Arc::new(directory) }
+                crate::SetOutput::Directory { chunk: ChunkId(0), domain: Arc::new(directory) }
             }
-            None => SetOutput::None,
+            None => crate::SetOutput::None,
         },
         live_timer_interval_us: 0,
         keys: ChannelKeys::default(),
