@@ -19,7 +19,8 @@ use lttngd_runtime::{Outlet, Turns, as_owner, ask, make_directory_below};
 use crate::{
     BufferObjects, BufferSetConfig, BuffersError, ChannelCounters, ChannelRequest, ChannelSize,
     Clear, ClearQuiescent, Close, Counters, Finish, Flush, OpenPackets, Prepare, PreparedChannel,
-    PushMetadata, Record, RegenerateMetadata, RegisterChannel, RegisterEnumeration, RegisterEvent, Rotate, Sizes, SetOutput,
+    PushMetadata, Record, RegenerateMetadata, RegisterChannel, RegisterEnumeration, RegisterEvent,
+    Rotate, SetOutput, Sizes,
     set::{Progress, SetChannel},
     tsdl::HeaderType,
     ustregistry::{RegistryError, UstRegistry},

@@ -16,7 +16,15 @@ use lttngd_runtime::{Turn, Turns};
 use tokio::{sync::RwLock, task::AbortHandle};
 
 use crate::{
-    AddContext, AddSnapshotOutput, AddTrackerValue, AppArrived, AppGone, Clear, ConsumerLost, DataPending, DeleteSnapshotOutput, Destroy, Destroyed, DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo, GetTrackingPolicy, ListChannels, ListDomains, ListEvents, ListRotationSchedules, ListSnapshotOutputs, Output, PrepareDomain, RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo, RotationSchedules, Save, SessionChanged, SessionConfig, SetConsumerUri, SetRotationSchedule, SetTrackingPolicy, SnapshotOutput, Start, Stop, chunk::Chunk, lifecycle::Lifecycle, rotation::Rotations, schedule::Schedules, snapshot_outputs::Snapshots, relayd::SessionRelayd,
+    AddContext, AddSnapshotOutput, AddTrackerValue, AppArrived, AppGone, Clear, ConsumerLost,
+    DataPending, DeleteSnapshotOutput, Destroy, Destroyed, DisableChannel, DisableEvent,
+    EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo, GetTrackingPolicy, ListChannels,
+    ListDomains, ListEvents, ListRotationSchedules, ListSnapshotOutputs, Output, PrepareDomain,
+    RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate,
+    RotationInfo, RotationSchedules, Save, SessionChanged, SessionConfig, SetConsumerUri,
+    SetRotationSchedule, SetTrackingPolicy, SnapshotOutput, Start, Stop, chunk::Chunk,
+    lifecycle::Lifecycle, relayd::SessionRelayd, rotation::Rotations, schedule::Schedules,
+    snapshot_outputs::Snapshots,
 };
 
 /// Most commands that wait for their turn.

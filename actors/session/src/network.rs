@@ -74,6 +74,16 @@ impl NetworkOutput {
         self.control.as_ref().zip(self.data.as_ref())
     }
 
+    /// Both places as URLs, the one for control connections first.
+    ///
+    /// # Errors
+    /// `UrlCtrlMiss` and `UrlDataMiss` while one is not named.
+    pub(crate) fn urls(&self) -> Result<(String, String), ErrorCode> {
+        let control = self.control.as_ref().ok_or(ErrorCode::UrlCtrlMiss)?;
+        let data = self.data.as_ref().ok_or(ErrorCode::UrlDataMiss)?;
+        Ok((url(control), url(data)))
+    }
+
     /// Where to connect; `None` while a place is not named.
     pub(crate) fn target(&self) -> Option<Result<RelaydTarget, RelaydError>> {
         self.uris().map(|(control, data)| RelaydTarget::new(control, data))
@@ -143,7 +153,11 @@ mod tests {
         let half = NetworkOutput::default().with(&control).unwrap();
         assert_eq!(half.path(), "tcp6://[::1]:9/a/b [data: 0]");
         assert!(half.target().is_none());
+        assert_eq!(half.urls(), Err(ErrorCode::UrlDataMiss));
+        assert_eq!(NetworkOutput::default().urls(), Err(ErrorCode::UrlCtrlMiss));
         let whole = half.with(&uri(StreamKind::Data, 0, "")).unwrap();
+        let urls = ("tcp6://[::1]:9/a/b".to_owned(), "tcp6://[::1]:5343/".to_owned());
+        assert_eq!(whole.urls(), Ok(urls));
         assert_eq!(whole.host_and_ports(), ("::1".to_owned(), 9, 5343));
         assert_eq!(whole.target().unwrap().unwrap().data.to_string(), "[::1]:5343");
     }

@@ -21,6 +21,9 @@ impl Inner {
         let _turn = self.turn().await?;
         let scheme = self.domain.borrow().as_ref().map(|ust| ust.scheme);
         self.life.get().admit_regenerate_metadata(self.config.kind, scheme)?;
+        if self.relayd.get().is_some_and(|relayd| !relayd.version.can_reset_metadata()) {
+            return Err(ErrorCode::RelaydVersionFail);
+        }
         let clock = self.config.clock.sample().await;
         let sets = self.set_actors();
         let outcomes = join_all(sets.iter().map(|set| {

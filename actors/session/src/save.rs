@@ -17,8 +17,9 @@ use lttngd_runtime::{as_owner, make_root_directory};
 use lttngd_wire::session_file::{
     SavedAttributes, SavedBufferType, SavedChannel, SavedConsumerOutput, SavedContext,
     SavedDestination, SavedDomain, SavedDomainType, SavedEvent, SavedEventType, SavedLogLevelType,
-    SavedOutput, SavedOutputType, SavedOverwriteMode, SavedPeriod, SavedRotationSchedules,
-    SavedSession, SavedSize, SavedSnapshotOutput, SavedTracker, SavedTrackers, TrackedValue, write,
+    SavedNetOutput, SavedOutput, SavedOutputType, SavedOverwriteMode, SavedPeriod,
+    SavedRotationSchedules, SavedSession, SavedSize, SavedSnapshotOutput, SavedTracker,
+    SavedTrackers, TrackedValue, write,
 };
 
 use crate::{Output, Save, SnapshotOutput, actor::Inner};
@@ -35,7 +36,7 @@ const FILE_MODE: u32 = 0o660;
 impl Inner {
     pub(crate) async fn save(self: Rc<Self>, request: Save) -> Result<(), ErrorCode> {
         self.life.get().admit()?;
-        let text = write(&[self.saved()]);
+        let text = write(&[self.saved()?]);
         let name = self.config.name.clone();
         let Save { requester, directory, overwrite } = request;
         as_owner(requester.uid, requester.gid, move || {
@@ -50,10 +51,10 @@ impl Inner {
     }
 
     /// What the session is.
-    fn saved(&self) -> SavedSession {
+    fn saved(&self) -> Result<SavedSession, ErrorCode> {
         let kind = self.config.kind;
         let schedules = self.schedules.borrow().set;
-        SavedSession {
+        Ok(SavedSession {
             name: self.config.name.clone(),
             shared_memory_path: None,
             domains: self.domain.borrow().as_ref().map(saved_domains).unwrap_or_default(),
@@ -69,8 +70,8 @@ impl Inner {
                     size_threshold: SavedSize { bytes: schedules.size_bytes.unwrap_or(0) },
                 },
             },
-            output: saved_output(kind, &self.output.borrow(), self.snapshots.borrow().outputs()),
-        }
+            output: saved_output(kind, &self.output.borrow(), self.snapshots.borrow().outputs())?,
+        })
     }
 }
 
@@ -238,7 +239,7 @@ fn saved_output(
     kind: SessionKind,
     output: &Output,
     snapshot_outputs: &[SnapshotOutput],
-) -> Option<SavedOutput> {
+) -> Result<Option<SavedOutput>, ErrorCode> {
     let local = |path: String| SavedConsumerOutput {
         enabled: true,
         destination: SavedDestination { path: Some(path), net_output: None },
@@ -249,11 +250,22 @@ fn saved_output(
             max_size_bytes: output.max_size_bytes,
             consumer_output: local(output.directory.to_string_lossy().into_owned()),
         };
-        return (!snapshot_outputs.is_empty()).then(|| SavedOutput {
+        return Ok((!snapshot_outputs.is_empty()).then(|| SavedOutput {
             snapshot_outputs: snapshot_outputs.iter().map(saved).collect(),
             consumer_output: None,
-        });
+        }));
     }
-    // A session without output is saved with one that has no place.
-    Some(SavedOutput { snapshot_outputs: Vec::new(), consumer_output: Some(local(output.path())) })
+    let output = match output {
+        Output::Network(network) => {
+            let (control_uri, data_uri) = network.urls()?;
+            let net_output = Some(SavedNetOutput { control_uri, data_uri });
+            SavedConsumerOutput {
+                enabled: true,
+                destination: SavedDestination { path: None, net_output },
+            }
+        }
+        // A session without output is saved with one that has no place.
+        Output::Local(_) | Output::None => local(output.path()),
+    };
+    Ok(Some(SavedOutput { snapshot_outputs: Vec::new(), consumer_output: Some(output) }))
 }

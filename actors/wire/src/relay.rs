@@ -42,6 +42,12 @@ impl Version {
             .then_some(Self { major: self.major, minor: self.minor.min(other.minor) })
     }
 
+    /// Whether metadata can be written anew.
+    #[must_use]
+    pub fn can_reset_metadata(self) -> bool {
+        self.minor >= 8
+    }
+
     /// Whether sessions have names of any length, and trace chunks.
     #[must_use]
     pub fn has_trace_chunks(self) -> bool {

@@ -129,6 +129,7 @@ fn the_lower_minor_of_one_major_is_used() {
     let told = OWN_VERSION;
     assert_eq!(Version::decode(&told.encode()), Ok(told));
     assert!(told.has_clear() && told.has_trace_chunks());
+    assert!(told.can_reset_metadata() && !Version { major: 2, minor: 7 }.can_reset_metadata());
     assert!(!Version { major: 2, minor: 11 }.has_clear());
     assert!(!Version { major: 2, minor: 10 }.has_trace_chunks());
 }
