@@ -21,7 +21,7 @@ pub(crate) struct Named {
 /// Names a new session. `is_taken` knows the names of all sessions of all users.
 ///
 /// # Errors
-/// In this order: `Invalid` for a home that is not absolute and a live session that is not streamed,
+/// In this order: `Invalid` for a home that is not absolute and a live session with a directory,
 /// `NotSupported` for a snapshot session that is, `ExistSess`, `SessionInvalidChar`, `SetUrl` without
 /// a home where one is needed,
 /// `Invalid` for an output that is not absolute or goes upwards.
@@ -35,10 +35,11 @@ pub(crate) fn name(
         return Err(ErrorCode::Invalid);
     }
     match (descriptor.kind, &descriptor.output) {
-        (SessionKind::Live { .. }, DescriptorOutput::Network(_))
+        // The stock loader names the relay daemon of a live session after making it.
+        (SessionKind::Live { .. }, DescriptorOutput::Network(_) | DescriptorOutput::None)
         | (SessionKind::Regular, _)
         | (SessionKind::Snapshot, DescriptorOutput::None | DescriptorOutput::Local(_)) => {}
-        (SessionKind::Live { .. }, _) => return Err(ErrorCode::Invalid),
+        (SessionKind::Live { .. }, DescriptorOutput::Local(_)) => return Err(ErrorCode::Invalid),
         (SessionKind::Snapshot, DescriptorOutput::Network(_)) => {
             return Err(ErrorCode::NotSupported);
         }
@@ -202,7 +203,7 @@ mod tests {
             let descriptor = SessionDescriptor { kind, ..descriptor(Some("s"), output) };
             name(&descriptor, Some("/h"), NOW, |_| false).map(|named| named.complete(&descriptor))
         };
-        assert_eq!(live(DescriptorOutput::None), Err(ErrorCode::Invalid));
+        assert_eq!(live(DescriptorOutput::None).unwrap().output, DescriptorOutput::None);
         assert_eq!(live(DescriptorOutput::Local(None)), Err(ErrorCode::Invalid));
         let complete = live(DescriptorOutput::Network(None)).unwrap();
         let DescriptorOutput::Network(Some(places)) = complete.output else {
