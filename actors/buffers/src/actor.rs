@@ -2,6 +2,8 @@
 
 use std::{
     cell::{Cell, RefCell},
+    fs::File,
+    io,
     path::Path,
     rc::Rc,
     sync::Arc,
@@ -22,6 +24,7 @@ use crate::{
     PushMetadata, Record, RegenerateMetadata, RegisterChannel, RegisterEnumeration, RegisterEvent,
     Rotate, SetOutput, Sizes,
     set::{Progress, SetChannel},
+    shm,
     tsdl::HeaderType,
     ustregistry::{RegistryError, UstRegistry},
 };
@@ -42,6 +45,10 @@ struct Inner {
     channels: RefCell<Vec<SetChannel>>,
     metadata: Cell<Option<ChannelKey>>,
     progress: Cell<Progress>,
+    /// The file of the text beside buffers that are in files, and how much of the text it has.
+    text_file: RefCell<Option<Arc<File>>>,
+    written: Cell<Progress>,
+    writing: Turns,
     closed: Cell<bool>,
     turns: Turns,
     pushing: Turns,
@@ -61,6 +68,9 @@ impl BufferSet {
                 channels: RefCell::default(),
                 metadata: Cell::new(None),
                 progress: Cell::default(),
+                text_file: RefCell::default(),
+                written: Cell::default(),
+                writing: Turns::new(REQUESTS_MAX),
                 closed: Cell::new(false),
                 turns: Turns::new(REQUESTS_MAX),
                 pushing: Turns::new(REQUESTS_MAX),
@@ -111,6 +121,7 @@ impl Inner {
         };
         if !missing.is_empty() || self.metadata.get().is_none() {
             self.make_directories().await?;
+            self.make_text_file().await?;
         }
         for channel in missing {
             self.create(channel).await?;
@@ -138,9 +149,64 @@ impl Inner {
         Ok(())
     }
 
+    async fn make_text_file(&self) -> Result<(), BuffersError> {
+        let Some(directory) = self.config.shm_directory() else { return Ok(()) };
+        if self.text_file.borrow().is_some() {
+            return Ok(());
+        }
+        let file = directory.make(self.config.owner).await;
+        let file = file.map_err(|error| shm_error(&directory.path(), &error))?;
+        *self.text_file.borrow_mut() = Some(file);
+        self.write_text().await;
+        Ok(())
+    }
+
+    /// Brings the file beside the buffers up to the text. An event that an application records
+    /// stands there before the application learns its id.
+    async fn write_text(&self) {
+        let Some(file) = self.text_file.borrow().clone() else { return };
+        let Ok(_turn) = self.writing.take().await else { return };
+        loop {
+            let text = self.written.get().missing(&self.registry.borrow());
+            if text.bytes.is_empty() {
+                return;
+            }
+            let (version, end) = (text.version, text.offset + text.bytes.len() as u64);
+            if let Err(error) = shm::write(Arc::clone(&file), text).await {
+                tracing::error!(session = %self.config.session_name, %error, "metadata for lttng-crash is not written");
+                return;
+            }
+            let mut written = self.written.get();
+            written.accept(version, end);
+            self.written.set(written);
+        }
+    }
+
+    fn reply_when_written<T: 'static>(self: &Rc<Self>, reply: T) -> ResponseFuture<T> {
+        if self.text_file.borrow().is_none() {
+            return Box::pin(std::future::ready(reply));
+        }
+        let inner = Rc::clone(self);
+        Box::pin(async move {
+            inner.write_text().await;
+            reply
+        })
+    }
+
+    async fn remove_text_file(&self) {
+        let Some(directory) = self.config.shm_directory() else { return };
+        if self.text_file.borrow_mut().take().is_none() {
+            return;
+        }
+        if let Err(error) = directory.remove(self.config.owner).await {
+            tracing::warn!(path = %directory.path().display(), %error, "metadata for lttng-crash stays");
+        }
+    }
+
     async fn create(&self, channel: ChannelRequest) -> Result<(), BuffersError> {
         let id = self.registry.borrow_mut().add_channel();
-        let ask = Box::new(self.config.ask_data(&channel, id, self.uuid));
+        let ask = self.config.ask_data(&channel, id, self.uuid);
+        let ask = Box::new(ask.map_err(|error| shm_error(channel.name.as_ref(), &error))?);
         let object = self.ask(CreateChannel { ask, sampled: self.config.sampled.clone() }).await?;
         let size = ChannelSize {
             subbuf_size_bytes: channel.attributes.subbuf_size_bytes,
@@ -261,7 +327,7 @@ impl Inner {
         self.channels.borrow_mut().clear();
         // It fails only when the consumer's actor is gone, and what it would tell with it.
         let _ = self.consumer.send(consumer::EndSampling { keys }).await;
-        match outcome {
+        let outcome = match outcome {
             // The consumer has deleted the streams of a relay daemon that went away.
             Err(BuffersError::Consumer(ConsumerError::Refused(code)))
                 if code.is_channel_not_found() && self.config.output.relayd().is_some() =>
@@ -269,7 +335,12 @@ impl Inner {
                 Ok(())
             }
             outcome => outcome,
+        };
+        // Where the consumer is lost the user may want what is left.
+        if outcome.is_ok() {
+            self.remove_text_file().await;
         }
+        outcome
     }
 
     async fn finish(&self) -> Result<Vec<ChannelCounters>, BuffersError> {
@@ -282,6 +353,10 @@ impl Inner {
         pushed?;
         counters
     }
+}
+
+fn shm_error(path: &Path, error: &io::Error) -> BuffersError {
+    BuffersError::Directory { path: path.display().to_string(), reason: error.to_string() }
 }
 
 impl Handler<Prepare> for BufferSet {
@@ -299,10 +374,12 @@ impl Handler<Prepare> for BufferSet {
 }
 
 impl Handler<RegisterEvent> for BufferSet {
-    type Result = Result<u32, RegistryError>;
+    type Result = ResponseFuture<Result<u32, RegistryError>>;
 
     fn handle(&mut self, request: RegisterEvent, _: &mut Self::Context) -> Self::Result {
-        self.inner.registry.borrow_mut().register_event(request.channel_id, request.event)
+        let mut registry = self.inner.registry.borrow_mut();
+        let id = registry.register_event(request.channel_id, request.event);
+        self.inner.reply_when_written(id)
     }
 }
 
@@ -315,10 +392,12 @@ impl Handler<RegisterEnumeration> for BufferSet {
 }
 
 impl Handler<RegisterChannel> for BufferSet {
-    type Result = Result<HeaderType, RegistryError>;
+    type Result = ResponseFuture<Result<HeaderType, RegistryError>>;
 
     fn handle(&mut self, request: RegisterChannel, _: &mut Self::Context) -> Self::Result {
-        self.inner.registry.borrow_mut().register_channel(request.channel_id, request.context)
+        let mut registry = self.inner.registry.borrow_mut();
+        let header = registry.register_channel(request.channel_id, request.context);
+        self.inner.reply_when_written(header)
     }
 }
 
@@ -384,6 +463,7 @@ impl Handler<RegenerateMetadata> for BufferSet {
         let inner = Rc::clone(&self.inner);
         Box::pin(async move {
             inner.registry.borrow_mut().regenerate(request.clock);
+            inner.write_text().await;
             inner.push().await
         })
     }

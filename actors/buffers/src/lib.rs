@@ -20,6 +20,7 @@ pub mod clock;
 mod error;
 mod message;
 mod set;
+mod shm;
 #[cfg(test)]
 mod tests;
 pub mod tsdl;

@@ -1,7 +1,9 @@
 //! What a buffer set is, without its actor.
 
 use std::{
+    io,
     os::fd::OwnedFd,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -18,6 +20,7 @@ use lttngd_wire::consumer::{AskChannel, ChannelClass};
 
 use crate::{
     ChannelRequest, ChannelSize, PreparedChannel,
+    shm::ShmDirectory,
     tsdl::{Alignments, Clock, Scheme, TraceDescription},
     ustregistry::UstRegistry,
 };
@@ -144,6 +147,8 @@ pub struct BufferSetConfig {
     pub output: SetOutput,
     /// Period of the session's live timer in microseconds, 0 for a session that is not live.
     pub live_timer_interval_us: u32,
+    /// The directory for files of the buffers, if they are to be in files.
+    pub shm_path: Option<PathBuf>,
     /// Keys for channels.
     pub keys: ChannelKeys,
     /// Is told how the buffers of the set's channels are used.
@@ -164,6 +169,11 @@ impl BufferSetConfig {
                 format!("pid/{procname}-{pid}-{}", registered_at.datetime())
             }
         }
+    }
+
+    /// The directory of the set's buffers, where they are in files.
+    pub(crate) fn shm_directory(&self) -> Option<ShmDirectory> {
+        self.shm_path.as_ref().map(|root| ShmDirectory::new(root, &self.path()))
     }
 
     pub(crate) fn registry(&self, uuid: [u8; 16]) -> UstRegistry {
@@ -222,8 +232,19 @@ impl BufferSetConfig {
     }
 
     /// The request for a data channel whose id in the trace is `id`.
-    pub(crate) fn ask_data(&self, channel: &ChannelRequest, id: u32, uuid: [u8; 16]) -> AskChannel {
-        AskChannel { chan_id: id, ..self.ask(&channel.name, &channel.attributes, uuid) }
+    ///
+    /// # Errors
+    /// When its files would have too long names.
+    pub(crate) fn ask_data(
+        &self,
+        channel: &ChannelRequest,
+        id: u32,
+        uuid: [u8; 16],
+    ) -> io::Result<AskChannel> {
+        let shm = self.shm_directory().map(|directory| directory.of_channel(&channel.name));
+        let (root_shm_path, shm_path) = shm.transpose()?.unwrap_or_default();
+        let ask = self.ask(&channel.name, &channel.attributes, uuid);
+        Ok(AskChannel { chan_id: id, root_shm_path, shm_path, ..ask })
     }
 
     /// The request for the metadata channel.

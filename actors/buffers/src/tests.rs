@@ -5,4 +5,5 @@ mod finish;
 mod prepare;
 mod progress;
 mod push;
+mod shm;
 mod world;

@@ -7,7 +7,7 @@ use lttngd_session::{
     DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo,
     GetTrackingPolicy, ListChannels, ListDomains, ListEvents, ListSnapshotOutputs, RecordSnapshot,
     RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate, Session, SetConsumerUri,
-    SetRotationSchedule, SetTrackingPolicy, Start, Stop, TraceArchive,
+    SetRotationSchedule, SetShmPath, SetTrackingPolicy, Start, Stop, TraceArchive,
 };
 use lttngd_wire::client::{
     ArchiveLocation, Command, DomainListing, Reply, Request, RotationInfo, RotationState,
@@ -169,6 +169,9 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
             handle.ask(session, Clear).await?;
             Ok(ok().deferred())
         }
+        Command::SetSessionShmPath { path } => {
+            handle.ask(session, SetShmPath { path: path.into() }).await.map(|()| ok())
+        }
         Command::RegenerateMetadata => handle.ask(session, RegenerateMetadata).await.map(|()| ok()),
         Command::RegenerateStatedump => {
             handle.ask(session, RegenerateStatedump).await.map(|()| ok())
@@ -231,8 +234,7 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
         Command::ListTriggers
         | Command::RegisterTrigger { .. }
         | Command::UnregisterTrigger { .. }
-        | Command::ExecuteErrorQuery { .. }
-        | Command::SetSessionShmPath { .. } => {
+        | Command::ExecuteErrorQuery { .. } => {
             check(handle, request).await?;
             Err(ErrorCode::NotSupported)
         }

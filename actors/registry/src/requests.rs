@@ -10,7 +10,7 @@ use lttngd_session::{
     AddContext, AddTrackerValue, DataPending, DisableChannel, DisableEvent, EnableChannel,
     EnableEvent, GetInclusionSet, GetTrackingPolicy, ListChannels, ListDomains, ListEvents,
     ListRotationSchedules, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue,
-    RotationSchedule, RotationSchedules, Save, SetConsumerUri, SetRotationSchedule,
+    RotationSchedule, RotationSchedules, Save, SetConsumerUri, SetRotationSchedule, SetShmPath,
     SetTrackingPolicy, Start, Stop,
 };
 
@@ -284,6 +284,14 @@ impl Handle {
         attribute: ProcessAttribute,
     ) -> Result<Vec<TrackerValue>, ErrorCode> {
         self.ask_in(session, Some(Domain::Ust), GetInclusionSet { attribute }).await
+    }
+
+    /// SET_SESSION_SHM_PATH: where the buffers of a session that was not started yet will be files.
+    ///
+    /// # Errors
+    /// As [`SetShmPath`].
+    pub async fn set_shm_path(&self, session: &str, path: PathBuf) -> Result<(), ErrorCode> {
+        self.ask(session, SetShmPath { path }).await
     }
 
     /// REGENERATE_METADATA.

@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, HashMap},
+    path::PathBuf,
     rc::Rc,
     sync::Arc,
 };
@@ -22,7 +23,7 @@ use crate::{
     ListDomains, ListEvents, ListRotationSchedules, ListSnapshotOutputs, Output, PrepareDomain,
     RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate,
     RotationInfo, RotationSchedules, Save, SessionChanged, SessionConfig, SetConsumerUri,
-    SetRotationSchedule, SetTrackingPolicy, SnapshotOutput, Start, Stop, chunk::Chunk,
+    SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, Start, Stop, chunk::Chunk,
     lifecycle::Lifecycle, relayd::SessionRelayd, rotation::Rotations, schedule::Schedules,
     snapshot_outputs::Snapshots,
 };
@@ -43,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) config: SessionConfig,
     pub(crate) life: Cell<Lifecycle>,
     pub(crate) output: RefCell<Output>,
+    /// The directory for files of the buffers, if they are to be in files.
+    pub(crate) shm_path: RefCell<Option<PathBuf>>,
     pub(crate) chunk: RefCell<Option<Chunk>>,
     pub(crate) domain: RefCell<Option<UstDomain>>,
     pub(crate) apps: RefCell<KnownApps>,
@@ -92,6 +95,7 @@ impl Session {
                 output: RefCell::new(config.output.clone()),
                 config,
                 life: Cell::default(),
+                shm_path: RefCell::default(),
                 chunk: RefCell::default(),
                 domain: RefCell::default(),
                 apps: RefCell::new(apps),
@@ -201,6 +205,7 @@ handle! {
     SetRotationSchedule -> Result<(), ErrorCode>, set_rotation_schedule;
     ListRotationSchedules -> Result<RotationSchedules, ErrorCode>, list_rotation_schedules;
     Save -> Result<(), ErrorCode>, save;
+    SetShmPath -> Result<(), ErrorCode>, set_shm_path;
     RegenerateMetadata -> Result<(), ErrorCode>, regenerate_metadata;
     RegenerateStatedump -> Result<(), ErrorCode>, regenerate_statedump;
     AddSnapshotOutput -> Result<u32, ErrorCode>, add_snapshot_output;

@@ -247,6 +247,7 @@ impl Inner {
             app_id: info.id.0,
             output: self.set_output(),
             live_timer_interval_us: self.live_timer_interval_us(),
+            shm_path: self.shm_path.borrow().clone(),
             keys: self.config.keys.clone(),
             sampled: self.sampled_outlet(),
             consumer_deadline: self.config.consumer_deadline,

@@ -37,6 +37,7 @@ impl Inner {
                 tracing::error!(session = %self.config.name, %error, "buffers are not closed cleanly");
                 buffers_code(&error, ErrorCode::Unk)
             }));
+            self.wait_for_removal(self.shm_directories()).await;
         }
         self.sets.take();
         outcome.map(|_| Destroyed { archive })

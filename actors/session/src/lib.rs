@@ -37,6 +37,7 @@ mod rotate;
 mod rotation;
 mod save;
 mod schedule;
+mod shm;
 mod snapshot;
 mod snapshot_outputs;
 mod start_stop;
@@ -53,7 +54,7 @@ pub use message::{
     ListDomains, ListEvents, ListRotationSchedules, ListSnapshotOutputs, PrepareDomain,
     RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate,
     RotationInfo, RotationState, Save, SessionChanged, SessionConfig, SetConsumerUri,
-    SetRotationSchedule, SetTrackingPolicy, SnapshotOutput, Start, Stop, TraceArchive,
+    SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, Start, Stop, TraceArchive,
 };
 pub use network::NetworkOutput;
 pub use output::Output;

@@ -8,13 +8,18 @@ use lttngd_buffers::{ChannelKeys, TraceClock};
 use lttngd_consumer::Consumer;
 use lttngd_model::{
     Bitness, BufferScheme, ChannelListing, Context, Credentials, Domain, ErrorCode,
-    EventDescription, EventListing, ProcessAttribute, SessionId, SessionKind, SessionListing,
-    Timestamp, TrackerValue, TrackingPolicy, Uri,
+    EventDescription, EventListing, SessionId, SessionKind, SessionListing, Timestamp, Uri,
 };
 use lttngd_relayd::RelaydConfig;
 use lttngd_runtime::Outlet;
 
 use crate::{Output, RotationSchedule, RotationSchedules};
+
+mod trackers;
+
+pub use trackers::{
+    AddTrackerValue, GetInclusionSet, GetTrackingPolicy, RemoveTrackerValue, SetTrackingPolicy,
+};
 
 /// The consumer daemons of the user-space domain.
 #[derive(Clone, Debug)]
@@ -170,61 +175,6 @@ pub struct AddContext {
     pub context: Option<Context>,
 }
 
-/// TRACKER_GET_POLICY.
-///
-/// Errors: `Invalid` for an attribute that is not virtual, also of the next four.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Result<TrackingPolicy, ErrorCode>")]
-pub struct GetTrackingPolicy {
-    /// Whose.
-    pub attribute: ProcessAttribute,
-}
-
-/// TRACKER_SET_POLICY. A policy other than the present one empties the tracker's set; applications
-/// of an active session that are not tracked any more are taken out of it.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Result<(), ErrorCode>")]
-pub struct SetTrackingPolicy {
-    /// Whose.
-    pub attribute: ProcessAttribute,
-    /// The policy.
-    pub policy: TrackingPolicy,
-}
-
-/// TRACKER_ADD_VALUE. Names are looked up before anything else is checked.
-///
-/// Errors: `UserNotFound`, `GroupNotFound`, those of [`lttngd_model::ust::UstDomain::track`].
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "Result<(), ErrorCode>")]
-pub struct AddTrackerValue {
-    /// Whose.
-    pub attribute: ProcessAttribute,
-    /// The value.
-    pub value: TrackerValue,
-}
-
-/// TRACKER_REMOVE_VALUE. Names are looked up before anything else is checked.
-///
-/// Errors: `UserNotFound`, `GroupNotFound`, those of [`lttngd_model::ust::UstDomain::untrack`].
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "Result<(), ErrorCode>")]
-pub struct RemoveTrackerValue {
-    /// Whose.
-    pub attribute: ProcessAttribute,
-    /// The value.
-    pub value: TrackerValue,
-}
-
-/// TRACKER_GET_INCLUSION_SET: the values in the order they were added.
-///
-/// Errors: `ProcessAttrTrackerInvalidTrackingPolicy`.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Result<Vec<TrackerValue>, ErrorCode>")]
-pub struct GetInclusionSet {
-    /// Whose.
-    pub attribute: ProcessAttribute,
-}
-
 /// LIST_CHANNELS, with what each channel lost so far.
 ///
 /// Errors: `Unk` when the consumer daemon does not tell.
@@ -344,6 +294,17 @@ pub struct Save {
     pub directory: Option<PathBuf>,
     /// Whether a file that is there is written anew.
     pub overwrite: bool,
+}
+
+/// SET_SESSION_SHM_PATH: the buffers will be in files below this directory, where `lttng-crash` finds
+/// them. They are removed at the session's end, but not when their consumer daemon dies.
+///
+/// Errors: `SessionStarted` once it was started, `Invalid` for a path that is not absolute.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<(), ErrorCode>")]
+pub struct SetShmPath {
+    /// The directory, made when the first buffers are; empty for memory that has no name.
+    pub path: PathBuf,
 }
 
 /// REGENERATE_METADATA: writes the metadata of an active session anew, for clocks that were set

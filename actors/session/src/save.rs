@@ -56,7 +56,11 @@ impl Inner {
         let schedules = self.schedules.borrow().set;
         Ok(SavedSession {
             name: self.config.name.clone(),
-            shared_memory_path: None,
+            shared_memory_path: self
+                .shm_path
+                .borrow()
+                .as_ref()
+                .map(|path| path.display().to_string()),
             domains: self.domain.borrow().as_ref().map(saved_domains).unwrap_or_default(),
             started: Some(self.life.get().active),
             attributes: SavedAttributes {

@@ -7,5 +7,6 @@ mod phases;
 mod regenerate;
 mod save;
 mod schedule;
+mod shm;
 mod trackers;
 mod world;

@@ -172,6 +172,7 @@ fn buffer_set() -> BufferSetConfig {
         app_id: 0,
         output: lttngd_buffers::SetOutput::None,
         live_timer_interval_us: 0,
+        shm_path: None,
         keys: ChannelKeys::default(),
         sampled: Outlet::closed(),
         consumer_deadline: lttngd_peer::PATIENCE,

@@ -1,6 +1,6 @@
 //! A buffer set and its fake consumer daemon.
 
-use std::{os::fd::OwnedFd, sync::Arc};
+use std::{os::fd::OwnedFd, path::PathBuf, sync::Arc};
 
 use actix::{Actor, Addr};
 use lttngd_consumer::{Consumer, EnsureRunning, Stop};
@@ -31,10 +31,18 @@ impl World {
     }
 
     pub(super) async fn with_chunk(script: ConsumerScript, chunk: Option<OwnedFd>) -> Self {
+        Self::with_config(script, config(chunk)).await
+    }
+
+    pub(super) async fn with_shm_path(script: ConsumerScript, path: PathBuf) -> Self {
+        Self::with_config(script, BufferSetConfig { shm_path: Some(path), ..config(None) }).await
+    }
+
+    async fn with_config(script: ConsumerScript, config: BufferSetConfig) -> Self {
         let fake = FakeConsumer::new(script);
         let consumer = Consumer::new(fake.config(), Outlet::closed()).start();
         consumer.send(EnsureRunning).await.unwrap().unwrap();
-        let set = BufferSet::new(config(chunk), consumer.clone()).start();
+        let set = BufferSet::new(config, consumer.clone()).start();
         Self { fake, consumer, set }
     }
 
@@ -140,6 +148,7 @@ fn config(chunk: Option<OwnedFd>) -> BufferSetConfig {
             None => crate::SetOutput::None,
         },
         live_timer_interval_us: 0,
+        shm_path: None,
         keys: ChannelKeys::default(),
         sampled: Outlet::closed(),
         consumer_deadline: lttngd_peer::PATIENCE,
