@@ -71,8 +71,9 @@ impl Replay<'_> {
     }
 
     async fn fill(&self) -> Result<(), Refusal> {
-        if self.saved.shared_memory_path.is_some() {
-            return Err(("a shared memory path".to_owned(), ErrorCode::NotSupported));
+        if let Some(path) = &self.saved.shared_memory_path {
+            let set = self.handle.set_shm_path(self.session, path.into()).await;
+            set.map_err(refused("its shared memory path"))?;
         }
         self.add_snapshot_outputs().await?;
         for domain in &self.saved.domains {
