@@ -1,6 +1,6 @@
 //! What is recorded, read back with babeltrace2.
 
-use super::world::{Event, Program, both, program, trace};
+use super::world::{Event, Program, both, listing, program, trace};
 
 /// The names of `events`, in order.
 fn names(events: &[Event]) -> Vec<&str> {
@@ -185,7 +185,7 @@ fn events_lost_are_counted() {
         stage.lttng_ok("start");
         program.tell("bulk=3000");
         let stopped = stage.arena.lttng("stop");
-        let listed = stage.arena.lttng_ok("list small");
+        let listed = listing::in_order(&stage.arena.lttng_ok("list small"));
         let lost: u64 = listed
             .lines()
             .find_map(|line| line.trim().strip_prefix("Discarded events: "))

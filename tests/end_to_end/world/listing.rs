@@ -14,6 +14,7 @@ pub fn in_order(text: &str) -> String {
         return lines.join("\n") + "\n";
     }
     let Some((head, channels)) = text.split_once(HEADING) else { return text.to_owned() };
+    let head: String = head.split_inclusive('\n').map(tracked_in_order).collect();
     // A further domain starts after the channels of the one before.
     let (channels, rest) = match channels.find("=== Domain") {
         Some(next) => channels.split_at(next),
@@ -29,6 +30,18 @@ pub fn in_order(text: &str) -> String {
     let mut blocks: Vec<_> = blocks.iter().map(|block| rules_in_order(block)).collect();
     blocks.sort();
     format!("{head}{HEADING}{}{}", blocks.concat(), in_order(rest))
+}
+
+/// A line of tracked process attributes with its values sorted; other lines as they are.
+fn tracked_in_order(line: &str) -> String {
+    match line.trim_end().split_once(" IDs:") {
+        Some((attribute, values)) if attribute.starts_with("  Virtual ") => {
+            let mut values: Vec<_> = values.trim().split(", ").collect();
+            values.sort_unstable();
+            format!("{attribute} IDs: {}\n", values.join(", "))
+        }
+        _ => line.to_owned(),
+    }
 }
 
 const HEADING: &str = "Channels:\n-------------\n";
