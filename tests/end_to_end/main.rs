@@ -13,4 +13,5 @@ mod listing;
 mod recording;
 mod saving;
 mod startup;
+mod streaming;
 mod world;
