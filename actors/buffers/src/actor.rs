@@ -230,7 +230,10 @@ impl Inner {
                 return Ok(());
             }
             let (version, end) = (text.version, text.offset + text.bytes.len() as u64);
-            self.ask(consumer::PushMetadata { key, text }).await?;
+            let pushed = self.ask(consumer::PushMetadata { key, text }).await;
+            if pushed.is_err() {
+                return self.without_relayd(pushed);
+            }
             self.accept(version, end);
         }
     }
@@ -239,6 +242,19 @@ impl Inner {
         let mut progress = self.progress.get();
         progress.accept(version, end);
         self.progress.set(progress);
+    }
+
+    /// The outcome of a request that changes nothing for a channel that is gone: the consumer deletes
+    /// the streams of a relay daemon that went away, and stop and destroy go on without them.
+    fn without_relayd(&self, outcome: Result<(), BuffersError>) -> Result<(), BuffersError> {
+        match outcome {
+            Err(BuffersError::Consumer(ConsumerError::Refused(code)))
+                if self.config.output.relayd().is_some() && code.is_channel_not_found() =>
+            {
+                Ok(())
+            }
+            outcome => outcome,
+        }
     }
 
     /// Makes one request for every data channel, side by side.
@@ -251,7 +267,8 @@ impl Inner {
         Consumer: Handler<M>,
     {
         let keys = self.keys();
-        join_all(keys.into_iter().map(|key| self.ask(message(key)))).await.into_iter().collect()
+        let outcomes = join_all(keys.into_iter().map(|key| self.ask(message(key)))).await;
+        outcomes.into_iter().try_for_each(|outcome| self.without_relayd(outcome))
     }
 
     async fn rotate(&self) -> Result<(), BuffersError> {
@@ -327,15 +344,7 @@ impl Inner {
         self.channels.borrow_mut().clear();
         // It fails only when the consumer's actor is gone, and what it would tell with it.
         let _ = self.consumer.send(consumer::EndSampling { keys }).await;
-        let outcome = match outcome {
-            // The consumer has deleted the streams of a relay daemon that went away.
-            Err(BuffersError::Consumer(ConsumerError::Refused(code)))
-                if code.is_channel_not_found() && self.config.output.relayd().is_some() =>
-            {
-                Ok(())
-            }
-            outcome => outcome,
-        };
+        let outcome = self.without_relayd(outcome);
         // Where the consumer is lost the user may want what is left.
         if outcome.is_ok() {
             self.remove_text_file().await;

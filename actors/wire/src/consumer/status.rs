@@ -109,7 +109,7 @@ impl ConsumerError {
     /// Whether the command's channel is not known to the consumer, in any of the answers that say so.
     #[must_use]
     pub fn is_channel_not_found(self) -> bool {
-        matches!(self, Self::CHAN_NOT_FOUND | Self::UST_CHAN_NOT_FOUND)
+        matches!(self, Self::CHAN_NOT_FOUND | Self::UST_CHAN_NOT_FOUND | Self::CHANNEL_FAIL)
     }
 }
 
