@@ -232,7 +232,7 @@ impl Inner {
             let (version, end) = (text.version, text.offset + text.bytes.len() as u64);
             let pushed = self.ask(consumer::PushMetadata { key, text }).await;
             if pushed.is_err() {
-                return self.without_relayd(pushed);
+                return self.config.output.without_relayd(pushed);
             }
             self.accept(version, end);
         }
@@ -242,19 +242,6 @@ impl Inner {
         let mut progress = self.progress.get();
         progress.accept(version, end);
         self.progress.set(progress);
-    }
-
-    /// The outcome of a request that changes nothing for a channel that is gone: the consumer deletes
-    /// the streams of a relay daemon that went away, and stop and destroy go on without them.
-    fn without_relayd(&self, outcome: Result<(), BuffersError>) -> Result<(), BuffersError> {
-        match outcome {
-            Err(BuffersError::Consumer(ConsumerError::Refused(code)))
-                if self.config.output.relayd().is_some() && code.is_channel_not_found() =>
-            {
-                Ok(())
-            }
-            outcome => outcome,
-        }
     }
 
     /// Makes one request for every data channel, side by side.
@@ -268,7 +255,7 @@ impl Inner {
     {
         let keys = self.keys();
         let outcomes = join_all(keys.into_iter().map(|key| self.ask(message(key)))).await;
-        outcomes.into_iter().try_for_each(|outcome| self.without_relayd(outcome))
+        outcomes.into_iter().try_for_each(|outcome| self.config.output.without_relayd(outcome))
     }
 
     async fn rotate(&self) -> Result<(), BuffersError> {
@@ -344,7 +331,7 @@ impl Inner {
         self.channels.borrow_mut().clear();
         // It fails only when the consumer's actor is gone, and what it would tell with it.
         let _ = self.consumer.send(consumer::EndSampling { keys }).await;
-        let outcome = self.without_relayd(outcome);
+        let outcome = self.config.output.without_relayd(outcome);
         // Where the consumer is lost the user may want what is left.
         if outcome.is_ok() {
             self.remove_text_file().await;

@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use lttngd_consumer::{ChannelSampled, MetadataText};
+use lttngd_consumer::{ChannelSampled, ConsumerError, MetadataText};
 use lttngd_model::{
     Bitness, BufferMode, ChannelAttributes, ChannelKey, ChannelOutput, ChunkId, Credentials,
     NetIndex, SessionId, Timestamp,
@@ -19,7 +19,7 @@ use lttngd_runtime::Outlet;
 use lttngd_wire::consumer::{AskChannel, ChannelClass};
 
 use crate::{
-    ChannelRequest, ChannelSize, PreparedChannel,
+    BuffersError, ChannelRequest, ChannelSize, PreparedChannel,
     shm::ShmDirectory,
     tsdl::{Alignments, Clock, Scheme, TraceDescription},
     ustregistry::UstRegistry,
@@ -103,6 +103,22 @@ impl SetOutput {
         match self {
             Self::None | Self::Directory { .. } => None,
             Self::Relayd { net_index, .. } => Some(*net_index),
+        }
+    }
+
+    /// The outcome of a request that changes nothing for a channel that is gone: the consumer deletes
+    /// the streams of a relay daemon that went away, and stop and destroy go on without them.
+    pub(crate) fn without_relayd(
+        &self,
+        outcome: Result<(), BuffersError>,
+    ) -> Result<(), BuffersError> {
+        match outcome {
+            Err(BuffersError::Consumer(ConsumerError::Refused(code)))
+                if self.relayd().is_some() && code.is_channel_not_found() =>
+            {
+                Ok(())
+            }
+            outcome => outcome,
         }
     }
 
