@@ -80,7 +80,7 @@ pub fn expect_closed(stream: &mut UnixStream, within: Duration) {
         match stream.read(&mut bytes) {
             Ok(0) => return,
             Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if is_end(error.kind()) => return,
             Err(error) => panic!("the daemon keeps the connection open for {within:?}: {error}"),
         }
