@@ -18,6 +18,8 @@ pub const DEFAULT_APP_SOCKET_TIMEOUT: Duration = Duration::from_secs(5);
 pub const DEFAULT_EVENT_NOTIFIER_ERROR_BUFFER_SIZE: u16 = 4096;
 
 pub(crate) const CLIENT_SOCKET: &str = "client-lttng-sessiond";
+/// Where health checks are answered.
+const HEALTH_SOCKET: &str = "sessiond-health";
 const APPS_SOCKET: &str = "lttng-ust-sock-8";
 const PID_FILE: &str = "lttng-sessiond.pid";
 const LOCK_FILE: &str = "lttng-sessiond.lck";
@@ -43,6 +45,8 @@ pub struct Config {
     /// Where `liblttng-ctl` programs connect; `None` opens no such socket: only the embedding
     /// program commands the daemon then.
     pub client_socket: Option<PathBuf>,
+    /// Where health checks are answered; `None` for no such socket.
+    pub health_socket: Option<PathBuf>,
     /// Where LTTng-UST applications register. They look for `lttng-ust-sock-8` in
     /// `/var/run/lttng` and in `$LTTNG_HOME/.lttng` (else `$HOME/.lttng`).
     pub apps_socket: PathBuf,
@@ -119,6 +123,7 @@ impl Config {
             is_root: false,
             home: None,
             client_socket: None,
+            health_socket: None,
             apps_socket: run_dir.join(APPS_SOCKET),
             wait_shm_name: format!("{WAIT_SHM_NAME}-{}", rustix::process::getuid().as_raw()),
             pid_file: run_dir.join(PID_FILE),
@@ -158,10 +163,17 @@ impl Config {
             None => return Err(HomeUnknown),
         };
         let client_socket = Some(run_dir.join(CLIENT_SOCKET));
+        let health_socket = Some(run_dir.join(HEALTH_SOCKET));
         let user = home.as_ref().map(|home| home.join(HOME_SUBDIR).join(AUTOLOAD_SUBDIR));
         let autoload = user.into_iter().chain([PathBuf::from(SYSTEM_AUTOLOAD_DIR)]).collect();
-        let mut config =
-            Self { is_root, home, client_socket, autoload, ..Self::in_directory(run_dir) };
+        let mut config = Self {
+            is_root,
+            home,
+            client_socket,
+            health_socket,
+            autoload,
+            ..Self::in_directory(run_dir)
+        };
         if is_root {
             WAIT_SHM_NAME.clone_into(&mut config.wait_shm_name);
         }

@@ -21,6 +21,7 @@ use tokio::{sync::oneshot, task::JoinHandle as TaskHandle};
 use crate::{
     config::{Config, ConsumerdConfig},
     error::StartError,
+    health::Health,
     load::load,
     rundir::RunDir,
     wait_page::WaitPage,
@@ -38,6 +39,7 @@ const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(90);
 #[derive(Debug)]
 pub struct Daemon {
     handle: Handle,
+    health: Option<Health>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -66,6 +68,7 @@ impl Daemon {
             Some(plugin) => TraceClock::with_plugin(&plugin.program, &plugin.library)?,
             None => TraceClock::Monotonic,
         };
+        let health = rundir.take_health_listener();
         let parts = Parts {
             clients: rundir.take_client_listener(),
             apps: rundir.take_apps_listener().ok_or(StartError::Thread)?,
@@ -81,7 +84,15 @@ impl Daemon {
             .spawn(move || System::new().block_on(run(parts, ready, stopped)))
             .map_err(|_| StartError::Thread)?;
         match started.recv() {
-            Ok(Ok(handle)) => Ok(Self { handle, stop: Some(stop), thread: Some(thread) }),
+            Ok(Ok(handle)) => {
+                let (stop, thread) = (Some(stop), Some(thread));
+                let mut daemon = Self { handle, health: None, stop, thread };
+                if let Some(listener) = health {
+                    let health = Health::start(listener, daemon.handle());
+                    daemon.health = Some(health.map_err(|_| StartError::Thread)?);
+                }
+                Ok(daemon)
+            }
             Ok(Err(error)) => {
                 // It has stopped as after a run; that it panicked on the way has been reported.
                 let _ = thread.join();
@@ -104,6 +115,7 @@ impl Daemon {
     }
 
     fn shut_down(&mut self) {
+        drop(self.health.take());
         if let Some(stop) = self.stop.take() {
             // It fails only when the thread has ended already.
             let _ = stop.send(());

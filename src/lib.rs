@@ -34,6 +34,7 @@
 pub mod config;
 mod daemon;
 mod error;
+mod health;
 mod load;
 mod rundir;
 mod wait_page;

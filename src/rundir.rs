@@ -33,6 +33,8 @@ use crate::error::StartError;
 /// Connections that may wait to be accepted on the client socket
 /// (`LTTNG_SESSIOND_COMM_MAX_LISTEN`).
 const CLIENT_BACKLOG: i32 = 64;
+/// Most health checks that wait to be accepted.
+const HEALTH_BACKLOG: i32 = 64;
 /// Registrations that may wait to be accepted. Each process of a large start-up makes two at once,
 /// and the system may allow less.
 const APPS_BACKLOG: i32 = 4096;
@@ -42,6 +44,7 @@ const APPS_BACKLOG: i32 = 4096;
 pub(crate) struct RunDir {
     client_listener: Option<UnixListener>,
     apps_listener: Option<UnixListener>,
+    health_listener: Option<UnixListener>,
     /// Removed before the lock below is let go.
     _leftovers: Leftovers,
     _lock: File,
@@ -89,6 +92,17 @@ impl RunDir {
             }
             None => None,
         };
+        let health_listener = match &config.health_socket {
+            Some(path) => {
+                let mode = if group.is_some() { 0o660 } else { 0o755 };
+                let bound = listener::bind(path, mode, &mut leftovers)?;
+                if let Some(gid) = group {
+                    give_to_group(path, gid)?;
+                }
+                Some(bound.listen(HEALTH_BACKLOG)?)
+            }
+            None => None,
+        };
         let apps_listener =
             listener::bind(&config.apps_socket, 0o666, &mut leftovers)?.listen(APPS_BACKLOG)?;
         write_pid_file(&config.pid_file, &mut leftovers)?;
@@ -98,6 +112,7 @@ impl RunDir {
         Ok(Self {
             client_listener,
             apps_listener: Some(apps_listener),
+            health_listener,
             _leftovers: leftovers,
             _lock: lock,
         })
@@ -112,6 +127,12 @@ impl RunDir {
     /// The socket for applications: listening, non-blocking. `None` when it has been taken.
     pub(crate) fn take_apps_listener(&mut self) -> Option<UnixListener> {
         self.apps_listener.take()
+    }
+
+    /// The socket for health checks: listening, non-blocking. `None` when the configuration has none
+    /// or it has been taken.
+    pub(crate) fn take_health_listener(&mut self) -> Option<UnixListener> {
+        self.health_listener.take()
     }
 
     /// Removes everything the daemon put into the directory, and then lets the next one in. To be
