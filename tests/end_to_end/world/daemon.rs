@@ -165,11 +165,15 @@ impl Drop for Daemon {
     }
 }
 
-/// The sockets and files below `directory`, itself and its directories not counted.
+/// The sockets and files below `directory`, itself and its directories not counted. Saved sessions
+/// stand in a user's run directory too, and stay.
 fn leftovers(directory: &Path) -> Vec<PathBuf> {
     let mut left = Vec::new();
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let kind = entry.file_type().unwrap();
+        if entry.file_name() == "sessions" {
+            continue;
+        }
         if kind.is_dir() {
             left.extend(leftovers(&entry.path()));
         } else if kind.is_socket() || kind.is_file() || kind.is_fifo() {
