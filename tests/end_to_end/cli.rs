@@ -190,7 +190,8 @@ fn contexts() {
              add-context -u -t vpid
              enable-channel -u first
              enable-channel -u second
-             add-context -u -t vpid
+             add-context -u -c first -t vpid
+             add-context -u -c second -t vpid
              add-context -u -t vpid
              add-context -u -c first -t vtid -t procname
              add-context -u -c nosuch -t vtid
