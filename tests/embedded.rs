@@ -233,6 +233,36 @@ fn programs_find_a_daemon_in_a_directory_by_lttng_home() {
 }
 
 #[test]
+fn a_rule_with_a_filter_records_what_the_filter_says() {
+    let Some(traces) = inside() else {
+        return in_arena("a_rule_with_a_filter_records_what_the_filter_says", |arena, traces| {
+            let fields: Vec<_> =
+                arena.events(&traces.join("t")).into_iter().map(|event| event.fields).collect();
+            assert_eq!(
+                fields,
+                ["{ number = 3, text = \"hello\" }", "{ number = 4, text = \"hello\" }"]
+            );
+        });
+    };
+    let (daemon, _) = users_daemon();
+    let handle = daemon.handle();
+    on_tokio(async {
+        handle.create_session(None, session("s", &traces.join("t"))).await.unwrap();
+        let filter = "number >= 3 && number < 5 && text == \"h*o\"";
+        let rule = EventDescription::tracepoint("sample:number").filtered_by(filter).unwrap();
+        handle.enable_event("s", "", rule).await.unwrap();
+        let listed = handle.list_events("s", "channel0").await.unwrap();
+        assert_eq!(listed[0].filter_expression.as_deref(), Some(filter));
+        handle.start("s").await.unwrap();
+        run(&["number=10"]);
+        end(&handle, "s").await;
+    });
+    daemon.stop();
+    let error = EventDescription::tracepoint("*").filtered_by("number + 1").unwrap_err();
+    assert_eq!(ErrorCode::from(error), ErrorCode::FilterInval);
+}
+
+#[test]
 fn many_threads_use_one_daemon_at_once() {
     const THREADS: usize = 8;
     const LIVES: usize = 5;

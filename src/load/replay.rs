@@ -204,16 +204,16 @@ impl Replay<'_> {
     ) -> Result<(), Refusal> {
         let name = saved.name.as_deref().unwrap_or_default();
         let what = format!("event {name} of channel {channel}");
-        if saved.filter.is_some() {
-            // The daemon has no compiler for filters; clients send them compiled.
-            return Err((format!("the filter of {what}"), ErrorCode::NotSupported));
-        }
-        let event = EventDescription {
+        let mut event = EventDescription {
             kind: event_kind(saved.kind) as i8,
             ..EventDescription::tracepoint(name)
                 .at_log_level(loglevel(saved))
                 .excluding(saved.exclusions.iter().map(String::as_str))
         };
+        if let Some(expression) = &saved.filter {
+            let filtered = event.filtered_by(expression);
+            event = filtered.map_err(|error| (format!("{what}: {error}"), error.code()))?;
+        }
         let enable = EnableEvent { buffer_type, channel: channel.to_owned(), event };
         self.handle.ask_in(self.session, Some(domain), enable).await.map_err(refused(what))
     }

@@ -8,6 +8,7 @@ mod bad_clients;
 mod changes;
 mod cli;
 mod faults;
+mod filters;
 mod hostile_apps;
 mod listing;
 mod recording;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::world::{Arena, Daemon, Stage, Which, alone, both, eventually, listing};
+use super::world::{Arena, Daemon, Event, Program, Stage, Which, alone, both, eventually, listing};
 
 /// Makes a session with one of everything that a saved session of a local output holds.
 fn session(stage: &mut Stage) {
@@ -127,6 +127,56 @@ fn a_daemon_that_cannot_load_ends() {
             let option = format!("--load={}", arena.home().join("broken").display());
             let mut daemon = Daemon::spawn(&arena, which, &[&option]);
             assert_eq!(daemon.wait().code(), Some(1), "{which:?} {text:?}");
+        }
+    }
+}
+
+/// The events of a session with a filter that a daemon saved, and that another one loaded when it
+/// started.
+fn filtered_after_restart(which: Which) -> Vec<Event> {
+    let arena = Arena::new();
+    let trace = arena.file("trace");
+    let daemon = Daemon::start(&arena, which, &[]);
+    arena.lttng_ok(&format!("create filtered --output={}", trace.display()));
+    let filter = "(number >= 3 && number < 6) || $ctx.vpid == 1 || text == \"n*ver<&>\"";
+    arena.lttng_ok(&format!("enable-event -u sample:number --filter='{filter}'"));
+    arena.lttng_ok("start");
+    arena.lttng_ok(&format!("save --output-path={}", arena.autoload().display()));
+    arena.lttng_ok("destroy");
+    daemon.stop(&arena);
+
+    let daemon = Daemon::start(&arena, which, &[]);
+    let active = || arena.lttng_ok("list").contains("filtered [active]").then_some(());
+    eventually("the session is loaded and started", active);
+    assert!(arena.lttng_ok("list filtered").contains(&format!("[filter: '{filter}']")));
+    let mut program = Program::ready(&arena);
+    program.tell("number=10");
+    program.finish();
+    arena.lttng_ok("destroy filtered");
+    daemon.stop(&arena);
+    arena.events(&trace)
+}
+
+#[test]
+fn a_filter_is_compiled_when_the_daemon_loads_it() {
+    let [stock, ours] = [Which::Stock, Which::Ours].map(filtered_after_restart);
+    assert_eq!(ours.len(), 3);
+    assert_eq!(ours, stock);
+}
+
+#[test]
+fn a_filter_that_is_none_keeps_its_session_from_being_loaded() {
+    for which in [Which::Stock, Which::Ours] {
+        for filter in ["", "number +", "number + 1", "\"text\""] {
+            let arena = Arena::new();
+            let event = format!("</name><filter>{filter}</filter><enabled>");
+            let file =
+                file(&arena, "mine").replacen("</name><enabled>true", &format!("{event}true"), 1);
+            assert!(file.contains("<filter>"));
+            fs::write(arena.home().join("broken"), file).unwrap();
+            let option = format!("--load={}", arena.home().join("broken").display());
+            let mut daemon = Daemon::spawn(&arena, which, &[&option]);
+            assert_eq!(daemon.wait().code(), Some(1), "{which:?} {filter}");
         }
     }
 }

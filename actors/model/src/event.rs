@@ -1,5 +1,7 @@
 //! Event rules as clients describe them and as listings show them.
 
+use crate::{Filter, FilterError};
+
 /// The kind of instrumentation (`enum lttng_event_type`).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[repr(i8)]
@@ -74,26 +76,6 @@ impl LogLevelRule {
     }
 }
 
-/// Filter bytecode as the client compiled it; the daemon passes it on without a look.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Bytecode {
-    /// Offset of the relocation table in `data`, in bytes.
-    pub reloc_table_offset: u32,
-    /// Order among captures; 0 for filters.
-    pub seqnum: u64,
-    /// Instructions, then the relocation table.
-    pub data: Vec<u8>,
-}
-
-/// A filter: its text, which listings show, and its compiled form, which applications get.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Filter {
-    /// The text that the user wrote.
-    pub expression: String,
-    /// The compiled form.
-    pub bytecode: Bytecode,
-}
-
 /// Attributes of a kernel probe or function (`struct lttng_event_probe_attr`).
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ProbeAttributes {
@@ -163,6 +145,15 @@ impl EventDescription {
     pub fn excluding<P: Into<String>>(mut self, patterns: impl IntoIterator<Item = P>) -> Self {
         self.exclusions.extend(patterns.into_iter().map(Into::into));
         self
+    }
+
+    /// The same rule for the events only for which `expression` is true, see lttng-enable-event(1).
+    ///
+    /// # Errors
+    /// What is wrong with the expression.
+    pub fn filtered_by(mut self, expression: impl Into<String>) -> Result<Self, FilterError> {
+        self.filter = Some(Filter::compile(expression)?);
+        Ok(self)
     }
 
     fn of_kind(kind: EventKind, name: String) -> Self {

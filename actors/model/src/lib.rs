@@ -12,6 +12,7 @@ mod domain;
 mod error;
 mod event;
 mod field;
+mod filter;
 mod id;
 mod output;
 mod session;
@@ -25,12 +26,13 @@ pub use credentials::Credentials;
 pub use domain::{Bitness, BufferScheme, Domain};
 pub use error::ErrorCode;
 pub use event::{
-    Bytecode, EventDescription, EventField, EventFieldKind, EventKind, EventListing, Filter,
-    LogLevelRule, ProbeAttributes, UserspaceProbe,
+    EventDescription, EventField, EventFieldKind, EventKind, EventListing, LogLevelRule,
+    ProbeAttributes, UserspaceProbe,
 };
 pub use field::{
     Encoding, EnumerationEntry, EnumerationValue, Field, FieldType, FloatType, IntegerType,
 };
+pub use filter::{Bytecode, CODE_MAX_LEN, Filter, FilterError, FilterFault};
 pub use id::{ChannelKey, ChunkId, NetIndex, SessionId};
 pub use output::{AddressFamily, NetworkUri, StreamKind, Uri};
 pub use session::{DescriptorOutput, SessionDescriptor, SessionKind, SessionListing};

@@ -72,6 +72,11 @@ impl Arena {
         self.home().join("lttng-traces")
     }
 
+    /// Where a daemon finds the sessions that it loads when it starts.
+    pub fn autoload(&self) -> PathBuf {
+        self.home().join(".lttng/sessions/auto")
+    }
+
     /// The daemon's run directory, as seen by this process.
     pub fn run_directory(&self) -> PathBuf {
         match &self.holder {

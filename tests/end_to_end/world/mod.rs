@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 pub mod arena;
+pub mod compiler;
 pub mod daemon;
 pub mod listing;
 pub mod lttng;
@@ -15,6 +16,7 @@ pub mod script;
 pub mod trace;
 
 pub use arena::Arena;
+pub use compiler::StockCompiler;
 pub use daemon::{Daemon, Which};
 pub use lttng::Answer;
 pub use program::Program;

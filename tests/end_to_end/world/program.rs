@@ -105,6 +105,16 @@ pub fn traced() -> &'static Path {
     })
 }
 
+/// The built `filters` program.
+pub fn filters() -> &'static Path {
+    static FILTERS: OnceLock<PathBuf> = OnceLock::new();
+
+    FILTERS.get_or_init(|| {
+        let sources = sources();
+        compile(&sources, "filters", &[sources.join("filters.c")], &["-llttng-ctl"])
+    })
+}
+
 /// A shared library with a tracepoint provider of this name, built when first asked for.
 pub fn provider(name: &str) -> PathBuf {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
