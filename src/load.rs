@@ -15,7 +15,7 @@ use std::{
 
 use lttngd_model::ErrorCode;
 use lttngd_registry::Handle;
-use lttngd_wire::session_file::{SESSION_FILE_MAX, SavedSession, SessionFileError, read};
+use lttngd_wire::session_file::{SESSION_FILE_MAX, SavedSession, SessionFileError, decode, read};
 
 /// What the name of a file of saved sessions ends in.
 const EXTENSION: &[u8] = b".lttng";
@@ -113,13 +113,15 @@ fn read_path(path: &Path) -> Result<Vec<SavedSession>, LoadError> {
 }
 
 fn read_file(path: &Path) -> Result<Vec<SavedSession>, LoadError> {
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     fs::File::open(path)
         // One byte more shows that there is more.
-        .and_then(|file| file.take(SESSION_FILE_MAX + 1).read_to_string(&mut text))
+        .and_then(|file| file.take(SESSION_FILE_MAX + 1).read_to_end(&mut bytes))
         .map_err(failed(path))?;
-    if text.len() as u64 > SESSION_FILE_MAX {
+    if bytes.len() as u64 > SESSION_FILE_MAX {
         return Err(failed(path)(io::ErrorKind::FileTooLarge.into()));
     }
-    read(&text).map_err(|source| LoadError::File { path: path.to_owned(), source })
+    decode(&bytes)
+        .and_then(|text| read(&text))
+        .map_err(|source| LoadError::File { path: path.to_owned(), source })
 }

@@ -12,8 +12,8 @@ use lttngd_session::{
 };
 use lttngd_wire::session_file::{
     SavedBufferType, SavedChannel, SavedContext, SavedDomain, SavedDomainType, SavedEvent,
-    SavedEventType, SavedLogLevelType, SavedOutputType, SavedOverwriteMode, SavedSession,
-    SavedTracker,
+    SavedEventAttributes, SavedEventType, SavedLogLevelType, SavedOutputType, SavedOverwriteMode,
+    SavedSession, SavedTracker,
 };
 
 use super::{LoadError, place::place};
@@ -53,17 +53,23 @@ fn refused(what: impl Into<String>) -> impl FnOnce(ErrorCode) -> Refusal {
 impl Replay<'_> {
     async fn create(&self) -> Result<(), Refusal> {
         let attributes = self.saved.attributes;
-        let output = self.saved.output.as_ref();
-        let (kind, output) = if attributes.snapshot_mode {
-            (SessionKind::Snapshot, DescriptorOutput::None)
-        } else {
-            let output = output.and_then(|output| output.consumer_output.as_ref());
-            let output = output.map_or(Ok(DescriptorOutput::None), place);
-            let output = output.map_err(refused("its output"))?;
-            match attributes.live_timer_interval_us {
-                0 => (SessionKind::Regular, output),
-                timer_interval_us => (SessionKind::Live { timer_interval_us }, output),
-            }
+        let wrong = || ("its output".to_owned(), ErrorCode::LoadInvalidConfig);
+        let consumer_output = match &self.saved.output {
+            None => None,
+            // Those of a snapshot session are added when it is there.
+            Some(output) if attributes.snapshot_mode => match output.consumer_output {
+                None => None,
+                Some(_) => return Err(wrong()),
+            },
+            Some(output) => Some(output.consumer_output.as_ref().ok_or_else(wrong)?),
+        };
+        let output = consumer_output.map_or(Ok(DescriptorOutput::None), place);
+        let output = output.map_err(refused("its output"))?;
+        let kind = match attributes.live_timer_interval_us {
+            _ if attributes.snapshot_mode => SessionKind::Snapshot,
+            0 => SessionKind::Regular,
+            _ if !matches!(output, DescriptorOutput::Network(_)) => return Err(wrong()),
+            timer_interval_us => SessionKind::Live { timer_interval_us },
         };
         let descriptor = SessionDescriptor { kind, name: Some(self.session.to_owned()), output };
         let created = self.handle.create_session(None, descriptor).await;
@@ -80,7 +86,7 @@ impl Replay<'_> {
             self.fill_domain(domain).await?;
         }
         let schedules = self.saved.attributes.rotation_schedules;
-        let (period_us, bytes) = (schedules.periodic.time_us, schedules.size_threshold.bytes);
+        let (period_us, bytes) = (schedules.period_us, schedules.size_threshold_bytes);
         for (schedule, value) in [
             (RotationSchedule::Periodic { period_us }, period_us),
             (RotationSchedule::SizeThreshold { bytes }, bytes),
@@ -175,14 +181,12 @@ impl Replay<'_> {
         for event in &saved.events {
             self.enable_event(domain, buffer_type, name, event).await?;
         }
-        if !saved.events.is_empty() {
-            let event = EventDescription::of_any_kind("");
-            let disable = DisableEvent { channel: name.clone(), event };
-            let disabled = handle.ask_in(session, Some(domain), disable).await;
-            disabled.map_err(refused(format!("disabled events of channel {name}")))?;
-            for event in saved.events.iter().filter(|event| event.enabled) {
-                self.enable_event(domain, buffer_type, name, event).await?;
-            }
+        let event = EventDescription::of_any_kind("");
+        let disable = DisableEvent { channel: name.clone(), event };
+        let disabled = handle.ask_in(session, Some(domain), disable).await;
+        disabled.map_err(refused(format!("disabled events of channel {name}")))?;
+        for event in saved.events.iter().filter(|event| event.enabled) {
+            self.enable_event(domain, buffer_type, name, event).await?;
         }
         for context in &saved.contexts {
             self.add_context(domain, name, context).await?;
@@ -202,10 +206,12 @@ impl Replay<'_> {
         channel: &str,
         saved: &SavedEvent,
     ) -> Result<(), Refusal> {
-        let name = saved.name.as_deref().unwrap_or_default();
+        // As for clients, no name means every name.
+        let name = saved.name.as_deref().filter(|name| !name.is_empty()).unwrap_or("*");
         let what = format!("event {name} of channel {channel}");
         let mut event = EventDescription {
             kind: event_kind(saved.kind) as i8,
+            probe: saved.attributes.as_ref().and_then(SavedEventAttributes::probe),
             ..EventDescription::tracepoint(name)
                 .at_log_level(loglevel(saved))
                 .excluding(saved.exclusions.iter().map(String::as_str))

@@ -11,6 +11,7 @@ mod faults;
 mod filters;
 mod hostile_apps;
 mod listing;
+mod loading;
 mod recording;
 mod saving;
 mod startup;

@@ -17,9 +17,8 @@ use lttngd_runtime::{as_owner, make_root_directory};
 use lttngd_wire::session_file::{
     SavedAttributes, SavedBufferType, SavedChannel, SavedConsumerOutput, SavedContext,
     SavedDestination, SavedDomain, SavedDomainType, SavedEvent, SavedEventType, SavedLogLevelType,
-    SavedNetOutput, SavedOutput, SavedOutputType, SavedOverwriteMode, SavedPeriod,
-    SavedRotationSchedules, SavedSession, SavedSize, SavedSnapshotOutput, SavedTracker,
-    SavedTrackers, TrackedValue, write,
+    SavedNetOutput, SavedOutput, SavedOutputType, SavedOverwriteMode, SavedRotationSchedules,
+    SavedSession, SavedSnapshotOutput, SavedTracker, SavedTrackers, TrackedValue, write,
 };
 
 use crate::{Output, Save, SnapshotOutput, actor::Inner};
@@ -70,8 +69,8 @@ impl Inner {
                     SessionKind::Regular | SessionKind::Snapshot => 0,
                 },
                 rotation_schedules: SavedRotationSchedules {
-                    periodic: SavedPeriod { time_us: schedules.period_us.unwrap_or(0) },
-                    size_threshold: SavedSize { bytes: schedules.size_bytes.unwrap_or(0) },
+                    period_us: schedules.period_us.unwrap_or(0),
+                    size_threshold_bytes: schedules.size_bytes.unwrap_or(0),
                 },
             },
             output: saved_output(kind, &self.output.borrow(), self.snapshots.borrow().outputs())?,
@@ -236,6 +235,8 @@ fn saved_event(rule: &EventRule) -> SavedEvent {
         loglevel,
         filter: rule.filter.as_ref().map(|filter| filter.expression.clone()),
         exclusions: rule.exclusions.clone(),
+        // User space has none.
+        attributes: None,
     }
 }
 

@@ -4,6 +4,8 @@
 
 mod context;
 mod list;
+mod probe;
+mod text;
 mod trackers;
 mod write;
 
@@ -13,12 +15,21 @@ mod tests;
 use serde::Deserialize;
 use thiserror::Error;
 
-use self::list::{Channels, Contexts, Domains, Events, Exclusions, SnapshotOutputs, unwrap};
+use self::list::{
+    Channels, Contexts, Domains, Events, Exclusions, RotationSchedules, SnapshotOutputs, unwrap,
+};
+pub use self::probe::{
+    SavedEventAttributes, SavedFunction, SavedFunctionProbe, SavedLookupMethod, SavedProbe,
+    SavedTracepointProbe,
+};
+pub use self::text::decode;
 pub use self::trackers::{SavedTracker, SavedTrackers, TrackedValue};
 pub use self::write::write;
 
 /// Most bytes of a file of saved sessions.
 pub const SESSION_FILE_MAX: u64 = 64 << 20;
+/// Possible blocking timeouts: for ever, none, and as many milliseconds as an `int` holds.
+const BLOCKING_TIMEOUTS_US: std::ops::RangeInclusive<i64> = -1..=(i32::MAX as i64) * 1000 + 999;
 /// Most sessions of a file.
 const SESSIONS_MAX: usize = 1 << 16;
 
@@ -65,34 +76,14 @@ pub struct SavedAttributes {
     pub rotation_schedules: SavedRotationSchedules,
 }
 
-/// The rotation schedules of a session.
+/// The rotation schedules of a session. Of several of a kind, the last one counts.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "RotationSchedules")]
 pub struct SavedRotationSchedules {
-    /// By time.
-    #[serde(default)]
-    pub periodic: SavedPeriod,
-    /// By size.
-    #[serde(default)]
-    pub size_threshold: SavedSize,
-}
-
-/// The period of a rotation schedule.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
-#[serde(deny_unknown_fields)]
-pub struct SavedPeriod {
-    /// Microseconds, 0 for none.
-    #[serde(default)]
-    pub time_us: u64,
-}
-
-/// The size of a rotation schedule.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
-#[serde(deny_unknown_fields)]
-pub struct SavedSize {
-    /// Bytes, 0 for none.
-    #[serde(default)]
-    pub bytes: u64,
+    /// Period in microseconds, 0 for none.
+    pub period_us: u64,
+    /// Size in bytes, 0 for none.
+    pub size_threshold_bytes: u64,
 }
 
 /// Where the traces of a session go: one of the two.
@@ -268,6 +259,9 @@ pub struct SavedEvent {
     /// Names or patterns that do not match.
     #[serde(default, deserialize_with = "unwrap::<_, Exclusions, _>")]
     pub exclusions: Vec<String>,
+    /// Where a probe stands.
+    #[serde(default)]
+    pub attributes: Option<SavedEventAttributes>,
 }
 
 /// A context: one of the three.
@@ -324,10 +318,14 @@ fn every_level() -> SavedLogLevelType {
 ///
 /// # Errors
 /// For anything that is not well-formed, has elements that the schema does not know, lacks some that
-/// it demands, or has other values than it allows. Attributes of kernel events are not known.
+/// it demands, or has other values than it allows.
 pub fn read(text: &str) -> Result<Vec<SavedSession>, SessionFileError> {
     let error = |error: &dyn std::fmt::Display| SessionFileError(error.to_string());
-    let sessions = list::sessions(text).map_err(|e| error(&e))?;
+    let sessions = match text.contains("xmlns:") {
+        true => list::sessions(&text::without_namespaces(text).map_err(|e| error(&e))?),
+        false => list::sessions(text),
+    };
+    let sessions = sessions.map_err(|e| error(&e))?;
     if sessions.is_empty() || sessions.len() > SESSIONS_MAX {
         return Err(error(&format_args!("{} sessions", sessions.len())));
     }
@@ -356,6 +354,19 @@ impl SavedSession {
         for (at, domain) in self.domains.iter().enumerate() {
             if self.domains.iter().take(at).any(|other| other.kind == domain.kind) {
                 return Err(format!("session {name}: domain {} twice", domain.kind.word()));
+            }
+            for channel in &domain.channels {
+                let timeout_us = channel.blocking_timeout_us.unwrap_or_default();
+                if !BLOCKING_TIMEOUTS_US.contains(&timeout_us) {
+                    return Err(format!("session {name}: blocking_timeout {timeout_us}"));
+                }
+            }
+            let events = domain.channels.iter().flat_map(|channel| &channel.events);
+            for attributes in events.filter_map(|event| event.attributes.as_ref()) {
+                let count = attributes.count();
+                if count != 1 {
+                    return Err(format!("session {name}: {count} kinds of attributes of an event"));
+                }
             }
             for context in domain.channels.iter().flat_map(|channel| &channel.contexts) {
                 let SavedContext { plain, perf, app } = context;

@@ -16,7 +16,8 @@ impl UstDomain {
     /// In this order: [`ErrorCode::NeedChannelName`], the errors of [`Self::enable_channel`] for a
     /// missing channel, [`ErrorCode::InvalidChannelDomain`], [`ErrorCode::InvalidEventName`],
     /// [`ErrorCode::UstEventEnabled`] when the same rule records already, [`ErrorCode::Invalid`] for a
-    /// kind or log level type that the domain lacks, or an exclusion given twice.
+    /// kind or log level type that the domain lacks, a name that is too long, or an exclusion given
+    /// twice.
     pub fn enable_event(
         &mut self,
         channel: &str,
@@ -99,6 +100,7 @@ fn enable_in(channel: &mut Channel, event: &EventDescription) -> Result<(), Erro
     if has_duplicate(&rule.exclusions)
         || rule_kind(event.kind).is_none()
         || rule.name.len() >= SYMBOL_NAME_LEN
+        || event.exclusions.iter().any(|name| name.len() >= SYMBOL_NAME_LEN)
     {
         return Err(ErrorCode::Invalid);
     }

@@ -269,11 +269,13 @@ pub(super) fn encode_description(event: &EventDescription, writer: &mut Writer) 
     encode(event, parts, writer);
 }
 
-/// Reads an event of a listing. Bytecode has no place in one, nor have kinds whose attributes a
-/// listing here cannot hold.
+/// Reads an event of a listing. Bytecode has no place in one, nor have attributes, which a listing
+/// here cannot hold.
 pub(super) fn decode_listing(reader: &mut Reader<'_>) -> Result<EventListing, DecodeError> {
     let event = decode(reader)?;
-    if event.bytecode.is_some() || !matches!(Tail::of(event.kind), Tail::None) {
+    let has_attributes =
+        event.description.probe.as_ref().is_some_and(|probe| *probe != ProbeAttributes::default());
+    if event.bytecode.is_some() || has_attributes || event.description.userspace_probe.is_some() {
         let value = event.description.kind.into();
         return Err(DecodeError::BadValue { what: "listed event", value });
     }
@@ -291,9 +293,10 @@ pub(super) fn decode_listing(reader: &mut Reader<'_>) -> Result<EventListing, De
     })
 }
 
-/// Appends an event of a listing.
+/// Appends an event of a listing. In user space, rules of the kinds of kernel probes and functions have
+/// no attributes, and the stock daemon lists them with empty ones.
 pub(super) fn encode_listing(event: &EventListing, writer: &mut Writer) -> Result<(), ErrorCode> {
-    if !matches!(Tail::of(event.kind), Tail::None) {
+    if matches!(Tail::of(event.kind), Tail::UserspaceProbe) {
         return Err(ErrorCode::KernListFail);
     }
     let description = EventDescription {
@@ -317,8 +320,8 @@ pub(super) fn encode_listing(event: &EventListing, writer: &mut Writer) -> Resul
 /// command header.
 ///
 /// # Errors
-/// [`ErrorCode::KernListFail`] for kernel and user space probes, whose attributes an
-/// [`EventListing`] does not hold and a client needs.
+/// [`ErrorCode::KernListFail`] for user space probes, whose location an [`EventListing`] does not hold
+/// and a client needs.
 pub fn encode_events(events: &[EventListing]) -> Result<Vec<u8>, ErrorCode> {
     let mut writer = Writer::with_capacity(events.len() * (EVENT_COMM_LEN + 32));
     for event in events {

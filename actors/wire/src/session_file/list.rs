@@ -3,7 +3,8 @@
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    SavedChannel, SavedContext, SavedDomain, SavedEvent, SavedSession, SavedSnapshotOutput,
+    SavedChannel, SavedContext, SavedDomain, SavedEvent, SavedRotationSchedules, SavedSession,
+    SavedSnapshotOutput,
 };
 
 macro_rules! lists {
@@ -31,6 +32,46 @@ lists! {
     Contexts { context: SavedContext }
     Exclusions { exclusion: String }
     SnapshotOutputs { output: SavedSnapshotOutput }
+}
+
+/// The rotation schedules of a session: one or more of any kind.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RotationSchedules {
+    #[serde(rename = "$value")]
+    schedules: Vec<RotationSchedule>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RotationSchedule {
+    Periodic(Period),
+    SizeThreshold(SizeThreshold),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Period {
+    time_us: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SizeThreshold {
+    bytes: u64,
+}
+
+impl From<RotationSchedules> for SavedRotationSchedules {
+    fn from(list: RotationSchedules) -> Self {
+        let mut saved = Self::default();
+        for schedule in list.schedules {
+            match schedule {
+                RotationSchedule::Periodic(period) => saved.period_us = period.time_us,
+                RotationSchedule::SizeThreshold(size) => saved.size_threshold_bytes = size.bytes,
+            }
+        }
+        saved
+    }
 }
 
 /// Reads an element of a list as the list.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use lttngd_model::ProcessAttribute;
+use lttngd_model::{ProbeAttributes, ProcessAttribute};
 
 use super::*;
 
@@ -50,7 +50,7 @@ fn every_part_is_read() {
     assert!(!event("tp:one").enabled);
     assert_eq!(channel.contexts[3].perf.as_ref().unwrap().name, "perf_thread_cpu_cycles");
     let started = &read(RECORDED[2].1).unwrap()[0];
-    assert_eq!(started.attributes.rotation_schedules.size_threshold.bytes, 16 << 20);
+    assert_eq!(started.attributes.rotation_schedules.size_threshold_bytes, 16 << 20);
     assert_eq!(started.started, Some(true));
 }
 
@@ -104,6 +104,125 @@ fn the_tracker_of_older_versions_is_read() {
     assert!(read(&text(&format!("{none}<process_attr_trackers/>"))).is_err(), "both");
 }
 
+/// A file with one event, whose element has this in it.
+fn event(inner: &str) -> String {
+    format!(
+        "<sessions><session><name>a</name><domains><domain><type>KERNEL</type>\
+         <buffer_type>GLOBAL</buffer_type><channels><channel><name>c</name>\
+         <read_timer_interval>0</read_timer_interval><output_type>SPLICE</output_type>\
+         <events><event>{inner}</event></events></channel></channels></domain></domains></session>\
+         </sessions>"
+    )
+}
+
+#[test]
+fn attributes_of_probes_are_read_and_written() {
+    let probe = |address, symbol: &str, offset| {
+        Some(ProbeAttributes { address, offset, symbol: symbol.to_owned() })
+    };
+    for (inner, expected) in [
+        ("<probe_attributes><address>5</address></probe_attributes>", probe(5, "", 0)),
+        (
+            "<probe_attributes><symbol_name>s</symbol_name><offset>3</offset></probe_attributes>",
+            probe(0, "s", 3),
+        ),
+        (
+            "<function_attributes><symbol_name>f</symbol_name></function_attributes>",
+            probe(0, "f", 0),
+        ),
+        (
+            "<userspace_probe_function_attributes><lookup_method>ELF</lookup_method>\
+             <binary_path>/b</binary_path><function_name>f</function_name>\
+             </userspace_probe_function_attributes>",
+            None,
+        ),
+        (
+            "<userspace_probe_tracepoint_attributes><lookup_method>SDT</lookup_method>\
+             <binary_path>/b</binary_path><provider_name>p</provider_name><probe_name>n</probe_name>\
+             </userspace_probe_tracepoint_attributes>",
+            None,
+        ),
+    ] {
+        let sessions = read(&event(&format!("<attributes>{inner}</attributes>"))).unwrap();
+        let saved = &sessions[0].domains[0].channels[0].events[0];
+        assert_eq!(saved.attributes.as_ref().unwrap().probe(), expected, "{inner}");
+        let written: String = write(&sessions).lines().map(str::trim).collect();
+        assert!(written.contains(&format!("<attributes>{inner}</attributes>")), "{written}");
+    }
+    for inner in [
+        "",
+        "<probe_attributes/><function_attributes><symbol_name>f</symbol_name></function_attributes>",
+    ] {
+        assert!(read(&event(&format!("<attributes>{inner}</attributes>"))).is_err(), "{inner}");
+    }
+}
+
+#[test]
+fn of_rotation_schedules_the_last_ones_count() {
+    let read = |inner: &str| {
+        let text = format!(
+            "<sessions><session><name>a</name><attributes><rotation_schedules>{inner}\
+             </rotation_schedules></attributes></session></sessions>"
+        );
+        read(&text).map(|sessions| sessions[0].attributes.rotation_schedules)
+    };
+    let period = |us: u64| format!("<periodic><time_us>{us}</time_us></periodic>");
+    let size = "<size_threshold><bytes>7</bytes></size_threshold>";
+    let saved = read(&format!("{}{size}{}", period(1), period(2))).unwrap();
+    assert_eq!(saved, SavedRotationSchedules { period_us: 2, size_threshold_bytes: 7 });
+    for inner in ["", "<periodic/>", "<size_threshold/>"] {
+        assert!(read(inner).is_err(), "{inner}");
+    }
+}
+
+#[test]
+fn files_say_in_which_encoding_they_are() {
+    let file = |encoding: &str| {
+        format!(
+            "<?xml version='1.0' encoding='{encoding}'?><sessions><session><name>é</name></session></sessions>"
+        )
+    };
+    let utf16 = |text: &str, to_bytes: fn(u16) -> [u8; 2]| {
+        let text = format!("\u{feff}{text}");
+        text.encode_utf16().flat_map(to_bytes).collect::<Vec<u8>>()
+    };
+    let latin1: Vec<u8> = file("ISO-8859-1").chars().map(|char| char as u8).collect();
+    for bytes in [
+        file("utf-8").into_bytes(),
+        file("UTF-8").replacen(" encoding='UTF-8'", "", 1).into_bytes(),
+        format!("\u{feff}{}", file("UTF-8")).into_bytes(),
+        latin1.clone(),
+        utf16(&file("UTF-16"), u16::to_le_bytes),
+        utf16(&file("UTF-16"), u16::to_be_bytes),
+    ] {
+        assert_eq!(read(&decode(&bytes).unwrap()).unwrap()[0].name, "é");
+    }
+    let text = String::from_utf8_lossy(&latin1).replace("ISO-8859-1", "UTF-8");
+    assert!(decode(&latin1).is_ok() && text.contains(char::REPLACEMENT_CHARACTER));
+    for bytes in [
+        file("US-ASCII").into_bytes(),
+        file("EBCDIC").into_bytes(),
+        vec![0xff, 0xfe, 0x3c],
+        vec![0xff, 0xfe, 0x00, 0xd8],
+        vec![b'<', 0xe9],
+    ] {
+        assert!(decode(&bytes).is_err(), "{bytes:?}");
+    }
+}
+
+#[test]
+fn elements_may_be_meant_for_a_schema() {
+    let text = "<sessions xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' \
+        xsi:noNamespaceSchemaLocation='session.xsd'><session xmlns:y='urn:y'><name>a&amp;b<!-- c --></name>\
+        <started>false</started></session></sessions>";
+    let sessions = read(text).unwrap();
+    assert_eq!((sessions[0].name.as_str(), sessions[0].started), ("a&b", Some(false)));
+    for wrong in ["xmlns='urn:y'", "version='2'", "xmlns:y='urn:y' y:a='1'", "xmlns:y='urn:y' a"] {
+        let text = format!("<sessions {wrong}><session><name>a</name></session></sessions>");
+        assert!(read(&text).is_err(), "{wrong}");
+    }
+}
+
 #[test]
 fn files_that_the_schema_does_not_take() {
     let session = |inner: &str| format!("<sessions><session>{inner}</session></sessions>");
@@ -123,6 +242,9 @@ fn files_that_the_schema_does_not_take() {
             "<name>a</name><output><consumer_output><enabled>true</enabled><destination/></consumer_output></output>",
         ),
         domain("<type>UST</type>"),
+        domain(
+            "<type>UST</type><buffer_type>PER_UID</buffer_type><channels><channel><name>c</name><read_timer_interval>0</read_timer_interval><output_type>MMAP</output_type><blocking_timeout>2147483648000</blocking_timeout></channel></channels>",
+        ),
         domain("<type>MARS</type><buffer_type>PER_UID</buffer_type>"),
         domain(
             "<type>UST</type><buffer_type>PER_UID</buffer_type></domain><domain><type>UST</type><buffer_type>PER_PID</buffer_type>",

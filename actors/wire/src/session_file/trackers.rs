@@ -145,20 +145,15 @@ impl Legacy {
 }
 
 impl TrackedValue {
-    /// The value that is meant; `None` when the attribute has no such value.
+    /// The value that is meant; `None` when the attribute has no such value. As the stock loader does,
+    /// of a number that is too large the low bits are taken.
     #[must_use]
     pub fn of(&self, attribute: ProcessAttribute) -> Option<TrackerValue> {
         use ProcessAttribute as A;
         Some(match (attribute, self) {
-            (A::ProcessId | A::VirtualProcessId, Self::Id(id)) => {
-                TrackerValue::Pid((*id).try_into().ok()?)
-            }
-            (A::UserId | A::VirtualUserId, Self::Id(id)) => {
-                TrackerValue::Uid((*id).try_into().ok()?)
-            }
-            (A::GroupId | A::VirtualGroupId, Self::Id(id)) => {
-                TrackerValue::Gid((*id).try_into().ok()?)
-            }
+            (A::ProcessId | A::VirtualProcessId, Self::Id(id)) => TrackerValue::Pid(*id as _),
+            (A::UserId | A::VirtualUserId, Self::Id(id)) => TrackerValue::Uid(*id as _),
+            (A::GroupId | A::VirtualGroupId, Self::Id(id)) => TrackerValue::Gid(*id as _),
             (A::UserId | A::VirtualUserId, Self::Name(name)) => {
                 TrackerValue::UserName(name.clone())
             }

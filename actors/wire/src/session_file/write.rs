@@ -8,8 +8,8 @@ use quick_xml::{
 };
 
 use super::{
-    SavedChannel, SavedConsumerOutput, SavedContext, SavedDomain, SavedEvent, SavedOutput,
-    SavedSession, SavedTracker, TrackedValue, trackers,
+    SavedChannel, SavedConsumerOutput, SavedContext, SavedDomain, SavedEvent, SavedEventAttributes,
+    SavedOutput, SavedSession, SavedTracker, TrackedValue, trackers,
 };
 
 /// The text of a file with these sessions.
@@ -97,11 +97,11 @@ impl Out {
                 return Ok(());
             }
             out.parent("rotation_schedules", |out| {
-                let period = schedules.periodic.time_us;
+                let period = schedules.period_us;
                 if period != 0 {
                     out.parent("periodic", |out| out.text("time_us", period))?;
                 }
-                let size = schedules.size_threshold.bytes;
+                let size = schedules.size_threshold_bytes;
                 if size != 0 {
                     out.parent("size_threshold", |out| out.text("bytes", size))?;
                 }
@@ -196,10 +196,46 @@ impl Out {
             out.text("loglevel_type", event.loglevel_type.word())?;
             out.option("loglevel", event.loglevel)?;
             out.option("filter", event.filter.as_deref())?;
-            if event.exclusions.is_empty() {
-                return Ok(());
+            if !event.exclusions.is_empty() {
+                out.list("exclusions", &event.exclusions, |out, name| out.text("exclusion", name))?;
             }
-            out.list("exclusions", &event.exclusions, |out, name| out.text("exclusion", name))
+            let attributes = event.attributes.as_ref();
+            attributes.map_or(Ok(()), |attributes| out.event_attributes(attributes))
+        })
+    }
+
+    fn event_attributes(&mut self, attributes: &SavedEventAttributes) -> io::Result<()> {
+        self.parent("attributes", |out| {
+            if let Some(probe) = &attributes.probe_attributes {
+                out.parent("probe_attributes", |out| {
+                    if probe.address != 0 {
+                        return out.text("address", probe.address);
+                    }
+                    out.text("symbol_name", &probe.symbol_name)?;
+                    out.option("offset", (probe.offset != 0).then_some(probe.offset))
+                })?;
+            }
+            if let Some(function) = &attributes.function_attributes {
+                out.parent("function_attributes", |out| {
+                    out.text("symbol_name", &function.symbol_name)
+                })?;
+            }
+            if let Some(probe) = &attributes.userspace_probe_function_attributes {
+                out.parent("userspace_probe_function_attributes", |out| {
+                    out.text("lookup_method", probe.lookup_method.word())?;
+                    out.text("binary_path", &probe.binary_path)?;
+                    out.text("function_name", &probe.function_name)
+                })?;
+            }
+            if let Some(probe) = &attributes.userspace_probe_tracepoint_attributes {
+                out.parent("userspace_probe_tracepoint_attributes", |out| {
+                    out.text("lookup_method", probe.lookup_method.word())?;
+                    out.text("binary_path", &probe.binary_path)?;
+                    out.text("provider_name", &probe.provider_name)?;
+                    out.text("probe_name", &probe.probe_name)
+                })?;
+            }
+            Ok(())
         })
     }
 

@@ -62,9 +62,9 @@ fn a_count_beyond_the_data_is_refused_at_once() {
 }
 
 #[test]
-fn probes_cannot_be_listed_without_their_attributes() {
-    let event = EventListing {
-        kind: EventKind::Probe,
+fn probes_are_listed_without_attributes_and_user_space_probes_not_at_all() {
+    let event = |kind| EventListing {
+        kind,
         name: "p".to_owned(),
         loglevel_type: 0,
         loglevel: 0,
@@ -74,7 +74,12 @@ fn probes_cannot_be_listed_without_their_attributes() {
         filter_expression: None,
         exclusions: Vec::new(),
     };
-    assert_eq!(client::encode_events(&[event]), Err(ErrorCode::KernListFail));
+    for kind in [EventKind::Probe, EventKind::Function, EventKind::FunctionEntry] {
+        let data = client::encode_events(&[event(kind)]).unwrap();
+        assert_eq!(client::decode_events(1, &data).unwrap(), [event(kind)]);
+    }
+    let listed = client::encode_events(&[event(EventKind::UserspaceProbe)]);
+    assert_eq!(listed, Err(ErrorCode::KernListFail));
 }
 
 #[test]
