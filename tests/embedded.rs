@@ -22,8 +22,11 @@ use std::{
 use lttngd::{
     Config, Daemon, Handle, StartError,
     model::{
-        BufferScheme, Credentials, DescriptorOutput, ErrorCode, EventDescription, LogLevelRule,
-        SessionDescriptor, SessionKind, Uri,
+        BufferScheme, Credentials, DescriptorOutput, Domain, ErrorCode, EventDescription,
+        LogLevelRule, SessionDescriptor, SessionKind, Uri,
+    },
+    session::{
+        AddSnapshotOutput, DeleteSnapshotOutput, RecordSnapshot, RotationState, TraceArchive,
     },
     user_space_channel,
 };
@@ -324,6 +327,78 @@ fn a_handle_acts_for_whom_it_is_told() {
         assert_eq!(handle.start("mine").await, Err(ErrorCode::NoChannel));
         assert_eq!(handle.list_sessions().await.unwrap().len(), 1);
     });
+}
+
+#[test]
+fn what_nobody_serves_answers_as_the_client_library_does() {
+    let directory = TempDir::new().unwrap();
+    let daemon = daemon_in(&directory).unwrap();
+    let handle = daemon.handle();
+    on_tokio(async {
+        handle.create_session(None, session("s", &directory.path().join("t"))).await.unwrap();
+        assert_eq!(handle.calibrate(), Err(ErrorCode::Und));
+        assert_eq!(handle.register_consumer("s", Some(Domain::Ust)).await, Err(ErrorCode::Und));
+        let missing = handle.register_consumer("other", Some(Domain::Ust)).await;
+        assert_eq!(missing, Err(ErrorCode::SessNotFound));
+        let kernel = handle.register_consumer("s", Some(Domain::Kernel)).await;
+        assert!(matches!(kernel, Err(ErrorCode::KernNa | ErrorCode::NeedRootSessiond)));
+    });
+}
+
+#[test]
+fn rotations_snapshots_and_clearing_by_their_methods() {
+    let Some(traces) = inside() else {
+        return in_arena("rotations_snapshots_and_clearing_by_their_methods", |arena, traces| {
+            assert_eq!(recorded(arena, &traces.join("rotated/archives")), ["sample:number"; 5]);
+            assert_eq!(recorded(arena, &traces.join("snapshots")), ["sample:number"; 7]);
+        });
+    };
+    let (daemon, _) = users_daemon();
+    let handle = daemon.handle();
+    on_tokio(async {
+        handle.create_session(None, session("r", &traces.join("rotated"))).await.unwrap();
+        handle.enable_event("r", "", EventDescription::tracepoint("sample:*")).await.unwrap();
+        handle.start("r").await.unwrap();
+        run(&["number=3"]);
+        handle.clear("r").await.unwrap();
+        run(&["number=5"]);
+        let id = handle.rotate("r").await.unwrap();
+        let info = loop {
+            match handle.rotation_info("r", id).await.unwrap() {
+                info if info.state == RotationState::Ongoing => {
+                    thread::sleep(Duration::from_millis(5));
+                }
+                info => break info,
+            }
+        };
+        assert_eq!(info.state, RotationState::Completed);
+        let Some(TraceArchive::Local(archive)) = info.archive else { panic!("{info:?}") };
+        assert!(archive.starts_with(traces.join("rotated")), "{}", archive.display());
+        end(&handle, "r").await;
+
+        let descriptor = SessionDescriptor {
+            kind: SessionKind::Snapshot,
+            name: Some("s".to_owned()),
+            output: DescriptorOutput::None,
+        };
+        handle.create_session(None, descriptor).await.unwrap();
+        handle.enable_event("s", "", EventDescription::tracepoint("sample:*")).await.unwrap();
+        handle.start("s").await.unwrap();
+        run(&["number=7"]);
+        let url = traces.join("snapshots").display().to_string();
+        let output = AddSnapshotOutput { name: "o".to_owned(), max_size_bytes: 0, url };
+        let id = handle.add_snapshot_output("s", output).await.unwrap();
+        let listed = handle.list_snapshot_outputs("s").await.unwrap();
+        assert_eq!((listed.len(), listed[0].id, listed[0].name.as_str()), (1, id, "o"));
+        let own =
+            RecordSnapshot { name: String::new(), url: String::new(), max_size_bytes: u64::MAX };
+        handle.record_snapshot("s", own.clone()).await.unwrap();
+        let output = DeleteSnapshotOutput { id, name: String::new() };
+        handle.delete_snapshot_output("s", output).await.unwrap();
+        assert_eq!(handle.record_snapshot("s", own).await, Err(ErrorCode::SnapshotFail));
+        handle.destroy_session("s").await.unwrap();
+    });
+    daemon.stop();
 }
 
 #[test]

@@ -222,8 +222,7 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
             Ok(ok())
         }
         Command::RegisterConsumer { .. } => {
-            check(handle, request).await?;
-            Err(ErrorCode::Und)
+            handle.register_consumer(session, domain).await.map(|()| ok())
         }
         Command::Undefined(_) => {
             if request.command <= LAST_COMMAND {

@@ -189,6 +189,29 @@ impl Handle {
         self.check_domain(Domain::Kernel).map(|()| Vec::new())
     }
 
+    /// REGISTER_CONSUMER: would have a consumer daemon that somebody else started write the traces of
+    /// the kernel domain, the only one for which there is such a thing.
+    ///
+    /// # Errors
+    /// Always: `KernNa`, `NeedRootSessiond`, else `Und`.
+    pub async fn register_consumer(
+        &self,
+        session: &str,
+        domain: Option<Domain>,
+    ) -> Result<(), ErrorCode> {
+        self.check(session, domain).await.and(Err(ErrorCode::Und))
+    }
+
+    /// `lttng_calibrate()`: measured the kernel tracer until LTTng 2.9 removed its command, CALIBRATE,
+    /// whose number 1 no command has since. `liblttng-ctl` 2.13 answers by itself, whatever the session
+    /// and the domain, and so does this.
+    ///
+    /// # Errors
+    /// Always: `Und`.
+    pub fn calibrate(&self) -> Result<(), ErrorCode> {
+        Err(ErrorCode::Und)
+    }
+
     fn check_listing(&self, domain: Option<Domain>) -> Result<(), ErrorCode> {
         match domain {
             Some(Domain::Ust) => Ok(()),

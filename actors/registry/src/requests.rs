@@ -7,11 +7,13 @@ use lttngd_model::{
     ProcessAttribute, TrackerValue, TrackingPolicy, Uri,
 };
 use lttngd_session::{
-    AddContext, AddTrackerValue, DataPending, DisableChannel, DisableEvent, EnableChannel,
-    EnableEvent, GetInclusionSet, GetTrackingPolicy, ListChannels, ListDomains, ListEvents,
-    ListRotationSchedules, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue,
-    RotationSchedule, RotationSchedules, Save, SetConsumerUri, SetRotationSchedule, SetShmPath,
-    SetTrackingPolicy, Start, Stop,
+    AddContext, AddSnapshotOutput, AddTrackerValue, Clear, DataPending, DeleteSnapshotOutput,
+    DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo,
+    GetTrackingPolicy, ListChannels, ListDomains, ListEvents, ListRotationSchedules,
+    ListSnapshotOutputs, RecordSnapshot, RegenerateMetadata, RegenerateStatedump,
+    RemoveTrackerValue, Rotate, RotationInfo, RotationSchedule, RotationSchedules, Save,
+    SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, Start,
+    Stop,
 };
 
 use crate::Handle;
@@ -185,6 +187,82 @@ impl Handle {
             }
         }
         Ok(())
+    }
+
+    /// ROTATE_SESSION: archives what was recorded so far. Returns the rotation's id, for
+    /// [`Handle::rotation_info`].
+    ///
+    /// # Errors
+    /// As [`Rotate`].
+    pub async fn rotate(&self, session: &str) -> Result<u64, ErrorCode> {
+        self.ask(session, Rotate).await
+    }
+
+    /// ROTATION_GET_INFO: where a rotation stands, and where its trace archive is.
+    ///
+    /// # Errors
+    /// As [`GetRotationInfo`].
+    pub async fn rotation_info(
+        &self,
+        session: &str,
+        rotation_id: u64,
+    ) -> Result<RotationInfo, ErrorCode> {
+        self.ask(session, GetRotationInfo { rotation_id }).await
+    }
+
+    /// CLEAR_SESSION: throws away what was recorded so far.
+    ///
+    /// # Errors
+    /// As [`Clear`].
+    pub async fn clear(&self, session: &str) -> Result<(), ErrorCode> {
+        self.ask(session, Clear).await
+    }
+
+    /// SNAPSHOT_ADD_OUTPUT: a place for the snapshots of a snapshot session. Returns its id.
+    ///
+    /// # Errors
+    /// As [`AddSnapshotOutput`].
+    pub async fn add_snapshot_output(
+        &self,
+        session: &str,
+        output: AddSnapshotOutput,
+    ) -> Result<u32, ErrorCode> {
+        self.ask(session, output).await
+    }
+
+    /// SNAPSHOT_DEL_OUTPUT.
+    ///
+    /// # Errors
+    /// As [`DeleteSnapshotOutput`].
+    pub async fn delete_snapshot_output(
+        &self,
+        session: &str,
+        output: DeleteSnapshotOutput,
+    ) -> Result<(), ErrorCode> {
+        self.ask(session, output).await
+    }
+
+    /// SNAPSHOT_LIST_OUTPUT.
+    ///
+    /// # Errors
+    /// As [`ListSnapshotOutputs`].
+    pub async fn list_snapshot_outputs(
+        &self,
+        session: &str,
+    ) -> Result<Vec<SnapshotOutput>, ErrorCode> {
+        self.ask(session, ListSnapshotOutputs).await
+    }
+
+    /// SNAPSHOT_RECORD. When it returns, the snapshot can be read.
+    ///
+    /// # Errors
+    /// As [`RecordSnapshot`].
+    pub async fn record_snapshot(
+        &self,
+        session: &str,
+        snapshot: RecordSnapshot,
+    ) -> Result<(), ErrorCode> {
+        self.ask(session, snapshot).await
     }
 
     /// ROTATION_SET_SCHEDULE: rotates the session of its own accord.

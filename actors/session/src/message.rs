@@ -193,6 +193,8 @@ pub struct ListEvents {
 }
 
 /// LIST_DOMAINS.
+///
+/// Errors: none of its own.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<Vec<(Domain, BufferScheme)>, ErrorCode>")]
 pub struct ListDomains;
@@ -248,7 +250,9 @@ pub struct Destroy;
 #[rtype(result = "Result<u64, ErrorCode>")]
 pub struct Rotate;
 
-/// ROTATION_GET_INFO.
+/// ROTATION_GET_INFO. A rotation that is not the last one is [`RotationState::Expired`].
+///
+/// Errors: none of its own.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Result<RotationInfo, ErrorCode>")]
 pub struct GetRotationInfo {
@@ -277,6 +281,8 @@ pub struct SetRotationSchedule {
 }
 
 /// SESSION_LIST_ROTATION_SCHEDULES.
+///
+/// Errors: none of its own.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Result<RotationSchedules, ErrorCode>")]
 pub struct ListRotationSchedules;

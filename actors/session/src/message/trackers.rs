@@ -15,6 +15,8 @@ pub struct GetTrackingPolicy {
 
 /// TRACKER_SET_POLICY. A policy other than the present one empties the tracker's set; applications
 /// of an active session that are not tracked any more are taken out of it.
+///
+/// Errors: `Invalid`, as [`GetTrackingPolicy`].
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct SetTrackingPolicy {

@@ -1,0 +1,81 @@
+//! The embedded interface has a typed request for each command of the client protocol.
+#![allow(clippy::unwrap_used)]
+
+use lttngd_wire::client::CommandKind;
+
+/// Where the methods of `Handle` stand.
+const SOURCES: [&str; 2] = [
+    include_str!("../actors/registry/src/handle.rs"),
+    include_str!("../actors/registry/src/requests.rs"),
+];
+
+/// The name of a command in the protocol and the method of `Handle` that makes its request; `None` for
+/// triggers, which are not served.
+fn method(kind: CommandKind) -> Option<(&'static str, &'static str)> {
+    use CommandKind as K;
+    Some(match kind {
+        K::AddContext => ("ADD_CONTEXT", "add_context"),
+        K::DisableChannel => ("DISABLE_CHANNEL", "disable_channel"),
+        K::DisableEvent => ("DISABLE_EVENT", "disable_event"),
+        K::ListSyscalls => ("LIST_SYSCALLS", "list_syscalls"),
+        K::EnableChannel => ("ENABLE_CHANNEL", "enable_channel"),
+        K::EnableEvent => ("ENABLE_EVENT", "enable_event"),
+        K::DestroySession => ("DESTROY_SESSION", "destroy_session"),
+        K::ListChannels => ("LIST_CHANNELS", "list_channels"),
+        K::ListDomains => ("LIST_DOMAINS", "list_domains"),
+        K::ListEvents => ("LIST_EVENTS", "list_events"),
+        K::ListSessions => ("LIST_SESSIONS", "list_sessions"),
+        K::ListTracepoints => ("LIST_TRACEPOINTS", "list_tracepoints"),
+        K::RegisterConsumer => ("REGISTER_CONSUMER", "register_consumer"),
+        K::StartTrace => ("START_TRACE", "start"),
+        K::StopTrace => ("STOP_TRACE", "stop"),
+        K::ListTracepointFields => ("LIST_TRACEPOINT_FIELDS", "list_tracepoint_fields"),
+        K::SetConsumerUri => ("SET_CONSUMER_URI", "set_consumer_uri"),
+        K::DataPending => ("DATA_PENDING", "data_pending"),
+        K::SnapshotAddOutput => ("SNAPSHOT_ADD_OUTPUT", "add_snapshot_output"),
+        K::SnapshotDelOutput => ("SNAPSHOT_DEL_OUTPUT", "delete_snapshot_output"),
+        K::SnapshotListOutput => ("SNAPSHOT_LIST_OUTPUT", "list_snapshot_outputs"),
+        K::SnapshotRecord => ("SNAPSHOT_RECORD", "record_snapshot"),
+        K::SaveSession => ("SAVE_SESSION", "save_session"),
+        K::TrackerAddValue => ("TRACKER_ADD_VALUE", "add_tracker_value"),
+        K::TrackerRemoveValue => ("TRACKER_REMOVE_VALUE", "remove_tracker_value"),
+        K::TrackerGetPolicy => ("TRACKER_GET_POLICY", "tracking_policy"),
+        K::TrackerSetPolicy => ("TRACKER_SET_POLICY", "set_tracking_policy"),
+        K::TrackerGetInclusionSet => ("TRACKER_GET_INCLUSION_SET", "inclusion_set"),
+        K::SetSessionShmPath => ("SET_SESSION_SHM_PATH", "set_shm_path"),
+        K::RegenerateMetadata => ("REGENERATE_METADATA", "regenerate_metadata"),
+        K::RegenerateStatedump => ("REGENERATE_STATEDUMP", "regenerate_statedump"),
+        K::RotateSession => ("ROTATE_SESSION", "rotate"),
+        K::RotationGetInfo => ("ROTATION_GET_INFO", "rotation_info"),
+        K::RotationSetSchedule => ("ROTATION_SET_SCHEDULE", "add_rotation_schedule"),
+        K::SessionListRotationSchedules => {
+            ("SESSION_LIST_ROTATION_SCHEDULES", "list_rotation_schedules")
+        }
+        K::CreateSession => ("CREATE_SESSION_EXT", "create_session"),
+        K::ClearSession => ("CLEAR_SESSION", "clear"),
+        K::RegisterTrigger | K::UnregisterTrigger | K::ListTriggers | K::ExecuteErrorQuery => {
+            return None;
+        }
+    })
+}
+
+/// The lines of the comment above the method `name`, the last one first.
+fn comment(name: &str) -> Option<Vec<&'static str>> {
+    let declarations = [format!("pub async fn {name}("), format!("pub fn {name}(")];
+    let above = SOURCES.iter().find_map(|source| {
+        let declaration = declarations.iter().find(|text| source.contains(*text))?;
+        source.split(declaration.as_str()).next()
+    })?;
+    let lines = above.lines().rev().skip_while(|line| line.trim().is_empty());
+    Some(lines.map(str::trim).take_while(|line| line.starts_with("///")).collect())
+}
+
+#[test]
+fn each_command_has_a_method_that_names_it_and_its_errors() {
+    for (command, name) in CommandKind::ALL.iter().filter_map(|kind| method(*kind)) {
+        let comment = comment(name).unwrap_or_else(|| panic!("no method {name}"));
+        let begins = comment.last().is_some_and(|line| line.starts_with(&format!("/// {command}")));
+        assert!(begins, "{name} is to begin with {command}: {comment:?}");
+        assert!(comment.contains(&"/// # Errors"), "{name}: {comment:?}");
+    }
+}
