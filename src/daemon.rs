@@ -15,7 +15,7 @@ use lttngd_model::{Bitness, Credentials};
 use lttngd_registry::{Handle, Registry, RegistryConfig, Settings, Shutdown, TraceClock};
 use lttngd_relayd::{NetIndexes, RelaydConfig};
 use lttngd_runtime::{Outlet, ask};
-use lttngd_session::Consumers;
+use lttngd_session::{Consumers, SessionListings};
 use tokio::{sync::oneshot, task::JoinHandle as TaskHandle};
 
 use crate::{
@@ -141,13 +141,14 @@ async fn run(
     stopped: oneshot::Receiver<()>,
 ) {
     let Parts { config, rundir, wait_page, clock, clients, apps } = parts;
-    let (registry, consumers) = wire_actors(&config, clock);
+    let listings = SessionListings::default();
+    let (registry, consumers) = wire_actors(&config, clock, listings.clone());
     let requester = Credentials {
         uid: rustix::process::geteuid().as_raw(),
         gid: rustix::process::getegid().as_raw(),
     };
     let settings = Settings { is_root: config.is_root };
-    let handle = Handle::new(registry.clone(), settings, requester);
+    let handle = Handle::new(registry.clone(), listings, settings, requester);
     let mut listeners = vec![spawn_listener(
         "applications",
         lttngd_app::listen(
@@ -203,7 +204,11 @@ fn spawn_listener(
 }
 
 /// Starts the actors whose events meet.
-fn wire_actors(config: &Config, clock: TraceClock) -> (Addr<Registry>, Consumers) {
+fn wire_actors(
+    config: &Config,
+    clock: TraceClock,
+    listings: SessionListings,
+) -> (Addr<Registry>, Consumers) {
     let sessiond_uuid = *uuid::Uuid::new_v4().as_bytes();
     let mut consumers = None;
     let registry = Registry::create(|context| {
@@ -229,6 +234,7 @@ fn wire_actors(config: &Config, clock: TraceClock) -> (Addr<Registry>, Consumers
                 indexes: NetIndexes::default(),
             },
             consumer_deadline: CONSUMER_DEADLINE,
+            listings,
         })
     });
     let consumers = consumers.unwrap_or_else(|| unreachable!("create calls its argument"));

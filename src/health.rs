@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use lttngd_model::ErrorCode;
 use lttngd_registry::Handle;
 
 /// How long the actors may take for an answer before they count as stuck.
@@ -50,8 +51,10 @@ impl Health {
         let thread = thread::Builder::new().name("lttngd-health".to_owned()).spawn(move || {
             let mask = || {
                 runtime.block_on(async {
-                    let answer = tokio::time::timeout(ANSWER_DEADLINE, handle.list_sessions());
-                    if matches!(answer.await, Ok(Ok(_))) { 0 } else { ACTORS }
+                    let answer = tokio::time::timeout(ANSWER_DEADLINE, handle.check("", None));
+                    // No session has this name; what counts is that the registry says so.
+                    let alive = matches!(answer.await, Ok(Err(ErrorCode::SessNotFound)));
+                    if alive { 0 } else { ACTORS }
                 })
             };
             serve(&listener, mask);

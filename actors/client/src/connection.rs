@@ -50,7 +50,12 @@ pub(crate) async fn serve(peer: &Peer, handle: &Handle) -> Result<(), Connection
     if let Some(code) = reply.failure() {
         tracing::debug!(command = request.command, session = %request.session_name, %code, "refused");
     }
-    tokio::time::timeout(REPLY_DEADLINE, peer.write_all(&reply.encode()))
+    send(peer, &reply.encode()).await
+}
+
+/// Sends a reply or the rest of one.
+pub(crate) async fn send(peer: &Peer, encoded: &[u8]) -> Result<(), ConnectionError> {
+    tokio::time::timeout(REPLY_DEADLINE, peer.write_all(encoded))
         .await
         .map_err(|_| ConnectionError::Deaf)?
         .map_err(ConnectionError::Reply)

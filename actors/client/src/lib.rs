@@ -9,6 +9,7 @@
 //! Limits: [`CONNECTIONS_MAX`] connections, [`REQUEST_DEADLINE`] for a whole request,
 //! [`REPLY_DEADLINE`] for taking the reply.
 
+mod at_once;
 mod connection;
 mod dispatch;
 mod listener;

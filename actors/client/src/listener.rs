@@ -1,19 +1,16 @@
 //! Accepting clients.
 
-use std::{
-    cell::Cell,
-    io,
-    os::{fd::OwnedFd, unix::net::UnixListener as StdListener},
-    rc::Rc,
-    time::Duration,
-};
+use std::{cell::Cell, io, os::unix::net::UnixListener, rc::Rc, time::Duration};
 
 use lttngd_registry::Handle;
-use lttngd_runtime::{Backoff, Peer};
-use rustix::net::SocketFlags;
-use tokio::net::UnixListener;
+use lttngd_runtime::Backoff;
+use rustix::{io::Errno, net::SocketFlags};
+use tokio::io::{Interest, unix::AsyncFd};
 
-use crate::connection;
+use crate::{
+    at_once::{AtOnce, Left},
+    connection,
+};
 
 /// Most clients that are let in at once.
 const BATCH: usize = 64;
@@ -24,21 +21,12 @@ pub const CONNECTIONS_MAX: usize = 4096;
 ///
 /// # Errors
 /// When the socket cannot be used at all.
-pub async fn listen(listener: StdListener, handle: Handle) -> io::Result<()> {
+pub async fn listen(listener: UnixListener, handle: Handle) -> io::Result<()> {
     listener.set_nonblocking(true)?;
-    let listener = UnixListener::from_std(listener)?;
+    // SAFETY: the socket is owned by what is registered, and nothing closes it before.
+    let listener = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?;
     let open = Rc::new(Cell::new(0));
-    let admit = |peer| {
-        open.set(open.get() + 1);
-        let (open, handle) = (Rc::clone(&open), handle.clone());
-        tokio::task::spawn_local(async move {
-            if let Err(error) = connection::serve(&peer, &handle).await {
-                tracing::warn!(%error, "a client was not served");
-            }
-            open.set(open.get() - 1);
-        });
-    };
-    let pause = || Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
+    let mut at_once = AtOnce::new(handle.clone());
     let mut backoff = pause();
     loop {
         if open.get() >= CONNECTIONS_MAX {
@@ -46,26 +34,52 @@ pub async fn listen(listener: StdListener, handle: Handle) -> io::Result<()> {
             tokio::time::sleep(backoff.step()).await;
             continue;
         }
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                backoff = pause();
-                admit(Peer::accepted(stream));
-                for socket in waiting(&listener).take(BATCH) {
-                    admit(Peer::brief(socket));
+        let mut ready = listener.readable().await?;
+        for _ in 0..BATCH {
+            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+            match rustix::net::accept_with(listener.get_ref(), flags) {
+                Ok(socket) => {
+                    backoff = pause();
+                    admit(&open, &handle, at_once.look(socket));
                 }
-                // Those are served before more are let in.
-                tokio::task::yield_now().await;
-            }
-            Err(error) => {
-                tracing::warn!(%error, "no client is accepted for a moment");
-                tokio::time::sleep(backoff.step()).await;
+                Err(Errno::AGAIN) => {
+                    ready.clear_ready();
+                    break;
+                }
+                // The client went away before it was accepted.
+                Err(Errno::CONNABORTED | Errno::INTR) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "no client is accepted for a moment");
+                    tokio::time::sleep(backoff.step()).await;
+                    break;
+                }
             }
         }
+        // Those are served before more are let in.
+        tokio::task::yield_now().await;
     }
 }
 
-/// The clients that wait already. Their requests are here too, as a rule.
-fn waiting(listener: &UnixListener) -> impl Iterator<Item = OwnedFd> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    std::iter::from_fn(move || rustix::net::accept_with(listener, flags).ok())
+fn pause() -> Backoff {
+    Backoff::new(Duration::from_millis(10), Duration::from_secs(1))
+}
+
+/// Does what is left to do for a client, beside the others. `open` counts those.
+fn admit(open: &Rc<Cell<usize>>, handle: &Handle, left: Left) {
+    if matches!(left, Left::Nothing) {
+        return;
+    }
+    open.set(open.get() + 1);
+    let (open, handle) = (Rc::clone(open), handle.clone());
+    tokio::task::spawn_local(async move {
+        let served = match &left {
+            Left::Nothing => Ok(()),
+            Left::Serve(peer) => connection::serve(peer, &handle).await,
+            Left::Send(peer, rest) => connection::send(peer, rest).await,
+        };
+        if let Err(error) = served {
+            tracing::warn!(%error, "a client was not served");
+        }
+        open.set(open.get() - 1);
+    });
 }

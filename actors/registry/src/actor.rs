@@ -13,17 +13,17 @@ use lttngd_buffers::{ChannelKeys, TraceClock};
 use lttngd_consumer::ConsumerExited;
 use lttngd_model::{
     Credentials, ErrorCode, EventField, EventKind, EventListing, SessionDescriptor, SessionId,
-    SessionKind, SessionListing, Timestamp,
+    SessionKind, Timestamp,
 };
 use lttngd_relayd::RelaydConfig;
 use lttngd_runtime::Outlet;
 use lttngd_session::{
     AppArrived, AppGone, ConsumerLost, Consumers, Destroy, Destroyed, Output, Session,
-    SessionChanged, SessionConfig,
+    SessionConfig, SessionListings,
 };
 
 use crate::{
-    CreateSession, DestroySession, FindSession, FoundSession, ListSessions, ListTracepointFields,
+    CreateSession, DestroySession, FindSession, FoundSession, ListTracepointFields,
     ListTracepoints, Shutdown, naming,
 };
 
@@ -49,6 +49,8 @@ pub struct RegistryConfig {
     pub relayd: RelaydConfig,
     /// Longest wait for one reply of a consumer daemon.
     pub consumer_deadline: Duration,
+    /// Where the sessions show how they look.
+    pub listings: SessionListings,
 }
 
 /// The actor that owns the names of sessions and applications.
@@ -65,9 +67,7 @@ pub struct Registry {
 struct Entry {
     session: Addr<Session>,
     owner: Credentials,
-    listing: SessionListing,
-    /// Whether its name is gone already.
-    destroyed: bool,
+    name: String,
 }
 
 impl Registry {
@@ -85,11 +85,7 @@ impl Registry {
         }
     }
 
-    fn create(
-        &mut self,
-        request: CreateSession,
-        changed: Outlet<SessionChanged>,
-    ) -> Result<SessionDescriptor, ErrorCode> {
+    fn create(&mut self, request: CreateSession) -> Result<SessionDescriptor, ErrorCode> {
         if self.ending || self.sessions.len() >= SESSIONS_MAX {
             return Err(ErrorCode::SessionFail);
         }
@@ -122,16 +118,13 @@ impl Registry {
                 consumers: self.config.consumers.clone(),
                 keys: self.keys.clone(),
                 consumer_deadline: self.config.consumer_deadline,
-                changed,
+                listings: self.config.listings.clone(),
             },
             self.apps.values().cloned(),
         );
-        let entry = Entry {
-            listing: session.listing(),
-            session: session.start(),
-            owner: request.requester,
-            destroyed: false,
-        };
+        self.config.listings.publish(id, request.requester, session.listing());
+        let entry =
+            Entry { name: named.name.clone(), session: session.start(), owner: request.requester };
         self.sessions.insert(id, entry);
         self.names.insert(named.name, id);
         Ok(complete)
@@ -144,9 +137,12 @@ impl Registry {
 
     /// Frees the session's name and begins its end.
     fn begin_destroy(&mut self, id: SessionId) -> Option<Addr<Session>> {
-        let entry = self.sessions.get_mut(&id)?;
-        entry.destroyed = true;
-        self.names.remove(&entry.listing.name);
+        let entry = self.sessions.get(&id)?;
+        // Another session may have the name of one whose end has begun.
+        if self.names.get(&entry.name) == Some(&id) {
+            self.names.remove(&entry.name);
+        }
+        self.config.listings.withdraw(id);
         Some(entry.session.clone())
     }
 
@@ -168,18 +164,8 @@ impl Actor for Registry {
 impl Handler<CreateSession> for Registry {
     type Result = Result<SessionDescriptor, ErrorCode>;
 
-    fn handle(&mut self, request: CreateSession, context: &mut Self::Context) -> Self::Result {
-        self.create(request, Outlet::to(context.address().recipient()))
-    }
-}
-
-impl Handler<ListSessions> for Registry {
-    type Result = Vec<SessionListing>;
-
-    fn handle(&mut self, request: ListSessions, _: &mut Self::Context) -> Self::Result {
-        let visible =
-            |entry: &&Entry| !entry.destroyed && request.requester.may_access(entry.owner);
-        self.sessions.values().rev().filter(visible).map(|entry| entry.listing.clone()).collect()
+    fn handle(&mut self, request: CreateSession, _: &mut Self::Context) -> Self::Result {
+        self.create(request)
     }
 }
 
@@ -227,16 +213,6 @@ impl Handler<SessionEnded> for Registry {
 
     fn handle(&mut self, ended: SessionEnded, _: &mut Self::Context) {
         self.sessions.remove(&ended.id);
-    }
-}
-
-impl Handler<SessionChanged> for Registry {
-    type Result = ();
-
-    fn handle(&mut self, changed: SessionChanged, _: &mut Self::Context) {
-        if let Some(entry) = self.sessions.get_mut(&changed.id) {
-            entry.listing = changed.listing;
-        }
     }
 }
 

@@ -6,11 +6,10 @@ use actix::{Addr, Handler, Message};
 use lttngd_model::{
     Credentials, Domain, ErrorCode, EventField, EventListing, SessionDescriptor, SessionListing,
 };
-use lttngd_session::{Destroyed, PrepareDomain, Session};
+use lttngd_session::{Destroyed, PrepareDomain, Session, SessionListings};
 
 use crate::{
-    CreateSession, DestroySession, FindSession, ListSessions, ListTracepointFields,
-    ListTracepoints, Registry,
+    CreateSession, DestroySession, FindSession, ListTracepointFields, ListTracepoints, Registry,
 };
 
 /// What answers depend on besides sessions.
@@ -28,15 +27,21 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub struct Handle {
     registry: Addr<Registry>,
+    listings: SessionListings,
     settings: Arc<Settings>,
     requester: Credentials,
 }
 
 impl Handle {
-    /// A handle that acts for `requester`.
+    /// A handle that acts for `requester`. `listings` are those that the registry was made with.
     #[must_use]
-    pub fn new(registry: Addr<Registry>, settings: Settings, requester: Credentials) -> Self {
-        Self { registry, settings: Arc::new(settings), requester }
+    pub fn new(
+        registry: Addr<Registry>,
+        listings: SessionListings,
+        settings: Settings,
+        requester: Credentials,
+    ) -> Self {
+        Self { registry, listings, settings: Arc::new(settings), requester }
     }
 
     /// The same way, for somebody else. Only whoever knows that it is that somebody may do so: the
@@ -144,7 +149,25 @@ impl Handle {
     /// # Errors
     /// None of its own.
     pub async fn list_sessions(&self) -> Result<Vec<SessionListing>, ErrorCode> {
-        self.registry(ListSessions { requester: self.requester }).await
+        self.visible_sessions()
+    }
+
+    /// What [`Handle::list_sessions`] answers, for callers that cannot wait.
+    ///
+    /// # Errors
+    /// None of its own.
+    pub fn visible_sessions(&self) -> Result<Vec<SessionListing>, ErrorCode> {
+        if !self.registry.connected() {
+            return Err(ErrorCode::Fatal);
+        }
+        Ok(self.listings.visible_to(self.requester))
+    }
+
+    /// A number that is another as soon as LIST_SESSIONS may answer something else. A listing that
+    /// is asked for after it shows at least what happened before it.
+    #[must_use]
+    pub fn sessions_generation(&self) -> u64 {
+        self.listings.generation()
     }
 
     /// DESTROY_SESSION: ends a session. The name is free at once; this returns when the trace is

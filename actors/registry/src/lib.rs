@@ -6,7 +6,8 @@
 //! checks in their order.
 //!
 //! The registry asks sessions and applications; it is told of applications by `lttngd-app`, of dead
-//! consumer daemons by `lttngd-consumer`, and of changed sessions by `lttngd-session`.
+//! consumer daemons by `lttngd-consumer`. Sessions show how they look in
+//! [`SessionListings`](lttngd_session::SessionListings).
 //!
 //! An application that registers is told to go on (`main` begins) when every active session has
 //! synchronised it.
@@ -23,6 +24,6 @@ pub use actor::{Registry, RegistryConfig, SESSIONS_MAX};
 pub use handle::{Handle, Settings};
 pub use lttngd_buffers::TraceClock;
 pub use message::{
-    CreateSession, DestroySession, FindSession, FoundSession, ListSessions, ListTracepointFields,
+    CreateSession, DestroySession, FindSession, FoundSession, ListTracepointFields,
     ListTracepoints, Shutdown,
 };

@@ -1,9 +1,7 @@
 //! What the registry is asked.
 
 use actix::{Addr, Message};
-use lttngd_model::{
-    Credentials, ErrorCode, EventField, EventListing, SessionDescriptor, SessionListing,
-};
+use lttngd_model::{Credentials, ErrorCode, EventField, EventListing, SessionDescriptor};
 use lttngd_session::{Destroyed, Session};
 
 /// CREATE_SESSION_EXT.
@@ -16,14 +14,6 @@ pub struct CreateSession {
     pub home: Option<String>,
     /// The session.
     pub descriptor: SessionDescriptor,
-}
-
-/// LIST_SESSIONS: those that the requester may access, newest first.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Vec<SessionListing>")]
-pub struct ListSessions {
-    /// Who asks.
-    pub requester: Credentials,
 }
 
 /// Asks for a session by name.

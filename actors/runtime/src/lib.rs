@@ -19,5 +19,5 @@ pub use ask::{AskError, ask};
 pub use backoff::Backoff;
 pub use outlet::Outlet;
 pub use owner::{as_owner, make_directory_below, make_root_directory};
-pub use peer::{DESCRIPTORS_MAX, Peer, PeerCredentials, PeerError};
+pub use peer::{DESCRIPTORS_MAX, Peer, PeerCredentials, PeerError, peer_credentials};
 pub use turns::{Turn, Turns, TurnsFull};

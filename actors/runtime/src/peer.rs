@@ -4,7 +4,8 @@
 //! expected are closed by the kernel before they reach this process.
 
 use std::{
-    cell::OnceCell,
+    cell::{OnceCell, RefCell},
+    collections::VecDeque,
     io::{self, IoSlice, IoSliceMut},
     mem::MaybeUninit,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -55,6 +56,19 @@ pub struct PeerCredentials {
     pub gid: u32,
 }
 
+/// Who is at the other end of a connected Unix socket, as the kernel saw them at connect time.
+///
+/// # Errors
+/// When the system call fails.
+pub fn peer_credentials(socket: &impl AsFd) -> io::Result<PeerCredentials> {
+    let credentials = nix::sys::socket::getsockopt(socket, PeerCredentialsOption)?;
+    Ok(PeerCredentials {
+        pid: u32::try_from(credentials.pid()).unwrap_or(0),
+        uid: credentials.uid(),
+        gid: credentials.gid(),
+    })
+}
+
 /// A connected stream socket.
 #[derive(Debug)]
 pub struct Peer {
@@ -62,6 +76,8 @@ pub struct Peer {
     /// and take all at once, and need no place among the sockets that are watched.
     early: Option<OwnedFd>,
     watched: OnceCell<UnixStream>,
+    /// What was received before this took over, still to be read.
+    received: RefCell<VecDeque<u8>>,
 }
 
 impl Peer {
@@ -78,14 +94,24 @@ impl Peer {
     /// Takes over an accepted socket, which is registered already.
     #[must_use]
     pub fn accepted(socket: UnixStream) -> Self {
-        Self { early: None, watched: OnceCell::from(socket) }
+        Self { early: None, watched: OnceCell::from(socket), received: RefCell::default() }
     }
 
     /// Takes over a socket that is non-blocking already, and registers it only when it must be waited
     /// for. That costs a second descriptor, so it is for peers that are soon gone.
     #[must_use]
     pub fn brief(socket: OwnedFd) -> Self {
-        Self { early: Some(socket), watched: OnceCell::new() }
+        Self::brief_after(socket, &[])
+    }
+
+    /// The same, when `received` was received from it already: it is read before all else.
+    #[must_use]
+    pub fn brief_after(socket: OwnedFd, received: &[u8]) -> Self {
+        Self {
+            early: Some(socket),
+            watched: OnceCell::new(),
+            received: RefCell::new(received.iter().copied().collect()),
+        }
     }
 
     /// Connects to the listening socket at `path`. A local connect does not wait for the listener
@@ -119,12 +145,7 @@ impl Peer {
     /// # Errors
     /// When the system call fails.
     pub fn credentials(&self) -> io::Result<PeerCredentials> {
-        let credentials = nix::sys::socket::getsockopt(self, PeerCredentialsOption)?;
-        Ok(PeerCredentials {
-            pid: u32::try_from(credentials.pid()).unwrap_or(0),
-            uid: credentials.uid(),
-            gid: credentials.gid(),
-        })
+        peer_credentials(self)
     }
 
     /// Fills `buffer`.
@@ -152,7 +173,7 @@ impl Peer {
 
     /// Fills `buffer` unless the peer closes before; the count of bytes that came.
     async fn read_up_to(&self, buffer: &mut [u8]) -> Result<usize, PeerError> {
-        let mut filled = 0;
+        let mut filled = io::Read::read(&mut *self.received.borrow_mut(), buffer)?;
         while filled < buffer.len() {
             let rest = &mut buffer[filled..];
             let got = self.io(Interest::READABLE, |fd| {

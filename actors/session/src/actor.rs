@@ -22,10 +22,9 @@ use crate::{
     EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo, GetTrackingPolicy, ListChannels,
     ListDomains, ListEvents, ListRotationSchedules, ListSnapshotOutputs, Output, PrepareDomain,
     RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate,
-    RotationInfo, RotationSchedules, Save, SessionChanged, SessionConfig, SetConsumerUri,
-    SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, Start, Stop, chunk::Chunk,
-    lifecycle::Lifecycle, relayd::SessionRelayd, rotation::Rotations, schedule::Schedules,
-    snapshot_outputs::Snapshots,
+    RotationInfo, RotationSchedules, Save, SessionConfig, SetConsumerUri, SetRotationSchedule,
+    SetShmPath, SetTrackingPolicy, SnapshotOutput, Start, Stop, chunk::Chunk, lifecycle::Lifecycle,
+    relayd::SessionRelayd, rotation::Rotations, schedule::Schedules, snapshot_outputs::Snapshots,
 };
 
 /// Most commands that wait for their turn.
@@ -148,12 +147,11 @@ impl Inner {
         let mut life = self.life.get();
         change(&mut life);
         self.life.set(life);
-        self.tell_changed();
+        self.show_changed();
     }
 
-    pub(crate) fn tell_changed(&self) {
-        let changed = SessionChanged { id: self.config.id, listing: self.listing() };
-        self.config.changed.tell(changed);
+    pub(crate) fn show_changed(&self) {
+        self.config.listings.update(self.config.id, self.listing());
     }
 
     pub(crate) fn listing(&self) -> SessionListing {

@@ -184,7 +184,7 @@ impl Inner {
             self.disconnect_relayd().await;
         }
         self.output.replace(output);
-        self.tell_changed();
+        self.show_changed();
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! It owns the session's channels, event rules and contexts, its output and trace chunk, and its
 //! buffer sets. It is asked by the registry (which found it by name); it asks applications, buffer
-//! sets and consumer daemons, and connects relay daemons; it tells the registry how it looks in listings ([`SessionChanged`]).
+//! sets and consumer daemons, and connects relay daemons; it shows in [`SessionListings`] how it looks.
 //!
 //! ```text
 //!              Start               Stop              Destroy
@@ -28,6 +28,7 @@ mod commands;
 mod destroy;
 mod error;
 mod lifecycle;
+mod listings;
 mod message;
 mod network;
 mod output;
@@ -46,6 +47,7 @@ mod tests;
 mod trackers;
 
 pub use actor::{COMMANDS_MAX, Session};
+pub use listings::SessionListings;
 pub use lttngd_wire::client::{RotationSchedule, RotationSchedules};
 pub use message::{
     AddContext, AddSnapshotOutput, AddTrackerValue, AppArrived, AppGone, Clear, ConsumerLost,
@@ -53,8 +55,8 @@ pub use message::{
     EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo, GetTrackingPolicy, ListChannels,
     ListDomains, ListEvents, ListRotationSchedules, ListSnapshotOutputs, PrepareDomain,
     RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate,
-    RotationInfo, RotationState, Save, SessionChanged, SessionConfig, SetConsumerUri,
-    SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, Start, Stop, TraceArchive,
+    RotationInfo, RotationState, Save, SessionConfig, SetConsumerUri, SetRotationSchedule,
+    SetShmPath, SetTrackingPolicy, SnapshotOutput, Start, Stop, TraceArchive,
 };
 pub use network::NetworkOutput;
 pub use output::Output;

@@ -8,12 +8,11 @@ use lttngd_buffers::{ChannelKeys, TraceClock};
 use lttngd_consumer::Consumer;
 use lttngd_model::{
     Bitness, BufferScheme, ChannelListing, Context, Credentials, Domain, ErrorCode,
-    EventDescription, EventListing, SessionId, SessionKind, SessionListing, Timestamp, Uri,
+    EventDescription, EventListing, SessionId, SessionKind, Timestamp, Uri,
 };
 use lttngd_relayd::RelaydConfig;
-use lttngd_runtime::Outlet;
 
-use crate::{Output, RotationSchedule, RotationSchedules};
+use crate::{Output, RotationSchedule, RotationSchedules, SessionListings};
 
 mod trackers;
 
@@ -80,18 +79,8 @@ pub struct SessionConfig {
     pub keys: ChannelKeys,
     /// Longest wait for one reply of a consumer daemon.
     pub consumer_deadline: Duration,
-    /// Is told how the session looks.
-    pub changed: Outlet<SessionChanged>,
-}
-
-/// How a session looks in listings, told whenever that changes.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "()")]
-pub struct SessionChanged {
-    /// Which.
-    pub id: SessionId,
-    /// How.
-    pub listing: SessionListing,
+    /// Where it shows how it looks.
+    pub listings: SessionListings,
 }
 
 /// Makes the session ready for commands of a domain: what every command that names one does first.

@@ -17,7 +17,7 @@ use lttngd_peer::{ConsumerScript, FakeClient, FakeConsumer};
 use lttngd_registry::{Handle, Registry, RegistryConfig, Settings, Shutdown, TraceClock};
 use lttngd_relayd::{NetIndexes, RelaydConfig};
 use lttngd_runtime::Outlet;
-use lttngd_session::Consumers;
+use lttngd_session::{Consumers, SessionListings};
 use lttngd_wire::client::{Command, Reply, Request};
 use tokio::sync::oneshot;
 
@@ -32,6 +32,7 @@ pub(super) struct World {
 /// What a daemon has between its clients and the consumer `fake`.
 pub(super) fn daemon(fake: &FakeConsumer) -> (Handle, Addr<Registry>, Addr<Consumer>) {
     let consumer = Consumer::new(fake.config(), Outlet::closed()).start();
+    let listings = SessionListings::default();
     let registry = Registry::new(RegistryConfig {
         page_size: 4096,
         hostname: "host".to_owned(),
@@ -43,10 +44,11 @@ pub(super) fn daemon(fake: &FakeConsumer) -> (Handle, Addr<Registry>, Addr<Consu
             indexes: NetIndexes::default(),
         },
         consumer_deadline: lttngd_peer::PATIENCE,
+        listings: listings.clone(),
     })
     .start();
     let nobody = Credentials { uid: u32::MAX, gid: u32::MAX };
-    let handle = Handle::new(registry.clone(), Settings { is_root: true }, nobody);
+    let handle = Handle::new(registry.clone(), listings, Settings { is_root: true }, nobody);
     (handle, registry, consumer)
 }
 

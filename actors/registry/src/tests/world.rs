@@ -13,7 +13,7 @@ use lttngd_model::{Bitness, Credentials, DescriptorOutput, SessionDescriptor, Se
 use lttngd_peer::{AppScript, ConsumerScript, FakeApp, FakeConsumer};
 use lttngd_relayd::{NetIndexes, RelaydConfig};
 use lttngd_runtime::Outlet;
-use lttngd_session::Consumers;
+use lttngd_session::{Consumers, SessionListings};
 use tokio::task::JoinHandle;
 
 use crate::{Handle, Registry, RegistryConfig, Settings, TraceClock};
@@ -41,6 +41,8 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let fake = FakeConsumer::new(script);
         let consumer = Arc::new(Mutex::new(None));
+        let listings = SessionListings::default();
+        let shown = listings.clone();
         let registry = Registry::create(|context| {
             let exited = Outlet::to(context.address().recipient());
             let started = Consumer::new(fake.config(), exited).start();
@@ -56,6 +58,7 @@ impl World {
                     indexes: NetIndexes::default(),
                 },
                 consumer_deadline: lttngd_peer::PATIENCE,
+                listings: shown,
             })
         });
         let consumer = consumer.lock().unwrap().clone().unwrap();
@@ -69,7 +72,7 @@ impl World {
                 unregistered: Outlet::to(registry.clone().recipient()),
             },
         ));
-        let handle = Handle::new(registry.clone(), Settings { is_root: true }, own());
+        let handle = Handle::new(registry.clone(), listings, Settings { is_root: true }, own());
         Self { directory, fake, consumer, registry, handle, listener }
     }
 

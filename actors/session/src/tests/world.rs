@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     AppArrived, AppGone, ConsumerLost, Consumers, EnableChannel, EnableEvent, Output,
-    PrepareDomain, Session, SessionChanged, SessionConfig,
+    PrepareDomain, Session, SessionConfig, SessionListings,
 };
 
 /// Does what the registry does: passes on what it is told, and keeps it.
@@ -32,7 +32,6 @@ use crate::{
 pub(super) struct Told {
     session: Arc<Mutex<Option<Addr<Session>>>>,
     registered: Arc<Mutex<Vec<AppRegistered>>>,
-    active: Arc<Mutex<Vec<bool>>>,
     lost: Arc<Mutex<usize>>,
 }
 
@@ -75,19 +74,12 @@ impl Handler<ConsumerExited> for Told {
     }
 }
 
-impl Handler<SessionChanged> for Told {
-    type Result = ();
-
-    fn handle(&mut self, changed: SessionChanged, _: &mut Self::Context) {
-        self.active.lock().unwrap().push(changed.listing.active);
-    }
-}
-
 pub(super) struct World {
     directory: tempfile::TempDir,
     pub(super) fake: FakeConsumer,
     pub(super) consumer: Addr<Consumer>,
     pub(super) session: Addr<Session>,
+    listings: SessionListings,
     told: Told,
     listener: JoinHandle<std::io::Result<()>>,
 }
@@ -123,6 +115,7 @@ impl World {
         let fake = FakeConsumer::new(script);
         let exited = Outlet::to(teller.clone().recipient());
         let consumer = Consumer::new(fake.config(), exited).start();
+        let listings = SessionListings::default();
         let config = SessionConfig {
             id: SessionId(0),
             name: "s".to_owned(),
@@ -146,11 +139,14 @@ impl World {
             consumers: Consumers { bits64: consumer.clone(), bits32: None },
             keys: ChannelKeys::default(),
             consumer_deadline,
-            changed: Outlet::to(teller.recipient()),
+            listings: listings.clone(),
         };
-        let session = Session::new(config, []).start();
+        let (id, owner) = (config.id, config.owner);
+        let session = Session::new(config, []);
+        listings.publish(id, owner, session.listing());
+        let session = session.start();
         *told.session.lock().unwrap() = Some(session.clone());
-        let world = Self { directory, fake, consumer, session, told, listener };
+        let world = Self { directory, fake, consumer, session, listings, told, listener };
         world.prepare_domain().await.unwrap();
         world.enable_channel(CHANNEL, scheme).await.unwrap();
         world.enable_event("p:e").await.unwrap();
@@ -216,9 +212,10 @@ impl World {
         fake
     }
 
-    /// What the session told of its being active.
-    pub(super) fn told_active(&self) -> Vec<bool> {
-        self.told.active.lock().unwrap().clone()
+    /// Whether the session shows itself as active.
+    pub(super) fn shown_active(&self) -> bool {
+        let root = Credentials { uid: 0, gid: 0 };
+        self.listings.visible_to(root).iter().any(|listing| listing.active)
     }
 
     /// Kills the consumer and waits until the session was told.

@@ -96,6 +96,14 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// Makes an encoded reply that of another request of the same command: the one with this `pid`.
+    /// Does nothing to bytes that are no reply.
+    pub fn readdress(encoded: &mut [u8], pid: i32) {
+        if let Ok((message, _)) = LttngMessage::mut_from_prefix(encoded) {
+            message.pid = pid;
+        }
+    }
+
     /// The reply to a command that did what it was asked.
     #[must_use]
     pub fn ok(request: &Request) -> Self {

@@ -82,6 +82,17 @@ impl Request {
         })
     }
 
+    /// The number that the reply repeats, when `bytes` are a whole LIST_SESSIONS request that names no
+    /// session and brings no descriptors: the one request that can be answered without decoding more.
+    #[must_use]
+    pub fn lists_sessions(bytes: &[u8]) -> Option<i32> {
+        let message = SessionMessage::ref_from_bytes(bytes).ok()?;
+        let plain = message.command == CommandKind::ListSessions as u32
+            && message.session_name[0] == 0
+            && message.fd_count == 0;
+        plain.then_some(message.pid)
+    }
+
     /// The request of a command, for no session and no domain until those are set, and the payload
     /// that follows it.
     #[must_use]
