@@ -103,10 +103,18 @@ fn list(which: Which, options: &Options) -> Vec<Row> {
     let seconds = options.seconds;
     let arguments = format!("list {CLIENTS} {seconds}");
     let name = format!("list requests, {CLIENTS} clients");
+    let before_us = stage.daemon.cpu_us();
     match client(&stage.arena, seconds + LIMIT_S, &arguments) {
         Some(counts) => {
-            let rate = counts.iter().sum::<f64>() / f64::from(seconds);
-            vec![(name, Value::More(rate, "/s"))]
+            let count = counts.iter().sum::<f64>();
+            let spent_us = (stage.daemon.cpu_us() - before_us) / count;
+            vec![
+                (name.clone(), Value::More(count / f64::from(seconds), "/s")),
+                (
+                    format!("{name}: processor time of the daemon, each"),
+                    Value::Less(spent_us, "us"),
+                ),
+            ]
         }
         None => vec![(name, Value::NoAnswer(seconds + LIMIT_S))],
     }

@@ -123,6 +123,17 @@ impl Daemon {
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
+    /// The time it has spent on processors, in microseconds.
+    pub fn cpu_us(&self) -> f64 {
+        const SECOND_US: f64 = 1e6;
+
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        // The name, in brackets, may have spaces; user and system time are the 14th and 15th.
+        let (_, behind) = stat.rsplit_once(')').unwrap();
+        let ticks = behind.split_whitespace().skip(11).take(2).map(|it| it.parse::<f64>().unwrap());
+        ticks.sum::<f64>() / rustix::param::clock_ticks_per_second() as f64 * SECOND_US
+    }
+
     /// Whether it is still running.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()

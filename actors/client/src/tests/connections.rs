@@ -4,16 +4,19 @@ use std::{io::Read, os::fd::AsFd, os::unix::net::UnixStream};
 
 use lttngd_model::ErrorCode;
 use lttngd_peer::{
-    ConsumerScript, FakeClient, FakeConsumer, alone, event_description, open_descriptors,
+    ConsumerScript, FakeClient, FakeConsumer, alone, channel_listing, event_description,
+    open_descriptors,
 };
 use lttngd_runtime::Peer;
-use lttngd_wire::client::{Command, REQUEST_LEN};
+use lttngd_wire::client::{Command, REQUEST_LEN, decode_sessions};
 
 use super::world::{World, bytes, daemon};
 use crate::connection::{ConnectionError, serve};
 
 /// Offset of the payload's size in the request of ENABLE_EVENT.
 const ENABLE_LENGTH: usize = 4688 + 256;
+/// Offset of the number that the reply repeats.
+const PID: usize = 4400;
 /// Offset of the count of descriptors in a request.
 const FD_COUNT: usize = 13152;
 
@@ -68,6 +71,45 @@ fn a_client_that_says_nothing_or_leaves_early_is_nobody_elses_trouble() {
     }
     world.check();
     drop((silent, half));
+}
+
+#[test]
+fn the_list_of_sessions_is_as_the_sessions_are_and_answers_each_request() {
+    let world = World::new();
+    let names = |pid: i32| {
+        let request = bytes("", &Command::ListSessions);
+        let reply = FakeClient::call(&world.socket(), &patched(request, PID, pid.cast_unsigned()));
+        let reply = reply.unwrap().unwrap();
+        assert_eq!(reply.pid, pid);
+        let sessions = decode_sessions(&reply.data).unwrap();
+        sessions.into_iter().map(|session| (session.name, session.active)).collect::<Vec<_>>()
+    };
+    let shown = |name: &str, active| (name.to_owned(), active);
+    assert_eq!(names(7), []);
+    world.session("a");
+    assert_eq!(names(8), [shown("a", false)]);
+    world.session("b");
+    assert_eq!(names(-1), [shown("b", false), shown("a", false)]);
+    assert_eq!(world.call("a", &Command::EnableChannel(channel_listing("c"))).failure(), None);
+    assert_eq!(world.call("a", &Command::StartTrace).failure(), None);
+    assert_eq!(names(9), [shown("b", false), shown("a", true)]);
+    assert_eq!(world.call("a", &Command::DestroySession).failure(), None);
+    assert_eq!(names(9), [shown("b", false)]);
+}
+
+#[test]
+fn a_list_is_sent_to_the_end_to_a_client_that_reads_late() {
+    let world = World::new();
+    // More than the buffers of a socket take at once.
+    let count = 200;
+    for session in 0..count {
+        world.session(&format!("s{session}"));
+    }
+    let mut late = world.connect();
+    late.send(&bytes("", &Command::ListSessions)).unwrap();
+    world.check();
+    let reply = late.reply().unwrap().unwrap();
+    assert_eq!(decode_sessions(&reply.data).unwrap().len(), count);
 }
 
 #[test]
