@@ -7,6 +7,7 @@ mod error;
 
 pub mod client;
 pub mod consumer;
+pub mod ctf;
 pub mod relay;
 pub mod session_file;
 pub mod ust;

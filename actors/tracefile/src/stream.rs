@@ -1,0 +1,155 @@
+//! Files of a stream.
+
+use std::os::fd::OwnedFd;
+
+use lttngd_wire::ctf::{INDEX_HEADER_LEN, INDEX_RECORD_LEN, PacketIndex, index_header};
+
+use crate::{
+    FileError, FileLimits, PacketBytes, TraceChunk,
+    file::{cut, write_all_at},
+    place::StreamPlace,
+};
+
+/// What the files of a stream are.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamFileConfig<'a> {
+    /// Directory below the trace chunk's, empty for the chunk's own. It is there already.
+    pub directory: &'a str,
+    /// Name of the stream: its channel's, `_` and its processor.
+    pub name: &'a str,
+    /// Sizes and count of the files.
+    pub limits: FileLimits,
+    /// Whether packets are indexed. Snapshots are not.
+    pub indexed: bool,
+}
+
+/// The data file that a stream writes, and its index.
+#[derive(Debug)]
+pub struct StreamFile {
+    place: StreamPlace,
+    limits: FileLimits,
+    indexed: bool,
+    number: u64,
+    files: Files,
+}
+
+/// Open files and where they end.
+#[derive(Debug)]
+struct Files {
+    data: OwnedFd,
+    data_len_bytes: u64,
+    index: Option<OwnedFd>,
+    index_len_bytes: u64,
+    /// Whether what a failed write left behind could not be cut off.
+    ragged: bool,
+}
+
+impl StreamFile {
+    /// Makes the files in a trace chunk, or empties those that are there.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub fn create(chunk: &TraceChunk, config: &StreamFileConfig<'_>) -> Result<Self, FileError> {
+        let StreamFileConfig { directory, name, limits, indexed } = *config;
+        let place = StreamPlace::new(directory, name, limits.size_max_bytes > 0)?;
+        let files = Files::create(chunk, &place, 0, indexed)?;
+        Ok(Self { place, limits, indexed, number: 0, files })
+    }
+
+    /// Writes a packet with its padding, and its index record, in the next file where this one is
+    /// full. `chunk` is the one that the stream is in.
+    ///
+    /// # Errors
+    /// [`FileError`]; the files are as before. A packet that failed can be tried again.
+    pub fn write_packet(
+        &mut self,
+        chunk: &TraceChunk,
+        packet: PacketBytes<'_>,
+        index: &PacketIndex,
+    ) -> Result<(), FileError> {
+        let size_max = self.limits.size_max_bytes;
+        let len = packet.len() as u64;
+        if size_max > 0 && self.files.data_len_bytes + len > size_max {
+            self.open_next(chunk)?;
+        }
+        self.files.append(&self.place, self.number, packet, index)
+    }
+
+    /// A packet larger than the limit is alone in its file; like the stock daemon, this moves on even
+    /// from a file that is empty.
+    fn open_next(&mut self, chunk: &TraceChunk) -> Result<(), FileError> {
+        let number = self.limits.next(self.number);
+        self.files = Files::create(chunk, &self.place, number, self.indexed)?;
+        self.number = number;
+        Ok(())
+    }
+
+    /// Goes on in the files of another trace chunk, of which the numbers start anew.
+    ///
+    /// # Errors
+    /// [`FileError`]; the stream is where it was.
+    pub fn rotate_into(&mut self, chunk: &TraceChunk) -> Result<(), FileError> {
+        self.files = Files::create(chunk, &self.place, 0, self.indexed)?;
+        self.number = 0;
+        Ok(())
+    }
+}
+
+impl Files {
+    fn create(
+        chunk: &TraceChunk,
+        place: &StreamPlace,
+        number: u64,
+        indexed: bool,
+    ) -> Result<Self, FileError> {
+        let (data, index) = chunk.open_stream(place, number, indexed)?;
+        if let Some(index) = &index {
+            write_all_at(index, index_header().as_slice().into(), 0)
+                .map_err(|source| FileError::Write { path: place.index(number), source })?;
+        }
+        let index_len_bytes = INDEX_HEADER_LEN as u64;
+        Ok(Self { data, data_len_bytes: 0, index, index_len_bytes, ragged: false })
+    }
+
+    fn append(
+        &mut self,
+        place: &StreamPlace,
+        number: u64,
+        packet: PacketBytes<'_>,
+        index: &PacketIndex,
+    ) -> Result<(), FileError> {
+        if self.ragged {
+            self.cut_to_whole_packets(place, number)?;
+        }
+        let offset_bytes = self.data_len_bytes;
+        let data_written = write_all_at(&self.data, packet, offset_bytes)
+            .map_err(|source| FileError::Write { path: place.data(number), source });
+        let written = data_written.and_then(|()| {
+            let Some(file) = &self.index else { return Ok(()) };
+            let record = index.record(offset_bytes);
+            write_all_at(file, record.as_slice().into(), self.index_len_bytes)
+                .map_err(|source| FileError::Write { path: place.index(number), source })
+        });
+        if let Err(error) = written {
+            // What cannot be cut now is cut before the next packet; why it was written at all is
+            // the better report.
+            let _ = self.cut_to_whole_packets(place, number);
+            return Err(error);
+        }
+        self.data_len_bytes += packet.len() as u64;
+        self.index_len_bytes += INDEX_RECORD_LEN as u64;
+        Ok(())
+    }
+
+    fn cut_to_whole_packets(&mut self, place: &StreamPlace, number: u64) -> Result<(), FileError> {
+        self.ragged = true;
+        cut(&self.data, self.data_len_bytes)
+            .map_err(|source| FileError::Cut { path: place.data(number), source })?;
+        if let Some(index) = &self.index {
+            cut(index, self.index_len_bytes)
+                .map_err(|source| FileError::Cut { path: place.index(number), source })?;
+        }
+        self.ragged = false;
+        Ok(())
+    }
+}
