@@ -9,8 +9,8 @@ use rustix::process::Signal;
 use super::world::raw::{REGISTRATION_BYTES, Registration, expect_closed};
 use super::world::{Program, Stage, alone};
 
-/// The longest that something unconcerned may take.
-const AT_ONCE: Duration = Duration::from_secs(2);
+/// The longest that something unconcerned may take: less than the daemon waits for an application.
+const AT_ONCE: Duration = Duration::from_millis(4500);
 
 /// How long the daemon may wait for an application that says nothing, with a margin.
 const APP_PATIENCE: Duration = Duration::from_secs(15);
