@@ -1,0 +1,50 @@
+//! What writers lost, told by the packets that came.
+
+use crate::packet::PacketHeader;
+
+/// What is missing from a stream so far. Writers are believed: a wrong writer has wrong counts.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Losses {
+    /// Events for which there was no room.
+    pub discarded_events: u64,
+    /// Packets that were overwritten before they were read, or damaged.
+    pub lost_packets: u64,
+}
+
+/// Counts [`Losses`] from headers, in the order of packets.
+#[derive(Debug, Default)]
+pub(crate) struct LossCounter {
+    losses: Losses,
+    last_sequence_number: Option<u64>,
+    last_events_discarded: u64,
+}
+
+impl LossCounter {
+    pub fn losses(&self) -> Losses {
+        self.losses
+    }
+
+    /// The sequence number of the newest packet.
+    pub fn last_sequence_number(&self) -> Option<u64> {
+        self.last_sequence_number
+    }
+
+    /// A packet was read.
+    pub fn count(&mut self, header: &PacketHeader) {
+        let number = header.sequence_number;
+        if let Some(last) = self.last_sequence_number {
+            // Numbers that do not grow are no loss.
+            let gap = number.saturating_sub(last).saturating_sub(1);
+            self.losses.lost_packets = self.losses.lost_packets.saturating_add(gap);
+        }
+        self.last_sequence_number = Some(number);
+        let discarded = header.events_discarded.saturating_sub(self.last_events_discarded);
+        self.losses.discarded_events = self.losses.discarded_events.saturating_add(discarded);
+        self.last_events_discarded = header.events_discarded;
+    }
+
+    /// A packet of a snapshot could not be read.
+    pub fn count_lost_packet(&mut self) {
+        self.losses.lost_packets = self.losses.lost_packets.saturating_add(1);
+    }
+}

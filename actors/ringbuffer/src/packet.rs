@@ -1,0 +1,201 @@
+//! Packets as they are in a sub-buffer and in a trace: a header of 84 bytes, then events.
+
+use crate::bytes::SharedBytes;
+use crate::config::UUID_LEN;
+use crate::error::Damage;
+use crate::layout::PACKET_HEADER_LEN;
+use crate::memory::Mapping;
+use std::sync::atomic::Ordering;
+
+const MAGIC: u32 = 0xc1fc_1fc1;
+const BITS: u64 = 8;
+/// Words that hold the header; the last one reaches beyond it.
+const HEADER_WORDS: usize = (PACKET_HEADER_LEN as usize).div_ceil(size_of::<u64>());
+/// Size in bytes of a packet's header.
+pub const HEADER_LEN: usize = PACKET_HEADER_LEN as usize;
+
+/// Offsets of members.
+pub(crate) mod member {
+    pub const MAGIC: u64 = 0;
+    pub const UUID: u64 = 4;
+    pub const STREAM_ID: u64 = 20;
+    pub const STREAM_INSTANCE_ID: u64 = 24;
+    pub const TIMESTAMP_BEGIN: u64 = 32;
+    pub const TIMESTAMP_END: u64 = 40;
+    pub const CONTENT_SIZE: u64 = 48;
+    pub const PACKET_SIZE: u64 = 56;
+    pub const SEQUENCE_NUMBER: u64 = 64;
+    pub const EVENTS_DISCARDED: u64 = 72;
+    pub const CPU_ID: u64 = 80;
+}
+
+/// What an index entry needs of a packet. Identity and sizes were checked; times and the counts that
+/// writers make are theirs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PacketHeader {
+    /// The channel's id in the trace.
+    pub stream_id: u32,
+    /// The stream among those of the channel: its CPU.
+    pub stream_instance_id: u64,
+    /// When it was opened, in units of the trace clock.
+    pub timestamp_begin: u64,
+    /// When its last event was, or when it was closed.
+    pub timestamp_end: u64,
+    /// Header and events, in bits.
+    pub content_size_bits: u64,
+    /// The whole packet, in bits: the content, filled up to a page.
+    pub packet_size_bits: u64,
+    /// Counts the packets of the stream, from 0.
+    pub sequence_number: u64,
+    /// Events that the stream lost since it was created, when the packet was closed.
+    pub events_discarded: u64,
+}
+
+/// The identity of a stream's packets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PacketIdentity {
+    pub trace_uuid: [u8; UUID_LEN],
+    pub channel_id: u32,
+    pub cpu: u32,
+}
+
+/// A header, copied out of shared memory.
+pub(crate) struct RawHeader([u8; HEADER_WORDS * size_of::<u64>()]);
+
+impl RawHeader {
+    /// Copies the header at the beginning of the sub-buffer at `subbuf`.
+    pub fn load(memory: &Mapping, subbuf: u64) -> Self {
+        let mut copy = [0; HEADER_WORDS * size_of::<u64>()];
+        let (words, _) = copy.as_chunks_mut::<{ size_of::<u64>() }>();
+        for (offset, word) in (subbuf..).step_by(size_of::<u64>()).zip(words) {
+            *word = memory.u64(offset).load(Ordering::Relaxed).to_ne_bytes();
+        }
+        Self(copy)
+    }
+
+    fn field<const LEN: usize>(&self, offset: u64) -> [u8; LEN] {
+        let mut field = [0; LEN];
+        field.copy_from_slice(&self.0[offset as usize..][..LEN]);
+        field
+    }
+
+    fn u32(&self, offset: u64) -> u32 {
+        u32::from_ne_bytes(self.field(offset))
+    }
+
+    fn u64(&self, offset: u64) -> u64 {
+        u64::from_ne_bytes(self.field(offset))
+    }
+
+    /// The bytes of the header.
+    pub fn bytes(&self) -> [u8; HEADER_LEN] {
+        self.field(0)
+    }
+
+    /// Checks that it is a header of `identity` around `data_size` bytes.
+    pub fn check(
+        &self,
+        identity: &PacketIdentity,
+        data_size: u64,
+        packet_size: u64,
+    ) -> Result<PacketHeader, Damage> {
+        let uuid = u128::from_ne_bytes(self.field(member::UUID));
+        let expect = |member, value: u64, expected: u64| {
+            if value == expected { Ok(()) } else { Err(Damage::Header { member, value }) }
+        };
+        expect("magic", self.u32(member::MAGIC).into(), MAGIC.into())?;
+        if uuid != u128::from_ne_bytes(identity.trace_uuid) {
+            return Err(Damage::Header { member: "trace uuid", value: uuid as u64 });
+        }
+        let stream_id = self.u32(member::STREAM_ID);
+        expect("stream_id", stream_id.into(), identity.channel_id.into())?;
+        let stream_instance_id = self.u64(member::STREAM_INSTANCE_ID);
+        expect("stream_instance_id", stream_instance_id, identity.cpu.into())?;
+        expect("cpu_id", self.u32(member::CPU_ID).into(), identity.cpu.into())?;
+        let content_size_bits = self.u64(member::CONTENT_SIZE);
+        expect("content_size", content_size_bits, data_size * BITS)?;
+        let packet_size_bits = self.u64(member::PACKET_SIZE);
+        expect("packet_size", packet_size_bits, packet_size * BITS)?;
+        Ok(PacketHeader {
+            stream_id,
+            stream_instance_id,
+            timestamp_begin: self.u64(member::TIMESTAMP_BEGIN),
+            timestamp_end: self.u64(member::TIMESTAMP_END),
+            content_size_bits,
+            packet_size_bits,
+            sequence_number: self.u64(member::SEQUENCE_NUMBER),
+            events_discarded: self.u64(member::EVENTS_DISCARDED),
+        })
+    }
+}
+
+/// Writes the header of a packet that begins in the sub-buffer at `subbuf`.
+pub(crate) fn open(
+    memory: &Mapping,
+    subbuf: u64,
+    identity: &PacketIdentity,
+    timestamp: u64,
+    sequence_number: u64,
+) {
+    let half = |offset, value: u32| memory.u32(subbuf + offset).store(value, Ordering::Relaxed);
+    let word = |offset, value: u64| memory.u64(subbuf + offset).store(value, Ordering::Relaxed);
+    half(member::MAGIC, MAGIC);
+    let (parts, _) = identity.trace_uuid.as_chunks::<{ size_of::<u32>() }>();
+    for (offset, part) in (member::UUID..).step_by(size_of::<u32>()).zip(parts) {
+        half(offset, u32::from_ne_bytes(*part));
+    }
+    half(member::STREAM_ID, identity.channel_id);
+    word(member::STREAM_INSTANCE_ID, identity.cpu.into());
+    word(member::TIMESTAMP_BEGIN, timestamp);
+    word(member::TIMESTAMP_END, 0);
+    word(member::CONTENT_SIZE, u64::MAX);
+    word(member::PACKET_SIZE, u64::MAX);
+    word(member::SEQUENCE_NUMBER, sequence_number);
+    word(member::EVENTS_DISCARDED, 0);
+    half(member::CPU_ID, identity.cpu);
+}
+
+/// What is written to a header when its packet is complete.
+pub(crate) struct Closing {
+    pub timestamp_end: u64,
+    /// Bytes of header and events.
+    pub data_size: u64,
+    /// Bytes of the whole packet.
+    pub packet_size: u64,
+    pub events_discarded: u64,
+}
+
+/// Completes the header of the packet in the sub-buffer at `subbuf`.
+pub(crate) fn close(memory: &Mapping, subbuf: u64, closing: &Closing) {
+    let word = |offset, value: u64| memory.u64(subbuf + offset).store(value, Ordering::Relaxed);
+    word(member::TIMESTAMP_END, closing.timestamp_end);
+    word(member::CONTENT_SIZE, closing.data_size.wrapping_mul(BITS));
+    word(member::PACKET_SIZE, closing.packet_size.wrapping_mul(BITS));
+    word(member::EVENTS_DISCARDED, closing.events_discarded);
+}
+
+/// A packet that is held for its reader. Its header is a copy that was checked, so a trace in which
+/// packets are written by [`views`](Self::views) has a sound frame whatever applications do meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub struct Packet<'a> {
+    /// What the header says.
+    pub header: &'a PacketHeader,
+    /// The header's bytes.
+    pub header_bytes: &'a [u8; HEADER_LEN],
+    /// All that follows the header, up to the packet's size.
+    pub body: SharedBytes<'a>,
+}
+
+impl<'a> Packet<'a> {
+    /// The packet's bytes, in two parts.
+    #[must_use]
+    pub fn views(&self) -> [SharedBytes<'a>; 2] {
+        [SharedBytes::from(self.header_bytes.as_slice()), self.body]
+    }
+
+    /// Count of the packet's bytes.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        HEADER_LEN + self.body.len()
+    }
+}

@@ -1,0 +1,209 @@
+//! Getting packets, and putting them back.
+
+use std::sync::atomic::{Ordering, fence};
+
+use crate::config::Mode;
+use crate::error::{Corruption, Damage, GetError};
+use crate::geometry::is_behind;
+use crate::layout::{PACKET_HEADER_LEN, control};
+use crate::packet::{HEADER_LEN, Packet, PacketHeader, RawHeader};
+use crate::stream::{Held, Positions, Stream, free_id};
+
+impl Stream {
+    /// Takes the oldest packet and returns its header. It is held until it is put, and returned again
+    /// until then; [`packet`](Self::packet) is the whole of it.
+    ///
+    /// # Errors
+    /// Why there is none. After [`GetError::Damaged`] the next call looks at the next packet.
+    pub fn get_next(&mut self) -> Result<&PacketHeader, GetError> {
+        if self.held.is_none() {
+            let Positions { consumed, produced } = self.look()?;
+            if self.layout.geometry.trunc(produced) == consumed {
+                return Err(GetError::Empty);
+            }
+            if let Err(error) = self.take(consumed) {
+                if matches!(error, GetError::Damaged(_)) {
+                    self.advance(consumed)?;
+                }
+                return Err(error);
+            }
+        }
+        self.check()?;
+        self.held.as_ref().map(|held| &held.header).ok_or(GetError::Empty)
+    }
+
+    /// Takes the packet at a position out of [`snapshot_positions`](Self::snapshot_positions), for
+    /// [`put_subbuf`](Self::put_subbuf): the reader stays where it is. A packet that is held is put
+    /// before.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn get_subbuf(&mut self, position: u64) -> Result<&PacketHeader, GetError> {
+        self.put_subbuf()?;
+        let Positions { consumed, produced } = self.look()?;
+        let geometry = self.layout.geometry;
+        let position = geometry.trunc(position);
+        if is_behind(position, consumed) {
+            return Err(GetError::Overwritten);
+        }
+        if !is_behind(position, geometry.trunc(produced)) {
+            return Err(GetError::Empty);
+        }
+        self.take(position)?;
+        self.held.as_ref().map(|held| &held.header).ok_or(GetError::Empty)
+    }
+
+    /// The packet that is held.
+    #[must_use]
+    pub fn packet(&self) -> Option<Packet<'_>> {
+        let Held { physical, header, header_bytes, .. } = self.held.as_ref()?;
+        let start = self.layout.subbuf((*physical).into()) + PACKET_HEADER_LEN;
+        let len = header.packet_size_bits as usize / 8 - HEADER_LEN;
+        Some(Packet { header, header_bytes, body: self.memory.bytes(start, len) })
+    }
+
+    /// Gives the packet that is held back to the writers; the reader goes on behind it.
+    ///
+    /// # Errors
+    /// A corrupt stream. The packet was whole all the same.
+    pub fn put_next(&mut self) -> Result<(), Corruption> {
+        self.check()?;
+        let Some(held) = self.held.take() else {
+            return Ok(());
+        };
+        self.losses.count(&held.header);
+        self.give_back(held.position, held.physical)?;
+        self.advance(held.position)
+    }
+
+    /// Gives the packet that is held back to the writers; the reader stays where it is.
+    ///
+    /// # Errors
+    /// As of [`put_next`](Self::put_next).
+    pub fn put_subbuf(&mut self) -> Result<(), Corruption> {
+        self.check()?;
+        match self.held.take() {
+            Some(held) => self.give_back(held.position, held.physical),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether there is a packet that is not put yet.
+    ///
+    /// # Errors
+    /// A corrupt stream.
+    pub fn is_readable(&mut self) -> Result<bool, Corruption> {
+        let Positions { consumed, produced } = self.look()?;
+        let behind = self.layout.geometry.trunc(produced) != consumed;
+        Ok(self.held.is_some() || behind && self.is_delivered(consumed))
+    }
+
+    /// Whether all writers have finished the packet at `position`.
+    fn is_delivered(&self, position: u64) -> bool {
+        let geometry = self.layout.geometry;
+        let count = self.memory.u64(self.layout.delivered_count(geometry.index(position)));
+        geometry.is_committed(position, count.load(Ordering::SeqCst))
+    }
+
+    /// Takes the packet at `position`, which is between reader and writers.
+    fn take(&mut self, position: u64) -> Result<(), GetError> {
+        if !self.is_delivered(position) {
+            return Err(self.why_not_delivered(position)?);
+        }
+        let index = self.layout.geometry.index(position);
+        let physical = match self.layout.geometry.mode {
+            Mode::Discard => index as u32,
+            Mode::Overwrite => self.swap_in(position, index)?,
+        };
+        match self.inspect(physical) {
+            Ok((header, header_bytes)) => {
+                self.held = Some(Held { position, physical, header, header_bytes });
+                Ok(())
+            }
+            Err(damage) => {
+                self.give_back(position, physical)?;
+                Err(GetError::Damaged(damage))
+            }
+        }
+    }
+
+    /// A packet of overwriting writers may be gone as well as not there yet.
+    fn why_not_delivered(&mut self, position: u64) -> Result<GetError, Corruption> {
+        let Positions { consumed, .. } = self.look()?;
+        let gone = is_behind(position, consumed);
+        Ok(if gone { GetError::Overwritten } else { GetError::Uncommitted })
+    }
+
+    /// In overwrite mode, gives the spare sub-buffer for that of `position`.
+    fn swap_in(&mut self, position: u64, index: u64) -> Result<u32, GetError> {
+        let generation = self.layout.geometry.generation(position);
+        let slot = self.memory.u64(self.layout.writer_id(index));
+        let found = slot.load(Ordering::SeqCst);
+        if found != free_id(found as u32, generation) {
+            // A writer entered it, or has not left it as it should be left.
+            return Err(self.why_not_delivered(position)?);
+        }
+        let spare = free_id(self.spare, generation);
+        if slot.compare_exchange(found, spare, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            return Err(self.why_not_delivered(position)?);
+        }
+        Ok(self.physical(found)?)
+    }
+
+    /// Looks at a sub-buffer that the reader has.
+    fn inspect(&self, physical: u32) -> Result<(PacketHeader, [u8; HEADER_LEN]), Damage> {
+        let subbuf_size = self.layout.geometry.subbuf_size();
+        let data_size = self.memory.u64(self.layout.data_size(physical.into()));
+        let data_size = data_size.load(Ordering::Acquire);
+        if !(PACKET_HEADER_LEN..=subbuf_size).contains(&data_size) {
+            return Err(Damage::DataSize { data_size });
+        }
+        let packet_size = data_size.next_multiple_of(self.layout.page_size);
+        let raw = RawHeader::load(&self.memory, self.layout.subbuf(physical.into()));
+        let header = raw.check(&self.identity, data_size, packet_size)?;
+        Ok((header, raw.bytes()))
+    }
+
+    /// In overwrite mode, gives the sub-buffer back for the spare one. When a writer has taken that
+    /// meanwhile the reader keeps what it has, which is its spare one then.
+    fn give_back(&mut self, position: u64, physical: u32) -> Result<(), Corruption> {
+        let geometry = self.layout.geometry;
+        if geometry.mode == Mode::Discard {
+            return Ok(());
+        }
+        let generation = geometry.generation(position);
+        let slot = self.memory.u64(self.layout.writer_id(geometry.index(position)));
+        let spare = free_id(self.spare, generation);
+        let own = free_id(physical, generation);
+        // What the reader read must have been read before a writer gets the sub-buffer.
+        fence(Ordering::SeqCst);
+        if slot.compare_exchange(spare, own, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            self.spare = physical;
+        }
+        Ok(())
+    }
+
+    /// Moves the reader behind `position`, unless writers have pushed it further.
+    pub(crate) fn advance(&mut self, position: u64) -> Result<(), Corruption> {
+        let target = self.layout.geometry.align(position);
+        self.move_consumed(target)
+    }
+
+    /// Moves the reader to `target`, unless it is there already.
+    pub(crate) fn move_consumed(&mut self, target: u64) -> Result<(), Corruption> {
+        // Each failure is another writer's step ahead, of which there are few before one overtakes.
+        for _ in 0..=self.layout.geometry.num_subbuf() {
+            let found = self.look_at_consumed()?;
+            if !is_behind(found, target) {
+                return Ok(());
+            }
+            let word = self.memory.u64(control::CONSUMED);
+            if word.compare_exchange(found, target, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+                self.consumed = target;
+                return Ok(());
+            }
+        }
+        let found = self.memory.u64(control::CONSUMED).load(Ordering::SeqCst);
+        self.give_up(Corruption::Consumed { found, expected: self.consumed })
+    }
+}

@@ -1,0 +1,80 @@
+//! Where the bytes of a stream object are.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{
+    AtFlags, FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags, fallocate, fcntl_add_seals,
+    ftruncate, memfd_create, openat, unlinkat,
+};
+use rustix::io::retry_on_intr;
+
+use crate::error::CreateError;
+
+/// For those who look into /proc.
+const MEMORY_NAME: &str = "lttng-ust-stream";
+
+/// Where to keep a stream's shared memory.
+#[derive(Clone, Copy, Debug)]
+pub enum Storage<'a> {
+    /// In memory whose size nobody can change: whatever an application does, touching it is safe.
+    Memory,
+    /// In a new file, which `lttng-crash` finds when the consumer daemon has died. An application can
+    /// make it shorter; see [`Corruption::Truncated`](crate::Corruption::Truncated).
+    File {
+        /// Its directory.
+        directory: BorrowedFd<'a>,
+        /// Its name there. With the credentials of this thread the file is created, mode 0600.
+        name: &'a Path,
+    },
+}
+
+/// Bytes for a stream object, all zero and all allocated: otherwise an application would die of the
+/// signal SIGBUS when it touches memory that the system does not have.
+pub(crate) fn allocate(storage: Storage<'_>, len: u64) -> Result<OwnedFd, CreateError> {
+    match storage {
+        Storage::Memory => {
+            let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+            let memory = memfd_create(MEMORY_NAME, flags)
+                .map_err(CreateError::system("create memory for a stream"))?;
+            resize(memory.as_fd(), len)?;
+            fcntl_add_seals(&memory, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)
+                .map_err(CreateError::system("seal the memory of a stream"))?;
+            Ok(memory)
+        }
+        Storage::File { directory, name } => {
+            let flags =
+                OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let file = openat(directory, name, flags, Mode::RUSR | Mode::WUSR)
+                .map_err(CreateError::system("create the file of a stream"))?;
+            resize(file.as_fd(), len).inspect_err(|_| {
+                // What could not be made leaves nothing behind; the error that matters is the first.
+                let _ = unlinkat(directory, name, AtFlags::empty());
+            })?;
+            Ok(file)
+        }
+    }
+}
+
+fn resize(memory: BorrowedFd<'_>, len: u64) -> Result<(), CreateError> {
+    ftruncate(memory, len).map_err(CreateError::system("give a stream's memory its size"))?;
+    match retry_on_intr(|| fallocate(memory, FallocateFlags::empty(), 0, len)) {
+        Ok(()) => Ok(()),
+        // A file system that cannot do it: the pages are allocated by writing.
+        Err(rustix::io::Errno::OPNOTSUPP) => {
+            write_zeros(memory, len).map_err(CreateError::system("allocate a stream's memory"))
+        }
+        Err(error) => Err(CreateError::system("allocate a stream's memory")(error)),
+    }
+}
+
+fn write_zeros(memory: BorrowedFd<'_>, len: u64) -> io::Result<()> {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    let mut offset = 0;
+    while offset < len {
+        let count = ZEROS.len().min((len - offset) as usize);
+        offset += retry_on_intr(|| rustix::io::pwrite(memory, &ZEROS[..count], offset))? as u64;
+    }
+    Ok(())
+}

@@ -1,0 +1,308 @@
+//! A stream as its reader has it: what it consists of, and how it begins.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::Ordering;
+
+use crate::clock::Clock;
+use crate::config::{ChannelConfig, Mode};
+use crate::crash;
+use crate::error::{Corruption, CreateError};
+use crate::guard::Guard;
+use crate::image::stream_object;
+use crate::layout::{Layout, PACKET_HEADER_LEN, control, element};
+use crate::losses::{LossCounter, Losses};
+use crate::memory::Mapping;
+use crate::packet::{self, HEADER_LEN, PacketHeader, PacketIdentity};
+use crate::wakeup::{Wakeup, WakeupReader};
+
+/// In overwrite mode, a sub-buffer's id in shared memory: its number, whether nobody is in it, and
+/// which pass of the buffer it was written in.
+pub(crate) const NO_READER_OR_WRITER: u64 = 1 << 32;
+const GENERATION_SHIFT: u32 = 33;
+
+/// The id of a sub-buffer that was written in pass `generation` and is free to be taken.
+pub(crate) fn free_id(physical: u32, generation: u64) -> u64 {
+    u64::from(physical) | NO_READER_OR_WRITER | generation << GENERATION_SHIFT
+}
+
+/// A stream of packets that applications write: the reader's half, and the only one.
+///
+/// Nothing in it blocks. Nothing that stands in the shared memory is trusted: it can make packets or
+/// counts wrong, or end the stream. The end is a [`Corruption`], which happens when control words are
+/// as no application's LTTng-UST leaves them. It stays: every later call answers with it, nothing is
+/// written to the shared memory any more, and the owner drops the stream. Applications then fill the
+/// buffer up and count what they lose.
+#[derive(Debug)]
+pub struct Stream {
+    // Before the memory that it guards.
+    pub(crate) guard: Option<Guard>,
+    pub(crate) memory: Mapping,
+    pub(crate) layout: Layout,
+    pub(crate) identity: PacketIdentity,
+    wakeup: WakeupReader,
+    /// The reader's position when it was last looked at. In discard mode nobody else moves it.
+    pub(crate) consumed: u64,
+    /// The writers' position when it was last looked at.
+    pub(crate) produced: u64,
+    /// In overwrite mode, the sub-buffer that the reader gives for another one.
+    pub(crate) spare: u32,
+    pub(crate) held: Option<Held>,
+    pub(crate) quiescent: bool,
+    pub(crate) losses: LossCounter,
+    pub(crate) corruption: Option<Corruption>,
+}
+
+/// The packet that the reader holds.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub position: u64,
+    pub physical: u32,
+    pub header: PacketHeader,
+    pub header_bytes: [u8; HEADER_LEN],
+}
+
+impl Stream {
+    pub(crate) fn create(
+        config: &ChannelConfig,
+        layout: Layout,
+        cpu: u32,
+        memory: BorrowedFd<'_>,
+        guarded: bool,
+        wakeup: WakeupReader,
+        clock: &impl Clock,
+    ) -> Result<Self, CreateError> {
+        let memory = Mapping::new(memory, layout.len as usize)
+            .map_err(CreateError::system("map the memory of a stream"))?;
+        let guard = guarded
+            .then(|| Guard::new(memory.range()))
+            .transpose()
+            .map_err(CreateError::system("guard the file of a stream"))?;
+        let identity =
+            PacketIdentity { trace_uuid: config.trace_uuid, channel_id: config.channel_id, cpu };
+        let geometry = layout.geometry;
+        let stream = Self {
+            guard,
+            memory,
+            layout,
+            identity,
+            wakeup,
+            consumed: 0,
+            produced: PACKET_HEADER_LEN,
+            spare: geometry.num_subbuf() as u32,
+            held: None,
+            quiescent: false,
+            losses: LossCounter::default(),
+            corruption: None,
+        };
+        stream.initialise(clock);
+        Ok(stream)
+    }
+
+    /// Writes all that is not zero in a new stream; applications write nothing but events.
+    fn initialise(&self, clock: &impl Clock) {
+        let Self { memory, layout, identity, .. } = self;
+        let geometry = layout.geometry;
+        let object = stream_object(identity.cpu);
+        let word = |offset, value: u64| memory.u64(offset).store(value, Ordering::Relaxed);
+        let reference = |offset, target: u64| {
+            word(offset, object);
+            word(offset + element::WORD_LEN, target);
+        };
+        let overwrite = geometry.mode == Mode::Overwrite;
+        let initial_id = |physical: u64| {
+            if overwrite { free_id(physical as u32, 0) } else { physical }
+        };
+
+        reference(control::COMMIT_HOT_REF, layout.commit_hot);
+        reference(control::COMMIT_COLD_REF, layout.commit_cold);
+        reference(control::END_TIMES_REF, layout.end_times);
+        reference(control::PAGES_REFS_REF, layout.pages_refs);
+        reference(control::DATA_REF, layout.data);
+        reference(control::WRITER_IDS_REF, layout.writer_ids);
+        reference(control::SEQUENCES_REF, layout.sequences);
+        reference(control::SELF_REF, 0);
+        memory.u32(control::CPU).store(identity.cpu, Ordering::Relaxed);
+        memory.u32(control::ALLOCATED).store(1, Ordering::Relaxed);
+        // Without a reader, writers do not write to the wake-up pipe.
+        word(control::ACTIVE_READERS, 1);
+        word(control::READER_ID, if overwrite { initial_id(geometry.num_subbuf()) } else { 0 });
+        for physical in 0..geometry.physical_count() {
+            reference(layout.pages_ref(physical), layout.pages(physical));
+            word(layout.pages(physical), geometry.subbuf_size() * physical);
+            let data_ref = layout.pages(physical) + element::PAGES_DATA_REF;
+            reference(data_ref, layout.subbuf(physical));
+        }
+        for index in 0..geometry.num_subbuf() {
+            word(layout.writer_id(index), initial_id(index));
+        }
+
+        // The first packet is open: the writers are in the first sub-buffer, behind its header.
+        word(layout.writer_id(0), 0);
+        packet::open(memory, layout.subbuf(0), identity, clock.now(), 0);
+        word(layout.commit_count(0), PACKET_HEADER_LEN);
+        word(layout.commit_sequence(0), PACKET_HEADER_LEN);
+        word(control::OFFSET, PACKET_HEADER_LEN);
+        crash::write(memory, layout);
+    }
+
+    /// The stream's CPU.
+    #[must_use]
+    pub fn cpu(&self) -> u32 {
+        self.identity.cpu
+    }
+
+    /// Bytes of a sub-buffer: the most that a packet can have.
+    #[must_use]
+    pub fn subbuf_size_bytes(&self) -> u64 {
+        self.layout.geometry.subbuf_size()
+    }
+
+    /// Sub-buffers that the writers have.
+    #[must_use]
+    pub fn num_subbuf(&self) -> u64 {
+        self.layout.geometry.num_subbuf()
+    }
+
+    /// The read end of the wake-up pipe, for epoll.
+    #[must_use]
+    pub fn wakeup_reader(&self) -> BorrowedFd<'_> {
+        self.wakeup.as_fd()
+    }
+
+    /// Takes what was written to the wake-up pipe. To be done before packets are read until there is
+    /// none: a packet that comes later then wakes again. After [`Wakeup::HungUp`] nobody writes to the
+    /// stream any more; what is in it can still be flushed and read.
+    #[must_use]
+    pub fn drain_wakeups(&self) -> Wakeup {
+        self.wakeup.drain()
+    }
+
+    /// What the packets that were put with [`put_next`](Self::put_next) tell of losses. Those of a
+    /// packet that is being written to are not in it yet.
+    #[must_use]
+    pub fn losses(&self) -> Losses {
+        self.losses.losses()
+    }
+
+    /// Counts a packet that a snapshot should have had.
+    pub fn count_lost_packet(&mut self) {
+        self.losses.count_lost_packet();
+    }
+
+    /// The sequence number of the newest packet that was put with [`put_next`](Self::put_next).
+    #[must_use]
+    pub fn last_sequence_number(&self) -> Option<u64> {
+        self.losses.last_sequence_number()
+    }
+
+    /// Whether the stream is usable.
+    ///
+    /// # Errors
+    /// What is wrong with it, for ever.
+    #[inline]
+    pub fn check(&mut self) -> Result<(), Corruption> {
+        if let Some(corruption) = self.corruption {
+            return Err(corruption);
+        }
+        if self.guard.as_ref().is_some_and(Guard::is_truncated) {
+            return self.give_up(Corruption::Truncated);
+        }
+        Ok(())
+    }
+
+    /// Nothing is done with the stream any more.
+    pub(crate) fn give_up<T>(&mut self, corruption: Corruption) -> Result<T, Corruption> {
+        self.held = None;
+        Err(*self.corruption.insert(corruption))
+    }
+
+    /// A sub-buffer's number from an id that writers may have changed.
+    pub(crate) fn physical(&mut self, id: u64) -> Result<u32, Corruption> {
+        let count = self.layout.geometry.physical_count() as u32;
+        let physical = id as u32;
+        if physical < count {
+            return Ok(physical);
+        }
+        self.give_up(Corruption::SubbufId { id: physical, count })
+    }
+
+    /// The sub-buffer that is at `index` for the writers.
+    pub(crate) fn physical_at(&mut self, index: u64) -> Result<u32, Corruption> {
+        match self.layout.geometry.mode {
+            Mode::Discard => Ok(index as u32),
+            Mode::Overwrite => {
+                let id = self.memory.u64(self.layout.writer_id(index)).load(Ordering::Acquire);
+                self.physical(id)
+            }
+        }
+    }
+
+    /// The positions of writers and reader, checked.
+    #[inline]
+    pub(crate) fn look(&mut self) -> Result<Positions, Corruption> {
+        self.check()?;
+        // In this order: the writers may push the reader meanwhile, never beyond themselves.
+        let consumed = self.look_at_consumed()?;
+        let produced = self.memory.u64(control::OFFSET).load(Ordering::SeqCst);
+        self.note_produced(produced)?;
+        Ok(Positions { consumed, produced })
+    }
+
+    pub(crate) fn look_at_consumed(&mut self) -> Result<u64, Corruption> {
+        let geometry = self.layout.geometry;
+        let found = self.memory.u64(control::CONSUMED).load(Ordering::SeqCst);
+        let advance = found.wrapping_sub(self.consumed);
+        let possible = match geometry.mode {
+            Mode::Discard => advance == 0,
+            Mode::Overwrite => advance.cast_signed() >= 0 && geometry.offset_in_subbuf(found) == 0,
+        };
+        if !possible {
+            return self.give_up(Corruption::Consumed { found, expected: self.consumed });
+        }
+        self.consumed = found;
+        Ok(found)
+    }
+
+    /// Checks the writers' position against what is known.
+    pub(crate) fn note_produced(&mut self, produced: u64) -> Result<(), Corruption> {
+        let geometry = self.layout.geometry;
+        let in_subbuf = geometry.offset_in_subbuf(produced);
+        let went_back = produced.wrapping_sub(self.produced).cast_signed() < 0;
+        let ahead = produced.wrapping_sub(self.consumed);
+        // Overwriting writers first go ahead, then push the reader.
+        let too_far = match geometry.mode {
+            Mode::Discard => ahead > geometry.buf_size(),
+            Mode::Overwrite => ahead.cast_signed() < 0,
+        };
+        if went_back || too_far || (1..PACKET_HEADER_LEN).contains(&in_subbuf) {
+            return self.give_up(Corruption::Offset { offset: produced, consumed: self.consumed });
+        }
+        self.produced = produced;
+        Ok(())
+    }
+
+    /// Where writers and reader are.
+    ///
+    /// # Errors
+    /// A corrupt stream.
+    pub fn sample_positions(&mut self) -> Result<Positions, Corruption> {
+        self.look()
+    }
+}
+
+/// Where writers and reader of a stream are: bytes since it was created, freely running.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Positions {
+    /// The reader: up to here packets were read, or overwritten.
+    pub consumed: u64,
+    /// The writers.
+    pub produced: u64,
+}
+
+impl Positions {
+    /// Bytes between reader and writers.
+    #[must_use]
+    pub fn used_bytes(&self) -> u64 {
+        self.produced.wrapping_sub(self.consumed)
+    }
+}
