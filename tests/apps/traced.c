@@ -14,13 +14,15 @@
  *   daemonise    go on in a child with a session of its own
  *   exec=PROG    execute PROG with the rest of the arguments
  *   wait=FILE    wait until FILE exists
+ *   pin          stay on the first processor that is allowed
  *   pid          answer the process id
  *   exit         leave at once, without clean-up
  */
-#define _DEFAULT_SOURCE
+#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <endian.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +122,22 @@ static int wait_for(const char *path)
 	return 0;
 }
 
+static int pin(void)
+{
+	cpu_set_t allowed, first;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+		return -errno;
+	CPU_ZERO(&first);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (CPU_ISSET(cpu, &allowed)) {
+			CPU_SET(cpu, &first);
+			break;
+		}
+	}
+	return sched_setaffinity(0, sizeof(first), &first) < 0 ? -errno : 0;
+}
+
 /* Does one command; 0 or more is its result, below 0 an error number. */
 static int command(char *words, char **rest)
 {
@@ -162,6 +180,8 @@ static int command(char *words, char **rest)
 	}
 	if (!strcmp(words, "wait"))
 		return wait_for(value);
+	if (!strcmp(words, "pin"))
+		return pin();
 	if (!strcmp(words, "pid"))
 		return getpid();
 	if (!strcmp(words, "exit"))

@@ -16,4 +16,5 @@ mod recording;
 mod saving;
 mod startup;
 mod streaming;
+mod timers;
 mod world;
