@@ -16,11 +16,11 @@ fn create(stage: &mut Stage) -> std::path::PathBuf {
     output
 }
 
-/// How many packets of channels are in the files below a directory, by their indexes: 24 bytes and 64
+/// How many packets of channels are in the files below a directory, by their indexes: 16 bytes and 72
 /// for each packet.
 fn packets(output: &Path) -> u64 {
     let index =
-        |(name, size): (String, u64)| name.ends_with(".idx").then(|| size.saturating_sub(24) / 64);
+        |(name, size): (String, u64)| name.ends_with(".idx").then(|| size.saturating_sub(16) / 72);
     sizes(output).into_iter().filter_map(index).sum()
 }
 
