@@ -40,7 +40,8 @@ impl LossCounter {
         self.last_sequence_number = Some(number);
         let discarded = header.events_discarded.saturating_sub(self.last_events_discarded);
         self.losses.discarded_events = self.losses.discarded_events.saturating_add(discarded);
-        self.last_events_discarded = header.events_discarded;
+        // A packet that was finished late can know of more than the one after it.
+        self.last_events_discarded = self.last_events_discarded.max(header.events_discarded);
     }
 
     /// A packet of a snapshot could not be read.

@@ -13,6 +13,7 @@ mod client;
 mod consumer;
 mod descriptors;
 mod samples;
+mod tracer;
 mod waiting;
 
 pub use alone::{alone, open_descriptors};
@@ -21,4 +22,5 @@ pub use client::FakeClient;
 pub use consumer::{ConsumerAct, ConsumerScript, FakeConsumer, Greeting, MetadataPush};
 pub use descriptors::{receive_descriptors, send_descriptors};
 pub use samples::{channel_listing, event_description};
+pub use tracer::{EVENT_HEADER_LEN, Event, Refused, Slot, Tracer, TracerChannel, events};
 pub use waiting::{Gate, PATIENCE, eventually, eventually_so};

@@ -1,0 +1,8 @@
+//! The buffers between this crate and writers that know nothing of it.
+#![allow(clippy::unwrap_used)]
+
+mod dead_writers;
+mod model;
+mod rig;
+mod scribbler;
+mod threads;
