@@ -13,7 +13,7 @@ use lttngd_app::AppSettings;
 use lttngd_consumer::{Consumer, ConsumerConfig};
 use lttngd_model::{Bitness, Credentials};
 use lttngd_registry::{Handle, Registry, RegistryConfig, Settings, Shutdown, TraceClock};
-use lttngd_relayd::{NetIndexes, RelaydConfig};
+use lttngd_relayd::{ExpectedSessionIds, NetIndexes, RelaydConfig};
 use lttngd_runtime::{Outlet, ask};
 use lttngd_session::{Consumers, SessionListings};
 use tokio::{sync::oneshot, task::JoinHandle as TaskHandle};
@@ -232,6 +232,7 @@ fn wire_actors(
                 sessiond_uuid,
                 socket_timeout: config.network_socket_timeout,
                 indexes: NetIndexes::default(),
+                session_ids: ExpectedSessionIds::default(),
             },
             consumer_deadline: CONSUMER_DEADLINE,
             listings,

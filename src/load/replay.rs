@@ -3,7 +3,7 @@
 use lttngd_model::{
     BufferMode, BufferScheme, ChannelAttributes, ChannelListing, ChannelOutput, DescriptorOutput,
     Domain, ErrorCode, EventDescription, EventKind, LogLevelRule, SessionDescriptor, SessionKind,
-    TrackingPolicy, Uri,
+    TrackingPolicy,
 };
 use lttngd_registry::Handle;
 use lttngd_session::{
@@ -63,8 +63,10 @@ impl Replay<'_> {
             },
             Some(output) => Some(output.consumer_output.as_ref().ok_or_else(wrong)?),
         };
-        let output = consumer_output.map_or(Ok(DescriptorOutput::None), place);
-        let output = output.map_err(refused("its output"))?;
+        let output = match consumer_output {
+            Some(output) => place(output).await.map_err(refused("its output"))?,
+            None => DescriptorOutput::None,
+        };
         let kind = match attributes.live_timer_interval_us {
             _ if attributes.snapshot_mode => SessionKind::Snapshot,
             0 => SessionKind::Regular,
@@ -105,18 +107,20 @@ impl Replay<'_> {
     async fn add_snapshot_outputs(&self) -> Result<(), Refusal> {
         let output = self.saved.output.as_ref();
         for output in output.iter().flat_map(|output| &output.snapshot_outputs) {
-            let what = || format!("snapshot output {}", output.name);
-            let url = match place(&output.consumer_output).map_err(refused(what()))? {
-                DescriptorOutput::Local(Some(Uri::Path(path))) => {
-                    path.to_string_lossy().into_owned()
-                }
-                // Snapshots are recorded on this machine only.
-                _ => return Err((what(), ErrorCode::NotSupported)),
+            let destination = &output.consumer_output.destination;
+            let (control_url, data_url) = match &destination.net_output {
+                Some(net) => (net.control_uri.clone(), net.data_uri.clone()),
+                None => (destination.path.clone().unwrap_or_default(), String::new()),
             };
-            let max_size_bytes = output.max_size_bytes;
-            let message = AddSnapshotOutput { name: output.name.clone(), max_size_bytes, url };
+            let message = AddSnapshotOutput {
+                name: output.name.clone(),
+                max_size_bytes: output.max_size_bytes,
+                control_url,
+                data_url,
+            };
+            let what = format!("snapshot output {}", output.name);
             let added = self.handle.ask(self.session, message).await;
-            added.map_err(refused(what()))?;
+            added.map_err(refused(what))?;
         }
         Ok(())
     }

@@ -278,26 +278,25 @@ impl Inner {
     }
 
     /// The consumer asks for the metadata text itself.
-    async fn record(&self, packets_per_stream: u64) -> Result<(), BuffersError> {
-        let path = self.config.path();
-        self.for_each_channel(|key| consumer::RecordChannel {
+    async fn record(&self, request: Record) -> Result<(), BuffersError> {
+        let Record { packets_per_stream, relayd, prefix } = request;
+        let path = prefix + &self.config.path();
+        let record = |key| consumer::RecordChannel {
             key,
             metadata: false,
             path: path.clone(),
             packets_per_stream,
-            relayd: None,
-        })
-        .await?;
+            relayd,
+        };
+        self.for_each_channel(record).await?;
         match self.metadata.get() {
             Some(key) => {
-                self.ask(consumer::RecordChannel {
-                    key,
+                let all = consumer::RecordChannel {
                     metadata: true,
-                    path,
                     packets_per_stream: 0,
-                    relayd: None,
-                })
-                .await
+                    ..record(key)
+                };
+                self.ask(all).await
             }
             None => Ok(()),
         }
@@ -470,6 +469,6 @@ impl Handler<Record> for BufferSet {
 
     fn handle(&mut self, request: Record, _: &mut Self::Context) -> Self::Result {
         let inner = Rc::clone(&self.inner);
-        Box::pin(async move { inner.record(request.packets_per_stream).await })
+        Box::pin(async move { inner.record(request).await })
     }
 }

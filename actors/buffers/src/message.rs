@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::Message;
 use lttngd_consumer::ChannelObject;
-use lttngd_model::{ChannelAttributes, EnumerationEntry, Field};
+use lttngd_model::{ChannelAttributes, EnumerationEntry, Field, NetIndex};
 
 use crate::{
     BuffersError,
@@ -124,11 +124,15 @@ pub struct RegenerateMetadata {
 }
 
 /// Copies what the buffers hold into the session's newest chunk, with their metadata.
-#[derive(Clone, Copy, Debug, Message)]
+#[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<(), BuffersError>")]
 pub struct Record {
     /// Most packets of one stream, the newest ones; 0 for all.
     pub packets_per_stream: u64,
+    /// The relay daemon that writes them, `None` for this machine.
+    pub relayd: Option<NetIndex>,
+    /// What goes before the set's directory: relay daemons that know no chunks take whole paths.
+    pub prefix: String,
 }
 
 /// How large a data channel is.

@@ -180,7 +180,8 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
             let message = AddSnapshotOutput {
                 name: output.name,
                 max_size_bytes: output.max_size_bytes,
-                url: output.control_url,
+                control_url: output.control_url,
+                data_url: output.data_url,
             };
             let id = handle.ask(session, message).await?;
             Ok(ok().with_data(encode_snapshot_output_id(id)))
@@ -197,7 +198,8 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
         Command::SnapshotRecord { output, wait: _ } => {
             let message = RecordSnapshot {
                 name: output.name,
-                url: output.control_url,
+                control_url: output.control_url,
+                data_url: output.data_url,
                 max_size_bytes: output.max_size_bytes,
             };
             handle.ask(session, message).await.map(|()| ok())
@@ -312,11 +314,12 @@ fn rotation_info(info: lttngd_session::RotationInfo) -> RotationInfo {
 }
 
 fn snapshot_output(output: lttngd_session::SnapshotOutput) -> SnapshotOutput {
+    let (control_url, data_url) = output.place.urls();
     SnapshotOutput {
         id: output.id,
         max_size_bytes: output.max_size_bytes,
         name: output.name,
-        control_url: output.directory.to_string_lossy().into_owned(),
-        data_url: String::new(),
+        control_url,
+        data_url,
     }
 }

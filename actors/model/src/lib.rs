@@ -18,6 +18,7 @@ mod output;
 mod session;
 mod time;
 mod tracker;
+mod url;
 pub mod ust;
 
 pub use channel::{BufferMode, ChannelAttributes, ChannelListing, ChannelOutput};
@@ -38,6 +39,7 @@ pub use output::{AddressFamily, NetworkUri, StreamKind, Uri};
 pub use session::{DescriptorOutput, SessionDescriptor, SessionKind, SessionListing};
 pub use time::Timestamp;
 pub use tracker::{ProcessAttribute, TrackerValue, TrackingPolicy};
+pub use url::{CONTROL_PORT, DATA_PORT, HostUrl, PlaceUrl};
 
 /// Longest name of a session or channel in bytes, its NUL included (`LTTNG_NAME_MAX`).
 pub const NAME_MAX: usize = 255;

@@ -98,7 +98,8 @@ impl Registry {
         let complete = named.complete(&request.descriptor);
         // The output of a snapshot session is where its snapshots go.
         let (output, snapshot_output) = match (request.descriptor.kind, named.output) {
-            (SessionKind::Snapshot, Output::Local(path)) => (Output::None, Some(path)),
+            (_, Output::None) => (Output::None, None),
+            (SessionKind::Snapshot, output) => (Output::None, Some(output.try_into()?)),
             (_, output) => (output, None),
         };
         let session = Session::new(

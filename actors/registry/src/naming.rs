@@ -22,9 +22,8 @@ pub(crate) struct Named {
 ///
 /// # Errors
 /// In this order: `Invalid` for a home that is not absolute and a live session with a directory,
-/// `NotSupported` for a snapshot session that is, `ExistSess`, `SessionInvalidChar`, `SetUrl` without
-/// a home where one is needed,
-/// `Invalid` for an output that is not absolute or goes upwards.
+/// `ExistSess`, `SessionInvalidChar`, `SetUrl` without a home where one is needed, `Invalid` for
+/// an output that is not absolute or goes upwards.
 pub(crate) fn name(
     descriptor: &SessionDescriptor,
     home: Option<&str>,
@@ -34,15 +33,11 @@ pub(crate) fn name(
     if home.is_some_and(|home| !home.starts_with('/')) {
         return Err(ErrorCode::Invalid);
     }
-    match (descriptor.kind, &descriptor.output) {
-        // The stock loader names the relay daemon of a live session after making it.
-        (SessionKind::Live { .. }, DescriptorOutput::Network(_) | DescriptorOutput::None)
-        | (SessionKind::Regular, _)
-        | (SessionKind::Snapshot, DescriptorOutput::None | DescriptorOutput::Local(_)) => {}
-        (SessionKind::Live { .. }, DescriptorOutput::Local(_)) => return Err(ErrorCode::Invalid),
-        (SessionKind::Snapshot, DescriptorOutput::Network(_)) => {
-            return Err(ErrorCode::NotSupported);
-        }
+    // The stock loader names the relay daemon of a live session after making it.
+    if let (SessionKind::Live { .. }, DescriptorOutput::Local(_)) =
+        (descriptor.kind, &descriptor.output)
+    {
+        return Err(ErrorCode::Invalid);
     }
     let (name, auto_named) = match &descriptor.name {
         Some(name) => (check(name, &is_taken)?.to_owned(), false),

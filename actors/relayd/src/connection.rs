@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use lttngd_model::{AddressFamily, NetworkUri};
+use lttngd_model::{AddressFamily, NetworkUri, SessionId};
 use lttngd_wire::relay::{
     CONFIGURATION_LEN, Command, Configuration, CreateSession, OWN_VERSION, SESSION_HEAD_LEN_MAX,
     SessionHead, VERSION_LEN, Version,
@@ -18,10 +18,14 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::{NetIndexes, RelaydError};
+use crate::{ExpectedSessionIds, NetIndexes, RelaydError};
 
 /// How long each step may take unless something else is configured.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How often a session is announced by the id that the relay daemon is expected to give it. More than
+/// one is wrong only where others announce sessions to the same relay daemon at the same moment.
+const EXPECTATIONS_MAX: usize = 4;
 
 /// What every connection is made with.
 #[derive(Clone, Debug)]
@@ -29,10 +33,20 @@ pub struct RelaydConfig {
     /// This session daemon, never all zeros.
     pub sessiond_uuid: [u8; 16],
     /// How long each step, and later each read and write of the consumer daemon, may take; `None` for
-    /// [`DEFAULT_DEADLINE`], and no limit for the consumer daemon.
+    /// [`DEFAULT_DEADLINE`], and no limit for a consumer daemon that streams.
     pub socket_timeout: Option<Duration>,
     /// Numbers of connections.
     pub indexes: NetIndexes,
+    /// Numbers that relay daemons give to sessions.
+    pub session_ids: ExpectedSessionIds,
+}
+
+impl RelaydConfig {
+    /// How long each step may take.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        self.socket_timeout.unwrap_or(DEFAULT_DEADLINE)
+    }
 }
 
 /// Where a relay daemon listens.
@@ -72,6 +86,8 @@ pub struct Relayd {
     pub clear_allowed: bool,
     /// The session in the relay daemon.
     pub session_id: u64,
+    /// The session's id by which it was announced.
+    pub announced_id: SessionId,
     /// Where it writes the session, below its own output directory; empty before 2.11.
     pub output_path: String,
     /// The control connection.
@@ -81,7 +97,8 @@ pub struct Relayd {
 }
 
 impl Relayd {
-    /// Connects and announces a session.
+    /// Connects and announces a session. All connections of one session announce it by the same id:
+    /// `id` is what an earlier one announced.
     ///
     /// # Errors
     /// [`RelaydError`].
@@ -89,20 +106,39 @@ impl Relayd {
         config: &RelaydConfig,
         target: RelaydTarget,
         session: CreateSession,
+        id: Option<SessionId>,
     ) -> Result<Self, RelaydError> {
-        let deadline = config.socket_timeout.unwrap_or(DEFAULT_DEADLINE);
-        let mut control = Connection::open(target.control, deadline).await?;
-        let version = control.agree_on_version().await?;
-        let configuration = control.configuration(version).await?;
-        let (head, output_path) = control.create_session(version, session).await?;
+        let deadline = config.deadline();
+        // A consumer daemon records a snapshot in one piece, for which all its other work waits.
+        let socket_timeout = if session.snapshot { Some(deadline) } else { config.socket_timeout };
+        // Nobody asks for the chunk of a snapshot, and there are as many sessions as snapshots.
+        let mut expectations = if id.is_some() || session.snapshot { 0 } else { EXPECTATIONS_MAX };
+        let mut announced = session;
+        announced.session_id = id.unwrap_or(announced.session_id);
+        let fallback = announced.session_id;
+        let (control, version, configuration, head, output_path) = loop {
+            let mut control = Connection::open(target.control, deadline).await?;
+            let version = control.agree_on_version().await?;
+            let configuration = control.configuration(version).await?;
+            let expects = expectations > 0 && version.has_trace_chunks();
+            announced.session_id =
+                if expects { config.session_ids.next(target.control) } else { fallback };
+            let (head, output_path) = control.create_session(version, announced.clone()).await?;
+            if !expects || head.session_id == announced.session_id.0 {
+                break (control, version, configuration, head, output_path);
+            }
+            config.session_ids.correct(target.control, head.session_id);
+            expectations -= 1;
+        };
         let data = Connection::open(target.data, deadline).await?;
         Ok(Self {
             version,
             clear_allowed: configuration.clear_allowed,
             session_id: head.session_id,
+            announced_id: announced.session_id,
             output_path,
-            control: control.hand_over(config.socket_timeout)?,
-            data: data.hand_over(config.socket_timeout)?,
+            control: control.hand_over(socket_timeout)?,
+            data: data.hand_over(socket_timeout)?,
         })
     }
 }

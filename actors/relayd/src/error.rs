@@ -11,9 +11,21 @@ use thiserror::Error;
 /// Why there is no connection to a relay daemon.
 #[derive(Debug, Error)]
 pub enum RelaydError {
-    /// The address is none, or not one of the family that was named.
-    #[error("{0:?} is not an address of a relay daemon; name it by its IP address")]
+    /// The address is none, or not one of the family that was named, or the name was not found.
+    #[error(
+        "{0:?} is no address, or not one of the family that was named, nor the name of a machine that is found"
+    )]
     Address(String),
+    /// Control and data connections would lead apart.
+    #[error(
+        "control and data connections lead to one relay daemon, not to {control:?} and {data:?}"
+    )]
+    TwoMachines {
+        /// Where control connections would lead.
+        control: String,
+        /// Where data connections would lead.
+        data: String,
+    },
     /// It does not answer there.
     #[error("no relay daemon at {address}: {source}; is lttng-relayd running there?")]
     Unreachable {

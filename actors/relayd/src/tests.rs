@@ -8,21 +8,28 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lttngd_model::{AddressFamily, NetworkUri, SessionId, StreamKind, Timestamp};
+use lttngd_model::{AddressFamily, HostUrl, NetworkUri, SessionId, StreamKind, Timestamp};
 use lttngd_wire::relay::{
     Command, Configuration, HEADER_LEN, Header, RelayRefusal, SessionHead, Version,
 };
 
-use crate::{CreateSession, NetIndexes, Relayd, RelaydConfig, RelaydError, RelaydTarget};
+use crate::{
+    CreateSession, ExpectedSessionIds, NetIndexes, Relayd, RelaydConfig, RelaydError, RelaydTarget,
+    look_up,
+};
 
 /// Long enough for every step that succeeds.
 const DEADLINE: Duration = Duration::from_secs(5);
+
+/// A session that announces itself by the id it has.
+const ID: Option<SessionId> = Some(SessionId(7));
 
 fn config(socket_timeout: Duration) -> RelaydConfig {
     RelaydConfig {
         sessiond_uuid: [1; 16],
         socket_timeout: Some(socket_timeout),
         indexes: NetIndexes::default(),
+        session_ids: ExpectedSessionIds::default(),
     }
 }
 
@@ -43,6 +50,11 @@ fn session() -> CreateSession {
 
 /// Reads a command and answers it as a relay daemon of a minor version; what it was.
 fn answer(stream: &mut TcpStream, minor: u32) -> Option<Command> {
+    answer_with(stream, minor, 6)
+}
+
+/// The same, where `id` is what sessions get.
+fn answer_with(stream: &mut TcpStream, minor: u32, id: u64) -> Option<Command> {
     let mut head = [0; HEADER_LEN];
     stream.read_exact(&mut head).ok()?;
     let header = Header::decode(&head).unwrap();
@@ -52,7 +64,7 @@ fn answer(stream: &mut TcpStream, minor: u32) -> Option<Command> {
     let reply = match &command {
         Some(Command::Version(_)) => Version { major: 2, minor }.encode(),
         Some(Command::GetConfiguration) => Configuration { clear_allowed: true }.encode(),
-        Some(Command::CreateSession(_)) | None => SessionHead::encode(6, "h/s", minor),
+        Some(Command::CreateSession(_)) | None => SessionHead::encode(id, "h/s", minor),
     };
     stream.write_all(&reply).unwrap();
     command
@@ -63,12 +75,19 @@ fn relay<T: Send + 'static>(
     address: SocketAddr,
     act: impl FnOnce(TcpStream) -> T + Send + 'static,
 ) -> (RelaydTarget, TcpListener, JoinHandle<T>) {
+    listening(address, |control| act(control.accept().unwrap().0))
+}
+
+/// The same for all its control connections.
+fn listening<T: Send + 'static>(
+    address: SocketAddr,
+    act: impl FnOnce(TcpListener) -> T + Send + 'static,
+) -> (RelaydTarget, TcpListener, JoinHandle<T>) {
     let control = TcpListener::bind(address).unwrap();
     let data = TcpListener::bind(address).unwrap();
     let target =
         RelaydTarget { control: control.local_addr().unwrap(), data: data.local_addr().unwrap() };
-    let thread = std::thread::spawn(move || act(control.accept().unwrap().0));
-    (target, data, thread)
+    (target, data, std::thread::spawn(move || act(control)))
 }
 
 fn v4() -> SocketAddr {
@@ -77,7 +96,7 @@ fn v4() -> SocketAddr {
 
 async fn fails(act: impl FnOnce(TcpStream) + Send + 'static) -> RelaydError {
     let (target, _data, thread) = relay(v4(), act);
-    let error = Relayd::connect(&config(DEADLINE), target, session()).await.unwrap_err();
+    let error = Relayd::connect(&config(DEADLINE), target, session(), ID).await.unwrap_err();
     thread.join().unwrap();
     error
 }
@@ -96,7 +115,7 @@ async fn every_version() {
             let commands = std::iter::from_fn(|| answer(&mut stream, minor).map(Some));
             commands.flatten().map(|command| command.number()).collect::<Vec<_>>()
         });
-        let relayd = Relayd::connect(&config(DEADLINE), target, session()).await.unwrap();
+        let relayd = Relayd::connect(&config(DEADLINE), target, session(), ID).await.unwrap();
         data.accept().unwrap();
         assert_eq!(relayd.version, Version { major: 2, minor: spoken });
         assert_eq!((relayd.session_id, relayd.clear_allowed), (6, minor >= 12));
@@ -116,6 +135,57 @@ async fn every_version() {
         };
         assert_eq!(commands, expected, "{minor}");
     }
+}
+
+/// A relay daemon that gives `ids` to the sessions announced to it; by which ids they were.
+fn numbering(
+    minor: u32,
+    ids: impl IntoIterator<Item = u64> + Send + 'static,
+) -> (RelaydTarget, TcpListener, JoinHandle<Vec<u64>>) {
+    listening(v4(), move |control| {
+        let announced = ids.into_iter().map(|id| {
+            let (mut stream, _) = control.accept().unwrap();
+            loop {
+                match answer_with(&mut stream, minor, id) {
+                    Some(Command::CreateSession(session)) => break session.session_id.0,
+                    Some(_) => {}
+                    None => panic!("no session is announced"),
+                }
+            }
+        });
+        announced.collect()
+    })
+}
+
+#[tokio::test]
+async fn sessions_are_announced_by_the_ids_that_relay_daemons_give() {
+    let config = config(DEADLINE);
+    let connect = async |target, session, id| {
+        let relayd = Relayd::connect(&config, target, session, id).await.unwrap();
+        (relayd.session_id, relayd.announced_id.0)
+    };
+    // Another session daemon was there before.
+    let (target, _data, thread) = numbering(13, 40..45);
+    assert_eq!(connect(target, session(), None).await, (41, 41));
+    assert_eq!(connect(target, session(), None).await, (42, 42));
+    // The second connection of the same session.
+    assert_eq!(connect(target, session(), Some(SessionId(42))).await, (43, 42));
+    let snapshot = CreateSession { snapshot: true, ..session() };
+    assert_eq!(connect(target, snapshot, None).await, (44, 7));
+    assert_eq!(thread.join().unwrap(), [1, 41, 42, 42, 7]);
+    // Those without trace chunks are not told any id.
+    let (target, _data, thread) = numbering(10, [40]);
+    assert_eq!(connect(target, session(), None).await, (40, 7));
+    assert_eq!(thread.join().unwrap(), [0]);
+}
+
+#[tokio::test]
+async fn numbers_that_cannot_be_foreseen_are_not_guessed_for_ever() {
+    let (target, _data, thread) = numbering(13, [1 << 40; 5]);
+    let relayd = Relayd::connect(&config(DEADLINE), target, session(), None).await.unwrap();
+    assert_eq!(relayd.announced_id, SessionId(7));
+    let wrong = (1 << 40) + 1;
+    assert_eq!(thread.join().unwrap(), [1, wrong, wrong, wrong, 7]);
 }
 
 #[tokio::test]
@@ -160,7 +230,7 @@ async fn relays_that_are_silent_are_not_waited_for() {
         });
         let begun = Instant::now();
         let short = Duration::from_millis(100);
-        let error = Relayd::connect(&config(short), target, session()).await.unwrap_err();
+        let error = Relayd::connect(&config(short), target, session(), ID).await.unwrap_err();
         assert!(matches!(error, RelaydError::TimedOut { .. }), "{error}");
         assert!(begun.elapsed() < DEADLINE);
         thread.join().unwrap();
@@ -171,12 +241,12 @@ async fn relays_that_are_silent_are_not_waited_for() {
 async fn ports_where_nobody_listens() {
     let free = TcpListener::bind(v4()).unwrap().local_addr().unwrap();
     let nobody = RelaydTarget { control: free, data: free };
-    let error = Relayd::connect(&config(DEADLINE), nobody, session()).await.unwrap_err();
+    let error = Relayd::connect(&config(DEADLINE), nobody, session(), ID).await.unwrap_err();
     assert!(matches!(error, RelaydError::Unreachable { .. }), "{error}");
     let (target, data, thread) =
         relay(v4(), |mut stream| while answer(&mut stream, 13).is_some() {});
     drop(data);
-    let error = Relayd::connect(&config(DEADLINE), target, session()).await.unwrap_err();
+    let error = Relayd::connect(&config(DEADLINE), target, session(), ID).await.unwrap_err();
     assert!(matches!(error, RelaydError::Unreachable { .. }), "{error}");
     thread.join().unwrap();
 }
@@ -203,6 +273,40 @@ fn addresses_are_numbers_of_their_family() {
     ] {
         assert!(matches!(RelaydTarget::new(&v4, &wrong), Err(RelaydError::Address(_))));
     }
+}
+
+#[tokio::test]
+async fn names_are_looked_up_in_their_family() {
+    use AddressFamily::{V4, V6};
+    let url = |family, host: &str, port| HostUrl {
+        family,
+        host: host.to_owned(),
+        port,
+        subdir: "a".to_owned(),
+    };
+    for (family, host, address) in [
+        (V4, "localhost", "127.0.0.1"),
+        (V6, "localhost", "::1"),
+        (V4, "10.0.0.1", "10.0.0.1"),
+        (V6, "::2", "::2"),
+    ] {
+        let found = look_up(url(family, host, 5), url(family, host, 6), DEADLINE).await.unwrap();
+        for (uri, stream, port) in
+            [(found.0, StreamKind::Control, 5), (found.1, StreamKind::Data, 6)]
+        {
+            assert_eq!((uri.family, uri.address.as_str()), (family, address));
+            assert_eq!((uri.port, uri.stream, uri.subdir.as_str()), (port, stream, "a"));
+        }
+    }
+    let named = look_up(url(V4, "localhost", 5), url(V4, "127.0.0.1", 6), DEADLINE).await.unwrap();
+    assert_eq!(named.0.address, named.1.address);
+    for (family, host) in [(V6, "10.0.0.1"), (V4, "::2"), (V4, "two words"), (V4, "")] {
+        let wrong = url(family, host, 5);
+        let error = look_up(wrong.clone(), wrong, DEADLINE).await.unwrap_err();
+        assert!(matches!(error, RelaydError::Address(_)), "{error}");
+    }
+    let apart = look_up(url(V4, "10.0.0.1", 5), url(V4, "10.0.0.2", 6), DEADLINE).await;
+    assert!(matches!(apart, Err(RelaydError::TwoMachines { .. })), "{apart:?}");
 }
 
 #[test]

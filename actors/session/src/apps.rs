@@ -199,16 +199,7 @@ impl Inner {
             (Some(chunk), Some(relayd), Output::Network(network)) => SetOutput::Relayd {
                 chunk: chunk.id,
                 net_index: relayd.net_index,
-                prefix: match relayd.version.has_trace_chunks() {
-                    true => String::new(),
-                    false => {
-                        let config = &self.config;
-                        let (name, auto_named) = (&config.name, config.auto_named);
-                        let at = config.created_at;
-                        let session = network.directory(&config.hostname, name, auto_named, at);
-                        format!("{session}ust/")
-                    }
-                },
+                prefix: self.directory_at(relayd, network, ""),
             },
             _ => SetOutput::None,
         }

@@ -31,7 +31,7 @@ pub(crate) fn buffers_code(error: &BuffersError, refused: ErrorCode) -> ErrorCod
 /// The code for a relay daemon that could not be connected.
 pub(crate) fn relayd_code(error: &RelaydError) -> ErrorCode {
     match error {
-        RelaydError::Address(_) => ErrorCode::Invalid,
+        RelaydError::Address(_) | RelaydError::TwoMachines { .. } => ErrorCode::Invalid,
         RelaydError::Version(_) => ErrorCode::RelaydVersionFail,
         RelaydError::Session(_) => ErrorCode::EnableConsumerFail,
         RelaydError::Unreachable { .. }

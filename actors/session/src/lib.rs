@@ -56,7 +56,7 @@ pub use message::{
     ListDomains, ListEvents, ListRotationSchedules, ListSnapshotOutputs, PrepareDomain,
     RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate,
     RotationInfo, RotationState, Save, SessionConfig, SetConsumerUri, SetRotationSchedule,
-    SetShmPath, SetTrackingPolicy, SnapshotOutput, Start, Stop, TraceArchive,
+    SetShmPath, SetTrackingPolicy, SnapshotOutput, SnapshotPlace, Start, Stop, TraceArchive,
 };
 pub use network::NetworkOutput;
 pub use output::Output;

@@ -14,8 +14,13 @@ use lttngd_relayd::RelaydConfig;
 
 use crate::{Output, RotationSchedule, RotationSchedules, SessionListings};
 
+mod snapshot;
 mod trackers;
 
+pub use snapshot::{
+    AddSnapshotOutput, DeleteSnapshotOutput, ListSnapshotOutputs, RecordSnapshot, SnapshotOutput,
+    SnapshotPlace,
+};
 pub use trackers::{
     AddTrackerValue, GetInclusionSet, GetTrackingPolicy, RemoveTrackerValue, SetTrackingPolicy,
 };
@@ -70,7 +75,7 @@ pub struct SessionConfig {
     /// What connections to relay daemons are made with.
     pub relayd: RelaydConfig,
     /// Where its snapshots go.
-    pub snapshot_output: Option<PathBuf>,
+    pub snapshot_output: Option<SnapshotPlace>,
     /// Size of a page in bytes.
     pub page_size: u64,
     /// The consumer daemons.
@@ -356,69 +361,6 @@ pub struct RotationInfo {
     pub state: RotationState,
     /// Where the archived chunk is, once it is completed.
     pub archive: Option<TraceArchive>,
-}
-
-/// A place for snapshots (`struct lttng_snapshot_output`).
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SnapshotOutput {
-    /// Its id, from 1.
-    pub id: u32,
-    /// Its name, which begins the names of its snapshots' directories.
-    pub name: String,
-    /// Most bytes of one snapshot, 0 for no limit.
-    pub max_size_bytes: u64,
-    /// Its directory.
-    pub directory: PathBuf,
-}
-
-/// SNAPSHOT_ADD_OUTPUT. Replies with the output's id.
-///
-/// Errors: `NotSnapshotSession`, `SnapshotOutputExist`, `Invalid`, `NotSupported` for relay daemons.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "Result<u32, ErrorCode>")]
-pub struct AddSnapshotOutput {
-    /// Name; empty for `snapshot-<id>`.
-    pub name: String,
-    /// Most bytes of one snapshot; 0 or all ones for no limit.
-    pub max_size_bytes: u64,
-    /// Where: an absolute path, plain or as a `file://` URL.
-    pub url: String,
-}
-
-/// SNAPSHOT_DEL_OUTPUT.
-///
-/// Errors: `NotSnapshotSession`, `Invalid`.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "Result<(), ErrorCode>")]
-pub struct DeleteSnapshotOutput {
-    /// Its id; 0 to go by the name.
-    pub id: u32,
-    /// Its name.
-    pub name: String,
-}
-
-/// SNAPSHOT_LIST_OUTPUT.
-///
-/// Errors: `NotSnapshotSession`.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Result<Vec<SnapshotOutput>, ErrorCode>")]
-pub struct ListSnapshotOutputs;
-
-/// SNAPSHOT_RECORD: to the session's outputs, or to a temporary one. The reply comes when it is
-/// recorded.
-///
-/// Errors: `NotSnapshotSession`, `StartSessionOnce`, `SnapshotFail`, `MaxSizeInvalid`,
-/// `CreateDirFail`, `CreateTraceChunkFailConsumer`, `CloseTraceChunkFailConsumer`, those of
-/// [`AddSnapshotOutput`] for a temporary output.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "Result<(), ErrorCode>")]
-pub struct RecordSnapshot {
-    /// Name instead of the output's; empty to keep that.
-    pub name: String,
-    /// Place of a temporary output; empty for the session's own.
-    pub url: String,
-    /// Most bytes; 0 for no limit, all ones for the output's own limit.
-    pub max_size_bytes: u64,
 }
 
 /// How a destroyed session ended.

@@ -1,12 +1,10 @@
 //! The relay daemon to which a session streams. No input or output.
 
-use lttngd_model::{AddressFamily, ErrorCode, NetworkUri, StreamKind, Timestamp};
+use lttngd_model::{
+    AddressFamily, CONTROL_PORT, DATA_PORT, ErrorCode, NetworkUri, StreamKind, Timestamp,
+};
 use lttngd_relayd::{RelaydError, RelaydTarget};
 
-/// Port of relay daemons for control connections unless another is named.
-const CONTROL_PORT: u16 = 5342;
-/// Port of relay daemons for data connections unless another is named.
-const DATA_PORT: u16 = 5343;
 /// Address of the relay daemon unless another is named.
 const ADDRESS: &str = "127.0.0.1";
 

@@ -7,7 +7,7 @@ use lttngd_relayd::{CreateSession, Relayd, RelaydTarget, Version};
 use actix::Addr;
 
 use crate::{
-    NetworkOutput, Output,
+    NetworkOutput, Output, SessionConfig,
     actor::Inner,
     error::{consumer_code, relayd_code},
 };
@@ -32,27 +32,35 @@ impl Inner {
         if !self.needs_relayd() {
             return Ok(());
         }
-        let target = match network.target() {
-            Some(target) => target.map_err(|error| self.no_relayd(&error))?,
-            None => return Err(ErrorCode::Invalid),
-        };
-        let net_index = self.config.relayd.indexes.next();
-        let connected = self.connect_consumers(net_index, target, &network).await;
+        let relayd = self.connect_to(&network, false).await?;
         // The session may have ended, or gone somewhere else, while the relay daemon took its time.
         let wanted = self.life.get().admit_with_consumer().and_then(|()| {
             let same = *self.output.borrow() == Output::Network(network);
             if same { Ok(()) } else { Err(ErrorCode::RelaydConnectFail) }
         });
-        match connected.and_then(|relayd| wanted.map(|()| relayd)) {
-            Ok(relayd) => {
-                self.relayd.set(Some(relayd));
-                Ok(())
-            }
-            Err(code) => {
-                self.give_up(net_index).await;
-                Err(code)
-            }
+        match wanted {
+            Ok(()) => self.relayd.set(Some(relayd)),
+            Err(_) => self.give_up(relayd.net_index).await,
         }
+        wanted
+    }
+
+    /// Connects every consumer to a relay daemon, or none, to stream there or to record one snapshot.
+    pub(crate) async fn connect_to(
+        &self,
+        network: &NetworkOutput,
+        snapshot: bool,
+    ) -> Result<SessionRelayd, ErrorCode> {
+        let target = match network.target() {
+            Some(target) => target.map_err(|error| self.no_relayd(&error))?,
+            None => return Err(ErrorCode::Invalid),
+        };
+        let net_index = self.config.relayd.indexes.next();
+        let connected = self.connect_consumers(net_index, target, network, snapshot).await;
+        if connected.is_err() {
+            self.give_up(net_index).await;
+        }
+        connected
     }
 
     fn needs_relayd(&self) -> bool {
@@ -65,20 +73,7 @@ impl Inner {
         net_index: NetIndex,
         target: RelaydTarget,
         network: &NetworkOutput,
-    ) -> Result<SessionRelayd, ErrorCode> {
-        let mut connected = None;
-        for (_, consumer) in self.config.consumers.all() {
-            connected = Some(self.connect_consumer(consumer, net_index, target, network).await?);
-        }
-        connected.ok_or(ErrorCode::NoUstconsumerd)
-    }
-
-    async fn connect_consumer(
-        &self,
-        consumer: &Addr<Consumer>,
-        net_index: NetIndex,
-        target: RelaydTarget,
-        network: &NetworkOutput,
+        snapshot: bool,
     ) -> Result<SessionRelayd, ErrorCode> {
         let config = &self.config;
         let announced = CreateSession {
@@ -86,34 +81,51 @@ impl Inner {
             hostname: config.hostname.clone(),
             base_path: network.base_path().to_owned(),
             live_timer_us: self.live_timer_interval_us(),
-            snapshot: config.kind == SessionKind::Snapshot,
+            snapshot,
             name_contains_creation_time: config.auto_named,
             sessiond_uuid: config.relayd.sessiond_uuid,
             session_id: config.id,
             created_at: config.created_at,
             current_chunk_id: None,
         };
-        let relayd = Relayd::connect(&config.relayd, target, announced)
-            .await
-            .map_err(|error| self.no_relayd(&error))?;
-        let Relayd { version, clear_allowed, session_id, output_path, control, data } = relayd;
-        tracing::info!(session = %config.name, %net_index, %output_path, "connected to a relay daemon");
+        let mut connected = None;
+        let mut id = None;
+        for (_, consumer) in config.consumers.all() {
+            let relayd = Relayd::connect(&config.relayd, target, announced.clone(), id)
+                .await
+                .map_err(|error| self.no_relayd(&error))?;
+            id = Some(relayd.announced_id);
+            let (version, clear_allowed) = (relayd.version, relayd.clear_allowed);
+            self.hand_over(relayd, net_index, consumer).await?;
+            connected = Some(SessionRelayd { net_index, version, clear_allowed });
+        }
+        connected.ok_or(ErrorCode::NoUstconsumerd)
+    }
+
+    async fn hand_over(
+        &self,
+        relayd: Relayd,
+        net_index: NetIndex,
+        consumer: &Addr<Consumer>,
+    ) -> Result<(), ErrorCode> {
+        let Relayd { version, session_id, output_path, control, data, .. } = relayd;
+        let session = self.config.id;
+        tracing::info!(session = %self.config.name, %net_index, %output_path, "connected to a relay daemon");
         let add = AddRelayd {
             net_index,
             version: (version.major, version.minor),
-            session: config.id,
+            session,
             relayd_session_id: session_id,
             control,
             data,
         };
         self.ask_consumer(consumer, add).await.map_err(|error| {
-            tracing::error!(session = %config.name, %error, "the consumer daemon does not take the relay daemon");
+            tracing::error!(session = %self.config.name, %error, "the consumer daemon does not take the relay daemon");
             consumer_code(&error, ErrorCode::EnableConsumerFail)
-        })?;
-        Ok(SessionRelayd { net_index, version, clear_allowed })
+        })
     }
 
-    fn no_relayd(&self, error: &lttngd_relayd::RelaydError) -> ErrorCode {
+    pub(crate) fn no_relayd(&self, error: &lttngd_relayd::RelaydError) -> ErrorCode {
         tracing::error!(session = %self.config.name, %error);
         relayd_code(error)
     }
@@ -125,12 +137,32 @@ impl Inner {
         }
     }
 
-    async fn give_up(&self, net_index: NetIndex) {
+    /// The same for one connection.
+    pub(crate) async fn give_up(&self, net_index: NetIndex) {
         for (_, consumer) in self.config.consumers.all() {
             // It refuses one that it never got, and one whose relay daemon is gone.
             if let Err(error) = self.ask_consumer(consumer, DestroyRelayd { net_index }).await {
                 tracing::debug!(session = %self.config.name, %net_index, %error);
             }
+        }
+    }
+
+    /// Where a relay daemon writes the user-space domain of a chunk; nothing for one that knows of
+    /// chunks and is told of this one.
+    pub(crate) fn directory_at(
+        &self,
+        relayd: SessionRelayd,
+        network: &NetworkOutput,
+        chunk: &str,
+    ) -> String {
+        if relayd.version.has_trace_chunks() {
+            return String::new();
+        }
+        let SessionConfig { hostname, name, auto_named, created_at, .. } = &self.config;
+        let session = network.directory(hostname, name, *auto_named, *created_at);
+        match chunk {
+            "" => format!("{session}ust/"),
+            _ => format!("{session}{chunk}/ust/"),
         }
     }
 

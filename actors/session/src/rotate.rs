@@ -9,7 +9,7 @@ use lttngd_consumer::{
     ChunkPlace, CloseCommand, CloseTraceChunk, Consumer, ConsumerError, CreateTraceChunk,
     TraceChunkExists,
 };
-use lttngd_model::{ChunkId, ErrorCode, Timestamp};
+use lttngd_model::{ChunkId, ErrorCode, NetIndex, Timestamp};
 use lttngd_runtime::{Backoff, ask};
 
 use crate::{
@@ -154,7 +154,7 @@ impl Inner {
             Leaving::Delete => Some(CloseCommand::Delete),
             Leaving::Stay => None,
         };
-        let closed = self.close_chunk(old.id, command).await;
+        let closed = self.close_chunk(old.id, command, self.net_index()).await;
         let relayd_path = rotated.and(closed)?;
         Ok(Some(LeftChunk { chunk: old, ended_at, relayd_path }))
     }
@@ -170,17 +170,19 @@ impl Inner {
             })?,
             None => Chunk::at_relayd(id, now()),
         };
-        self.publish_chunk(&chunk, String::new()).await?;
+        self.publish_chunk(&chunk, String::new(), self.net_index()).await?;
         Ok(chunk)
     }
 
-    /// Makes a chunk known to the consumers.
+    /// Makes a chunk known to the consumers, or to none: one of a directory, or of the relay daemon
+    /// at `relayd`.
     pub(crate) async fn publish_chunk(
         &self,
         chunk: &Chunk,
         override_name: String,
+        relayd: Option<NetIndex>,
     ) -> Result<(), ErrorCode> {
-        let place = match (&chunk.domain_directory, self.net_index()) {
+        let place = match (&chunk.domain_directory, relayd) {
             (Some(directory), _) => {
                 let (owner, directory) = (self.config.owner, Arc::clone(directory));
                 ChunkPlace::Directory { owner, directory }
@@ -188,7 +190,7 @@ impl Inner {
             (None, Some(relayd)) => ChunkPlace::Relayd(relayd),
             (None, None) => return Err(ErrorCode::RelaydConnectFail),
         };
-        for (_, consumer) in self.config.consumers.all() {
+        for (told, (_, consumer)) in self.config.consumers.all().enumerate() {
             let create = CreateTraceChunk {
                 session: self.config.id,
                 chunk: chunk.id,
@@ -196,10 +198,13 @@ impl Inner {
                 place: place.clone(),
                 override_name: override_name.clone(),
             };
-            self.ask_consumer(consumer, create).await.map_err(|error| {
+            if let Err(error) = self.ask_consumer(consumer, create).await {
                 tracing::error!(session = %self.config.name, %error, "no trace chunk");
-                consumer_code(&error, ErrorCode::CreateTraceChunkFailConsumer)
-            })?;
+                let told = self.config.consumers.all().take(told).map(|(_, consumer)| consumer);
+                // What went wrong first says more.
+                let _ = self.close_chunk_at(told, chunk.id, None, relayd).await;
+                return Err(consumer_code(&error, ErrorCode::CreateTraceChunkFailConsumer));
+            }
         }
         Ok(())
     }
@@ -216,9 +221,21 @@ impl Inner {
         &self,
         chunk: ChunkId,
         command: Option<CloseCommand>,
+        relayd: Option<NetIndex>,
     ) -> Result<String, ErrorCode> {
-        let (session, closed_at_s, relayd) = (self.config.id, now().epoch_s, self.net_index());
-        let closed = self.config.consumers.all().map(|(_, consumer)| {
+        let consumers = self.config.consumers.all().map(|(_, consumer)| consumer);
+        self.close_chunk_at(consumers, chunk, command, relayd).await
+    }
+
+    async fn close_chunk_at<'a>(
+        &self,
+        consumers: impl Iterator<Item = &'a Addr<Consumer>>,
+        chunk: ChunkId,
+        command: Option<CloseCommand>,
+        relayd: Option<NetIndex>,
+    ) -> Result<String, ErrorCode> {
+        let (session, closed_at_s) = (self.config.id, now().epoch_s);
+        let closed = consumers.map(|consumer| {
             let close = CloseTraceChunk { session, chunk, closed_at_s, command, relayd };
             self.ask_consumer(consumer, close)
         });

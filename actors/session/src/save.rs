@@ -21,7 +21,7 @@ use lttngd_wire::session_file::{
     SavedSession, SavedSnapshotOutput, SavedTracker, SavedTrackers, TrackedValue, write,
 };
 
-use crate::{Output, Save, SnapshotOutput, actor::Inner};
+use crate::{Output, Save, SnapshotOutput, SnapshotPlace, actor::Inner};
 
 /// Where sessions are saved, below a home directory.
 const HOME_SUBDIR: &str = ".lttng/sessions";
@@ -249,11 +249,21 @@ fn saved_output(
         enabled: true,
         destination: SavedDestination { path: Some(path), net_output: None },
     };
+    let relayd = |(control_uri, data_uri)| SavedConsumerOutput {
+        enabled: true,
+        destination: SavedDestination {
+            path: None,
+            net_output: Some(SavedNetOutput { control_uri, data_uri }),
+        },
+    };
     if kind == SessionKind::Snapshot {
         let saved = |output: &SnapshotOutput| SavedSnapshotOutput {
             name: output.name.clone(),
             max_size_bytes: output.max_size_bytes,
-            consumer_output: local(output.directory.to_string_lossy().into_owned()),
+            consumer_output: match (&output.place, output.place.urls()) {
+                (SnapshotPlace::Directory(_), (path, _)) => local(path),
+                (SnapshotPlace::Relayd(_), urls) => relayd(urls),
+            },
         };
         return Ok((!snapshot_outputs.is_empty()).then(|| SavedOutput {
             snapshot_outputs: snapshot_outputs.iter().map(saved).collect(),
@@ -261,14 +271,7 @@ fn saved_output(
         }));
     }
     let output = match output {
-        Output::Network(network) => {
-            let (control_uri, data_uri) = network.urls()?;
-            let net_output = Some(SavedNetOutput { control_uri, data_uri });
-            SavedConsumerOutput {
-                enabled: true,
-                destination: SavedDestination { path: None, net_output },
-            }
-        }
+        Output::Network(network) => relayd(network.urls()?),
         // A session without output is saved with one that has no place.
         Output::Local(_) | Output::None => local(output.path()),
     };

@@ -1,21 +1,26 @@
 //! Snapshots: copies of what the buffers of a session without a continuous output hold.
 
-use std::rc::Rc;
+use std::{path::PathBuf, rc::Rc, time::Duration};
 
 use futures::future::try_join_all;
 use lttngd_buffers::{BuffersError, ChannelSize, Record, Sizes};
-use lttngd_model::ErrorCode;
-use lttngd_runtime::ask;
+use lttngd_model::{ChunkId, ErrorCode, PlaceUrl, Timestamp, Uri};
+use lttngd_relayd::look_up;
+use lttngd_runtime::{Backoff, ask};
 
 use crate::{
     AddSnapshotOutput, DeleteSnapshotOutput, ListSnapshotOutputs, Output, RecordSnapshot,
-    SnapshotOutput,
+    SnapshotOutput, SnapshotPlace,
     actor::{Inner, SessionSet},
-    chunk::ChunkRoot,
+    chunk::{Chunk, ChunkRoot},
     error::buffers_code,
+    relayd::SessionRelayd,
     snapshot_outputs::packets_within,
     start_stop::now,
 };
+
+/// First and longest pause between two looks whether a relay daemon has written everything.
+const PENDING_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
 
 impl Inner {
     /// Refuses a session whose events are written as they come.
@@ -32,9 +37,28 @@ impl Inner {
         self: Rc<Self>,
         request: AddSnapshotOutput,
     ) -> Result<u32, ErrorCode> {
+        self.admit_snapshots()?;
+        self.snapshots.borrow().admit_add()?;
+        // Nobody waits while a name is looked up; what was admitted may be over then.
+        let place = self.snapshot_place(&request.control_url, &request.data_url).await?;
         let _turn = self.turn().await?;
         self.admit_snapshots()?;
-        self.snapshots.borrow_mut().add(request.name, request.max_size_bytes, &request.url)
+        self.snapshots.borrow_mut().add(request.name, request.max_size_bytes, place)
+    }
+
+    /// The place that URLs tell.
+    async fn snapshot_place(
+        &self,
+        control_url: &str,
+        data_url: &str,
+    ) -> Result<SnapshotPlace, ErrorCode> {
+        let (control, data) = match PlaceUrl::parse(control_url, data_url)? {
+            PlaceUrl::Path(path) => return Output::from_path(path)?.try_into(),
+            PlaceUrl::Relayd { control, data } => (control, data),
+        };
+        let found = look_up(control, data, self.config.relayd.deadline()).await;
+        let (control, data) = found.map_err(|error| self.no_relayd(&error))?;
+        Output::None.with_uris(&[Uri::Network(control), Uri::Network(data)])?.try_into()
     }
 
     pub(crate) async fn delete_snapshot_output(
@@ -54,56 +78,116 @@ impl Inner {
         Ok(self.snapshots.borrow().outputs().to_vec())
     }
 
-    pub(crate) async fn record_snapshot(
-        self: Rc<Self>,
-        request: RecordSnapshot,
-    ) -> Result<(), ErrorCode> {
-        let _turn = self.turn().await?;
+    fn admit_record(&self) -> Result<(), ErrorCode> {
         self.admit_snapshots()?;
         let life = self.life.get();
         if !life.was_started {
             return Err(ErrorCode::StartSessionOnce);
         }
-        life.admit_with_consumer()?;
-        let outputs = self.snapshots.borrow().meant(&request)?;
+        life.admit_with_consumer()
+    }
+
+    pub(crate) async fn record_snapshot(
+        self: Rc<Self>,
+        request: RecordSnapshot,
+    ) -> Result<(), ErrorCode> {
+        self.admit_record()?;
+        let temporary = match request.control_url.as_str() {
+            "" => None,
+            url => Some(self.snapshot_place(url, &request.data_url).await?),
+        };
+        let outputs = self.snapshots.borrow().meant(&request, temporary)?;
         for output in outputs {
             self.record_to(&output).await?;
         }
         Ok(())
     }
 
-    /// Records one snapshot to one output.
+    /// Records one snapshot to one output. Each one that goes to a relay daemon has connections of its
+    /// own, which are made before it is this command's turn: other commands need not wait for them.
     async fn record_to(&self, output: &SnapshotOutput) -> Result<(), ErrorCode> {
+        let SnapshotPlace::Relayd(network) = &output.place else {
+            return self.record_in_turn(output, None).await;
+        };
+        let relayd = self.connect_to(network, true).await?;
+        let recorded = self.record_in_turn(output, Some(relayd)).await;
+        self.give_up(relayd.net_index).await;
+        recorded
+    }
+
+    async fn record_in_turn(
+        &self,
+        output: &SnapshotOutput,
+        relayd: Option<SessionRelayd>,
+    ) -> Result<(), ErrorCode> {
+        let _turn = self.turn().await?;
+        self.admit_record()?;
         let sets: Vec<_> = self.sets.borrow().values().cloned().collect();
         let packets_per_stream = match output.max_size_bytes {
             0 => 0,
             limit => packets_within(&self.sizes(&sets).await?, limit)?,
         };
         let begun_at = now();
-        let name = self.snapshots.borrow().directory_name(&output.name, begun_at);
-        let root = ChunkRoot { path: output.directory.join(&name), owner: self.config.owner };
+        let name = self.snapshots.borrow().directory_name(&output.name, begun_at)?;
         let id = self.rotations.borrow_mut().next_chunk();
-        let paths = sets.iter().map(|set| set.path.clone()).collect();
-        let chunk = root.make(id, begun_at, false, paths).await.map_err(|error| {
-            tracing::error!(session = %self.config.name, path = %root.path.display(), %error, "the snapshot's directory cannot be made");
-            ErrorCode::CreateDirFail
-        })?;
-        self.publish_chunk(&chunk, name).await?;
-        let recorded = self.record_sets(&sets, packets_per_stream).await;
-        let closed = self.close_chunk(id, None).await;
+        let (chunk, prefix) = match (&output.place, relayd) {
+            (SnapshotPlace::Relayd(network), Some(relayd)) => {
+                (Chunk::at_relayd(id, begun_at), self.directory_at(relayd, network, &name))
+            }
+            (SnapshotPlace::Directory(directory), _) => (
+                self.snapshot_chunk(id, begun_at, directory.join(&name), &sets).await?,
+                String::new(),
+            ),
+            (SnapshotPlace::Relayd(_), None) => return Err(ErrorCode::RelaydConnectFail),
+        };
+        let relayd = relayd.map(|relayd| relayd.net_index);
+        self.publish_chunk(&chunk, name, relayd).await?;
+        let mut recorded =
+            self.record_sets(&sets, Record { packets_per_stream, relayd, prefix }).await;
+        if recorded.is_ok() && relayd.is_some() {
+            recorded = self.written_by_relayd().await;
+        }
+        let closed = self.close_chunk(id, None, relayd).await;
         recorded.and(closed)?;
         self.snapshots.borrow_mut().taken();
         Ok(())
     }
 
-    async fn record_sets(
+    /// The chunk of a snapshot in a directory of its own.
+    async fn snapshot_chunk(
         &self,
+        id: ChunkId,
+        begun_at: Timestamp,
+        path: PathBuf,
         sets: &[SessionSet],
-        packets_per_stream: u64,
-    ) -> Result<(), ErrorCode> {
-        let record = Record { packets_per_stream };
+    ) -> Result<Chunk, ErrorCode> {
+        let root = ChunkRoot { path, owner: self.config.owner };
+        let paths = sets.iter().map(|set| set.path.clone()).collect();
+        root.make(id, begun_at, false, paths).await.map_err(|error| {
+            tracing::error!(session = %self.config.name, path = %root.path.display(), %error, "the snapshot's directory cannot be made");
+            ErrorCode::CreateDirFail
+        })
+    }
+
+    /// Waits until the relay daemon has written what it was sent: the consumer only knows that it
+    /// sent it.
+    async fn written_by_relayd(&self) -> Result<(), ErrorCode> {
+        let written = async {
+            let mut pause = Backoff::new(PENDING_PAUSES.0, PENDING_PAUSES.1);
+            while self.pending_at_consumers().await? {
+                tokio::time::sleep(pause.step()).await;
+            }
+            Ok(())
+        };
+        tokio::time::timeout(self.config.consumer_deadline, written).await.unwrap_or_else(|_| {
+            tracing::error!(session = %self.config.name, "the relay daemon does not write the snapshot");
+            Err(ErrorCode::SnapshotFail)
+        })
+    }
+
+    async fn record_sets(&self, sets: &[SessionSet], record: Record) -> Result<(), ErrorCode> {
         let recorded = sets.iter().map(async |set| {
-            ask(&set.actor, record, self.config.consumer_deadline)
+            ask(&set.actor, record.clone(), self.config.consumer_deadline)
                 .await
                 .map_err(BuffersError::from)?
         });

@@ -1,16 +1,12 @@
 //! The snapshot outputs of a session, and how much fits. No input or output.
 
-use std::path::PathBuf;
-
 use lttngd_buffers::ChannelSize;
 use lttngd_model::{ErrorCode, NAME_MAX, Timestamp};
 
-use crate::{Output, RecordSnapshot, SnapshotOutput};
+use crate::{RecordSnapshot, SnapshotOutput, SnapshotPlace};
 
 /// Size that means the output's own when a snapshot is recorded, and no limit in an output.
 const KEEP_SIZE: u64 = u64::MAX;
-/// Beginnings of the URLs of relay daemons.
-const RELAY_SCHEMES: [&str; 4] = ["net://", "net6://", "tcp://", "tcp6://"];
 
 /// The snapshot outputs of a session.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -23,12 +19,12 @@ pub(crate) struct Snapshots {
 
 impl Snapshots {
     /// Those of a new session, whose first output is checked already.
-    pub(crate) fn with_output(directory: Option<PathBuf>) -> Self {
+    pub(crate) fn with_output(place: Option<SnapshotPlace>) -> Self {
         let mut snapshots = Self::default();
-        if let Some(directory) = directory {
+        if let Some(place) = place {
             snapshots.last_id = 1;
             let name = format!("snapshot-{}", snapshots.last_id);
-            let output = SnapshotOutput { id: 1, name, max_size_bytes: 0, directory };
+            let output = SnapshotOutput { id: 1, name, max_size_bytes: 0, place };
             snapshots.outputs.push(output);
         }
         snapshots
@@ -38,21 +34,27 @@ impl Snapshots {
         &self.outputs
     }
 
+    /// Whether there may be one more.
+    ///
+    /// # Errors
+    /// `SnapshotOutputExist`.
+    pub(crate) fn admit_add(&self) -> Result<(), ErrorCode> {
+        if self.outputs.is_empty() { Ok(()) } else { Err(ErrorCode::SnapshotOutputExist) }
+    }
+
     /// Adds an output and returns its id.
     ///
     /// # Errors
-    /// In this order: `SnapshotOutputExist`, `Invalid`, `NotSupported` for a relay daemon.
+    /// In this order: `SnapshotOutputExist`, `Invalid`.
     pub(crate) fn add(
         &mut self,
         name: String,
         max_size_bytes: u64,
-        url: &str,
+        place: SnapshotPlace,
     ) -> Result<u32, ErrorCode> {
-        if !self.outputs.is_empty() {
-            return Err(ErrorCode::SnapshotOutputExist);
-        }
+        self.admit_add()?;
         let id = self.last_id + 1;
-        self.outputs.push(output(id, name, max_size_bytes, url)?);
+        self.outputs.push(output(id, name, max_size_bytes, place)?);
         self.last_id = id;
         Ok(id)
     }
@@ -70,14 +72,19 @@ impl Snapshots {
         Ok(())
     }
 
-    /// The outputs to which a snapshot goes, with what the request says instead of them.
+    /// The outputs to which a snapshot goes, with what the request says instead of them. `temporary`
+    /// is the place that it names, if it does.
     ///
     /// # Errors
-    /// `SnapshotFail` without any output; those of a temporary output.
-    pub(crate) fn meant(&self, request: &RecordSnapshot) -> Result<Vec<SnapshotOutput>, ErrorCode> {
-        if !request.url.is_empty() {
+    /// `SnapshotFail` without any output, `Invalid` for a name that cannot be.
+    pub(crate) fn meant(
+        &self,
+        request: &RecordSnapshot,
+        temporary: Option<SnapshotPlace>,
+    ) -> Result<Vec<SnapshotOutput>, ErrorCode> {
+        if let Some(place) = temporary {
             let size = request.max_size_bytes;
-            return Ok(vec![output(0, request.name.clone(), size, &request.url)?]);
+            return Ok(vec![output(0, request.name.clone(), size, place)?]);
         }
         if self.outputs.is_empty() {
             return Err(ErrorCode::SnapshotFail);
@@ -97,8 +104,12 @@ impl Snapshots {
     }
 
     /// Name of the directory of the next snapshot.
-    pub(crate) fn directory_name(&self, output: &str, at: Timestamp) -> String {
-        format!("{output}-{}-{}", at.datetime(), self.count)
+    ///
+    /// # Errors
+    /// `Invalid` for one that is too long.
+    pub(crate) fn directory_name(&self, output: &str, at: Timestamp) -> Result<String, ErrorCode> {
+        let name = format!("{output}-{}-{}", at.datetime(), self.count);
+        if name.len() < NAME_MAX { Ok(name) } else { Err(ErrorCode::Invalid) }
     }
 
     /// A snapshot was recorded.
@@ -111,21 +122,14 @@ fn output(
     id: u32,
     name: String,
     max_size_bytes: u64,
-    url: &str,
+    place: SnapshotPlace,
 ) -> Result<SnapshotOutput, ErrorCode> {
     check_name(&name)?;
-    if RELAY_SCHEMES.iter().any(|scheme| url.starts_with(scheme)) {
-        return Err(ErrorCode::NotSupported);
-    }
-    let path = PathBuf::from(url.strip_prefix("file://").unwrap_or(url));
-    let Output::Local(directory) = Output::from_path(path)? else {
-        return Err(ErrorCode::Invalid);
-    };
     Ok(SnapshotOutput {
         id,
         name: if name.is_empty() { format!("snapshot-{id}") } else { name },
         max_size_bytes: if max_size_bytes == KEEP_SIZE { 0 } else { max_size_bytes },
-        directory,
+        place,
     })
 }
 
@@ -165,59 +169,79 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::NetworkOutput;
 
-    fn record(name: &str, url: &str, max_size_bytes: u64) -> RecordSnapshot {
-        RecordSnapshot { name: name.to_owned(), url: url.to_owned(), max_size_bytes }
+    fn record(name: &str, max_size_bytes: u64) -> RecordSnapshot {
+        RecordSnapshot {
+            name: name.to_owned(),
+            control_url: String::new(),
+            data_url: String::new(),
+            max_size_bytes,
+        }
+    }
+
+    fn directory(path: &str) -> SnapshotPlace {
+        SnapshotPlace::Directory(path.into())
     }
 
     #[test]
     fn outputs_come_one_at_a_time_and_ids_never_again() {
         let mut snapshots = Snapshots::default();
-        let nowhere = snapshots.meant(&record("", "", KEEP_SIZE));
+        let nowhere = snapshots.meant(&record("", KEEP_SIZE), None);
         assert_eq!(nowhere, Err(ErrorCode::SnapshotFail));
-        assert_eq!(snapshots.add(String::new(), KEEP_SIZE, "/a"), Ok(1));
-        assert_eq!(snapshots.add(String::new(), 0, "/b"), Err(ErrorCode::SnapshotOutputExist));
+        assert_eq!(snapshots.add(String::new(), KEEP_SIZE, directory("/a")), Ok(1));
+        let second = snapshots.add(String::new(), 0, directory("/b"));
+        assert_eq!(second, Err(ErrorCode::SnapshotOutputExist));
         assert_eq!(snapshots.outputs()[0].name, "snapshot-1");
         assert_eq!(snapshots.outputs()[0].max_size_bytes, 0);
         assert_eq!(snapshots.delete(2, ""), Err(ErrorCode::Invalid));
         assert_eq!(snapshots.delete(0, "other"), Err(ErrorCode::Invalid));
         assert_eq!(snapshots.delete(0, "snapshot-1"), Ok(()));
-        assert_eq!(snapshots.add("n".to_owned(), 9, "file:///b"), Ok(2));
-        assert_eq!(snapshots.outputs()[0].directory, PathBuf::from("/b"));
+        assert_eq!(snapshots.add("n".to_owned(), 9, directory("/b")), Ok(2));
+        assert_eq!(snapshots.outputs()[0].place, directory("/b"));
         assert_eq!(snapshots.delete(2, ""), Ok(()));
     }
 
     #[test]
-    fn places_and_names_that_are_refused() {
+    fn names_that_are_refused() {
         let mut snapshots = Snapshots::default();
         let long = "n".repeat(NAME_MAX);
-        for (name, url, expected) in [
-            ("", "a", ErrorCode::Invalid),
-            ("", "/a/../b", ErrorCode::Invalid),
-            ("", "http://a", ErrorCode::Invalid),
-            ("a/b", "/a", ErrorCode::Invalid),
-            ("..", "/a", ErrorCode::Invalid),
-            (long.as_str(), "/a", ErrorCode::Invalid),
-            ("", "net://127.0.0.1", ErrorCode::NotSupported),
-        ] {
-            assert_eq!(snapshots.add(name.to_owned(), 0, url), Err(expected), "{name} {url}");
+        for name in ["a/b", "..", long.as_str()] {
+            let added = snapshots.add(name.to_owned(), 0, directory("/a"));
+            assert_eq!(added, Err(ErrorCode::Invalid), "{name}");
+            let temporary = snapshots.meant(&record(name, 0), Some(directory("/a")));
+            assert_eq!(temporary, Err(ErrorCode::Invalid), "{name}");
         }
+        let at = Timestamp { epoch_s: 0 };
+        assert_eq!(snapshots.directory_name(&long[10..], at), Err(ErrorCode::Invalid));
     }
 
     #[test]
     fn a_request_says_what_it_wants_otherwise() {
         let mut snapshots = Snapshots::default();
-        snapshots.add(String::new(), 77, "/a").unwrap();
-        let kept = snapshots.meant(&record("", "", KEEP_SIZE)).unwrap();
+        snapshots.add(String::new(), 77, directory("/a")).unwrap();
+        let kept = snapshots.meant(&record("", KEEP_SIZE), None).unwrap();
         assert_eq!(kept, snapshots.outputs());
-        let other = &snapshots.meant(&record("mine", "", 5)).unwrap()[0];
+        let other = &snapshots.meant(&record("mine", 5), None).unwrap()[0];
         assert_eq!((other.name.as_str(), other.max_size_bytes), ("mine", 5));
-        let temporary = &snapshots.meant(&record("", "/tmp/t", KEEP_SIZE)).unwrap()[0];
-        assert_eq!((temporary.name.as_str(), temporary.max_size_bytes), ("snapshot-0", 0));
+        let relayd = SnapshotPlace::Relayd(Box::new(NetworkOutput::on_this_machine()));
+        let temporary = snapshots.meant(&record("", KEEP_SIZE), Some(relayd.clone())).unwrap();
+        let SnapshotOutput { id, name, max_size_bytes, place } = &temporary[0];
+        assert_eq!((*id, name.as_str(), *max_size_bytes), (0, "snapshot-0", 0));
+        assert_eq!(*place, relayd);
         let at = Timestamp { epoch_s: 0 };
-        assert_eq!(snapshots.directory_name("x", at), format!("x-{}-0", at.datetime()));
+        let name = format!("x-{}-0", at.datetime());
+        assert_eq!(snapshots.directory_name("x", at), Ok(name));
         snapshots.taken();
-        assert!(snapshots.directory_name("x", at).ends_with("-1"));
+        assert!(snapshots.directory_name("x", at).unwrap().ends_with("-1"));
+    }
+
+    #[test]
+    fn how_places_look() {
+        assert_eq!(directory("/a").urls(), ("/a".to_owned(), String::new()));
+        let relayd = SnapshotPlace::Relayd(Box::new(NetworkOutput::on_this_machine()));
+        let urls = ("tcp4://127.0.0.1:5342/".to_owned(), "tcp4://127.0.0.1:5343/".to_owned());
+        assert_eq!(relayd.urls(), urls);
     }
 
     #[test]

@@ -86,6 +86,11 @@ impl Inner {
         if self.finishing.get() > 0 || self.rotations.borrow().is_ongoing() {
             return Ok(true);
         }
+        self.pending_at_consumers().await
+    }
+
+    /// Whether consumers have not written everything, or the relay daemon behind them.
+    pub(crate) async fn pending_at_consumers(&self) -> Result<bool, ErrorCode> {
         for (_, consumer) in self.config.consumers.all() {
             let pending = consumer::DataPending { session: self.config.id };
             match self.ask_consumer(consumer, pending).await {

@@ -15,7 +15,7 @@ use lttngd_model::{
 };
 use lttngd_peer::{ConsumerScript, FakeClient, FakeConsumer};
 use lttngd_registry::{Handle, Registry, RegistryConfig, Settings, Shutdown, TraceClock};
-use lttngd_relayd::{NetIndexes, RelaydConfig};
+use lttngd_relayd::{ExpectedSessionIds, NetIndexes, RelaydConfig};
 use lttngd_runtime::Outlet;
 use lttngd_session::{Consumers, SessionListings};
 use lttngd_wire::client::{Command, Reply, Request};
@@ -42,6 +42,7 @@ pub(super) fn daemon(fake: &FakeConsumer) -> (Handle, Addr<Registry>, Addr<Consu
             sessiond_uuid: [1; 16],
             socket_timeout: None,
             indexes: NetIndexes::default(),
+            session_ids: ExpectedSessionIds::default(),
         },
         consumer_deadline: lttngd_peer::PATIENCE,
         listings: listings.clone(),

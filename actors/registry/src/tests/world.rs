@@ -11,7 +11,7 @@ use lttngd_app::{AppSettings, listen};
 use lttngd_consumer::Consumer;
 use lttngd_model::{Bitness, Credentials, DescriptorOutput, SessionDescriptor, SessionKind, Uri};
 use lttngd_peer::{AppScript, ConsumerScript, FakeApp, FakeConsumer};
-use lttngd_relayd::{NetIndexes, RelaydConfig};
+use lttngd_relayd::{ExpectedSessionIds, NetIndexes, RelaydConfig};
 use lttngd_runtime::Outlet;
 use lttngd_session::{Consumers, SessionListings};
 use tokio::task::JoinHandle;
@@ -56,6 +56,7 @@ impl World {
                     sessiond_uuid: [1; 16],
                     socket_timeout: None,
                     indexes: NetIndexes::default(),
+                    session_ids: ExpectedSessionIds::default(),
                 },
                 consumer_deadline: lttngd_peer::PATIENCE,
                 listings: shown,

@@ -18,7 +18,7 @@ use lttngd_peer::{
     AppScript, ConsumerScript, FakeApp, FakeConsumer, channel_listing, event_description,
     eventually,
 };
-use lttngd_relayd::{NetIndexes, RelaydConfig};
+use lttngd_relayd::{ExpectedSessionIds, NetIndexes, RelaydConfig};
 use lttngd_runtime::Outlet;
 use tokio::task::JoinHandle;
 
@@ -133,6 +133,7 @@ impl World {
                 sessiond_uuid: [1; 16],
                 socket_timeout: None,
                 indexes: NetIndexes::default(),
+                session_ids: ExpectedSessionIds::default(),
             },
             snapshot_output: None,
             page_size: 4096,

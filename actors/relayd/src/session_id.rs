@@ -1,0 +1,66 @@
+//! Session ids that relay daemons answer for.
+//!
+//! Relay daemons of 2.13 know a trace chunk by the session's id in the session daemon, but look for it by
+//! their own id of the session when they are asked whether it exists. They tell the truth only of
+//! sessions of which both ids are the same. They number sessions from 1 on, so the next number can be
+//! expected, and announced as ours; whether it was right, the reply tells.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use lttngd_model::SessionId;
+
+/// Most relay daemons whose numbers are kept.
+const RELAYDS_MAX: usize = 256;
+
+/// The ids that relay daemons are expected to give next.
+#[derive(Clone, Debug, Default)]
+pub struct ExpectedSessionIds(Arc<Mutex<HashMap<SocketAddr, u64>>>);
+
+impl ExpectedSessionIds {
+    /// The id of the session that is announced next at `relayd`.
+    pub(crate) fn next(&self, relayd: SocketAddr) -> SessionId {
+        let mut next = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if next.len() >= RELAYDS_MAX && !next.contains_key(&relayd) {
+            // Each of them costs one wrong expectation more.
+            next.clear();
+        }
+        let next = next.entry(relayd).or_insert(1);
+        let id = SessionId(*next);
+        *next += 1;
+        id
+    }
+
+    /// `relayd` gave another one than was expected.
+    pub(crate) fn correct(&self, relayd: SocketAddr, given: u64) {
+        let mut next = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        next.insert(relayd, given.wrapping_add(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_relay_daemon_has_its_own_numbers() {
+        let ids = ExpectedSessionIds::default();
+        let relayd = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        assert_eq!(
+            [ids.next(relayd(1)).0, ids.next(relayd(1)).0, ids.next(relayd(2)).0],
+            [1, 2, 1]
+        );
+        ids.correct(relayd(1), 7);
+        assert_eq!(
+            [ids.next(relayd(1)).0, ids.next(relayd(1)).0, ids.next(relayd(2)).0],
+            [8, 9, 2]
+        );
+        for port in 1..=1000 {
+            ids.next(relayd(port));
+        }
+        assert!(ids.0.lock().unwrap_or_else(PoisonError::into_inner).len() <= RELAYDS_MAX);
+    }
+}
