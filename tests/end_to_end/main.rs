@@ -13,6 +13,7 @@ mod hostile_apps;
 mod listing;
 mod loading;
 mod recording;
+mod relay_snapshots;
 mod saving;
 mod startup;
 mod streaming;

@@ -1,52 +1,15 @@
 //! Sessions that stream to a relay daemon, which runs, fails, or was never there.
 
-use std::net::TcpListener;
-use std::path::PathBuf;
-
 use rustix::process::Signal;
 
-use super::world::{Answer, Stage, Which, alone, both, eventually};
+use super::world::{Answer, Connection, Gate, Relay, Stage, Which, alone, both, eventually};
 
-/// A relay daemon. It ends with the arena.
-struct Relay {
-    ports: [u16; 3],
-    output: PathBuf,
-}
-
-impl Relay {
-    /// Starts one; it listens when this returns.
-    fn start(stage: &Stage) -> Relay {
-        let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let ports = listeners.map(|listener| listener.local_addr().unwrap().port());
-        let output = stage.arena.file("relay");
-        let [control, data, live] = ports.map(|port| format!("tcp://127.0.0.1:{port}"));
-        let status = stage
-            .arena
-            .command("lttng-relayd")
-            .args(["--daemonize", "-C", &control, "-D", &data, "-L", &live, "-o"])
-            .arg(&output)
-            .env("LTTNG_RELAYD_HEALTH", stage.arena.file("relay-health"))
-            .status()
-            .unwrap();
-        assert!(status.success());
-        Relay { ports, output }
-    }
-
-    /// Options of `lttng create` for a session that streams there.
-    fn url(&self) -> String {
-        format!("--set-url=net://127.0.0.1:{}:{}", self.ports[0], self.ports[1])
-    }
-
-    fn signal(stage: &Stage, signal: Signal) {
-        let relays = stage.arena.processes_named("lttng-relayd");
-        assert!(!relays.is_empty());
-        relays.into_iter().for_each(|relay| stage.arena.signal(relay, signal));
-    }
-}
+/// TRACE_CHUNK_EXISTS, as relay daemons are asked.
+const TRACE_CHUNK_EXISTS: u32 = 21;
 
 /// Makes and starts a session; ports are not the same in every world.
 fn start(stage: &mut Stage, relay: &Relay, session: &str, channel: &str) {
-    stage.arena.lttng_ok(&format!("create {session} {}", relay.url()));
+    stage.arena.lttng_ok(&format!("create {session} --set-url={}", relay.url()));
     stage.lttng_ok(&format!("enable-channel -u -s {session} {channel} c"));
     stage.lttng_ok(&format!("enable-event -u -s {session} -c c sample:number"));
     stage.lttng_ok(&format!("start {session}"));
@@ -114,6 +77,45 @@ fn sessions_are_rotated_and_destroyed_without_each_other() {
 }
 
 #[test]
+fn a_rotation_is_over_when_the_relay_has_archived_it() {
+    // The stock daemon does not wait for the relay daemon, but for half a second.
+    alone(|stage| {
+        let relay = Relay::start(stage);
+        let mut program = stage.program();
+        // Another session daemon's sessions are numbered by the relay daemon too.
+        start(stage, &relay, "before", "--buffers-uid");
+        stage.lttng_ok("destroy before");
+        let control = Gate::before(stage, &relay, Connection::Control);
+        let data = Gate::before(stage, &relay, Connection::Data);
+        let behind = Relay { ports: [control.port, data.port, relay.ports[2]], ..relay.clone() };
+        start(stage, &behind, "slow", "--buffers-uid");
+        program.tell("number=3");
+        data.hold(|_| true);
+        let arena = &stage.arena;
+        std::thread::scope(|scope| {
+            let rotating = scope.spawn(|| arena.lttng("rotate slow"));
+            let asked = || control.seen(TRACE_CHUNK_EXISTS);
+            eventually("the relay daemon is asked again", || {
+                (asked() > 1 || rotating.is_finished()).then_some(())
+            });
+            assert!(!rotating.is_finished(), "the relay daemon has not got the data");
+            data.release();
+            let rotated = rotating.join().unwrap();
+            assert_eq!(rotated.code, 0, "{rotated:?}");
+        });
+        // At once, without a further look.
+        let files = super::world::trace::files(&relay.output);
+        let archived = files.iter().filter(|file| file.contains("/slow-"));
+        assert!(archived.clone().any(|file| file.contains("/archives/")), "{files:?}");
+        assert!(!archived.clone().any(|file| file.contains("tmp")), "{files:?}");
+        program.tell("number=2");
+        stage.lttng_ok("destroy slow");
+        assert_eq!(stage.events_below(&relay.output).len(), 5);
+        program.finish();
+    });
+}
+
+#[test]
 fn a_relay_that_is_not_there_or_is_none() {
     both(|stage| {
         stage.lttng_ok("create nobody --set-url=net://127.0.0.1:3:4");
@@ -137,10 +139,7 @@ fn a_relay_that_dies() {
         let mut program = stage.program();
         start(stage, &relay, "orphan", "--buffers-uid");
         program.tell("number=3");
-        Relay::signal(stage, Signal::KILL);
-        eventually("the relay is gone", || {
-            stage.arena.processes_named("lttng-relayd").is_empty().then_some(())
-        });
+        Relay::kill(stage);
         program.tell("number=3");
         stage.lttng_ok("stop orphan");
         // When the consumer has noticed decides whether this tells a failure; it ends at once either way.
@@ -167,7 +166,7 @@ fn nobody_waits_for_a_silent_relay() {
     stage.daemon = super::world::Daemon::start_with(&stage.arena, Which::Ours, &[], &environment);
     let relay = Relay::start(&stage);
     Relay::signal(&stage, Signal::STOP);
-    stage.arena.lttng_ok(&format!("create silent {}", relay.url()));
+    stage.arena.lttng_ok(&format!("create silent --set-url={}", relay.url()));
     let arena = &stage.arena;
     let (refused, others) = std::thread::scope(|scope| {
         let waiting = scope.spawn(|| arena.lttng("enable-event -u -s silent sample:number"));

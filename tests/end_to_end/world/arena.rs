@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tempfile::TempDir;
 
 /// Environment variable by which the processes of an arena are found again.
@@ -117,6 +119,44 @@ impl Arena {
             .env("LTTNG_UST_REGISTER_TIMEOUT", "20000")
             .stdin(Stdio::null());
         command
+    }
+
+    /// Does something on a thread in the network of the arena; so are the sockets it makes, and the
+    /// threads it starts.
+    pub fn in_network<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let enter = || {
+            let Some(holder) = &self.holder else { return };
+            let network = fs::File::open(format!("/proc/{}/ns/net", holder.id())).unwrap();
+            let kind = Some(LinkNameSpaceType::Network);
+            move_into_link_name_space(network.as_fd(), kind).unwrap();
+        };
+        let inside = || {
+            enter();
+            work()
+        };
+        std::thread::scope(|scope| scope.spawn(inside).join().unwrap())
+    }
+
+    /// How many descriptors a process has open.
+    pub fn descriptors(&self, pid: i32) -> usize {
+        fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+    }
+
+    /// How many TCP connections a process has.
+    pub fn connections(&self, pid: i32) -> usize {
+        const LISTENS: &str = "0A";
+        let tables = ["tcp", "tcp6"].map(|table| {
+            fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default()
+        });
+        let rows = tables.iter().flat_map(|table| table.lines().skip(1));
+        let connections: Vec<_> = rows
+            .map(|row| row.split_whitespace().collect::<Vec<_>>())
+            .filter(|columns| columns[3] != LISTENS)
+            .map(|columns| PathBuf::from(format!("socket:[{}]", columns[9])))
+            .collect();
+        let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+        let targets = descriptors.filter_map(|descriptor| fs::read_link(descriptor.path()).ok());
+        targets.filter(|target| connections.contains(target)).count()
     }
 
     /// The ids of the arena's living processes, zombies not counted, with their names.

@@ -12,6 +12,7 @@ pub mod listing;
 pub mod lttng;
 pub mod program;
 pub mod raw;
+pub mod relay;
 pub mod script;
 pub mod trace;
 
@@ -20,6 +21,7 @@ pub use compiler::StockCompiler;
 pub use daemon::{Daemon, Which};
 pub use lttng::Answer;
 pub use program::Program;
+pub use relay::{Connection, Gate, Relay};
 pub use script::{Stage, alone, both};
 pub use trace::Event;
 
