@@ -385,13 +385,21 @@ fn rotations_snapshots_and_clearing_by_their_methods() {
         handle.enable_event("s", "", EventDescription::tracepoint("sample:*")).await.unwrap();
         handle.start("s").await.unwrap();
         run(&["number=7"]);
-        let url = traces.join("snapshots").display().to_string();
-        let output = AddSnapshotOutput { name: "o".to_owned(), max_size_bytes: 0, url };
+        let output = AddSnapshotOutput {
+            name: "o".to_owned(),
+            max_size_bytes: 0,
+            control_url: traces.join("snapshots").display().to_string(),
+            data_url: String::new(),
+        };
         let id = handle.add_snapshot_output("s", output).await.unwrap();
         let listed = handle.list_snapshot_outputs("s").await.unwrap();
         assert_eq!((listed.len(), listed[0].id, listed[0].name.as_str()), (1, id, "o"));
-        let own =
-            RecordSnapshot { name: String::new(), url: String::new(), max_size_bytes: u64::MAX };
+        let own = RecordSnapshot {
+            name: String::new(),
+            control_url: String::new(),
+            data_url: String::new(),
+            max_size_bytes: u64::MAX,
+        };
         handle.record_snapshot("s", own.clone()).await.unwrap();
         let output = DeleteSnapshotOutput { id, name: String::new() };
         handle.delete_snapshot_output("s", output).await.unwrap();

@@ -31,7 +31,8 @@ use crate::{
 pub const SESSIONS_MAX: usize = 1 << 16;
 
 /// Relay daemons of 2.13 look for a trace chunk of the session with their own id instead of ours. Their
-/// ids, counted from 1, are never these: otherwise one session would wait for another's chunk.
+/// ids, counted from 1, are never these: otherwise a session that is announced by its own id, since the
+/// relay daemon's could not be foreseen, would wait for another's chunk.
 const FIRST_SESSION_ID: u64 = 1 << 32;
 
 /// What every session is made with.

@@ -189,6 +189,12 @@ mod tests {
         }
         let named = streamed(&relay, &data).unwrap();
         assert_eq!(named.output.path(), "tcp4://127.0.0.1:5342/ [data: 5343]");
+        let snapshot = SessionDescriptor {
+            kind: SessionKind::Snapshot,
+            ..descriptor(Some("s"), DescriptorOutput::Network(None))
+        };
+        let named = name(&snapshot, None, NOW, |_| false).unwrap();
+        assert_eq!(named.output, Output::Network(Box::new(NetworkOutput::on_this_machine())));
     }
 
     #[test]

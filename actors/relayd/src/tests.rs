@@ -9,9 +9,8 @@ use std::{
 };
 
 use lttngd_model::{AddressFamily, HostUrl, NetworkUri, SessionId, StreamKind, Timestamp};
-use lttngd_wire::relay::{
-    Command, Configuration, HEADER_LEN, Header, RelayRefusal, SessionHead, Version,
-};
+use lttngd_peer::answer_as_relayd;
+use lttngd_wire::relay::{Command, HEADER_LEN, RelayRefusal, SessionHead, Version};
 
 use crate::{
     CreateSession, ExpectedSessionIds, NetIndexes, Relayd, RelaydConfig, RelaydError, RelaydTarget,
@@ -48,26 +47,9 @@ fn session() -> CreateSession {
     }
 }
 
-/// Reads a command and answers it as a relay daemon of a minor version; what it was.
+/// Answers a command; sessions get the id 6.
 fn answer(stream: &mut TcpStream, minor: u32) -> Option<Command> {
-    answer_with(stream, minor, 6)
-}
-
-/// The same, where `id` is what sessions get.
-fn answer_with(stream: &mut TcpStream, minor: u32, id: u64) -> Option<Command> {
-    let mut head = [0; HEADER_LEN];
-    stream.read_exact(&mut head).ok()?;
-    let header = Header::decode(&head).unwrap();
-    let mut payload = vec![0; usize::try_from(header.data_size).unwrap()];
-    stream.read_exact(&mut payload).unwrap();
-    let command = Command::decode(header.command, &payload, minor).unwrap();
-    let reply = match &command {
-        Some(Command::Version(_)) => Version { major: 2, minor }.encode(),
-        Some(Command::GetConfiguration) => Configuration { clear_allowed: true }.encode(),
-        Some(Command::CreateSession(_)) | None => SessionHead::encode(id, "h/s", minor),
-    };
-    stream.write_all(&reply).unwrap();
-    command
+    answer_as_relayd(stream, minor, 6)
 }
 
 /// A relay daemon whose control connection does `act`; the target, and what `act` gives.
@@ -146,7 +128,7 @@ fn numbering(
         let announced = ids.into_iter().map(|id| {
             let (mut stream, _) = control.accept().unwrap();
             loop {
-                match answer_with(&mut stream, minor, id) {
+                match answer_as_relayd(&mut stream, minor, id) {
                     Some(Command::CreateSession(session)) => break session.session_id.0,
                     Some(_) => {}
                     None => panic!("no session is announced"),

@@ -22,6 +22,9 @@ use crate::{
 
 /// First and longest pause between two looks whether the consumer has written everything.
 const CHUNK_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(500));
+/// How long a relay daemon may take to write a trace chunk that streams have left, which may have to
+/// get there over a slow network first.
+const RELAYD_WRITE_DEADLINE: Duration = Duration::from_secs(600);
 /// How long the reply to a rotation waits for its end. The stock command line looks every 200 ms for
 /// the end of a rotation that was not over at its first look.
 const ROTATION_PATIENCE: Duration = Duration::from_millis(100);
@@ -259,7 +262,11 @@ impl Inner {
             }
             Ok(())
         };
-        tokio::time::timeout(self.config.consumer_deadline, written)
+        let deadline = match relayd {
+            Some(_) => RELAYD_WRITE_DEADLINE,
+            None => self.config.consumer_deadline,
+        };
+        tokio::time::timeout(deadline, written)
             .await
             .unwrap_or(Err(ConsumerError::TimedOut))
             .map_err(|error| {

@@ -5,6 +5,7 @@ mod apps;
 mod consumer;
 mod phases;
 mod regenerate;
+mod relay_snapshots;
 mod save;
 mod schedule;
 mod shm;

@@ -99,6 +99,19 @@ impl World {
         apps: Option<Duration>,
         consumer_deadline: Duration,
     ) -> Self {
+        Self::configured(script, scheme, apps, |config| {
+            config.consumer_deadline = consumer_deadline;
+        })
+        .await
+    }
+
+    /// A session that is as `change` wants it.
+    pub(super) async fn configured(
+        script: ConsumerScript,
+        scheme: BufferScheme,
+        apps: Option<Duration>,
+        change: impl FnOnce(&mut SessionConfig),
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let told = Told::default();
         let teller = told.clone().start();
@@ -116,7 +129,7 @@ impl World {
         let exited = Outlet::to(teller.clone().recipient());
         let consumer = Consumer::new(fake.config(), exited).start();
         let listings = SessionListings::default();
-        let config = SessionConfig {
+        let mut config = SessionConfig {
             id: SessionId(0),
             name: "s".to_owned(),
             auto_named: false,
@@ -139,9 +152,10 @@ impl World {
             page_size: 4096,
             consumers: Consumers { bits64: consumer.clone(), bits32: None },
             keys: ChannelKeys::default(),
-            consumer_deadline,
+            consumer_deadline: lttngd_peer::PATIENCE,
             listings: listings.clone(),
         };
+        change(&mut config);
         let (id, owner) = (config.id, config.owner);
         let session = Session::new(config, []);
         listings.publish(id, owner, session.listing());
