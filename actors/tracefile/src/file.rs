@@ -12,7 +12,7 @@ use rustix::{
     io::Errno,
 };
 
-use crate::PacketBytes;
+use crate::{SharedBytes, bytes};
 
 /// Mode of trace files.
 const FILE_MODE: Mode = Mode::from_raw_mode(0o660);
@@ -86,22 +86,24 @@ pub(crate) fn open_emptied(below: Below<'_>) -> io::Result<OwnedFd> {
     Err(Errno::AGAIN.into())
 }
 
-/// Writes all bytes at `offset_bytes`. A failure may have written some.
+/// Writes all views at `offset_bytes`, and says how many bytes they are. A failure may have written
+/// some.
 pub(crate) fn write_all_at(
     file: &OwnedFd,
-    bytes: PacketBytes<'_>,
+    views: &[SharedBytes<'_>],
     offset_bytes: u64,
-) -> io::Result<()> {
+) -> io::Result<u64> {
+    let len: usize = views.iter().map(SharedBytes::len).sum();
     let mut done = 0;
-    while done < bytes.len() {
-        match bytes.skip(done).write_at(file, offset_bytes + done as u64) {
+    while done < len {
+        match bytes::write_at(file, views, done, offset_bytes + done as u64) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => done += written,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(())
+    Ok(len as u64)
 }
 
 /// Cuts a file.

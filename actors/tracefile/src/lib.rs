@@ -30,7 +30,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub use bytes::PacketBytes;
+pub use bytes::{SharedBytes, VIEWS_MAX, send, write_at};
 pub use chunk::{DeletionFault, TraceChunk};
 pub use error::FileError;
 pub use metadata::MetadataFile;

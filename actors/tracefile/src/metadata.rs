@@ -48,7 +48,7 @@ impl MetadataFile {
             bytes.extend_from_slice(packet.content());
             bytes.resize(bytes.len() + packet.padding_len(), 0);
         }
-        if let Err(source) = write_all_at(&self.file, bytes.as_slice().into(), self.len_bytes) {
+        if let Err(source) = write_all_at(&self.file, &[bytes.as_slice().into()], self.len_bytes) {
             // What stays behind is written over when there is room again; a reader meanwhile finds
             // the end of the file within a packet.
             let _ = cut(&self.file, self.len_bytes);

@@ -2,10 +2,10 @@
 
 use std::os::fd::OwnedFd;
 
-use lttngd_wire::ctf::{INDEX_HEADER_LEN, INDEX_RECORD_LEN, PacketIndex, index_header};
+use lttngd_wire::ctf::{INDEX_HEADER_LEN, PacketIndex, index_header};
 
 use crate::{
-    FileError, FileLimits, PacketBytes, TraceChunk,
+    FileError, FileLimits, SharedBytes, TraceChunk,
     file::{cut, write_all_at},
     place::StreamPlace,
 };
@@ -56,7 +56,7 @@ impl StreamFile {
         Ok(Self { place, limits, indexed, number: 0, files })
     }
 
-    /// Writes a packet with its padding, and its index record, in the next file where this one is
+    /// Writes a packet with its padding, at most [`VIEWS_MAX`](crate::VIEWS_MAX) views, and its index record, in the next file where this one is
     /// full. `chunk` is the one that the stream is in.
     ///
     /// # Errors
@@ -64,11 +64,11 @@ impl StreamFile {
     pub fn write_packet(
         &mut self,
         chunk: &TraceChunk,
-        packet: PacketBytes<'_>,
+        packet: &[SharedBytes<'_>],
         index: &PacketIndex,
     ) -> Result<(), FileError> {
         let size_max = self.limits.size_max_bytes;
-        let len = packet.len() as u64;
+        let len: u64 = packet.iter().map(|view| view.len() as u64).sum();
         if size_max > 0 && self.files.data_len_bytes + len > size_max {
             self.open_next(chunk)?;
         }
@@ -104,7 +104,7 @@ impl Files {
     ) -> Result<Self, FileError> {
         let (data, index) = chunk.open_stream(place, number, indexed)?;
         if let Some(index) = &index {
-            write_all_at(index, index_header().as_slice().into(), 0)
+            write_all_at(index, &[index_header().as_slice().into()], 0)
                 .map_err(|source| FileError::Write { path: place.index(number), source })?;
         }
         let index_len_bytes = INDEX_HEADER_LEN as u64;
@@ -115,7 +115,7 @@ impl Files {
         &mut self,
         place: &StreamPlace,
         number: u64,
-        packet: PacketBytes<'_>,
+        packet: &[SharedBytes<'_>],
         index: &PacketIndex,
     ) -> Result<(), FileError> {
         if self.ragged {
@@ -124,21 +124,26 @@ impl Files {
         let offset_bytes = self.data_len_bytes;
         let data_written = write_all_at(&self.data, packet, offset_bytes)
             .map_err(|source| FileError::Write { path: place.data(number), source });
-        let written = data_written.and_then(|()| {
-            let Some(file) = &self.index else { return Ok(()) };
+        let written = data_written.and_then(|len| {
+            let Some(file) = &self.index else { return Ok((len, 0)) };
             let record = index.record(offset_bytes);
-            write_all_at(file, record.as_slice().into(), self.index_len_bytes)
-                .map_err(|source| FileError::Write { path: place.index(number), source })
+            let record_len = write_all_at(file, &[record.as_slice().into()], self.index_len_bytes)
+                .map_err(|source| FileError::Write { path: place.index(number), source })?;
+            Ok((len, record_len))
         });
-        if let Err(error) = written {
-            // What cannot be cut now is cut before the next packet; why it was written at all is
-            // the better report.
-            let _ = self.cut_to_whole_packets(place, number);
-            return Err(error);
+        match written {
+            Ok((len, record_len)) => {
+                self.data_len_bytes += len;
+                self.index_len_bytes += record_len;
+                Ok(())
+            }
+            Err(error) => {
+                // What cannot be cut now is cut before the next packet; why it was written at all is
+                // the better report.
+                let _ = self.cut_to_whole_packets(place, number);
+                Err(error)
+            }
         }
-        self.data_len_bytes += packet.len() as u64;
-        self.index_len_bytes += INDEX_RECORD_LEN as u64;
-        Ok(())
     }
 
     fn cut_to_whole_packets(&mut self, place: &StreamPlace, number: u64) -> Result<(), FileError> {

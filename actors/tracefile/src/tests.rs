@@ -8,7 +8,7 @@ use std::{fs, os::fd::OwnedFd, path::Path};
 
 use lttngd_wire::ctf::{INDEX_HEADER_LEN, INDEX_RECORD_LEN, PacketIndex};
 
-use crate::{FileLimits, Owner, PacketBytes, StreamFile, StreamFileConfig, TraceChunk};
+use crate::{FileLimits, Owner, StreamFile, StreamFileConfig, TraceChunk};
 
 const PACKET_LEN: usize = 4096;
 
@@ -88,5 +88,5 @@ fn write(stream: &mut StreamFile, chunk: &TraceChunk, number: u8) -> Result<(), 
         packet_seq_num: number.into(),
         ..PacketIndex::default()
     };
-    stream.write_packet(chunk, PacketBytes::from(bytes.as_slice()), &index)
+    stream.write_packet(chunk, &[bytes.as_slice().into()], &index)
 }

@@ -1,22 +1,36 @@
-//! The control protocol of relay daemons (`src/common/sessiond-comm/relayd.h` of lttng-tools 2.13), as
-//! far as a session daemon speaks it: version, configuration and session. The consumer daemon, which
-//! gets the connection then, speaks the rest.
+//! The protocols of relay daemons (`src/common/sessiond-comm/relayd.h` of lttng-tools 2.13). On the
+//! control connection the session daemon sends a [`Command`] or some: version, configuration and
+//! session. The consumer daemon, which gets the connection then, sends [`ConsumerCommand`]s, and the
+//! packets of streams on the data connection, each behind a [`DataHeader`].
 //!
 //! All numbers are big-endian. A command is a [`Header`] and a payload; a reply has no header. Both
 //! sides use the lower of their two minor versions, and the layouts depend on it.
 
+mod chunk;
 mod command;
+mod consumer;
 mod number;
+mod outcome;
+mod packet;
 mod reply;
 mod session;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod text;
 
+pub use chunk::{CloseTraceChunk, ClosedChunkHead, CreateTraceChunk};
 pub use command::{Command, HEADER_LEN, Header};
+pub use consumer::ConsumerCommand;
+pub use outcome::{ConsumerReply, ReplyKind};
+pub use packet::{DATA_HEADER_LEN, DataHeader};
 pub use reply::{
     CONFIGURATION_LEN, Configuration, RelayRefusal, ReplyError, SESSION_HEAD_LEN_MAX, SessionHead,
 };
 pub use session::{BASE_PATH_MAX, CreateSession, HOST_NAME_MAX};
+pub use stream::{
+    AddStream, RotateStreams, RotationPosition, STREAM_NAME_MAX, STREAM_PATH_MAX, SendIndex,
+};
 
 use crate::{DecodeError, Reader, Writer};
 

@@ -101,7 +101,7 @@ fn what_a_failed_write_left_can_be_cut() {
     rustix::fs::ftruncate(&full, 4096).unwrap();
     rustix::fs::fcntl_add_seals(&full, SealFlags::GROW).unwrap();
     let bytes = [1; 5000];
-    assert!(file::write_all_at(&full, bytes.as_slice().into(), 0).is_err());
+    assert!(file::write_all_at(&full, &[bytes.as_slice().into()], 0).is_err());
     file::cut(&full, 10).unwrap();
     assert_eq!(rustix::fs::fstat(&full).unwrap().st_size, 10);
 }
@@ -139,7 +139,7 @@ fn a_packet_that_finds_no_room_is_cut_off_again() {
         write(&mut stream, &chunk, 1).unwrap();
         let index = PacketIndex::default();
         let large = vec![2; 20 * 4096];
-        let error = stream.write_packet(&chunk, large.as_slice().into(), &index).unwrap_err();
+        let error = stream.write_packet(&chunk, &[large.as_slice().into()], &index).unwrap_err();
         assert!(error.is_out_of_space(), "{error}");
         assert_eq!(place.packets("ust/full/c_0"), [1]);
         assert_eq!(place.index("ust/full/index/c_0.idx"), [(0, 1)]);

@@ -18,7 +18,7 @@ pub enum CloseCommand {
 }
 
 impl CloseCommand {
-    pub(super) fn from_raw(raw: u32) -> Result<Self, DecodeError> {
+    pub(crate) fn from_raw(raw: u32) -> Result<Self, DecodeError> {
         match raw {
             0 => Ok(Self::MoveToCompleted),
             1 => Ok(Self::NoOperation),

@@ -55,6 +55,21 @@ impl PacketIndex {
         ]
     }
 
+    pub(crate) fn from_members(members: [u64; 8]) -> Self {
+        let [packet_size_bits, content_size_bits, timestamp_begin, timestamp_end, ..] = members;
+        let [.., events_discarded, stream_id, stream_instance_id, packet_seq_num] = members;
+        Self {
+            packet_size_bits,
+            content_size_bits,
+            timestamp_begin,
+            timestamp_end,
+            events_discarded,
+            stream_id,
+            stream_instance_id,
+            packet_seq_num,
+        }
+    }
+
     /// The record of the packet at `offset_bytes` of the data file.
     #[must_use]
     pub fn record(&self, offset_bytes: u64) -> [u8; INDEX_RECORD_LEN] {

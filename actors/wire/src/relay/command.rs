@@ -18,7 +18,7 @@ pub struct Header {
 }
 
 impl Header {
-    fn encode(self, writer: &mut Writer) {
+    pub(super) fn encode(self, writer: &mut Writer) {
         // The circuit and the version of the command are not used.
         number::put_u64(writer, 0);
         number::put_u64(writer, self.data_size);

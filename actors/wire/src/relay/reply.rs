@@ -7,7 +7,7 @@ use super::number;
 use crate::{DecodeError, Reader, Writer};
 
 /// `LTTNG_OK`.
-const OK: u32 = 10;
+pub(super) const OK: u32 = 10;
 /// Size in bytes of a [`Configuration`].
 pub const CONFIGURATION_LEN: usize = 12;
 /// Size in bytes of the longest [`SessionHead`].
@@ -31,7 +31,7 @@ pub enum ReplyError {
     Refused(#[from] RelayRefusal),
 }
 
-fn check(code: u32) -> Result<(), RelayRefusal> {
+pub(super) fn check(code: u32) -> Result<(), RelayRefusal> {
     if code == OK { Ok(()) } else { Err(RelayRefusal(code)) }
 }
 

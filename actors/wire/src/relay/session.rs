@@ -2,7 +2,7 @@
 
 use lttngd_model::{NAME_MAX, PATH_MAX, SessionId, Timestamp};
 
-use super::number;
+use super::{number, text};
 use crate::{DecodeError, Reader, Writer};
 
 /// Longest host name in bytes, its NUL included.
@@ -36,36 +36,11 @@ pub struct CreateSession {
     pub current_chunk_id: Option<u64>,
 }
 
-/// As much of a text as a member of `size` bytes takes, its NUL included.
-fn cut(text: &str, size: usize) -> &str {
-    let mut end = text.len().min(size - 1);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
-}
-
-fn put_len(writer: &mut Writer, text: &str) {
-    number::put_u32(writer, u32::try_from(text.len() + 1).unwrap_or(u32::MAX));
-}
-
-fn read_len(
-    reader: &mut Reader<'_>,
-    what: &'static str,
-    limit: usize,
-) -> Result<usize, DecodeError> {
-    let len = number::u32(reader, what)?;
-    if len as usize > limit {
-        return Err(DecodeError::TooLarge { what, value: len.into(), limit: limit as u64 });
-    }
-    Ok(len as usize)
-}
-
 impl CreateSession {
     pub(super) fn encode(&self, minor: u32) -> Vec<u8> {
         let mut writer = Writer::default();
-        let name = cut(&self.name, NAME_MAX);
-        let hostname = cut(&self.hostname, HOST_NAME_MAX);
+        let name = text::cut(&self.name, NAME_MAX);
+        let hostname = text::cut(&self.hostname, HOST_NAME_MAX);
         match minor {
             0..4 => {}
             4..11 => {
@@ -74,9 +49,9 @@ impl CreateSession {
                 number::put_u32(&mut writer, self.snapshot.into());
             }
             11.. => {
-                let base_path = cut(&self.base_path, BASE_PATH_MAX);
+                let base_path = text::cut(&self.base_path, BASE_PATH_MAX);
                 for text in [name, hostname, base_path] {
-                    put_len(&mut writer, text);
+                    text::put_len(&mut writer, text);
                 }
                 number::put_u32(&mut writer, self.live_timer_us);
                 writer.u8(self.snapshot.into()).u8(self.name_contains_creation_time.into());
@@ -118,9 +93,9 @@ impl CreateSession {
     }
 
     fn decode_variable(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let name_len = read_len(reader, "session_name_len", NAME_MAX)?;
-        let hostname_len = read_len(reader, "hostname_len", HOST_NAME_MAX)?;
-        let base_path_len = read_len(reader, "base_path_len", BASE_PATH_MAX)?;
+        let name_len = text::read_len(reader, "session_name_len", NAME_MAX)?;
+        let hostname_len = text::read_len(reader, "hostname_len", HOST_NAME_MAX)?;
+        let base_path_len = text::read_len(reader, "base_path_len", BASE_PATH_MAX)?;
         let live_timer_us = number::u32(reader, "live_timer")?;
         let snapshot = reader.u8("snapshot")? != 0;
         let name_contains_creation_time = reader.u8("session_name_contains_creation_time")? != 0;
