@@ -7,12 +7,11 @@ use std::{
     path::{Component, Path},
 };
 
+use lttngd_ringbuffer::SharedBytes;
 use rustix::{
     fs::{FileType, Mode, OFlags, ResolveFlags},
     io::Errno,
 };
-
-use crate::{SharedBytes, bytes};
 
 /// Mode of trace files.
 const FILE_MODE: Mode = Mode::from_raw_mode(0o660);
@@ -96,10 +95,9 @@ pub(crate) fn write_all_at(
     let len: usize = views.iter().map(SharedBytes::len).sum();
     let mut done = 0;
     while done < len {
-        match bytes::write_at(file, views, done, offset_bytes + done as u64) {
+        match lttngd_ringbuffer::write_at(file, views, done, offset_bytes + done as u64) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => done += written,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }

@@ -19,7 +19,6 @@
 //! The process should ignore `SIGXFSZ`: a write over the limit of a file's size is then an error of
 //! that write.
 
-mod bytes;
 mod chunk;
 mod error;
 mod file;
@@ -30,7 +29,6 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub use bytes::{SharedBytes, VIEWS_MAX, send, write_at};
 pub use chunk::{DeletionFault, TraceChunk};
 pub use error::FileError;
 pub use metadata::MetadataFile;

@@ -2,10 +2,11 @@
 
 use std::os::fd::OwnedFd;
 
+use lttngd_ringbuffer::SharedBytes;
 use lttngd_wire::ctf::{INDEX_HEADER_LEN, PacketIndex, index_header};
 
 use crate::{
-    FileError, FileLimits, SharedBytes, TraceChunk,
+    FileError, FileLimits, TraceChunk,
     file::{cut, write_all_at},
     place::StreamPlace,
 };
@@ -56,7 +57,7 @@ impl StreamFile {
         Ok(Self { place, limits, indexed, number: 0, files })
     }
 
-    /// Writes a packet with its padding, at most [`VIEWS_MAX`](crate::VIEWS_MAX) views, and its index record, in the next file where this one is
+    /// Writes a packet with its padding, at most [`VIEWS_MAX`](lttngd_ringbuffer::VIEWS_MAX) views, and its index record, in the next file where this one is
     /// full. `chunk` is the one that the stream is in.
     ///
     /// # Errors

@@ -1,0 +1,193 @@
+//! The control connection, without its socket: what is to be sent, and what replies are for.
+
+use std::{collections::VecDeque, time::Instant};
+
+use lttngd_wire::relay::{ConsumerCommand, ConsumerReply, ReplyError, ReplyKind};
+
+use crate::{CommandError, Fault, QueueError, progress::Progress};
+use lttngd_model::StreamKind;
+
+/// Most commands with tickets that wait for replies, or whose outcomes wait to be taken.
+pub const COMMANDS_MAX: usize = 1024;
+/// Most indexes that wait for replies before no further packet is taken.
+pub const INDEXES_IN_FLIGHT_MAX: usize = 512;
+/// Bytes that wait to be sent before no further metadata is taken.
+pub const CONTROL_UNSENT_MAX_BYTES: usize = 1 << 20;
+
+/// Names a command whose outcome is awaited. Unique on a connection.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Ticket(u64);
+
+/// What became of a command.
+pub type Outcome = Result<ConsumerReply, CommandError>;
+
+/// A command without its reply.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    reply: ReplyKind,
+    /// `None` for the index of a packet, of which only a failure is of interest.
+    ticket: Option<Ticket>,
+}
+
+/// State of the control connection.
+#[derive(Debug)]
+pub(crate) struct Control {
+    unsent: VecDeque<u8>,
+    waiting: VecDeque<Waiting>,
+    indexes_in_flight: usize,
+    /// The beginning of the next reply.
+    received: Vec<u8>,
+    outcomes: VecDeque<(Ticket, Outcome)>,
+    next_ticket: u64,
+    progress: Progress,
+}
+
+impl Control {
+    pub(crate) fn new() -> Self {
+        Self {
+            unsent: VecDeque::new(),
+            waiting: VecDeque::new(),
+            indexes_in_flight: 0,
+            received: Vec::new(),
+            outcomes: VecDeque::new(),
+            next_ticket: 0,
+            progress: Progress::default(),
+        }
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        ticket
+    }
+
+    /// A ticket whose outcome is there at once.
+    pub(crate) fn answer(&mut self, reply: ConsumerReply) -> Result<Ticket, QueueError> {
+        self.admit()?;
+        let ticket = self.ticket();
+        self.outcomes.push_back((ticket, Ok(reply)));
+        Ok(ticket)
+    }
+
+    fn admit(&self) -> Result<(), QueueError> {
+        let tickets = self.waiting.len() - self.indexes_in_flight + self.outcomes.len();
+        if tickets < COMMANDS_MAX { Ok(()) } else { Err(QueueError::Full) }
+    }
+
+    /// Queues a command.
+    pub(crate) fn queue(
+        &mut self,
+        now: Instant,
+        command: &ConsumerCommand,
+        minor: u32,
+    ) -> Result<Ticket, QueueError> {
+        let Some(reply) = ReplyKind::of(command) else {
+            if !self.is_ready_for_metadata() {
+                return Err(QueueError::Full);
+            }
+            let ticket = self.answer(ConsumerReply::Done)?;
+            self.send(now, &command.encode(minor));
+            return Ok(ticket);
+        };
+        self.admit()?;
+        let ticket = self.ticket();
+        self.waiting.push_back(Waiting { reply, ticket: Some(ticket) });
+        self.send(now, &command.encode(minor));
+        Ok(ticket)
+    }
+
+    /// Queues the index of a packet.
+    pub(crate) fn queue_index(&mut self, now: Instant, command: &ConsumerCommand, minor: u32) {
+        self.waiting.push_back(Waiting { reply: ReplyKind::Code, ticket: None });
+        self.indexes_in_flight += 1;
+        self.send(now, &command.encode(minor));
+    }
+
+    fn send(&mut self, now: Instant, bytes: &[u8]) {
+        self.unsent.extend(bytes);
+        self.progress.expect(now);
+    }
+
+    pub(crate) fn is_ready_for_index(&self) -> bool {
+        self.indexes_in_flight < INDEXES_IN_FLIGHT_MAX
+    }
+
+    pub(crate) fn is_ready_for_metadata(&self) -> bool {
+        self.unsent.len() < CONTROL_UNSENT_MAX_BYTES
+    }
+
+    /// Whether everything was sent and answered.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.unsent.is_empty() && self.waiting.is_empty()
+    }
+
+    /// What is to be sent next, in two parts.
+    pub(crate) fn unsent(&self) -> [&[u8]; 2] {
+        self.unsent.as_slices().into()
+    }
+
+    /// The first `count` bytes of [`Self::unsent`] were sent.
+    pub(crate) fn sent(&mut self, now: Instant, count: usize) {
+        self.unsent.drain(..count.min(self.unsent.len()));
+        self.progress.moved(now, !self.is_idle());
+    }
+
+    /// Takes bytes of replies.
+    pub(crate) fn receive(&mut self, now: Instant, mut bytes: &[u8]) -> Result<(), Fault> {
+        while !bytes.is_empty() {
+            let Some(&Waiting { reply, ticket }) = self.waiting.front() else {
+                return Err(Fault::Unasked(StreamKind::Control));
+            };
+            if !self.complete(&mut bytes, reply.head_len()) {
+                break;
+            }
+            let rest_len = reply.rest_len(&self.received[..reply.head_len()])?;
+            if !self.complete(&mut bytes, reply.head_len() + rest_len) {
+                break;
+            }
+            self.waiting.pop_front();
+            let outcome = match reply.decode(&self.received) {
+                Ok(decoded) => Ok(decoded),
+                Err(ReplyError::Refused(refusal)) => Err(refusal),
+                Err(ReplyError::Malformed(error)) => return Err(error.into()),
+            };
+            self.received.clear();
+            match (ticket, outcome) {
+                (Some(ticket), outcome) => {
+                    self.outcomes.push_back((ticket, outcome.map_err(CommandError::from)));
+                }
+                (None, Ok(_)) => self.indexes_in_flight -= 1,
+                (None, Err(refusal)) => return Err(Fault::IndexRefused(refusal)),
+            }
+        }
+        self.progress.moved(now, !self.is_idle());
+        Ok(())
+    }
+
+    /// Moves bytes until `len` are received. `false` when there are too few.
+    fn complete(&mut self, bytes: &mut &[u8], len: usize) -> bool {
+        let missing = len.saturating_sub(self.received.len());
+        let (taken, rest) = bytes.split_at(missing.min(bytes.len()));
+        self.received.extend_from_slice(taken);
+        *bytes = rest;
+        self.received.len() >= len
+    }
+
+    pub(crate) fn next_outcome(&mut self) -> Option<(Ticket, Outcome)> {
+        self.outcomes.pop_front()
+    }
+
+    /// Fails everything that waits.
+    pub(crate) fn fail(&mut self) {
+        self.unsent = VecDeque::new();
+        self.received = Vec::new();
+        self.indexes_in_flight = 0;
+        let gone = self.waiting.drain(..).filter_map(|waiting| waiting.ticket);
+        self.outcomes.extend(gone.map(|ticket| (ticket, Err(CommandError::Gone))));
+        self.progress = Progress::default();
+    }
+
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+}

@@ -1,0 +1,70 @@
+//! A stream at a relay daemon.
+
+use lttngd_wire::relay::{ConsumerCommand, DataHeader};
+
+/// A stream that a relay daemon knows: its handle, and how many packets were sent.
+#[derive(Debug, Eq, PartialEq)]
+pub struct RelayStream {
+    handle: u64,
+    next_net_seq_num: u64,
+}
+
+impl RelayStream {
+    /// The stream of a handle from ADD_STREAM.
+    #[must_use]
+    pub fn new(handle: u64) -> Self {
+        Self { handle, next_net_seq_num: 0 }
+    }
+
+    /// By which the relay daemon knows it.
+    #[must_use]
+    pub fn handle(&self) -> u64 {
+        self.handle
+    }
+
+    /// Number of the last packet that was sent, or is partly; `u64::MAX` before the first.
+    #[must_use]
+    pub fn last_net_seq_num(&self) -> u64 {
+        self.next_net_seq_num.wrapping_sub(1)
+    }
+
+    /// The command that asks whether everything of it was written.
+    #[must_use]
+    pub fn data_pending(&self) -> ConsumerCommand {
+        ConsumerCommand::DataPending {
+            handle: self.handle,
+            last_net_seq_num: self.last_net_seq_num(),
+        }
+    }
+
+    /// The command that closes it.
+    #[must_use]
+    pub fn close(&self) -> ConsumerCommand {
+        ConsumerCommand::CloseStream {
+            handle: self.handle,
+            last_net_seq_num: self.last_net_seq_num(),
+        }
+    }
+
+    /// Header of the packet after those that were sent.
+    pub(crate) fn header(&self, content_len: u32, padding_len: u32) -> DataHeader {
+        let net_seq_num = self.next_net_seq_num;
+        DataHeader { handle: self.handle, net_seq_num, content_len, padding_len }
+    }
+
+    pub(crate) fn began(&mut self) {
+        self.next_net_seq_num = self.next_net_seq_num.wrapping_add(1);
+    }
+}
+
+/// What became of a packet that was offered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Offered {
+    /// It is with the relay daemon, or on its way without the caller; its sub-buffer is free.
+    Sent,
+    /// A part of it is sent. The same packet must be offered again when the data socket takes more,
+    /// before any other one.
+    Partial,
+    /// Nothing of it is sent, since the connection is not ready for it. Offer it again later.
+    NotReady,
+}
