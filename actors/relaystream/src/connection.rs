@@ -61,7 +61,7 @@ pub struct RelayConnection {
     limits: RelayLimits,
     control: Control,
     data: Data,
-    fault: Option<Fault>,
+    pub(crate) fault: Option<Fault>,
 }
 
 impl RelayConnection {

@@ -145,12 +145,13 @@ impl Control {
             if !self.complete(&mut bytes, reply.head_len() + rest_len) {
                 break;
             }
-            self.waiting.pop_front();
             let outcome = match reply.decode(&self.received) {
                 Ok(decoded) => Ok(decoded),
                 Err(ReplyError::Refused(refusal)) => Err(refusal),
                 Err(ReplyError::Malformed(error)) => return Err(error.into()),
             };
+            // Only now: what waits when the connection dies fails.
+            self.waiting.pop_front();
             self.received.clear();
             match (ticket, outcome) {
                 (Some(ticket), outcome) => {

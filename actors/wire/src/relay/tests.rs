@@ -1,6 +1,8 @@
 //! Commands and replies in every variant, whole, cut and wrong.
 #![allow(clippy::unwrap_used)]
 
+mod consumer;
+
 use lttngd_model::{SessionId, Timestamp};
 
 use super::*;
