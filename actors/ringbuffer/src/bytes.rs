@@ -55,6 +55,14 @@ impl SharedBytes<'_> {
         Self { start: unsafe { self.start.add(count) }, len: self.len - count, ..self }
     }
 
+    /// Reads a byte of each page, so that a guard notices which are missing.
+    pub(crate) fn touch(&self, page_size: usize) {
+        for offset in (0..self.len).step_by(page_size).chain(self.len.checked_sub(1)) {
+            // SAFETY: the byte is among the readable ones; volatile, since it may change meanwhile.
+            let _ = unsafe { self.start.add(offset).read_volatile() };
+        }
+    }
+
     /// Copies as many bytes as there is room for, and says how many.
     pub fn copy_to(&self, room: &mut [u8]) -> usize {
         let count = self.len.min(room.len());

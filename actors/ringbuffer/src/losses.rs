@@ -29,6 +29,16 @@ impl LossCounter {
         self.last_sequence_number
     }
 
+    /// A header as it should be. LTTng-UST 2.13 writes 0 discarded events when a packet is
+    /// finished by an event that was reserved before the packet was closed; counts do not go back.
+    pub fn mend(&self, header: &mut PacketHeader) -> bool {
+        let is_wrong = header.events_discarded < self.last_events_discarded;
+        if is_wrong {
+            header.events_discarded = self.last_events_discarded;
+        }
+        is_wrong
+    }
+
     /// A packet was read.
     pub fn count(&mut self, header: &PacketHeader) {
         let number = header.sequence_number;
@@ -40,8 +50,7 @@ impl LossCounter {
         self.last_sequence_number = Some(number);
         let discarded = header.events_discarded.saturating_sub(self.last_events_discarded);
         self.losses.discarded_events = self.losses.discarded_events.saturating_add(discarded);
-        // A packet that was finished late can know of more than the one after it.
-        self.last_events_discarded = self.last_events_discarded.max(header.events_discarded);
+        self.last_events_discarded = header.events_discarded;
     }
 
     /// A packet of a snapshot could not be read.

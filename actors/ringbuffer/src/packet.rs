@@ -155,6 +155,12 @@ pub(crate) fn open(
     half(member::CPU_ID, identity.cpu);
 }
 
+/// Corrects a header that was copied.
+pub(crate) fn put_events_discarded(header: &mut [u8; HEADER_LEN], count: u64) {
+    let field = &mut header[member::EVENTS_DISCARDED as usize..][..size_of::<u64>()];
+    field.copy_from_slice(&count.to_ne_bytes());
+}
+
 /// What is written to a header when its packet is complete.
 pub(crate) struct Closing {
     pub timestamp_end: u64,

@@ -6,7 +6,7 @@ use crate::config::Mode;
 use crate::error::{Corruption, Damage, GetError};
 use crate::geometry::is_behind;
 use crate::layout::{PACKET_HEADER_LEN, control};
-use crate::packet::{HEADER_LEN, Packet, PacketHeader, RawHeader};
+use crate::packet::{self, HEADER_LEN, Packet, PacketHeader, RawHeader};
 use crate::stream::{Held, Positions, Stream, free_id};
 
 impl Stream {
@@ -16,20 +16,24 @@ impl Stream {
     /// # Errors
     /// Why there is none. After [`GetError::Damaged`] the next call looks at the next packet.
     pub fn get_next(&mut self) -> Result<&PacketHeader, GetError> {
-        if self.held.is_none() {
+        if self.held.is_some() {
+            self.check()?;
+        } else {
             let Positions { consumed, produced } = self.look()?;
             if self.layout.geometry.trunc(produced) == consumed {
                 return Err(GetError::Empty);
             }
-            if let Err(error) = self.take(consumed) {
-                if matches!(error, GetError::Damaged(_)) {
-                    self.advance(consumed)?;
-                }
-                return Err(error);
+            let taken = self.take(consumed);
+            if let Err(GetError::Damaged(_)) = taken {
+                self.advance(consumed)?;
             }
+            taken?;
         }
-        self.check()?;
-        self.held.as_ref().map(|held| &held.header).ok_or(GetError::Empty)
+        let held = self.held.as_mut().ok_or(GetError::Empty)?;
+        if self.losses.mend(&mut held.header) {
+            packet::put_events_discarded(&mut held.header_bytes, held.header.events_discarded);
+        }
+        Ok(&held.header)
     }
 
     /// Takes the packet at a position out of [`snapshot_positions`](Self::snapshot_positions), for
@@ -107,6 +111,13 @@ impl Stream {
 
     /// Takes the packet at `position`, which is between reader and writers.
     fn take(&mut self, position: u64) -> Result<(), GetError> {
+        let taken = self.try_take(position);
+        // What was looked at may not have been there.
+        self.check()?;
+        taken
+    }
+
+    fn try_take(&mut self, position: u64) -> Result<(), GetError> {
         if !self.is_delivered(position) {
             return Err(self.why_not_delivered(position)?);
         }

@@ -195,7 +195,8 @@ impl Stream {
         self.losses.last_sequence_number()
     }
 
-    /// Whether the stream is usable.
+    /// Whether the stream is usable. To be called when a packet's bytes could not be written for
+    /// `EFAULT`: it tells whether that is because the stream's file was truncated.
     ///
     /// # Errors
     /// What is wrong with it, for ever.
@@ -204,15 +205,25 @@ impl Stream {
         if let Some(corruption) = self.corruption {
             return Err(corruption);
         }
-        if self.guard.as_ref().is_some_and(Guard::is_truncated) {
-            return self.give_up(Corruption::Truncated);
-        }
-        Ok(())
+        if self.guard.is_some() { self.check_file() } else { Ok(()) }
     }
 
-    /// Nothing is done with the stream any more.
+    /// Looks at each page of the packet that is held, and whether any page was missing so far.
+    fn check_file(&mut self) -> Result<(), Corruption> {
+        if let Some(packet) = self.packet() {
+            packet.body.touch(self.layout.page_size as usize);
+        }
+        if self.is_truncated() { self.give_up(Corruption::Truncated) } else { Ok(()) }
+    }
+
+    fn is_truncated(&self) -> bool {
+        self.guard.as_ref().is_some_and(Guard::is_truncated)
+    }
+
+    /// Nothing is done with the stream any more. Words that were not there look like wrong words.
     pub(crate) fn give_up<T>(&mut self, corruption: Corruption) -> Result<T, Corruption> {
         self.held = None;
+        let corruption = if self.is_truncated() { Corruption::Truncated } else { corruption };
         Err(*self.corruption.insert(corruption))
     }
 

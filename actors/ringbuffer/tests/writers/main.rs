@@ -6,3 +6,4 @@ mod model;
 mod rig;
 mod scribbler;
 mod threads;
+mod truncation;

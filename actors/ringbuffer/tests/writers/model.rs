@@ -187,8 +187,8 @@ impl Model {
             assert!(header.timestamp_begin >= last.timestamp_end);
             self.losses.lost_packets += packet - last.sequence_number - 1;
         }
-        let discarded = self.losses.discarded_events.max(header.events_discarded);
-        self.losses.discarded_events = discarded;
+        assert!(header.events_discarded >= self.losses.discarded_events);
+        self.losses.discarded_events = header.events_discarded;
         self.rig.stream.put_next().unwrap();
         assert_eq!(self.rig.stream.losses(), self.losses);
         self.last = Some(header);
