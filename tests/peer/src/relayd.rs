@@ -48,7 +48,10 @@ fn answer(
     stream.write_all(&reply)
 }
 
-/// A relay daemon of 2.13 on this machine that numbers sessions from 1.
+/// Minor version of a relay daemon of today.
+const MINOR: u32 = 13;
+
+/// A relay daemon on this machine that numbers sessions from 1.
 pub struct FakeRelayd {
     control: SocketAddr,
     data: TcpListener,
@@ -63,17 +66,27 @@ struct Record {
 }
 
 impl FakeRelayd {
-    /// One that answers at once.
+    /// One of 2.13 that answers at once.
     #[must_use]
     pub fn new() -> Self {
-        let gate = Gate::default();
-        gate.open();
-        Self::behind(gate)
+        Self::of(MINOR)
     }
 
-    /// One that answers nothing until the gate opens.
+    /// The same of another minor version.
+    #[must_use]
+    pub fn of(minor: u32) -> Self {
+        let gate = Gate::default();
+        gate.open();
+        Self::start(minor, gate)
+    }
+
+    /// One of 2.13 that answers nothing until the gate opens.
     #[must_use]
     pub fn behind(gate: Gate) -> Self {
+        Self::start(MINOR, gate)
+    }
+
+    fn start(minor: u32, gate: Gate) -> Self {
         let [control, data] =
             [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
         let address = control.local_addr().unwrap();
@@ -85,7 +98,7 @@ impl FakeRelayd {
                     return;
                 }
                 let (stream, record, gate) = (stream.unwrap(), Arc::clone(&kept), gate.clone());
-                std::thread::spawn(move || serve(stream, &record, &gate));
+                std::thread::spawn(move || serve(stream, minor, &record, &gate));
             }
         });
         Self { control: address, data, record, thread: Some(thread) }
@@ -121,9 +134,8 @@ impl Drop for FakeRelayd {
 }
 
 /// Serves a control connection to its end, which the other side may choose at any time.
-fn serve(mut stream: TcpStream, record: &Record, gate: &Gate) {
-    const MINOR: u32 = 13;
-    while let Some(command) = read(&mut stream, MINOR) {
+fn serve(mut stream: TcpStream, minor: u32, record: &Record, gate: &Gate) {
+    while let Some(command) = read(&mut stream, minor) {
         gate.pass();
         let mut sessions = record.sessions.lock().unwrap();
         if let Some(Command::CreateSession(session)) = &command {
@@ -131,7 +143,7 @@ fn serve(mut stream: TcpStream, record: &Record, gate: &Gate) {
         }
         let id = sessions.len() as u64;
         drop(sessions);
-        if answer(&mut stream, command.as_ref(), MINOR, id).is_err() {
+        if answer(&mut stream, command.as_ref(), minor, id).is_err() {
             return;
         }
     }

@@ -90,6 +90,25 @@ async fn a_record_has_a_connection_of_its_own() {
 }
 
 #[actix::test]
+async fn relay_daemons_without_chunks_are_told_whole_paths() {
+    let (world, fake) = started(ConsumerScript::default()).await;
+    let relayd = FakeRelayd::of(10);
+    world.ask(record(&format!("{}/a/b", relayd.url()))).await.unwrap();
+    let name = chunks(&world).remove(0);
+    let paths = world.fake.messages().into_iter().filter_map(|message| match message {
+        Message::SnapshotChannel(channel) => Some(channel.pathname),
+        _ => None,
+    });
+    let paths: Vec<_> = paths.collect();
+    assert_eq!(paths.len(), 2);
+    let expected = format!("/host/a/b/{name}/ust/uid/");
+    assert!(paths.iter().all(|path| path.starts_with(&expected)), "{paths:?}");
+    world.ask(Destroy).await.unwrap();
+    drop(fake);
+    world.end().await;
+}
+
+#[actix::test]
 async fn a_record_that_fails_is_given_up_and_not_counted() {
     use ErrorCode as E;
     for (number, code, chunks_made) in [
