@@ -2,6 +2,7 @@
 
 mod background;
 mod clock_plugin;
+mod consumerd;
 mod limits;
 mod logging;
 mod memory;
@@ -27,6 +28,9 @@ fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
         };
+    }
+    if lttngd_consumerd::is_meant(&args) {
+        return consumerd::main(&args);
     }
     let options = match options::parse(&args, &Process) {
         Ok(Invocation::Start(options)) => *options,

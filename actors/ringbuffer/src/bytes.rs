@@ -63,6 +63,12 @@ impl SharedBytes<'_> {
         }
     }
 
+    /// The first `count` bytes, at most all.
+    #[must_use]
+    pub fn first(self, count: usize) -> Self {
+        Self { len: count.min(self.len), ..self }
+    }
+
     /// Copies as many bytes as there is room for, and says how many.
     pub fn copy_to(&self, room: &mut [u8]) -> usize {
         let count = self.len.min(room.len());

@@ -50,7 +50,7 @@ impl Owner {
     ///
     /// # Errors
     /// `EPERM` when the rights cannot be taken, else what `work` returned.
-    pub(crate) fn act<T>(&self, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    pub fn act<T>(&self, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let Some(foreign) = &self.foreign else { return work() };
         let _own = OwnRights::leave(foreign)?;
         work()

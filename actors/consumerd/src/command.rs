@@ -1,0 +1,152 @@
+//! The command socket in the stock protocol: one exchange after the other.
+
+use std::rc::Rc;
+
+use lttngd_runtime::{Peer, PeerError};
+use lttngd_wire::consumer::{
+    ChannelHead, ChunkReplyHead, ConsumerError as Code, END_OF_STREAMS, MESSAGE_LEN, Message,
+    StreamHead, encode_counter, encode_status,
+};
+use std::os::fd::AsFd;
+
+use crate::{
+    control::Control,
+    request::{ChannelObject, Reply, Request},
+};
+
+/// Most bytes of metadata in one push; traces have no more text.
+pub(crate) const TEXT_MAX_LEN: u64 = 64 << 20;
+/// Size in bytes of the command's number, the first member of every message.
+const NUMBER_LEN: usize = 4;
+/// `enum lttng_ust_abi_chan_type` of data channels.
+const PER_CPU_CHANNEL: i32 = 0;
+
+/// Why the command socket is served no longer.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The session daemon closed it between two commands.
+    Closed,
+    /// What came is no command.
+    Broken(PeerError),
+}
+
+/// Serves the command socket until its end.
+pub(crate) async fn serve(socket: &Peer, control: &Rc<Control>) -> End {
+    let mut bytes = vec![0; MESSAGE_LEN];
+    loop {
+        match socket.read_exact_or_end(&mut bytes).await {
+            Ok(true) => {}
+            Ok(false) => return End::Closed,
+            Err(error) => return End::Broken(error),
+        }
+        let exchanged = match Message::decode(&bytes) {
+            Ok(message) => exchange(socket, control, message).await,
+            Err(error) => refuse(socket, &bytes, &error).await,
+        };
+        if let Err(error) = exchanged {
+            return End::Broken(error);
+        }
+    }
+}
+
+/// Answers a message that is none. A command that does not exist has no answer in the protocol.
+async fn refuse(
+    socket: &Peer,
+    bytes: &[u8],
+    error: &lttngd_wire::DecodeError,
+) -> Result<(), PeerError> {
+    tracing::error!(%error, "the session daemon sent a command that cannot be understood");
+    let mut number = [0; NUMBER_LEN];
+    number.copy_from_slice(&bytes[..NUMBER_LEN]);
+    let Some(reply) = refusal_of(u32::from_ne_bytes(number)) else { return Ok(()) };
+    send(socket, reply).await
+}
+
+/// The answer to a command of this number whose members have no meaning.
+fn refusal_of(number: u32) -> Option<Reply> {
+    let code = Code::INVALID_PARAMETERS.0;
+    Some(match number {
+        6 => Reply::Pending(false),
+        7 => Reply::Channel(lttngd_wire::consumer::ChannelStatus {
+            ret_code: code,
+            key: lttngd_model::ChannelKey(0),
+            stream_count: 0,
+        }),
+        17 | 18 => Reply::Count(0),
+        24 => Reply::ChunkClosed { code, path: String::new() },
+        4 | 5 | 8..=14 | 19..=23 | 25..=27 => Reply::Status(code),
+        _ => return None,
+    })
+}
+
+async fn exchange(socket: &Peer, control: &Rc<Control>, message: Message) -> Result<(), PeerError> {
+    tracing::trace!(number = message.number(), "command");
+    let request = match &message {
+        Message::AddChannel(_) | Message::AddStream { .. } | Message::StreamsSent { .. } => {
+            tracing::error!(number = message.number(), "there is no kernel domain");
+            return Ok(());
+        }
+        Message::AddRelaydSocket(_)
+        | Message::SetChannelMonitorPipe
+        | Message::CreateTraceChunk { relayd_id: None, .. } => {
+            send(socket, Reply::OK).await?;
+            match socket.read_descriptors(1).await {
+                Ok(mut descriptors) => Request { descriptor: descriptors.pop(), ..message.into() },
+                Err(error @ PeerError::Descriptors { .. }) => {
+                    tracing::error!(%error, number = message.number(), "a command's descriptor");
+                    return send(socket, Code::ERROR_RECV_FD.into()).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Message::PushMetadata { key, len, target_offset, .. } => {
+            if let Err(code) = control.may_push(*key, *target_offset, *len) {
+                return send(socket, code.into()).await;
+            }
+            send(socket, Reply::OK).await?;
+            if *len == 0 {
+                return Ok(());
+            }
+            let mut text = vec![0; usize::try_from(*len).unwrap_or_default()];
+            socket.read_exact(&mut text).await?;
+            Request { text, ..message.into() }
+        }
+        _ => message.into(),
+    };
+    send(socket, control.perform(request).await).await
+}
+
+/// Sends a reply in the stock protocol.
+async fn send(socket: &Peer, reply: Reply) -> Result<(), PeerError> {
+    match reply {
+        Reply::Status(code) => socket.write_all(&encode_status(code)).await,
+        Reply::Channel(status) => socket.write_all(&status.encode()).await,
+        Reply::Pending(pending) => socket.write_all(&encode_status(pending.into())).await,
+        Reply::Count(count) => socket.write_all(&encode_counter(count)).await,
+        Reply::ChunkClosed { code, path } => {
+            socket.write_all(&ChunkReplyHead::encode(code, &path)).await
+        }
+        Reply::Object(object) => {
+            socket.write_all(&encode_status(0)).await?;
+            send_object(socket, &object).await?;
+            socket.write_all(&encode_status(0)).await
+        }
+    }
+}
+
+/// Sends what applications need of a channel.
+pub(crate) async fn send_object(socket: &Peer, object: &ChannelObject) -> Result<(), PeerError> {
+    let ChannelObject { image, wakeup, streams } = object;
+    let head = ChannelHead { image_len: image.len() as u64, kind: PER_CPU_CHANNEL };
+    let mut bytes = head.encode();
+    bytes.extend_from_slice(image);
+    socket.write_all(&bytes).await?;
+    socket.write_descriptors(&[wakeup.as_fd()]).await?;
+    for stream in streams {
+        let memory_map_size = stream.memory_map_size_bytes;
+        let head = StreamHead { memory_map_size, stream_nr: stream.stream_nr };
+        socket.write_all(&head.encode()).await?;
+        socket.write_descriptors(&[stream.memory.as_fd(), stream.wakeup.as_fd()]).await?;
+    }
+    socket.write_all(&END_OF_STREAMS.to_ne_bytes()).await
+}

@@ -1,0 +1,335 @@
+//! The control thread's centre: which session a command is for.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    os::fd::OwnedFd,
+    rc::{Rc, Weak},
+};
+
+use actix::{Actor, Addr};
+use lttngd_model::{ChannelKey, SessionId, StreamKind};
+use lttngd_wire::{
+    consumer::{AddRelaydSocket, ConsumerError as Code, Message},
+    relay::Version,
+};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+
+use crate::{
+    clock::PacketClock,
+    command::TEXT_MAX_LEN,
+    crew::{Crew, WorkerHandle},
+    request::{Reply, Request},
+    session::{ChannelGone, ChunkGone, Context, FetchMetadata, Session},
+    source::Source,
+    worker::{Event, RelaySockets},
+};
+
+/// Most sessions that are known at a time.
+const SESSIONS_MAX: usize = 1 << 17;
+/// Most relay connections that wait for their second socket.
+const HALF_RELAYS_MAX: usize = 1 << 12;
+
+/// What the control thread knows.
+pub(crate) struct Control {
+    this: Weak<Self>,
+    crew: RefCell<Option<Crew>>,
+    events: UnboundedSender<Event>,
+    clock: PacketClock,
+    source: Source,
+    initialised: Cell<bool>,
+    monitored: Cell<bool>,
+    sessions: RefCell<HashMap<SessionId, Addr<Session>>>,
+    /// The session of each channel.
+    channels: RefCell<HashMap<ChannelKey, SessionId>>,
+    /// Relay connections of which the control socket came and the data socket did not.
+    half_relays: RefCell<HashMap<u64, (AddRelaydSocket, OwnedFd)>>,
+}
+
+impl Control {
+    pub(crate) fn new(
+        crew: Crew,
+        events: UnboundedSender<Event>,
+        clock: PacketClock,
+        source: Source,
+    ) -> Rc<Self> {
+        Rc::new_cyclic(|this| Self {
+            this: this.clone(),
+            crew: RefCell::new(Some(crew)),
+            events,
+            clock,
+            source,
+            initialised: Cell::new(false),
+            monitored: Cell::new(false),
+            sessions: RefCell::default(),
+            channels: RefCell::default(),
+            half_relays: RefCell::default(),
+        })
+    }
+
+    /// Writes out what the buffers hold, and ends the data threads. Blocks until then.
+    pub(crate) fn end(&self) {
+        if let Some(crew) = self.crew.borrow_mut().take() {
+            crew.end();
+        }
+    }
+
+    fn workers(&self) -> Option<(WorkerHandle, WorkerHandle)> {
+        let crew = self.crew.borrow();
+        crew.as_ref().map(|crew| (crew.local().clone(), crew.remote().clone()))
+    }
+
+    /// Whether metadata of a channel can be taken.
+    pub(crate) fn may_push(&self, key: ChannelKey, offset: u64, len: u64) -> Result<(), Code> {
+        if !self.channels.borrow().contains_key(&key) {
+            return Err(Code::CHANNEL_FAIL);
+        }
+        match offset.checked_add(len) {
+            Some(end) if end <= TEXT_MAX_LEN => Ok(()),
+            _ => Err(Code::ERROR_METADATA),
+        }
+    }
+
+    /// Gives a channel text that the session daemon was asked for.
+    pub(crate) async fn push(
+        &self,
+        key: ChannelKey,
+        target_offset: u64,
+        version: u64,
+        text: Vec<u8>,
+    ) -> Result<(), Code> {
+        let len = text.len() as u64;
+        self.may_push(key, target_offset, len)?;
+        let message = Message::PushMetadata { key, target_offset, len, version };
+        match self.perform(Request { text, ..message.into() }).await {
+            Reply::Status(0) => Ok(()),
+            Reply::Status(code) => Err(Code(code)),
+            _ => Err(Code::UNKNOWN_ERROR),
+        }
+    }
+
+    /// Carries a command out.
+    pub(crate) async fn perform(&self, request: Request) -> Reply {
+        match &request.message {
+            Message::Init { sessiond_uuid } => {
+                tracing::debug!(?sessiond_uuid, "serves a session daemon");
+                once(&self.initialised)
+            }
+            Message::SetChannelMonitorPipe => self.set_monitor_pipe(request.descriptor),
+            Message::AddRelaydSocket(socket) => {
+                let socket = socket.clone();
+                self.add_relay(socket, request.descriptor).await
+            }
+            Message::DestroyRelayd { net_index } => self.destroy_relay(*net_index).await,
+            message => {
+                let Some(session) = self.session_of(message) else {
+                    return unknown(message);
+                };
+                let Ok(session) = self.session(session) else {
+                    return Reply::refusal(message, Code::ENOMEM);
+                };
+                let kind = Request::from(message.clone());
+                match session.send(request).await {
+                    Ok(reply) => {
+                        self.learn(&kind.message, &reply);
+                        reply
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "a session of the consumer failed");
+                        Reply::refusal(&kind.message, Code::FATAL)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whose the command is; `None` when its channel is not known.
+    fn session_of(&self, message: &Message) -> Option<SessionId> {
+        Some(match message {
+            Message::AskChannelCreation(ask) => ask.session_id,
+            Message::DataPending { session_id }
+            | Message::DiscardedEvents { session_id, .. }
+            | Message::LostPackets { session_id, .. }
+            | Message::CreateTraceChunk { session_id, .. }
+            | Message::CloseTraceChunk { session_id, .. }
+            | Message::TraceChunkExists { session_id, .. } => *session_id,
+            message => *self.channels.borrow().get(&channel_of(message)?)?,
+        })
+    }
+
+    fn session(&self, id: SessionId) -> Result<Addr<Session>, Code> {
+        let mut sessions = self.sessions.borrow_mut();
+        if let Some(session) = sessions.get(&id).filter(|session| session.connected()) {
+            return Ok(session.clone());
+        }
+        if sessions.len() >= SESSIONS_MAX {
+            return Err(Code::ENOMEM);
+        }
+        let (local, remote) = self.workers().ok_or(Code::FATAL)?;
+        let control = self.this.clone();
+        let (events, clock) = (self.events.clone(), self.clock.clone());
+        let session = Session::new(id, Context { local, remote, events, clock, control }).start();
+        sessions.insert(id, session.clone());
+        Ok(session)
+    }
+
+    /// Remembers which session has a channel.
+    fn learn(&self, message: &Message, reply: &Reply) {
+        if let (Message::AskChannelCreation(ask), Reply::Channel(status)) = (message, reply)
+            && status.ret_code == 0
+        {
+            self.channels.borrow_mut().insert(ask.key, ask.session_id);
+        }
+    }
+
+    /// Whether a channel of this key is known.
+    pub(crate) fn has_channel(&self, key: ChannelKey) -> bool {
+        self.channels.borrow().contains_key(&key)
+    }
+
+    /// Forgets a channel.
+    pub(crate) fn forget_channel(&self, key: ChannelKey) {
+        self.channels.borrow_mut().remove(&key);
+    }
+
+    /// Forgets a session of which nothing is left.
+    pub(crate) fn forget_session(&self, id: SessionId) {
+        self.sessions.borrow_mut().remove(&id);
+        if let Some((_, remote)) = self.workers() {
+            // Without the thread there are none.
+            let _ = remote.tell(move |worker| worker.destroy_relays_of(id));
+        }
+    }
+
+    /// Where metadata is asked for.
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    fn set_monitor_pipe(&self, pipe: Option<OwnedFd>) -> Reply {
+        let Some(pipe) = pipe else { return Code::ERROR_RECV_FD.into() };
+        if self.monitored.get() {
+            return Code::ALREADY_SET.into();
+        }
+        // A sample that does not fit is dropped: nobody waits for a reader.
+        if let Err(error) = rustix::io::ioctl_fionbio(&pipe, true) {
+            tracing::error!(%error, "the monitor pipe cannot be used");
+            return Code::FATAL.into();
+        }
+        let pipe = std::sync::Arc::new(pipe);
+        let Some((local, remote)) = self.workers() else { return Code::FATAL.into() };
+        for worker in [local, remote] {
+            let pipe = std::sync::Arc::clone(&pipe);
+            if worker.tell(move |worker| worker.set_monitor_pipe(pipe)).is_err() {
+                return Code::FATAL.into();
+            }
+        }
+        self.monitored.set(true);
+        Reply::OK
+    }
+
+    async fn add_relay(&self, socket: AddRelaydSocket, descriptor: Option<OwnedFd>) -> Reply {
+        let Some(descriptor) = descriptor else { return Code::ERROR_RECV_FD.into() };
+        if socket.stream == StreamKind::Control {
+            let mut halves = self.half_relays.borrow_mut();
+            if halves.len() >= HALF_RELAYS_MAX {
+                return Code::ENOMEM.into();
+            }
+            halves.insert(socket.net_index, (socket, descriptor));
+            return Reply::OK;
+        }
+        let half = self.half_relays.borrow_mut().remove(&socket.net_index);
+        let Some((first, control)) = half else {
+            tracing::error!(
+                relayd = socket.net_index,
+                "a relay's data socket came before its control socket"
+            );
+            return Code::RELAYD_FAIL.into();
+        };
+        let sockets = RelaySockets {
+            net_index: first.net_index,
+            session: first.session_id,
+            relay_session_id: first.relayd_session_id,
+            version: Version { major: first.major, minor: first.minor },
+            control,
+            data: descriptor,
+        };
+        let Some((_, remote)) = self.workers() else { return Code::FATAL.into() };
+        match remote.ask(move |worker| worker.add_relay(sockets)).await {
+            Ok(outcome) => outcome.into(),
+            Err(_) => Code::FATAL.into(),
+        }
+    }
+
+    async fn destroy_relay(&self, net_index: u64) -> Reply {
+        if self.half_relays.borrow_mut().remove(&net_index).is_some() {
+            return Reply::OK;
+        }
+        let Some((_, remote)) = self.workers() else { return Code::FATAL.into() };
+        match remote.ask(move |worker| worker.destroy_relay(net_index)).await {
+            Ok(outcome) => outcome.into(),
+            Err(_) => Code::FATAL.into(),
+        }
+    }
+
+    /// Passes on what the data threads tell, until they are gone.
+    pub(crate) async fn listen(self: Rc<Self>, mut events: UnboundedReceiver<Event>) {
+        while let Some(event) = events.recv().await {
+            let session = match &event {
+                Event::ChannelEnded { session, .. }
+                | Event::ChunkEnded { session, .. }
+                | Event::MetadataWanted { session, .. } => *session,
+            };
+            let Some(session) = self.sessions.borrow().get(&session).cloned() else { continue };
+            // A session that is gone has no use for it.
+            match event {
+                Event::ChannelEnded { key, .. } => {
+                    self.forget_channel(key);
+                    let _ = session.send(ChannelGone(key)).await;
+                }
+                Event::ChunkEnded { chunk, .. } => {
+                    let _ = session.send(ChunkGone(chunk)).await;
+                }
+                Event::MetadataWanted { key, .. } => {
+                    let _ = session.send(FetchMetadata(key)).await;
+                }
+            }
+        }
+    }
+}
+
+fn once(done: &Cell<bool>) -> Reply {
+    if done.replace(true) { Code::ALREADY_SET.into() } else { Reply::OK }
+}
+
+/// The channel that a command names.
+fn channel_of(message: &Message) -> Option<ChannelKey> {
+    match message {
+        Message::GetChannel { key }
+        | Message::DestroyChannel { key }
+        | Message::CloseMetadata { key }
+        | Message::SetupMetadata { key }
+        | Message::FlushChannel { key }
+        | Message::ClearQuiescentChannel { key }
+        | Message::ClearChannel { key }
+        | Message::OpenChannelPackets { key }
+        | Message::PushMetadata { key, .. }
+        | Message::RotateChannel { key, .. } => Some(*key),
+        Message::SnapshotChannel(snapshot) => Some(snapshot.key),
+        _ => None,
+    }
+}
+
+/// The answer to a command for a channel that is not known: as the stock consumer, which has two
+/// codes for it.
+pub(crate) fn unknown(message: &Message) -> Reply {
+    match message {
+        Message::DestroyChannel { .. } => Reply::OK,
+        Message::PushMetadata { .. } => Code::CHANNEL_FAIL.into(),
+        Message::FlushChannel { .. }
+        | Message::ClearQuiescentChannel { .. }
+        | Message::CloseMetadata { .. }
+        | Message::SetupMetadata { .. } => Code::UST_CHAN_NOT_FOUND.into(),
+        message => Reply::refusal(message, Code::CHAN_NOT_FOUND),
+    }
+}

@@ -1,0 +1,124 @@
+//! The data threads, as the control thread sees them.
+
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    sync::{Arc, mpsc},
+    thread::JoinHandle,
+};
+
+use tokio::sync::oneshot;
+
+use crate::worker::{Setup, Worker};
+
+/// Work for a data thread.
+pub(crate) type Order = Box<dyn FnOnce(&mut Worker) + Send>;
+
+/// The data thread is gone: it panicked, or the consumer ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a data thread of the consumer is gone")]
+pub(crate) struct WorkerGone;
+
+/// A way to give work to one data thread. Orders are carried out one after the other.
+#[derive(Clone, Debug)]
+pub(crate) struct WorkerHandle {
+    orders: mpsc::Sender<Order>,
+    bell: Arc<OwnedFd>,
+}
+
+impl WorkerHandle {
+    /// Gives an order.
+    pub(crate) fn tell(
+        &self,
+        order: impl FnOnce(&mut Worker) + Send + 'static,
+    ) -> Result<(), WorkerGone> {
+        self.orders.send(Box::new(order)).map_err(|_| WorkerGone)?;
+        // The counter is full only when the thread has been rung for already.
+        let _ = rustix::io::write(self.bell.as_fd(), &1_u64.to_ne_bytes());
+        Ok(())
+    }
+
+    /// Gives an order and waits for its outcome.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &self,
+        order: impl FnOnce(&mut Worker) -> T + Send + 'static,
+    ) -> Result<T, WorkerGone> {
+        self.ask_later(move |worker, reply| {
+            // Who asked may have gone.
+            let _ = reply.send(order(worker));
+        })
+        .await
+    }
+
+    /// Gives an order whose outcome may come later than its end.
+    pub(crate) async fn ask_later<T: Send + 'static>(
+        &self,
+        order: impl FnOnce(&mut Worker, oneshot::Sender<T>) + Send + 'static,
+    ) -> Result<T, WorkerGone> {
+        let (reply, outcome) = oneshot::channel();
+        self.tell(move |worker| order(worker, reply))?;
+        outcome.await.map_err(|_| WorkerGone)
+    }
+}
+
+/// All data threads. What is local has threads of its own, so that it never waits for a relay daemon
+/// or for a snapshot.
+#[derive(Debug)]
+pub(crate) struct Crew {
+    local: WorkerHandle,
+    remote: WorkerHandle,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Crew {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// When a thread or its descriptors cannot be made.
+    pub(crate) fn start(setup: &Setup) -> std::io::Result<Self> {
+        let mut threads = Vec::new();
+        let local = start("consumer-local", setup.clone(), &mut threads)?;
+        let remote = start("consumer-remote", setup.clone(), &mut threads)?;
+        Ok(Self { local, remote, threads })
+    }
+
+    /// The thread for monitored streams that are written here.
+    pub(crate) fn local(&self) -> &WorkerHandle {
+        &self.local
+    }
+
+    /// The thread for relay daemons and for streams of snapshots.
+    pub(crate) fn remote(&self) -> &WorkerHandle {
+        &self.remote
+    }
+
+    /// Every thread.
+    pub(crate) fn all(&self) -> [&WorkerHandle; 2] {
+        [&self.local, &self.remote]
+    }
+
+    /// Writes out what the buffers hold, and ends the threads.
+    pub(crate) fn end(self) {
+        for worker in self.all() {
+            // A thread that is gone has nothing to write.
+            let _ = worker.tell(Worker::end);
+        }
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a data thread of the consumer panicked");
+            }
+        }
+    }
+}
+
+fn start(
+    name: &str,
+    setup: Setup,
+    threads: &mut Vec<JoinHandle<()>>,
+) -> std::io::Result<WorkerHandle> {
+    let flags = rustix::event::EventfdFlags::CLOEXEC | rustix::event::EventfdFlags::NONBLOCK;
+    let bell = Arc::new(rustix::event::eventfd(0, flags)?);
+    let (orders, inbox) = mpsc::channel();
+    let worker = Worker::new(setup, Arc::clone(&bell), inbox)?;
+    threads.push(std::thread::Builder::new().name(name.to_owned()).spawn(move || worker.run())?);
+    Ok(WorkerHandle { orders, bell })
+}

@@ -1,0 +1,211 @@
+//! The process: its sockets, its start and its end.
+
+use std::{
+    fs, io,
+    os::unix::net::UnixListener as StdListener,
+    path::{Path, PathBuf},
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use actix::System;
+use lttngd_runtime::{Peer, PeerError};
+use lttngd_wire::consumer::ConsumerError as Code;
+use tokio::{
+    net::UnixListener,
+    signal::unix::{SignalKind, signal},
+    sync::mpsc::unbounded_channel,
+};
+
+use crate::{
+    clock::PacketClock,
+    command::{self, End},
+    control::Control,
+    crew::Crew,
+    health::{self, Health},
+    options::Options,
+    source::Source,
+    worker::Setup,
+};
+
+/// How long the session daemon may take to connect.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(60);
+/// How often the threads show that they live.
+const BEAT_PERIOD: Duration = Duration::from_secs(1);
+/// After how long without that a thread counts as stuck.
+const BEAT_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Why there is no consumer daemon, or no longer one.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsumerdError {
+    /// The kernel's buffers are asked for, or none.
+    #[error("only buffers of applications are consumed: start it with -u")]
+    KernelDomain,
+    /// A socket is not named.
+    #[error("name the {0} socket: a session daemon does when it starts a consumer daemon")]
+    NoSocket(&'static str),
+    /// Something of the system failed.
+    #[error("{what}: {source}")]
+    System {
+        /// What was to be done.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The session daemon is not there, or no longer.
+    #[error("the session daemon: {0}")]
+    SessionDaemon(#[source] PeerError),
+    /// It did not connect.
+    #[error("the session daemon did not connect within {} s", CONNECT_DEADLINE.as_secs())]
+    NotConnected,
+    /// It broke the protocol.
+    #[error("the session daemon's commands: {0}")]
+    Commands(#[source] PeerError),
+}
+
+fn system<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> ConsumerdError {
+    move |error| ConsumerdError::System { what, source: error.into() }
+}
+
+/// Is the consumer daemon until the session daemon is gone, or a signal ends it.
+///
+/// # Errors
+/// What cannot be used or made, or what the session daemon did wrong.
+pub fn run(options: &Options, clock: PacketClock) -> Result<(), ConsumerdError> {
+    if !options.ust {
+        return Err(ConsumerdError::KernelDomain);
+    }
+    let command = options.consumerd_cmd_sock.as_deref();
+    let command = command.ok_or(ConsumerdError::NoSocket("command"))?;
+    let error = options.consumerd_err_sock.as_deref();
+    let error = error.ok_or(ConsumerdError::NoSocket("error"))?;
+    System::new().block_on(serve(options, command, error, clock))
+}
+
+async fn serve(
+    options: &Options,
+    command: &Path,
+    error: &Path,
+    clock: PacketClock,
+) -> Result<(), ConsumerdError> {
+    let mut terminated = signal(SignalKind::terminate()).map_err(system("catch SIGTERM"))?;
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(system("catch SIGINT"))?;
+    let errors = Peer::connect(error).await.map_err(system("connect to the error socket"))?;
+    let _remove = RemovedAtEnd(command.to_owned());
+    let listener = listen(command).map_err(system("listen on the command socket"))?;
+
+    let (events, told) = unbounded_channel();
+    let setup = Setup { events: events.clone(), clock: clock.clone() };
+    let crew = Crew::start(&setup).map_err(system("start the data threads"))?;
+    let health = start_health(options, &crew);
+
+    let ready = Code::COMMAND_SOCK_READY.0.to_ne_bytes();
+    errors.write_all(&ready).await.map_err(ConsumerdError::SessionDaemon)?;
+    let connected = tokio::time::timeout(CONNECT_DEADLINE, accept_both(listener, &errors));
+    let (commands, metadata) = connected.await.map_err(|_| ConsumerdError::NotConnected)??;
+
+    let control = Control::new(crew, events, clock, Source::new(metadata));
+    let listening = tokio::task::spawn_local(Rc::clone(&control).listen(told));
+    let end = tokio::select! {
+        end = command::serve(&commands, &control) => Some(end),
+        _ = terminated.recv() => None,
+        _ = interrupted.recv() => None,
+    };
+    tracing::debug!(?end, "the consumer daemon ends");
+    // What happens now nobody asks about.
+    drop(commands);
+    control.end();
+    listening.abort();
+    drop(health);
+    match end {
+        Some(End::Broken(error)) => {
+            // Who would read it may be gone as well.
+            let _ = errors.write_all(&Code::ERROR_RECV_CMD.0.to_ne_bytes()).await;
+            Err(ConsumerdError::Commands(error))
+        }
+        Some(End::Closed) | None => Ok(()),
+    }
+}
+
+/// A file that is removed when this is dropped.
+struct RemovedAtEnd(PathBuf);
+
+impl Drop for RemovedAtEnd {
+    fn drop(&mut self) {
+        // The session daemon may have removed it before.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = StdListener::bind(path)?;
+    listener.set_nonblocking(true)?;
+    UnixListener::from_std(listener)
+}
+
+/// The session daemon's two connections: for commands, then for metadata.
+async fn accept_both(
+    listener: UnixListener,
+    errors: &Peer,
+) -> Result<(Peer, Peer), ConsumerdError> {
+    let accept = async || {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            closed = errors.closed() => {
+                let error = closed.err().unwrap_or(PeerError::Closed);
+                return Err(ConsumerdError::SessionDaemon(error));
+            }
+        };
+        let (socket, _) = accepted.map_err(system("accept the session daemon"))?;
+        Ok(Peer::accepted(socket))
+    };
+    Ok((accept().await?, accept().await?))
+}
+
+/// Starts the health thread. Without it the consumer works as well.
+fn start_health(options: &Options, crew: &Crew) -> Option<Health> {
+    let start = Instant::now();
+    let beats = [Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0))];
+    let [control, data] = beats.clone();
+    let workers = crew.all().map(Clone::clone);
+    tokio::task::spawn_local(async move {
+        let mut period = tokio::time::interval(BEAT_PERIOD);
+        loop {
+            period.tick().await;
+            control.store(start.elapsed().as_secs(), Ordering::Relaxed);
+        }
+    });
+    tokio::task::spawn_local(async move {
+        let mut period = tokio::time::interval(BEAT_PERIOD);
+        loop {
+            period.tick().await;
+            for worker in &workers {
+                if worker.ask(|_| ()).await.is_err() {
+                    return;
+                }
+            }
+            data.store(start.elapsed().as_secs(), Ordering::Relaxed);
+        }
+    });
+    let mask = move || {
+        let is_stuck = |beat: &AtomicU64| {
+            start.elapsed().as_secs().saturating_sub(beat.load(Ordering::Relaxed))
+                > BEAT_DEADLINE.as_secs()
+        };
+        let [control, data] = &beats;
+        let part = |beat, bits| if is_stuck(beat) { bits } else { 0 };
+        part(control, health::CONTROL) | part(data, health::DATA)
+    };
+    let path = health::socket_path()?;
+    Health::start(path, &options.group, mask)
+        .inspect_err(|error| tracing::error!(%error, "the health of this daemon cannot be asked"))
+        .ok()
+}

@@ -1,0 +1,145 @@
+//! Trace chunks: made, closed, asked for.
+
+use std::{os::fd::OwnedFd, sync::Arc};
+
+use lttngd_model::ChunkId;
+use lttngd_tracefile::{Owner, TraceChunk};
+use lttngd_wire::consumer::{CloseCommand, ConsumerError as Code, Message, TraceChunkPresence};
+
+use super::Inner;
+use crate::{
+    chunk::{Chunk, ChunkPlace},
+    request::Reply,
+    worker::{ClosingChunk, NewRemoteChunk},
+};
+
+impl Inner {
+    /// Makes a chunk known and the current one of all channels.
+    pub(super) async fn create_chunk(&self, message: Message, directory: Option<OwnedFd>) -> Reply {
+        let failed = Reply::from(Code::CREATE_TRACE_CHUNK_FAILED);
+        let Message::CreateTraceChunk {
+            relayd_id,
+            override_name,
+            chunk_id,
+            creation_timestamp_s,
+            owner,
+            ..
+        } = message
+        else {
+            return Code::INVALID_PARAMETERS.into();
+        };
+        if self.state.borrow().chunks.exists(chunk_id) {
+            tracing::error!(session = %self.id, chunk = %chunk_id, "a trace chunk exists already");
+            return failed;
+        }
+        let place = match (relayd_id, directory) {
+            (None, Some(directory)) => {
+                // The owner's groups are read from the user database.
+                let made = tokio::task::spawn_blocking(move || {
+                    let owner = owner.map_or_else(|| Ok(Owner::process()), Owner::look_up)?;
+                    TraceChunk::new(directory, owner)
+                });
+                match made.await.map_err(std::io::Error::other).flatten() {
+                    Ok(chunk) => ChunkPlace::Local(chunk),
+                    Err(error) => {
+                        tracing::error!(session = %self.id, %error, "cannot use a trace chunk");
+                        return failed;
+                    }
+                }
+            }
+            (Some(net_index), None) => {
+                let chunk = NewRemoteChunk {
+                    net_index,
+                    id: chunk_id,
+                    name: override_name,
+                    created_at_s: creation_timestamp_s,
+                };
+                let made =
+                    self.context.remote.ask_later(move |w, r| w.create_remote_chunk(chunk, r));
+                match made.await {
+                    Ok(Ok(())) => ChunkPlace::Remote,
+                    _ => return failed,
+                }
+            }
+            _ => return failed,
+        };
+        let chunk = Chunk::new(self.id, chunk_id, place, self.context.events.clone());
+        {
+            let mut state = self.state.borrow_mut();
+            if !state.chunks.publish(&chunk) {
+                return failed;
+            }
+            state.current = Some(Arc::clone(&chunk));
+            for channel in state.channels.values_mut() {
+                channel.set_chunk(Some(&chunk));
+            }
+        }
+        for worker in self.workers() {
+            let (session, chunk) = (self.id, Arc::clone(&chunk));
+            if worker.ask(move |w| w.set_chunk(session, &chunk)).await.is_err() {
+                return failed;
+            }
+        }
+        Reply::OK
+    }
+
+    /// Takes a chunk from the channels that have it. What is still written to it keeps it.
+    pub(super) async fn close_chunk(&self, message: Message) -> Reply {
+        let Message::CloseTraceChunk { relayd_id, chunk_id, close_timestamp_s, command, .. } =
+            message
+        else {
+            return Code::INVALID_PARAMETERS.into();
+        };
+        let refused = |code: Code| Reply::ChunkClosed { code: code.0, path: String::new() };
+        let Some(chunk) = self.state.borrow_mut().chunks.close(chunk_id) else {
+            return refused(Code::UNKNOWN_TRACE_CHUNK);
+        };
+        if command == Some(CloseCommand::Delete) {
+            chunk.delete_at_end();
+        }
+        {
+            let mut state = self.state.borrow_mut();
+            if state.current.as_ref().is_some_and(|current| current.id == chunk_id) {
+                state.current = None;
+            }
+            for channel in state.channels.values_mut() {
+                channel.leave_chunk(chunk_id);
+            }
+        }
+        drop(chunk);
+        for worker in self.workers() {
+            let session = self.id;
+            if worker.ask(move |w| w.leave_chunk(session, chunk_id)).await.is_err() {
+                return refused(Code::CLOSE_TRACE_CHUNK_FAILED);
+            }
+        }
+        let Some(net_index) = relayd_id else {
+            return Reply::ChunkClosed { code: 0, path: String::new() };
+        };
+        let closing =
+            ClosingChunk { net_index, id: chunk_id, closed_at_s: close_timestamp_s, command };
+        match self.context.remote.ask_later(move |w, r| w.close_remote_chunk(closing, r)).await {
+            Ok(Ok(path)) => Reply::ChunkClosed { code: 0, path },
+            Ok(Err(code)) => refused(code),
+            Err(_) => refused(Code::CLOSE_TRACE_CHUNK_FAILED),
+        }
+    }
+
+    /// Whether somebody still has the chunk.
+    pub(super) async fn chunk_exists(&self, relayd_id: Option<u64>, chunk: ChunkId) -> Reply {
+        if self.state.borrow().chunks.exists(chunk) {
+            return TraceChunkPresence::Local.status().into();
+        }
+        let Some(net_index) = relayd_id else {
+            return TraceChunkPresence::Unknown.status().into();
+        };
+        let asked =
+            self.context.remote.ask_later(move |w, r| w.remote_chunk_exists(net_index, chunk, r));
+        match asked.await {
+            Ok(Ok(true)) => TraceChunkPresence::Remote.status().into(),
+            Ok(Ok(false)) => TraceChunkPresence::Unknown.status().into(),
+            Ok(Err(code)) => code.into(),
+            Err(_) => Code::RELAYD_FAIL.into(),
+        }
+    }
+}

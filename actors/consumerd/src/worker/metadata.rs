@@ -1,0 +1,335 @@
+//! Metadata channels: the text so far, and how far it is written.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use lttngd_model::{ChannelKey, SessionId};
+use lttngd_tracefile::MetadataFile;
+use lttngd_wire::consumer::ConsumerError as Code;
+use tokio::sync::oneshot;
+
+use super::{
+    Due, Event, Worker,
+    channel::Writing,
+    relay::{Live, RemoteStream},
+};
+use crate::chunk::Chunk;
+
+/// A metadata channel that a data thread gets.
+#[derive(Debug)]
+pub(crate) struct NewMetadata {
+    pub(crate) key: ChannelKey,
+    pub(crate) writing: Writing,
+    /// The trace chunk at the beginning.
+    pub(crate) chunk: Option<Arc<Chunk>>,
+    pub(crate) uuid: [u8; 16],
+    /// Whether it is written all the time; otherwise only with snapshots.
+    pub(crate) monitored: bool,
+    /// Period in microseconds at which newer text is asked for, 0 for none.
+    pub(crate) refresh_interval_us: u32,
+}
+
+/// A metadata channel.
+#[derive(Debug)]
+pub(super) struct Metadata {
+    pub(super) writing: Writing,
+    pub(super) uuid: [u8; 16],
+    monitored: bool,
+    refresh: Option<Duration>,
+    text: Vec<u8>,
+    version: u64,
+    /// Bytes of the text that are written.
+    pub(super) written: usize,
+    pub(super) output: MetadataOutput,
+    /// The trace chunk it is written in.
+    pub(super) chunk: Option<Arc<Chunk>>,
+    /// The trace chunk it is to go to.
+    pub(super) next_chunk: Option<Arc<Chunk>>,
+    /// Whether its relay daemon is to be told that the text begins anew.
+    pub(super) reset_due: bool,
+    /// Streams of a live session that wait for text.
+    pub(super) live: Live,
+    complained: bool,
+}
+
+/// Where text goes.
+#[derive(Debug)]
+pub(super) enum MetadataOutput {
+    /// Nowhere yet.
+    Nowhere,
+    /// To a file.
+    Local(MetadataFile),
+    /// To a relay daemon.
+    Remote(RemoteStream),
+}
+
+impl Metadata {
+    pub(super) fn session(&self) -> SessionId {
+        self.writing.session
+    }
+
+    /// All text.
+    pub(super) fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Text that is not written yet.
+    pub(super) fn unwritten(&self) -> &[u8] {
+        &self.text[self.written..]
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Whether it describes the streams that are written so.
+    pub(super) fn is_of_trace(&self, data: &Writing) -> bool {
+        self.writing.session == data.session
+            && self.writing.path == data.path
+            && self.writing.relay == data.relay
+    }
+
+    /// Takes text over what is known. `true` when the text begins anew.
+    fn take(&mut self, offset: usize, version: u64, text: &[u8]) -> Result<bool, Code> {
+        let anew = version != self.version;
+        let known = if anew { 0 } else { self.text.len() };
+        if offset > known {
+            tracing::error!(key = %self.writing.metadata_request.key, offset, known,
+                "metadata with a hole was refused");
+            return Err(Code::ERROR_METADATA);
+        }
+        if anew {
+            self.text.clear();
+            self.version = version;
+            self.written = 0;
+        }
+        // What is written already stays as it is.
+        let news = text.get(known - offset..).unwrap_or_default();
+        self.text.extend_from_slice(news);
+        Ok(anew)
+    }
+
+    /// Writes what is not written yet to its file.
+    fn write_local(&mut self, anew: bool) {
+        let MetadataOutput::Local(file) = &mut self.output else { return };
+        let reset = if anew { file.reset() } else { Ok(()) };
+        let news = &self.text[self.written..];
+        let outcome = reset.and_then(|()| if news.is_empty() { Ok(()) } else { file.append(news) });
+        match outcome {
+            Ok(()) => {
+                self.written = self.text.len();
+                self.complained = false;
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.complained, true) {
+                    tracing::error!(session = %self.writing.session, %error, "metadata is missing");
+                }
+            }
+        }
+    }
+
+    fn open_file(&mut self) -> Result<(), Code> {
+        let Some(chunk) = &self.chunk else { return Ok(()) };
+        let Some(files) = chunk.local() else { return Ok(()) };
+        let file = MetadataFile::create(files, &self.writing.path, self.uuid).map_err(|error| {
+            tracing::error!(session = %self.writing.session, %error, "metadata has no file");
+            Code::ERROR_METADATA
+        })?;
+        self.output = MetadataOutput::Local(file);
+        self.written = 0;
+        self.write_local(false);
+        Ok(())
+    }
+}
+
+impl Worker {
+    /// Takes a metadata channel over.
+    pub(crate) fn add_metadata(
+        &mut self,
+        new: NewMetadata,
+        reply: oneshot::Sender<Result<(), Code>>,
+    ) {
+        let NewMetadata { key, writing, chunk, uuid, monitored, refresh_interval_us } = new;
+        let relay = writing.relay.filter(|_| monitored);
+        let refresh =
+            (refresh_interval_us > 0).then(|| Duration::from_micros(refresh_interval_us.into()));
+        let mut metadata = Metadata {
+            uuid,
+            monitored,
+            refresh,
+            text: Vec::new(),
+            version: 0,
+            written: 0,
+            output: MetadataOutput::Nowhere,
+            next_chunk: chunk.clone(),
+            chunk: chunk.filter(|_| monitored),
+            reset_due: false,
+            live: Live::default(),
+            complained: false,
+            writing,
+        };
+        let outcome = if relay.is_none() { metadata.open_file() } else { Ok(()) };
+        if outcome.is_ok() {
+            self.metadata.insert(key, metadata);
+            self.schedule_refresh(key, Instant::now());
+        }
+        match (outcome, relay) {
+            (Ok(()), Some(relay)) => self.add_remote_metadata(key, relay, reply),
+            (outcome, _) => {
+                // Who asked may have gone.
+                let _ = reply.send(outcome);
+            }
+        }
+    }
+
+    fn schedule_refresh(&mut self, key: ChannelKey, now: Instant) {
+        if let Some(period) = self.metadata.get(&key).and_then(|metadata| metadata.refresh) {
+            let at = self.timers.next_in(now, period);
+            self.timers.schedule(at, Due::Metadata(key));
+        }
+    }
+
+    /// It is time to ask for newer text.
+    pub(super) fn metadata_timer(&mut self, key: ChannelKey, now: Instant) {
+        self.want_metadata(key);
+        self.schedule_refresh(key, now);
+    }
+
+    /// Has newer text asked for.
+    pub(super) fn want_metadata(&mut self, key: ChannelKey) {
+        if let Some(metadata) = self.metadata.get(&key) {
+            // Nobody listens when the consumer ends.
+            let _ =
+                self.setup.events.send(Event::MetadataWanted { session: metadata.session(), key });
+        }
+    }
+
+    /// Takes text, and writes it.
+    pub(crate) fn push_metadata(
+        &mut self,
+        key: ChannelKey,
+        offset: u64,
+        version: u64,
+        text: Vec<u8>,
+    ) -> Result<(), Code> {
+        let metadata = self.metadata.get_mut(&key).ok_or(Code::CHANNEL_FAIL)?;
+        let offset = usize::try_from(offset).map_err(|_| Code::ERROR_METADATA)?;
+        let anew = metadata.take(offset, version, &text)?;
+        if metadata.monitored {
+            metadata.write_local(anew);
+            if let MetadataOutput::Remote(_) = metadata.output {
+                metadata.reset_due |= anew;
+                self.send_metadata(key);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a metadata channel.
+    pub(crate) fn close_metadata(&mut self, key: ChannelKey) -> Result<(), Code> {
+        let metadata = self.metadata.remove(&key).ok_or(Code::UST_CHAN_NOT_FOUND)?;
+        if let MetadataOutput::Remote(remote) = &metadata.output {
+            self.close_remote(remote);
+        }
+        let session = metadata.session();
+        self.release_waiting(metadata.live);
+        // As above.
+        let _ = self.setup.events.send(Event::ChannelEnded { session, key });
+        Ok(())
+    }
+
+    /// Moves metadata to the trace chunk of its channel, where all of it is written again; to none
+    /// when it is there already.
+    pub(super) fn rotate_metadata(
+        &mut self,
+        key: ChannelKey,
+        reply: oneshot::Sender<Result<(), Code>>,
+    ) {
+        let outcome = match self.metadata.get_mut(&key) {
+            None => Err(Code::CHAN_NOT_FOUND),
+            Some(metadata) => match metadata.next_chunk.clone() {
+                None => Err(Code::ROTATION_FAIL),
+                Some(next) => {
+                    let stays =
+                        metadata.chunk.as_ref().is_some_and(|chunk| Arc::ptr_eq(chunk, &next));
+                    let to = (!stays).then_some(next);
+                    if let MetadataOutput::Remote(_) = &metadata.output {
+                        return self.rotate_remote_metadata(key, to, reply);
+                    }
+                    metadata.output = MetadataOutput::Nowhere;
+                    metadata.chunk = to;
+                    metadata.open_file().map_err(|_| Code::ROTATION_FAIL)
+                }
+            },
+        };
+        // Who asked may have gone.
+        let _ = reply.send(outcome);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use lttngd_wire::consumer::MetadataRequest;
+
+    use super::*;
+
+    fn metadata() -> Metadata {
+        let session = SessionId(1);
+        let key = ChannelKey(2);
+        Metadata {
+            writing: Writing {
+                session,
+                name: "metadata".to_owned(),
+                path: String::new(),
+                relay: None,
+                tracefile_size_bytes: 0,
+                tracefile_count: 0,
+                metadata_request: MetadataRequest {
+                    session_id: session,
+                    session_id_per_pid: 0,
+                    bits_per_long: 64,
+                    uid: 0,
+                    key,
+                },
+            },
+            uuid: [0; 16],
+            monitored: true,
+            refresh: None,
+            text: Vec::new(),
+            version: 0,
+            written: 0,
+            output: MetadataOutput::Nowhere,
+            chunk: None,
+            next_chunk: None,
+            reset_due: false,
+            live: Live::default(),
+            complained: false,
+        }
+    }
+
+    #[test]
+    fn text_may_overlap_what_is_known_and_leaves_no_hole() {
+        let mut metadata = metadata();
+        assert_eq!(metadata.take(0, 0, b"abc"), Ok(false));
+        assert_eq!(metadata.take(1, 0, b"bcde"), Ok(false));
+        assert_eq!(metadata.take(0, 0, b"ab"), Ok(false));
+        assert_eq!(metadata.text(), b"abcde");
+        assert_eq!(metadata.take(6, 0, b"x"), Err(Code::ERROR_METADATA));
+        assert_eq!(metadata.text(), b"abcde");
+    }
+
+    #[test]
+    fn another_version_begins_anew() {
+        let mut metadata = metadata();
+        metadata.take(0, 0, b"old").unwrap();
+        metadata.written = 3;
+        assert_eq!(metadata.take(1, 1, b"x"), Err(Code::ERROR_METADATA));
+        assert_eq!(metadata.text(), b"old");
+        assert_eq!(metadata.take(0, 1, b"n"), Ok(true));
+        assert_eq!((metadata.text(), metadata.unwritten()), (&b"n"[..], &b"n"[..]));
+    }
+}

@@ -1,0 +1,273 @@
+//! Snapshots: the packets that the buffers of a channel hold are copied, a stream at a time.
+
+use std::sync::Arc;
+
+use lttngd_model::ChannelKey;
+use lttngd_ringbuffer::{SnapshotPositions, Stream};
+use lttngd_tracefile::MetadataFile;
+use lttngd_wire::consumer::ConsumerError as Code;
+use tokio::sync::oneshot;
+
+use super::{
+    Worker,
+    relay::{Relays, Sent},
+    stream::{DataStream, Output, packet_index},
+};
+use crate::chunk::Chunk;
+
+/// What a snapshot takes from a channel.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    pub(crate) key: ChannelKey,
+    pub(crate) metadata: bool,
+    /// Directory of the streams below that of the trace chunk.
+    pub(crate) path: String,
+    /// The relay daemon that gets it.
+    pub(crate) relay: Option<u64>,
+    /// Newest packets of each stream, 0 for all.
+    pub(crate) packets_max: u64,
+    pub(crate) chunk: Arc<Chunk>,
+}
+
+/// A snapshot of a channel that is being recorded.
+#[derive(Debug)]
+pub(super) struct Job {
+    recording: Recording,
+    /// Streams that are still to come.
+    places: Vec<usize>,
+    /// The stream whose turn it is, and what is left of it.
+    current: Option<(usize, SnapshotPositions)>,
+    reply: oneshot::Sender<Result<(), Code>>,
+}
+
+impl Job {
+    pub(super) fn places(&self) -> &[usize] {
+        &self.places
+    }
+
+    pub(super) fn recording(&self) -> &Recording {
+        &self.recording
+    }
+}
+
+/// How a job came on.
+enum Step {
+    Again(Job),
+    /// Its relay daemon does not take more now.
+    Parked(Job),
+    Done,
+}
+
+impl Worker {
+    /// Records a snapshot of a channel.
+    pub(crate) fn record(
+        &mut self,
+        recording: Recording,
+        reply: oneshot::Sender<Result<(), Code>>,
+    ) {
+        if recording.metadata {
+            return self.record_metadata(&recording, reply);
+        }
+        let refuse = |reply: oneshot::Sender<_>, code| {
+            // Who asked may have gone.
+            let _ = reply.send(Err(code));
+        };
+        match self.channels.get(&recording.key) {
+            None => refuse(reply, Code::CHAN_NOT_FOUND),
+            Some(channel) if channel.monitored => {
+                tracing::error!(key = %recording.key, "a channel that is drained has no snapshots");
+                refuse(reply, Code::SNAPSHOT_FAILED);
+            }
+            Some(_) => {
+                let places = self.streams_of(recording.key);
+                let job = Job { recording, places, current: None, reply };
+                match job.recording.relay {
+                    Some(relay) => self.open_remote_snapshot(relay, job),
+                    None => self.jobs.push_back(job),
+                }
+            }
+        }
+    }
+
+    /// Takes a step in each snapshot.
+    pub(super) fn work_on_jobs(&mut self) {
+        for _ in 0..self.jobs.len() {
+            let Some(job) = self.jobs.pop_front() else { return };
+            match self.work_on(job) {
+                Step::Again(job) => self.jobs.push_back(job),
+                Step::Parked(job) => match job.recording.relay {
+                    Some(relay) => self.park_job(relay, job),
+                    None => self.jobs.push_back(job),
+                },
+                Step::Done => {}
+            }
+        }
+    }
+
+    /// Begins the next stream, or copies packets of the one whose turn it is.
+    fn work_on(&mut self, mut job: Job) -> Step {
+        let Some((place, positions)) = job.current.take() else {
+            let Some(place) = job.places.pop() else {
+                // Who asked may have gone.
+                let _ = job.reply.send(Ok(()));
+                return Step::Done;
+            };
+            return match self.begin(place, &job.recording) {
+                Ok(positions) => {
+                    job.current = Some((place, positions));
+                    Step::Again(job)
+                }
+                Err(code) => self.fail(job, place, code),
+            };
+        };
+        match self.copy(place, positions) {
+            Ok((Copied::All, _)) => {
+                self.close_recording(place);
+                Step::Again(job)
+            }
+            Ok((Copied::Some, positions)) => {
+                job.current = Some((place, positions));
+                Step::Again(job)
+            }
+            Ok((Copied::Parked, positions)) => {
+                job.current = Some((place, positions));
+                Step::Parked(job)
+            }
+            Err(code) => self.fail(job, place, code),
+        }
+    }
+
+    /// Gives a snapshot up before its first stream.
+    pub(super) fn abandon_job(&mut self, job: Job) {
+        for place in &job.places {
+            self.close_recording(*place);
+        }
+        // As above.
+        let _ = job.reply.send(Err(Code::RELAYD_FAIL));
+    }
+
+    fn fail(&mut self, job: Job, place: usize, code: Code) -> Step {
+        self.close_recording(place);
+        for place in &job.places {
+            self.close_recording(*place);
+        }
+        // As above.
+        let _ = job.reply.send(Err(code));
+        Step::Done
+    }
+
+    fn begin(&mut self, place: usize, recording: &Recording) -> Result<SnapshotPositions, Code> {
+        let stream = self.streams.get_mut(place).ok_or(Code::CHAN_NOT_FOUND)?;
+        if recording.relay.is_none() {
+            stream.output =
+                stream.open_files(&recording.chunk, &recording.path, false).map_err(|error| {
+                    tracing::error!(%error, "a stream has no file for a snapshot");
+                    Code::SNAPSHOT_FAILED
+                })?;
+        }
+        stream.chunk = Some(Arc::clone(&recording.chunk));
+        if !stream.ring.is_quiescent() {
+            stream.flush(lttngd_ringbuffer::FlushMode::Full, &self.setup.clock);
+        }
+        let positions = stream.ring.snapshot_positions();
+        let positions = stream.note(positions).ok_or(Code::SNAPSHOT_FAILED)?;
+        Ok(match recording.packets_max {
+            0 => positions,
+            count => positions.keep_newest(count),
+        })
+    }
+
+    /// Copies packets, as many as a turn allows.
+    fn copy(
+        &mut self,
+        place: usize,
+        mut positions: SnapshotPositions,
+    ) -> Result<(Copied, SnapshotPositions), Code> {
+        const TURN_BYTES_MAX: usize = 4 << 20;
+        let stream = self.streams.get_mut(place).ok_or(Code::CHAN_NOT_FOUND)?;
+        let mut bytes = 0;
+        loop {
+            let before = positions;
+            let Some(position) = positions.next() else { return Ok((Copied::All, positions)) };
+            if let Err(error) = stream.ring.get_subbuf(position) {
+                if let lttngd_ringbuffer::GetError::Corrupt(corruption) = error {
+                    stream.note::<()>(Err(corruption));
+                    return Err(Code::SNAPSHOT_FAILED);
+                }
+                if Stream::is_lost(error) {
+                    stream.ring.count_lost_packet();
+                }
+                continue;
+            }
+            match stream.write_snapshot_packet(&mut self.relays)? {
+                Sent::Parked { .. } => return Ok((Copied::Parked, before)),
+                Sent::Lost => return Err(Code::SNAPSHOT_FAILED),
+                Sent::Whole(len) => bytes += usize::try_from(len).unwrap_or(usize::MAX),
+            }
+            let put = stream.ring.put_subbuf();
+            stream.note(put);
+            if bytes >= TURN_BYTES_MAX {
+                return Ok((Copied::Some, positions));
+            }
+        }
+    }
+
+    /// Takes the output of a snapshot away from a stream.
+    fn close_recording(&mut self, place: usize) {
+        let Some(stream) = self.streams.get_mut(place) else { return };
+        stream.release_packet(&mut self.relays);
+        let put = stream.ring.put_subbuf();
+        stream.note(put);
+        stream.chunk = None;
+        if let Output::Remote(remote) = std::mem::replace(&mut stream.output, Output::Nowhere) {
+            self.close_remote(&remote);
+        }
+    }
+
+    fn record_metadata(&mut self, recording: &Recording, reply: oneshot::Sender<Result<(), Code>>) {
+        let outcome = match self.metadata.get(&recording.key) {
+            None => Err(Code::CHAN_NOT_FOUND),
+            Some(metadata) => match (recording.relay, recording.chunk.local()) {
+                (Some(relay), _) => return self.record_remote_metadata(relay, recording, reply),
+                (None, None) => Err(Code::SNAPSHOT_FAILED),
+                (None, Some(files)) => MetadataFile::create(files, &recording.path, metadata.uuid)
+                    .and_then(|mut file| file.append(metadata.text()))
+                    .map_err(|error| {
+                        tracing::error!(%error, "the metadata of a snapshot was not written");
+                        Code::SNAPSHOT_FAILED
+                    }),
+            },
+        };
+        // As above.
+        let _ = reply.send(outcome);
+    }
+}
+
+enum Copied {
+    /// All packets of the stream.
+    All,
+    /// Some of them.
+    Some,
+    /// Those that its relay daemon took.
+    Parked,
+}
+
+impl DataStream {
+    fn write_snapshot_packet(&mut self, relays: &mut Relays) -> Result<Sent, Code> {
+        let Some(packet) = self.ring.packet() else { return Err(Code::SNAPSHOT_FAILED) };
+        match (&mut self.output, &self.chunk) {
+            (Output::Local(file), Some(chunk)) => {
+                let files = chunk.local().ok_or(Code::SNAPSHOT_FAILED)?;
+                file.write_packet(files, &packet.views(), &packet_index(packet.header)).map_err(
+                    |error| {
+                        tracing::error!(%error, "a packet of a snapshot was not written");
+                        Code::SNAPSHOT_FAILED
+                    },
+                )?;
+                Ok(Sent::Whole(packet.size_bytes() as u64))
+            }
+            (Output::Remote(remote), Some(_)) => Ok(remote.send(&packet, relays)),
+            _ => Err(Code::SNAPSHOT_FAILED),
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Rotation: streams move to the next trace chunk with the packet that begins it.
+
+use std::sync::Arc;
+
+use lttngd_model::ChannelKey;
+use lttngd_ringbuffer::{Corruption, FlushMode, Stream};
+use lttngd_wire::{consumer::ConsumerError as Code, relay::RotationPosition};
+use tokio::sync::oneshot;
+
+use super::{
+    Worker,
+    relay::{Relays, RemoteRotation},
+    stream::{DataStream, Output},
+};
+use crate::{chunk::Chunk, clock::PacketClock};
+
+/// Where a stream is to go, and when.
+#[derive(Debug)]
+pub(super) struct Rotation {
+    /// Sequence number of the first packet that belongs there.
+    pub(super) first: u64,
+    /// The trace chunk, `None` to none.
+    to: Option<Arc<Chunk>>,
+}
+
+impl Worker {
+    /// Moves the streams of a channel to its trace chunk; those that are there already, to none.
+    pub(crate) fn rotate_channel(
+        &mut self,
+        key: ChannelKey,
+        reply: oneshot::Sender<Result<(), Code>>,
+    ) {
+        if self.metadata.contains_key(&key) {
+            return self.rotate_metadata(key, reply);
+        }
+        let next = match self.channels.get(&key).map(|channel| channel.chunk.clone()) {
+            Some(Some(next)) => next,
+            unable => {
+                tracing::error!(%key, "no channel with a trace chunk to rotate to");
+                let code =
+                    if unable.is_some() { Code::ROTATION_FAIL } else { Code::CHAN_NOT_FOUND };
+                // Who asked may have gone.
+                let _ = reply.send(Err(code));
+                return;
+            }
+        };
+        let places = self.streams_of(key);
+        let mut to_new_chunk = true;
+        let mut positions = Vec::with_capacity(places.len());
+        for place in &places {
+            let stream = &mut self.streams[*place];
+            if stream.chunk.as_ref().is_some_and(|chunk| Arc::ptr_eq(chunk, &next)) {
+                to_new_chunk = false;
+            }
+            // One rotation comes to its end before the next begins.
+            if stream.rotation.is_some() {
+                stream.read_to_rotation(&self.setup.clock, &mut self.relays);
+            }
+            stream.begin_rotation(&next, &self.setup.clock);
+            if let (Output::Remote(remote), Some(rotation)) = (&stream.output, &stream.rotation) {
+                positions.push(RotationPosition {
+                    handle: remote.stream.handle(),
+                    at_packet_seq_num: rotation.first,
+                });
+            }
+        }
+        let relay = places.first().and_then(|place| self.streams[*place].writing.relay);
+        if let Some(net_index) = relay {
+            let to = to_new_chunk.then_some(next.id);
+            let rotation = RemoteRotation { net_index, to, positions };
+            return self.rotate_remote_streams(key, rotation, reply);
+        }
+        self.complete_rotation(key);
+        // As above.
+        let _ = reply.send(Ok(()));
+    }
+
+    /// Leaves the streams of a channel where they are.
+    pub(super) fn abandon_rotation(&mut self, key: ChannelKey) {
+        for place in self.streams_of(key) {
+            self.streams[place].rotation = None;
+        }
+    }
+
+    /// Opens the packets that begin the new trace chunk, and moves the streams that have nothing left
+    /// for the old one.
+    pub(super) fn complete_rotation(&mut self, key: ChannelKey) {
+        for place in self.streams_of(key) {
+            let Some(stream) = self.streams.get_mut(place) else { continue };
+            if stream.rotation.as_ref().is_some_and(|rotation| rotation.to.is_some()) {
+                stream.open_first_packet(&self.setup.clock);
+            }
+            stream.rotate_if_due();
+            self.make_ready(place);
+        }
+    }
+}
+
+/// How many packets of a stream its writers have begun and its reader has not put.
+fn packets_left(ring: &mut Stream) -> Result<u64, Corruption> {
+    Ok(ring.snapshot_positions()?.len() as u64)
+}
+
+impl DataStream {
+    fn begin_rotation(&mut self, next: &Arc<Chunk>, clock: &PacketClock) {
+        let to = self.chunk.as_ref().is_none_or(|chunk| !Arc::ptr_eq(chunk, next));
+        if self.chunk.is_some() {
+            // A file without a packet is one that readers choke on.
+            let left = packets_left(&mut self.ring);
+            let left = self.note(left).unwrap_or(0);
+            let mode = if self.packet_opened || self.bytes_in_chunk > 0 || left > 0 {
+                FlushMode::Active
+            } else {
+                FlushMode::Full
+            };
+            self.flush(mode, clock);
+        }
+        let left = packets_left(&mut self.ring);
+        let left = self.note(left).unwrap_or(0);
+        let next_number = self.ring.last_sequence_number().map_or(0, |last| last.wrapping_add(1));
+        self.packet_opened = false;
+        self.packet_due = false;
+        self.rotation = Some(Rotation {
+            first: next_number.wrapping_add(left),
+            to: to.then(|| Arc::clone(next)),
+        });
+    }
+
+    /// Makes the new trace chunk begin at the time of the rotation, whatever is traced later.
+    fn open_first_packet(&mut self, clock: &PacketClock) {
+        let opened = self.ring.open_packet(clock);
+        if self.note(opened) == Some(true) {
+            self.packet_opened = true;
+        } else {
+            self.packet_due = true;
+        }
+    }
+
+    /// Reads all packets of the trace chunk that the stream leaves; at most what the buffer holds.
+    fn read_to_rotation(&mut self, clock: &PacketClock, relays: &mut Relays) {
+        for _ in 0..self.ring.num_subbuf() {
+            if self.rotation.is_none() {
+                return;
+            }
+            self.serve(clock, relays);
+        }
+        if let Some(rotation) = self.rotation.take() {
+            self.rotate(rotation);
+        }
+    }
+
+    /// Moves on, when the packets of the old trace chunk were all read.
+    pub(super) fn rotate_if_due(&mut self) {
+        let next = self.ring.last_sequence_number().map_or(0, |last| last.wrapping_add(1));
+        let due = self
+            .rotation
+            .as_ref()
+            .is_some_and(|rotation| next.wrapping_sub(rotation.first).cast_signed() >= 0);
+        // What was overwritten or damaged has no numbers to go by: an empty buffer is at its end too.
+        let due = due
+            || self.rotation.is_some()
+                && !self.holds_packet()
+                && packets_left(&mut self.ring) == Ok(0);
+        if due && let Some(rotation) = self.rotation.take() {
+            self.rotate(rotation);
+        }
+    }
+
+    fn rotate(&mut self, rotation: Rotation) {
+        self.bytes_in_chunk = 0;
+        match (&mut self.output, rotation.to) {
+            (Output::Remote(_), to) => self.chunk = to,
+            (_, None) => {
+                self.output = Output::Nowhere;
+                self.chunk = None;
+            }
+            (Output::Local(file), Some(to)) => {
+                let moved = match to.local() {
+                    Some(files) => file.rotate_into(files).map_err(|error| error.to_string()),
+                    None => Err("the trace chunk is not here".to_owned()),
+                };
+                self.chunk = Some(to);
+                if let Err(error) = moved {
+                    self.lose_output(&error);
+                }
+            }
+            (Output::Nowhere, Some(to)) => {
+                let opened = self.open_files(&to, &self.writing.path.clone(), true);
+                self.chunk = Some(to);
+                match opened {
+                    Ok(output) => self.output = output,
+                    Err(error) => self.lose_output(&error.to_string()),
+                }
+            }
+        }
+    }
+
+    fn lose_output(&mut self, error: &str) {
+        let (session, stream) = (self.writing.session, self.name());
+        tracing::error!(%session, %stream, %error, "a stream has no files in its new trace chunk");
+        self.output = Output::Nowhere;
+    }
+
+    fn holds_packet(&self) -> bool {
+        self.ring.packet().is_some()
+    }
+}

@@ -1,0 +1,310 @@
+//! A data stream: from its buffer to its output.
+
+use std::{os::fd::OwnedFd, sync::Arc};
+
+use lttngd_model::ChannelKey;
+use lttngd_ringbuffer::{Corruption, FlushMode, GetError, PacketHeader, Wakeup};
+use lttngd_tracefile::{FileLimits, StreamFile, StreamFileConfig};
+use lttngd_wire::ctf::PacketIndex;
+
+use super::{
+    channel::Writing,
+    relay::{Relays, RemoteStream, Sent},
+    rotation::Rotation,
+};
+use crate::{chunk::Chunk, clock::PacketClock};
+
+/// Packets after which another stream gets its turn.
+const TURN_PACKETS_MAX: usize = 32;
+/// Bytes after which another stream gets its turn.
+const TURN_BYTES_MAX: u64 = 4 << 20;
+
+/// How far a stream came in its turn.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Progress {
+    /// There may be more packets.
+    More,
+    /// There are none.
+    Idle,
+    /// Its relay daemon does not take more now. Whether a part of a packet is sent.
+    Parked {
+        /// Then it goes on before others.
+        partly: bool,
+    },
+    /// Its next packets are not described by the metadata that viewers have.
+    Undescribed,
+    /// Nobody writes to it any more, and all was read.
+    Ended,
+}
+
+/// Where packets go.
+#[derive(Debug)]
+pub(super) enum Output {
+    /// Nowhere: there is no trace chunk, or its files failed.
+    Nowhere,
+    /// To files.
+    Local(StreamFile),
+    /// To a relay daemon.
+    Remote(RemoteStream),
+}
+
+/// A stream with its output.
+#[derive(Debug)]
+pub(super) struct DataStream {
+    pub(super) channel: ChannelKey,
+    pub(super) ring: lttngd_ringbuffer::Stream,
+    /// Our write end of its pipe, kept until nobody has the channel.
+    pub(super) wakeup: Option<OwnedFd>,
+    pub(super) writing: Arc<Writing>,
+    pub(super) output: Output,
+    pub(super) chunk: Option<Arc<Chunk>>,
+    pub(super) rotation: Option<Rotation>,
+    /// Whether a packet that was to begin a trace chunk found no room.
+    pub(super) packet_due: bool,
+    /// Whether a packet was opened when the stream's trace chunk began.
+    pub(super) packet_opened: bool,
+    pub(super) bytes_written: u64,
+    /// Bytes written in its trace chunk.
+    pub(super) bytes_in_chunk: u64,
+    pub(super) watched: Option<usize>,
+    /// Whether it stands in line.
+    pub(super) queued: bool,
+    hung_up: bool,
+    /// In a live session, the position up to which viewers have the metadata of packets.
+    pub(super) described_until: Option<u64>,
+    /// Whether metadata was asked for.
+    pub(super) awaits_metadata: bool,
+    is_live: bool,
+    /// Whether it was told that writing fails, or that there is nowhere to write.
+    complained: bool,
+}
+
+impl DataStream {
+    pub(super) fn new(
+        channel: ChannelKey,
+        ring: lttngd_ringbuffer::Stream,
+        wakeup: OwnedFd,
+        writing: Arc<Writing>,
+        is_live: bool,
+    ) -> Self {
+        Self {
+            channel,
+            ring,
+            wakeup: Some(wakeup),
+            chunk: None,
+            writing,
+            output: Output::Nowhere,
+            rotation: None,
+            packet_due: false,
+            packet_opened: false,
+            bytes_written: 0,
+            bytes_in_chunk: 0,
+            watched: None,
+            queued: false,
+            hung_up: false,
+            described_until: None,
+            awaits_metadata: false,
+            is_live,
+            complained: false,
+        }
+    }
+
+    /// Its name in the trace.
+    pub(super) fn name(&self) -> String {
+        format!("{}_{}", self.writing.name, self.ring.cpu())
+    }
+
+    /// Opens its files in a trace chunk.
+    pub(super) fn open_files(
+        &self,
+        chunk: &Chunk,
+        path: &str,
+        indexed: bool,
+    ) -> Result<Output, lttngd_tracefile::FileError> {
+        let Some(files) = chunk.local() else { return Ok(Output::Nowhere) };
+        let limits = FileLimits {
+            size_max_bytes: self.writing.tracefile_size_bytes,
+            count_max: self.writing.tracefile_count,
+        };
+        let config = StreamFileConfig { directory: path, name: &self.name(), limits, indexed };
+        StreamFile::create(files, &config).map(Output::Local)
+    }
+
+    /// Takes the wake-ups out of its pipe.
+    pub(super) fn woken(&mut self) -> Wakeup {
+        self.ring.drain_wakeups()
+    }
+
+    /// Nobody writes to it any more.
+    pub(super) fn hang_up(&mut self, clock: &PacketClock) {
+        self.hung_up = true;
+        self.finish(clock);
+    }
+
+    /// Closes its open packet, unless that was done when its session stopped.
+    pub(super) fn finish(&mut self, clock: &PacketClock) {
+        let flushed = self.ring.flush_quiescent(clock);
+        self.note(flushed);
+    }
+
+    /// Closes its open packet, as a periodic flush does.
+    pub(super) fn flush(&mut self, mode: FlushMode, clock: &PacketClock) {
+        let flushed = self.ring.flush(mode, clock);
+        self.note(flushed);
+    }
+
+    /// Logs that the stream is of no use any more, once.
+    pub(super) fn note<T>(&mut self, outcome: Result<T, Corruption>) -> Option<T> {
+        match outcome {
+            Ok(value) => Some(value),
+            Err(corruption) => {
+                if !std::mem::replace(&mut self.complained, true) {
+                    let stream = self.name();
+                    tracing::error!(session = %self.writing.session, %stream, %corruption,
+                        "an application damaged the buffer of a stream, which is given up");
+                }
+                None
+            }
+        }
+    }
+
+    /// Reads and writes packets until there are none, or its turn is over.
+    pub(super) fn serve(&mut self, clock: &PacketClock, relays: &mut Relays) -> Progress {
+        let mut bytes = 0;
+        for _ in 0..TURN_PACKETS_MAX {
+            self.rotate_if_due();
+            if let Some(progress) = self.held_back() {
+                return progress;
+            }
+            match self.ring.get_next() {
+                Ok(_) => {}
+                Err(GetError::Damaged(damage)) => {
+                    self.complain("a packet was damaged", &damage);
+                    continue;
+                }
+                // Writers that finish a packet ring once more.
+                Err(GetError::Empty | GetError::Uncommitted) => return self.nothing_left(),
+                Err(GetError::Overwritten) => continue,
+                Err(GetError::Corrupt(corruption)) => {
+                    self.note::<()>(Err(corruption));
+                    return self.nothing_left();
+                }
+            }
+            match self.write_held(relays) {
+                Written::Whole(len) => {
+                    bytes += len;
+                    self.bytes_written += len;
+                    self.bytes_in_chunk += len;
+                }
+                Written::Lost => {}
+                Written::Parked { partly } => return Progress::Parked { partly },
+            }
+            let put = self.ring.put_next();
+            self.note(put);
+            self.open_packet_if_due(clock);
+            if bytes >= TURN_BYTES_MAX {
+                break;
+            }
+        }
+        self.rotate_if_due();
+        Progress::More
+    }
+
+    /// Whether the next packet must not be sent yet, since viewers do not know what is in it.
+    fn held_back(&mut self) -> Option<Progress> {
+        if !self.is_live || !matches!(self.output, Output::Remote(_)) {
+            return None;
+        }
+        if self.awaits_metadata {
+            return Some(Progress::Idle);
+        }
+        if !self.ring.is_readable().is_ok_and(|readable| readable) {
+            return None;
+        }
+        let consumed = self.ring.sample_positions().ok()?.consumed;
+        let described = self
+            .described_until
+            .is_some_and(|until| until.wrapping_sub(consumed).cast_signed() > 0);
+        (!described).then_some(Progress::Undescribed)
+    }
+
+    fn nothing_left(&mut self) -> Progress {
+        if self.hung_up { Progress::Ended } else { Progress::Idle }
+    }
+
+    /// Writes the packet that is held.
+    fn write_held(&mut self, relays: &mut Relays) -> Written {
+        let Some(packet) = self.ring.packet() else { return Written::Lost };
+        let written = match (&mut self.output, &self.chunk) {
+            (Output::Local(file), Some(chunk)) => match chunk.local() {
+                Some(files) => file
+                    .write_packet(files, &packet.views(), &packet_index(packet.header))
+                    .map(|()| Written::Whole(packet.size_bytes() as u64))
+                    .map_err(|error| error.to_string()),
+                None => Err("its trace chunk is not here".to_owned()),
+            },
+            (Output::Remote(remote), Some(_)) => match remote.send(&packet, relays) {
+                Sent::Whole(len) => Ok(Written::Whole(len)),
+                Sent::Parked { partly } => Ok(Written::Parked { partly }),
+                Sent::Lost => Ok(Written::Lost),
+            },
+            _ => Err("there is no trace chunk for it".to_owned()),
+        };
+        match written {
+            Ok(written) => {
+                if matches!(written, Written::Whole(_)) {
+                    self.complained = false;
+                }
+                written
+            }
+            Err(error) => {
+                self.ring.count_lost_packet();
+                self.complain("packets are lost", &error);
+                Written::Lost
+            }
+        }
+    }
+
+    fn complain(&mut self, what: &str, why: &dyn std::fmt::Display) {
+        if !std::mem::replace(&mut self.complained, true) {
+            let (stream, session) = (self.name(), self.writing.session);
+            tracing::error!(%session, %stream, %why, "{what}");
+        }
+    }
+
+    /// Lets go of the packet that is held, which may be partly sent.
+    pub(super) fn release_packet(&mut self, relays: &mut Relays) {
+        if let (Output::Remote(remote), Some(packet)) = (&mut self.output, self.ring.packet()) {
+            remote.keep_rest(&packet, relays);
+        }
+    }
+
+    /// Opens a packet that found no room when its trace chunk began.
+    fn open_packet_if_due(&mut self, clock: &PacketClock) {
+        if self.packet_due && self.rotation.is_none() && self.chunk.is_some() {
+            self.packet_due = false;
+            self.flush(FlushMode::Full, clock);
+            self.packet_opened = true;
+        }
+    }
+}
+
+enum Written {
+    Whole(u64),
+    Lost,
+    Parked { partly: bool },
+}
+
+/// What the index says of a packet.
+pub(super) fn packet_index(header: &PacketHeader) -> PacketIndex {
+    PacketIndex {
+        packet_size_bits: header.packet_size_bits,
+        content_size_bits: header.content_size_bits,
+        timestamp_begin: header.timestamp_begin,
+        timestamp_end: header.timestamp_end,
+        events_discarded: header.events_discarded,
+        stream_id: header.stream_id.into(),
+        stream_instance_id: header.stream_instance_id,
+        packet_seq_num: header.sequence_number,
+    }
+}

@@ -1,0 +1,114 @@
+//! What is done at a time.
+
+use std::{
+    cmp::Reverse,
+    collections::BinaryHeap,
+    time::{Duration, Instant},
+};
+
+use lttngd_model::ChannelKey;
+
+/// Which timer of a channel.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Timer {
+    /// Closes the packets that are open.
+    Switch,
+    /// Looks for packets that nobody tells of.
+    Read,
+    /// Closes packets, or tells viewers that there is nothing.
+    Live,
+    /// Samples how full the buffers are.
+    Monitor,
+}
+
+/// What is due.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Due {
+    Channel(ChannelKey, Timer),
+    /// The text of a metadata channel is to be asked for.
+    Metadata(ChannelKey),
+    /// A relay daemon may have let a deadline pass.
+    Relay(u64),
+}
+
+/// Timers of this period or longer fire together with others.
+const SHARED_PERIOD_MIN: Duration = Duration::from_millis(500);
+/// How far they are put off for that, at most.
+const SHARED_STEP: Duration = Duration::from_millis(50);
+
+/// What is due and when.
+#[derive(Debug)]
+pub(super) struct TimerQueue {
+    heap: BinaryHeap<Reverse<(Instant, Due)>>,
+    start: Instant,
+}
+
+impl Default for TimerQueue {
+    fn default() -> Self {
+        Self { heap: BinaryHeap::new(), start: Instant::now() }
+    }
+}
+
+impl TimerQueue {
+    pub(super) fn schedule(&mut self, at: Instant, due: Due) {
+        self.heap.push(Reverse((at, due)));
+    }
+
+    /// When a timer of this period that fired at `now` is to fire again.
+    pub(super) fn next_in(&self, now: Instant, period: Duration) -> Instant {
+        let at = now + period;
+        if period < SHARED_PERIOD_MIN {
+            return at;
+        }
+        let since = at.saturating_duration_since(self.start).as_nanos();
+        let steps = since.div_ceil(SHARED_STEP.as_nanos());
+        self.start + SHARED_STEP * u32::try_from(steps).unwrap_or(u32::MAX)
+    }
+
+    /// When something is due.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.heap.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Takes something that is due.
+    pub(super) fn pop_due(&mut self, now: Instant) -> Option<Due> {
+        if self.next()? > now {
+            return None;
+        }
+        self.heap.pop().map(|Reverse((_, due))| due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn what_is_due_comes_in_order() {
+        let mut queue = TimerQueue::default();
+        let now = Instant::now();
+        let due = |key| Due::Metadata(ChannelKey(key));
+        queue.schedule(now + Duration::from_secs(2), due(2));
+        queue.schedule(now + Duration::from_secs(1), due(1));
+        assert_eq!(queue.pop_due(now), None);
+        let later = now + Duration::from_secs(3);
+        assert_eq!(queue.pop_due(later), Some(due(1)));
+        assert_eq!(queue.pop_due(later), Some(due(2)));
+        assert_eq!(queue.pop_due(later), None);
+    }
+
+    #[test]
+    fn long_periods_share_their_times() {
+        let queue = TimerQueue::default();
+        let second = Duration::from_secs(1);
+        let (first, other) =
+            (queue.start + Duration::from_micros(10), queue.start + SHARED_STEP / 2);
+        let at = queue.next_in(first, second);
+        assert_eq!(at, queue.next_in(other, second));
+        assert!(at >= other + second && at <= first + second + SHARED_STEP);
+        let short = Duration::from_millis(1);
+        assert_eq!(queue.next_in(first, short), first + short);
+    }
+}
