@@ -18,7 +18,8 @@
 //!     output: DescriptorOutput::Local(Some(Uri::Path("/tmp/mine/trace".into()))),
 //! };
 //! handle.create_session(None, session).await?;
-//! handle.enable_event("mine", "", EventDescription::tracepoint("app:*")).await?;
+//! let rule = EventDescription::tracepoint("app:*").filtered_by("size > 4096")?;
+//! handle.enable_event("mine", "", rule).await?;
 //! handle.start("mine").await?;
 //! // Programs of this user are recorded now.
 //! handle.stop("mine").await?;

@@ -23,7 +23,8 @@ pub struct Settings {
 /// each method sends a message and awaits its reply.
 ///
 /// Every method answers `LTTNG_ERR_FATAL` when the daemon is gone. Methods that name a session
-/// answer `LTTNG_ERR_SESS_NOT_FOUND` and `LTTNG_ERR_EPERM` before their own errors.
+/// answer `LTTNG_ERR_SESS_NOT_FOUND` and `LTTNG_ERR_EPERM` before their own errors, and of those the
+/// ones about channels, events, contexts and trackers the errors of [`PrepareDomain`].
 #[derive(Clone, Debug)]
 pub struct Handle {
     registry: Addr<Registry>,
