@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::world::{Arena, Daemon, Which, eventually, listing};
+use super::world::{Arena, Daemon, Relay, Which, both, eventually, listing};
 
 /// The session that comes last: when it is there, all are.
 const LAST: &str = "<session><name>last</name><started>false</started></session>";
@@ -262,5 +262,45 @@ fn what_the_stock_daemon_refuses_is_refused() {
     ] {
         let file = file(&session("s", channels, &rest));
         assert_eq!(compare(file.as_bytes(), &["s"]), None, "{file}");
+    }
+}
+
+#[test]
+fn sessions_stream_from_the_load_on_to_machines_by_their_names() {
+    // What the URLs of a saved session may be, `C` and `D` standing for ports.
+    for place in [
+        "<net_output><control_uri>tcp4://127.0.0.1:C/</control_uri>\
+         <data_uri>tcp4://127.0.0.1:D/</data_uri></net_output>",
+        "<net_output><control_uri>tcp://localhost:C/sub</control_uri>\
+         <data_uri>tcp://localhost:D</data_uri></net_output>",
+        "<net_output><control_uri>net://localhost:C:D</control_uri>\
+         <data_uri>net://localhost:C:D</data_uri></net_output>",
+        "<path>net://localhost:C:D/sub</path>",
+    ] {
+        both(|stage| {
+            let relay = Relay::start(stage);
+            let place = place.replace(":C", &format!(":{}", relay.ports[0]));
+            let place = place.replace(":D", &format!(":{}", relay.ports[1]));
+            let output = directory("").replace("<path></path>", &place);
+            let text = session("s", &event("<name>sample:number</name>"), &output);
+            let path = stage.arena.file("sessions");
+            fs::write(&path, file(&text.replace("<started>false", "<started>true"))).unwrap();
+            stage.daemon.kill();
+            let option = format!("--load={}", path.display());
+            stage.daemon = Daemon::start(&stage.arena, stage.which, &[&option]);
+            eventually("the session is loaded", || {
+                stage.arena.lttng("list").stdout.contains("last").then_some(())
+            });
+            let listed = stage.arena.lttng_ok("list s");
+            stage.note(&relay.without_ports(&listing::in_order(&listed)));
+            let mut program = stage.program();
+            program.tell("number=3");
+            stage.lttng_ok("destroy s");
+            assert_eq!(stage.events_below(&relay.output).len(), 3);
+            let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+            let files = super::world::trace::files(&relay.output).join("\n");
+            stage.note(&files.replace(host.trim(), "HOST"));
+            program.finish();
+        });
     }
 }
