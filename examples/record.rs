@@ -42,7 +42,11 @@ const CHANNEL: &str = "events";
 const REGISTER_TIMEOUT_MS: &str = "20000";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = env::args_os().skip(1);
+    run(env::args_os().skip(1))
+}
+
+/// Does what the command line asks for.
+pub fn run(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Box<dyn Error>> {
     let directory = match arguments.next() {
         Some(directory) => absolute(PathBuf::from(directory))?,
         None => env::temp_dir().join(format!("lttngd-record-{}", std::process::id())),
@@ -67,10 +71,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let daemon = Daemon::start(config)?;
     let handle = daemon.handle();
     let trace = directory.join("trace");
-    let run = || run(&program, &arguments);
+    let program = || run_program(&program, &arguments);
     // Any runtime will do, the daemon has its own.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let channels = runtime.block_on(record(&handle, &trace, run))?;
+    let channels = runtime.block_on(record(&handle, &trace, program))?;
     daemon.stop();
 
     println!("trace: {}", trace.display());
@@ -84,11 +88,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The life of one session, around `run`.
+/// The life of one session, around a `program`.
 async fn record(
     handle: &Handle,
     trace: &Path,
-    run: impl FnOnce() -> Result<(), Box<dyn Error>>,
+    program: impl FnOnce() -> Result<(), Box<dyn Error>>,
 ) -> Result<Vec<ChannelListing>, Box<dyn Error>> {
     let session = SessionDescriptor {
         kind: SessionKind::Regular,
@@ -101,7 +105,7 @@ async fn record(
     handle.enable_event(SESSION, CHANNEL, EventDescription::tracepoint("*")).await?;
     handle.start(SESSION).await?;
 
-    let outcome = run();
+    let outcome = program();
 
     // Also when the program failed: what it recorded until then may say why.
     handle.stop(SESSION).await?;
@@ -114,7 +118,7 @@ async fn record(
 }
 
 /// Runs the program to its end. The daemon has threads of its own and needs none of ours meanwhile.
-fn run(program: &OsString, arguments: &[OsString]) -> Result<(), Box<dyn Error>> {
+fn run_program(program: &OsString, arguments: &[OsString]) -> Result<(), Box<dyn Error>> {
     let status = Command::new(program)
         .args(arguments)
         .env("LTTNG_UST_REGISTER_TIMEOUT", REGISTER_TIMEOUT_MS)

@@ -31,30 +31,11 @@ use lttngd::{
     user_space_channel,
 };
 use tempfile::TempDir;
-use world::{Arena, program::traced};
-
-/// Set in the process inside the arena: where its traces go.
-const INSIDE: &str = "LTTNGD_TEST_TRACES";
-
-/// Executes the test `name` inside an arena, where [`inside`] is not `None`, and has the traces it
-/// recorded checked.
-fn in_arena(name: &str, check: impl FnOnce(&Arena, &Path)) {
-    let arena = Arena::new();
-    let traces = arena.file("traces");
-    let status = arena
-        .command(env::current_exe().unwrap())
-        .args([name, "--exact", "--nocapture"])
-        .env(INSIDE, &traces)
-        .status()
-        .unwrap();
-    assert!(status.success(), "{name} inside the arena: {status}");
-    check(&arena, &traces);
-}
-
-/// Where traces go, in the process inside the arena.
-fn inside() -> Option<PathBuf> {
-    env::var_os(INSIDE).map(PathBuf::from)
-}
+use world::{
+    Arena,
+    inside::{in_arena, inside},
+    program::traced,
+};
 
 /// The daemon of this process's user, without a client socket.
 fn users_daemon() -> (Daemon, PathBuf) {

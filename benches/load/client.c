@@ -6,7 +6,10 @@
  *                                            number of answers of each client
  *   client short COUNT                       COUNT times create, list, destroy; the time of each
  *   client grow COUNT                        COUNT lives without a start; the time of all
+ *   client channels COUNT SESSION            COUNT channels with small buffers; the time of all
  *   client run COUNT PROGRAM [ARGUMENT]...   COUNT processes started together; the time until all ended
+ *   client rotate SESSION                    one rotation, looked at every millisecond; the time until
+ *                                            it is over
  */
 #define _DEFAULT_SOURCE
 #include <stdint.h>
@@ -53,6 +56,30 @@ static void create(const char *name, const char *directory)
 	}
 	check(-(lttng_create_session_ext(session) != LTTNG_OK), "create");
 	lttng_session_descriptor_destroy(session);
+}
+
+/* COUNT channels of the smallest buffers. */
+static void enable_channels(int count, const char *name)
+{
+	struct lttng_domain domain = { .type = LTTNG_DOMAIN_UST, .buf_type = LTTNG_BUFFER_PER_UID };
+	struct lttng_handle *handle = lttng_create_handle(name, &domain);
+	struct lttng_channel *channel = lttng_channel_create(&domain);
+	uint64_t start = now_us();
+
+	if (!handle || !channel) {
+		fprintf(stderr, "client: out of memory\n");
+		exit(1);
+	}
+	lttng_channel_set_default_attr(&domain, &channel->attr);
+	channel->attr.subbuf_size = (uint64_t) sysconf(_SC_PAGESIZE);
+	channel->attr.num_subbuf = 2;
+	for (int number = 0; number < count; number++) {
+		snprintf(channel->name, sizeof(channel->name), "channel%d", number);
+		check(lttng_enable_channel(handle, channel), "enable channel");
+	}
+	lttng_channel_destroy(channel);
+	lttng_destroy_handle(handle);
+	printf("%llu\n", (unsigned long long) (now_us() - start));
 }
 
 static void enable(const char *name)
@@ -158,13 +185,36 @@ static int run(int count, char **arguments)
 
 	for (int process = 0; process < count; process++) {
 		if (fork() == 0) {
-			execv(arguments[0], arguments);
+			if (!freopen("/dev/null", "w", stdout))
+				_exit(126);
+			execvp(arguments[0], arguments);
 			_exit(127);
 		}
 	}
 	failed = wait_for_all();
 	printf("%llu\n", (unsigned long long) (now_us() - start));
 	return failed;
+}
+
+static void rotate(const char *name)
+{
+	uint64_t start = now_us();
+	enum lttng_rotation_state state;
+	struct lttng_rotation_handle *handle;
+
+	check(lttng_rotate_session(name, NULL, &handle), "rotate");
+	for (;;) {
+		check(-(lttng_rotation_handle_get_state(handle, &state) != LTTNG_ROTATION_STATUS_OK), "rotation");
+		if (state != LTTNG_ROTATION_STATE_ONGOING)
+			break;
+		usleep(1000);
+	}
+	lttng_rotation_handle_destroy(handle);
+	if (state != LTTNG_ROTATION_STATE_COMPLETED) {
+		fprintf(stderr, "client: the rotation ended in state %d\n", (int) state);
+		exit(1);
+	}
+	printf("%llu\n", (unsigned long long) (now_us() - start));
 }
 
 int main(int argc, char **argv)
@@ -179,6 +229,14 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(mode, "grow")) {
 		grow(count);
+		return 0;
+	}
+	if (!strcmp(mode, "rotate")) {
+		rotate(argv[2]);
+		return 0;
+	}
+	if (!strcmp(mode, "channels") && argc > 3) {
+		enable_channels(count, argv[3]);
 		return 0;
 	}
 	if (!strcmp(mode, "run") && argc > 3)

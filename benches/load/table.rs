@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::world::Which;
+use crate::contender::Contender;
 
 /// A value measured in one round.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,41 +15,190 @@ pub enum Value {
     NoAnswer(u32),
 }
 
-/// A row's name and the value of one round.
-pub type Row = (String, Value);
+impl Value {
+    /// The number, if there was an answer.
+    pub fn number(self) -> Option<f64> {
+        match self {
+            Value::Less(number, _) | Value::More(number, _) => Some(number),
+            Value::NoAnswer(_) => None,
+        }
+    }
 
-/// Rows in the order in which they were first added.
-#[derive(Default)]
+    /// How many times this is of `other`, in the sense of "the less the better".
+    pub fn times(self, other: Value) -> Value {
+        match (self, other) {
+            (Value::Less(this, _), Value::Less(other, _)) => Value::Less(this / other, "x"),
+            (Value::NoAnswer(limit_s), _) | (_, Value::NoAnswer(limit_s)) => {
+                Value::NoAnswer(limit_s)
+            }
+            _ => panic!("times of what is to be large"),
+        }
+    }
+}
+
+/// What ours is to reach.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Target {
+    /// At most this, in the unit of the row.
+    AtMost(f64),
+    /// At least so many times better than stock.
+    TimesBetter(f64),
+}
+
+/// A place in a figure.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// Which figure.
+    pub figure: &'static str,
+    /// Which of its lines.
+    pub line: &'static str,
+    /// How many there were.
+    pub count: u32,
+}
+
+/// A row as one round has measured it.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// What was measured.
+    pub name: String,
+    /// What came out.
+    pub value: Value,
+    /// What ours is to reach.
+    pub target: Option<Target>,
+    /// Where it is drawn, beside the overview.
+    pub point: Option<Point>,
+}
+
+/// A row without a target.
+pub type Measured = (String, Value);
+
+impl From<Measured> for Row {
+    fn from((name, value): Measured) -> Row {
+        Row { name, value, target: None, point: None }
+    }
+}
+
+impl Row {
+    /// A row without a target.
+    pub fn new(name: impl Into<String>, value: Value) -> Row {
+        (name.into(), value).into()
+    }
+
+    /// The same with a target.
+    pub fn target(self, target: Target) -> Row {
+        Row { target: Some(target), ..self }
+    }
+
+    /// The same, drawn as a point of a line.
+    pub fn point(self, figure: &'static str, line: &'static str, count: u32) -> Row {
+        Row { point: Some(Point { figure, line, count }), ..self }
+    }
+}
+
+/// A row of the table, with the values of all rounds.
+struct Entry {
+    row: Row,
+    values: Vec<(Contender, Value)>,
+}
+
+impl Entry {
+    fn median(&self, contender: Contender) -> Option<Value> {
+        let values = self.values.iter().filter(|(it, _)| *it == contender);
+        median(&values.map(|(_, value)| *value).collect::<Vec<_>>())
+    }
+}
+
+/// A row after all rounds.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What was measured.
+    pub name: String,
+    /// Where it is drawn.
+    pub point: Option<Point>,
+    /// The median of each contender that has one.
+    pub medians: Vec<(Contender, Value)>,
+}
+
+impl Outcome {
+    /// How many times better than stock a contender is.
+    pub fn better_by(&self, contender: Contender) -> Option<f64> {
+        let of = |contender| self.medians.iter().find(|(it, _)| *it == contender).map(|it| it.1);
+        better_by(of(Contender::Stock)?, of(contender)?)
+    }
+}
+
+/// Rows below the titles of their scenarios, in the order in which they were first added.
 pub struct Table {
-    rows: Vec<(String, [Vec<Value>; 2])>,
+    contenders: &'static [Contender],
+    sections: Vec<(&'static str, Vec<Entry>)>,
 }
 
 impl Table {
     /// An empty table.
-    pub fn new() -> Table {
-        Table::default()
+    pub fn new(contenders: &'static [Contender]) -> Table {
+        Table { contenders, sections: Vec::new() }
     }
 
-    /// Adds the values of one round of a daemon.
-    pub fn add(&mut self, which: Which, rows: Vec<Row>) {
-        for (name, value) in rows {
-            let position = self.rows.iter().position(|(it, _)| *it == name).unwrap_or_else(|| {
-                self.rows.push((name, [Vec::new(), Vec::new()]));
-                self.rows.len() - 1
-            });
-            self.rows[position].1[usize::from(which == Which::Ours)].push(value);
+    /// Begins a section, unless it is that of the scenario before.
+    pub fn begin(&mut self, title: &'static str) {
+        if self.sections.last().is_none_or(|(last, _)| *last != title) {
+            self.sections.push((title, Vec::new()));
         }
+    }
+
+    /// Adds the values of one round of a contender to the last section.
+    pub fn add(&mut self, contender: Contender, rows: Vec<Row>) {
+        let (_, entries) = self.sections.last_mut().expect("a section was begun");
+        for row in rows {
+            let position = entries.iter().position(|it| it.row.name == row.name);
+            let position = position.unwrap_or_else(|| {
+                entries.push(Entry { row: row.clone(), values: Vec::new() });
+                entries.len() - 1
+            });
+            entries[position].values.push((contender, row.value));
+        }
+    }
+
+    /// The rows with the medians.
+    pub fn outcomes(&self) -> Vec<Outcome> {
+        let entries = self.sections.iter().flat_map(|(_, entries)| entries);
+        let medians = |entry: &Entry| {
+            let of = |contender: &Contender| Some((*contender, entry.median(*contender)?));
+            self.contenders.iter().filter_map(of).collect()
+        };
+        let outcome = |entry: &Entry| Outcome {
+            name: entry.row.name.clone(),
+            point: entry.row.point,
+            medians: medians(entry),
+        };
+        entries.map(outcome).collect()
     }
 }
 
 impl fmt::Display for Table {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "| scenario | stock | ours | ours is |")?;
-        writeln!(formatter, "| --- | ---: | ---: | ---: |")?;
-        for (name, [stock, ours]) in &self.rows {
-            let (stock, ours) = (median(stock), median(ours));
-            let ratio = better_by(stock, ours);
-            writeln!(formatter, "| {name} | {} | {} | {ratio} |", cell(stock), cell(ours))?;
+        let ours = &self.contenders[1..];
+        let heads = |contender: &Contender| format!(" {} | ratio |", contender.title());
+        let heads: String = ours.iter().map(heads).collect();
+        writeln!(formatter, "| scenario | stock |{heads} target |")?;
+        writeln!(formatter, "| --- | ---: |{} --- |", " ---: | ---: |".repeat(ours.len()))?;
+        for (title, entries) in &self.sections {
+            writeln!(formatter, "| **{title}** | |{} |", " | |".repeat(ours.len()))?;
+            for entry in entries {
+                let stock = entry.median(Contender::Stock);
+                write!(formatter, "| {} | {} |", entry.row.name, cell(stock))?;
+                for contender in ours {
+                    let value = entry.median(*contender);
+                    let factor = stock.zip(value).and_then(|(stock, own)| better_by(stock, own));
+                    write!(formatter, " {} | {} |", cell(value), ratio(factor))?;
+                }
+                // What counts is ours with its own consumer daemon, where that is measured.
+                let target = entry.row.target.map(|target| {
+                    let reached = entry.median(ours[0]).map(|own| reached(target, stock, own));
+                    words(target, entry.row.value, reached)
+                });
+                writeln!(formatter, " {} |", target.unwrap_or_default())?;
+            }
         }
         Ok(())
     }
@@ -70,23 +219,65 @@ fn median(values: &[Value]) -> Option<Value> {
 fn cell(value: Option<Value>) -> String {
     match value {
         Some(Value::Less(number, unit) | Value::More(number, unit)) => {
-            let digits = if number.abs() < 10.0 { 2 } else { 0 };
-            format!("{number:.digits$} {unit}")
+            format!("{} {unit}", digits(number))
         }
         Some(Value::NoAnswer(limit_s)) => format!("no answer in {limit_s} s"),
-        None => "-".to_owned(),
+        None => String::new(),
     }
 }
 
-fn better_by(stock: Option<Value>, ours: Option<Value>) -> String {
-    let factor = match (stock, ours) {
-        (Some(Value::Less(stock, _)), Some(Value::Less(ours, _))) => stock / ours,
-        (Some(Value::More(stock, _)), Some(Value::More(ours, _))) => ours / stock,
-        _ => return "-".to_owned(),
+/// Two digits that count at least, and none behind the point of large numbers.
+fn digits(number: f64) -> String {
+    let places = match number.abs() {
+        number if number == 0.0 || number >= 10.0 => 0,
+        number if number >= 1.0 => 1,
+        number if number >= 0.1 => 2,
+        _ => 3,
     };
+    format!("{number:.places$}")
+}
+
+/// How many times better; endless when stock did not answer.
+fn better_by(stock: Value, own: Value) -> Option<f64> {
+    match (stock, own) {
+        (Value::Less(stock, _), Value::Less(own, _)) => Some(stock / own),
+        (Value::More(stock, _), Value::More(own, _)) => Some(own / stock),
+        (Value::NoAnswer(_), Value::Less(..) | Value::More(..)) => Some(f64::INFINITY),
+        _ => None,
+    }
+    .filter(|factor| *factor > 0.0)
+}
+
+fn ratio(factor: Option<f64>) -> String {
     match factor {
-        factor if !factor.is_finite() || factor <= 0.0 => "-".to_owned(),
-        factor if factor >= 1.0 => format!("{factor:.1} x better"),
-        factor => format!("{:.1} x worse", 1.0 / factor),
+        Some(factor) if !factor.is_finite() => "better".to_owned(),
+        Some(factor) if factor >= 1.0 => format!("{} x better", digits(factor)),
+        Some(factor) => format!("{} x worse", digits(1.0 / factor)),
+        None => String::new(),
+    }
+}
+
+fn reached(target: Target, stock: Option<Value>, own: Value) -> bool {
+    match target {
+        Target::AtMost(limit) => own.number().is_some_and(|own| own <= limit),
+        Target::TimesBetter(factor) => {
+            stock.and_then(|stock| better_by(stock, own)).is_some_and(|by| by >= factor)
+        }
+    }
+}
+
+fn words(target: Target, value: Value, reached: Option<bool>) -> String {
+    let words = match (target, value) {
+        (Target::AtMost(limit), Value::Less(_, unit) | Value::More(_, unit)) => {
+            format!("at most {} {unit}", digits(limit))
+        }
+        (Target::AtMost(limit), Value::NoAnswer(_)) => format!("at most {}", digits(limit)),
+        (Target::TimesBetter(1.0), _) => "not worse".to_owned(),
+        (Target::TimesBetter(factor), _) => format!("{} x better", digits(factor)),
+    };
+    match reached {
+        Some(true) => format!("{words}: reached"),
+        Some(false) => format!("{words}: **missed**"),
+        None => words,
     }
 }

@@ -125,13 +125,7 @@ impl Daemon {
 
     /// The time it has spent on processors, in microseconds.
     pub fn cpu_us(&self) -> f64 {
-        const SECOND_US: f64 = 1e6;
-
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
-        // The name, in brackets, may have spaces; user and system time are the 14th and 15th.
-        let (_, behind) = stat.rsplit_once(')').unwrap();
-        let ticks = behind.split_whitespace().skip(11).take(2).map(|it| it.parse::<f64>().unwrap());
-        ticks.sum::<f64>() / rustix::param::clock_ticks_per_second() as f64 * SECOND_US
+        cpu_us(self.pid())
     }
 
     /// Whether it is still running.
@@ -174,6 +168,17 @@ impl Drop for Daemon {
             log.lines().skip(skipped).for_each(|line| eprintln!("{line}"));
         }
     }
+}
+
+/// The time a process has spent on processors, in microseconds.
+pub fn cpu_us(pid: i32) -> f64 {
+    const SECOND_US: f64 = 1e6;
+
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // The name, in brackets, may have spaces; user and system time are the 14th and 15th.
+    let (_, behind) = stat.rsplit_once(')').unwrap();
+    let ticks = behind.split_whitespace().skip(11).take(2).map(|it| it.parse::<f64>().unwrap());
+    ticks.sum::<f64>() / rustix::param::clock_ticks_per_second() as f64 * SECOND_US
 }
 
 /// The sockets and files below `directory`, itself and its directories not counted. Saved sessions

@@ -47,9 +47,14 @@ impl Arena {
 
     /// As [`Arena::lttng`], but gives up after `limit_s` seconds; see [`Answer::timed_out`].
     pub fn lttng_within(&self, limit_s: u32, arguments: &str) -> Answer {
+        self.shell_within(limit_s, &self.lttng_line(arguments))
+    }
+
+    /// The shell command that [`Arena::lttng`] runs.
+    pub fn lttng_line(&self, arguments: &str) -> String {
         // A user in the tracing group would else reach the system's daemon.
         let group = if self.is_root() { "" } else { "--group=lttngd-no-such-group" };
-        self.shell_within(limit_s, &format!("lttng --no-sessiond {group} {arguments}"))
+        format!("lttng --no-sessiond {group} {arguments}")
     }
 
     /// Runs `lttng`, which must succeed, and gives its standard output.

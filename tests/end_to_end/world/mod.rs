@@ -8,6 +8,7 @@
 pub mod arena;
 pub mod compiler;
 pub mod daemon;
+pub mod inside;
 pub mod listing;
 pub mod lttng;
 pub mod program;

@@ -1,0 +1,67 @@
+//! What is compared.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::world::{Stage, Which};
+
+/// A session daemon with a consumer daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contender {
+    /// The stock daemons.
+    Stock,
+    /// Our session daemon with the consumer daemon that it starts by itself.
+    Ours,
+    /// Our session daemon with the stock consumer daemon.
+    OursWithStockConsumer,
+}
+
+impl Contender {
+    /// Whose session daemon it is.
+    pub fn which(self) -> Which {
+        match self {
+            Contender::Stock => Which::Stock,
+            Contender::Ours | Contender::OursWithStockConsumer => Which::Ours,
+        }
+    }
+
+    /// The head of its column.
+    pub fn title(self) -> &'static str {
+        match self {
+            Contender::Stock => "stock",
+            Contender::Ours => "ours",
+            Contender::OursWithStockConsumer => "ours, stock consumer",
+        }
+    }
+
+    /// The consumer daemon that it is told to use.
+    pub fn consumer(self) -> Option<PathBuf> {
+        (self == Contender::OursWithStockConsumer).then(stock_consumer)
+    }
+
+    /// A fresh world with its daemon.
+    pub fn stage(self) -> Stage {
+        match self.consumer() {
+            None => Stage::new(self.which()),
+            Some(consumer) => {
+                let option = format!("--consumerd64-path={}", consumer.display());
+                Stage::with_options(self.which(), &[&option])
+            }
+        }
+    }
+}
+
+/// Where the stock consumer daemon is installed.
+fn stock_consumer() -> PathBuf {
+    const BELOW_LIBDIR: &str = "lttng/libexec/lttng-consumerd";
+
+    // Debian's directories of architectures stand in the second one.
+    let directories = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    directories
+        .map(|entry| entry.path())
+        .chain(["/usr/lib64", "/usr/lib", "/usr/local/lib"].map(PathBuf::from))
+        .map(|libdir| libdir.join(BELOW_LIBDIR))
+        .chain([PathBuf::from("/usr/libexec/lttng/lttng-consumerd")])
+        .find(|path| path.is_file())
+        .expect("lttng-consumerd (Debian package lttng-tools)")
+}

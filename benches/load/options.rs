@@ -1,0 +1,74 @@
+//! What the command line asks for.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+use crate::contender::Contender;
+
+/// The load of a session daemon, stock and ours in turn in the same run.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "load", version)]
+pub struct Options {
+    /// How often each scenario is run against each daemon
+    #[arg(long, default_value_t = 3)]
+    pub rounds: u32,
+    /// How long the scenarios run that count in a time
+    #[arg(long, default_value_t = 4)]
+    pub seconds: u32,
+    /// How many sessions live and die in the memory scenario
+    #[arg(long, default_value_t = 2000)]
+    pub lives: u32,
+    /// How many applications start together with buffers per user; a third of them per process
+    #[arg(long, default_value_t = 300)]
+    pub applications: u32,
+    /// How many events all producers together emit in the scenario of many producers
+    #[arg(long, default_value_t = 8_000_000)]
+    pub events: u32,
+    /// How many streams are idle; fewer when the limit of descriptors does not allow so many
+    #[arg(long, default_value_t = 10_000)]
+    pub streams: u32,
+    /// The scenarios whose name has this word
+    #[arg(long, default_value = "")]
+    pub only: String,
+    /// The consumer daemon of our session daemon
+    #[arg(long, value_enum, default_value_t = Consumers::Own)]
+    pub consumer: Consumers,
+    /// Write the table and its plots to this Markdown file and the directory of its name
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Inside a private world: rotate a session of a daemon in this process so often, and print how
+    /// long each took
+    #[arg(long, hide = true, value_name = "COUNT")]
+    pub embedded_rotations: Option<u32>,
+    /// The consumer daemon of the daemon in this process
+    #[arg(long, hide = true, value_name = "PROGRAM")]
+    pub embedded_consumer: Option<PathBuf>,
+    /// Cargo adds this
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// With which consumer daemon our session daemon is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Consumers {
+    /// The one that it starts unless told otherwise
+    Own,
+    /// The stock one
+    Stock,
+    /// First the one, then the other
+    Both,
+}
+
+impl Options {
+    /// What is measured, in the order of a round.
+    pub fn contenders(&self) -> &'static [Contender] {
+        match self.consumer {
+            Consumers::Own => &[Contender::Stock, Contender::Ours],
+            Consumers::Stock => &[Contender::Stock, Contender::OursWithStockConsumer],
+            Consumers::Both => {
+                &[Contender::Stock, Contender::Ours, Contender::OursWithStockConsumer]
+            }
+        }
+    }
+}

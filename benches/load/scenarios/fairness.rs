@@ -1,0 +1,89 @@
+//! Create, list and destroy of one client, beside peers of others that do not answer.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::Run;
+use crate::clients::client;
+use crate::measure::{MILLISECOND_US, quantile};
+use crate::table::{Row, Target, Value};
+use crate::world::{Program, Stage, eventually};
+
+/// How long a client that may never be answered is waited for.
+const LIMIT_S: u32 = 12;
+
+/// How often they are done where they are quick.
+const OFTEN: u32 = 50;
+
+/// How many times as long as alone they may take.
+const TIMES_ALONE: f64 = 2.0;
+
+/// Alone, then beside a client that says nothing.
+pub fn beside_a_silent_client(run: &Run) -> Vec<Row> {
+    let stage = run.contender.stage();
+    let alone = short(&stage, OFTEN);
+    let _silent = stage.arena.connect("client-lttng-sessiond");
+    vec![Row::new("idle", alone), Row::new("beside a silent client", short(&stage, OFTEN))]
+}
+
+/// While another client enables an event and starts its session, with a stopped application.
+pub fn beside_a_stopped_application(run: &Run) -> Vec<Row> {
+    let stage = run.contender.stage();
+    let mut application = Program::ready(&stage.arena);
+    let arena = &stage.arena;
+    arena.lttng_ok("create slow --no-output");
+    arena.lttng_ok("enable-channel -u channel0");
+    arena.signal(application.pid(), Signal::STOP);
+    let value = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            arena.lttng("enable-event -u -s slow -c channel0 sample:number");
+            arena.lttng("start slow");
+        });
+        // The other client's request must be under way.
+        std::thread::sleep(Duration::from_millis(300));
+        short(&stage, 1)
+    });
+    arena.signal(application.pid(), Signal::CONT);
+    application.kill();
+    vec![Row::new("beside a stopped application", value)]
+}
+
+/// While a relay daemon has accepted another client's session and does not answer.
+pub fn beside_a_silent_relay(run: &Run) -> Vec<Row> {
+    let stage = run.contender.stage();
+    let arena = &stage.arena;
+    let alone = short(&stage, OFTEN);
+    let relays = arena.in_network(|| [(); 2].map(|()| listen()));
+    let [control, data] = relays.each_ref().map(|relay| relay.local_addr().unwrap().port());
+    arena.lttng_ok(&format!("create far --set-url=net://127.0.0.1:{control}:{data}"));
+    let value = std::thread::scope(|scope| {
+        // Given up when the world ends.
+        scope.spawn(|| arena.lttng_within(LIMIT_S + 3, "enable-event -u -s far sample:number"));
+        let _connection = eventually("the relay daemon is asked", || relays[0].accept().ok());
+        short(&stage, OFTEN)
+    });
+    vec![
+        Row::new("beside a silent relay daemon", value),
+        Row::new("beside a silent relay daemon, of its time alone", value.times(alone))
+            .target(Target::AtMost(TIMES_ALONE)),
+    ]
+}
+
+/// A port of a relay daemon that accepts connections and does not answer.
+fn listen() -> TcpListener {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    listener
+}
+
+/// The median time of `count` times create, list and destroy; of the first one, if that has no answer.
+fn short(stage: &Stage, count: u32) -> Value {
+    let within = |count: u32| client(&stage.arena, LIMIT_S, &format!("short {count}"));
+    let Some(mut times_us) = within(1).and_then(|_| within(count)) else {
+        return Value::NoAnswer(LIMIT_S);
+    };
+    times_us.sort_by(f64::total_cmp);
+    Value::Less(quantile(&times_us, 0.5) / MILLISECOND_US, "ms")
+}

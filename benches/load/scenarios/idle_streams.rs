@@ -1,0 +1,64 @@
+//! What streams cost the consumer daemon while nothing happens.
+
+use std::fs;
+use std::time::Duration;
+
+use rustix::process::{Resource, getrlimit};
+
+use super::Run;
+use crate::clients::client;
+use crate::measure::{LIMIT_S, consumers, consumers_us};
+use crate::table::{Row, Value};
+use crate::world::Stage;
+
+/// Descriptors of the stock consumer daemon for each stream, with a margin.
+const DESCRIPTORS_EACH: u64 = 6;
+
+/// How long nothing happens.
+const IDLE_S: u32 = 10;
+
+/// Many streams without an event.
+pub fn idle(run: &Run) -> Vec<Row> {
+    let stage = run.contender.stage();
+    let arena = &stage.arena;
+    let application = stage.program();
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    let allowed = getrlimit(Resource::Nofile).maximum.map_or(u64::MAX, |it| it / DESCRIPTORS_EACH);
+    let streams = u64::from(run.options.streams).min(allowed) / cpus * cpus;
+    // The consumer daemon is measured with all that it has for one stream already.
+    let session = |name: &str, channels: u64| {
+        arena.lttng_ok(&format!("create {name}"));
+        client(arena, LIMIT_S, &format!("channels {channels} {name}")).expect("channels");
+        arena.lttng_ok("start");
+    };
+    session("first", 1);
+    let before_kib = own_memory_kib(&stage);
+    session("idle", streams / cpus);
+    let before_us = consumers_us(&stage);
+    std::thread::sleep(Duration::from_secs(IDLE_S.into()));
+    let spent_us = consumers_us(&stage) - before_us;
+    let grown_kib = own_memory_kib(&stage) - before_kib;
+    application.finish();
+    let name = format!("{streams} idle streams");
+    let each = |whole: f64| whole / streams as f64;
+    vec![
+        Row::new(
+            format!("{name}: processor time of the consumer daemon, each stream and second"),
+            Value::Less(each(spent_us / f64::from(IDLE_S)), "us"),
+        ),
+        Row::new(
+            format!("{name}: memory of the consumer daemon without the buffers, each stream"),
+            Value::Less(each(grown_kib), "KiB"),
+        ),
+    ]
+}
+
+/// Memory of the consumer daemons that they share with nobody, in KiB.
+fn own_memory_kib(stage: &Stage) -> f64 {
+    let own = |pid| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap()
+    };
+    consumers(stage).into_iter().map(own).sum()
+}

@@ -1,0 +1,34 @@
+//! Whole lives of sessions.
+
+use super::Run;
+use crate::clients::client;
+use crate::measure::{LIMIT_S, MILLISECOND_US, SECOND_US, quantile};
+use crate::table::{Row, Value};
+
+/// Whole session lives with one traced application.
+pub fn lives(run: &Run, clients: u32) -> Vec<Row> {
+    let stage = run.contender.stage();
+    let application = stage.program();
+    let seconds = run.options.seconds;
+    let directory = stage.arena.home().join("lives");
+    let arguments = format!("lives {clients} {seconds} {}", directory.display());
+    let name = |what| format!("{clients} clients: {what}");
+    let Some(mut times_us) = client(&stage.arena, seconds + LIMIT_S, &arguments) else {
+        return vec![Row::new(name("rate"), Value::NoAnswer(seconds + LIMIT_S))];
+    };
+    times_us.sort_by(f64::total_cmp);
+    // The last life of each client ends after the time: count by what all lives took together.
+    let rate =
+        f64::from(clients) * times_us.len() as f64 / (times_us.iter().sum::<f64>() / SECOND_US);
+    application.finish();
+    let time = |share| Value::Less(quantile(&times_us, share) / MILLISECOND_US, "ms");
+    vec![
+        Row::new(name("rate"), Value::More(rate, "/s")).point(
+            "Session lives a second, by clients",
+            "",
+            clients,
+        ),
+        Row::new(name("p50"), time(0.5)),
+        Row::new(name("p99"), time(0.99)),
+    ]
+}

@@ -1,0 +1,85 @@
+//! The programs of `examples/`, run with the sample program in private worlds.
+#![allow(clippy::unwrap_used)]
+
+#[expect(dead_code, reason = "a test has a main of its own")]
+#[path = "../examples/record.rs"]
+mod record;
+#[expect(dead_code, reason = "a test has a main of its own")]
+#[path = "../examples/snapshots.rs"]
+mod snapshots;
+#[path = "end_to_end/world/mod.rs"]
+mod world;
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use world::{
+    Arena, eventually,
+    inside::{again, in_arena, inside},
+    program::traced,
+    trace::files,
+};
+
+/// The command line of an example.
+fn arguments(directory: PathBuf, commands: &[&str]) -> impl Iterator<Item = OsString> {
+    let words = [directory.into(), traced().into()];
+    words.into_iter().chain(commands.iter().map(OsString::from))
+}
+
+/// How many events of the sample program there are.
+fn count(arena: &Arena, trace: &Path) -> usize {
+    arena.events(trace).iter().filter(|event| event.name == "sample:number").count()
+}
+
+#[test]
+fn a_program_is_recorded() {
+    match inside() {
+        Some(traces) => record::run(arguments(traces, &["number=7"])).unwrap(),
+        None => in_arena("a_program_is_recorded", |arena, traces| {
+            assert_eq!(count(arena, &traces.join("trace")), 7);
+        }),
+    }
+}
+
+/// Where the sample program waits in the middle.
+fn go_on(traces: &Path) -> PathBuf {
+    traces.with_extension("go-on")
+}
+
+/// The snapshots below `directory` in their order; their names end with their numbers.
+fn recorded_snapshots(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut found: Vec<_> = entries.map(|entry| entry.path()).collect();
+    found.sort_by_key(|path| {
+        let name = path.display().to_string();
+        name.rsplit_once('-').unwrap().1.parse::<u32>().unwrap()
+    });
+    found
+}
+
+#[test]
+fn snapshots_of_a_running_program_are_recorded() {
+    if let Some(traces) = inside() {
+        let wait = format!("wait={}", go_on(&traces).display());
+        return snapshots::run(arguments(traces, &["number=5", &wait, "number=3"])).unwrap();
+    }
+    let arena = Arena::new();
+    let traces = arena.file("traces");
+    let name = "snapshots_of_a_running_program_are_recorded";
+    let mut recorder = again(&arena, name, &traces).spawn().unwrap();
+    eventually("a snapshot of a program that goes on has its events", || {
+        assert_eq!(recorder.try_wait().unwrap(), None, "the recorder has ended");
+        let mut recorded = recorded_snapshots(&traces);
+        // The newest one may not be whole. Before the program came there is nothing to read.
+        recorded.pop();
+        recorded.retain(|it| files(it).iter().any(|file| file.ends_with("metadata")));
+        recorded.iter().any(|trace| count(&arena, trace) == 5).then_some(())
+    });
+    fs::write(go_on(&traces), "").unwrap();
+    let status = recorder.wait().unwrap();
+    assert!(status.success(), "{status}");
+    assert_eq!(count(&arena, recorded_snapshots(&traces).last().unwrap()), 8);
+}
