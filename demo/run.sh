@@ -18,14 +18,8 @@ fail() {
 	exit 1
 }
 
-for need in lttng:lttng-tools lttng-consumerd:lttng-tools babeltrace2:babeltrace2 cc:gcc; do
-	program=${need%%:*}
-	case $program in
-	# A helper of the daemon, not in the search path.
-	lttng-consumerd) ls /usr/lib/*/lttng/libexec/lttng-consumerd >/dev/null 2>&1 ||
-		command -v lttng-consumerd >/dev/null || fail "$program is missing: apt-get install ${need#*:}" ;;
-	*) command -v "$program" >/dev/null || fail "$program is missing: apt-get install ${need#*:}" ;;
-	esac
+for need in lttng:lttng-tools babeltrace2:babeltrace2 cc:gcc; do
+	command -v "${need%%:*}" >/dev/null || fail "${need%%:*} is missing: apt-get install ${need#*:}"
 done
 # A name without a slash is looked up; a path must stay right after the change of directory.
 case $daemon in

@@ -23,7 +23,7 @@ use std::{
     fs,
     os::unix::net::UnixStream,
     path::{Path, PathBuf, absolute},
-    process::Command,
+    process::{Command, ExitCode},
     time::Duration,
 };
 
@@ -33,7 +33,7 @@ use lttngd::{
         BufferScheme, ChannelListing, DescriptorOutput, EventDescription, SessionDescriptor,
         SessionKind, Uri,
     },
-    user_space_channel,
+    process, user_space_channel,
 };
 
 const SESSION: &str = "record";
@@ -41,12 +41,21 @@ const CHANNEL: &str = "events";
 /// Longest wait of the program for the daemon to enable its events before `main` begins.
 const REGISTER_TIMEOUT_MS: &str = "20000";
 
-fn main() -> Result<(), Box<dyn Error>> {
-    run(env::args_os().skip(1))
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    // The daemon starts this program once more for its consumer daemon.
+    if let Some(end) = process::assume_role() {
+        return Ok(end);
+    }
+    let config = Config::for_current_user()?.with_program(process::OWN_PROGRAM);
+    run(config, env::args_os().skip(1))?;
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Does what the command line asks for.
-pub fn run(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Box<dyn Error>> {
+/// Does what the command line asks for, with a daemon that is started with `config`.
+pub fn run(
+    mut config: Config,
+    mut arguments: impl Iterator<Item = OsString>,
+) -> Result<(), Box<dyn Error>> {
     let directory = match arguments.next() {
         Some(directory) => absolute(PathBuf::from(directory))?,
         None => env::temp_dir().join(format!("lttngd-record-{}", std::process::id())),
@@ -58,7 +67,6 @@ pub fn run(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Box<dyn 
     };
     let arguments: Vec<OsString> = arguments.collect();
 
-    let mut config = Config::for_current_user()?;
     // A stock daemon in the background holds no lock that would keep this one out.
     if let Some(socket) = config.client_socket.take()
         && UnixStream::connect(&socket).is_ok()

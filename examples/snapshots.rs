@@ -18,7 +18,7 @@ use std::{
     fs,
     os::unix::net::UnixStream,
     path::{Path, PathBuf, absolute},
-    process::{Child, Command},
+    process::{Child, Command, ExitCode},
     time::Duration,
 };
 
@@ -28,6 +28,7 @@ use lttngd::{
         BufferMode, BufferScheme, DescriptorOutput, EventDescription, SessionDescriptor,
         SessionKind, Uri,
     },
+    process,
     session::RecordSnapshot,
     user_space_channel,
 };
@@ -44,19 +45,27 @@ const REGISTER_TIMEOUT_MS: &str = "20000";
 /// As [`RecordSnapshot::max_size_bytes`]: the limit of the output, which has none.
 const OWN_LIMIT: u64 = u64::MAX;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    run(env::args_os().skip(1))
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    // The daemon starts this program once more for its consumer daemon.
+    if let Some(end) = process::assume_role() {
+        return Ok(end);
+    }
+    let config = Config::for_current_user()?.with_program(process::OWN_PROGRAM);
+    run(config, env::args_os().skip(1))?;
+    Ok(ExitCode::SUCCESS)
 }
 
-/// Does what the command line asks for.
-pub fn run(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Box<dyn Error>> {
+/// Does what the command line asks for, with a daemon that is started with `config`.
+pub fn run(
+    mut config: Config,
+    mut arguments: impl Iterator<Item = OsString>,
+) -> Result<(), Box<dyn Error>> {
     let (Some(directory), Some(program)) = (arguments.next(), arguments.next()) else {
         return Err("usage: snapshots DIRECTORY PROGRAM [ARGUMENT...]".into());
     };
     let directory = absolute(PathBuf::from(directory))?;
     let arguments: Vec<OsString> = arguments.collect();
 
-    let mut config = Config::for_current_user()?;
     // A stock daemon in the background holds no lock that would keep this one out.
     if let Some(socket) = config.client_socket.take()
         && UnixStream::connect(&socket).is_ok()

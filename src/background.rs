@@ -17,6 +17,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 
+use lttngd::process::OWN_PROGRAM;
 use nix::libc;
 use rustix::fs::{FileType, fstat};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
@@ -25,8 +26,6 @@ use rustix::process::{Pid, Signal, getppid, kill_process, setsid};
 
 use crate::options::{Detach, Options, READINESS_FD};
 
-/// This program, even when its file has been replaced.
-pub const OWN_PROGRAM: &str = "/proc/self/exe";
 /// Descriptors below are standard input, output and error.
 const FIRST_OTHER_FD: RawFd = 3;
 /// What the daemon writes into the pipe when ready.

@@ -150,6 +150,21 @@ impl Config {
         }
     }
 
+    /// Has what else the daemon needs run by `program`, which takes its roles by
+    /// [`assume_role`](crate::process::assume_role): the consumer daemon, which else is the installed
+    /// one of LTTng, if there is one.
+    #[must_use]
+    pub fn with_program(mut self, program: impl Into<PathBuf>) -> Self {
+        let consumerd = self.consumerd_of(usize::BITS);
+        consumerd.binary = Some(program.into());
+        consumerd.libdir = None;
+        self
+    }
+
+    fn consumerd_of(&mut self, bits: u32) -> &mut ConsumerdConfig {
+        if bits == 32 { &mut self.consumerd32 } else { &mut self.consumerd64 }
+    }
+
     /// What `lttng-sessiond` has built in for root (`is_root`) or for a user whose home directory
     /// is `home`: the daemon that the `lttng` command line finds.
     ///

@@ -37,6 +37,7 @@ mod daemon;
 mod error;
 mod health;
 mod load;
+pub mod process;
 mod rundir;
 mod wait_page;
 

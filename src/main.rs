@@ -2,10 +2,6 @@
 
 mod background;
 mod clock_plugin;
-mod consumerd;
-mod limits;
-mod logging;
-mod memory;
 mod options;
 mod termination;
 
@@ -15,6 +11,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use lttngd::Daemon;
+use lttngd::process::{self, limits, logging, memory};
 
 use self::background::Readiness;
 use self::options::{Invocation, Options, Process};
@@ -29,8 +26,8 @@ fn main() -> ExitCode {
             Err(_) => ExitCode::FAILURE,
         };
     }
-    if lttngd_consumerd::is_meant(&args) {
-        return consumerd::main(&args);
+    if let Some(end) = process::assume_role() {
+        return end;
     }
     let options = match options::parse(&args, &Process) {
         Ok(Invocation::Start(options)) => *options,

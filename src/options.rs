@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use lttngd::Config;
 use lttngd::config::HomeUnknown;
+use lttngd::process::OWN_PROGRAM;
 
 pub use self::settings::READINESS_FD;
 
@@ -153,7 +154,7 @@ pub fn parse(args: &[OsString], around: &dyn Surroundings) -> Result<Invocation,
     let settings = command_line.over(settings);
     notices.extend(settings.without_effect());
 
-    let mut config = Config::for_user(around.is_root(), home)?;
+    let mut config = Config::for_user(around.is_root(), home)?.with_program(OWN_PROGRAM);
     environment::set_timeouts(&mut config, around, &mut notices);
     environment::set_clock_plugin(&mut config, around);
     let options = Options {

@@ -37,16 +37,20 @@ use world::{
     program::traced,
 };
 
+/// What is the consumer daemon.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_lttngd");
+
 /// The daemon of this process's user, without a client socket.
 fn users_daemon() -> (Daemon, PathBuf) {
-    let config = Config { client_socket: None, ..Config::for_current_user().unwrap() };
+    let config = Config::for_current_user().unwrap().with_program(PROGRAM);
+    let config = Config { client_socket: None, ..config };
     let run_dir = config.run_dir.clone();
     (Daemon::start(config).unwrap(), run_dir)
 }
 
 /// A daemon in a directory of its own.
 fn daemon_in(directory: &TempDir) -> Result<Daemon, StartError> {
-    Daemon::start(Config::in_directory(directory.path().join(".lttng")))
+    Daemon::start(Config::in_directory(directory.path().join(".lttng")).with_program(PROGRAM))
 }
 
 fn session(name: &str, trace: &Path) -> SessionDescriptor {
@@ -204,7 +208,8 @@ fn programs_find_a_daemon_in_a_directory_by_lttng_home() {
         });
     };
     let home = PathBuf::from(env::var_os("LTTNG_HOME").unwrap());
-    let daemon = Daemon::start(Config::in_directory(home.join(".lttng"))).unwrap();
+    let daemon =
+        Daemon::start(Config::in_directory(home.join(".lttng")).with_program(PROGRAM)).unwrap();
     let handle = daemon.handle();
     on_tokio(async {
         handle.create_session(None, session("s", &traces.join("t"))).await.unwrap();

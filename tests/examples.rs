@@ -16,12 +16,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use lttngd::Config;
 use world::{
     Arena, eventually,
     inside::{again, in_arena, inside},
     program::traced,
     trace::files,
 };
+
+/// What the daemon of an example is started with.
+fn config() -> Config {
+    Config::for_current_user().unwrap().with_program(env!("CARGO_BIN_EXE_lttngd"))
+}
 
 /// The command line of an example.
 fn arguments(directory: PathBuf, commands: &[&str]) -> impl Iterator<Item = OsString> {
@@ -37,7 +43,7 @@ fn count(arena: &Arena, trace: &Path) -> usize {
 #[test]
 fn a_program_is_recorded() {
     match inside() {
-        Some(traces) => record::run(arguments(traces, &["number=7"])).unwrap(),
+        Some(traces) => record::run(config(), arguments(traces, &["number=7"])).unwrap(),
         None => in_arena("a_program_is_recorded", |arena, traces| {
             assert_eq!(count(arena, &traces.join("trace")), 7);
         }),
@@ -64,7 +70,8 @@ fn recorded_snapshots(directory: &Path) -> Vec<PathBuf> {
 fn snapshots_of_a_running_program_are_recorded() {
     if let Some(traces) = inside() {
         let wait = format!("wait={}", go_on(&traces).display());
-        return snapshots::run(arguments(traces, &["number=5", &wait, "number=3"])).unwrap();
+        return snapshots::run(config(), arguments(traces, &["number=5", &wait, "number=3"]))
+            .unwrap();
     }
     let arena = Arena::new();
     let traces = arena.file("traces");

@@ -36,7 +36,9 @@ pub fn rotations(count: u32, consumer: Option<PathBuf>) {
     let mut config = Config {
         client_socket: None,
         health_socket: None,
-        ..Config::for_current_user().expect("a home directory")
+        ..Config::for_current_user()
+            .expect("a home directory")
+            .with_program(env!("CARGO_BIN_EXE_lttngd"))
     };
     if consumer.is_some() {
         config.consumerd64.binary = consumer;

@@ -31,13 +31,16 @@ impl ConsumerdConfig {
         }
     }
 
-    /// The consumer of applications with `bits`-bit longs. The installed consumer, if any, is the
-    /// one of the daemon's own word size.
+    /// The consumer of applications with `bits`-bit longs, as far as one is installed.
     pub(super) fn for_bits(run_dir: &Path, bits: u32) -> Self {
         let mut config = Self::in_dir(run_dir.join(format!("ustconsumerd{bits}")));
-        if bits == usize::BITS
-            && let Some(installed) = Installed::find(std::env::consts::ARCH, &Path::is_file)
-        {
+        let arch = std::env::consts::ARCH;
+        let installed = if bits == usize::BITS {
+            Installed::find(arch, &Path::is_file)
+        } else {
+            Installed::find_other(arch, &Path::is_file)
+        };
+        if let Some(installed) = installed {
             config.binary = Some(installed.binary);
             config.libdir = installed.libdir;
         }
@@ -63,18 +66,32 @@ struct Installed {
 impl Installed {
     /// The first of the usual places at which `exists` finds a consumer.
     fn find(arch: &str, exists: &dyn Fn(&Path) -> bool) -> Option<Self> {
-        let below_libdir = |libdir: PathBuf| Self {
-            binary: libdir.join("lttng/libexec").join(BINARY),
-            libdir: Some(libdir),
-        };
         let places = [
-            multiarch(arch).map(|tuple| below_libdir(Path::new("/usr/lib").join(tuple))),
-            Some(below_libdir("/usr/lib64".into())),
-            Some(below_libdir("/usr/lib".into())),
+            multiarch(arch).map(|tuple| Self::below(Path::new("/usr/lib").join(tuple))),
+            Some(Self::below("/usr/lib64".into())),
+            Some(Self::below("/usr/lib".into())),
             Some(Self { binary: Path::new("/usr/libexec/lttng").join(BINARY), libdir: None }),
-            Some(below_libdir("/usr/local/lib".into())),
+            Some(Self::below("/usr/local/lib".into())),
         ];
         places.into_iter().flatten().find(|place| exists(&place.binary))
+    }
+
+    /// The first of the places at which `exists` finds the consumer of the word size that is not that
+    /// of `arch`. Only those that no consumer of `arch` itself is installed at.
+    fn find_other(arch: &str, exists: &dyn Fn(&Path) -> bool) -> Option<Self> {
+        let (other, libdir) = match arch {
+            "x86_64" => ("x86", "/usr/lib32"),
+            "x86" => ("x86_64", "/usr/lib64"),
+            "aarch64" => ("arm", "/usr/lib32"),
+            _ => return None,
+        };
+        let multiarch = multiarch(other).map(|tuple| Path::new("/usr/lib").join(tuple));
+        let places = multiarch.into_iter().chain([libdir.into()]).map(Self::below);
+        places.into_iter().find(|place| exists(&place.binary))
+    }
+
+    fn below(libdir: PathBuf) -> Self {
+        Self { binary: libdir.join("lttng/libexec").join(BINARY), libdir: Some(libdir) }
     }
 }
 
@@ -119,6 +136,21 @@ mod tests {
             });
             assert_eq!(found, expected, "{existing:?}");
         }
+    }
+
+    #[test]
+    fn the_other_word_size_has_places_of_its_own() {
+        let find = |arch, existing: &'static str| {
+            Installed::find_other(arch, &|path| path == Path::new(existing))
+        };
+        let (multiarch, lib32) = ("/usr/lib/i386-linux-gnu", "/usr/lib32");
+        for libdir in [multiarch, lib32] {
+            let binary = format!("{libdir}/lttng/libexec/lttng-consumerd");
+            let expected = Installed { binary: binary.clone().into(), libdir: Some(libdir.into()) };
+            assert_eq!(find("x86_64", binary.leak()), Some(expected));
+        }
+        assert_eq!(find("x86_64", "/usr/lib/lttng/libexec/lttng-consumerd"), None);
+        assert_eq!(find("s390x", "/usr/lib32/lttng/libexec/lttng-consumerd"), None);
     }
 
     #[test]

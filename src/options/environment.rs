@@ -4,12 +4,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use lttngd::process::OWN_PROGRAM;
 use lttngd::{ClockPluginConfig, Config};
 
 use super::Surroundings;
 use super::number::parse_c_integer;
 use super::settings::Settings;
-use crate::background::OWN_PROGRAM;
 
 /// Seconds to wait for an application.
 const APP_SOCKET_TIMEOUT: &str = "LTTNG_APP_SOCKET_TIMEOUT";

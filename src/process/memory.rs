@@ -8,7 +8,7 @@
 const TRIM_THRESHOLD: libc::c_int = 1 << 20;
 
 /// Keeps a little freed memory at hand. To be called before threads begin.
-pub(crate) fn keep_some() {
+pub fn keep_some() {
     #[cfg(target_env = "gnu")]
     // SAFETY: mallopt only stores a number, and nothing else runs yet.
     let _unsupported = unsafe { libc::mallopt(libc::M_TRIM_THRESHOLD, TRIM_THRESHOLD) };

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use lttngd_consumerd::{ConsumerdError, Options, PacketClock};
 
-use crate::{limits, logging, memory};
+use super::{limits, logging, memory};
 
 /// What the process is called in listings, whatever the program is.
 const PROCESS_NAME: &CStr = c"lttng-consumerd";
@@ -14,7 +14,7 @@ const PROCESS_NAME: &CStr = c"lttng-consumerd";
 const VERBOSE: u8 = 3;
 
 /// Is the consumer daemon of the command line `args`.
-pub fn main(args: &[OsString]) -> ExitCode {
+pub(super) fn main(args: &[OsString]) -> ExitCode {
     let is_setuid = rustix::process::getuid() != rustix::process::geteuid()
         || rustix::process::getgid() != rustix::process::getegid();
     let options = match Options::parse_from_args(args, is_setuid) {

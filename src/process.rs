@@ -1,0 +1,41 @@
+//! What the processes of a daemon do that are its own alone: their log, their limits, and how each
+//! finds out which of them it is.
+//!
+//! A program that embeds the daemon becomes what else the daemon needs, the consumer daemon, when it
+//! calls [`assume_role`] first of all and names itself by [`Config::with_program`]:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! use lttngd::{Config, process};
+//!
+//! fn main() -> ExitCode {
+//!     if let Some(end) = process::assume_role() {
+//!         return end;
+//!     }
+//!     let config = Config::in_directory("/tmp/mine/.lttng").with_program(process::OWN_PROGRAM);
+//!     // Daemon::start(config) and so on.
+//! #   drop(config);
+//!     ExitCode::SUCCESS
+//! }
+//! ```
+//!
+//! [`Config::with_program`]: crate::Config::with_program
+
+mod consumerd;
+pub mod limits;
+pub mod logging;
+pub mod memory;
+
+use std::{ffi::OsString, process::ExitCode};
+
+/// The program that this process runs, wherever it stands and also after it was replaced there.
+pub const OWN_PROGRAM: &str = "/proc/self/exe";
+
+/// Is what this process was started to be, if a daemon started it: returns then with what the process
+/// is to end with. `None` when it is nothing but itself.
+#[must_use]
+pub fn assume_role() -> Option<ExitCode> {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    lttngd_consumerd::is_meant(&args).then(|| consumerd::main(&args))
+}
