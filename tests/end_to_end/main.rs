@@ -15,6 +15,7 @@ mod loading;
 mod recording;
 mod relay_snapshots;
 mod saving;
+mod snapshots;
 mod startup;
 mod streaming;
 mod timers;

@@ -8,7 +8,10 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use crate::worker::{Setup, Worker};
+use crate::{
+    priority,
+    worker::{Setup, Worker},
+};
 
 /// Work for a data thread.
 pub(crate) type Order = Box<dyn FnOnce(&mut Worker) + Send>;
@@ -119,6 +122,12 @@ fn start(
     let bell = Arc::new(rustix::event::eventfd(0, flags)?);
     let (orders, inbox) = mpsc::channel();
     let worker = Worker::new(setup, Arc::clone(&bell), inbox)?;
-    threads.push(std::thread::Builder::new().name(name.to_owned()).spawn(move || worker.run())?);
+    let body = move || {
+        if let Err(error) = priority::come_first() {
+            tracing::info!(%error, "a data thread waits for its turn behind busy applications");
+        }
+        worker.run();
+    };
+    threads.push(std::thread::Builder::new().name(name.to_owned()).spawn(body)?);
     Ok(WorkerHandle { orders, bell })
 }

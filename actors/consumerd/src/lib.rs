@@ -22,6 +22,7 @@ mod control;
 mod crew;
 mod health;
 mod options;
+mod priority;
 mod process;
 mod request;
 mod session;

@@ -15,7 +15,10 @@ use lttngd_wire::{
         Version,
     },
 };
-use rustix::net::{RecvFlags, recv, sockopt::set_tcp_nodelay};
+use rustix::net::{
+    RecvFlags, recv,
+    sockopt::{set_tcp_nodelay, set_tcp_quickack},
+};
 
 use crate::{
     Fault, OfferError, Offered, Outcome, QueueError, RelayStream, Ticket,
@@ -310,10 +313,17 @@ impl RelayConnection {
         let mut bytes = [0; RECEIVE_LEN];
         loop {
             match receive(&self.control_socket, &mut bytes, StreamKind::Control)? {
-                0 => return Ok(()),
+                0 => break,
                 count => self.control.receive(now, &bytes[..count])?,
             }
         }
+        if !self.control.is_idle() {
+            // The relay daemon's system holds a reply back until the one before it is acknowledged,
+            // with which ours takes its time. It does not remember that it is in a hurry. Only a
+            // socket that is not TCP says no.
+            let _ = set_tcp_quickack(&self.control_socket, true);
+        }
+        Ok(())
     }
 
     /// The data socket takes something, or has ended. Streams that wait to offer packets can do so

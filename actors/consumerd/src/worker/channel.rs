@@ -164,7 +164,8 @@ impl Worker {
         }
         self.channels.insert(key, channel);
         outcome?;
-        for place in places {
+        // Snapshots take what they find: nobody needs to tell that it is there.
+        for place in places.into_iter().filter(|_| monitored) {
             let stream = &self.streams[place];
             let token = super::watch(
                 &self.epoll,
