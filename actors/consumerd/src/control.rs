@@ -74,9 +74,14 @@ impl Control {
         }
     }
 
-    fn workers(&self) -> Option<(WorkerHandle, WorkerHandle)> {
+    /// The data threads of a session: for what is written here, and for all else.
+    fn workers_of(&self, session: SessionId) -> Result<[WorkerHandle; 2], Code> {
         let crew = self.crew.borrow();
-        crew.as_ref().map(|crew| (crew.local().clone(), crew.remote().clone()))
+        crew.as_ref().map(|crew| crew.of(session).map(Clone::clone)).ok_or(Code::FATAL)
+    }
+
+    fn all_workers(&self) -> Vec<WorkerHandle> {
+        self.crew.borrow().iter().flat_map(Crew::all).cloned().collect()
     }
 
     /// Whether metadata of a channel can be taken.
@@ -165,7 +170,7 @@ impl Control {
         if sessions.len() >= SESSIONS_MAX {
             return Err(Code::ENOMEM);
         }
-        let (local, remote) = self.workers().ok_or(Code::FATAL)?;
+        let [local, remote] = self.workers_of(id)?;
         let control = self.this.clone();
         let (events, clock) = (self.events.clone(), self.clock.clone());
         let session = Session::new(id, Context { local, remote, events, clock, control }).start();
@@ -195,7 +200,7 @@ impl Control {
     /// Forgets a session of which nothing is left.
     pub(crate) fn forget_session(&self, id: SessionId) {
         self.sessions.borrow_mut().remove(&id);
-        if let Some((_, remote)) = self.workers() {
+        if let Ok([_, remote]) = self.workers_of(id) {
             // Without the thread there are none.
             let _ = remote.tell(move |worker| worker.destroy_relays_of(id));
         }
@@ -217,8 +222,7 @@ impl Control {
             return Code::FATAL.into();
         }
         let pipe = std::sync::Arc::new(pipe);
-        let Some((local, remote)) = self.workers() else { return Code::FATAL.into() };
-        for worker in [local, remote] {
+        for worker in self.all_workers() {
             let pipe = std::sync::Arc::clone(&pipe);
             if worker.tell(move |worker| worker.set_monitor_pipe(pipe)).is_err() {
                 return Code::FATAL.into();
@@ -254,7 +258,10 @@ impl Control {
             control,
             data: descriptor,
         };
-        let Some((_, remote)) = self.workers() else { return Code::FATAL.into() };
+        let [_, remote] = match self.workers_of(sockets.session) {
+            Ok(workers) => workers,
+            Err(code) => return code.into(),
+        };
         match remote.ask(move |worker| worker.add_relay(sockets)).await {
             Ok(outcome) => outcome.into(),
             Err(_) => Code::FATAL.into(),
@@ -265,11 +272,13 @@ impl Control {
         if self.half_relays.borrow_mut().remove(&net_index).is_some() {
             return Reply::OK;
         }
-        let Some((_, remote)) = self.workers() else { return Code::FATAL.into() };
-        match remote.ask(move |worker| worker.destroy_relay(net_index)).await {
-            Ok(outcome) => outcome.into(),
-            Err(_) => Code::FATAL.into(),
+        // Whose it is was told when it came; the thread that has it knows it.
+        for worker in self.all_workers() {
+            if let Ok(Ok(())) = worker.ask(move |worker| worker.destroy_relay(net_index)).await {
+                return Reply::OK;
+            }
         }
+        Code::RELAYD_FAIL.into()
     }
 
     /// Passes on what the data threads tell, until they are gone.

@@ -6,6 +6,7 @@ use std::{
     thread::JoinHandle,
 };
 
+use lttngd_model::SessionId;
 use tokio::sync::oneshot;
 
 use crate::{
@@ -63,12 +64,16 @@ impl WorkerHandle {
     }
 }
 
-/// All data threads. What is local has threads of its own, so that it never waits for a relay daemon
-/// or for a snapshot.
+/// Data threads of a kind: a disk that hangs holds up the sessions of one thread only, and on large
+/// machines one thread is not enough.
+const THREADS: std::ops::RangeInclusive<usize> = 2..=8;
+
+/// All data threads. What is written here has threads of its own, so that it never waits for a relay
+/// daemon or for a snapshot.
 #[derive(Debug)]
 pub(crate) struct Crew {
-    local: WorkerHandle,
-    remote: WorkerHandle,
+    local: Vec<WorkerHandle>,
+    remote: Vec<WorkerHandle>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -79,24 +84,25 @@ impl Crew {
     /// When a thread or its descriptors cannot be made.
     pub(crate) fn start(setup: &Setup) -> std::io::Result<Self> {
         let mut threads = Vec::new();
-        let local = start("consumer-local", setup.clone(), &mut threads)?;
-        let remote = start("consumer-remote", setup.clone(), &mut threads)?;
+        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+        let count = cpus.clamp(*THREADS.start(), *THREADS.end());
+        let mut start_all = |name| {
+            (0..count).map(|_| start(name, setup.clone(), &mut threads)).collect::<Result<_, _>>()
+        };
+        let (local, remote) = (start_all("consumer-local")?, start_all("consumer-remote")?);
         Ok(Self { local, remote, threads })
     }
 
-    /// The thread for monitored streams that are written here.
-    pub(crate) fn local(&self) -> &WorkerHandle {
-        &self.local
-    }
-
-    /// The thread for relay daemons and for streams of snapshots.
-    pub(crate) fn remote(&self) -> &WorkerHandle {
-        &self.remote
+    /// The threads of a session: for monitored streams that are written here, and for relay daemons
+    /// and streams of snapshots. Always the same ones, which sessions get in turn.
+    pub(crate) fn of(&self, SessionId(id): SessionId) -> [&WorkerHandle; 2] {
+        let turn = usize::try_from(id).unwrap_or_default();
+        [&self.local[turn % self.local.len()], &self.remote[turn % self.remote.len()]]
     }
 
     /// Every thread.
-    pub(crate) fn all(&self) -> [&WorkerHandle; 2] {
-        [&self.local, &self.remote]
+    pub(crate) fn all(&self) -> impl Iterator<Item = &WorkerHandle> {
+        self.local.iter().chain(&self.remote)
     }
 
     /// Writes out what the buffers hold, and ends the threads.

@@ -175,7 +175,7 @@ fn start_health(options: &Options, crew: &Crew) -> Option<Health> {
     let start = Instant::now();
     let beats = [Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0))];
     let [control, data] = beats.clone();
-    let workers = crew.all().map(Clone::clone);
+    let workers = crew.all().map(Clone::clone).collect::<Vec<_>>();
     tokio::task::spawn_local(async move {
         let mut period = tokio::time::interval(BEAT_PERIOD);
         loop {

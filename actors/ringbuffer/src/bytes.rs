@@ -145,6 +145,17 @@ pub fn write(file: impl AsFd, views: &[SharedBytes<'_>], skip: usize) -> io::Res
     transfer(|| unsafe { libc::writev(file, parts.as_ptr(), count as libc::c_int) })
 }
 
+/// What the system's cache does with what was written to a file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Caching {
+    /// It keeps it while there is memory to spare.
+    Keep,
+    /// It lets go of it once it is on the disk, where the system and the file system can do that
+    /// (`RWF_DONTCACHE`, Linux 6.14): then what others have in the cache stays there, and the same
+    /// memory serves again.
+    Drop,
+}
+
 /// As [`write()`], at the place `offset` of the file, in bytes.
 ///
 /// # Errors
@@ -154,12 +165,22 @@ pub fn write_at(
     views: &[SharedBytes<'_>],
     skip: usize,
     offset: u64,
+    caching: Caching,
 ) -> io::Result<usize> {
     let (parts, count) = vector(views, skip);
     let offset = libc::off_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
     let file = file.as_fd().as_raw_fd();
+    let (parts, count) = (parts.as_ptr(), count as libc::c_int);
+    if caching == Caching::Drop {
+        // SAFETY: as above.
+        let call = || unsafe { libc::pwritev2(file, parts, count, offset, libc::RWF_DONTCACHE) };
+        match transfer(call) {
+            Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => {}
+            outcome => return outcome,
+        }
+    }
     // SAFETY: as above.
-    transfer(|| unsafe { libc::pwritev(file, parts.as_ptr(), count as libc::c_int, offset) })
+    transfer(|| unsafe { libc::pwritev(file, parts, count, offset) })
 }
 
 /// As [`write()`], to a socket: a peer that is gone is an error, not a signal, and a full socket is

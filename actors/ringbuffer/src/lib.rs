@@ -72,7 +72,7 @@ mod stream;
 mod tests;
 mod wakeup;
 
-pub use bytes::{SharedBytes, VIEWS_MAX, send, write, write_at};
+pub use bytes::{Caching, SharedBytes, VIEWS_MAX, send, write, write_at};
 pub use channel::{Channel, StreamObject};
 pub use clock::{Clock, MonotonicClock};
 pub use config::{

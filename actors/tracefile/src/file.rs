@@ -7,7 +7,7 @@ use std::{
     path::{Component, Path},
 };
 
-use lttngd_ringbuffer::SharedBytes;
+use lttngd_ringbuffer::{Caching, SharedBytes};
 use rustix::{
     fs::{FileType, Mode, OFlags, ResolveFlags},
     io::Errno,
@@ -91,11 +91,12 @@ pub(crate) fn write_all_at(
     file: &OwnedFd,
     views: &[SharedBytes<'_>],
     offset_bytes: u64,
+    caching: Caching,
 ) -> io::Result<u64> {
     let len: usize = views.iter().map(SharedBytes::len).sum();
     let mut done = 0;
     while done < len {
-        match lttngd_ringbuffer::write_at(file, views, done, offset_bytes + done as u64) {
+        match lttngd_ringbuffer::write_at(file, views, done, offset_bytes + done as u64, caching) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => done += written,
             Err(error) => return Err(error),

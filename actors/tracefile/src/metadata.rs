@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
+use lttngd_ringbuffer::Caching;
 use lttngd_wire::ctf::{METADATA_PACKET_LEN, metadata_packets};
 
 use crate::{
@@ -48,7 +49,9 @@ impl MetadataFile {
             bytes.extend_from_slice(packet.content());
             bytes.resize(bytes.len() + packet.padding_len(), 0);
         }
-        if let Err(source) = write_all_at(&self.file, &[bytes.as_slice().into()], self.len_bytes) {
+        if let Err(source) =
+            write_all_at(&self.file, &[bytes.as_slice().into()], self.len_bytes, Caching::Keep)
+        {
             // What stays behind is written over when there is room again; a reader meanwhile finds
             // the end of the file within a packet.
             let _ = cut(&self.file, self.len_bytes);

@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use lttngd_ringbuffer::SharedBytes;
+use lttngd_ringbuffer::{Caching, SharedBytes};
 use lttngd_wire::ctf::{INDEX_HEADER_LEN, PacketIndex, index_header};
 
 use crate::{
@@ -10,6 +10,11 @@ use crate::{
     file::{cut, write_all_at},
     place::StreamPlace,
 };
+
+/// From this length on, in bytes, a packet does not stay in the system's cache. Traces are seldom read
+/// soon, and would take the place of what applications have there. Each such packet begins to go to the
+/// disk at once, which for small ones costs more than it is worth.
+const UNCACHED_MIN_LEN: usize = 256 << 10;
 
 /// What the files of a stream are.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +110,7 @@ impl Files {
     ) -> Result<Self, FileError> {
         let (data, index) = chunk.open_stream(place, number, indexed)?;
         if let Some(index) = &index {
-            write_all_at(index, &[index_header().as_slice().into()], 0)
+            write_all_at(index, &[index_header().as_slice().into()], 0, Caching::Keep)
                 .map_err(|source| FileError::Write { path: place.index(number), source })?;
         }
         let index_len_bytes = INDEX_HEADER_LEN as u64;
@@ -123,13 +128,20 @@ impl Files {
             self.cut_to_whole_packets(place, number)?;
         }
         let offset_bytes = self.data_len_bytes;
-        let data_written = write_all_at(&self.data, packet, offset_bytes)
+        let len: usize = packet.iter().map(SharedBytes::len).sum();
+        let caching = if len < UNCACHED_MIN_LEN { Caching::Keep } else { Caching::Drop };
+        let data_written = write_all_at(&self.data, packet, offset_bytes, caching)
             .map_err(|source| FileError::Write { path: place.data(number), source });
         let written = data_written.and_then(|len| {
             let Some(file) = &self.index else { return Ok((len, 0)) };
             let record = index.record(offset_bytes);
-            let record_len = write_all_at(file, &[record.as_slice().into()], self.index_len_bytes)
-                .map_err(|source| FileError::Write { path: place.index(number), source })?;
+            let record_len = write_all_at(
+                file,
+                &[record.as_slice().into()],
+                self.index_len_bytes,
+                Caching::Keep,
+            )
+            .map_err(|source| FileError::Write { path: place.index(number), source })?;
             Ok((len, record_len))
         });
         match written {

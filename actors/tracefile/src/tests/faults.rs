@@ -8,6 +8,8 @@ use rustix::{
     thread::UnshareFlags,
 };
 
+use lttngd_ringbuffer::Caching;
+
 use super::*;
 use crate::{FileError, MetadataFile, file};
 
@@ -101,7 +103,7 @@ fn what_a_failed_write_left_can_be_cut() {
     rustix::fs::ftruncate(&full, 4096).unwrap();
     rustix::fs::fcntl_add_seals(&full, SealFlags::GROW).unwrap();
     let bytes = [1; 5000];
-    assert!(file::write_all_at(&full, &[bytes.as_slice().into()], 0).is_err());
+    assert!(file::write_all_at(&full, &[bytes.as_slice().into()], 0, Caching::Keep).is_err());
     file::cut(&full, 10).unwrap();
     assert_eq!(rustix::fs::fstat(&full).unwrap().st_size, 10);
 }
