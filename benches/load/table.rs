@@ -41,6 +41,8 @@ impl Value {
 pub enum Target {
     /// At most this, in the unit of the row.
     AtMost(f64),
+    /// At least this, in the unit of the row.
+    AtLeast(f64),
     /// At least so many times better than stock.
     TimesBetter(f64),
 }
@@ -69,19 +71,10 @@ pub struct Row {
     pub point: Option<Point>,
 }
 
-/// A row without a target.
-pub type Measured = (String, Value);
-
-impl From<Measured> for Row {
-    fn from((name, value): Measured) -> Row {
-        Row { name, value, target: None, point: None }
-    }
-}
-
 impl Row {
     /// A row without a target.
     pub fn new(name: impl Into<String>, value: Value) -> Row {
-        (name.into(), value).into()
+        Row { name: name.into(), value, target: None, point: None }
     }
 
     /// The same with a target.
@@ -260,6 +253,7 @@ fn ratio(factor: Option<f64>) -> String {
 fn reached(target: Target, stock: Option<Value>, own: Value) -> bool {
     match target {
         Target::AtMost(limit) => own.number().is_some_and(|own| own <= limit),
+        Target::AtLeast(limit) => own.number().is_some_and(|own| own >= limit),
         Target::TimesBetter(factor) => {
             stock.and_then(|stock| better_by(stock, own)).is_some_and(|by| by >= factor)
         }
@@ -271,7 +265,11 @@ fn words(target: Target, value: Value, reached: Option<bool>) -> String {
         (Target::AtMost(limit), Value::Less(_, unit) | Value::More(_, unit)) => {
             format!("at most {} {unit}", digits(limit))
         }
+        (Target::AtLeast(limit), Value::Less(_, unit) | Value::More(_, unit)) => {
+            format!("at least {} {unit}", digits(limit))
+        }
         (Target::AtMost(limit), Value::NoAnswer(_)) => format!("at most {}", digits(limit)),
+        (Target::AtLeast(limit), Value::NoAnswer(_)) => format!("at least {}", digits(limit)),
         (Target::TimesBetter(1.0), _) => "not worse".to_owned(),
         (Target::TimesBetter(factor), _) => format!("{} x better", digits(factor)),
     };

@@ -19,7 +19,7 @@ pub fn one(run: &Run) -> Vec<Row> {
     let stage = run.contender.stage();
     let mut program = stage.program();
     let commands = [
-        ("stop", "first `lttng stop`", None),
+        ("stop", "first `lttng stop`", Some(Target::AtMost(0.01))),
         ("rotate", "`lttng rotate`", Some(Target::AtMost(0.25))),
         ("clear", "`lttng clear`", Some(Target::AtMost(0.05))),
         ("destroy", "`lttng destroy` of a started session", Some(Target::AtMost(0.05))),

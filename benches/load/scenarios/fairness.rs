@@ -28,11 +28,13 @@ pub fn beside_a_silent_client(run: &Run) -> Vec<Row> {
     vec![Row::new("idle", alone), Row::new("beside a silent client", short(&stage, OFTEN))]
 }
 
-/// While another client enables an event and starts its session, with a stopped application.
+/// While another client enables an event and starts its session, with a stopped application. The mean:
+/// the stock daemon answers until the first of the two commands comes to the application.
 pub fn beside_a_stopped_application(run: &Run) -> Vec<Row> {
     let stage = run.contender.stage();
     let mut application = Program::ready(&stage.arena);
     let arena = &stage.arena;
+    let alone = mean(&stage);
     arena.lttng_ok("create slow --no-output");
     arena.lttng_ok("enable-channel -u channel0");
     arena.signal(application.pid(), Signal::STOP);
@@ -43,11 +45,16 @@ pub fn beside_a_stopped_application(run: &Run) -> Vec<Row> {
         });
         // The other client's request must be under way.
         std::thread::sleep(Duration::from_millis(300));
-        short(&stage, 1)
+        mean(&stage)
     });
     arena.signal(application.pid(), Signal::CONT);
     application.kill();
-    vec![Row::new("beside a stopped application", value)]
+    let name = "beside a stopped application";
+    vec![
+        Row::new(format!("{name}, mean"), value),
+        Row::new(format!("{name}, of its time alone"), value.times(alone))
+            .target(Target::AtMost(TIMES_ALONE)),
+    ]
 }
 
 /// While a relay daemon has accepted another client's session and does not answer.
@@ -76,6 +83,17 @@ fn listen() -> TcpListener {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     listener.set_nonblocking(true).unwrap();
     listener
+}
+
+/// The mean time of many times create, list and destroy.
+fn mean(stage: &Stage) -> Value {
+    match client(&stage.arena, LIMIT_S, &format!("short {OFTEN}")) {
+        Some(times_us) => {
+            let sum: f64 = times_us.iter().sum();
+            Value::Less(sum / times_us.len() as f64 / MILLISECOND_US, "ms")
+        }
+        None => Value::NoAnswer(LIMIT_S),
+    }
 }
 
 /// The median time of `count` times create, list and destroy; of the first one, if that has no answer.

@@ -3,7 +3,13 @@
 use super::Run;
 use crate::clients::client;
 use crate::measure::{LIMIT_S, MILLISECOND_US, SECOND_US, quantile};
-use crate::table::{Row, Value};
+use crate::table::{Row, Target, Value};
+
+/// Lives a second with one client, and with several.
+const RATES: (f64, f64) = (80.0, 150.0);
+
+/// Milliseconds that half of the lives may take with the most clients.
+const P50_MS: f64 = 200.0;
 
 /// Whole session lives with one traced application.
 pub fn lives(run: &Run, clients: u32) -> Vec<Row> {
@@ -23,12 +29,13 @@ pub fn lives(run: &Run, clients: u32) -> Vec<Row> {
     application.finish();
     let time = |share| Value::Less(quantile(&times_us, share) / MILLISECOND_US, "ms");
     vec![
-        Row::new(name("rate"), Value::More(rate, "/s")).point(
-            "Session lives a second, by clients",
-            "",
-            clients,
-        ),
-        Row::new(name("p50"), time(0.5)),
+        Row::new(name("rate"), Value::More(rate, "/s"))
+            .point("Session lives a second, by clients", "", clients)
+            .target(Target::AtLeast(if clients == 1 { RATES.0 } else { RATES.1 })),
+        Row {
+            target: (clients == 32).then_some(Target::AtMost(P50_MS)),
+            ..Row::new(name("p50"), time(0.5))
+        },
         Row::new(name("p99"), time(0.99)),
     ]
 }

@@ -17,6 +17,9 @@ const BESIDE: u32 = 20;
 /// How many times as long as with one slow application it may take with many.
 const TIMES_ONE: f64 = 2.0;
 
+/// Seconds that 20 applications with buffers of their own may take to stop.
+const STOP_20_S: f64 = 0.06;
+
 /// The schemes of buffers.
 const BUFFERS: [(&str, &str); 2] = [("uid", "per-UID"), ("pid", "per-PID")];
 
@@ -33,7 +36,9 @@ pub fn quick(run: &Run) -> Vec<Row> {
             let figure = "Seconds of lttng start, by applications";
             rows.push(Row::new(name("start"), start).point(figure, words, count));
             let figure = "Seconds of lttng stop, by applications";
-            rows.push(Row::new(name("stop"), stop).point(figure, words, count));
+            let row = Row::new(name("stop"), stop).point(figure, words, count);
+            let target = (count == 20 && buffers == "pid").then_some(Target::AtMost(STOP_20_S));
+            rows.push(Row { target, ..row });
         }
     }
     rows
