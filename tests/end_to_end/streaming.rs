@@ -186,3 +186,32 @@ fn nobody_waits_for_a_silent_relay() {
     stage.lttng_ok("destroy silent");
     stage.end();
 }
+
+#[test]
+fn nobody_waits_for_a_relay_that_stands_still() {
+    let mut stage = Stage::new(Which::Ours);
+    let relay = Relay::start(&stage);
+    let mut program = stage.program();
+    start(&mut stage, &relay, "far", "--buffers-uid");
+    program.tell("number=3");
+    Relay::signal(&stage, Signal::STOP);
+    let arena = &stage.arena;
+    let destroyed = std::thread::scope(|scope| {
+        // The consumer daemon waits for the relay daemon with this.
+        let waiting = scope.spawn(|| arena.lttng("destroy far"));
+        for command in ["create near", "enable-event -u -s near sample:number", "start near"] {
+            arena.lttng_ok(command);
+        }
+        program.tell("number=2");
+        arena.lttng_ok("stop near");
+        assert!(!waiting.is_finished(), "another session was served while one waited");
+        Relay::signal(&stage, Signal::CONT);
+        waiting.join().unwrap()
+    });
+    assert_eq!(destroyed.code, 0, "{destroyed:?}");
+    assert_eq!(stage.events("near").len(), 2);
+    assert_eq!(stage.events_below(&relay.output).len(), 3);
+    stage.lttng_ok("destroy near");
+    program.finish();
+    stage.end();
+}

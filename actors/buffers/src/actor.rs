@@ -15,7 +15,7 @@ use lttngd_consumer::{
     self as consumer, Consumer, ConsumerError, CreateChannel, CreateMetadata, MetadataAccepted,
     MetadataRequested, MetadataSource,
 };
-use lttngd_model::{BufferMode, ChannelKey};
+use lttngd_model::{BufferMode, ChannelKey, SessionId};
 use lttngd_runtime::{Outlet, Turns, as_owner, ask, make_directory_below};
 
 use crate::{
@@ -230,7 +230,8 @@ impl Inner {
                 return Ok(());
             }
             let (version, end) = (text.version, text.offset + text.bytes.len() as u64);
-            let pushed = self.ask(consumer::PushMetadata { key, text }).await;
+            let session = self.config.session;
+            let pushed = self.ask(consumer::PushMetadata { session, key, text }).await;
             if pushed.is_err() {
                 return self.config.output.without_relayd(pushed);
             }
@@ -247,32 +248,40 @@ impl Inner {
     /// Makes one request for every data channel, side by side.
     async fn for_each_channel<M>(
         &self,
-        message: impl Fn(ChannelKey) -> M,
+        message: impl Fn(SessionId, ChannelKey) -> M,
     ) -> Result<(), BuffersError>
     where
         M: Message<Result = Result<(), ConsumerError>> + Send + 'static,
         Consumer: Handler<M>,
     {
-        let keys = self.keys();
-        let outcomes = join_all(keys.into_iter().map(|key| self.ask(message(key)))).await;
+        let (session, keys) = (self.config.session, self.keys());
+        let outcomes = join_all(keys.into_iter().map(|key| self.ask(message(session, key)))).await;
         outcomes.into_iter().try_for_each(|outcome| self.config.output.without_relayd(outcome))
     }
 
     async fn rotate(&self) -> Result<(), BuffersError> {
-        let relayd = self.config.output.relayd();
-        self.for_each_channel(|key| consumer::RotateChannel { key, metadata: false, relayd })
-            .await?;
+        let (session, relayd) = (self.config.session, self.config.output.relayd());
+        self.for_each_channel(|session, key| consumer::RotateChannel {
+            session,
+            key,
+            metadata: false,
+            relayd,
+        })
+        .await?;
         self.push().await?;
         if let Some(key) = self.metadata.get() {
-            self.ask(consumer::RotateChannel { key, metadata: true, relayd }).await?;
+            self.ask(consumer::RotateChannel { session, key, metadata: true, relayd }).await?;
         }
         Ok(())
     }
 
     async fn clear(&self) -> Result<(), BuffersError> {
-        self.for_each_channel(|key| consumer::ClearChannel { key }).await?;
+        self.for_each_channel(|session, key| consumer::ClearChannel { session, key }).await?;
         match self.metadata.get() {
-            Some(key) => self.ask(consumer::ClearChannel { key }).await,
+            Some(key) => {
+                let session = self.config.session;
+                self.ask(consumer::ClearChannel { session, key }).await
+            }
             None => Ok(()),
         }
     }
@@ -281,7 +290,8 @@ impl Inner {
     async fn record(&self, request: Record) -> Result<(), BuffersError> {
         let Record { packets_per_stream, relayd, prefix } = request;
         let path = prefix + &self.config.path();
-        let record = |key| consumer::RecordChannel {
+        let record = |session, key| consumer::RecordChannel {
+            session,
             key,
             metadata: false,
             path: path.clone(),
@@ -294,7 +304,7 @@ impl Inner {
                 let all = consumer::RecordChannel {
                     metadata: true,
                     packets_per_stream: 0,
-                    ..record(key)
+                    ..record(self.config.session, key)
                 };
                 self.ask(all).await
             }
@@ -323,7 +333,10 @@ impl Inner {
     async fn close(&self) -> Result<(), BuffersError> {
         self.closed.set(true);
         let outcome = match self.metadata.take() {
-            Some(key) => self.ask(consumer::CloseMetadata { key }).await,
+            Some(key) => {
+                let session = self.config.session;
+                self.ask(consumer::CloseMetadata { session, key }).await
+            }
             None => Ok(()),
         };
         let keys = self.keys();
@@ -340,7 +353,8 @@ impl Inner {
 
     async fn finish(&self) -> Result<Vec<ChannelCounters>, BuffersError> {
         let _turn = self.turns.take().await?;
-        let flushed = self.for_each_channel(|key| consumer::FlushChannel { key }).await;
+        let flushed =
+            self.for_each_channel(|session, key| consumer::FlushChannel { session, key }).await;
         let pushed = self.push().await;
         let counters = self.counters().await;
         self.close().await?;
@@ -430,13 +444,13 @@ macro_rules! handle {
 handle! {
     PushMetadata -> (), |inner| inner.push().await;
     Flush -> (), |inner| {
-        inner.for_each_channel(|key| consumer::FlushChannel { key }).await
+        inner.for_each_channel(|session, key| consumer::FlushChannel { session, key }).await
     };
     ClearQuiescent -> (), |inner| {
-        inner.for_each_channel(|key| consumer::ClearQuiescentChannel { key }).await
+        inner.for_each_channel(|session, key| consumer::ClearQuiescentChannel { session, key }).await
     };
     OpenPackets -> (), |inner| {
-        inner.for_each_channel(|key| consumer::OpenChannelPackets { key }).await
+        inner.for_each_channel(|session, key| consumer::OpenChannelPackets { session, key }).await
     };
     Rotate -> (), |inner| inner.rotate().await;
     Clear -> (), |inner| inner.clear().await;

@@ -17,10 +17,10 @@ use tokio::{process::Child, sync::Notify, task::JoinHandle};
 use crate::{
     AddRelayd, ChannelObject, ChunkPlace, ClearChannel, ClearQuiescentChannel, CloseMetadata,
     CloseTraceChunk, ConsumerConfig, ConsumerError, ConsumerExited, CreateChannel, CreateMetadata,
-    CreateTraceChunk, DataPending, DestroyRelayd, DiscardedEvents, EndSampling, EnsureRunning,
-    FlushChannel, LostPackets, OpenChannelPackets, PushMetadata, RecordChannel, RotateChannel,
-    Running, Stop, TraceChunkExists, link::Link, metadata::Sources, process::Process,
-    samples::Samples,
+    CreateTraceChunk, DataPending, DestroyRelayd, DiscardedEvents, EndSampling, EndSession,
+    EnsureRunning, FlushChannel, LostPackets, OpenChannelPackets, PushMetadata, RecordChannel,
+    RotateChannel, Running, Stop, TraceChunkExists, link::Link, links::Links, metadata::Sources,
+    process::Process, samples::Samples,
 };
 
 /// Longest wait for a new consumer daemon to be ready.
@@ -72,7 +72,7 @@ struct Inner {
 /// A consumer daemon that runs.
 struct Live {
     pid: Option<u32>,
-    link: Link,
+    links: Links,
     sources: Sources,
     samples: Samples,
     /// Rings when the command socket failed.
@@ -109,7 +109,7 @@ impl Inner {
         let Process { child, command, error, metadata, monitor } = process;
         let live = Rc::new(Live {
             pid: child.id(),
-            link: command,
+            links: command,
             sources: Sources::default(),
             samples: Samples::default(),
             failed: Notify::new(),
@@ -154,7 +154,7 @@ impl Inner {
         *self.live.borrow_mut() = None;
         live.sources.clear();
         live.samples.clear();
-        live.link.close();
+        live.links.close();
         drop((error, metadata));
         if reason.is_some() || tokio::time::timeout(EXIT_DEADLINE, child.wait()).await.is_err() {
             // It may have ended by itself already: then there is nothing to kill.
@@ -220,7 +220,7 @@ async fn last_words(error: &Peer) -> String {
 }
 
 /// Hands both connections over; with the first one alone the consumer can do nothing.
-async fn add_relayd(live: &Live, relayd: AddRelayd) -> Result<(), ConsumerError> {
+async fn add_relayd(link: &Link, relayd: AddRelayd) -> Result<(), ConsumerError> {
     let AddRelayd { net_index, version: (major, minor), .. } = relayd;
     let message = |stream, relayd_session_id| {
         let session_id = relayd.session;
@@ -230,12 +230,12 @@ async fn add_relayd(live: &Live, relayd: AddRelayd) -> Result<(), ConsumerError>
         Message::AddRelaydSocket(socket)
     };
     let control = message(StreamKind::Control, relayd.relayd_session_id);
-    live.link.descriptor(&control, relayd.control.as_fd()).await?;
+    link.descriptor(&control, relayd.control.as_fd()).await?;
     let data = message(StreamKind::Data, 0);
-    let added = live.link.descriptor(&data, relayd.data.as_fd()).await;
+    let added = link.descriptor(&data, relayd.data.as_fd()).await;
     if let Err(ConsumerError::Refused(_)) = &added {
         // Whether the consumer keeps the half pair after its own refusal is its business.
-        let _ = live.link.status(&Message::DestroyRelayd { net_index: net_index.0 }).await;
+        let _ = link.status(&Message::DestroyRelayd { net_index: net_index.0 }).await;
     }
     added
 }
@@ -253,9 +253,12 @@ macro_rules! handle {
 }
 
 handle! {
-    AddRelayd -> (), |live, m| add_relayd(live, m).await;
+    AddRelayd -> (), |live, m| {
+        let link = live.links.of(m.session).await;
+        add_relayd(&link, m).await
+    };
     DestroyRelayd -> (), |live, m| {
-        live.link.status(&Message::DestroyRelayd { net_index: m.net_index.0 }).await
+        live.links.of(m.session).await.status(&Message::DestroyRelayd { net_index: m.net_index.0 }).await
     };
     CreateTraceChunk -> (), |live, m| {
         let (relayd, owner, directory) = match m.place {
@@ -271,12 +274,12 @@ handle! {
             owner,
         };
         match directory {
-            Some(directory) => live.link.descriptor(&message, directory.as_fd()).await,
-            None => live.link.status(&message).await,
+            Some(directory) => live.links.of(m.session).await.descriptor(&message, directory.as_fd()).await,
+            None => live.links.of(m.session).await.status(&message).await,
         }
     };
     CloseTraceChunk -> String, |live, m| {
-        live.link.close_chunk(&Message::CloseTraceChunk {
+        live.links.of(m.session).await.close_chunk(&Message::CloseTraceChunk {
             relayd_id: m.relayd.map(|relayd| relayd.0),
             session_id: m.session,
             chunk_id: m.chunk,
@@ -285,7 +288,7 @@ handle! {
         }).await
     };
     TraceChunkExists -> bool, |live, m| {
-        live.link.chunk_presence(&Message::TraceChunkExists {
+        live.links.of(m.session).await.chunk_presence(&Message::TraceChunkExists {
             relayd_id: m.relayd.map(|relayd| relayd.0),
             session_id: m.session,
             chunk_id: m.chunk,
@@ -293,15 +296,16 @@ handle! {
     };
     CreateChannel -> Arc<ChannelObject>, |live, m| {
         let key = m.ask.key;
-        live.link.ask_channel(&Message::AskChannelCreation(m.ask)).await?;
-        match live.link.get_channel(key).await {
+        let link = live.links.of(m.ask.session_id).await;
+        link.ask_channel(&Message::AskChannelCreation(m.ask)).await?;
+        match link.get_channel(key).await {
             Ok(object) => {
                 live.samples.insert(key, m.sampled);
                 Ok(Arc::new(object))
             }
             Err(error) => {
                 if matches!(error, ConsumerError::Refused(_)) {
-                    live.link.status(&Message::DestroyChannel { key }).await?;
+                    link.status(&Message::DestroyChannel { key }).await?;
                 }
                 Err(error)
             }
@@ -309,13 +313,14 @@ handle! {
     };
     CreateMetadata -> (), |live, m| {
         let key = m.ask.key;
-        live.link.ask_channel(&Message::AskChannelCreation(m.ask)).await?;
+        let link = live.links.of(m.ask.session_id).await;
+        link.ask_channel(&Message::AskChannelCreation(m.ask)).await?;
         live.sources.insert(key, m.source);
-        live.link.status(&Message::SetupMetadata { key }).await
+        link.status(&Message::SetupMetadata { key }).await
             .inspect_err(|_| live.sources.remove(key))
     };
     PushMetadata -> (), |live, m| {
-        live.link.payload(&Message::PushMetadata {
+        live.links.of(m.session).await.payload(&Message::PushMetadata {
             key: m.key,
             target_offset: m.text.offset,
             len: m.text.bytes.len() as u64,
@@ -324,27 +329,27 @@ handle! {
     };
     CloseMetadata -> (), |live, m| {
         live.sources.remove(m.key);
-        live.link.status(&Message::CloseMetadata { key: m.key }).await
+        live.links.of(m.session).await.status(&Message::CloseMetadata { key: m.key }).await
     };
-    FlushChannel -> (), |live, m| live.link.status(&Message::FlushChannel { key: m.key }).await;
+    FlushChannel -> (), |live, m| live.links.of(m.session).await.status(&Message::FlushChannel { key: m.key }).await;
     ClearQuiescentChannel -> (), |live, m| {
-        live.link.status(&Message::ClearQuiescentChannel { key: m.key }).await
+        live.links.of(m.session).await.status(&Message::ClearQuiescentChannel { key: m.key }).await
     };
     OpenChannelPackets -> (), |live, m| {
-        live.link.status(&Message::OpenChannelPackets { key: m.key }).await
+        live.links.of(m.session).await.status(&Message::OpenChannelPackets { key: m.key }).await
     };
     RotateChannel -> (), |live, m| {
-        live.link.status(&Message::RotateChannel {
+        live.links.of(m.session).await.status(&Message::RotateChannel {
             metadata: m.metadata,
             relayd_id: m.relayd.map(|relayd| relayd.0),
             key: m.key,
         }).await
     };
     ClearChannel -> (), |live, m| {
-        live.link.status(&Message::ClearChannel { key: m.key }).await
+        live.links.of(m.session).await.status(&Message::ClearChannel { key: m.key }).await
     };
     RecordChannel -> (), |live, m| {
-        live.link.status(&Message::SnapshotChannel(Box::new(SnapshotChannel {
+        live.links.of(m.session).await.status(&Message::SnapshotChannel(Box::new(SnapshotChannel {
             pathname: m.path,
             metadata: m.metadata,
             relayd_id: m.relayd.map(|relayd| relayd.0),
@@ -353,13 +358,13 @@ handle! {
         }))).await
     };
     DataPending -> bool, |live, m| {
-        live.link.data_pending(&Message::DataPending { session_id: m.session }).await
+        live.links.of(m.session).await.data_pending(&Message::DataPending { session_id: m.session }).await
     };
     DiscardedEvents -> u64, |live, m| {
-        live.link.counter(&Message::DiscardedEvents { session_id: m.session, key: m.key }).await
+        live.links.of(m.session).await.counter(&Message::DiscardedEvents { session_id: m.session, key: m.key }).await
     };
     LostPackets -> u64, |live, m| {
-        live.link.counter(&Message::LostPackets { session_id: m.session, key: m.key }).await
+        live.links.of(m.session).await.counter(&Message::LostPackets { session_id: m.session, key: m.key }).await
     };
 }
 
@@ -369,6 +374,16 @@ impl Handler<EndSampling> for Consumer {
     fn handle(&mut self, request: EndSampling, _: &mut Self::Context) {
         if let Ok(live) = self.inner.live() {
             live.samples.remove(&request.keys);
+        }
+    }
+}
+
+impl Handler<EndSession> for Consumer {
+    type Result = ();
+
+    fn handle(&mut self, request: EndSession, _: &mut Self::Context) {
+        if let Ok(live) = self.inner.live() {
+            live.links.end(request.session);
         }
     }
 }

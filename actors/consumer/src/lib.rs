@@ -1,7 +1,8 @@
 //! The actor of one consumer daemon (`lttng-consumerd`) of the user-space domain.
 //!
-//! It owns the child process and its sockets: *command* (strictly one request in flight), *error*
-//! (the child's last words) and *metadata* (on which the child asks). It is asked by sessions and
+//! It owns the child process and its sockets: *command* (strictly one request in flight; our own
+//! consumer daemon takes a connection for each session besides), *error* (the child's last words) and
+//! *metadata* (on which the child asks). It is asked by sessions and
 //! buffer sets; it asks nobody. Upwards it tells [`ConsumerExited`], to the owner of a channel
 //! [`ChannelSampled`], and to that of a metadata channel [`MetadataRequested`] and
 //! [`MetadataAccepted`].
@@ -23,6 +24,7 @@
 mod actor;
 mod error;
 mod link;
+mod links;
 mod message;
 mod metadata;
 mod process;
@@ -36,9 +38,9 @@ pub use lttngd_wire::consumer::CloseCommand;
 pub use message::{
     AddRelayd, ChannelObject, ChannelSampled, ChunkPlace, ClearChannel, ClearQuiescentChannel,
     CloseMetadata, CloseTraceChunk, ConsumerExited, CreateChannel, CreateMetadata,
-    CreateTraceChunk, DataPending, DestroyRelayd, DiscardedEvents, EndSampling, EnsureRunning,
-    FlushChannel, LostPackets, MetadataAccepted, MetadataRequested, MetadataSource, MetadataText,
-    OpenChannelPackets, PushMetadata, RecordChannel, RotateChannel, Running, Stop, StreamObject,
-    TraceChunkExists,
+    CreateTraceChunk, DataPending, DestroyRelayd, DiscardedEvents, EndSampling, EndSession,
+    EnsureRunning, FlushChannel, LostPackets, MetadataAccepted, MetadataRequested, MetadataSource,
+    MetadataText, OpenChannelPackets, PushMetadata, RecordChannel, RotateChannel, Running, Stop,
+    StreamObject, TraceChunkExists,
 };
 pub use process::ConsumerConfig;

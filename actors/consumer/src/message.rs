@@ -38,6 +38,8 @@ pub struct AddRelayd {
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Result<(), ConsumerError>")]
 pub struct DestroyRelayd {
+    /// The session.
+    pub session: SessionId,
     /// The connection.
     pub net_index: NetIndex,
 }
@@ -76,6 +78,8 @@ pub struct CreateTraceChunk {
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), ConsumerError>")]
 pub struct ClearChannel {
+    /// The session.
+    pub session: SessionId,
     /// The channel.
     pub key: ChannelKey,
 }
@@ -84,6 +88,8 @@ pub struct ClearChannel {
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), ConsumerError>")]
 pub struct RecordChannel {
+    /// The session.
+    pub session: SessionId,
     /// The channel.
     pub key: ChannelKey,
     /// Whether it is a metadata channel.
@@ -168,6 +174,8 @@ pub struct CreateMetadata {
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), ConsumerError>")]
 pub struct PushMetadata {
+    /// The session.
+    pub session: SessionId,
     /// The metadata channel.
     pub key: ChannelKey,
     /// The text.
@@ -178,6 +186,8 @@ pub struct PushMetadata {
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), ConsumerError>")]
 pub struct CloseMetadata {
+    /// The session.
+    pub session: SessionId,
     /// The metadata channel.
     pub key: ChannelKey,
 }
@@ -186,6 +196,8 @@ pub struct CloseMetadata {
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), ConsumerError>")]
 pub struct FlushChannel {
+    /// The session.
+    pub session: SessionId,
     /// The data channel.
     pub key: ChannelKey,
 }
@@ -194,6 +206,8 @@ pub struct FlushChannel {
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), ConsumerError>")]
 pub struct ClearQuiescentChannel {
+    /// The session.
+    pub session: SessionId,
     /// The data channel.
     pub key: ChannelKey,
 }
@@ -202,6 +216,8 @@ pub struct ClearQuiescentChannel {
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), ConsumerError>")]
 pub struct OpenChannelPackets {
+    /// The session.
+    pub session: SessionId,
     /// The data channel.
     pub key: ChannelKey,
 }
@@ -210,6 +226,8 @@ pub struct OpenChannelPackets {
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), ConsumerError>")]
 pub struct RotateChannel {
+    /// The session.
+    pub session: SessionId,
     /// The channel.
     pub key: ChannelKey,
     /// Whether it is a metadata channel.
@@ -244,6 +262,14 @@ pub struct LostPackets {
     pub session: SessionId,
     /// The data channel.
     pub key: ChannelKey,
+}
+
+/// A session has ended: its connection to the consumer daemon, if it has one of its own, is closed.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct EndSession {
+    /// The session.
+    pub session: SessionId,
 }
 
 /// Whether the consumer daemon runs, and as which process.

@@ -13,14 +13,14 @@ use std::{
 
 use lttngd_model::Bitness;
 use lttngd_runtime::{Peer, PeerError};
-use lttngd_wire::consumer::Message;
+use lttngd_wire::consumer::{CONNECTIONS_OFFER, Message, TAKES_CONNECTIONS};
 use thiserror::Error;
 use tokio::{
     net::UnixListener,
     process::{Child, Command},
 };
 
-use crate::{ConsumerError, link::Link};
+use crate::{ConsumerError, link::Link, links::Links};
 
 /// First word of a healthy consumer on its error socket (`LTTCOMM_CONSUMERD_COMMAND_SOCK_READY`).
 const COMMAND_SOCK_READY: i32 = 100;
@@ -56,7 +56,7 @@ pub struct ConsumerConfig {
 /// A consumer daemon after the handshake.
 pub(crate) struct Process {
     pub(crate) child: Child,
-    pub(crate) command: Link,
+    pub(crate) command: Links,
     pub(crate) error: Peer,
     pub(crate) metadata: Peer,
     /// Read end of its monitor pipe. The consumer drops samples that do not fit.
@@ -97,6 +97,7 @@ impl ConsumerConfig {
             .arg("--consumerd-err-sock")
             .arg(&self.error_socket)
             .args(["--group", &self.group])
+            .env(CONNECTIONS_OFFER, "1")
             .stdin(Stdio::null())
             // A signal for our terminal's foreground group must not end it before we have
             // taken our leave.
@@ -159,10 +160,12 @@ impl ConsumerConfig {
         };
         let command = Link::new(connect().await?).map_err(|e| StartError::Io("a socket", e))?;
         let metadata = connect().await?;
-        command
-            .status(&Message::Init { sessiond_uuid: self.sessiond_uuid })
-            .await
-            .map_err(|e| StartError::Command("INIT", e))?;
+        let init = Message::Init { sessiond_uuid: self.sessiond_uuid };
+        let takes_more = match command.status(&init).await {
+            Ok(()) => false,
+            Err(ConsumerError::Refused(TAKES_CONNECTIONS)) => true,
+            Err(error) => return Err(StartError::Command("INIT", error)),
+        };
         let (monitor, samples) = rustix::pipe::pipe_with(
             rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK,
         )
@@ -171,6 +174,7 @@ impl ConsumerConfig {
             .descriptor(&Message::SetChannelMonitorPipe, samples.as_fd())
             .await
             .map_err(|e| StartError::Command("SET_CHANNEL_MONITOR_PIPE", e))?;
+        let command = Links::new(command, takes_more.then(|| self.command_socket.clone()));
         Ok(Process { child, command, error, metadata, monitor })
     }
 

@@ -3,6 +3,7 @@
 
 mod exchanges;
 mod life;
+mod links;
 mod metadata;
 mod relayd;
 mod samples;

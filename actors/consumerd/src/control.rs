@@ -10,7 +10,7 @@ use std::{
 use actix::{Actor, Addr};
 use lttngd_model::{ChannelKey, SessionId, StreamKind};
 use lttngd_wire::{
-    consumer::{AddRelaydSocket, ConsumerError as Code, Message},
+    consumer::{AddRelaydSocket, ConsumerError as Code, Message, TAKES_CONNECTIONS},
     relay::Version,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -38,6 +38,8 @@ pub(crate) struct Control {
     clock: PacketClock,
     source: Source,
     initialised: Cell<bool>,
+    /// Whether the session daemon may connect more often.
+    takes_connections: bool,
     monitored: Cell<bool>,
     sessions: RefCell<HashMap<SessionId, Addr<Session>>>,
     /// The session of each channel.
@@ -52,6 +54,7 @@ impl Control {
         events: UnboundedSender<Event>,
         clock: PacketClock,
         source: Source,
+        takes_connections: bool,
     ) -> Rc<Self> {
         Rc::new_cyclic(|this| Self {
             this: this.clone(),
@@ -60,6 +63,7 @@ impl Control {
             clock,
             source,
             initialised: Cell::new(false),
+            takes_connections,
             monitored: Cell::new(false),
             sessions: RefCell::default(),
             channels: RefCell::default(),
@@ -118,7 +122,10 @@ impl Control {
         match &request.message {
             Message::Init { sessiond_uuid } => {
                 tracing::debug!(?sessiond_uuid, "serves a session daemon");
-                once(&self.initialised)
+                match once(&self.initialised) {
+                    Reply::Status(0) if self.takes_connections => TAKES_CONNECTIONS.into(),
+                    reply => reply,
+                }
             }
             Message::SetChannelMonitorPipe => self.set_monitor_pipe(request.descriptor),
             Message::AddRelaydSocket(socket) => {

@@ -13,12 +13,13 @@ use std::{
 };
 
 use actix::System;
-use lttngd_runtime::{Peer, PeerError};
-use lttngd_wire::consumer::ConsumerError as Code;
+use lttngd_runtime::{Peer, PeerError, peer_credentials};
+use lttngd_wire::consumer::{CONNECTIONS_OFFER, ConsumerError as Code};
 use tokio::{
     net::UnixListener,
     signal::unix::{SignalKind, signal},
     sync::mpsc::unbounded_channel,
+    task::JoinSet,
 };
 
 use crate::{
@@ -34,6 +35,8 @@ use crate::{
 
 /// How long the session daemon may take to connect.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(60);
+/// Pause after a connection could not be accepted, for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How often the threads show that they live.
 const BEAT_PERIOD: Duration = Duration::from_secs(1);
 /// After how long without that a thread counts as stuck.
@@ -105,11 +108,14 @@ async fn serve(
 
     let ready = Code::COMMAND_SOCK_READY.0.to_ne_bytes();
     errors.write_all(&ready).await.map_err(ConsumerdError::SessionDaemon)?;
-    let connected = tokio::time::timeout(CONNECT_DEADLINE, accept_both(listener, &errors));
+    let connected = tokio::time::timeout(CONNECT_DEADLINE, accept_both(&listener, &errors));
     let (commands, metadata) = connected.await.map_err(|_| ConsumerdError::NotConnected)??;
 
-    let control = Control::new(crew, events, clock, Source::new(metadata));
+    let takes_connections = std::env::var_os(CONNECTIONS_OFFER).is_some();
+    let control = Control::new(crew, events, clock, Source::new(metadata), takes_connections);
     let listening = tokio::task::spawn_local(Rc::clone(&control).listen(told));
+    let accepting = takes_connections
+        .then(|| tokio::task::spawn_local(accept_more(listener, Rc::clone(&control))));
     let end = tokio::select! {
         end = command::serve(&commands, &control) => Some(end),
         _ = terminated.recv() => None,
@@ -118,6 +124,9 @@ async fn serve(
     tracing::debug!(?end, "the consumer daemon ends");
     // What happens now nobody asks about.
     drop(commands);
+    if let Some(accepting) = accepting {
+        accepting.abort();
+    }
     control.end();
     listening.abort();
     drop(health);
@@ -153,7 +162,7 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
 
 /// The session daemon's two connections: for commands, then for metadata.
 async fn accept_both(
-    listener: UnixListener,
+    listener: &UnixListener,
     errors: &Peer,
 ) -> Result<(Peer, Peer), ConsumerdError> {
     let accept = async || {
@@ -168,6 +177,40 @@ async fn accept_both(
         Ok(Peer::accepted(socket))
     };
     Ok((accept().await?, accept().await?))
+}
+
+/// Serves further connections for commands, each by itself, until this is dropped. Who may reach the
+/// socket may be more than may give commands: the session daemon's user alone.
+async fn accept_more(listener: UnixListener, control: Rc<Control>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
+        };
+        let socket = match accepted {
+            Ok((socket, _)) => socket,
+            Err(error) => {
+                tracing::warn!(%error, "a further connection of the session daemon waits");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let own_uid = rustix::process::geteuid().as_raw();
+        match peer_credentials(&socket) {
+            Ok(peer) if peer.uid == own_uid => {}
+            peer => {
+                tracing::error!(?peer, "somebody else wants to give commands");
+                continue;
+            }
+        }
+        let (peer, control) = (Peer::accepted(socket), Rc::clone(&control));
+        connections.spawn_local(async move {
+            if let End::Broken(error) = command::serve(&peer, &control).await {
+                tracing::error!(%error, "commands of the session daemon");
+            }
+        });
+    }
 }
 
 /// Starts the health thread. Without it the consumer works as well.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use futures::future::join_all;
 use lttngd_app::Forget;
 use lttngd_buffers::Close;
+use lttngd_consumer::EndSession;
 use lttngd_model::ErrorCode;
 
 use crate::{Destroy, Destroyed, TraceArchive, actor::Inner, error::buffers_code, rotate::Leaving};
@@ -40,6 +41,10 @@ impl Inner {
             self.wait_for_removal(self.shm_directories()).await;
         }
         self.sets.take();
+        for (_, consumer) in self.config.consumers.all() {
+            // It fails only when that actor is gone, and what is to be ended with it.
+            let _ = consumer.send(EndSession { session: self.config.id }).await;
+        }
         outcome.map(|_| Destroyed { archive })
     }
 

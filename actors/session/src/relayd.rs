@@ -139,9 +139,12 @@ impl Inner {
 
     /// The same for one connection.
     pub(crate) async fn give_up(&self, net_index: NetIndex) {
+        let session = self.config.id;
         for (_, consumer) in self.config.consumers.all() {
             // It refuses one that it never got, and one whose relay daemon is gone.
-            if let Err(error) = self.ask_consumer(consumer, DestroyRelayd { net_index }).await {
+            if let Err(error) =
+                self.ask_consumer(consumer, DestroyRelayd { session, net_index }).await
+            {
                 tracing::debug!(session = %self.config.name, %net_index, %error);
             }
         }

@@ -7,6 +7,7 @@
 
 mod channel;
 mod chunk;
+mod connections;
 mod message;
 mod metadata_request;
 mod monitor;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use channel::{AddChannel, AskChannel, ChannelClass};
 pub use chunk::{ChunkReplyHead, CloseCommand, TraceChunkPresence};
+pub use connections::{CONNECTIONS_OFFER, TAKES_CONNECTIONS};
 pub use message::{MESSAGE_LEN, Message};
 pub use metadata_request::{METADATA_REQUEST_LEN, MetadataRequest};
 pub use monitor::{MONITOR_SAMPLE_LEN, MonitorSample};

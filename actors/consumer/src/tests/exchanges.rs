@@ -2,21 +2,20 @@
 
 use std::{fs::File, sync::Arc};
 
-use lttngd_model::{ChunkId, Credentials, SessionId};
+use lttngd_model::{ChunkId, Credentials};
 use lttngd_peer::{ConsumerAct, ConsumerScript, Gate, eventually};
 use lttngd_runtime::Outlet;
 use lttngd_wire::consumer::{
     CHANNEL_IMAGE_MAX_LEN, ChannelClass, ChannelHead, ConsumerError as Code, Message, encode_status,
 };
 
-use super::world::{KEY, World, ask};
+use super::world::{KEY, SESSION, World, ask};
 use crate::{
     ChunkPlace, ConsumerError, CreateChannel, CreateTraceChunk, DataPending, DiscardedEvents,
     FlushChannel, MetadataText, PushMetadata, TraceChunkExists,
 };
 
 const DATA: ChannelClass = ChannelClass::Data { overwrite: false };
-const SESSION: SessionId = SessionId(1);
 
 #[actix::test]
 async fn a_channel_comes_with_its_objects() {
@@ -76,9 +75,9 @@ async fn a_refusal_is_told_and_the_consumer_goes_on() {
                 .map(drop),
             10 => {
                 let text = MetadataText { offset: 0, version: 0, bytes: b"text".to_vec() };
-                send.send(PushMetadata { key: KEY, text }).await.unwrap()
+                send.send(PushMetadata { session: SESSION, key: KEY, text }).await.unwrap()
             }
-            13 => send.send(FlushChannel { key: KEY }).await.unwrap(),
+            13 => send.send(FlushChannel { session: SESSION, key: KEY }).await.unwrap(),
             _ => {
                 let create = CreateTraceChunk {
                     override_name: String::new(),
@@ -113,7 +112,8 @@ async fn commands_take_turns_in_the_order_of_asking() {
         _ => ConsumerAct::Answer,
     }))
     .await;
-    let first = tokio::task::spawn_local(world.consumer.send(FlushChannel { key: KEY }));
+    let first =
+        tokio::task::spawn_local(world.consumer.send(FlushChannel { session: SESSION, key: KEY }));
     eventually("the flush is held", || world.fake.count(13) == 1).await;
     let create =
         world.consumer.send(CreateChannel { ask: ask(DATA, KEY), sampled: Outlet::closed() });

@@ -9,7 +9,7 @@ use lttngd_peer::{
 use lttngd_runtime::Outlet;
 use lttngd_wire::consumer::{ConsumerError as Code, Message};
 
-use super::world::{World, config};
+use super::world::{KEY, SESSION, World, config};
 use crate::{ConsumerConfig, ConsumerError, EnsureRunning, FlushChannel, Running, Stop};
 
 const INIT: u32 = 22;
@@ -174,7 +174,7 @@ async fn an_answer_that_is_none_ends_the_consumer() {
             }
             _ => {
                 let class = lttngd_wire::consumer::ChannelClass::Data { overwrite: false };
-                let ask = super::world::ask(class, super::world::KEY);
+                let ask = super::world::ask(class, KEY);
                 world
                     .consumer
                     .send(crate::CreateChannel { ask, sampled: Outlet::closed() })
@@ -194,7 +194,7 @@ async fn a_stop_ends_it_and_what_waits() {
     let gate = Gate::default();
     let world = World::running(ConsumerScript::at(FLUSH, ConsumerAct::Late(gate.clone()))).await;
     let flush =
-        tokio::task::spawn_local(world.consumer.send(FlushChannel { key: super::world::KEY }));
+        tokio::task::spawn_local(world.consumer.send(FlushChannel { session: SESSION, key: KEY }));
     eventually("the flush is held", || world.fake.count(FLUSH) == 1).await;
     let stop = tokio::task::spawn_local(world.consumer.send(Stop));
     assert!(matches!(flush.await.unwrap().unwrap(), Err(ConsumerError::Lost)));

@@ -4,7 +4,7 @@ use lttngd_model::{ChannelKey, SessionId};
 use lttngd_peer::{ConsumerAct, ConsumerScript, Gate, MetadataPush, eventually};
 use lttngd_wire::consumer::{ChannelClass, MetadataRequest};
 
-use super::world::{KEY, World, ask};
+use super::world::{KEY, SESSION, World, ask};
 use crate::{CloseMetadata, CreateMetadata, FlushChannel, MetadataText};
 
 fn request(key: ChannelKey) -> MetadataRequest {
@@ -43,7 +43,8 @@ async fn text_is_given_while_a_command_waits() {
     let gate = Gate::default();
     let world = with_metadata(ConsumerScript::at(13, ConsumerAct::Late(gate.clone()))).await;
     *world.told.text.lock().unwrap() = Some(text());
-    let flush = tokio::task::spawn_local(world.consumer.send(FlushChannel { key: KEY }));
+    let flush =
+        tokio::task::spawn_local(world.consumer.send(FlushChannel { session: SESSION, key: KEY }));
     eventually("the flush is held", || world.fake.count(13) == 1).await;
     let bytes = b"trace {};".to_vec();
     let expected = MetadataPush { key: KEY, offset: 0, version: 2, bytes };
@@ -61,7 +62,7 @@ async fn who_has_no_text_says_so() {
     assert_eq!(asked(&world, ChannelKey(77), 0).await, empty(ChannelKey(77)), "unknown");
     assert_eq!(asked(&world, KEY, 0).await, empty(KEY), "a reply that is dropped");
     *world.told.text.lock().unwrap() = Some(text());
-    world.consumer.send(CloseMetadata { key: KEY }).await.unwrap().unwrap();
+    world.consumer.send(CloseMetadata { session: SESSION, key: KEY }).await.unwrap().unwrap();
     assert_eq!(asked(&world, KEY, 0).await, empty(KEY), "closed");
     world.end().await;
 }

@@ -2,18 +2,17 @@
 
 use std::{fs::File, os::fd::OwnedFd};
 
-use lttngd_model::{ChannelKey, ChunkId, NetIndex, SessionId, StreamKind};
+use lttngd_model::{ChannelKey, ChunkId, NetIndex, StreamKind};
 use lttngd_peer::{ConsumerAct, ConsumerScript};
 use lttngd_wire::consumer::{ConsumerError as Code, Message};
 
-use super::world::World;
+use super::world::{SESSION, World};
 use crate::{
     AddRelayd, ChunkPlace, CloseCommand, CloseTraceChunk, ConsumerError, CreateTraceChunk,
     DestroyRelayd, RotateChannel, TraceChunkExists,
 };
 
 const RELAYD: NetIndex = NetIndex(2);
-const SESSION: SessionId = SessionId(1);
 
 fn socket() -> OwnedFd {
     File::open("/dev/null").unwrap().into()
@@ -79,7 +78,7 @@ async fn a_chunk_that_a_relay_daemon_writes() {
         place: ChunkPlace::Relayd(RELAYD),
     };
     world.consumer.send(create).await.unwrap().unwrap();
-    let rotate = RotateChannel { key: ChannelKey(5), metadata: false, relayd };
+    let rotate = RotateChannel { session: SESSION, key: ChannelKey(5), metadata: false, relayd };
     world.consumer.send(rotate).await.unwrap().unwrap();
     let close = CloseTraceChunk {
         session: SESSION,
@@ -91,7 +90,12 @@ async fn a_chunk_that_a_relay_daemon_writes() {
     assert_eq!(world.consumer.send(close).await.unwrap().unwrap(), "host/session");
     let exists = TraceChunkExists { session: SESSION, chunk: ChunkId(3), relayd };
     assert!(!world.consumer.send(exists).await.unwrap().unwrap());
-    world.consumer.send(DestroyRelayd { net_index: RELAYD }).await.unwrap().unwrap();
+    world
+        .consumer
+        .send(DestroyRelayd { session: SESSION, net_index: RELAYD })
+        .await
+        .unwrap()
+        .unwrap();
     let messages = world.fake.messages();
     let [create, rotate, close, exists, destroy] = &messages[messages.len() - 5..] else {
         panic!("{messages:?}")

@@ -14,6 +14,7 @@ use crate::{
 };
 
 pub(super) const KEY: ChannelKey = ChannelKey(3);
+pub(super) const SESSION: SessionId = SessionId(1);
 
 /// Is told of the consumer, and of metadata: answers with this text, or with none.
 #[derive(Clone, Debug, Default)]
@@ -88,7 +89,7 @@ impl World {
     }
 
     pub(super) async fn flush(&self) -> Result<(), ConsumerError> {
-        self.consumer.send(FlushChannel { key: KEY }).await.unwrap()
+        self.consumer.send(FlushChannel { session: SESSION, key: KEY }).await.unwrap()
     }
 
     pub(super) fn source(&self) -> MetadataSource {
