@@ -13,6 +13,7 @@ use std::{
 };
 
 use actix::System;
+use lttngd_relaystream::RelayLimits;
 use lttngd_runtime::{Peer, PeerError, peer_credentials};
 use lttngd_wire::consumer::{CONNECTIONS_OFFER, ConsumerError as Code};
 use tokio::{
@@ -35,6 +36,8 @@ use crate::{
 
 /// How long the session daemon may take to connect.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(60);
+/// Milliseconds that a relay daemon may take, in the environment.
+const NETWORK_SOCKET_TIMEOUT: &str = "LTTNG_NETWORK_SOCKET_TIMEOUT";
 /// Pause after a connection could not be accepted, for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How often the threads show that they live.
@@ -102,7 +105,8 @@ async fn serve(
     let listener = listen(command).map_err(system("listen on the command socket"))?;
 
     let (events, told) = unbounded_channel();
-    let setup = Setup { events: events.clone(), clock: clock.clone() };
+    let relay_limits = relay_limits(std::env::var(NETWORK_SOCKET_TIMEOUT).ok().as_deref());
+    let setup = Setup { events: events.clone(), clock: clock.clone(), relay_limits };
     let crew = Crew::start(&setup).map_err(system("start the data threads"))?;
     let health = start_health(options, &crew);
 
@@ -137,6 +141,17 @@ async fn serve(
             Err(ConsumerdError::Commands(error))
         }
         Some(End::Closed) | None => Ok(()),
+    }
+}
+
+/// How long relay daemons may take, by the environment variable for it. 0 and less mean the usual time,
+/// as no number does.
+fn relay_limits(timeout_ms: Option<&str>) -> RelayLimits {
+    let timeout_ms = timeout_ms.and_then(|text| text.trim().parse::<i64>().ok());
+    let timeout_ms = timeout_ms.and_then(|number| u64::try_from(number).ok()).filter(|it| *it > 0);
+    match timeout_ms {
+        Some(timeout_ms) => RelayLimits { stall_timeout: Duration::from_millis(timeout_ms) },
+        None => RelayLimits::default(),
     }
 }
 
@@ -251,4 +266,19 @@ fn start_health(options: &Options, crew: &Crew) -> Option<Health> {
     Health::start(path, &options.group, mask)
         .inspect_err(|error| tracing::error!(%error, "the health of this daemon cannot be asked"))
         .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_says_how_long_relay_daemons_may_take() {
+        let usual = RelayLimits::default();
+        for text in [None, Some(""), Some("0"), Some("-1"), Some("soon")] {
+            assert_eq!(relay_limits(text), usual, "{text:?}");
+        }
+        let limits = relay_limits(Some("1500"));
+        assert_eq!(limits.stall_timeout, Duration::from_millis(1500));
+    }
 }

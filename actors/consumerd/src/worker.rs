@@ -19,6 +19,7 @@ use std::{
 };
 
 use lttngd_model::{ChannelKey, ChunkId, SessionId};
+use lttngd_relaystream::RelayLimits;
 use rustix::event::{Timespec, epoll};
 use slab::Slab;
 use tokio::sync::mpsc::UnboundedSender;
@@ -60,6 +61,7 @@ pub(crate) enum Event {
 pub(crate) struct Setup {
     pub(crate) events: UnboundedSender<Event>,
     pub(crate) clock: PacketClock,
+    pub(crate) relay_limits: RelayLimits,
 }
 
 /// What a descriptor is watched for.

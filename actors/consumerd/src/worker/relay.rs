@@ -13,8 +13,7 @@ use std::{
 
 use lttngd_model::{ChannelKey, ChunkId, SessionId};
 use lttngd_relaystream::{
-    CommandError, Interest, OfferError, Offered, Outcome, RelayConnection, RelayLimits,
-    RelayStream, Ticket,
+    CommandError, Interest, OfferError, Offered, Outcome, RelayConnection, RelayStream, Ticket,
 };
 use lttngd_ringbuffer::Packet;
 use lttngd_wire::{
@@ -180,7 +179,7 @@ impl Worker {
             tracing::error!(relayd = net_index, "the index of a relay daemon is taken");
             return Err(Code::RELAYD_FAIL);
         }
-        let connection = RelayConnection::new(control, data, version, RelayLimits::default());
+        let connection = RelayConnection::new(control, data, version, self.setup.relay_limits);
         let mut watch = |socket, what| {
             super::watch(&self.epoll, &mut self.watched, socket, what, EventFlags::IN)
         };
