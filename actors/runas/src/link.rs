@@ -1,0 +1,241 @@
+//! A worker with the requests to it. A thread starts the process and receives the replies; requests
+//! are sent by whoever makes them, or by the thread when there is room again.
+
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+    path::PathBuf,
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
+    io::Errno,
+    net::{RecvFlags, SendFlags, Shutdown, shutdown},
+};
+
+use crate::{
+    book::{Book, Refused, Waiting},
+    packet,
+    process::Process,
+    protocol::{REPLY_LEN, Reply, Request},
+    worker::now_ns,
+};
+
+/// How long the thread looks for expired requests after the last one.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// A worker that starts, serves or is gone.
+#[derive(Debug)]
+pub(crate) struct Link {
+    /// Set when the worker is ready.
+    socket: OnceLock<OwnedFd>,
+    book: Mutex<Book>,
+    /// Wakes the thread.
+    bell: OwnedFd,
+    over: Mutex<bool>,
+    is_over: Condvar,
+}
+
+impl Link {
+    /// Starts a worker; what is asked of it meanwhile waits.
+    ///
+    /// # Errors
+    /// When there is no thread or descriptor for it.
+    pub(crate) fn start(program: PathBuf) -> io::Result<Arc<Self>> {
+        Self::with(move || {
+            let name = program.display().to_string();
+            Process::start(&program).map_err(|error| {
+                let text =
+                    format!("cannot start {name} as the worker that acts for users: {error}");
+                io::Error::new(error.kind(), text)
+            })
+        })
+    }
+
+    /// The same with what `start` returns. The first value is kept as long as the socket is used.
+    pub(crate) fn with<P>(
+        start: impl FnOnce() -> io::Result<(P, OwnedFd)> + Send + 'static,
+    ) -> io::Result<Arc<Self>> {
+        let link = Arc::new(Self {
+            socket: OnceLock::new(),
+            book: Mutex::default(),
+            bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            over: Mutex::new(false),
+            is_over: Condvar::new(),
+        });
+        let thread = thread::Builder::new().name("lttngd-runas".to_owned());
+        let this = Arc::clone(&link);
+        thread.spawn(move || {
+            this.live(start);
+            *this.over.lock().unwrap_or_else(PoisonError::into_inner) = true;
+            this.is_over.notify_all();
+        })?;
+        Ok(link)
+    }
+
+    /// The book is whole between any two statements, so a panic elsewhere does not matter.
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a request and sends it, as soon as it may be.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub(crate) fn submit(&self, request: Waiting) -> Result<(), Refused> {
+        let mut book = self.book();
+        let must_wake = book.admit(request)?;
+        self.send_waiting(&mut book);
+        drop(book);
+        if must_wake {
+            self.ring();
+        }
+        Ok(())
+    }
+
+    fn ring(&self) {
+        // The counter is full only when the thread has been rung for already.
+        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+    }
+
+    /// Ends the worker, and waits until it is gone or the time is over.
+    pub(crate) fn end(&self, patience: Duration) {
+        self.hang_up();
+        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        let (over, _) = self
+            .is_over
+            .wait_timeout_while(over, patience, |over| !*over)
+            .unwrap_or_else(PoisonError::into_inner);
+        if !*over {
+            tracing::warn!("the worker that acts for users hangs and is left");
+        }
+    }
+
+    /// Lets the thread end, and with it the worker.
+    pub(crate) fn hang_up(&self) {
+        self.book().close(io::ErrorKind::BrokenPipe, "the worker that acts for users was ended");
+        if let Some(socket) = self.socket.get() {
+            // It fails only when the other end is gone already.
+            let _ = shutdown(socket, Shutdown::Both);
+        }
+        self.ring();
+    }
+
+    fn send_waiting(&self, book: &mut Book) {
+        let Some(socket) = self.socket.get() else { return };
+        let now = Instant::now();
+        while let Some((id, request)) = book.next(now) {
+            match send(socket, id, &request, now) {
+                Ok(()) => book.sent(id, request),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return book.put_back(request);
+                }
+                // When the worker is gone the thread sees it as well.
+                Err(error) => book.refused(request, error),
+            }
+        }
+    }
+
+    /// The life of the thread.
+    fn live<P>(&self, start: impl FnOnce() -> io::Result<(P, OwnedFd)>) {
+        let (_process, socket) = match start() {
+            Ok(started) => started,
+            Err(error) => {
+                tracing::error!("{error}");
+                return self.book().close(error.kind(), &error.to_string());
+            }
+        };
+        let socket = self.socket.get_or_init(|| socket);
+        self.send_waiting(&mut self.book());
+        if let Err(error) = self.receive(socket) {
+            tracing::error!(%error, "the worker that acts for users ended");
+        }
+        let text = "the worker that acts for users ended; it may have done what was asked";
+        self.book().close(io::ErrorKind::BrokenPipe, text);
+        let _ = shutdown(socket, Shutdown::Both);
+    }
+
+    /// Receives replies until [`Link::hang_up`].
+    ///
+    /// # Errors
+    /// What the worker did wrong.
+    fn receive(&self, socket: &OwnedFd) -> io::Result<()> {
+        let mut lingered = false;
+        loop {
+            let rest = {
+                let mut book = self.book();
+                if book.is_closed() {
+                    return Ok(());
+                }
+                let now = Instant::now();
+                book.expire(now);
+                book.rest(now, LINGER, lingered)
+            };
+            let (replied, rung) = wait(socket, &self.bell, rest)?;
+            if rung {
+                // It only has to be silent again.
+                let _ = rustix::io::read(&self.bell, &mut [0; 8]);
+            }
+            lingered = !replied && !rung;
+            loop {
+                let mut buffer = [0; REPLY_LEN];
+                match packet::receive(socket, &mut buffer, RecvFlags::DONTWAIT) {
+                    Ok((0, _)) if self.book().is_closed() => return Ok(()),
+                    Ok((0, _)) | Err(Errno::CONNRESET) => return Err(Errno::PIPE.into()),
+                    Ok((len, descriptors)) => self.take_reply(&buffer[..len], descriptors)?,
+                    Err(Errno::AGAIN) => break,
+                    Err(errno) => return Err(errno.into()),
+                }
+            }
+        }
+    }
+
+    fn take_reply(&self, bytes: &[u8], descriptors: Vec<OwnedFd>) -> io::Result<()> {
+        let reply = Reply::decode(bytes).map_err(io::Error::other)?;
+        let mut descriptors = descriptors.into_iter();
+        let opened = descriptors.next();
+        if descriptors.next().is_some() || (reply.errno != 0 && opened.is_some()) {
+            return Err(Errno::PROTO.into());
+        }
+        let outcome = match i32::try_from(reply.errno) {
+            Ok(0) => Ok(opened),
+            Ok(errno) => Err(io::Error::from_raw_os_error(errno)),
+            Err(_) => Err(Errno::PROTO.into()),
+        };
+        let mut book = self.book();
+        if !book.replied(reply.id, outcome) {
+            return Err(io::Error::other("it answers what was not asked"));
+        }
+        self.send_waiting(&mut book);
+        Ok(())
+    }
+}
+
+fn send(socket: &OwnedFd, id: u64, request: &Waiting, now: Instant) -> io::Result<()> {
+    let left = request.deadline.saturating_duration_since(now);
+    let left_ns = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX);
+    let directories: Vec<_> =
+        request.operation.directories().into_iter().map(|directory| directory.as_fd()).collect();
+    let packet = Request {
+        id,
+        deadline_ns: now_ns().saturating_add(left_ns),
+        identity: Arc::clone(&request.identity),
+        operation: request.operation.clone(),
+    };
+    Ok(packet::send(socket, &packet.encode()?, &directories, SendFlags::DONTWAIT)?)
+}
+
+/// Waits for the socket or the bell: which of them it was.
+fn wait(socket: &OwnedFd, bell: &OwnedFd, rest: Option<Duration>) -> io::Result<(bool, bool)> {
+    // A time that does not fit is as good as none.
+    let rest = rest.and_then(|rest| Timespec::try_from(rest).ok());
+    let mut both = [PollFd::new(socket, PollFlags::IN), PollFd::new(bell, PollFlags::IN)];
+    match poll(&mut both, rest.as_ref()) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    Ok((!both[0].revents().is_empty(), !both[1].revents().is_empty()))
+}
