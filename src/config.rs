@@ -45,6 +45,10 @@ pub struct Config {
     /// Where `liblttng-ctl` programs connect; `None` opens no such socket: only the embedding
     /// program commands the daemon then.
     pub client_socket: Option<PathBuf>,
+    /// The program, a process of which makes the files of other users' sessions for root's daemon, see
+    /// [`Config::with_program`]. `None` refuses such sessions an output; a daemon of another user
+    /// needs none.
+    pub program: Option<PathBuf>,
     /// Where health checks are answered; `None` for no such socket.
     pub health_socket: Option<PathBuf>,
     /// Where LTTng-UST applications register. They look for `lttng-ust-sock-8` in
@@ -123,6 +127,7 @@ impl Config {
             is_root: false,
             home: None,
             client_socket: None,
+            program: None,
             health_socket: None,
             apps_socket: run_dir.join(APPS_SOCKET),
             wait_shm_name: format!("{WAIT_SHM_NAME}-{}", rustix::process::getuid().as_raw()),
@@ -151,12 +156,14 @@ impl Config {
     }
 
     /// Has what else the daemon needs run by `program`, which takes its roles by
-    /// [`assume_role`](crate::process::assume_role): the consumer daemon, which else is the installed
-    /// one of LTTng, if there is one.
+    /// [`assume_role`](crate::process::assume_role): [`Config::program`], and the consumer daemon,
+    /// which else is the installed one of LTTng, if there is one.
     #[must_use]
     pub fn with_program(mut self, program: impl Into<PathBuf>) -> Self {
+        let program = program.into();
+        self.program = Some(program.clone());
         let consumerd = self.consumerd_of(usize::BITS);
-        consumerd.binary = Some(program.into());
+        consumerd.binary = Some(program);
         consumerd.libdir = None;
         self
     }

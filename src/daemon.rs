@@ -14,6 +14,7 @@ use lttngd_consumer::{Consumer, ConsumerConfig};
 use lttngd_model::{Bitness, Credentials};
 use lttngd_registry::{Handle, Registry, RegistryConfig, Settings, Shutdown, TraceClock};
 use lttngd_relayd::{ExpectedSessionIds, NetIndexes, RelaydConfig};
+use lttngd_runas::Runas;
 use lttngd_runtime::{Outlet, ask};
 use lttngd_session::{Consumers, SessionListings};
 use tokio::{sync::oneshot, task::JoinHandle as TaskHandle};
@@ -142,7 +143,8 @@ async fn run(
 ) {
     let Parts { config, rundir, wait_page, clock, clients, apps } = parts;
     let listings = SessionListings::default();
-    let (registry, consumers) = wire_actors(&config, clock, listings.clone());
+    let runas = Runas::new(config.program.clone());
+    let (registry, consumers) = wire_actors(&config, clock, listings.clone(), runas.clone());
     let requester = Credentials {
         uid: rustix::process::geteuid().as_raw(),
         gid: rustix::process::getegid().as_raw(),
@@ -183,6 +185,7 @@ async fn run(
         // It fails only when that actor is gone, and its consumer with it.
         let _ = consumer.send(lttngd_consumer::Stop).await;
     }
+    runas.end();
     drop(wait_page);
     rundir.remove();
     if let Err(error) = loaded {
@@ -208,6 +211,7 @@ fn wire_actors(
     config: &Config,
     clock: TraceClock,
     listings: SessionListings,
+    runas: Runas,
 ) -> (Addr<Registry>, Consumers) {
     let sessiond_uuid = *uuid::Uuid::new_v4().as_bytes();
     let mut consumers = None;
@@ -235,6 +239,7 @@ fn wire_actors(
                 session_ids: ExpectedSessionIds::default(),
             },
             consumer_deadline: CONSUMER_DEADLINE,
+            runas,
             listings,
         })
     });

@@ -1,8 +1,8 @@
 //! What the processes of a daemon do that are its own alone: their log, their limits, and how each
 //! finds out which of them it is.
 //!
-//! A program that embeds the daemon becomes what else the daemon needs, the consumer daemon, when it
-//! calls [`assume_role`] first of all and names itself by [`Config::with_program`]:
+//! A program that embeds the daemon becomes what else the daemon needs, the consumer daemon and the
+//! worker that makes files of other users, when it calls [`assume_role`] first of all and names itself by [`Config::with_program`]:
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -37,5 +37,8 @@ pub const OWN_PROGRAM: &str = "/proc/self/exe";
 #[must_use]
 pub fn assume_role() -> Option<ExitCode> {
     let args: Vec<OsString> = std::env::args_os().collect();
+    if lttngd_runas::is_meant(&args) {
+        return Some(lttngd_runas::main());
+    }
     lttngd_consumerd::is_meant(&args).then(|| consumerd::main(&args))
 }

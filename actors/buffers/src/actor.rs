@@ -16,7 +16,8 @@ use lttngd_consumer::{
     MetadataRequested, MetadataSource,
 };
 use lttngd_model::{BufferMode, ChannelKey, SessionId};
-use lttngd_runtime::{Outlet, Turns, as_owner, ask, make_directory_below};
+use lttngd_runas::{Below, Owner};
+use lttngd_runtime::{Outlet, Turns, ask};
 
 use crate::{
     BufferObjects, BufferSetConfig, BuffersError, ChannelCounters, ChannelRequest, ChannelSize,
@@ -135,17 +136,21 @@ impl Inner {
         Ok(self.objects())
     }
 
+    async fn owner(&self) -> io::Result<Owner> {
+        self.config.runas.owner(self.config.owner).await
+    }
+
     /// The consumer opens files only: the directories must be there.
     async fn make_directories(&self) -> Result<(), BuffersError> {
         let SetOutput::Directory { domain: root, .. } = self.config.output.clone() else {
             return Ok(());
         };
         let path = format!("{}/index", self.config.path());
-        let below = path.clone();
-        let owner = self.config.owner;
-        as_owner(owner.uid, owner.gid, move || make_directory_below(&*root, Path::new(&below)))
-            .await
-            .map_err(|error| BuffersError::Directory { path, reason: error.to_string() })?;
+        let made = match self.owner().await {
+            Ok(owner) => owner.make_directory(Below::new(&root, &path)).await,
+            Err(error) => Err(error),
+        };
+        made.map_err(|error| BuffersError::Directory { path, reason: error.to_string() })?;
         Ok(())
     }
 
@@ -154,7 +159,10 @@ impl Inner {
         if self.text_file.borrow().is_some() {
             return Ok(());
         }
-        let file = directory.make(self.config.owner).await;
+        let file = match self.owner().await {
+            Ok(owner) => directory.make(&owner).await,
+            Err(error) => Err(error),
+        };
         let file = file.map_err(|error| shm_error(&directory.path(), &error))?;
         *self.text_file.borrow_mut() = Some(file);
         self.write_text().await;
@@ -198,7 +206,11 @@ impl Inner {
         if self.text_file.borrow_mut().take().is_none() {
             return;
         }
-        if let Err(error) = directory.remove(self.config.owner).await {
+        let removed = match self.owner().await {
+            Ok(owner) => directory.remove(&owner).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = removed {
             tracing::warn!(path = %directory.path().display(), %error, "metadata for lttng-crash stays");
         }
     }

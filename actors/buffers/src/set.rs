@@ -15,6 +15,7 @@ use lttngd_model::{
     Bitness, BufferMode, ChannelAttributes, ChannelKey, ChannelOutput, ChunkId, Credentials,
     NetIndex, SessionId, Timestamp,
 };
+use lttngd_runas::Runas;
 use lttngd_runtime::Outlet;
 use lttngd_wire::consumer::{AskChannel, ChannelClass};
 
@@ -171,6 +172,8 @@ pub struct BufferSetConfig {
     pub sampled: Outlet<ChannelSampled>,
     /// Longest wait for one reply of the consumer daemon.
     pub consumer_deadline: std::time::Duration,
+    /// Makes its files with the rights of their owner.
+    pub runas: Runas,
 }
 
 impl BufferSetConfig {

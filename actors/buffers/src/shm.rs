@@ -3,7 +3,7 @@
 //! makes the directories and writes the metadata beside them, as plain text.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
@@ -11,9 +11,8 @@ use std::{
 };
 
 use lttngd_consumer::MetadataText;
-use lttngd_model::{Credentials, PATH_MAX};
-use lttngd_runtime::{as_owner, make_directory_below, make_root_directory};
-use rustix::fs::{Mode, OFlags, openat};
+use lttngd_model::PATH_MAX;
+use lttngd_runas::{Below, Opening, Owner};
 
 /// Name of the text's file.
 const METADATA: &str = "metadata";
@@ -50,31 +49,31 @@ impl ShmDirectory {
     }
 
     /// Makes the directories and the file of the text, which must not be there.
-    pub(crate) async fn make(&self, owner: Credentials) -> io::Result<Arc<File>> {
-        let Self { root, below } = self.clone();
-        as_owner(owner.uid, owner.gid, move || {
-            let directory = make_directory_below(make_root_directory(&root)?, &below)?;
-            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-            let mode = Mode::from_raw_mode(METADATA_MODE);
-            Ok(Arc::new(File::from(openat(&directory, METADATA, flags, mode)?)))
-        })
-        .await
+    pub(crate) async fn make(&self, owner: &Owner) -> io::Result<Arc<File>> {
+        let root = Arc::new(owner.make_root_directory(&self.root).await?);
+        let directory = Arc::new(owner.make_directory(Below::new(&root, &self.below)).await?);
+        let place = Below::new(&directory, METADATA);
+        let file = owner.open_file(place, Opening::New, METADATA_MODE).await?;
+        Ok(Arc::new(file.into()))
     }
 
     /// Removes the text's file, and the directories in which nothing else is left. The last of the
     /// set and the consumer daemon removes them.
-    pub(crate) async fn remove(&self, owner: Credentials) -> io::Result<()> {
-        let Self { root, below } = self.clone();
-        as_owner(owner.uid, owner.gid, move || {
-            fs::remove_file(root.join(&below).join(METADATA))?;
-            for part in below.ancestors() {
-                if fs::remove_dir(root.join(part)).is_err() {
-                    break;
-                }
+    pub(crate) async fn remove(&self, owner: &Owner) -> io::Result<()> {
+        let root = Arc::new(owner.open_directory(&self.root).await?);
+        owner.remove_file(Below::new(&root, self.below.join(METADATA))).await?;
+        let below = self.below.ancestors().filter(|part| !part.as_os_str().is_empty());
+        for part in below {
+            if owner.remove_directory(Below::new(&root, part)).await.is_err() {
+                return Ok(());
             }
-            Ok(())
-        })
-        .await
+        }
+        if let (Some(parent), Some(name)) = (self.root.parent(), self.root.file_name()) {
+            let parent = Arc::new(owner.open_directory(parent).await?);
+            // Something else may be in it.
+            let _ = owner.remove_directory(Below::new(&parent, name)).await;
+        }
+        Ok(())
     }
 }
 

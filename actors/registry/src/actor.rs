@@ -16,6 +16,7 @@ use lttngd_model::{
     SessionKind, Timestamp,
 };
 use lttngd_relayd::RelaydConfig;
+use lttngd_runas::Runas;
 use lttngd_runtime::Outlet;
 use lttngd_session::{
     AppArrived, AppGone, ConsumerLost, Consumers, Destroy, Destroyed, Output, Session,
@@ -50,6 +51,8 @@ pub struct RegistryConfig {
     pub relayd: RelaydConfig,
     /// Longest wait for one reply of a consumer daemon.
     pub consumer_deadline: Duration,
+    /// Makes the sessions' files with the rights of their owners.
+    pub runas: Runas,
     /// Where the sessions show how they look.
     pub listings: SessionListings,
 }
@@ -120,6 +123,7 @@ impl Registry {
                 consumers: self.config.consumers.clone(),
                 keys: self.keys.clone(),
                 consumer_deadline: self.config.consumer_deadline,
+                runas: self.config.runas.clone(),
                 listings: self.config.listings.clone(),
             },
             self.apps.values().cloned(),

@@ -1,6 +1,5 @@
 //! The thin shell around actix that every actor crate shares: asks with deadlines, events told
-//! upwards, turns for commands that must not overlap, Unix sockets that carry descriptors, and
-//! directories made with their owner's rights.
+//! upwards, turns for commands that must not overlap, and Unix sockets that carry descriptors.
 //!
 //! It knows nothing of LTTng. The facts about actix that the project rests on are tests of this
 //! crate, so that an upgrade that changes one is seen.
@@ -8,7 +7,6 @@
 mod ask;
 mod backoff;
 mod outlet;
-mod owner;
 mod peer;
 mod turns;
 
@@ -18,6 +16,5 @@ mod tests;
 pub use ask::{AskError, ask};
 pub use backoff::Backoff;
 pub use outlet::Outlet;
-pub use owner::{as_owner, make_directory_below, make_root_directory};
 pub use peer::{DESCRIPTORS_MAX, Peer, PeerCredentials, PeerError, peer_credentials};
 pub use turns::{Turn, Turns, TurnsFull};

@@ -2,6 +2,5 @@
 
 mod actix_facts;
 mod credentials;
-mod owner;
 mod peer;
 mod turns;

@@ -242,6 +242,7 @@ impl Inner {
             keys: self.config.keys.clone(),
             sampled: self.sampled_outlet(),
             consumer_deadline: self.config.consumer_deadline,
+            runas: self.config.runas.clone(),
         };
         let path = config.path();
         let actor = BufferSet::new(config, consumer.clone()).start();

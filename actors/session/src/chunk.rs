@@ -5,14 +5,15 @@
 //! `archives/<begin>-<end>-<id>`, by way of `.tmp_old_chunk` while streams still write to them.
 
 use std::{
-    fs, io,
+    io,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use futures::future::try_join_all;
 use lttngd_model::{ChunkId, Credentials, Timestamp};
-use lttngd_runtime::{as_owner, make_directory_below, make_root_directory};
+use lttngd_runas::{Below, Owner, Runas};
 
 /// Directory of the user-space domain in a chunk.
 const UST: &str = "ust";
@@ -44,15 +45,15 @@ impl Chunk {
 pub(crate) struct ChunkRoot {
     pub(crate) path: PathBuf,
     pub(crate) owner: Credentials,
+    pub(crate) runas: Runas,
 }
 
 impl ChunkRoot {
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
-    ) -> io::Result<T> {
-        let path = self.path.clone();
-        as_owner(self.owner.uid, self.owner.gid, move || work(&path)).await
+    /// The owner, and the directory, which is made when it is missing.
+    async fn open(&self) -> io::Result<(Owner, Arc<OwnedFd>)> {
+        let owner = self.runas.owner(self.owner).await?;
+        let root = owner.make_root_directory(&self.path).await?;
+        Ok((owner, Arc::new(root)))
     }
 
     /// Makes a chunk with the directories of the buffer sets that will write to it. `own` is whether
@@ -66,58 +67,50 @@ impl ChunkRoot {
     ) -> io::Result<Chunk> {
         let location =
             if own { format!("{}-{id}", begun_at.iso8601_basic()) } else { String::new() };
-        let below = location.clone();
-        let domain_directory = self
-            .run(move |path| {
-                let root = make_root_directory(path)?;
-                let domain = make_directory_below(&root, &Path::new(&below).join(UST))?;
-                for set in sets {
-                    make_directory_below(&domain, &Path::new(&set).join("index"))?;
-                }
-                Ok(domain)
-            })
-            .await?;
-        Ok(Chunk { id, begun_at, location, domain_directory: Some(Arc::new(domain_directory)) })
+        let (owner, root) = self.open().await?;
+        let domain = Below::new(&root, Path::new(&location).join(UST));
+        let domain = Arc::new(owner.make_directory(domain).await?);
+        let directories = sets.iter().map(|set| {
+            owner.make_directory(Below::new(&domain, Path::new(set).join("index"))).into_future()
+        });
+        try_join_all(directories).await?;
+        Ok(Chunk { id, begun_at, location, domain_directory: Some(domain) })
     }
 
     /// Moves a chunk that streams may still write to out of the way.
     pub(crate) async fn set_aside(&self, chunk: &Chunk) -> io::Result<()> {
-        let location = chunk.location.clone();
-        self.run(move |path| {
-            let root = make_root_directory(path)?;
-            let (from, to) = if location.is_empty() {
-                make_directory_below(&root, Path::new(OLD_CHUNK))?;
-                (UST.to_owned(), format!("{OLD_CHUNK}/{UST}"))
-            } else {
-                (location, OLD_CHUNK.to_owned())
-            };
-            Ok(rustix::fs::renameat(&root, from, &root, to)?)
-        })
-        .await
+        let (owner, root) = self.open().await?;
+        let (from, to) = if chunk.location.is_empty() {
+            owner.make_directory(Below::new(&root, OLD_CHUNK)).await?;
+            (UST, Path::new(OLD_CHUNK).join(UST))
+        } else {
+            (chunk.location.as_str(), OLD_CHUNK.into())
+        };
+        owner.rename(Below::new(&root, from), Below::new(&root, to)).await
     }
 
     /// Moves a chunk that was set aside to the archives, and returns where it is now.
     pub(crate) async fn archive(&self, chunk: &Chunk, ended_at: Timestamp) -> io::Result<PathBuf> {
         let name =
             format!("{}-{}-{}", chunk.begun_at.iso8601_basic(), ended_at.iso8601_basic(), chunk.id);
-        self.run(move |path| {
-            let root = make_root_directory(path)?;
-            let archives = make_directory_below(&root, Path::new(ARCHIVES))?;
-            rustix::fs::renameat(&root, OLD_CHUNK, &archives, &name)?;
-            Ok(path.join(ARCHIVES).join(name))
-        })
-        .await
+        let (owner, root) = self.open().await?;
+        let archives = Arc::new(owner.make_directory(Below::new(&root, ARCHIVES)).await?);
+        owner.rename(Below::new(&root, OLD_CHUNK), Below::new(&archives, &name)).await?;
+        Ok(self.path.join(ARCHIVES).join(name))
     }
 
     /// Removes a chunk that was set aside. The consumer has removed its files.
     pub(crate) async fn remove(&self) -> io::Result<()> {
-        self.run(|path| fs::remove_dir_all(path.join(OLD_CHUNK))).await
+        let (owner, root) = self.open().await?;
+        owner.remove_tree(Below::new(&root, OLD_CHUNK)).await
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::fs;
 
     use super::*;
 
@@ -126,7 +119,7 @@ mod tests {
             uid: rustix::process::geteuid().as_raw(),
             gid: rustix::process::getegid().as_raw(),
         };
-        ChunkRoot { path: place.path().join("s"), owner }
+        ChunkRoot { path: place.path().join("s"), owner, runas: Runas::new(None) }
     }
 
     #[tokio::test]

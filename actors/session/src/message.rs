@@ -11,6 +11,7 @@ use lttngd_model::{
     EventDescription, EventListing, SessionId, SessionKind, Timestamp, Uri,
 };
 use lttngd_relayd::RelaydConfig;
+use lttngd_runas::Runas;
 
 use crate::{Output, RotationSchedule, RotationSchedules, SessionListings};
 
@@ -84,6 +85,8 @@ pub struct SessionConfig {
     pub keys: ChannelKeys,
     /// Longest wait for one reply of a consumer daemon.
     pub consumer_deadline: Duration,
+    /// Makes its files with the rights of their owner.
+    pub runas: Runas,
     /// Where it shows how it looks.
     pub listings: SessionListings,
 }

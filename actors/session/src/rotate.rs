@@ -1,6 +1,6 @@
 //! Moving the streams of a session from one trace chunk to the next, or to none.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{path::PathBuf, rc::Rc, sync::Arc, time::Duration};
 
 use actix::Addr;
 use futures::future::join_all;
@@ -97,9 +97,14 @@ impl Inner {
     /// The session's directory on this machine, if it has one.
     pub(crate) fn chunk_root(&self) -> Option<ChunkRoot> {
         match &*self.output.borrow() {
-            Output::Local(path) => Some(ChunkRoot { path: path.clone(), owner: self.config.owner }),
+            Output::Local(path) => Some(self.root_at(path.clone())),
             Output::None | Output::Network(_) => None,
         }
+    }
+
+    /// A directory of this machine for chunks of the session.
+    pub(crate) fn root_at(&self, path: PathBuf) -> ChunkRoot {
+        ChunkRoot { path, owner: self.config.owner, runas: self.config.runas.clone() }
     }
 
     fn relayd_archive(&self, relative_path: String) -> TraceArchive {

@@ -1,11 +1,11 @@
 //! Saving: what the session is, as a file that `lttng load` takes.
 
 use std::{
-    fs,
+    fs::File,
     io::{self, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
-    path::{Path, PathBuf},
+    path::PathBuf,
     rc::Rc,
+    sync::Arc,
 };
 
 use lttngd_model::{
@@ -13,7 +13,7 @@ use lttngd_model::{
     ProcessAttribute, SessionKind, TrackerValue, TrackingPolicy,
     ust::{Channel, EventRule, UstDomain},
 };
-use lttngd_runtime::{as_owner, make_root_directory};
+use lttngd_runas::{Below, Opening, Owner};
 use lttngd_wire::session_file::{
     SavedAttributes, SavedBufferType, SavedChannel, SavedConsumerOutput, SavedContext,
     SavedDestination, SavedDomain, SavedDomainType, SavedEvent, SavedEventType, SavedLogLevelType,
@@ -36,17 +36,17 @@ impl Inner {
     pub(crate) async fn save(self: Rc<Self>, request: Save) -> Result<(), ErrorCode> {
         self.life.get().admit()?;
         let text = write(&[self.saved()?]);
-        let name = self.config.name.clone();
         let Save { requester, directory, overwrite } = request;
-        as_owner(requester.uid, requester.gid, move || {
-            let directory = directory.or_else(|| default_directory(requester.uid));
-            Ok(save_to(directory, &name, &text, overwrite))
-        })
-        .await
-        .unwrap_or_else(|error| {
+        let directory = match directory {
+            Some(directory) => Some(directory),
+            None => default_directory(requester.uid).await,
+        };
+        let path = saved_path(directory, &self.config.name)?;
+        let owner = self.config.runas.owner(requester).await.map_err(|error| {
             tracing::error!(session = %self.config.name, %error, "the session cannot be saved");
-            Err(ErrorCode::Eperm)
-        })
+            ErrorCode::Eperm
+        })?;
+        save_to(&owner, &path, text, overwrite).await
     }
 
     /// What the session is.
@@ -78,57 +78,67 @@ impl Inner {
     }
 }
 
-fn default_directory(uid: u32) -> Option<PathBuf> {
-    let user = nix::unistd::User::from_uid(uid.into()).ok()??;
+/// Where a user's sessions are saved. The user database may be slow.
+async fn default_directory(uid: u32) -> Option<PathBuf> {
+    let user = tokio::task::spawn_blocking(move || nix::unistd::User::from_uid(uid.into()));
+    let user = user.await.ok()?.ok()??;
     (!user.dir.as_os_str().is_empty()).then(|| user.dir.join(HOME_SUBDIR))
 }
 
-/// Makes the file `<directory>/<name>.lttng`.
-fn save_to(
-    directory: Option<PathBuf>,
-    name: &str,
-    text: &str,
-    overwrite: bool,
-) -> Result<(), ErrorCode> {
+/// A file in a directory.
+struct SavedPath {
+    directory: PathBuf,
+    name: String,
+}
+
+/// The file `<directory>/<name>.lttng`.
+fn saved_path(directory: Option<PathBuf>, name: &str) -> Result<SavedPath, ErrorCode> {
     let directory = directory.ok_or(ErrorCode::SetUrl)?;
     // The stock daemon counts a slash and two bytes more.
     if directory.as_os_str().len() + name.len() + EXTENSION.len() + 3 > PATH_MAX {
         return Err(ErrorCode::SetUrl);
     }
-    make_root_directory(&directory).map_err(|error| {
+    Ok(SavedPath { directory, name: format!("{name}{EXTENSION}") })
+}
+
+async fn save_to(
+    owner: &Owner,
+    path: &SavedPath,
+    text: String,
+    overwrite: bool,
+) -> Result<(), ErrorCode> {
+    let SavedPath { directory, name } = path;
+    let opened = owner.make_root_directory(directory).await.map_err(|error| {
         tracing::error!(path = %directory.display(), %error, "sessions cannot be saved there");
         ErrorCode::SetUrl
     })?;
-    let path = directory.join(format!("{name}{EXTENSION}"));
-    let mut file = open(&path, overwrite).map_err(|error| {
-        tracing::error!(path = %path.display(), %error, "the session cannot be saved");
+    let place = Below::new(&Arc::new(opened), name);
+    let mut file = open(owner, &place, overwrite).await.map_err(|error| {
+        tracing::error!(path = %directory.display(), name, %error, "the session cannot be saved");
         match rustix::io::Errno::from_io_error(&error) {
             Some(rustix::io::Errno::EXIST) => ErrorCode::SaveFileExist,
             Some(rustix::io::Errno::ACCESS) => ErrorCode::Eperm,
             _ => ErrorCode::SaveIoFail,
         }
     })?;
-    file.write_all(text.as_bytes()).map_err(|error| {
-        tracing::error!(path = %path.display(), %error, "the session is not saved");
+    let written = tokio::task::spawn_blocking(move || file.write_all(text.as_bytes()));
+    if let Err(error) = written.await.map_err(io::Error::other).flatten() {
+        tracing::error!(path = %directory.display(), name, %error, "the session is not saved");
         // What is left when this fails too is not whole, and is not loaded.
-        let _ = fs::remove_file(&path);
-        ErrorCode::SaveIoFail
-    })
+        let _ = owner.remove_file(place).await;
+        return Err(ErrorCode::SaveIoFail);
+    }
+    Ok(())
 }
 
-fn open(path: &Path, overwrite: bool) -> io::Result<fs::File> {
-    let mut new = fs::OpenOptions::new();
-    match new.write(true).create_new(true).mode(FILE_MODE).open(path) {
-        Ok(file) => {
-            // The process' umask had its say.
-            file.set_permissions(fs::Permissions::from_mode(FILE_MODE))?;
-            Ok(file)
-        }
+async fn open(owner: &Owner, place: &Below, overwrite: bool) -> io::Result<File> {
+    match owner.open_file(place.clone(), Opening::New, FILE_MODE).await {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && overwrite => {
-            fs::OpenOptions::new().write(true).truncate(true).open(path)
+            owner.open_file(place.clone(), Opening::Followed, FILE_MODE).await
         }
-        Err(error) => Err(error),
+        opened => opened,
     }
+    .map(Into::into)
 }
 
 fn saved_domains(ust: &UstDomain) -> Vec<SavedDomain> {

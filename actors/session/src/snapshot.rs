@@ -12,7 +12,7 @@ use crate::{
     AddSnapshotOutput, DeleteSnapshotOutput, ListSnapshotOutputs, Output, RecordSnapshot,
     SnapshotOutput, SnapshotPlace,
     actor::{Inner, SessionSet},
-    chunk::{Chunk, ChunkRoot},
+    chunk::Chunk,
     error::buffers_code,
     relayd::SessionRelayd,
     snapshot_outputs::packets_within,
@@ -161,7 +161,7 @@ impl Inner {
         path: PathBuf,
         sets: &[SessionSet],
     ) -> Result<Chunk, ErrorCode> {
-        let root = ChunkRoot { path, owner: self.config.owner };
+        let root = self.root_at(path);
         let paths = sets.iter().map(|set| set.path.clone()).collect();
         root.make(id, begun_at, false, paths).await.map_err(|error| {
             tracing::error!(session = %self.config.name, path = %root.path.display(), %error, "the snapshot's directory cannot be made");

@@ -176,5 +176,6 @@ fn buffer_set() -> BufferSetConfig {
         keys: ChannelKeys::default(),
         sampled: Outlet::closed(),
         consumer_deadline: lttngd_peer::PATIENCE,
+        runas: lttngd_runas::Runas::new(None),
     }
 }

@@ -152,5 +152,6 @@ fn config(chunk: Option<OwnedFd>) -> BufferSetConfig {
         keys: ChannelKeys::default(),
         sampled: Outlet::closed(),
         consumer_deadline: lttngd_peer::PATIENCE,
+        runas: lttngd_runas::Runas::new(None),
     }
 }

@@ -45,6 +45,7 @@ pub(super) fn daemon(fake: &FakeConsumer) -> (Handle, Addr<Registry>, Addr<Consu
             session_ids: ExpectedSessionIds::default(),
         },
         consumer_deadline: lttngd_peer::PATIENCE,
+        runas: lttngd_runas::Runas::new(None),
         listings: listings.clone(),
     })
     .start();

@@ -59,6 +59,7 @@ impl World {
                     session_ids: ExpectedSessionIds::default(),
                 },
                 consumer_deadline: lttngd_peer::PATIENCE,
+                runas: lttngd_runas::Runas::new(None),
                 listings: shown,
             })
         });

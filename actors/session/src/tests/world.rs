@@ -153,6 +153,7 @@ impl World {
             consumers: Consumers { bits64: consumer.clone(), bits32: None },
             keys: ChannelKeys::default(),
             consumer_deadline: lttngd_peer::PATIENCE,
+            runas: lttngd_runas::Runas::new(None),
             listings: listings.clone(),
         };
         change(&mut config);
