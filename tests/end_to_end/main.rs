@@ -19,4 +19,5 @@ mod snapshots;
 mod startup;
 mod streaming;
 mod timers;
+mod users;
 mod world;

@@ -24,7 +24,8 @@ use crate::{
     worker::now_ns,
 };
 
-/// How long the thread looks for expired requests after the last one.
+/// How long the thread looks for expired requests after the last one. A request with a shorter
+/// deadline is told of it that much late.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// A worker that starts, serves or is gone.
