@@ -2,7 +2,8 @@
 //! finds out which of them it is.
 //!
 //! A program that embeds the daemon becomes what else the daemon needs, the consumer daemon and the
-//! worker that makes files of other users, when it calls [`assume_role`] first of all and names itself by [`Config::with_program`]:
+//! worker that makes files of other users, when it calls [`assume_role`] first of all and names itself
+//! by [`Config::with_program`]:
 //!
 //! ```no_run
 //! use std::process::ExitCode;

@@ -5,8 +5,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use lttngd_consumerd::{ConsumerdError, Options, PacketClock};
+use lttngd_runas::Runas;
 
-use super::{limits, logging, memory};
+use super::{OWN_PROGRAM, limits, logging, memory};
 
 /// What the process is called in listings, whatever the program is.
 const PROCESS_NAME: &CStr = c"lttng-consumerd";
@@ -48,5 +49,6 @@ fn run(options: &Options) -> Result<(), ConsumerdError> {
     if let Err(error) = limits::raise_descriptors() {
         tracing::warn!(%error, "cannot raise the limit of open descriptors");
     }
-    lttngd_consumerd::run(options, PacketClock::default())
+    let runas = Runas::new(Some(OWN_PROGRAM.into()));
+    lttngd_consumerd::run(options, PacketClock::default(), runas)
 }

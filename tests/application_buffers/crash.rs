@@ -1,8 +1,6 @@
 //! Buffers in files.
 
 use std::fs::{self, File};
-use std::os::fd::AsFd;
-use std::path::PathBuf;
 
 use lttngd_ringbuffer::{ChannelConfig, Mode, Storage};
 
@@ -19,11 +17,11 @@ fn buffers_in_files_survive_their_reader() {
         let directory = shm_path.join("ust/uid/0/64-bit");
         fs::create_dir_all(&directory).unwrap();
         let config = ChannelConfig { num_subbuf: 8, ..config(mode) };
-        let names: Vec<PathBuf> =
-            (0..config.cpu_count).map(|cpu| format!("channel_{cpu}").into()).collect();
-        let handle = File::open(&directory).unwrap();
-        let storage =
-            |cpu: u32| Storage::File { directory: handle.as_fd(), name: &names[cpu as usize] };
+        let storage = |cpu: u32| {
+            let path = directory.join(format!("channel_{cpu}"));
+            let file = File::options().read(true).write(true).create_new(true).open(path);
+            Storage::File(file.unwrap().into())
+        };
         let recorder = Recorder::with_storage(&arena, &config, storage);
         let mut program = Program::start(&arena, &["pin", "-"]);
         let application = recorder.attach();

@@ -48,10 +48,10 @@ impl Recorder {
     }
 
     /// With the storage of each stream.
-    pub fn with_storage<'a>(
+    pub fn with_storage(
         arena: &Arena,
         config: &ChannelConfig,
-        storage: impl Fn(u32) -> Storage<'a>,
+        storage: impl Fn(u32) -> Storage,
     ) -> Self {
         let directory = arena.file("trace");
         fs::create_dir(&directory).unwrap();

@@ -104,7 +104,7 @@ fn a_program_that_is_no_worker_is_an_error() {
             }
         }
         let refused = Runas::new(None).look_up(ANN).unwrap_err().to_string();
-        assert!(refused.contains("Config::program"), "{refused}");
+        assert!(refused.contains("Config::with_program"), "{refused}");
         eventually("nothing is left", || children().is_empty());
     });
 }

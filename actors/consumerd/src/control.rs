@@ -9,6 +9,7 @@ use std::{
 
 use actix::{Actor, Addr};
 use lttngd_model::{ChannelKey, SessionId, StreamKind};
+use lttngd_runas::Runas;
 use lttngd_wire::{
     consumer::{AddRelaydSocket, ConsumerError as Code, Message, TAKES_CONNECTIONS},
     relay::Version,
@@ -36,6 +37,7 @@ pub(crate) struct Control {
     crew: RefCell<Option<Crew>>,
     events: UnboundedSender<Event>,
     clock: PacketClock,
+    runas: Runas,
     source: Source,
     initialised: Cell<bool>,
     /// Whether the session daemon may connect more often.
@@ -53,6 +55,7 @@ impl Control {
         crew: Crew,
         events: UnboundedSender<Event>,
         clock: PacketClock,
+        runas: Runas,
         source: Source,
         takes_connections: bool,
     ) -> Rc<Self> {
@@ -61,6 +64,7 @@ impl Control {
             crew: RefCell::new(Some(crew)),
             events,
             clock,
+            runas,
             source,
             initialised: Cell::new(false),
             takes_connections,
@@ -179,8 +183,9 @@ impl Control {
         }
         let [local, remote] = self.workers_of(id)?;
         let control = self.this.clone();
-        let (events, clock) = (self.events.clone(), self.clock.clone());
-        let session = Session::new(id, Context { local, remote, events, clock, control }).start();
+        let (events, clock, runas) = (self.events.clone(), self.clock.clone(), self.runas.clone());
+        let context = Context { local, remote, events, clock, runas, control };
+        let session = Session::new(id, context).start();
         sessions.insert(id, session.clone());
         Ok(session)
     }

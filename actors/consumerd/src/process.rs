@@ -14,6 +14,7 @@ use std::{
 
 use actix::System;
 use lttngd_relaystream::RelayLimits;
+use lttngd_runas::Runas;
 use lttngd_runtime::{Peer, PeerError, peer_credentials};
 use lttngd_wire::consumer::{CONNECTIONS_OFFER, ConsumerError as Code};
 use tokio::{
@@ -77,11 +78,12 @@ fn system<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> Consumerd
     move |error| ConsumerdError::System { what, source: error.into() }
 }
 
-/// Is the consumer daemon until the session daemon is gone, or a signal ends it.
+/// Is the consumer daemon until the session daemon is gone, or a signal ends it. Files are made by
+/// `runas` with the rights of their owners.
 ///
 /// # Errors
 /// What cannot be used or made, or what the session daemon did wrong.
-pub fn run(options: &Options, clock: PacketClock) -> Result<(), ConsumerdError> {
+pub fn run(options: &Options, clock: PacketClock, runas: Runas) -> Result<(), ConsumerdError> {
     if !options.ust {
         return Err(ConsumerdError::KernelDomain);
     }
@@ -89,7 +91,7 @@ pub fn run(options: &Options, clock: PacketClock) -> Result<(), ConsumerdError> 
     let command = command.ok_or(ConsumerdError::NoSocket("command"))?;
     let error = options.consumerd_err_sock.as_deref();
     let error = error.ok_or(ConsumerdError::NoSocket("error"))?;
-    System::new().block_on(serve(options, command, error, clock))
+    System::new().block_on(serve(options, command, error, clock, runas))
 }
 
 async fn serve(
@@ -97,6 +99,7 @@ async fn serve(
     command: &Path,
     error: &Path,
     clock: PacketClock,
+    runas: Runas,
 ) -> Result<(), ConsumerdError> {
     let mut terminated = signal(SignalKind::terminate()).map_err(system("catch SIGTERM"))?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(system("catch SIGINT"))?;
@@ -116,7 +119,7 @@ async fn serve(
     let (commands, metadata) = connected.await.map_err(|_| ConsumerdError::NotConnected)??;
 
     let takes_connections = std::env::var_os(CONNECTIONS_OFFER).is_some();
-    let control = Control::new(crew, events, clock, Source::new(metadata), takes_connections);
+    let control = Control::new(crew, events, clock, runas.clone(), Source::new(metadata), takes_connections);
     let listening = tokio::task::spawn_local(Rc::clone(&control).listen(told));
     let accepting = takes_connections
         .then(|| tokio::task::spawn_local(accept_more(listener, Rc::clone(&control))));
@@ -132,6 +135,7 @@ async fn serve(
         accepting.abort();
     }
     control.end();
+    runas.end();
     listening.abort();
     drop(health);
     match end {

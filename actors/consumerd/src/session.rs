@@ -12,6 +12,7 @@ use std::{
 
 use actix::{Actor, Handler, Message as ActixMessage, ResponseFuture};
 use lttngd_model::{ChannelKey, ChunkId, SessionId};
+use lttngd_runas::Runas;
 use lttngd_wire::consumer::{ConsumerError as Code, Message};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -47,6 +48,7 @@ pub(crate) struct Context {
     pub(crate) remote: WorkerHandle,
     pub(crate) events: UnboundedSender<Event>,
     pub(crate) clock: PacketClock,
+    pub(crate) runas: Runas,
     pub(crate) control: Weak<Control>,
 }
 

@@ -2,16 +2,19 @@
 
 use std::{
     io,
-    os::fd::{AsFd, OwnedFd},
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use lttngd_ringbuffer::{Channel, CreateError, Storage, Stream, StreamObject};
-use lttngd_tracefile::Owner;
+use lttngd_runas::{Below, Opening, Owner, Runas};
 use lttngd_wire::consumer::AskChannel;
-use rustix::fs::{AtFlags, Mode, OFlags};
 
 use crate::clock::PacketClock;
+
+/// Mode of the files.
+const FILE_MODE: u32 = 0o600;
 
 /// Where a channel's files are. They are removed with it, and so are directories that become empty.
 #[derive(Debug)]
@@ -29,14 +32,14 @@ impl ShmPlace {
     ///
     /// # Errors
     /// When the owner's rights cannot be had.
-    pub(crate) fn of(ask: &AskChannel, cpu_count: u32) -> io::Result<Option<Self>> {
+    pub(crate) fn of(ask: &AskChannel, cpu_count: u32, runas: &Runas) -> io::Result<Option<Self>> {
         if ask.shm_path.is_empty() {
             return Ok(None);
         }
         Ok(Some(Self {
             root: ask.root_shm_path.clone().into(),
             prefix: ask.shm_path.clone().into(),
-            owner: Owner::look_up(ask.buffer_owner)?,
+            owner: runas.look_up(ask.buffer_owner)?,
             cpu_count,
         }))
     }
@@ -47,37 +50,56 @@ impl ShmPlace {
         Ok(name.into())
     }
 
-    fn directory(&self) -> io::Result<OwnedFd> {
+    fn directory(&self) -> io::Result<Arc<OwnedFd>> {
         let path = self.prefix.parent().ok_or(rustix::io::Errno::INVAL)?;
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(rustix::fs::open(path, flags, Mode::empty())?)
+        self.owner.open_directory(path).wait().map(Arc::new)
+    }
+
+    /// Makes the file of a stream, which must not be there.
+    fn make(&self, cpu: u32) -> io::Result<OwnedFd> {
+        let place = Below::new(&self.directory()?, self.name(cpu)?);
+        self.owner.open_file(place, Opening::New, FILE_MODE).wait()
     }
 
     /// Removes the files, and the directories that are empty then.
     fn remove(&self) -> io::Result<()> {
         let directory = self.directory()?;
-        for cpu in 0..self.cpu_count {
-            match rustix::fs::unlinkat(&directory, self.name(cpu)?, AtFlags::empty()) {
-                Ok(()) | Err(rustix::io::Errno::NOENT) => {}
-                Err(errno) => return Err(errno.into()),
+        let names: Vec<_> =
+            (0..self.cpu_count).map(|cpu| self.name(cpu)).collect::<Result<_, _>>()?;
+        let removed: Vec<_> = names
+            .into_iter()
+            .map(|name| self.owner.remove_file(Below::new(&directory, name)))
+            .collect();
+        for act in removed {
+            match act.wait() {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
             }
         }
         for path in self.prefix.ancestors().skip(1) {
             // Other channels' files keep a directory.
             if !path.starts_with(&self.root)
                 || self.root.as_os_str().is_empty()
-                || std::fs::remove_dir(path).is_err()
+                || self.remove_directory(path).is_err()
             {
                 break;
             }
         }
         Ok(())
     }
+
+    fn remove_directory(&self, path: &Path) -> io::Result<()> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(rustix::io::Errno::INVAL.into());
+        };
+        let parent = Arc::new(self.owner.open_directory(parent).wait()?);
+        self.owner.remove_directory(Below::new(&parent, name)).wait()
+    }
 }
 
 impl Drop for ShmPlace {
     fn drop(&mut self) {
-        if let Err(error) = self.owner.act(|| self.remove()) {
+        if let Err(error) = self.remove() {
             let path = self.prefix.display();
             tracing::error!(%path, %error, "files of shared memory stay");
         }
@@ -94,15 +116,12 @@ pub(crate) fn create_stream(
     place: Option<&ShmPlace>,
     clock: &PacketClock,
 ) -> Result<(Stream, StreamObject), CreateError> {
-    let Some(place) = place else { return channel.create_stream(cpu, Storage::Memory, clock) };
-    let refused = |what| move |source| CreateError::System { what, source };
-    let (directory, name) = place
-        .directory()
-        .and_then(|directory| Ok((directory, place.name(cpu)?)))
-        .map_err(refused("find the directory of a stream's file"))?;
-    let storage = Storage::File { directory: directory.as_fd(), name: Path::new(&name) };
-    place
-        .owner
-        .act(|| Ok(channel.create_stream(cpu, storage, clock)))
-        .map_err(refused("take the rights of a stream's owner"))?
+    let storage = match place {
+        None => Storage::Memory,
+        Some(place) => Storage::File(place.make(cpu).map_err(|source| CreateError::System {
+            what: "create the file of a stream",
+            source,
+        })?),
+    };
+    channel.create_stream(cpu, storage, clock)
 }

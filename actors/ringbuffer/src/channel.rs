@@ -99,24 +99,24 @@ impl Channel {
         self.reader.drain() == Wakeup::HungUp
     }
 
-    /// Makes the stream of a CPU, ready for applications, and its reader's half. A file that was made
-    /// for it stays when this fails later.
+    /// Makes the stream of a CPU, ready for applications, and its reader's half. A file that is
+    /// given stays when this fails.
     ///
     /// # Errors
     /// No such CPU; no memory, no descriptors, no room in the file system.
     pub fn create_stream(
         &self,
         cpu: u32,
-        storage: Storage<'_>,
+        storage: Storage,
         clock: &impl Clock,
     ) -> Result<(Stream, StreamObject), CreateError> {
         let cpu_count = self.config.cpu_count;
         if cpu >= cpu_count {
             return Err(CreateError::Cpu { cpu, cpu_count });
         }
+        let guarded = matches!(storage, Storage::File(_));
         let memory = storage::allocate(storage, self.layout.len)?;
         let (reader, wakeup) = wakeup::create()?;
-        let guarded = matches!(storage, Storage::File { .. });
         let stream =
             Stream::create(&self.config, self.layout, cpu, memory.as_fd(), guarded, reader, clock)?;
         let object =

@@ -2,11 +2,9 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
 
 use rustix::fs::{
-    AtFlags, FallocateFlags, MemfdFlags, Mode, OFlags, SealFlags, fallocate, fcntl_add_seals,
-    ftruncate, memfd_create, openat, unlinkat,
+    FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, ftruncate, memfd_create,
 };
 use rustix::io::retry_on_intr;
 
@@ -16,23 +14,19 @@ use crate::error::CreateError;
 const MEMORY_NAME: &str = "lttng-ust-stream";
 
 /// Where to keep a stream's shared memory.
-#[derive(Clone, Copy, Debug)]
-pub enum Storage<'a> {
+#[derive(Debug)]
+pub enum Storage {
     /// In memory whose size nobody can change: whatever an application does, touching it is safe.
     Memory,
-    /// In a new file, which `lttng-crash` finds when the consumer daemon has died. An application can
-    /// make it shorter; see [`Corruption::Truncated`](crate::Corruption::Truncated).
-    File {
-        /// Its directory.
-        directory: BorrowedFd<'a>,
-        /// Its name there. With the credentials of this thread the file is created, mode 0600.
-        name: &'a Path,
-    },
+    /// In a file that is new, empty and open to be read and written, which `lttng-crash` finds when
+    /// the consumer daemon has died. An application can make it shorter; see
+    /// [`Corruption::Truncated`](crate::Corruption::Truncated).
+    File(OwnedFd),
 }
 
 /// Bytes for a stream object, all zero and all allocated: otherwise an application would die of the
 /// signal SIGBUS when it touches memory that the system does not have.
-pub(crate) fn allocate(storage: Storage<'_>, len: u64) -> Result<OwnedFd, CreateError> {
+pub(crate) fn allocate(storage: Storage, len: u64) -> Result<OwnedFd, CreateError> {
     match storage {
         Storage::Memory => {
             let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
@@ -43,15 +37,8 @@ pub(crate) fn allocate(storage: Storage<'_>, len: u64) -> Result<OwnedFd, Create
                 .map_err(CreateError::system("seal the memory of a stream"))?;
             Ok(memory)
         }
-        Storage::File { directory, name } => {
-            let flags =
-                OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let file = openat(directory, name, flags, Mode::RUSR | Mode::WUSR)
-                .map_err(CreateError::system("create the file of a stream"))?;
-            resize(file.as_fd(), len).inspect_err(|_| {
-                // What could not be made leaves nothing behind; the error that matters is the first.
-                let _ = unlinkat(directory, name, AtFlags::empty());
-            })?;
+        Storage::File(file) => {
+            resize(file.as_fd(), len)?;
             Ok(file)
         }
     }

@@ -70,7 +70,7 @@ impl Runas {
         }
         if self.0.program.is_none() {
             let text = format!(
-                "files of user {} are made by a process of the program `lttngd`: set Config::program",
+                "files of user {} are made by a process of the program `lttngd`: see Config::with_program",
                 credentials.uid
             );
             return Err(io::Error::new(io::ErrorKind::Unsupported, text));

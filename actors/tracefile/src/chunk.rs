@@ -4,25 +4,26 @@ use std::{
     collections::BTreeMap,
     io,
     os::fd::OwnedFd,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use rustix::fs::{AtFlags, FileType};
+use lttngd_runas::{Act, Below, Opening, Owner};
+use rustix::fs::FileType;
 
-use crate::{
-    FileError, Owner,
-    file::{self, Below},
-    place::StreamPlace,
-};
+use crate::{FileError, place::StreamPlace};
 
+/// Mode of trace files.
+const FILE_MODE: u32 = 0o660;
 /// Most faults that a deletion reports.
 const FAULTS_MAX: usize = 16;
+/// Most files that are deleted side by side.
+const DELETIONS_MAX: usize = 64;
 
 /// A trace chunk of which the files are here: a directory that the session daemon made and sent, and
 /// the owner of what is made below it.
 #[derive(Debug)]
 pub struct TraceChunk {
-    directory: OwnedFd,
+    directory: Arc<OwnedFd>,
     owner: Owner,
     opened: Mutex<BTreeMap<StreamPlace, Opened>>,
 }
@@ -55,27 +56,24 @@ impl TraceChunk {
         if FileType::from_raw_mode(status.st_mode) != FileType::Directory {
             return Err(rustix::io::Errno::NOTDIR.into());
         }
-        Ok(Self { directory, owner, opened: Mutex::default() })
+        Ok(Self { directory: Arc::new(directory), owner, opened: Mutex::default() })
     }
 
-    /// Opens a stream's data file, and its index file when it has one: both are empty then.
+    /// Begins to open a stream's data file, and its index file when it has one: both are empty then.
     pub(crate) fn open_stream(
         &self,
         place: &StreamPlace,
         number: u64,
         indexed: bool,
-    ) -> Result<(OwnedFd, Option<OwnedFd>), FileError> {
+    ) -> (OpeningFile, Option<OpeningFile>) {
         self.remember(place, number, indexed);
-        let data = self.open(place.data(number))?;
-        let index = if indexed { Some(self.open(place.index(number))?) } else { None };
-        Ok((data, index))
+        let index = indexed.then(|| place.index(number));
+        (self.open(place.data(number)), index.map(|path| self.open(path)))
     }
 
-    fn open(&self, path: String) -> Result<OwnedFd, FileError> {
-        let below = Below { directory: &self.directory, path: &path };
-        self.owner
-            .act(|| file::open_emptied(below))
-            .map_err(|source| FileError::Open { path, source })
+    fn open(&self, path: String) -> OpeningFile {
+        let place = Below::new(&self.directory, &path);
+        OpeningFile { path, act: self.owner.open_file(place, Opening::Emptied, FILE_MODE) }
     }
 
     /// Remembers files before they are made: one that is not there is no fault of a deletion.
@@ -98,31 +96,49 @@ impl TraceChunk {
     /// Returns the files that are still there, the first few of them.
     pub fn delete_files(&self) -> Vec<DeletionFault> {
         let all = std::mem::take(&mut *self.opened.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut faults = Vec::new();
-        for (place, opened) in all {
-            for number in 0..=opened.last {
+        let mut paths = all.into_iter().flat_map(|(place, opened)| {
+            (0..=opened.last).flat_map(move |number| {
                 let index = opened.indexed.then(|| place.index(number));
-                for path in [Some(place.data(number)), index].into_iter().flatten() {
-                    if let Err(source) = self.delete(&path)
-                        && faults.len() < FAULTS_MAX
+                [Some(place.data(number)), index].into_iter().flatten()
+            })
+        });
+        let mut faults = Vec::new();
+        loop {
+            // So many side by side.
+            let removed: Vec<_> = paths
+                .by_ref()
+                .take(DELETIONS_MAX)
+                .map(|path| (self.owner.remove_file(Below::new(&self.directory, &path)), path))
+                .collect();
+            if removed.is_empty() {
+                return faults;
+            }
+            for (act, path) in removed {
+                match act.wait() {
+                    Err(source)
+                        if source.kind() != io::ErrorKind::NotFound
+                            && faults.len() < FAULTS_MAX =>
                     {
                         faults.push(DeletionFault { path, source });
                     }
+                    _ => {}
                 }
             }
         }
-        faults
     }
+}
 
-    fn delete(&self, path: &str) -> io::Result<()> {
-        self.owner.act(|| {
-            let below = Below { directory: &self.directory, path };
-            match file::parent(below).and_then(|(parent, name)| {
-                Ok(rustix::fs::unlinkat(&parent, name, AtFlags::empty())?)
-            }) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                outcome => outcome,
-            }
-        })
+/// A file that is being opened.
+#[derive(Debug)]
+pub(crate) struct OpeningFile {
+    path: String,
+    act: Act<OwnedFd>,
+}
+
+impl OpeningFile {
+    /// Waits until it is open.
+    pub(crate) fn finish(self) -> Result<OwnedFd, FileError> {
+        let Self { path, act } = self;
+        act.wait().map_err(|source| FileError::Open { path, source })
     }
 }

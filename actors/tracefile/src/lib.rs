@@ -9,7 +9,8 @@
 //!     metadata                      MetadataFile
 //! ```
 //!
-//! * Every file is opened below the chunk's directory, with the rights of the chunk's [`Owner`], and
+//! * Every file is opened below the chunk's directory, with the rights of the chunk's
+//!   [`Owner`](lttngd_runas::Owner), and
 //!   never through a link; what is there and is no regular file is refused.
 //! * A packet is in its file whole, with its index record, or not at all: what a failed write left is
 //!   cut off again. The stream goes on with the next packet; the gap shows in the packets' numbers.
@@ -23,7 +24,6 @@ mod chunk;
 mod error;
 mod file;
 mod metadata;
-mod owner;
 mod place;
 mod stream;
 #[cfg(test)]
@@ -32,6 +32,5 @@ mod tests;
 pub use chunk::{DeletionFault, TraceChunk};
 pub use error::FileError;
 pub use metadata::MetadataFile;
-pub use owner::Owner;
 pub use place::{FileLimits, STREAM_NAME_MAX};
-pub use stream::{StreamFile, StreamFileConfig};
+pub use stream::{OpeningStream, StreamFile, StreamFileConfig};

@@ -35,7 +35,8 @@ impl MetadataFile {
         trace_uuid: [u8; 16],
     ) -> Result<Self, FileError> {
         let place = StreamPlace::new(directory, NAME, false)?;
-        let (file, _) = chunk.open_stream(&place, 0, false)?;
+        let (file, _) = chunk.open_stream(&place, 0, false);
+        let file = file.finish()?;
         Ok(Self { place, trace_uuid, file, len_bytes: 0 })
     }
 
@@ -76,7 +77,8 @@ impl MetadataFile {
     /// # Errors
     /// [`FileError`]; the file is the one it was.
     pub fn rotate_into(&mut self, chunk: &TraceChunk) -> Result<(), FileError> {
-        (self.file, _) = chunk.open_stream(&self.place, 0, false)?;
+        let (file, _) = chunk.open_stream(&self.place, 0, false);
+        self.file = file.finish()?;
         self.len_bytes = 0;
         Ok(())
     }

@@ -7,6 +7,7 @@ use lttngd_wire::ctf::{INDEX_HEADER_LEN, PacketIndex, index_header};
 
 use crate::{
     FileError, FileLimits, TraceChunk,
+    chunk::OpeningFile,
     file::{cut, write_all_at},
     place::StreamPlace,
 };
@@ -56,10 +57,22 @@ impl StreamFile {
     /// # Errors
     /// [`FileError`].
     pub fn create(chunk: &TraceChunk, config: &StreamFileConfig<'_>) -> Result<Self, FileError> {
+        Self::open(chunk, config)?.finish()
+    }
+
+    /// Begins to make the files in a trace chunk, or to empty those that are there, side by side with
+    /// those of other streams.
+    ///
+    /// # Errors
+    /// [`FileError::Name`].
+    pub fn open(
+        chunk: &TraceChunk,
+        config: &StreamFileConfig<'_>,
+    ) -> Result<OpeningStream, FileError> {
         let StreamFileConfig { directory, name, limits, indexed } = *config;
         let place = StreamPlace::new(directory, name, limits.size_max_bytes > 0)?;
-        let files = Files::create(chunk, &place, 0, indexed)?;
-        Ok(Self { place, limits, indexed, number: 0, files })
+        let files = chunk.open_stream(&place, 0, indexed);
+        Ok(OpeningStream { place, limits, indexed, files })
     }
 
     /// Writes a packet with its padding, at most [`VIEWS_MAX`](lttngd_ringbuffer::VIEWS_MAX) views, and its index record, in the next file where this one is
@@ -85,30 +98,44 @@ impl StreamFile {
     /// from a file that is empty.
     fn open_next(&mut self, chunk: &TraceChunk) -> Result<(), FileError> {
         let number = self.limits.next(self.number);
-        self.files = Files::create(chunk, &self.place, number, self.indexed)?;
+        let files = chunk.open_stream(&self.place, number, self.indexed);
+        self.files = Files::finish(files, &self.place, number)?;
         self.number = number;
-        Ok(())
-    }
-
-    /// Goes on in the files of another trace chunk, of which the numbers start anew.
-    ///
-    /// # Errors
-    /// [`FileError`]; the stream is where it was.
-    pub fn rotate_into(&mut self, chunk: &TraceChunk) -> Result<(), FileError> {
-        self.files = Files::create(chunk, &self.place, 0, self.indexed)?;
-        self.number = 0;
         Ok(())
     }
 }
 
+/// Files of a stream that are being opened.
+#[derive(Debug)]
+pub struct OpeningStream {
+    place: StreamPlace,
+    limits: FileLimits,
+    indexed: bool,
+    files: OpeningFiles,
+}
+
+impl OpeningStream {
+    /// Waits until they are open.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub fn finish(self) -> Result<StreamFile, FileError> {
+        let Self { place, limits, indexed, files } = self;
+        let files = Files::finish(files, &place, 0)?;
+        Ok(StreamFile { place, limits, indexed, number: 0, files })
+    }
+}
+
+type OpeningFiles = (OpeningFile, Option<OpeningFile>);
+
 impl Files {
-    fn create(
-        chunk: &TraceChunk,
+    fn finish(
+        (data, index): OpeningFiles,
         place: &StreamPlace,
         number: u64,
-        indexed: bool,
     ) -> Result<Self, FileError> {
-        let (data, index) = chunk.open_stream(place, number, indexed)?;
+        let data = data.finish()?;
+        let index = index.map(OpeningFile::finish).transpose()?;
         if let Some(index) = &index {
             write_all_at(index, &[index_header().as_slice().into()], 0, Caching::Keep)
                 .map_err(|source| FileError::Write { path: place.index(number), source })?;

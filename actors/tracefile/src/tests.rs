@@ -1,14 +1,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod faults;
-mod owner;
 mod streams;
 
 use std::{fs, os::fd::OwnedFd, path::Path};
 
+use lttngd_runas::Owner;
 use lttngd_wire::ctf::{INDEX_HEADER_LEN, INDEX_RECORD_LEN, PacketIndex};
 
-use crate::{FileLimits, Owner, StreamFile, StreamFileConfig, TraceChunk};
+use crate::{FileLimits, StreamFile, StreamFileConfig, TraceChunk};
 
 const PACKET_LEN: usize = 4096;
 

@@ -7,6 +7,7 @@ use std::{
 
 use lttngd_model::{ChannelKey, ChunkId};
 use lttngd_ringbuffer::{ChannelConfig, Mode, possible_cpu_count};
+use lttngd_runas::Runas;
 use lttngd_wire::consumer::{
     AskChannel, ChannelClass, ChannelStatus, ConsumerError as Code, MetadataRequest,
     SnapshotChannel,
@@ -108,10 +109,11 @@ impl Inner {
             }
             ChannelClass::Data { overwrite } => {
                 let clock = self.context.clock.clone();
+                let runas = self.context.runas.clone();
                 // Allocating shared memory may take long.
                 let made = tokio::task::spawn_blocking({
                     let ask = ask.clone();
-                    move || make_streams(&ask, overwrite, &clock)
+                    move || make_streams(&ask, overwrite, &clock, &runas)
                 });
                 match made.await.map_err(|error| error.to_string()).flatten() {
                     Ok((ring, streams, object, shm)) => {
@@ -293,6 +295,7 @@ fn make_streams(
     ask: &AskChannel,
     overwrite: bool,
     clock: &crate::clock::PacketClock,
+    runas: &Runas,
 ) -> Result<Made, String> {
     let text = |error: &dyn std::error::Error| match error.source() {
         Some(source) => format!("{error}: {source}"),
@@ -310,7 +313,7 @@ fn make_streams(
         cpu_count: possible_cpu_count().map_err(|error| error.to_string())?,
     };
     let mut ring = lttngd_ringbuffer::Channel::create(&config, clock).map_err(|e| text(&e))?;
-    let place = ShmPlace::of(ask, config.cpu_count).map_err(|e| text(&e))?;
+    let place = ShmPlace::of(ask, config.cpu_count, runas).map_err(|e| text(&e))?;
     let mut streams = Vec::new();
     let mut objects = Vec::new();
     for cpu in 0..config.cpu_count {

@@ -3,7 +3,8 @@
 use std::{os::fd::OwnedFd, sync::Arc};
 
 use lttngd_model::ChunkId;
-use lttngd_tracefile::{Owner, TraceChunk};
+use lttngd_runas::Owner;
+use lttngd_tracefile::TraceChunk;
 use lttngd_wire::consumer::{CloseCommand, ConsumerError as Code, Message, TraceChunkPresence};
 
 use super::Inner;
@@ -34,12 +35,11 @@ impl Inner {
         }
         let place = match (relayd_id, directory) {
             (None, Some(directory)) => {
-                // The owner's groups are read from the user database.
-                let made = tokio::task::spawn_blocking(move || {
-                    let owner = owner.map_or_else(|| Ok(Owner::process()), Owner::look_up)?;
-                    TraceChunk::new(directory, owner)
-                });
-                match made.await.map_err(std::io::Error::other).flatten() {
+                let owner = match owner {
+                    Some(owner) => self.context.runas.owner(owner).await,
+                    None => Ok(Owner::process()),
+                };
+                match owner.and_then(|owner| TraceChunk::new(directory, owner)) {
                     Ok(chunk) => ChunkPlace::Local(chunk),
                     Err(error) => {
                         tracing::error!(session = %self.id, %error, "cannot use a trace chunk");

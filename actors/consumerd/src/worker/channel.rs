@@ -4,13 +4,14 @@ use std::{os::fd::OwnedFd, sync::Arc, time::Duration, time::Instant};
 
 use lttngd_model::{ChannelKey, SessionId};
 use lttngd_ringbuffer::FlushMode;
+use lttngd_tracefile::FileError;
 use lttngd_wire::consumer::{ConsumerError as Code, MetadataRequest, MonitorSample};
 use rustix::event::epoll::EventFlags;
 use tokio::sync::oneshot;
 
 use super::{
     Due, Event, Watched, Worker,
-    stream::{DataStream, Output},
+    stream::{DataStream, Opening, Output},
     timers::Timer,
     unwatch,
 };
@@ -137,14 +138,19 @@ impl Worker {
             ended: Counts::default(),
             _shm: new.shm,
         };
-        let mut outcome = Ok(());
+        let mut openings = Vec::new();
         for NewStream { ring, wakeup } in streams {
             let mut stream = DataStream::new(key, ring, wakeup, Arc::clone(&writing), is_live);
             stream.chunk = chunk.clone().filter(|_| monitored);
-            if monitored && writing.relay.is_none() {
-                outcome = outcome.and_then(|()| open_output(&mut stream));
-            }
-            channel.streams.push(self.streams.insert(Box::new(stream)));
+            let opening = (monitored && writing.relay.is_none()).then(|| begin_output(&stream));
+            let place = self.streams.insert(Box::new(stream));
+            channel.streams.push(place);
+            openings.extend(opening.map(|opening| (place, opening)));
+        }
+        let mut outcome = Ok(());
+        for (place, opening) in openings {
+            let finished = finish_output(&mut self.streams[place], opening);
+            outcome = outcome.and(finished);
         }
         let places = channel.streams.clone();
         let pipe = channel.ring.hang_up_reader();
@@ -379,18 +385,19 @@ impl DataChannel {
     }
 }
 
-/// Opens the files of a monitored stream that is written here.
-fn open_output(stream: &mut DataStream) -> Result<(), Code> {
-    let Some(chunk) = stream.chunk.clone() else { return Ok(()) };
-    match stream.open_files(&chunk, &stream.writing.path.clone(), true) {
-        Ok(output) => {
-            stream.output = output;
-            Ok(())
-        }
-        Err(error) => {
-            let (session, stream) = (stream.writing.session, stream.name());
-            tracing::error!(%session, %stream, %error, "a stream has no files");
-            Err(Code::CHANNEL_FAIL)
-        }
+/// Begins to open the files of a stream; it has its output when they are there.
+fn begin_output(stream: &DataStream) -> Result<Opening, FileError> {
+    match &stream.chunk {
+        Some(chunk) => stream.open_files(chunk, &stream.writing.path, true),
+        None => Ok(Opening::default()),
     }
+}
+
+fn finish_output(stream: &mut DataStream, opening: Result<Opening, FileError>) -> Result<(), Code> {
+    stream.output = opening.and_then(Opening::finish).map_err(|error| {
+        let (session, stream) = (stream.writing.session, stream.name());
+        tracing::error!(%session, %stream, %error, "a stream has no files");
+        Code::CHANNEL_FAIL
+    })?;
+    Ok(())
 }

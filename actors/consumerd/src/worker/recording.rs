@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::{
     Worker,
     relay::{Relays, Sent},
-    stream::{DataStream, Output, packet_index},
+    stream::{DataStream, Opening, Output, packet_index},
 };
 use crate::chunk::Chunk;
 
@@ -159,8 +159,10 @@ impl Worker {
     fn begin(&mut self, place: usize, recording: &Recording) -> Result<SnapshotPositions, Code> {
         let stream = self.streams.get_mut(place).ok_or(Code::CHAN_NOT_FOUND)?;
         if recording.relay.is_none() {
-            stream.output =
-                stream.open_files(&recording.chunk, &recording.path, false).map_err(|error| {
+            stream.output = stream
+                .open_files(&recording.chunk, &recording.path, false)
+                .and_then(Opening::finish)
+                .map_err(|error| {
                     tracing::error!(%error, "a stream has no file for a snapshot");
                     Code::SNAPSHOT_FAILED
                 })?;

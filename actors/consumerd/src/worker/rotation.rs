@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use lttngd_model::ChannelKey;
 use lttngd_ringbuffer::{Corruption, FlushMode, Stream};
+use lttngd_tracefile::FileError;
 use lttngd_wire::{consumer::ConsumerError as Code, relay::RotationPosition};
 use tokio::sync::oneshot;
 
 use super::{
     Worker,
     relay::{Relays, RemoteRotation},
-    stream::{DataStream, Output},
+    stream::{DataStream, Opening, Output},
 };
 use crate::{chunk::Chunk, clock::PacketClock};
 
@@ -19,8 +20,8 @@ use crate::{chunk::Chunk, clock::PacketClock};
 pub(super) struct Rotation {
     /// Sequence number of the first packet that belongs there.
     pub(super) first: u64,
-    /// The trace chunk, `None` to none.
-    to: Option<Arc<Chunk>>,
+    /// The trace chunk and the files there, `None` to none.
+    to: Option<(Arc<Chunk>, Result<Opening, FileError>)>,
 }
 
 impl Worker {
@@ -120,10 +121,12 @@ impl DataStream {
         let next_number = self.ring.last_sequence_number().map_or(0, |last| last.wrapping_add(1));
         self.packet_opened = false;
         self.packet_due = false;
-        self.rotation = Some(Rotation {
-            first: next_number.wrapping_add(left),
-            to: to.then(|| Arc::clone(next)),
+        // The files of all streams are opened meanwhile.
+        let to = to.then(|| {
+            let path = &self.writing.path;
+            (Arc::clone(next), self.open_files(next, path, true))
         });
+        self.rotation = Some(Rotation { first: next_number.wrapping_add(left), to });
     }
 
     /// Makes the new trace chunk begin at the time of the rotation, whatever is traced later.
@@ -169,25 +172,14 @@ impl DataStream {
     fn rotate(&mut self, rotation: Rotation) {
         self.bytes_in_chunk = 0;
         match (&mut self.output, rotation.to) {
-            (Output::Remote(_), to) => self.chunk = to,
+            (Output::Remote(_), to) => self.chunk = to.map(|(chunk, _)| chunk),
             (_, None) => {
                 self.output = Output::Nowhere;
                 self.chunk = None;
             }
-            (Output::Local(file), Some(to)) => {
-                let moved = match to.local() {
-                    Some(files) => file.rotate_into(files).map_err(|error| error.to_string()),
-                    None => Err("the trace chunk is not here".to_owned()),
-                };
-                self.chunk = Some(to);
-                if let Err(error) = moved {
-                    self.lose_output(&error);
-                }
-            }
-            (Output::Nowhere, Some(to)) => {
-                let opened = self.open_files(&to, &self.writing.path.clone(), true);
-                self.chunk = Some(to);
-                match opened {
+            (_, Some((chunk, opening))) => {
+                self.chunk = Some(chunk);
+                match opening.and_then(Opening::finish) {
                     Ok(output) => self.output = output,
                     Err(error) => self.lose_output(&error.to_string()),
                 }

@@ -4,7 +4,7 @@ use std::{os::fd::OwnedFd, sync::Arc};
 
 use lttngd_model::ChannelKey;
 use lttngd_ringbuffer::{Corruption, FlushMode, GetError, PacketHeader, Wakeup};
-use lttngd_tracefile::{FileLimits, StreamFile, StreamFileConfig};
+use lttngd_tracefile::{FileError, FileLimits, OpeningStream, StreamFile, StreamFileConfig};
 use lttngd_wire::ctf::PacketIndex;
 
 use super::{
@@ -46,6 +46,17 @@ pub(super) enum Output {
     Local(StreamFile),
     /// To a relay daemon.
     Remote(RemoteStream),
+}
+
+/// An output that is being opened: files, or nowhere.
+#[derive(Debug, Default)]
+pub(super) struct Opening(Option<OpeningStream>);
+
+impl Opening {
+    /// Waits until it is open.
+    pub(super) fn finish(self) -> Result<Output, FileError> {
+        self.0.map_or(Ok(Output::Nowhere), |opening| opening.finish().map(Output::Local))
+    }
 }
 
 /// A stream with its output.
@@ -114,20 +125,20 @@ impl DataStream {
         format!("{}_{}", self.writing.name, self.ring.cpu())
     }
 
-    /// Opens its files in a trace chunk.
+    /// Begins to open its files in a trace chunk, side by side with those of other streams.
     pub(super) fn open_files(
         &self,
         chunk: &Chunk,
         path: &str,
         indexed: bool,
-    ) -> Result<Output, lttngd_tracefile::FileError> {
-        let Some(files) = chunk.local() else { return Ok(Output::Nowhere) };
+    ) -> Result<Opening, FileError> {
+        let Some(files) = chunk.local() else { return Ok(Opening::default()) };
         let limits = FileLimits {
             size_max_bytes: self.writing.tracefile_size_bytes,
             count_max: self.writing.tracefile_count,
         };
         let config = StreamFileConfig { directory: path, name: &self.name(), limits, indexed };
-        StreamFile::create(files, &config).map(Output::Local)
+        StreamFile::open(files, &config).map(|opening| Opening(Some(opening)))
     }
 
     /// Takes the wake-ups out of its pipe.

@@ -52,7 +52,7 @@ impl Rig {
         Self::with_storage(config, Storage::Memory)
     }
 
-    pub fn with_storage(config: &ChannelConfig, storage: Storage<'_>) -> Self {
+    pub fn with_storage(config: &ChannelConfig, storage: Storage) -> Self {
         let channel = Channel::create(config, &|| 0).unwrap();
         let (stream, object) = channel.create_stream(CPU, storage, &|| 0).unwrap();
         let tracer = Tracer::map(

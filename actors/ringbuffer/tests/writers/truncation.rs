@@ -1,15 +1,12 @@
 //! Buffers in files that somebody makes shorter.
 
 use std::fs::{self, File, OpenOptions};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 use std::process::Command;
 
 use lttngd_peer::EVENT_HEADER_LEN;
-use lttngd_ringbuffer::{
-    Channel, Corruption, CreateError, FlushMode, GetError, Mode, Storage, write,
-};
+use lttngd_ringbuffer::{Corruption, FlushMode, GetError, Mode, Storage, write};
 use rustix::mm::{MapFlags, ProtFlags, mmap};
 use tempfile::TempDir;
 
@@ -18,8 +15,9 @@ use crate::rig::{MODES, PAGE, Rig, Ticks, config};
 const NAME: &str = "channel_1";
 
 fn rig(directory: &TempDir, mode: Mode) -> Rig {
-    let handle = File::open(directory.path()).unwrap();
-    let storage = Storage::File { directory: handle.as_fd(), name: Path::new(NAME) };
+    let path = directory.path().join(NAME);
+    let file = OpenOptions::new().read(true).write(true).create_new(true).open(path).unwrap();
+    let storage = Storage::File(file.into());
     Rig::with_storage(&config(mode, 2 * PAGE, 4), storage)
 }
 
@@ -89,26 +87,6 @@ fn other_streams_go_on() {
             fs::remove_file(directory.path().join(NAME)).unwrap();
         }
     }
-}
-
-#[test]
-fn a_file_is_neither_replaced_nor_reached_by_a_link() {
-    let directory = TempDir::new().unwrap();
-    let path = directory.path().join(NAME);
-    let handle = File::open(directory.path()).unwrap();
-    let storage = Storage::File { directory: handle.as_fd(), name: Path::new(NAME) };
-    let channel = Channel::create(&config(Mode::Discard, PAGE, 2), &|| 0).unwrap();
-    let refused = || match channel.create_stream(0, storage, &|| 0) {
-        Err(CreateError::System { source, .. }) => source.kind(),
-        other => panic!("{other:?}"),
-    };
-    fs::write(&path, "mine").unwrap();
-    assert_eq!(refused(), std::io::ErrorKind::AlreadyExists);
-    assert_eq!(fs::read(&path).unwrap(), b"mine");
-    fs::remove_file(&path).unwrap();
-    std::os::unix::fs::symlink(directory.path().join("elsewhere"), &path).unwrap();
-    assert_eq!(refused(), std::io::ErrorKind::AlreadyExists);
-    assert!(!directory.path().join("elsewhere").exists());
 }
 
 /// Set in the process that is to die.

@@ -186,7 +186,7 @@ async fn a_process_acts_for_its_own_user_without_a_worker() {
     let other = Credentials { uid: own().uid + 1, gid: 1 };
     let refused = runas.owner(other).await.unwrap_err();
     if own().uid == 0 {
-        assert!(refused.to_string().contains("Config::program"), "{refused}");
+        assert!(refused.to_string().contains("Config::with_program"), "{refused}");
     } else {
         assert_eq!(refused.kind(), ErrorKind::PermissionDenied);
     }

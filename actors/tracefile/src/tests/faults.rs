@@ -59,7 +59,7 @@ fn links_and_what_is_no_file_are_refused() {
 }
 
 #[test]
-fn a_stream_goes_on_where_it_was_when_it_cannot_move() {
+fn a_stream_goes_on_where_it_was_when_there_is_no_next_file() {
     let place = Place::new();
     let chunk = place.chunk();
     let limits = FileLimits { size_max_bytes: PACKET_LEN as u64, count_max: 0 };
@@ -70,7 +70,7 @@ fn a_stream_goes_on_where_it_was_when_it_cannot_move() {
     fs::rename(place.path().join("ust"), &away).unwrap();
     let error = write(&mut stream, &chunk, 2).unwrap_err();
     assert!(matches!(error, FileError::Open { .. }) && !error.is_out_of_space(), "{error}");
-    assert!(stream.rotate_into(&chunk).is_err());
+    assert!(StreamFile::create(&chunk, &config("c_1")).is_err());
     fs::rename(&away, place.path().join("ust")).unwrap();
     write(&mut stream, &chunk, 2).unwrap();
     assert_eq!(place.packets("ust/c_0_0"), [1]);
@@ -84,7 +84,7 @@ fn a_removed_directory_fails_no_packet() {
     let mut stream = StreamFile::create(&chunk, &config("c_0")).unwrap();
     fs::remove_dir_all(place.path()).unwrap();
     write(&mut stream, &chunk, 1).unwrap();
-    assert!(stream.rotate_into(&chunk).is_err());
+    assert!(StreamFile::create(&chunk, &config("c_0")).is_err());
     assert_eq!(chunk.delete_files().len(), 0);
 }
 

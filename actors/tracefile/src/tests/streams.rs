@@ -86,11 +86,12 @@ fn a_stream_moves_to_another_chunk() {
     let (old, new) = (Place::new(), Place::new());
     let (old_chunk, new_chunk) = (old.chunk(), new.chunk());
     let limits = FileLimits { size_max_bytes: PACKET_LEN as u64, count_max: 0 };
-    let mut stream =
-        StreamFile::create(&old_chunk, &StreamFileConfig { limits, ..config("c_0") }).unwrap();
+    let config = StreamFileConfig { limits, ..config("c_0") };
+    let mut stream = StreamFile::create(&old_chunk, &config).unwrap();
     write(&mut stream, &old_chunk, 1).unwrap();
+    let next = StreamFile::open(&new_chunk, &config).unwrap();
     write(&mut stream, &old_chunk, 2).unwrap();
-    stream.rotate_into(&new_chunk).unwrap();
+    stream = next.finish().unwrap();
     write(&mut stream, &new_chunk, 3).unwrap();
     assert_eq!(old.packets("ust/c_0_1"), [2]);
     assert_eq!(new.files(), ["ust/c_0_0", "ust/index/c_0_0.idx"]);
