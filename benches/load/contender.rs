@@ -1,8 +1,8 @@
 //! What is compared.
 
-use std::fs;
 use std::path::PathBuf;
 
+use crate::world::daemon::stock_consumer;
 use crate::world::{Stage, Which};
 
 /// A session daemon with a consumer daemon.
@@ -49,19 +49,4 @@ impl Contender {
             }
         }
     }
-}
-
-/// Where the stock consumer daemon is installed.
-fn stock_consumer() -> PathBuf {
-    const BELOW_LIBDIR: &str = "lttng/libexec/lttng-consumerd";
-
-    // Debian's directories of architectures stand in the second one.
-    let directories = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
-    directories
-        .map(|entry| entry.path())
-        .chain(["/usr/lib64", "/usr/lib", "/usr/local/lib"].map(PathBuf::from))
-        .map(|libdir| libdir.join(BELOW_LIBDIR))
-        .chain([PathBuf::from("/usr/libexec/lttng/lttng-consumerd")])
-        .find(|path| path.is_file())
-        .expect("lttng-consumerd (Debian package lttng-tools)")
 }

@@ -49,6 +49,6 @@ fn run(options: &Options) -> Result<(), ConsumerdError> {
     if let Err(error) = limits::raise_descriptors() {
         tracing::warn!(%error, "cannot raise the limit of open descriptors");
     }
-    let runas = Runas::new(Some(OWN_PROGRAM.into()));
+    let runas = Runas::urgent(Some(OWN_PROGRAM.into()));
     lttngd_consumerd::run(options, PacketClock::default(), runas)
 }

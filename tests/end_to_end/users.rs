@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::world::daemon::stock_consumer;
 use super::world::program::traced;
 use super::world::{Arena, Daemon, Which, eventually};
 
@@ -39,11 +40,9 @@ impl Stage {
         fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).unwrap();
         chown(&home, Some(UID), Some(UID)).unwrap();
         fs::copy(traced(), arena.file("traced")).unwrap();
-        let consumer = arena.file("lttng-consumerd");
-        symlink(Which::Ours.program(), &consumer).unwrap();
         let group = format!("--group={GROUP}");
-        let consumer = format!("--consumerd64-path={}", consumer.display());
-        let options: &[&str] = if own_consumer { &[&group, &consumer] } else { &[&group] };
+        let stock = format!("--consumerd64-path={}", stock_consumer().display());
+        let options: &[&str] = if own_consumer { &[&group] } else { &[&group, &stock] };
         let daemon = Daemon::start(&arena, Which::Ours, options);
         Some(Self { arena, daemon, home })
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lttngd_runas::PROGRAM;
+use lttngd_runas::{DEADLINE, PROGRAM};
 use rustix::process::{Pid, Signal, getpgid};
 
 use super::*;
@@ -47,6 +47,27 @@ fn it_can_become_a_user_and_nothing_else() {
     });
 }
 
+/// Of whom data threads wait that come before others, at the price of their rights no more than others.
+#[test]
+fn an_urgent_one_comes_first() {
+    as_root(concat!(module_path!(), "::an_urgent_one_comes_first"), |_| {
+        if std::thread::spawn(lttngd_runtime::come_first).join().unwrap().is_err() {
+            eprintln!("no real-time priority is to be had: nothing is checked");
+            return;
+        }
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_lttngd"));
+        let world = World { runas: Runas::urgent(Some(program)), ..World::new(DEADLINE) };
+        let worker = world.worker();
+        world.owner(BOB).open_directory("/").wait().unwrap();
+        for thread in fs::read_dir(worker.file("task")).unwrap().flatten() {
+            let stat = fs::read_to_string(thread.path().join("stat")).unwrap();
+            let policy = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(38).unwrap();
+            assert_eq!(policy, libc::SCHED_RR.to_string());
+            assert_eq!(status(&thread.path().join("status"), "CapEff"), KEPT);
+        }
+    });
+}
+
 #[test]
 fn it_has_one_socket_and_no_environment() {
     as_root(concat!(module_path!(), "::it_has_one_socket_and_no_environment"), |world| {
@@ -83,7 +104,7 @@ fn it_outlives_signals_for_a_service_and_ends_with_its_daemon() {
         let next = world.worker();
         assert_ne!(next, worker);
         // The last that can ask is gone, or the whole daemon.
-        let other = World::new(lttngd_runas::DEADLINE);
+        let other = World::new(DEADLINE);
         let runas = std::mem::replace(&mut { other }.runas, Runas::new(None));
         drop(runas);
         world.runas.end();

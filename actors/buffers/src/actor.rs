@@ -16,14 +16,13 @@ use lttngd_consumer::{
     MetadataRequested, MetadataSource,
 };
 use lttngd_model::{BufferMode, ChannelKey, SessionId};
-use lttngd_runas::{Below, Owner};
 use lttngd_runtime::{Outlet, Turns, ask};
 
 use crate::{
     BufferObjects, BufferSetConfig, BuffersError, ChannelCounters, ChannelRequest, ChannelSize,
     Clear, ClearQuiescent, Close, Counters, Finish, Flush, OpenPackets, Prepare, PreparedChannel,
     PushMetadata, Record, RegenerateMetadata, RegisterChannel, RegisterEnumeration, RegisterEvent,
-    Rotate, SetOutput, Sizes,
+    Rotate, Sizes,
     set::{Progress, SetChannel},
     shm,
     tsdl::HeaderType,
@@ -121,7 +120,7 @@ impl Inner {
             request.channels.into_iter().filter(|channel| !present(channel.index)).collect()
         };
         if !missing.is_empty() || self.metadata.get().is_none() {
-            self.make_directories().await?;
+            self.config.make_directories().await?;
             self.make_text_file().await?;
         }
         for channel in missing {
@@ -136,33 +135,12 @@ impl Inner {
         Ok(self.objects())
     }
 
-    async fn owner(&self) -> io::Result<Owner> {
-        self.config.runas.owner(self.config.owner).await
-    }
-
-    /// The consumer opens files only: the directories must be there.
-    async fn make_directories(&self) -> Result<(), BuffersError> {
-        let SetOutput::Directory { domain: root, .. } = self.config.output.clone() else {
-            return Ok(());
-        };
-        let path = format!("{}/index", self.config.path());
-        let made = match self.owner().await {
-            Ok(owner) => owner.make_directory(Below::new(&root, &path)).await,
-            Err(error) => Err(error),
-        };
-        made.map_err(|error| BuffersError::Directory { path, reason: error.to_string() })?;
-        Ok(())
-    }
-
     async fn make_text_file(&self) -> Result<(), BuffersError> {
         let Some(directory) = self.config.shm_directory() else { return Ok(()) };
         if self.text_file.borrow().is_some() {
             return Ok(());
         }
-        let file = match self.owner().await {
-            Ok(owner) => directory.make(&owner).await,
-            Err(error) => Err(error),
-        };
+        let file = directory.make(&self.config).await;
         let file = file.map_err(|error| shm_error(&directory.path(), &error))?;
         *self.text_file.borrow_mut() = Some(file);
         self.write_text().await;
@@ -206,11 +184,7 @@ impl Inner {
         if self.text_file.borrow_mut().take().is_none() {
             return;
         }
-        let removed = match self.owner().await {
-            Ok(owner) => directory.remove(&owner).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = removed {
+        if let Err(error) = directory.remove(&self.config).await {
             tracing::warn!(path = %directory.path().display(), %error, "metadata for lttng-crash stays");
         }
     }

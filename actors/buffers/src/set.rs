@@ -15,7 +15,7 @@ use lttngd_model::{
     Bitness, BufferMode, ChannelAttributes, ChannelKey, ChannelOutput, ChunkId, Credentials,
     NetIndex, SessionId, Timestamp,
 };
-use lttngd_runas::Runas;
+use lttngd_runas::{Below, Owner, Runas};
 use lttngd_runtime::Outlet;
 use lttngd_wire::consumer::{AskChannel, ChannelClass};
 
@@ -188,6 +188,24 @@ impl BufferSetConfig {
                 format!("pid/{procname}-{pid}-{}", registered_at.datetime())
             }
         }
+    }
+
+    /// Those of the owner.
+    pub(crate) async fn rights(&self) -> io::Result<Owner> {
+        self.runas.owner(self.owner).await
+    }
+
+    /// Makes the directories of the trace: the consumer opens files only.
+    pub(crate) async fn make_directories(&self) -> Result<(), BuffersError> {
+        let SetOutput::Directory { domain, .. } = &self.output else { return Ok(()) };
+        let path = format!("{}/index", self.path());
+        let refused = |error: io::Error| BuffersError::Directory {
+            path: path.clone(),
+            reason: error.to_string(),
+        };
+        let owner = self.rights().await.map_err(refused)?;
+        owner.make_directory(Below::new(domain, &path)).await.map_err(refused)?;
+        Ok(())
     }
 
     /// The directory of the set's buffers, where they are in files.

@@ -12,7 +12,9 @@ use std::{
 
 use lttngd_consumer::MetadataText;
 use lttngd_model::PATH_MAX;
-use lttngd_runas::{Below, Opening, Owner};
+use lttngd_runas::{Below, Opening};
+
+use crate::BufferSetConfig;
 
 /// Name of the text's file.
 const METADATA: &str = "metadata";
@@ -49,7 +51,8 @@ impl ShmDirectory {
     }
 
     /// Makes the directories and the file of the text, which must not be there.
-    pub(crate) async fn make(&self, owner: &Owner) -> io::Result<Arc<File>> {
+    pub(crate) async fn make(&self, config: &BufferSetConfig) -> io::Result<Arc<File>> {
+        let owner = config.rights().await?;
         let root = Arc::new(owner.make_root_directory(&self.root).await?);
         let directory = Arc::new(owner.make_directory(Below::new(&root, &self.below)).await?);
         let place = Below::new(&directory, METADATA);
@@ -59,7 +62,8 @@ impl ShmDirectory {
 
     /// Removes the text's file, and the directories in which nothing else is left. The last of the
     /// set and the consumer daemon removes them.
-    pub(crate) async fn remove(&self, owner: &Owner) -> io::Result<()> {
+    pub(crate) async fn remove(&self, config: &BufferSetConfig) -> io::Result<()> {
+        let owner = config.rights().await?;
         let root = Arc::new(owner.open_directory(&self.root).await?);
         owner.remove_file(Below::new(&root, self.below.join(METADATA))).await?;
         let below = self.below.ancestors().filter(|part| !part.as_os_str().is_empty());

@@ -9,10 +9,7 @@ use std::{
 use lttngd_model::SessionId;
 use tokio::sync::oneshot;
 
-use crate::{
-    priority,
-    worker::{Setup, Worker},
-};
+use crate::worker::{Setup, Worker};
 
 /// Work for a data thread.
 pub(crate) type Order = Box<dyn FnOnce(&mut Worker) + Send>;
@@ -129,7 +126,7 @@ fn start(
     let (orders, inbox) = mpsc::channel();
     let worker = Worker::new(setup, Arc::clone(&bell), inbox)?;
     let body = move || {
-        if let Err(error) = priority::come_first() {
+        if let Err(error) = lttngd_runtime::come_first() {
             tracing::info!(%error, "a data thread waits for its turn behind busy applications");
         }
         worker.run();

@@ -22,7 +22,6 @@ mod control;
 mod crew;
 mod health;
 mod options;
-mod priority;
 mod process;
 mod request;
 mod session;

@@ -119,7 +119,8 @@ async fn serve(
     let (commands, metadata) = connected.await.map_err(|_| ConsumerdError::NotConnected)??;
 
     let takes_connections = std::env::var_os(CONNECTIONS_OFFER).is_some();
-    let control = Control::new(crew, events, clock, runas.clone(), Source::new(metadata), takes_connections);
+    let control =
+        Control::new(crew, events, clock, runas.clone(), Source::new(metadata), takes_connections);
     let listening = tokio::task::spawn_local(Rc::clone(&control).listen(told));
     let accepting = takes_connections
         .then(|| tokio::task::spawn_local(accept_more(listener, Rc::clone(&control))));

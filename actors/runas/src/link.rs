@@ -45,10 +45,14 @@ impl Link {
     ///
     /// # Errors
     /// When there is no thread or descriptor for it.
-    pub(crate) fn start(program: PathBuf) -> io::Result<Arc<Self>> {
+    pub(crate) fn start(program: PathBuf, urgent: bool) -> io::Result<Arc<Self>> {
         Self::with(move || {
+            if urgent {
+                // Without the right to do so, who waits has no such priority either.
+                let _ = lttngd_runtime::come_first();
+            }
             let name = program.display().to_string();
-            Process::start(&program).map_err(|error| {
+            Process::start(&program, urgent).map_err(|error| {
                 let text =
                     format!("cannot start {name} as the worker that acts for users: {error}");
                 io::Error::new(error.kind(), text)

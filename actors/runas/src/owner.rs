@@ -36,6 +36,7 @@ pub struct Runas(Arc<Shared>);
 struct Shared {
     program: Option<PathBuf>,
     deadline: Duration,
+    urgent: bool,
     link: Mutex<Option<Arc<Link>>>,
 }
 
@@ -44,13 +45,24 @@ impl Runas {
     /// one, and without being root, a process acts for its own user alone.
     #[must_use]
     pub fn new(program: Option<PathBuf>) -> Self {
-        Self::with_deadline(program, DEADLINE)
+        Self::with(program, DEADLINE, false)
+    }
+
+    /// The same, for threads that come before others
+    /// ([`come_first`](lttngd_runtime::come_first)): so does what they wait for.
+    #[must_use]
+    pub fn urgent(program: Option<PathBuf>) -> Self {
+        Self::with(program, DEADLINE, true)
     }
 
     /// The same, with a wait that is not [`DEADLINE`].
     #[must_use]
     pub fn with_deadline(program: Option<PathBuf>, deadline: Duration) -> Self {
-        Self(Arc::new(Shared { program, deadline, link: Mutex::default() }))
+        Self::with(program, deadline, false)
+    }
+
+    fn with(program: Option<PathBuf>, deadline: Duration, urgent: bool) -> Self {
+        Self(Arc::new(Shared { program, deadline, urgent, link: Mutex::default() }))
     }
 
     /// The owner of these credentials. The user database is read, which may block, unless it is the
@@ -125,7 +137,7 @@ impl Runas {
             }
         }
         let program = self.0.program.clone().ok_or(Errno::PERM)?;
-        match current.insert(Link::start(program)?).submit(request) {
+        match current.insert(Link::start(program, self.0.urgent)?).submit(request) {
             Ok(()) => Ok(()),
             Err(Refused::Full) => Err(Errno::AGAIN.into()),
             // It may be known by now that it does not start.

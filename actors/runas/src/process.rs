@@ -21,6 +21,8 @@ use crate::{
     protocol::{HELLO, HELLO_MAX_LEN},
 };
 
+/// The worker's only argument, if any: its threads come first, as those do that wait for it.
+pub(crate) const URGENT: &str = "--urgent";
 /// What a program is called that is to be a worker.
 pub const PROGRAM: &str = "lttngd-runas";
 /// Longest wait for a worker to be ready.
@@ -35,11 +37,12 @@ impl Process {
     ///
     /// # Errors
     /// When it cannot be executed, is no worker, or cannot give its rights up.
-    pub(crate) fn start(program: &Path) -> io::Result<(Self, OwnedFd)> {
+    pub(crate) fn start(program: &Path, urgent: bool) -> io::Result<(Self, OwnedFd)> {
         let flags = SocketFlags::CLOEXEC;
         let (socket, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
         let child = Command::new(program)
             .arg0(PROGRAM)
+            .args(urgent.then_some(URGENT))
             .env_clear()
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::null())

@@ -26,6 +26,7 @@ use crate::{
     IN_FLIGHT_MAX, PROGRAM,
     confine::{self, close_others},
     packet,
+    process::URGENT,
     protocol::{HELLO, HELLO_MAX_LEN, Identity, REQUEST_MAX_LEN, Reply, Request},
 };
 
@@ -38,7 +39,11 @@ const PROCESS_NAME: &CStr = c"lttngd-runas";
 /// Whether the command line `args` means this role.
 #[must_use]
 pub fn is_meant(args: &[std::ffi::OsString]) -> bool {
-    matches!(args, [program] if program == PROGRAM)
+    match args {
+        [program] => program == PROGRAM,
+        [program, urgent] => program == PROGRAM && urgent == URGENT,
+        _ => false,
+    }
 }
 
 /// Is the worker until the daemon closes the socket that is standard input.
@@ -46,6 +51,10 @@ pub fn main() -> ExitCode {
     let Ok(socket) = take_standard_input() else { return ExitCode::FAILURE };
     // It only makes the process easier to tell from others.
     let _ = rustix::thread::set_name(PROCESS_NAME);
+    if std::env::args_os().nth(1).is_some() {
+        // Without the right to do so, what waits for it has no such priority either.
+        let _ = lttngd_runtime::come_first_with_children();
+    }
     let confined = confine::confine();
     let reason = confined.as_ref().err().map_or("", String::as_str);
     let mut hello = [HELLO, reason.as_bytes()].concat();

@@ -1,5 +1,6 @@
 //! The thin shell around actix that every actor crate shares: asks with deadlines, events told
-//! upwards, turns for commands that must not overlap, and Unix sockets that carry descriptors.
+//! upwards, turns for commands that must not overlap, Unix sockets that carry descriptors, and the
+//! priority of threads that must not come late.
 //!
 //! It knows nothing of LTTng. The facts about actix that the project rests on are tests of this
 //! crate, so that an upgrade that changes one is seen.
@@ -8,6 +9,7 @@ mod ask;
 mod backoff;
 mod outlet;
 mod peer;
+mod priority;
 mod turns;
 
 #[cfg(test)]
@@ -17,4 +19,5 @@ pub use ask::{AskError, ask};
 pub use backoff::Backoff;
 pub use outlet::Outlet;
 pub use peer::{DESCRIPTORS_MAX, Peer, PeerCredentials, PeerError, peer_credentials};
+pub use priority::{come_first, come_first_with_children};
 pub use turns::{Turn, Turns, TurnsFull};

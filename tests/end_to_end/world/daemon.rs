@@ -170,6 +170,21 @@ impl Drop for Daemon {
     }
 }
 
+/// Where the stock consumer daemon is installed.
+pub fn stock_consumer() -> PathBuf {
+    const BELOW_LIBDIR: &str = "lttng/libexec/lttng-consumerd";
+
+    // Debian's directories of architectures stand in the second one.
+    let directories = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    directories
+        .map(|entry| entry.path())
+        .chain(["/usr/lib64", "/usr/lib", "/usr/local/lib"].map(PathBuf::from))
+        .map(|libdir| libdir.join(BELOW_LIBDIR))
+        .chain([PathBuf::from("/usr/libexec/lttng/lttng-consumerd")])
+        .find(|path| path.is_file())
+        .expect("lttng-consumerd (Debian package lttng-tools)")
+}
+
 /// The time a process has spent on processors, in microseconds.
 pub fn cpu_us(pid: i32) -> f64 {
     const SECOND_US: f64 = 1e6;

@@ -1,4 +1,4 @@
-//! The data threads' turn on the processors, when applications want more of them than there are.
+//! The turn of data threads on the processors, when applications want more of them than there are.
 
 use std::io;
 
@@ -8,14 +8,25 @@ const PRIORITY: libc::c_int = 1;
 /// Lets the calling thread come before all threads without a real-time priority, whose buffers it
 /// empties: a short turn for each packet, soon, is what keeps programs that emit as fast as they can
 /// from losing most of their events. A better niceness does not do: it gives a thread more of the
-/// processors' time, but not soon.
+/// processors' time, but not soon. What the thread starts has the usual priority.
 ///
 /// # Errors
 /// `EPERM` for a user who has neither the right nor a limit (`RLIMIT_RTPRIO`) that allows it.
-pub(crate) fn come_first() -> io::Result<()> {
+pub fn come_first() -> io::Result<()> {
+    take_turns(libc::SCHED_RR | libc::SCHED_RESET_ON_FORK)
+}
+
+/// The same for a thread that such threads wait for, and for the threads that it starts.
+///
+/// # Errors
+/// As above.
+pub fn come_first_with_children() -> io::Result<()> {
+    take_turns(libc::SCHED_RR)
+}
+
+/// Threads of that priority take turns.
+fn take_turns(policy: libc::c_int) -> io::Result<()> {
     let parameters = libc::sched_param { sched_priority: PRIORITY };
-    // Threads of that priority take turns.
-    let policy = libc::SCHED_RR | libc::SCHED_RESET_ON_FORK;
     // SAFETY: the call reads the parameters, which outlive it; 0 is the calling thread.
     match unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) } {
         0 => Ok(()),
