@@ -149,7 +149,7 @@ async fn run(
         uid: rustix::process::geteuid().as_raw(),
         gid: rustix::process::getegid().as_raw(),
     };
-    let settings = Settings { is_root: config.is_root };
+    let settings = Settings { is_root: config.is_root, serves_agents: true };
     let handle = Handle::new(registry.clone(), listings, settings, requester);
     let mut listeners = vec![spawn_listener(
         "applications",

@@ -2,8 +2,8 @@
 
 use lttngd_model::{
     BufferMode, BufferScheme, ChannelAttributes, ChannelListing, ChannelOutput, DescriptorOutput,
-    Domain, ErrorCode, EventDescription, EventKind, LogLevelRule, SessionDescriptor, SessionKind,
-    TrackingPolicy,
+    Domain, ErrorCode, EventDescription, EventKind, FilterError, LogLevelRule, SessionDescriptor,
+    SessionKind, TrackingPolicy,
 };
 use lttngd_registry::Handle;
 use lttngd_session::{
@@ -186,9 +186,13 @@ impl Replay<'_> {
             self.enable_event(domain, buffer_type, name, event).await?;
         }
         let event = EventDescription::of_any_kind("");
-        let disable = DisableEvent { channel: name.clone(), event };
+        let disable = DisableEvent { domain, channel: name.clone(), event };
         let disabled = handle.ask_in(session, Some(domain), disable).await;
-        disabled.map_err(refused(format!("disabled events of channel {name}")))?;
+        match disabled {
+            // An agent domain without rules has none to disable.
+            Err(ErrorCode::UstEventNotFound) if domain.is_agent() => {}
+            disabled => disabled.map_err(refused(format!("disabled events of channel {name}")))?,
+        }
         for event in saved.events.iter().filter(|event| event.enabled) {
             self.enable_event(domain, buffer_type, name, event).await?;
         }
@@ -217,14 +221,18 @@ impl Replay<'_> {
             kind: event_kind(saved.kind) as i8,
             probe: saved.attributes.as_ref().and_then(SavedEventAttributes::probe),
             ..EventDescription::tracepoint(name)
-                .at_log_level(loglevel(saved))
+                .at_log_level(loglevel(domain, saved))
                 .excluding(saved.exclusions.iter().map(String::as_str))
         };
+        let wrong = |error: FilterError| (format!("{what}: {error}"), error.code());
         if let Some(expression) = &saved.filter {
-            let filtered = event.filtered_by(expression);
-            event = filtered.map_err(|error| (format!("{what}: {error}"), error.code()))?;
+            event = event.filtered_by(expression).map_err(wrong)?;
         }
-        let enable = EnableEvent { buffer_type, channel: channel.to_owned(), event };
+        if domain.is_agent() {
+            // The saved filter has name and log levels in it. The stock loader adds them once more.
+            event = event.for_agents().map_err(wrong)?;
+        }
+        let enable = EnableEvent { domain, buffer_type, channel: channel.to_owned(), event };
         self.handle.ask_in(self.session, Some(domain), enable).await.map_err(refused(what))
     }
 
@@ -240,7 +248,10 @@ impl Replay<'_> {
             return Err((what, ErrorCode::LoadInvalidConfig));
         };
         let raw_type = context.kind() as u32;
-        let add = AddContext { channel: channel.to_owned(), raw_type, context: Some(context) };
+        // Python's channel takes contexts in user space alone; the stock loader stops at them.
+        let domain = if domain == Domain::Python { Domain::Ust } else { domain };
+        let channel = channel.to_owned();
+        let add = AddContext { domain, channel, raw_type, context: Some(context) };
         self.handle.ask_in(self.session, Some(domain), add).await.map_err(refused(what))
     }
 }
@@ -289,10 +300,16 @@ fn event_kind(saved: SavedEventType) -> EventKind {
     }
 }
 
-/// A rule for one level or a range without saying which means the least severe one.
-fn loglevel(saved: &SavedEvent) -> LogLevelRule {
+/// A rule for one level or a range without saying which means the least severe one, of Python DEBUG.
+fn loglevel(domain: Domain, saved: &SavedEvent) -> LogLevelRule {
     const DEBUG: i32 = 14;
-    let level = saved.loglevel.unwrap_or(DEBUG);
+    const PYTHON_DEBUG: i32 = 10;
+    let least = match domain {
+        Domain::Jul | Domain::Log4j => i32::MIN,
+        Domain::Python => PYTHON_DEBUG,
+        Domain::Ust | Domain::Kernel | Domain::None => DEBUG,
+    };
+    let level = saved.loglevel.unwrap_or(least);
     match saved.loglevel_type {
         SavedLogLevelType::All => LogLevelRule::All,
         SavedLogLevelType::Range => LogLevelRule::Range(level),

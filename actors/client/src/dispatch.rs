@@ -10,12 +10,12 @@ use lttngd_session::{
     SetRotationSchedule, SetShmPath, SetTrackingPolicy, Start, Stop, TraceArchive,
 };
 use lttngd_wire::client::{
-    ArchiveLocation, Command, DomainListing, Reply, Request, RotationInfo, RotationState,
-    SaveSession, SnapshotOutput, encode_channels, encode_data_pending, encode_descriptor,
-    encode_destroyed_data, encode_destroyed_header, encode_domains, encode_event_fields,
-    encode_events, encode_rotation_id, encode_rotation_info, encode_rotation_schedules,
-    encode_sessions, encode_snapshot_output_id, encode_snapshot_outputs, encode_tracker_values,
-    encode_tracking_policy,
+    ArchiveLocation, Command, ContextRequest, DomainListing, Reply, Request, RotationInfo,
+    RotationState, SaveSession, SnapshotOutput, encode_channels, encode_data_pending,
+    encode_descriptor, encode_destroyed_data, encode_destroyed_header, encode_domains,
+    encode_event_fields, encode_events, encode_rotation_id, encode_rotation_info,
+    encode_rotation_schedules, encode_sessions, encode_snapshot_output_id, encode_snapshot_outputs,
+    encode_tracker_values, encode_tracking_policy,
 };
 
 /// Does what a request asks, and makes its reply.
@@ -72,27 +72,31 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
         }
         Command::EnableEvent { channel, event } => {
             let buffer_type = request.buffer_type;
-            let domain = checked(handle, session, known()).await?;
-            let message = EnableEvent { buffer_type, channel, event };
-            handle.ask_in(session, Some(user_space(domain)?), message).await.map(|()| ok())
+            let known = known().and_then(some_domain(ErrorCode::UnknownDomain));
+            let domain = checked(handle, session, known).await?;
+            let message = EnableEvent { domain, buffer_type, channel, event };
+            handle.ask_in(session, Some(domain), message).await.map(|()| ok())
         }
         Command::DisableEvent { channel, event } => {
             let domain = disabling(handle, session, domain).await?;
-            let message = DisableEvent { channel, event };
+            let message = DisableEvent { domain, channel, event };
             handle.ask_in(session, Some(domain), message).await.map(|()| ok())
         }
         Command::AddContext { channel, context } => {
-            let domain = checked(handle, session, domain.ok_or(ErrorCode::Und)).await?;
-            if matches!(domain, Domain::None | Domain::Python) {
-                return Err(ErrorCode::Und);
-            }
-            let message =
-                AddContext { channel, raw_type: context.raw_type, context: context.context };
+            let known = domain.ok_or(ErrorCode::Und).and_then(some_domain(ErrorCode::Und));
+            let domain = checked(handle, session, known).await?;
+            let ContextRequest { raw_type, context } = context;
+            let message = AddContext { domain, channel, raw_type, context };
             handle.ask_in(session, Some(domain), message).await.map(|()| ok())
         }
         Command::ListChannels => match domain {
             Some(Domain::None) | None => {
                 handle.check(session, None).await?;
+                Ok(ok().with_list(0, Vec::new()))
+            }
+            // What agents hand over goes through channels of user space.
+            Some(agents) if agents.is_agent() => {
+                handle.check(session, domain).await?;
                 Ok(ok().with_list(0, Vec::new()))
             }
             domain => {
@@ -101,11 +105,10 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
             }
         },
         Command::ListEvents { channel } => {
-            let domain = checked(handle, session, domain.ok_or(ErrorCode::Und)).await?;
-            if domain == Domain::None {
-                return Err(ErrorCode::Und);
-            }
-            let events = handle.ask_in(session, Some(domain), ListEvents { channel }).await?;
+            let known = domain.ok_or(ErrorCode::Und).and_then(some_domain(ErrorCode::Und));
+            let domain = checked(handle, session, known).await?;
+            let message = ListEvents { domain, channel };
+            let events = handle.ask_in(session, Some(domain), message).await?;
             Ok(ok().with_list(events.len(), encode_events(&events)?))
         }
         Command::ListDomains => {
@@ -272,8 +275,9 @@ async fn disabling(
     }
 }
 
-fn user_space(domain: Domain) -> Result<Domain, ErrorCode> {
-    if domain == Domain::None { Err(ErrorCode::UnknownDomain) } else { Ok(domain) }
+/// Refuses the number that stands for no domain.
+fn some_domain(code: ErrorCode) -> impl FnOnce(Domain) -> Result<Domain, ErrorCode> {
+    move |domain| if domain == Domain::None { Err(code) } else { Ok(domain) }
 }
 
 /// A command on a tracker: those of the user-space domain alone are there.

@@ -42,7 +42,8 @@ impl EventKind {
     }
 }
 
-/// Which log levels a rule matches. A smaller number is more severe.
+/// Which log levels a rule matches. In user space a smaller number is more severe, in agent domains a
+/// larger one.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum LogLevelRule {
     /// Every level.
@@ -154,6 +155,47 @@ impl EventDescription {
     pub fn filtered_by(mut self, expression: impl Into<String>) -> Result<Self, FilterError> {
         self.filter = Some(Filter::compile(expression)?);
         Ok(self)
+    }
+
+    /// The rule as `liblttng-ctl` asks an agent domain for it: what is recorded of what agents hand over
+    /// is what passes the filter, so that name and log levels become a part of that. An empty name means
+    /// every logger.
+    ///
+    /// # Errors
+    /// What is wrong with the filter's text, of which a name with a quote is a part then.
+    pub fn for_agents(mut self) -> Result<Self, FilterError> {
+        const EVERY_LOGGER: &str = "*";
+        if self.name.is_empty() {
+            EVERY_LOGGER.clone_into(&mut self.name);
+        }
+        let mut conditions = Vec::new();
+        if self.name != EVERY_LOGGER {
+            conditions.push(format!("logger_name == \"{}\"", self.name));
+        }
+        match LogLevelRule::from_raw(self.loglevel_type, self.loglevel) {
+            Some(LogLevelRule::All) => {}
+            Some(LogLevelRule::Range(level)) => conditions.push(format!("int_loglevel >= {level}")),
+            // As there, an unknown type is one level.
+            Some(LogLevelRule::Single(_)) | None => {
+                conditions.push(format!("int_loglevel == {}", self.loglevel));
+            }
+        }
+        let expression = self.filter.as_ref().map(|filter| filter.expression.clone());
+        let combined = conditions.into_iter().fold(expression, |before, condition| {
+            Some(
+                before
+                    .map_or_else(|| condition.clone(), |text| format!("({text}) && ({condition})")),
+            )
+        });
+        match combined {
+            Some(expression) => self.filtered_by(expression),
+            None => Ok(self),
+        }
+    }
+
+    /// Whether a description for DISABLE_EVENT says nothing but name and kind.
+    pub(crate) fn selects_by_name(&self) -> bool {
+        (self.loglevel_type, self.loglevel, self.enabled, self.pid) == (0, -1, 0, 0)
     }
 
     fn of_kind(kind: EventKind, name: String) -> Self {

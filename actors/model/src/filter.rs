@@ -26,7 +26,7 @@ mod tests;
 
 pub use error::{FilterError, FilterFault};
 
-use crate::FILTER_MAX_LEN;
+use crate::{AppContext, FILTER_MAX_LEN};
 use program::Program;
 
 /// Longest bytecode with its relocation table in bytes: `liblttng-ctl` counts the header of 48 bytes,
@@ -42,6 +42,33 @@ pub struct Bytecode {
     pub seqnum: u64,
     /// Instructions, then the relocation table.
     pub data: Vec<u8>,
+}
+
+impl Bytecode {
+    /// The application contexts that it compares, `$app.provider:name`, in the order of the relocation
+    /// table. Those behind an index are no entries of it.
+    #[must_use]
+    pub fn app_contexts(&self) -> Vec<AppContext> {
+        const PREFIX: &str = "$app.";
+        /// Size of an entry's offset of the instruction that needs the name, in bytes.
+        const OFFSET_LEN: usize = 2;
+        let mut contexts = Vec::new();
+        let start = usize::try_from(self.reloc_table_offset).unwrap_or(usize::MAX);
+        let mut rest = self.data.get(start..).unwrap_or_default();
+        while let Some(entry) = rest.get(OFFSET_LEN..) {
+            let len = entry.iter().position(|byte| *byte == 0).unwrap_or(entry.len());
+            let named = std::str::from_utf8(&entry[..len]).ok();
+            let parts = named.and_then(|name| name.strip_prefix(PREFIX)?.split_once(':'));
+            if let Some((provider, name)) = parts
+                && !provider.is_empty()
+            {
+                let (provider, name) = (provider.to_owned(), name.to_owned());
+                contexts.push(AppContext { provider, name });
+            }
+            rest = entry.get(len + 1..).unwrap_or_default();
+        }
+        contexts
+    }
 }
 
 /// A filter: its text, which listings show, and its compiled form, which applications get.

@@ -1,6 +1,8 @@
 //! The user-space domain of one session: its channels, event rules and contexts, and what a client
 //! may do to them.
 
+mod agent;
+mod agent_events;
 mod channel;
 mod contexts;
 mod domain;
@@ -10,6 +12,7 @@ mod events;
 mod tests;
 mod tracker;
 
+pub use agent::{AgentDomain, AgentEvent, AgentRule};
 pub use channel::{Channel, EventRule};
 pub use domain::{SessionFacts, UstDomain};
 pub use tracker::{TRACKED_MAX, TrackedProcess};
@@ -21,22 +24,23 @@ pub const DEFAULT_CHANNEL_NAME: &str = "channel0";
 /// A channel of this name is never one: it sets the attributes of the metadata channel.
 pub const METADATA_CHANNEL_NAME: &str = "metadata";
 
-const AGENT_CHANNELS: [(Domain, &str); 3] = [
-    (Domain::Jul, "lttng_jul_channel"),
-    (Domain::Log4j, "lttng_log4j_channel"),
-    (Domain::Python, "lttng_python_channel"),
+/// The agent domains: their channels, and the tracepoints through which their events pass.
+const AGENT_CHANNELS: [(Domain, &str, &str); 3] = [
+    (Domain::Jul, "lttng_jul_channel", "lttng_jul:*"),
+    (Domain::Log4j, "lttng_log4j_channel", "lttng_log4j:*"),
+    (Domain::Python, "lttng_python_channel", "lttng_python:*"),
 ];
 
 /// The one channel that an agent domain may have, `None` for the other domains.
 #[must_use]
 pub fn agent_channel_name(domain: Domain) -> Option<&'static str> {
-    AGENT_CHANNELS.iter().find(|(agent, _)| *agent == domain).map(|(_, name)| *name)
+    AGENT_CHANNELS.iter().find(|(agent, ..)| *agent == domain).map(|(_, name, _)| *name)
 }
 
 /// The domain that a channel of this name serves.
 fn served_domain(channel_name: &str) -> Domain {
     AGENT_CHANNELS
         .iter()
-        .find(|(_, name)| *name == channel_name)
-        .map_or(Domain::Ust, |(domain, _)| *domain)
+        .find(|(_, name, _)| *name == channel_name)
+        .map_or(Domain::Ust, |(domain, ..)| *domain)
 }

@@ -17,6 +17,8 @@ use crate::{
 pub struct Settings {
     /// Whether the daemon runs as root.
     pub is_root: bool,
+    /// Whether it serves agents.
+    pub serves_agents: bool,
 }
 
 /// The way into a daemon. It can be cloned and used from any thread and any asynchronous runtime;
@@ -92,7 +94,8 @@ impl Handle {
     /// number that no domain has: then the request itself decides.
     ///
     /// # Errors
-    /// `KernNa`, `NeedRootSessiond`, those of [`PrepareDomain`], then those of the request.
+    /// `KernNa`, `NeedRootSessiond`, `AgentTracingDisabled`, those of [`PrepareDomain`], then those of
+    /// the request.
     pub async fn ask_in<M, T>(
         &self,
         session: &str,
@@ -112,23 +115,33 @@ impl Handle {
         session.send(message).await.map_err(|_| ErrorCode::SessNotFound)?
     }
 
-    /// The kernel domain answers what a daemon answers where there is no kernel tracer.
+    /// The kernel domain answers what a daemon answers where there is no kernel tracer, and those of
+    /// agents what one answers that found no port for them.
     fn check_domain(&self, domain: Domain) -> Result<(), ErrorCode> {
         match domain {
             Domain::Kernel if self.settings.is_root => Err(ErrorCode::KernNa),
             Domain::Kernel => Err(ErrorCode::NeedRootSessiond),
+            agents if agents.is_agent() && !self.settings.serves_agents => {
+                Err(ErrorCode::AgentTracingDisabled)
+            }
             _ => Ok(()),
         }
     }
 
-    /// Checks what every command that names a session and a domain checks, for a command that is
-    /// not there.
+    /// Checks what every command that names a session and a domain checks, and makes the domain ready
+    /// as such a command does, for one that is not there or has nothing to do.
     ///
     /// # Errors
     /// Those of the checks.
     pub async fn check(&self, session: &str, domain: Option<Domain>) -> Result<(), ErrorCode> {
-        self.find(session).await?;
-        domain.map_or(Ok(()), |domain| self.check_domain(domain))
+        let session = self.find(session).await?;
+        match domain {
+            Some(domain) => {
+                self.check_domain(domain)?;
+                prepare(&session, domain).await
+            }
+            None => Ok(()),
+        }
     }
 
     /// CREATE_SESSION_EXT: makes a session. `home` is the directory below which traces go when the

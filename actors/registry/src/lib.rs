@@ -13,6 +13,7 @@
 //! synchronised it.
 
 mod actor;
+mod agents;
 mod handle;
 mod message;
 mod naming;

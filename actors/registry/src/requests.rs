@@ -54,7 +54,8 @@ impl Handle {
         event: EventDescription,
     ) -> Result<(), ErrorCode> {
         let buffer_type = BufferScheme::PerUid as u32;
-        let request = EnableEvent { buffer_type, channel: channel.to_owned(), event };
+        let request =
+            EnableEvent { domain: Domain::Ust, buffer_type, channel: channel.to_owned(), event };
         self.ask_in(session, Some(Domain::Ust), request).await
     }
 
@@ -68,7 +69,7 @@ impl Handle {
         channel: &str,
         event: EventDescription,
     ) -> Result<(), ErrorCode> {
-        let request = DisableEvent { channel: channel.to_owned(), event };
+        let request = DisableEvent { domain: Domain::Ust, channel: channel.to_owned(), event };
         self.ask_in(session, Some(Domain::Ust), request).await
     }
 
@@ -83,6 +84,7 @@ impl Handle {
         context: Context,
     ) -> Result<(), ErrorCode> {
         let request = AddContext {
+            domain: Domain::Ust,
             channel: channel.to_owned(),
             raw_type: context.kind() as u32,
             context: Some(context),
@@ -107,7 +109,7 @@ impl Handle {
         session: &str,
         channel: &str,
     ) -> Result<Vec<EventListing>, ErrorCode> {
-        let request = ListEvents { channel: channel.to_owned() };
+        let request = ListEvents { domain: Domain::Ust, channel: channel.to_owned() };
         self.ask_in(session, Some(Domain::Ust), request).await
     }
 

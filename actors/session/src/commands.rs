@@ -21,10 +21,8 @@ impl Inner {
         request: PrepareDomain,
     ) -> Result<(), ErrorCode> {
         match request.domain {
-            Domain::Ust => {}
-            Domain::Jul | Domain::Log4j | Domain::Python => {
-                return Err(ErrorCode::AgentTracingDisabled);
-            }
+            // What agents hand over is recorded in user space.
+            Domain::Ust | Domain::Jul | Domain::Log4j | Domain::Python => {}
             Domain::None | Domain::Kernel => return Ok(()),
         }
         self.life.get().admit_with_consumer()?;
@@ -90,9 +88,14 @@ impl Inner {
         self: Rc<Self>,
         request: EnableEvent,
     ) -> Result<(), ErrorCode> {
+        let EnableEvent { domain, buffer_type, channel, event } = request;
         let facts = self.life.get().facts(self.config.kind);
         self.change(ErrorCode::UnknownDomain, |ust| {
-            ust.enable_event(&request.channel, &request.event, request.buffer_type, facts)
+            if domain.is_agent() {
+                ust.enable_agent_event(domain, &event, buffer_type, facts)
+            } else {
+                ust.enable_event(&channel, &event, buffer_type, facts)
+            }
         })
         .await
     }
@@ -101,15 +104,22 @@ impl Inner {
         self: Rc<Self>,
         request: DisableEvent,
     ) -> Result<(), ErrorCode> {
-        self.change(ErrorCode::NoChannel, |ust| ust.disable_event(&request.channel, &request.event))
-            .await
+        let DisableEvent { domain, channel, event } = request;
+        self.change(ErrorCode::NoChannel, |ust| {
+            if domain.is_agent() {
+                ust.disable_agent_event(domain, &event)
+            } else {
+                ust.disable_event(&channel, &event)
+            }
+        })
+        .await
     }
 
     pub(crate) async fn add_context(self: Rc<Self>, request: AddContext) -> Result<(), ErrorCode> {
-        let AddContext { channel, raw_type, context } = request;
+        let AddContext { domain, channel, raw_type, context } = request;
         let facts = self.life.get().facts(self.config.kind);
         self.change(ErrorCode::UnknownDomain, |ust| {
-            ust.add_context(&channel, raw_type, context.as_ref(), facts)
+            ust.add_context(domain, &channel, raw_type, context.as_ref(), facts)
         })
         .await
     }
@@ -155,8 +165,13 @@ impl Inner {
         self: Rc<Self>,
         request: ListEvents,
     ) -> Result<Vec<EventListing>, ErrorCode> {
-        let domain = self.domain.borrow();
-        domain.as_ref().ok_or(ErrorCode::UstChanNotFound)?.list_events(&request.channel)
+        let ListEvents { domain, channel } = request;
+        let ust = self.domain.borrow();
+        match &*ust {
+            Some(ust) if domain.is_agent() => Ok(ust.list_agent_events(domain)),
+            Some(ust) => ust.list_events(&channel),
+            None => Err(ErrorCode::UstChanNotFound),
+        }
     }
 
     pub(crate) async fn list_domains(
@@ -164,7 +179,10 @@ impl Inner {
         _: ListDomains,
     ) -> Result<Vec<(Domain, BufferScheme)>, ErrorCode> {
         let domain = self.domain.borrow();
-        Ok(domain.as_ref().map(|ust| (Domain::Ust, ust.scheme)).into_iter().collect())
+        let shown = |ust: &UstDomain| {
+            ust.list_domains().into_iter().map(|domain| (domain, ust.scheme)).collect()
+        };
+        Ok(domain.as_ref().map(shown).unwrap_or_default())
     }
 
     pub(crate) async fn set_consumer_uri(

@@ -96,8 +96,7 @@ pub struct SessionConfig {
 ///
 /// A relay daemon to which the session streams is connected.
 ///
-/// Errors: `NoUstconsumerd`, `UstConsumer64Fail`, `UstConsumer32Fail`, `AgentTracingDisabled` for
-/// agent domains; `RelaydConnectFail`, `RelaydVersionFail`, `EnableConsumerFail`, `Invalid`.
+/// Errors: `NoUstconsumerd`, `UstConsumer64Fail`, `UstConsumer32Fail`, `RelaydConnectFail`, `RelaydVersionFail`, `EnableConsumerFail`, `Invalid`.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct PrepareDomain {
@@ -133,13 +132,16 @@ pub struct DisableChannel {
 
 /// ENABLE_EVENT: adds an event rule, or enables it again; makes the channel when it is missing.
 ///
-/// Errors: those of [`lttngd_model::ust::UstDomain::enable_event`].
+/// Errors: those of [`lttngd_model::ust::UstDomain::enable_event`], in agent domains those of
+/// [`lttngd_model::ust::UstDomain::enable_agent_event`].
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct EnableEvent {
+    /// The domain.
+    pub domain: Domain,
     /// Raw buffering scheme of a channel that must be made, see [`BufferScheme::from_raw`].
     pub buffer_type: u32,
-    /// Channel name; empty for the default one.
+    /// Channel name; empty for the default one. Agent domains have one that needs no name.
     pub channel: String,
     /// The rule.
     pub event: EventDescription,
@@ -148,11 +150,14 @@ pub struct EnableEvent {
 /// DISABLE_EVENT: by name, or all of a channel with an empty name.
 ///
 /// Errors: `NoChannel` without the domain, else those of
-/// [`lttngd_model::ust::UstDomain::disable_event`].
+/// [`lttngd_model::ust::UstDomain::disable_event`], in agent domains those of
+/// [`lttngd_model::ust::UstDomain::disable_agent_event`].
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct DisableEvent {
-    /// Channel name; empty for the default one.
+    /// The domain.
+    pub domain: Domain,
+    /// Channel name; empty for the default one. Agent domains have one that needs no name.
     pub channel: String,
     /// Which.
     pub event: EventDescription,
@@ -164,6 +169,8 @@ pub struct DisableEvent {
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct AddContext {
+    /// The domain.
+    pub domain: Domain,
     /// Channel name; empty for all channels.
     pub channel: String,
     /// Raw context type, see [`lttngd_model::ContextKind::from_raw`].
@@ -181,11 +188,13 @@ pub struct ListChannels;
 
 /// LIST_EVENTS.
 ///
-/// Errors: `UstChanNotFound`.
+/// Errors: `UstChanNotFound`, not in agent domains.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<Vec<EventListing>, ErrorCode>")]
 pub struct ListEvents {
-    /// Channel name.
+    /// The domain.
+    pub domain: Domain,
+    /// Channel name. Agent domains have one that needs no name.
     pub channel: String,
 }
 

@@ -11,7 +11,7 @@ use std::{
 use lttngd_model::{
     BufferMode, BufferScheme, ChannelOutput, Domain, ErrorCode, EventKind, LogLevelRule,
     ProcessAttribute, SessionKind, TrackerValue, TrackingPolicy,
-    ust::{Channel, EventRule, UstDomain},
+    ust::{AgentEvent, Channel, EventRule, UstDomain},
 };
 use lttngd_runas::{Below, Opening, Owner};
 use lttngd_wire::session_file::{
@@ -141,6 +141,7 @@ async fn open(owner: &Owner, place: &Below, overwrite: bool) -> io::Result<File>
     .map(Into::into)
 }
 
+/// The events of agents are saved as the rules that made them, not as those that record them.
 fn saved_domains(ust: &UstDomain) -> Vec<SavedDomain> {
     let buffer_type = match ust.scheme {
         BufferScheme::PerPid => SavedBufferType::PerPid,
@@ -161,7 +162,13 @@ fn saved_domains(ust: &UstDomain) -> Vec<SavedDomain> {
             .channels
             .iter()
             .filter(|channel| channel.domain == domain)
-            .map(saved_channel)
+            .map(|channel| {
+                let events = match ust.agents.get(&domain) {
+                    Some(agents) => agents.events.iter().map(saved_agent_event).collect(),
+                    None => channel.events.iter().map(saved_event).collect(),
+                };
+                saved_channel(channel, events)
+            })
             .collect(),
         process_attr_trackers: (domain == Domain::Ust).then(|| saved_trackers(ust)),
     };
@@ -195,7 +202,7 @@ fn saved_value(value: TrackerValue) -> TrackedValue {
     }
 }
 
-fn saved_channel(channel: &Channel) -> SavedChannel {
+fn saved_channel(channel: &Channel, events: Vec<SavedEvent>) -> SavedChannel {
     let attributes = &channel.attributes;
     SavedChannel {
         name: channel.name.clone(),
@@ -217,7 +224,7 @@ fn saved_channel(channel: &Channel) -> SavedChannel {
         tracefile_size_bytes: attributes.tracefile_size_bytes,
         tracefile_count: attributes.tracefile_count,
         live_timer_interval_us: Some(attributes.live_timer_interval_us),
-        events: channel.events.iter().map(saved_event).collect(),
+        events,
         contexts: channel.contexts.iter().map(SavedContext::from).collect(),
     }
 }
@@ -248,6 +255,19 @@ fn saved_event(rule: &EventRule) -> SavedEvent {
         // User space has none.
         attributes: None,
     }
+}
+
+fn saved_agent_event(event: &AgentEvent) -> SavedEvent {
+    let rule = &event.rule;
+    saved_event(&EventRule {
+        kind: EventKind::Tracepoint,
+        name: rule.name.clone(),
+        loglevel: rule.loglevel,
+        filter: rule.filter.clone(),
+        exclusions: Vec::new(),
+        enabled: event.enabled,
+        internal: false,
+    })
 }
 
 fn saved_output(

@@ -18,6 +18,7 @@ pub(crate) fn rule(name: &str) -> EventRule {
         filter: None,
         exclusions: Vec::new(),
         enabled: true,
+        internal: false,
     }
 }
 

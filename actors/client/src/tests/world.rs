@@ -50,7 +50,12 @@ pub(super) fn daemon(fake: &FakeConsumer) -> (Handle, Addr<Registry>, Addr<Consu
     })
     .start();
     let nobody = Credentials { uid: u32::MAX, gid: u32::MAX };
-    let handle = Handle::new(registry.clone(), listings, Settings { is_root: true }, nobody);
+    let handle = Handle::new(
+        registry.clone(),
+        listings,
+        Settings { is_root: true, serves_agents: false },
+        nobody,
+    );
     (handle, registry, consumer)
 }
 

@@ -5,7 +5,7 @@ use crate::{
     Filter, LogLevelRule,
 };
 
-/// A recording event rule. Name, filter bytecode, log level and exclusions are its identity.
+/// A recording event rule. Name, filter bytecode, log levels and exclusions are its identity.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EventRule {
     /// Kind: tracepoint, or one of the probe kinds, which no application can match.
@@ -20,6 +20,8 @@ pub struct EventRule {
     pub exclusions: Vec<String>,
     /// Whether it records.
     pub enabled: bool,
+    /// Whether it records the events of agents: it is made with their first rule and is in no listing.
+    pub internal: bool,
 }
 
 impl EventRule {

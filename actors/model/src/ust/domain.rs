@@ -1,6 +1,8 @@
 //! The channels of a session and what every command on them shares.
 
-use super::{Channel, DEFAULT_CHANNEL_NAME, tracker::Trackers};
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{AgentDomain, Channel, DEFAULT_CHANNEL_NAME, tracker::Trackers};
 use crate::{
     BufferScheme, ChannelAttributes, ChannelListing, Domain, ErrorCode, EventListing, SessionKind,
 };
@@ -25,6 +27,8 @@ pub struct UstDomain {
     pub scheme: BufferScheme,
     /// Channels in the order they were created.
     pub channels: Vec<Channel>,
+    /// The agent domains that were asked for event rules or contexts.
+    pub agents: BTreeMap<Domain, Arc<AgentDomain>>,
     /// Attributes that the client asked for the metadata channel, if any.
     pub metadata: Option<ChannelAttributes>,
     /// Which processes record.
@@ -46,6 +50,7 @@ impl UstDomain {
         Self {
             scheme: BufferScheme::PerUid,
             channels: Vec::new(),
+            agents: BTreeMap::new(),
             metadata: None,
             trackers: Trackers::default(),
             scheme_is_fixed: false,
@@ -83,15 +88,16 @@ impl UstDomain {
         self.channels.iter().map(Channel::listing).collect()
     }
 
-    /// The event rules of a channel in the order they were enabled (LIST_EVENTS). The name is taken
-    /// literally: an empty one means no channel.
+    /// The event rules of a channel in the order they were enabled (LIST_EVENTS), without those that
+    /// record the events of agents. The name is taken literally: an empty one means no channel.
     ///
     /// # Errors
     ///
     /// [`ErrorCode::UstChanNotFound`].
     pub fn list_events(&self, channel: &str) -> Result<Vec<EventListing>, ErrorCode> {
         let channel = self.channel(channel).ok_or(ErrorCode::UstChanNotFound)?;
-        Ok(channel.events.iter().map(super::EventRule::listing).collect())
+        let shown = channel.events.iter().filter(|rule| !rule.internal);
+        Ok(shown.map(super::EventRule::listing).collect())
     }
 
     /// Where the channel that a command means stands in `channels`.

@@ -2,8 +2,7 @@
 
 use super::domain::meant_channel;
 use super::{
-    Channel, DEFAULT_CHANNEL_NAME, METADATA_CHANNEL_NAME, SessionFacts, UstDomain,
-    agent_channel_name, served_domain,
+    Channel, METADATA_CHANNEL_NAME, SessionFacts, UstDomain, agent_channel_name, served_domain,
 };
 use crate::{
     BufferMode, BufferScheme, ChannelAttributes, ChannelListing, ChannelOutput, Domain, ErrorCode,
@@ -120,9 +119,12 @@ impl UstDomain {
     }
 
     /// The channel that a command on a domain without any makes.
-    pub(super) fn draft_default_channel(&self, kind: SessionKind) -> Result<Draft, ErrorCode> {
-        let attributes = self.default_attributes();
-        self.check_channel(DEFAULT_CHANNEL_NAME, attributes, self.scheme as u32, kind)
+    pub(super) fn draft_default_channel(
+        &self,
+        name: &str,
+        kind: SessionKind,
+    ) -> Result<Draft, ErrorCode> {
+        self.check_channel(name, self.default_attributes(), self.scheme as u32, kind)
     }
 
     /// Makes a draft a part of the domain.

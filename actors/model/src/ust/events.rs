@@ -53,8 +53,7 @@ impl UstDomain {
         channel: &str,
         event: &EventDescription,
     ) -> Result<(), ErrorCode> {
-        if event.loglevel_type != 0 || event.loglevel != -1 || event.enabled != 0 || event.pid != 0
-        {
+        if !event.selects_by_name() {
             return Err(ErrorCode::Unk);
         }
         check_name(&event.name)?;
@@ -88,6 +87,7 @@ fn enable_in(channel: &mut Channel, event: &EventDescription) -> Result<(), Erro
         filter: event.filter.clone(),
         exclusions: event.exclusions.iter().map(|name| normalize_star_glob(name)).collect(),
         enabled: true,
+        internal: false,
     };
     // The kind is no part of a rule's identity: the same rule of a wrong kind is that rule still.
     if let Some(known) = channel.events.iter_mut().find(|known| known.is_same_rule(&rule)) {
@@ -131,7 +131,7 @@ fn has_duplicate(names: &[String]) -> bool {
 }
 
 /// Makes runs of `*` one; a `*` after a backslash is a plain character.
-fn normalize_star_glob(pattern: &str) -> String {
+pub(super) fn normalize_star_glob(pattern: &str) -> String {
     let mut normal = String::with_capacity(pattern.len());
     let mut after_star = false;
     let mut chars = pattern.chars();

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+mod agents;
 mod channels;
 mod contexts;
 mod events;

@@ -130,7 +130,8 @@ async fn a_shutdown_ends_every_session_whole_and_takes_no_new_one() {
 async fn domains_that_are_not_there() {
     let world = World::new(ConsumerScript::default(), None).await;
     world.session("s").await;
-    let disable = DisableEvent { channel: String::new(), event: event_description("e") };
+    let disable =
+        DisableEvent { domain: Domain::Ust, channel: String::new(), event: event_description("e") };
     let cases = [
         (Domain::Kernel, ErrorCode::KernNa),
         (Domain::Jul, ErrorCode::AgentTracingDisabled),

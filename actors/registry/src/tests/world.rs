@@ -74,7 +74,12 @@ impl World {
                 unregistered: Outlet::to(registry.clone().recipient()),
             },
         ));
-        let handle = Handle::new(registry.clone(), listings, Settings { is_root: true }, own());
+        let handle = Handle::new(
+            registry.clone(),
+            listings,
+            Settings { is_root: true, serves_agents: false },
+            own(),
+        );
         Self { directory, fake, consumer, registry, handle, listener }
     }
 

@@ -26,7 +26,12 @@ const COMMANDS: [Command; 11] = [
         let kind = ContextKind::Vpid;
         let context = Some(Context::Plain(kind));
         let channel = CHANNEL.to_owned();
-        Box::pin(world.ask(AddContext { channel, raw_type: kind as u32, context }))
+        Box::pin(world.ask(AddContext {
+            domain: lttngd_model::Domain::Ust,
+            channel,
+            raw_type: kind as u32,
+            context,
+        }))
     }),
     ("start", |world| Box::pin(world.ask(Start))),
     ("stop", |world| Box::pin(world.ask(Stop))),

@@ -83,7 +83,10 @@ async fn contexts_and_the_state_are_saved() {
     let kind = ContextKind::Vpid;
     let context = Some(Context::Plain(kind));
     let channel = CHANNEL.to_owned();
-    world.ask(AddContext { channel, raw_type: kind as u32, context }).await.unwrap();
+    world
+        .ask(AddContext { domain: lttngd_model::Domain::Ust, channel, raw_type: kind as u32, context })
+        .await
+        .unwrap();
     world.ask(Start).await.unwrap();
     let directory = tempfile::tempdir().unwrap();
     save(&world, directory.path(), false).await.unwrap();

@@ -208,7 +208,13 @@ impl World {
 
     pub(super) async fn enable_event(&self, name: &str) -> Result<(), ErrorCode> {
         let event = event_description(name);
-        self.ask(EnableEvent { buffer_type: 1, channel: CHANNEL.to_owned(), event }).await
+        self.ask(EnableEvent {
+            domain: Domain::Ust,
+            buffer_type: 1,
+            channel: CHANNEL.to_owned(),
+            event,
+        })
+        .await
     }
 
     /// An application that has registered, of which the session was not told.

@@ -7,7 +7,7 @@ const VPID: Context = Context::Plain(ContextKind::Vpid);
 
 impl UstDomain {
     fn context(&mut self, channel: &str, context: &Context) -> Result<(), ErrorCode> {
-        self.add_context(channel, context.kind() as u32, Some(context), REGULAR)
+        self.add_context(Domain::Ust, channel, context.kind() as u32, Some(context), REGULAR)
     }
 }
 
@@ -18,7 +18,10 @@ fn contexts(domain: &UstDomain, channel: &str) -> Vec<Context> {
 #[test]
 fn a_started_session_takes_no_context() {
     let mut domain = domain();
-    assert_eq!(domain.add_context("", 99, None, STARTED), Err(ErrorCode::TraceAlreadyStarted));
+    assert_eq!(
+        domain.add_context(Domain::Ust, "", 99, None, STARTED),
+        Err(ErrorCode::TraceAlreadyStarted)
+    );
     assert_eq!(domain, super::domain());
 }
 
@@ -46,7 +49,7 @@ fn a_channel_made_for_a_context_has_the_scheme_of_the_session() {
     domain.context("", &VPID).unwrap();
     assert_eq!(domain.channels[0].attributes.subbuf_size_bytes, 16384);
     let mut domain = super::domain();
-    domain.add_context("", 5, Some(&VPID), SNAPSHOT).unwrap();
+    domain.add_context(Domain::Ust, "", 5, Some(&VPID), SNAPSHOT).unwrap();
     assert!(domain.channels[0].overwrites());
     domain.next_index = u32::MAX;
     domain.channels.clear();
@@ -64,7 +67,7 @@ fn a_failure_leaves_no_channel_behind() {
         ("", 7, Some(&VPID), ErrorCode::UstContextInval),
     ] {
         let mut domain = domain();
-        assert_eq!(domain.add_context(channel, raw, context, REGULAR), Err(error));
+        assert_eq!(domain.add_context(Domain::Ust, channel, raw, context, REGULAR), Err(error));
         assert_eq!(domain, super::domain());
     }
 }

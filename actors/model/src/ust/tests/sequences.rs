@@ -7,7 +7,10 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::{BufferScheme, Context, ContextKind};
+use crate::{
+    AppContext, BufferScheme, Context, ContextKind,
+    ust::{AgentDomain, agent_channel_name},
+};
 
 #[derive(Clone, Debug)]
 enum Command {
@@ -15,7 +18,9 @@ enum Command {
     DisableChannel(&'static str, Domain),
     EnableEvent(&'static str, EventDescription, u32),
     DisableEvent(&'static str, EventDescription),
-    AddContext(&'static str, u32),
+    EnableAgentEvent(Domain, EventDescription, u32),
+    DisableAgentEvent(Domain, EventDescription),
+    AddContext(Domain, &'static str, u32),
     Start,
 }
 
@@ -25,6 +30,10 @@ fn channel_name() -> impl Strategy<Value = &'static str> {
 
 fn any_domain() -> impl Strategy<Value = Domain> {
     prop_oneof![8 => Just(Domain::Ust), 1 => Just(Domain::Jul), 1 => Just(Domain::None)]
+}
+
+fn agents() -> impl Strategy<Value = Domain> {
+    select(vec![Domain::Jul, Domain::Python])
 }
 
 fn any_attributes() -> impl Strategy<Value = ChannelAttributes> {
@@ -75,8 +84,14 @@ fn any_command() -> impl Strategy<Value = Command> {
         4 => (channel_name(), any_event()).prop_map(|(name, event)| {
             Command::DisableEvent(name, EventDescription { loglevel_type: 0, loglevel: -1, ..event })
         }),
-        4 => (channel_name(), select(vec![0, 2, 5, 7, 99]))
-            .prop_map(|(name, context)| Command::AddContext(name, context)),
+        8 => (agents(), any_event(), scheme())
+            .prop_map(|(of, event, scheme)| Command::EnableAgentEvent(of, event, scheme)),
+        3 => (agents(), any_event()).prop_map(|(of, event)| {
+            let event = EventDescription { kind: -1, loglevel_type: 0, loglevel: -1, ..event };
+            Command::DisableAgentEvent(of, event)
+        }),
+        4 => (any_domain(), channel_name(), select(vec![0, 2, 5, 7, 15, 99]))
+            .prop_map(|(of, name, context)| Command::AddContext(of, name, context)),
         1 => Just(Command::Start),
     ]
 }
@@ -95,9 +110,17 @@ fn run(
             domain.enable_event(channel, event, *scheme, *facts)
         }
         Command::DisableEvent(channel, event) => domain.disable_event(channel, event),
-        Command::AddContext(channel, raw) => {
-            let context = ContextKind::from_raw(*raw).map(Context::Plain);
-            domain.add_context(channel, *raw, context.as_ref(), *facts)
+        Command::EnableAgentEvent(of, event, scheme) => {
+            domain.enable_agent_event(*of, event, *scheme, *facts)
+        }
+        Command::DisableAgentEvent(of, event) => domain.disable_agent_event(*of, event),
+        Command::AddContext(of, channel, raw) => {
+            let app = || AppContext { provider: "p".to_owned(), name: "c".to_owned() };
+            let context = ContextKind::from_raw(*raw).map(|kind| match kind {
+                ContextKind::AppContext => Context::App(app()),
+                kind => Context::Plain(kind),
+            });
+            domain.add_context(*of, channel, *raw, context.as_ref(), *facts)
         }
         Command::Start => {
             facts.was_started = true;
@@ -106,13 +129,39 @@ fn run(
     }
 }
 
+/// Nothing is recorded that no rule of the agents asks for, and each rule has an internal one.
+fn check_agents(domain: &UstDomain, of: Domain, agents: &AgentDomain) {
+    let channel = agent_channel_name(of).and_then(|name| domain.channel(name)).unwrap();
+    let code = |filter: &Option<Filter>| filter.as_ref().map(|filter| filter.bytecode.clone());
+    let rules = |on: bool| {
+        let rules = agents.events.iter().filter(move |event| event.enabled || !on);
+        rules.map(|event| code(&event.rule.filter)).collect::<HashSet<_>>()
+    };
+    let internal = |on: bool| {
+        let internal = channel.events.iter().filter(move |rule| rule.enabled || !on);
+        internal.map(|rule| code(&rule.filter)).collect::<HashSet<_>>()
+    };
+    assert!(internal(true).is_subset(&rules(true)));
+    assert_eq!(internal(false), rules(false));
+    let known: HashSet<_> = agents
+        .events
+        .iter()
+        .map(|event| (&event.rule.name, event.rule.loglevel, &event.rule.filter))
+        .collect();
+    assert_eq!(known.len(), agents.events.len());
+    let contexts: HashSet<_> = agents.contexts.iter().collect();
+    assert_eq!(contexts.len(), agents.contexts.len());
+}
+
 fn check(domain: &UstDomain, kind: SessionKind) {
     let names: HashSet<_> = domain.channels.iter().map(|channel| &channel.name).collect();
     assert_eq!(names.len(), domain.channels.len());
     for (index, channel) in (0..).zip(&domain.channels) {
         assert_eq!(channel.index, index);
         assert!(!channel.name.is_empty() && channel.name != "metadata");
-        assert_eq!(channel.domain == Domain::Jul, channel.name == "lttng_jul_channel");
+        let own_name = agent_channel_name(channel.domain);
+        assert_eq!(own_name.is_some(), channel.name.starts_with("lttng_"));
+        assert!(own_name.is_none_or(|name| channel.name == name));
         assert_ne!(channel.attributes.mode, BufferMode::Default);
         assert_eq!(channel.attributes.output, ChannelOutput::Mmap);
         assert!(channel.attributes.num_subbuf > u64::from(channel.overwrites()));
@@ -122,12 +171,17 @@ fn check(domain: &UstDomain, kind: SessionKind) {
         }
         for (at, rule) in channel.events.iter().enumerate() {
             assert!(channel.events[..at].iter().all(|other| !other.is_same_rule(rule)));
-            assert!(!rule.name.contains("**") && !rule.name.starts_with("lttng_jul"));
+            assert!(!rule.name.contains("**"));
+            assert_eq!(rule.internal, channel.domain != Domain::Ust);
+            assert_eq!(rule.internal, rule.name.starts_with("lttng_"));
         }
-        assert!(channel.events.is_empty() || channel.domain == Domain::Ust);
         let contexts: HashSet<_> = channel.contexts.iter().collect();
         assert_eq!(contexts.len(), channel.contexts.len());
-        assert_eq!(domain.list_events(&channel.name).unwrap().len(), channel.events.len());
+        let shown = if channel.domain == Domain::Ust { channel.events.len() } else { 0 };
+        assert_eq!(domain.list_events(&channel.name).unwrap().len(), shown);
+    }
+    for (of, agents) in &domain.agents {
+        check_agents(domain, *of, agents);
     }
     assert_ne!(domain.scheme, BufferScheme::Global);
     assert_eq!(domain.list_channels().len(), domain.channels.len());
