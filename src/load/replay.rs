@@ -229,6 +229,8 @@ impl Replay<'_> {
             event = event.filtered_by(expression).map_err(wrong)?;
         }
         if domain.is_agent() {
+            // Listings show it for every level, too.
+            event.loglevel = saved.loglevel.unwrap_or(least_severe(domain));
             // The saved filter has name and log levels in it. The stock loader adds them once more.
             event = event.for_agents().map_err(wrong)?;
         }
@@ -300,16 +302,19 @@ fn event_kind(saved: SavedEventType) -> EventKind {
     }
 }
 
-/// A rule for one level or a range without saying which means the least severe one, of Python DEBUG.
-fn loglevel(domain: Domain, saved: &SavedEvent) -> LogLevelRule {
+/// The log level of a rule that does not say which.
+fn least_severe(domain: Domain) -> i32 {
     const DEBUG: i32 = 14;
     const PYTHON_DEBUG: i32 = 10;
-    let least = match domain {
+    match domain {
         Domain::Jul | Domain::Log4j => i32::MIN,
         Domain::Python => PYTHON_DEBUG,
         Domain::Ust | Domain::Kernel | Domain::None => DEBUG,
-    };
-    let level = saved.loglevel.unwrap_or(least);
+    }
+}
+
+fn loglevel(domain: Domain, saved: &SavedEvent) -> LogLevelRule {
+    let level = saved.loglevel.unwrap_or(least_severe(domain));
     match saved.loglevel_type {
         SavedLogLevelType::All => LogLevelRule::All,
         SavedLogLevelType::Range => LogLevelRule::Range(level),

@@ -4,6 +4,7 @@
 //! be seen must be the same. As root each world has its own namespaces; see [`world`].
 #![allow(clippy::unwrap_used)]
 
+mod agents;
 mod bad_clients;
 mod changes;
 mod cli;

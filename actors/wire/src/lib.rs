@@ -4,7 +4,9 @@
 
 mod cursor;
 mod error;
+mod number;
 
+pub mod agent;
 pub mod client;
 pub mod consumer;
 pub mod ctf;

@@ -9,7 +9,6 @@
 mod chunk;
 mod command;
 mod consumer;
-mod number;
 mod outcome;
 mod packet;
 mod reply;
@@ -32,7 +31,7 @@ pub use stream::{
     AddStream, RotateStreams, RotationPosition, STREAM_NAME_MAX, STREAM_PATH_MAX, SendIndex,
 };
 
-use crate::{DecodeError, Reader, Writer};
+use crate::{DecodeError, Reader, Writer, number};
 
 /// The version that this side speaks.
 pub const OWN_VERSION: Version = Version { major: 2, minor: 13 };

@@ -84,7 +84,12 @@ async fn contexts_and_the_state_are_saved() {
     let context = Some(Context::Plain(kind));
     let channel = CHANNEL.to_owned();
     world
-        .ask(AddContext { domain: lttngd_model::Domain::Ust, channel, raw_type: kind as u32, context })
+        .ask(AddContext {
+            domain: lttngd_model::Domain::Ust,
+            channel,
+            raw_type: kind as u32,
+            context,
+        })
         .await
         .unwrap();
     world.ask(Start).await.unwrap();
