@@ -3,6 +3,7 @@
 
 mod consumerd;
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ pub const SYSTEM_RUN_DIR: &str = "/var/run/lttng";
 pub const DEFAULT_TRACING_GROUP: &str = "tracing";
 /// How long an application's socket may keep the daemon waiting, unless told otherwise.
 pub const DEFAULT_APP_SOCKET_TIMEOUT: Duration = Duration::from_secs(5);
+/// The TCP ports that are tried for agents, unless told otherwise.
+const AGENT_PORTS: RangeInclusive<u16> = 5345..=5354;
 /// Counters in the error count map of event notifiers, unless told otherwise.
 pub const DEFAULT_EVENT_NOTIFIER_ERROR_BUFFER_SIZE: u16 = 4096;
 
@@ -86,8 +89,10 @@ pub struct Config {
     /// Load the sessions of these directories at start. Those that are not there, or belong to
     /// another user when the daemon is not root, are passed over.
     pub autoload: Vec<PathBuf>,
-    /// The TCP port agents connect to; `None` takes the first free one of 5345 to 5354.
-    pub agent_port: Option<u16>,
+    /// The TCP port of this machine that logging agents (JUL, log4j, Python) connect to, which they find
+    /// in the file `agent.port` of the run directory. Without one that is free the daemon does without
+    /// agents.
+    pub agent_port: AgentPort,
     /// Counters in the error count map of kernel event notifiers.
     pub event_notifier_error_buffer_size_kernel: u16,
     /// Counters in the error count map of user space event notifiers.
@@ -98,6 +103,28 @@ pub struct Config {
     pub kmod_probes: Option<String>,
     /// Kernel probe modules to load besides, comma separated.
     pub extra_kmod_probes: Option<String>,
+}
+
+/// A TCP port for logging agents. Every process of the machine can connect to it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AgentPort {
+    /// None: no agent is served.
+    Closed,
+    /// The first free one of 5345 to 5354.
+    FirstFree,
+    /// This one.
+    Only(u16),
+}
+
+impl AgentPort {
+    /// The ports to try, one after the other.
+    pub(crate) fn candidates(self) -> RangeInclusive<u16> {
+        match self {
+            Self::Closed => RangeInclusive::new(1, 0),
+            Self::FirstFree => AGENT_PORTS,
+            Self::Only(port) => port..=port,
+        }
+    }
 }
 
 /// A clock override plugin of LTTng-UST.
@@ -117,7 +144,8 @@ pub struct ClockPluginConfig {
 pub struct HomeUnknown;
 
 impl Config {
-    /// A private daemon with everything in `run_dir` and no socket for `liblttng-ctl` programs. An
+    /// A private daemon with everything in `run_dir`, no socket for `liblttng-ctl` programs and no port
+    /// for agents. An
     /// application registers with it when started with `LTTNG_HOME` set to `run_dir`'s parent, if
     /// `run_dir` is named `.lttng`.
     #[must_use]
@@ -145,7 +173,7 @@ impl Config {
             no_kernel: false,
             load_path: None,
             autoload: Vec::new(),
-            agent_port: None,
+            agent_port: AgentPort::Closed,
             event_notifier_error_buffer_size_kernel: DEFAULT_EVENT_NOTIFIER_ERROR_BUFFER_SIZE,
             event_notifier_error_buffer_size_userspace: DEFAULT_EVENT_NOTIFIER_ERROR_BUFFER_SIZE,
             clock_plugin: None,
@@ -194,6 +222,7 @@ impl Config {
             client_socket,
             health_socket,
             autoload,
+            agent_port: AgentPort::FirstFree,
             ..Self::in_directory(run_dir)
         };
         if is_root {

@@ -2,6 +2,7 @@
 //! everything stops.
 
 use std::{
+    net::TcpListener,
     os::unix::net::UnixListener,
     sync::mpsc,
     thread::{self, JoinHandle},
@@ -9,6 +10,7 @@ use std::{
 };
 
 use actix::{Actor, Addr, AsyncContext, System};
+use lttngd_agent::AgentSettings;
 use lttngd_app::AppSettings;
 use lttngd_consumer::{Consumer, ConsumerConfig};
 use lttngd_model::{Bitness, Credentials};
@@ -53,6 +55,7 @@ struct Parts {
     clock: TraceClock,
     clients: Option<UnixListener>,
     apps: UnixListener,
+    agents: Option<TcpListener>,
 }
 
 impl Daemon {
@@ -73,6 +76,7 @@ impl Daemon {
         let parts = Parts {
             clients: rundir.take_client_listener(),
             apps: rundir.take_apps_listener().ok_or(StartError::Thread)?,
+            agents: rundir.take_agent_listener(),
             config,
             rundir,
             wait_page,
@@ -141,7 +145,7 @@ async fn run(
     ready: mpsc::Sender<Result<Handle, StartError>>,
     stopped: oneshot::Receiver<()>,
 ) {
-    let Parts { config, rundir, wait_page, clock, clients, apps } = parts;
+    let Parts { config, rundir, wait_page, clock, clients, apps, agents } = parts;
     let listings = SessionListings::default();
     let runas = Runas::new(config.program.clone());
     let (registry, consumers) = wire_actors(&config, clock, listings.clone(), runas.clone());
@@ -149,7 +153,7 @@ async fn run(
         uid: rustix::process::geteuid().as_raw(),
         gid: rustix::process::getegid().as_raw(),
     };
-    let settings = Settings { is_root: config.is_root, serves_agents: true };
+    let settings = Settings { is_root: config.is_root, serves_agents: agents.is_some() };
     let handle = Handle::new(registry.clone(), listings, settings, requester);
     let mut listeners = vec![spawn_listener(
         "applications",
@@ -163,6 +167,14 @@ async fn run(
             },
         ),
     )];
+    if let Some(agents) = agents {
+        let settings = AgentSettings {
+            deadline: config.app_socket_timeout,
+            registered: Outlet::to(registry.clone().recipient()),
+            unregistered: Outlet::to(registry.clone().recipient()),
+        };
+        listeners.push(spawn_listener("agents", lttngd_agent::listen(agents, settings)));
+    }
     if let Some(clients) = clients {
         listeners.push(spawn_listener("clients", lttngd_client::listen(clients, handle.clone())));
     }

@@ -41,7 +41,7 @@ pub mod process;
 mod rundir;
 mod wait_page;
 
-pub use config::{ClockPluginConfig, Config, ConsumerdConfig};
+pub use config::{AgentPort, ClockPluginConfig, Config, ConsumerdConfig};
 pub use daemon::Daemon;
 pub use error::StartError;
 pub use load::LoadError;

@@ -7,11 +7,13 @@
 //! | lock file | 0660 less the umask | |
 //! | client socket | 0660 | root:tracing |
 //! | application socket | 0666 | |
+//! | agents' port file | 0644 | |
 //! | consumers' directories | 0750 less the umask | root:tracing |
 //! | pid file | 0644 | |
 //!
 //! Everything but the directory itself goes when the daemon does: `lttng-relayd` may be using it.
 
+mod agent_port;
 mod leftovers;
 mod listener;
 mod lock;
@@ -20,6 +22,7 @@ mod tests;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -45,6 +48,7 @@ pub(crate) struct RunDir {
     client_listener: Option<UnixListener>,
     apps_listener: Option<UnixListener>,
     health_listener: Option<UnixListener>,
+    agent_listener: Option<TcpListener>,
     /// Removed before the lock below is let go.
     _leftovers: Leftovers,
     _lock: File,
@@ -105,6 +109,7 @@ impl RunDir {
         };
         let apps_listener =
             listener::bind(&config.apps_socket, 0o666, &mut leftovers)?.listen(APPS_BACKLOG)?;
+        let agent_listener = agent_port::listen(config.agent_port, &config.run_dir, &mut leftovers);
         write_pid_file(&config.pid_file, &mut leftovers)?;
 
         // From here on the directory is the user's, whatever becomes of this daemon.
@@ -113,6 +118,7 @@ impl RunDir {
             client_listener,
             apps_listener: Some(apps_listener),
             health_listener,
+            agent_listener,
             _leftovers: leftovers,
             _lock: lock,
         })
@@ -133,6 +139,12 @@ impl RunDir {
     /// or it has been taken.
     pub(crate) fn take_health_listener(&mut self) -> Option<UnixListener> {
         self.health_listener.take()
+    }
+
+    /// The port for agents: listening. `None` when the configuration has none, none was free or it has
+    /// been taken.
+    pub(crate) fn take_agent_listener(&mut self) -> Option<TcpListener> {
+        self.agent_listener.take()
     }
 
     /// Removes everything the daemon put into the directory, and then lets the next one in. To be

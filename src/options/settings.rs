@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, parser::ValueSource};
-use lttngd::Config;
+use lttngd::{AgentPort, Config};
 
 use super::number::parse_c_integer;
 
@@ -249,7 +249,6 @@ impl Settings {
                 self.event_notifier_error_buffer_size_userspace.is_some(),
                 "there are no event notifiers",
             ),
-            ("agent-tcp-port", self.agent_tcp_port.is_some(), "no agent is served"),
         ];
         settings
             .into_iter()
@@ -289,7 +288,7 @@ impl Settings {
         config.verbose_consumer = self.verbose_consumer;
         config.quiet = self.quiet;
         config.no_kernel = self.no_kernel;
-        config.agent_port = self.agent_tcp_port;
+        config.agent_port = self.agent_tcp_port.map_or(config.agent_port, AgentPort::Only);
         config.kmod_probes = self.kmod_probes;
         config.extra_kmod_probes = self.extra_kmod_probes;
         config.event_notifier_error_buffer_size_kernel = self

@@ -10,7 +10,7 @@ use std::{
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, ResponseFuture};
 use lttngd_model::SessionId;
-use lttngd_runtime::{Outlet, Peer};
+use lttngd_runtime::{Outlet, Peer, wait_for_progress};
 use lttngd_wire::ust::command::FieldEntry;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -122,32 +122,13 @@ impl App {
         Box::pin(async move {
             match refused {
                 Some(error) => Err(error),
-                None => wait(done, &progress, deadline).await,
+                None => wait_for_progress(done, &progress, deadline).await?,
             }
         })
     }
 }
 
 type Waiting<T> = ResponseFuture<Result<T, AppError>>;
-
-async fn wait<T>(
-    mut done: oneshot::Receiver<Result<T, AppError>>,
-    progress: &Cell<Instant>,
-    deadline: Option<Duration>,
-) -> Result<T, AppError> {
-    let Some(deadline) = deadline else { return done.await.unwrap_or(Err(AppError::Gone)) };
-    let begun = Instant::now();
-    loop {
-        let until = progress.get().max(begun) + deadline;
-        match tokio::time::timeout_at(until.into(), &mut done).await {
-            Ok(outcome) => return outcome.unwrap_or(Err(AppError::Gone)),
-            Err(_) if progress.get().max(begun) + deadline <= until => {
-                return Err(AppError::TimedOut);
-            }
-            Err(_) => {}
-        }
-    }
-}
 
 impl Actor for App {
     type Context = Context<Self>;

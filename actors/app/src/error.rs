@@ -1,6 +1,6 @@
 //! Why an application did not do what it was asked.
 
-use lttngd_runtime::PeerError;
+use lttngd_runtime::{AskError, PeerError};
 use lttngd_wire::ust::command::UstError;
 use thiserror::Error;
 
@@ -16,6 +16,15 @@ pub enum AppError {
     /// It refused.
     #[error(transparent)]
     Refused(#[from] UstError),
+}
+
+impl From<AskError> for AppError {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Gone => Self::Gone,
+            AskError::TimedOut => Self::TimedOut,
+        }
+    }
 }
 
 /// Why an application cannot be talked to any more.

@@ -25,7 +25,7 @@ use lttngd_session::{
 
 use crate::{
     CreateSession, DestroySession, FindSession, FoundSession, ListTracepointFields,
-    ListTracepoints, Shutdown, naming,
+    ListTracepoints, Shutdown, agents::Agents, naming,
 };
 
 /// Most sessions at a time.
@@ -65,6 +65,7 @@ pub struct Registry {
     names: HashMap<String, SessionId>,
     sessions: BTreeMap<SessionId, Entry>,
     apps: BTreeMap<AppId, (Arc<AppInfo>, Addr<App>)>,
+    pub(crate) agents: Agents,
     ending: bool,
 }
 
@@ -85,6 +86,7 @@ impl Registry {
             names: HashMap::new(),
             sessions: BTreeMap::new(),
             apps: BTreeMap::new(),
+            agents: Agents::new(),
             ending: false,
         }
     }
@@ -127,6 +129,7 @@ impl Registry {
                 listings: self.config.listings.clone(),
             },
             self.apps.values().cloned(),
+            self.agents.values().cloned(),
         );
         self.config.listings.publish(id, request.requester, session.listing());
         let entry =
@@ -152,7 +155,20 @@ impl Registry {
         Some(entry.session.clone())
     }
 
-    fn tell_sessions<M>(&self, message: &M)
+    /// Asks every session; the future is over when all have replied.
+    pub(crate) fn ask_sessions<M>(&self, message: &M) -> impl Future<Output = ()> + use<M>
+    where
+        M: Message<Result = ()> + Clone + Send + 'static,
+        Session: Handler<M>,
+    {
+        let asked: Vec<_> =
+            self.sessions.values().map(|entry| entry.session.send(message.clone())).collect();
+        async move {
+            join_all(asked).await;
+        }
+    }
+
+    pub(crate) fn tell_sessions<M>(&self, message: &M)
     where
         M: Message<Result = ()> + Clone + Send + 'static,
         Session: Handler<M>,
@@ -230,10 +246,9 @@ impl Handler<AppRegistered> for Registry {
         tracing::info!(pid = info.pid, uid = info.uid, app = %info.name, "application registered");
         self.apps.insert(info.id, (Arc::clone(&info), app.clone()));
         let arrived = AppArrived { info: Arc::clone(&info), app: app.clone() };
-        let synchronised: Vec<_> =
-            self.sessions.values().map(|entry| entry.session.send(arrived.clone())).collect();
+        let synchronised = self.ask_sessions(&arrived);
         Box::pin(async move {
-            join_all(synchronised).await;
+            synchronised.await;
             if let Ok(Err(error)) = app.send(RegisterDone).await {
                 tracing::debug!(pid = info.pid, app = %info.name, %error, "registration not done");
             }
@@ -271,7 +286,9 @@ impl Handler<ListTracepoints> for Registry {
                 let tracepoints = tracepoints.ok().and_then(Result::ok).unwrap_or_default();
                 tracepoints
                     .into_iter()
-                    .map(|tracepoint| listing(info, tracepoint.name, tracepoint.loglevel))
+                    .map(|tracepoint| {
+                        tracepoint_listing(info.pid, tracepoint.name, tracepoint.loglevel)
+                    })
                     .collect::<Vec<_>>()
             });
             join_all(listings).await.concat()
@@ -294,7 +311,7 @@ impl Handler<ListTracepointFields> for Registry {
                         name: field.field_name,
                         kind: field.kind,
                         nowrite: field.nowrite,
-                        event: listing(info, field.event_name, field.loglevel),
+                        event: tracepoint_listing(info.pid, field.event_name, field.loglevel),
                     })
                     .collect::<Vec<_>>()
             });
@@ -303,15 +320,15 @@ impl Handler<ListTracepointFields> for Registry {
     }
 }
 
-/// A tracepoint of an application as listings show it.
-fn listing(info: &AppInfo, name: String, loglevel: i32) -> EventListing {
+/// A tracepoint of an application, or a logger of an agent, as listings show it.
+pub(crate) fn tracepoint_listing(pid: u32, name: String, loglevel: i32) -> EventListing {
     EventListing {
         kind: EventKind::Tracepoint,
         name,
         loglevel_type: 0,
         loglevel,
         enabled: -1,
-        pid: i32::try_from(info.pid).unwrap_or(0),
+        pid: i32::try_from(pid).unwrap_or(0),
         flags: 0,
         filter_expression: None,
         exclusions: Vec::new(),

@@ -1,75 +1,62 @@
-//! The requests to a named session about its agent domains, one method each.
+//! The logging agents that are registered.
 
-use lttngd_model::{
-    AppContext, BufferScheme, Context, ContextKind, Domain, ErrorCode, EventDescription,
-    EventListing,
+use std::collections::BTreeMap;
+
+use actix::{Addr, Handler, ResponseFuture};
+use futures::future::join_all;
+use lttngd_agent::{
+    Agent, AgentId, AgentInfo, AgentRegistered, AgentUnregistered, RegistrationDone,
 };
-use lttngd_session::{AddContext, DisableEvent, EnableEvent, ListEvents};
+use lttngd_model::{EventListing, SYMBOL_NAME_LEN};
+use lttngd_session::{AgentArrived, AgentGone};
 
-use crate::Handle;
+use crate::{ListLoggers, Registry, actor::tracepoint_listing};
 
-impl Handle {
-    /// ENABLE_EVENT of an agent domain: records what loggers log whose name is that of the event, or
-    /// all of them for `*`, in the domain's channel, which is made, per-UID, when it is missing.
-    ///
-    /// # Errors
-    /// That of the filter, which name and log levels become a part of; as [`EnableEvent`].
-    pub async fn enable_agent_event(
-        &self,
-        session: &str,
-        domain: Domain,
-        event: EventDescription,
-    ) -> Result<(), ErrorCode> {
-        let event = event.for_agents().map_err(|error| error.code())?;
-        let buffer_type = BufferScheme::PerUid as u32;
-        let request = EnableEvent { domain, buffer_type, channel: String::new(), event };
-        self.ask_in(session, Some(domain), request).await
+/// The agents that are registered, or wait for that.
+pub(crate) type Agents = BTreeMap<AgentId, (AgentInfo, Addr<Agent>)>;
+
+impl Handler<AgentRegistered> for Registry {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, registered: AgentRegistered, _: &mut Self::Context) -> Self::Result {
+        let AgentRegistered { info, agent } = registered;
+        tracing::info!(pid = info.pid, domain = ?info.domain, "agent registered");
+        self.agents.insert(info.id, (info, agent.clone()));
+        let synchronised = self.ask_sessions(&AgentArrived { info, agent: agent.clone() });
+        Box::pin(async move {
+            synchronised.await;
+            if let Ok(Err(error)) = agent.send(RegistrationDone).await {
+                tracing::debug!(pid = info.pid, domain = ?info.domain, %error, "registration not done");
+            }
+        })
     }
+}
 
-    /// DISABLE_EVENT of an agent domain; an empty event name means every event.
-    ///
-    /// # Errors
-    /// As [`DisableEvent`].
-    pub async fn disable_agent_event(
-        &self,
-        session: &str,
-        domain: Domain,
-        event: EventDescription,
-    ) -> Result<(), ErrorCode> {
-        let request = DisableEvent { domain, channel: String::new(), event };
-        self.ask_in(session, Some(domain), request).await
+impl Handler<AgentUnregistered> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, gone: AgentUnregistered, _: &mut Self::Context) {
+        if let Some((info, _)) = self.agents.remove(&gone.id) {
+            tracing::info!(pid = info.pid, domain = ?info.domain, "agent gone");
+        }
+        self.tell_sessions(&AgentGone { id: gone.id });
     }
+}
 
-    /// ADD_CONTEXT of an agent domain: what an application's own provider knows, recorded with what
-    /// agents hand over.
-    ///
-    /// # Errors
-    /// As [`AddContext`].
-    pub async fn add_agent_context(
-        &self,
-        session: &str,
-        domain: Domain,
-        context: AppContext,
-    ) -> Result<(), ErrorCode> {
-        let request = AddContext {
-            domain,
-            channel: String::new(),
-            raw_type: ContextKind::AppContext as u32,
-            context: Some(Context::App(context)),
-        };
-        self.ask_in(session, Some(domain), request).await
-    }
+impl Handler<ListLoggers> for Registry {
+    type Result = ResponseFuture<Vec<EventListing>>;
 
-    /// LIST_EVENTS of an agent domain.
-    ///
-    /// # Errors
-    /// Those of [`Handle::ask_in`].
-    pub async fn list_agent_events(
-        &self,
-        session: &str,
-        domain: Domain,
-    ) -> Result<Vec<EventListing>, ErrorCode> {
-        let request = ListEvents { domain, channel: String::new() };
-        self.ask_in(session, Some(domain), request).await
+    fn handle(&mut self, request: ListLoggers, _: &mut Self::Context) -> Self::Result {
+        let agents = self.agents.values().filter(|(info, _)| info.domain == request.domain);
+        let agents: Vec<_> = agents.cloned().collect();
+        Box::pin(async move {
+            let listings = agents.iter().map(async |(info, agent)| {
+                let loggers = agent.send(lttngd_agent::ListLoggers).await;
+                let loggers = loggers.ok().and_then(Result::ok).unwrap_or_default();
+                let fitting = loggers.into_iter().filter(|name| name.len() < SYMBOL_NAME_LEN);
+                fitting.map(|name| tracepoint_listing(info.pid, name, 0)).collect::<Vec<_>>()
+            });
+            join_all(listings).await.concat()
+        })
     }
 }

@@ -9,7 +9,8 @@ use lttngd_model::{
 use lttngd_session::{Destroyed, PrepareDomain, Session, SessionListings};
 
 use crate::{
-    CreateSession, DestroySession, FindSession, ListTracepointFields, ListTracepoints, Registry,
+    CreateSession, DestroySession, FindSession, ListLoggers, ListTracepointFields, ListTracepoints,
+    Registry,
 };
 
 /// What answers depend on besides sessions.
@@ -194,7 +195,8 @@ impl Handle {
         self.registry(DestroySession { requester, name: name.to_owned() }).await?
     }
 
-    /// LIST_TRACEPOINTS: the tracepoints of every application.
+    /// LIST_TRACEPOINTS: the tracepoints of every application, in agent domains the loggers of every
+    /// agent.
     ///
     /// # Errors
     /// `KernNa`, `NeedRootSessiond`, `AgentTracingDisabled`, `Und` for other domains.
@@ -202,8 +204,16 @@ impl Handle {
         &self,
         domain: Option<Domain>,
     ) -> Result<Vec<EventListing>, ErrorCode> {
-        self.check_listing(domain)?;
-        self.registry(ListTracepoints).await
+        match domain {
+            Some(domain) if domain.is_agent() => {
+                self.check_domain(domain)?;
+                self.registry(ListLoggers { domain }).await
+            }
+            domain => {
+                self.check_listing(domain)?;
+                self.registry(ListTracepoints).await
+            }
+        }
     }
 
     /// LIST_TRACEPOINT_FIELDS: the fields of the tracepoints of every application.
@@ -252,9 +262,8 @@ impl Handle {
     fn check_listing(&self, domain: Option<Domain>) -> Result<(), ErrorCode> {
         match domain {
             Some(Domain::Ust) => Ok(()),
-            Some(domain @ Domain::Kernel) => self.check_domain(domain),
-            Some(domain) if domain.is_agent() => Err(ErrorCode::AgentTracingDisabled),
-            _ => Err(ErrorCode::Und),
+            Some(domain) => self.check_domain(domain).and(Err(ErrorCode::Und)),
+            None => Err(ErrorCode::Und),
         }
     }
 }

@@ -13,6 +13,7 @@
 //! synchronised it.
 
 mod actor;
+mod agent_requests;
 mod agents;
 mod handle;
 mod message;
@@ -25,6 +26,6 @@ pub use actor::{Registry, RegistryConfig, SESSIONS_MAX};
 pub use handle::{Handle, Settings};
 pub use lttngd_buffers::TraceClock;
 pub use message::{
-    CreateSession, DestroySession, FindSession, FoundSession, ListTracepointFields,
+    CreateSession, DestroySession, FindSession, FoundSession, ListLoggers, ListTracepointFields,
     ListTracepoints, Shutdown,
 };

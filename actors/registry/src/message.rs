@@ -1,7 +1,7 @@
 //! What the registry is asked.
 
 use actix::{Addr, Message};
-use lttngd_model::{Credentials, ErrorCode, EventField, EventListing, SessionDescriptor};
+use lttngd_model::{Credentials, Domain, ErrorCode, EventField, EventListing, SessionDescriptor};
 use lttngd_session::{Destroyed, Session};
 
 /// CREATE_SESSION_EXT.
@@ -47,6 +47,14 @@ pub struct DestroySession {
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Vec<EventListing>")]
 pub struct ListTracepoints;
+
+/// LIST_TRACEPOINTS of an agent domain: the loggers of all agents.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Vec<EventListing>")]
+pub struct ListLoggers {
+    /// The domain.
+    pub domain: Domain,
+}
 
 /// LIST_TRACEPOINT_FIELDS of all applications.
 #[derive(Clone, Copy, Debug, Message)]

@@ -10,6 +10,7 @@ mod backoff;
 mod outlet;
 mod peer;
 mod priority;
+mod progress;
 mod turns;
 
 #[cfg(test)]
@@ -20,4 +21,5 @@ pub use backoff::Backoff;
 pub use outlet::Outlet;
 pub use peer::{DESCRIPTORS_MAX, Peer, PeerCredentials, PeerError, peer_credentials};
 pub use priority::{come_first, come_first_with_children};
+pub use progress::wait_for_progress;
 pub use turns::{Turn, Turns, TurnsFull};

@@ -9,22 +9,27 @@ use std::{
 };
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, ResponseFuture, WeakAddr};
+use lttngd_agent::{Agent, AgentId, AgentInfo};
 use lttngd_app::{App, AppId, AppInfo};
 use lttngd_buffers::{BufferSet, ChannelCounters, SetKey};
 use lttngd_consumer::ChannelSampled;
-use lttngd_model::{ErrorCode, SessionKind, SessionListing, ust::UstDomain};
+use lttngd_model::{
+    Domain, ErrorCode, SessionKind, SessionListing,
+    ust::{AgentDomain, UstDomain},
+};
 use lttngd_runtime::{Turn, Turns};
 use tokio::{sync::RwLock, task::AbortHandle};
 
 use crate::{
-    AddContext, AddSnapshotOutput, AddTrackerValue, AppArrived, AppGone, Clear, ConsumerLost,
-    DataPending, DeleteSnapshotOutput, Destroy, Destroyed, DisableChannel, DisableEvent,
-    EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo, GetTrackingPolicy, ListChannels,
-    ListDomains, ListEvents, ListRotationSchedules, ListSnapshotOutputs, Output, PrepareDomain,
-    RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate,
-    RotationInfo, RotationSchedules, Save, SessionConfig, SetConsumerUri, SetRotationSchedule,
-    SetShmPath, SetTrackingPolicy, SnapshotOutput, Start, Stop, chunk::Chunk, lifecycle::Lifecycle,
-    relayd::SessionRelayd, rotation::Rotations, schedule::Schedules, snapshot_outputs::Snapshots,
+    AddContext, AddSnapshotOutput, AddTrackerValue, AgentArrived, AgentGone, AppArrived, AppGone,
+    Clear, ConsumerLost, DataPending, DeleteSnapshotOutput, Destroy, Destroyed, DisableChannel,
+    DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo, GetTrackingPolicy,
+    ListChannels, ListDomains, ListEvents, ListRotationSchedules, ListSnapshotOutputs, Output,
+    PrepareDomain, RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue,
+    Rotate, RotationInfo, RotationSchedules, Save, SessionConfig, SetConsumerUri,
+    SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, Start, Stop, chunk::Chunk,
+    lifecycle::Lifecycle, relayd::SessionRelayd, rotation::Rotations, schedule::Schedules,
+    snapshot_outputs::Snapshots,
 };
 
 /// Most commands that wait for their turn.
@@ -37,6 +42,8 @@ pub struct Session {
 
 /// The applications that are registered.
 type KnownApps = BTreeMap<AppId, (Arc<AppInfo>, Addr<App>)>;
+/// The agents that are registered, or wait for that.
+type KnownAgents = BTreeMap<AgentId, (AgentInfo, Addr<Agent>)>;
 
 /// What a session holds. Borrows of the cells end before every await.
 pub(crate) struct Inner {
@@ -48,6 +55,9 @@ pub(crate) struct Inner {
     pub(crate) chunk: RefCell<Option<Chunk>>,
     pub(crate) domain: RefCell<Option<UstDomain>>,
     pub(crate) apps: RefCell<KnownApps>,
+    pub(crate) agents: RefCell<KnownAgents>,
+    /// What the agents of each domain are asked for now.
+    pub(crate) agent_wishes: RefCell<BTreeMap<Domain, Arc<AgentDomain>>>,
     pub(crate) sets: RefCell<HashMap<SetKey, SessionSet>>,
     pub(crate) rotations: RefCell<Rotations>,
     pub(crate) schedules: RefCell<Schedules>,
@@ -81,12 +91,14 @@ pub(crate) struct SessionSet {
 }
 
 impl Session {
-    /// A session without channels, among the applications that are registered.
+    /// A session without channels, among the applications and agents that are registered.
     #[must_use]
     pub fn new(
         config: SessionConfig,
         apps: impl IntoIterator<Item = (Arc<AppInfo>, Addr<App>)>,
+        agents: impl IntoIterator<Item = (AgentInfo, Addr<Agent>)>,
     ) -> Self {
+        let agents = agents.into_iter().map(|(info, agent)| (info.id, (info, agent))).collect();
         let apps = apps.into_iter().map(|(info, app)| (info.id, (info, app))).collect();
         let snapshots = Snapshots::with_output(config.snapshot_output.clone());
         Self {
@@ -98,6 +110,8 @@ impl Session {
                 chunk: RefCell::default(),
                 domain: RefCell::default(),
                 apps: RefCell::new(apps),
+                agents: RefCell::new(agents),
+                agent_wishes: RefCell::default(),
                 sets: RefCell::default(),
                 rotations: RefCell::default(),
                 schedules: RefCell::default(),
@@ -192,7 +206,7 @@ handle! {
     GetInclusionSet -> Result<Vec<lttngd_model::TrackerValue>, ErrorCode>, inclusion_set;
     ListChannels -> Result<Vec<lttngd_model::ChannelListing>, ErrorCode>, list_channels;
     ListEvents -> Result<Vec<lttngd_model::EventListing>, ErrorCode>, list_events;
-    ListDomains -> Result<Vec<(lttngd_model::Domain, lttngd_model::BufferScheme)>, ErrorCode>, list_domains;
+    ListDomains -> Result<Vec<(Domain, lttngd_model::BufferScheme)>, ErrorCode>, list_domains;
     Start -> Result<(), ErrorCode>, start;
     Stop -> Result<(), ErrorCode>, stop;
     DataPending -> Result<bool, ErrorCode>, data_pending;
@@ -213,6 +227,8 @@ handle! {
     Destroy -> Result<Destroyed, ErrorCode>, destroy;
     AppArrived -> (), app_arrived;
     AppGone -> (), app_gone;
+    AgentArrived -> (), agent_arrived;
+    AgentGone -> (), agent_gone;
     ConsumerLost -> (), consumer_lost;
 }
 

@@ -90,12 +90,13 @@ impl Inner {
     ) -> Result<(), ErrorCode> {
         let EnableEvent { domain, buffer_type, channel, event } = request;
         let facts = self.life.get().facts(self.config.kind);
+        if domain.is_agent() {
+            let change =
+                |ust: &mut UstDomain| ust.enable_agent_event(domain, &event, buffer_type, facts);
+            return self.extend_agents(domain, change).await;
+        }
         self.change(ErrorCode::UnknownDomain, |ust| {
-            if domain.is_agent() {
-                ust.enable_agent_event(domain, &event, buffer_type, facts)
-            } else {
-                ust.enable_event(&channel, &event, buffer_type, facts)
-            }
+            ust.enable_event(&channel, &event, buffer_type, facts)
         })
         .await
     }
@@ -105,23 +106,24 @@ impl Inner {
         request: DisableEvent,
     ) -> Result<(), ErrorCode> {
         let DisableEvent { domain, channel, event } = request;
-        self.change(ErrorCode::NoChannel, |ust| {
-            if domain.is_agent() {
-                ust.disable_agent_event(domain, &event)
-            } else {
-                ust.disable_event(&channel, &event)
-            }
-        })
-        .await
+        if domain.is_agent() {
+            let change = |ust: &mut UstDomain| ust.disable_agent_event(domain, &event);
+            return self.reduce_agents(domain, change).await;
+        }
+        self.change(ErrorCode::NoChannel, |ust| ust.disable_event(&channel, &event)).await
     }
 
     pub(crate) async fn add_context(self: Rc<Self>, request: AddContext) -> Result<(), ErrorCode> {
         let AddContext { domain, channel, raw_type, context } = request;
         let facts = self.life.get().facts(self.config.kind);
-        self.change(ErrorCode::UnknownDomain, |ust| {
+        let change = |ust: &mut UstDomain| {
             ust.add_context(domain, &channel, raw_type, context.as_ref(), facts)
-        })
-        .await
+        };
+        if domain.is_agent() {
+            self.extend_agents(domain, change).await
+        } else {
+            self.change(ErrorCode::UnknownDomain, change).await
+        }
     }
 
     pub(crate) async fn list_channels(

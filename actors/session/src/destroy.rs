@@ -25,8 +25,13 @@ impl Inner {
         self.change_life(|life| life.destroyed = true);
         let apps: Vec<_> = self.apps.take().into_values().collect();
         let forget = Forget { session: self.config.id };
-        // An application that does not answer now forgets the session when it does.
-        join_all(apps.iter().map(|(_, app)| app.send(forget))).await;
+        // An application or an agent that does not answer now forgets the session when it does.
+        let agents: Vec<_> = self.agents.take().into_values().collect();
+        let forget_rules = lttngd_agent::Forget { session: self.config.id };
+        tokio::join!(
+            join_all(apps.iter().map(|(_, app)| app.send(forget))),
+            join_all(agents.iter().map(|(_, agent)| agent.send(forget_rules))),
+        );
         let mut archive = None;
         if !self.life.get().lost_consumer {
             match self.leave_last_chunk().await {

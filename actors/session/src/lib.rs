@@ -1,8 +1,8 @@
 //! The actor of one tracing session of the user-space domain.
 //!
 //! It owns the session's channels, event rules and contexts, its output and trace chunk, and its
-//! buffer sets. It is asked by the registry (which found it by name); it asks applications, buffer
-//! sets and consumer daemons, and connects relay daemons; it shows in [`SessionListings`] how it looks.
+//! buffer sets. It is asked by the registry (which found it by name); it asks applications, logging
+//! agents, buffer sets and consumer daemons, and connects relay daemons; it shows in [`SessionListings`] how it looks.
 //!
 //! ```text
 //!              Start               Stop              Destroy
@@ -21,6 +21,7 @@
 //! Limits: [`COMMANDS_MAX`] commands wait for their turn.
 
 mod actor;
+mod agents;
 mod apps;
 mod chunk;
 mod clear;
@@ -50,13 +51,14 @@ pub use actor::{COMMANDS_MAX, Session};
 pub use listings::SessionListings;
 pub use lttngd_wire::client::{RotationSchedule, RotationSchedules};
 pub use message::{
-    AddContext, AddSnapshotOutput, AddTrackerValue, AppArrived, AppGone, Clear, ConsumerLost,
-    Consumers, DataPending, DeleteSnapshotOutput, Destroy, Destroyed, DisableChannel, DisableEvent,
-    EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo, GetTrackingPolicy, ListChannels,
-    ListDomains, ListEvents, ListRotationSchedules, ListSnapshotOutputs, PrepareDomain,
-    RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate,
-    RotationInfo, RotationState, Save, SessionConfig, SetConsumerUri, SetRotationSchedule,
-    SetShmPath, SetTrackingPolicy, SnapshotOutput, SnapshotPlace, Start, Stop, TraceArchive,
+    AddContext, AddSnapshotOutput, AddTrackerValue, AgentArrived, AgentGone, AppArrived, AppGone,
+    Clear, ConsumerLost, Consumers, DataPending, DeleteSnapshotOutput, Destroy, Destroyed,
+    DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo,
+    GetTrackingPolicy, ListChannels, ListDomains, ListEvents, ListRotationSchedules,
+    ListSnapshotOutputs, PrepareDomain, RecordSnapshot, RegenerateMetadata, RegenerateStatedump,
+    RemoveTrackerValue, Rotate, RotationInfo, RotationState, Save, SessionConfig, SetConsumerUri,
+    SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, SnapshotPlace, Start, Stop,
+    TraceArchive,
 };
 pub use network::NetworkOutput;
 pub use output::Output;

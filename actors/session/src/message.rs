@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use actix::{Addr, Message};
+use lttngd_agent::{Agent, AgentId, AgentInfo};
 use lttngd_app::{App, AppId, AppInfo};
 use lttngd_buffers::{ChannelKeys, TraceClock};
 use lttngd_consumer::Consumer;
@@ -133,7 +134,8 @@ pub struct DisableChannel {
 /// ENABLE_EVENT: adds an event rule, or enables it again; makes the channel when it is missing.
 ///
 /// Errors: those of [`lttngd_model::ust::UstDomain::enable_event`], in agent domains those of
-/// [`lttngd_model::ust::UstDomain::enable_agent_event`].
+/// [`lttngd_model::ust::UstDomain::enable_agent_event`] and, when an agent refuses the rule,
+/// `UstEventNotFound` or `Unk`: then nothing is changed.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct EnableEvent {
@@ -151,7 +153,8 @@ pub struct EnableEvent {
 ///
 /// Errors: `NoChannel` without the domain, else those of
 /// [`lttngd_model::ust::UstDomain::disable_event`], in agent domains those of
-/// [`lttngd_model::ust::UstDomain::disable_agent_event`].
+/// [`lttngd_model::ust::UstDomain::disable_agent_event`] and, when an agent refuses, `UstEventNotFound`
+/// or `Unk`: the rule does not record any more all the same.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct DisableEvent {
@@ -165,7 +168,7 @@ pub struct DisableEvent {
 
 /// ADD_CONTEXT: to one channel or to all.
 ///
-/// Errors: those of [`lttngd_model::ust::UstDomain::add_context`].
+/// Errors: those of [`lttngd_model::ust::UstDomain::add_context`], `Unk` when an agent refuses the context.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct AddContext {
@@ -399,6 +402,24 @@ pub struct AppArrived {
 pub struct AppGone {
     /// Which.
     pub id: AppId,
+}
+
+/// An agent registered. The reply comes when it has what the session wants, or has not answered in time.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct AgentArrived {
+    /// What it is.
+    pub info: AgentInfo,
+    /// Its actor.
+    pub agent: Addr<Agent>,
+}
+
+/// An agent is gone.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct AgentGone {
+    /// Which.
+    pub id: AgentId,
 }
 
 /// A consumer daemon died.

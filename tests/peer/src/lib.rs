@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
 
+mod agent;
 mod alone;
 mod app;
 mod client;
@@ -17,6 +18,7 @@ mod samples;
 mod tracer;
 mod waiting;
 
+pub use agent::{AgentAct, AgentRequest, AgentScript, FakeAgent};
 pub use alone::{alone, open_descriptors};
 pub use app::{AppAct, AppRequest, AppScript, FakeApp};
 pub use client::FakeClient;

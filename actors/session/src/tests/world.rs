@@ -158,7 +158,7 @@ impl World {
         };
         change(&mut config);
         let (id, owner) = (config.id, config.owner);
-        let session = Session::new(config, []);
+        let session = Session::new(config, [], []);
         listings.publish(id, owner, session.listing());
         let session = session.start();
         *told.session.lock().unwrap() = Some(session.clone());

@@ -1,0 +1,136 @@
+//! What runs on the connection: jobs one after the other, each towards the newest wish.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+    sync::Arc,
+    time::Instant,
+};
+
+use lttngd_model::{SessionId, ust::AgentDomain};
+use lttngd_wire::agent::Refusal;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    AgentError, AgentInfo, connection::Connection, error::Broken, link::Link, plan::AgentSession,
+};
+
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, AgentError>>;
+
+/// What the connection is used for.
+pub(crate) enum Job {
+    /// Once in the queue for each session, however many wait for it.
+    Synchronise(SessionId),
+    RegistrationDone(Reply<()>),
+    Loggers(Reply<Vec<String>>),
+}
+
+/// What the actor and its driver share.
+#[derive(Default)]
+pub(crate) struct Shared {
+    /// The newest wish of each session; `None` to take the session out.
+    pub(crate) wishes: RefCell<HashMap<SessionId, Option<Arc<AgentDomain>>>>,
+    /// Who waits for a session's wish to come true.
+    pub(crate) waiting: RefCell<HashMap<SessionId, Vec<Reply<()>>>>,
+    /// How many questions are in the queue.
+    pub(crate) questions: Cell<usize>,
+}
+
+/// The driver of one agent.
+pub(crate) struct Driver {
+    pub(crate) info: AgentInfo,
+    pub(crate) connection: Connection,
+    pub(crate) progress: Rc<Cell<Instant>>,
+    pub(crate) shared: Rc<Shared>,
+    pub(crate) jobs: mpsc::UnboundedReceiver<Job>,
+    pub(crate) sessions: HashMap<SessionId, AgentSession>,
+    /// Whether it was told that its registration is done.
+    pub(crate) is_registered: bool,
+}
+
+impl Driver {
+    /// Runs jobs until the agent is gone; the error says how that was noticed.
+    pub(crate) async fn run(mut self) -> Broken {
+        loop {
+            let job = tokio::select! {
+                biased;
+                broken = self.connection.ended() => return broken,
+                job = self.jobs.recv() => job,
+            };
+            let done = match job {
+                Some(job) => self.job(job).await,
+                None => return Broken::Abandoned,
+            };
+            if let Err(broken) = done {
+                return broken;
+            }
+        }
+    }
+
+    fn link(&self) -> Link<'_> {
+        Link { connection: &self.connection, progress: &self.progress }
+    }
+
+    /// A question left the queue.
+    fn answered(&self) {
+        self.shared.questions.set(self.shared.questions.get().saturating_sub(1));
+    }
+
+    async fn job(&mut self, job: Job) -> Result<(), Broken> {
+        // Whoever asked may have given up: a reply that nobody awaits is dropped.
+        match job {
+            Job::Synchronise(session) => {
+                // Who comes from now on is not served by this job.
+                let waiting = self.shared.waiting.borrow_mut().remove(&session);
+                let done = self.synchronise(session).await?;
+                for reply in waiting.into_iter().flatten() {
+                    let _ = reply.send(done.map_err(Into::into));
+                }
+            }
+            Job::RegistrationDone(reply) => {
+                self.answered();
+                self.link().registration_done().await?;
+                self.is_registered = true;
+                let _ = reply.send(Ok(()));
+            }
+            Job::Loggers(reply) => {
+                self.answered();
+                let loggers = match self.is_registered {
+                    true => self.link().loggers().await?,
+                    false => Ok(Vec::new()),
+                };
+                let _ = reply.send(loggers.map_err(Into::into));
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings one session to its newest wish: the first refusal on the way.
+    async fn synchronise(&mut self, id: SessionId) -> Result<Result<(), Refusal>, Broken> {
+        let mut has = self.sessions.remove(&id).unwrap_or_default();
+        let mut outcome = Ok(());
+        loop {
+            // Looked up before every step: what changed meanwhile counts at once.
+            let wish = self.shared.wishes.borrow().get(&id).cloned().flatten();
+            let Some(step) = has.next_step(&wish.unwrap_or_default()) else { break };
+            let answer = self.link().command(&step.command()).await?;
+            if let Err(refusal) = answer {
+                tracing::warn!(
+                    pid = self.info.pid, domain = ?self.info.domain, session = %id, ?step, %refusal,
+                    "an agent does not do a part of what the session wants"
+                );
+                outcome = outcome.and(Err(refusal));
+            }
+            has.taken(step, answer.is_err());
+        }
+        let mut wishes = self.shared.wishes.borrow_mut();
+        if wishes.get(&id).is_some_and(Option::is_none) {
+            wishes.remove(&id);
+        }
+        if !has.is_empty() {
+            self.sessions.insert(id, has);
+        }
+        Ok(outcome)
+    }
+}

@@ -1,0 +1,45 @@
+//! Why an agent did not do what it was asked.
+
+use std::io;
+
+use lttngd_runtime::AskError;
+use lttngd_wire::{DecodeError, agent::Refusal};
+use thiserror::Error;
+
+/// Why an agent did not do what it was asked.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum AgentError {
+    /// It is gone.
+    #[error("the agent is gone")]
+    Gone,
+    /// It does not answer. What was asked is done when it does.
+    #[error("the agent does not answer")]
+    TimedOut,
+    /// It refused.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+impl From<AskError> for AgentError {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Gone => Self::Gone,
+            AskError::TimedOut => Self::TimedOut,
+        }
+    }
+}
+
+/// Why an agent cannot be talked to any more.
+#[derive(Debug, Error)]
+pub(crate) enum Broken {
+    #[error("the agent closed the connection")]
+    Closed,
+    #[error("the agent sent data that nothing asked for")]
+    Unsolicited,
+    #[error("its actor is gone")]
+    Abandoned,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Protocol(#[from] DecodeError),
+}

@@ -1,0 +1,126 @@
+//! The logging agents of a session, and bringing them to what the session wants.
+
+use std::{rc::Rc, sync::Arc};
+
+use actix::Addr;
+use futures::future::join_all;
+use lttngd_agent::{Agent, AgentError, AgentInfo, Refusal, Synchronise};
+use lttngd_model::{
+    Domain, ErrorCode,
+    ust::{AgentDomain, UstDomain},
+};
+
+use crate::{AgentArrived, AgentGone, actor::Inner};
+
+impl Inner {
+    pub(crate) async fn agent_arrived(self: Rc<Self>, arrived: AgentArrived) {
+        let AgentArrived { info, agent } = arrived;
+        if self.life.get().destroyed {
+            return;
+        }
+        self.agents.borrow_mut().insert(info.id, (info, agent.clone()));
+        let wish = self.agent_wishes.borrow().get(&info.domain).cloned();
+        if let Some(want) = wish {
+            // Nobody asked for this very agent: what it refuses is logged.
+            let _ = self.synchronise_agent(info, &agent, want).await;
+        }
+    }
+
+    pub(crate) async fn agent_gone(self: Rc<Self>, gone: AgentGone) {
+        self.agents.borrow_mut().remove(&gone.id);
+    }
+
+    /// Adds to an agent domain. The agents are asked first, and when one refuses, nothing is changed;
+    /// only then is what they hand over recorded.
+    pub(crate) async fn extend_agents(
+        &self,
+        of: Domain,
+        change: impl FnOnce(&mut UstDomain) -> Result<(), ErrorCode>,
+    ) -> Result<(), ErrorCode> {
+        let _turn = self.turn().await?;
+        let before = self.domain.borrow().clone().ok_or(ErrorCode::UnknownDomain)?;
+        let mut after = before.clone();
+        let changed = change(&mut after);
+        if changed.is_ok()
+            && let Err(refusal) = self.synchronise_agents(of, &after).await
+        {
+            // They have done this much before, and are not asked to do more.
+            let _ = self.synchronise_agents(of, &before).await;
+            return Err(code(refusal));
+        }
+        // A failed attempt leaves its trace as well.
+        self.domain.replace(Some(after));
+        changed?;
+        if self.life.get().active {
+            self.synchronise_all().await;
+        }
+        Ok(())
+    }
+
+    /// Takes away from an agent domain, whatever its agents say to that.
+    pub(crate) async fn reduce_agents(
+        &self,
+        of: Domain,
+        change: impl FnOnce(&mut UstDomain) -> Result<(), ErrorCode>,
+    ) -> Result<(), ErrorCode> {
+        let _turn = self.turn().await?;
+        let after = {
+            let mut domain = self.domain.borrow_mut();
+            let domain = domain.as_mut().ok_or(ErrorCode::NoChannel)?;
+            change(domain)?;
+            domain.clone()
+        };
+        if self.life.get().active {
+            self.synchronise_all().await;
+        }
+        self.synchronise_agents(of, &after).await.map_err(code)
+    }
+
+    /// Brings the agents of a domain to what `ust` wants of them, side by side: the first refusal.
+    async fn synchronise_agents(&self, of: Domain, ust: &UstDomain) -> Result<(), Refusal> {
+        let want = ust.agents.get(&of).cloned().unwrap_or_default();
+        let old = self.agent_wishes.borrow_mut().insert(of, Arc::clone(&want)).unwrap_or_default();
+        if want == old {
+            return Ok(());
+        }
+        let agents: Vec<_> = {
+            let agents = self.agents.borrow();
+            agents.values().filter(|(info, _)| info.domain == of).cloned().collect()
+        };
+        let asked = agents
+            .iter()
+            .map(|(info, agent)| self.synchronise_agent(*info, agent, Arc::clone(&want)));
+        join_all(asked).await.into_iter().collect()
+    }
+
+    /// An agent that is gone or does not answer is no reason to refuse a client: it does what the
+    /// session wants when it comes or answers.
+    async fn synchronise_agent(
+        &self,
+        info: AgentInfo,
+        agent: &Addr<Agent>,
+        want: Arc<AgentDomain>,
+    ) -> Result<(), Refusal> {
+        let request = Synchronise { session: self.config.id, want };
+        // The agent keeps its own deadline.
+        match agent.send(request).await.unwrap_or(Err(AgentError::Gone)) {
+            Ok(()) | Err(AgentError::Gone) => Ok(()),
+            Err(AgentError::Refused(refusal)) => Err(refusal),
+            Err(error @ AgentError::TimedOut) => {
+                tracing::warn!(
+                    session = %self.config.name, pid = info.pid, domain = ?info.domain, %error,
+                    "an agent does not follow the session"
+                );
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What clients are told of an agent's refusal.
+fn code(refusal: Refusal) -> ErrorCode {
+    match refusal {
+        Refusal::UnknownName => ErrorCode::UstEventNotFound,
+        Refusal::Invalid | Refusal::Unknown(_) => ErrorCode::Unk,
+    }
+}
