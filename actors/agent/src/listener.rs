@@ -50,7 +50,8 @@ enum Rejected {
 pub(crate) struct Place(Rc<Cell<usize>>);
 
 impl Place {
-    fn take(taken: &Rc<Cell<usize>>) -> Option<Self> {
+    /// A place, if one is left.
+    pub(crate) fn take(taken: &Rc<Cell<usize>>) -> Option<Self> {
         if taken.get() >= AGENTS_MAX {
             return None;
         }

@@ -1,0 +1,99 @@
+//! What connects to the port and is no agent, or not yet.
+
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, TcpStream},
+    rc::Rc,
+    time::Duration,
+};
+
+use lttngd_model::Domain;
+use lttngd_peer::eventually;
+use lttngd_wire::agent::{REGISTRATION_LEN, Registration};
+
+use super::world::World;
+use crate::{AGENTS_MAX, AgentId, REGISTRATION_DEADLINE, RegistrationDone, listener::Place};
+
+fn registration() -> Vec<u8> {
+    Registration { domain: Domain::Log4j, pid: 7 }.encode()
+}
+
+/// Waits until the daemon closes the connection, in a thread of its own.
+async fn closes(mut stream: TcpStream) {
+    let closed = tokio::task::spawn_blocking(move || {
+        // A reset is an end as well.
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    closed.await.unwrap();
+}
+
+#[actix::test]
+async fn a_registration_may_come_in_pieces() {
+    let world = World::new(None);
+    for cut in 1..REGISTRATION_LEN {
+        let bytes = registration();
+        let mut stream = TcpStream::connect(world.address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.write_all(&bytes[..cut]).unwrap();
+        tokio::task::yield_now().await;
+        stream.write_all(&bytes[cut..]).unwrap();
+        eventually("it is registered", || world.told.registered() == cut).await;
+        drop(stream);
+        eventually("it is gone", || world.told.unregistered().len() == cut).await;
+    }
+    let numbered: Vec<_> = (1..REGISTRATION_LEN as u64).map(AgentId).collect();
+    assert_eq!(world.told.unregistered(), numbered);
+    world.end();
+}
+
+#[actix::test]
+async fn what_is_no_registration_is_closed() {
+    let world = World::new(None);
+    let mut other_version = registration();
+    other_version[11] = 1;
+    let mut no_domain = registration();
+    no_domain[3] = 2;
+    for bytes in [other_version, no_domain, vec![0xff; 100], b"GET / HTTP/1.1\r\n\r\n".to_vec()] {
+        let mut stream = TcpStream::connect(world.address).unwrap();
+        stream.write_all(&bytes).unwrap();
+        closes(stream).await;
+    }
+    for len in 0..REGISTRATION_LEN {
+        let mut stream = TcpStream::connect(world.address).unwrap();
+        stream.write_all(&registration()[..len]).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        closes(stream).await;
+    }
+    assert_eq!(world.told.registered(), 0);
+    let (_fake, agent) = world.answering().await;
+    agent.send(RegistrationDone).await.unwrap().unwrap();
+    world.end();
+}
+
+#[actix::test]
+async fn silence_is_closed_after_the_deadline_and_holds_nobody_up() {
+    let world = World::new(None);
+    let silent = TcpStream::connect(world.address).unwrap();
+    let mut half = TcpStream::connect(world.address).unwrap();
+    half.write_all(&registration()[..9]).unwrap();
+    // Both are accepted before this one.
+    let (_fake, agent) = world.answering().await;
+    agent.send(RegistrationDone).await.unwrap().unwrap();
+    tokio::time::pause();
+    tokio::time::advance(REGISTRATION_DEADLINE + Duration::from_millis(1)).await;
+    tokio::time::resume();
+    closes(silent).await;
+    closes(half).await;
+    assert_eq!(world.told.registered(), 1);
+    world.end();
+}
+
+#[test]
+fn there_are_only_so_many_places() {
+    let taken = Rc::default();
+    let mut places: Vec<_> = (0..AGENTS_MAX).map(|_| Place::take(&taken).unwrap()).collect();
+    assert!(Place::take(&taken).is_none());
+    places.pop();
+    let _last = Place::take(&taken).unwrap();
+    assert!(Place::take(&taken).is_none());
+}
