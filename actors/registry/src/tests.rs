@@ -1,6 +1,7 @@
 //! The registry among fake applications, and its handle.
 #![allow(clippy::unwrap_used)]
 
+mod agents;
 mod apps;
 mod sessions;
 mod world;

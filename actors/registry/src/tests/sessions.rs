@@ -138,12 +138,17 @@ async fn domains_that_are_not_there() {
         (Domain::Python, ErrorCode::AgentTracingDisabled),
     ];
     for (domain, code) in cases {
-        let outcome = world.handle.ask_in("s", Some(domain), disable.clone()).await;
+        let handle = &world.without_agents;
+        let outcome = handle.ask_in("s", Some(domain), disable.clone()).await;
         assert_eq!(outcome, Err(code), "{domain:?}");
-        assert_eq!(world.handle.list_tracepoints(Some(domain)).await, Err(code));
-        assert_eq!(world.handle.list_tracepoint_fields(Some(domain)).await, Err(code));
+        assert_eq!(handle.check("s", Some(domain)).await, Err(code));
+        assert_eq!(handle.list_tracepoints(Some(domain)).await, Err(code));
+        assert_eq!(handle.list_tracepoint_fields(Some(domain)).await, Err(code));
     }
     assert_eq!(world.handle.list_tracepoints(None).await, Err(ErrorCode::Und));
+    // Loggers have no fields.
+    let fields = world.handle.list_tracepoint_fields(Some(Domain::Jul)).await;
+    assert_eq!(fields, Err(ErrorCode::Und));
     assert_eq!(world.handle.list_syscalls(), Err(ErrorCode::KernNa));
     world.end().await;
 }

@@ -1,16 +1,18 @@
 //! A registry as the daemon wires it.
 
 use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     os::unix::net::UnixListener,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use actix::{Actor, Addr, AsyncContext};
+use lttngd_agent::AgentSettings;
 use lttngd_app::{AppSettings, listen};
 use lttngd_consumer::Consumer;
 use lttngd_model::{Bitness, Credentials, DescriptorOutput, SessionDescriptor, SessionKind, Uri};
-use lttngd_peer::{AppScript, ConsumerScript, FakeApp, FakeConsumer};
+use lttngd_peer::{AgentScript, AppScript, ConsumerScript, FakeAgent, FakeApp, FakeConsumer};
 use lttngd_relayd::{ExpectedSessionIds, NetIndexes, RelaydConfig};
 use lttngd_runtime::Outlet;
 use lttngd_session::{Consumers, SessionListings};
@@ -25,7 +27,10 @@ pub(super) struct World {
     pub(super) registry: Addr<Registry>,
     /// Acts for the user of this process.
     pub(super) handle: Handle,
-    listener: JoinHandle<std::io::Result<()>>,
+    /// The same where no agents are served.
+    pub(super) without_agents: Handle,
+    agents: SocketAddr,
+    listeners: [JoinHandle<std::io::Result<()>>; 2],
 }
 
 /// This process' user.
@@ -37,7 +42,8 @@ pub(super) fn own() -> Credentials {
 }
 
 impl World {
-    pub(super) async fn new(script: ConsumerScript, app_deadline: Option<Duration>) -> Self {
+    /// A registry whose applications and agents have `deadline` to answer.
+    pub(super) async fn new(script: ConsumerScript, deadline: Option<Duration>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let fake = FakeConsumer::new(script);
         let consumer = Arc::new(Mutex::new(None));
@@ -65,26 +71,36 @@ impl World {
         });
         let consumer = consumer.lock().unwrap().clone().unwrap();
         let socket = UnixListener::bind(directory.path().join("apps")).unwrap();
-        let listener = tokio::task::spawn_local(listen(
+        let apps = tokio::task::spawn_local(listen(
             socket,
             AppSettings {
-                deadline: app_deadline,
+                deadline,
                 bitnesses: vec![Bitness::Bits64],
                 registered: Outlet::to(registry.clone().recipient()),
                 unregistered: Outlet::to(registry.clone().recipient()),
             },
         ));
-        let handle = Handle::new(
-            registry.clone(),
-            listings,
-            Settings { is_root: true, serves_agents: false },
-            own(),
-        );
-        Self { directory, fake, consumer, registry, handle, listener }
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let agents = socket.local_addr().unwrap();
+        let settings = AgentSettings {
+            deadline,
+            registered: Outlet::to(registry.clone().recipient()),
+            unregistered: Outlet::to(registry.clone().recipient()),
+        };
+        let listeners = [apps, tokio::task::spawn_local(lttngd_agent::listen(socket, settings))];
+        let [handle, without_agents] = [true, false].map(|serves_agents| {
+            let settings = Settings { is_root: true, serves_agents };
+            Handle::new(registry.clone(), listings.clone(), settings, own())
+        });
+        Self { directory, fake, consumer, registry, handle, without_agents, agents, listeners }
     }
 
     pub(super) fn app(&self, script: AppScript) -> FakeApp {
         FakeApp::connect(&self.directory.path().join("apps"), script).unwrap()
+    }
+
+    pub(super) fn agent(&self, script: AgentScript) -> FakeAgent {
+        FakeAgent::connect(self.agents, script).unwrap()
     }
 
     /// A request for a session of this name.
@@ -104,7 +120,7 @@ impl World {
     }
 
     pub(super) async fn end(self) {
-        self.listener.abort();
+        self.listeners.iter().for_each(JoinHandle::abort);
         self.registry.send(crate::Shutdown).await.unwrap();
         self.consumer.send(lttngd_consumer::Stop).await.unwrap();
         assert_eq!(self.fake.faults(), [""; 0]);
