@@ -9,6 +9,7 @@ packages=(
     liblttng-ust-dev # traced applications
     lttng-tools      # lttng, lttng-consumerd, lttng-relayd and the stock daemon
     python3-bt2      # reads traces from Python
+    python3-lttngust # the agent of Python programs
 )
 
 fail() {

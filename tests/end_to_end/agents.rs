@@ -86,10 +86,10 @@ fn channels_and_contexts_of_agents() {
     both(|stage| {
         for (domain, channel, _) in DOMAINS {
             stage.lttng_ok("create s");
-            stage.lttng(&format!("enable-channel {domain} other"));
-            stage.lttng(&format!("enable-channel {domain} --subbuf-size=8k {channel}"));
-            stage.lttng(&format!("enable-channel {domain} {channel}"));
-            stage.lttng(&format!("disable-channel {domain} {channel}"));
+            stage.lttng(&format!("enable-channel -u --subbuf-size=8k {channel}"));
+            stage.lttng(&format!("enable-channel -u {channel}"));
+            stage.lttng(&format!("disable-channel -u {channel}"));
+            stage.lttng(&format!("enable-channel -u {channel}"));
             for arguments in [
                 format!("{domain} -t vpid"),
                 format!("{domain} -c other -t vtid"),

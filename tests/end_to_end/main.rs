@@ -13,6 +13,7 @@ mod filters;
 mod hostile_apps;
 mod listing;
 mod loading;
+mod real_agents;
 mod recording;
 mod relay_snapshots;
 mod saving;

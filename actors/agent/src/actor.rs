@@ -24,8 +24,9 @@ use crate::{
     listener::{AgentSettings, Place},
 };
 
-/// Most questions that wait for one agent. Wishes have no limit of their own: a session has one.
-const QUESTIONS_MAX: usize = 1 << 12;
+/// Most jobs that wait for one agent when a question is asked. Wishes have no limit of their own: a
+/// session has one.
+const JOBS_MAX: usize = 1 << 12;
 
 type Waiting<T> = ResponseFuture<Result<T, AgentError>>;
 
@@ -95,38 +96,47 @@ impl Agent {
             waiting.push(reply);
             is_queued
         };
-        // It fails only when the driver has ended, and with it the reply.
-        let gone = !is_queued && self.jobs.send(Job::Synchronise(session)).is_err();
-        self.wait_for(done, gone.then_some(AgentError::Gone))
+        if is_queued || self.queue(Job::Synchronise(session)) {
+            self.wait_for(done)
+        } else {
+            gone()
+        }
     }
 
     /// Queues a question.
     fn ask<T: 'static>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Waiting<T> {
         let (reply, done) = oneshot::channel();
-        let questions = self.shared.questions.get();
-        if questions >= QUESTIONS_MAX {
-            return self.wait_for(done, Some(AgentError::TimedOut));
+        if self.shared.jobs.get() >= JOBS_MAX {
+            return Box::pin(std::future::ready(Err(AgentError::TimedOut)));
         }
-        self.shared.questions.set(questions + 1);
-        let gone = self.jobs.send(job(reply)).is_err();
-        self.wait_for(done, gone.then_some(AgentError::Gone))
+        if self.queue(job(reply)) { self.wait_for(done) } else { gone() }
+    }
+
+    /// Whether the driver is there to do it.
+    fn queue(&self, job: Job) -> bool {
+        let jobs = self.shared.jobs.get();
+        if jobs == 0 {
+            // The agent is asked at once, and has from now on to answer.
+            self.progress.set(Instant::now());
+        }
+        self.shared.jobs.set(jobs + 1);
+        self.jobs.send(job).is_ok()
     }
 
     /// Waits until a job is done, or until the agent has not answered anything for as long as the
-    /// deadline.
-    fn wait_for<T: 'static>(
-        &self,
-        done: oneshot::Receiver<Result<T, AgentError>>,
-        refused: Option<AgentError>,
-    ) -> Waiting<T> {
+    /// deadline. Whoever comes when it is late already does not wait anew: every process of the machine
+    /// can be an agent, and a mute one must not cost each command its deadline.
+    fn wait_for<T: 'static>(&self, done: oneshot::Receiver<Result<T, AgentError>>) -> Waiting<T> {
         let (progress, deadline) = (Rc::clone(&self.progress), self.deadline);
         Box::pin(async move {
-            match refused {
-                Some(error) => Err(error),
-                None => wait_for_progress(done, &progress, deadline).await?,
-            }
+            let since = progress.get();
+            wait_for_progress(done, &progress, since, deadline).await?
         })
     }
+}
+
+fn gone<T: 'static>() -> Waiting<T> {
+    Box::pin(std::future::ready(Err(AgentError::Gone)))
 }
 
 impl Actor for Agent {

@@ -33,8 +33,8 @@ pub(crate) struct Shared {
     pub(crate) wishes: RefCell<HashMap<SessionId, Option<Arc<AgentDomain>>>>,
     /// Who waits for a session's wish to come true.
     pub(crate) waiting: RefCell<HashMap<SessionId, Vec<Reply<()>>>>,
-    /// How many questions are in the queue.
-    pub(crate) questions: Cell<usize>,
+    /// How many jobs are in the queue or being done.
+    pub(crate) jobs: Cell<usize>,
 }
 
 /// The driver of one agent.
@@ -58,23 +58,16 @@ impl Driver {
                 broken = self.connection.ended() => return broken,
                 job = self.jobs.recv() => job,
             };
-            let done = match job {
-                Some(job) => self.job(job).await,
-                None => return Broken::Abandoned,
-            };
-            if let Err(broken) = done {
+            let Some(job) = job else { return Broken::Abandoned };
+            if let Err(broken) = self.job(job).await {
                 return broken;
             }
+            self.shared.jobs.set(self.shared.jobs.get() - 1);
         }
     }
 
     fn link(&self) -> Link<'_> {
         Link { connection: &self.connection, progress: &self.progress }
-    }
-
-    /// A question left the queue.
-    fn answered(&self) {
-        self.shared.questions.set(self.shared.questions.get().saturating_sub(1));
     }
 
     async fn job(&mut self, job: Job) -> Result<(), Broken> {
@@ -89,13 +82,11 @@ impl Driver {
                 }
             }
             Job::RegistrationDone(reply) => {
-                self.answered();
                 self.link().registration_done().await?;
                 self.is_registered = true;
                 let _ = reply.send(Ok(()));
             }
             Job::Loggers(reply) => {
-                self.answered();
                 let loggers = match self.is_registered {
                     true => self.link().loggers().await?,
                     false => Ok(Vec::new()),

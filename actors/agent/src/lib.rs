@@ -7,7 +7,8 @@
 //! difference to what the agent has. An agent counts how often it was told to enable something, so each
 //! session's wish is kept apart, and each rule is enabled and disabled once. A newer wish replaces an
 //! older one that waits. An agent that does not answer delays only those who wait for it, and they give
-//! up after the deadline without progress; the work goes on when the agent does, towards the newest wish.
+//! up after the deadline without progress, at once when it has passed already; the work goes on when the
+//! agent does, towards the newest wish.
 //!
 //! ```text
 //!   connected -> registration read -> AgentRegistered told -> (sessions synchronise it)

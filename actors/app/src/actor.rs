@@ -119,10 +119,11 @@ impl App {
         refused: Option<AppError>,
     ) -> Waiting<T> {
         let (progress, deadline) = (Rc::clone(&self.progress), self.deadline);
+        let now = Instant::now();
         Box::pin(async move {
             match refused {
                 Some(error) => Err(error),
-                None => wait_for_progress(done, &progress, deadline).await?,
+                None => wait_for_progress(done, &progress, now, deadline).await?,
             }
         })
     }

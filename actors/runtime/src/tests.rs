@@ -3,4 +3,5 @@
 mod actix_facts;
 mod credentials;
 mod peer;
+mod progress;
 mod turns;

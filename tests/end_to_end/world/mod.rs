@@ -10,6 +10,7 @@ pub mod compiler;
 pub mod daemon;
 pub mod inside;
 pub mod listing;
+pub mod loggers;
 pub mod lttng;
 pub mod program;
 pub mod raw;

@@ -9,7 +9,8 @@ use std::sync::{Mutex, OnceLock};
 
 use super::{Arena, PATIENCE, eventually};
 
-/// A running `traced` (see `tests/apps/traced.c` for its commands). Killed when dropped.
+/// A running program that does what it is told on its standard input: `traced`, unless another is named
+/// (see `tests/apps` for their commands). Killed when dropped.
 pub struct Program {
     child: Child,
     answers: Receiver<String>,
@@ -23,16 +24,16 @@ impl Program {
 
     /// As [`Program::start`], with more environment variables.
     pub fn start_with(arena: &Arena, commands: &[&str], environment: &[(&str, &str)]) -> Program {
-        let mut child = arena
-            // Set by env(1): a preloaded library must not reach the programs before it.
-            .command("env")
-            .args(environment.iter().map(|(name, value)| format!("{name}={value}")))
-            .arg(traced())
-            .args(commands)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        // Set by env(1): a preloaded library must not reach the programs before it.
+        let mut command = arena.command("env");
+        command.args(environment.iter().map(|(name, value)| format!("{name}={value}")));
+        command.arg(traced()).args(commands);
+        Program::spawn(command)
+    }
+
+    /// Starts any program that answers each line of its input with a line.
+    pub fn spawn(mut command: Command) -> Program {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let (sender, answers) = channel();
         std::thread::spawn(move || {
@@ -154,11 +155,13 @@ pub fn compile(include: &Path, output: &str, files: &[PathBuf], flags: &[&str]) 
     result
 }
 
-fn sources() -> PathBuf {
+/// The directory of the programs' sources.
+pub fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apps")
 }
 
-fn built() -> PathBuf {
+/// The directory of built programs.
+pub fn built() -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("apps");
     fs::create_dir_all(&directory).unwrap();
     directory
