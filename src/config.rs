@@ -112,7 +112,7 @@ pub enum AgentPort {
     Closed,
     /// The first free one of 5345 to 5354.
     FirstFree,
-    /// This one.
+    /// This one, or with 0 any that is free.
     Only(u16),
 }
 

@@ -10,6 +10,7 @@ mod world;
 
 use std::{
     env, fs,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     pin::pin,
     process::Command,
@@ -20,7 +21,7 @@ use std::{
 };
 
 use lttngd::{
-    Config, Daemon, Handle, StartError,
+    AgentPort, Config, Daemon, Handle, StartError,
     model::{
         BufferScheme, Credentials, DescriptorOutput, Domain, ErrorCode, EventDescription,
         LogLevelRule, SessionDescriptor, SessionKind, Uri,
@@ -30,6 +31,7 @@ use lttngd::{
     },
     user_space_channel,
 };
+use lttngd_peer::{AgentScript, FakeAgent, eventually};
 use tempfile::TempDir;
 use world::{
     Arena,
@@ -130,6 +132,37 @@ fn handles_can_go_anywhere() {
 }
 
 const LEVELS: [&str; 4] = ["sample:alarm", "sample:caution", "sample:ordinary", "sample:detail"];
+
+#[test]
+fn agents_are_served_where_a_port_is_given() {
+    let directory = TempDir::new().unwrap();
+    let run_dir = directory.path().join(".lttng");
+    let agent_port = AgentPort::Only(0);
+    let config = Config { agent_port, ..Config::in_directory(&run_dir) };
+    let daemon = Daemon::start(config).unwrap();
+    let handle = daemon.handle();
+    let port = fs::read_to_string(run_dir.join("agent.port")).unwrap();
+    let address = (Ipv4Addr::LOCALHOST, port.trim_end().parse().unwrap()).into();
+    let agent = FakeAgent::connect(address, AgentScript::answering(Domain::Python)).unwrap();
+    on_tokio(async {
+        handle.create_session(None, session("s", Path::new("/s"))).await.unwrap();
+        let rule = EventDescription::tracepoint("app").at_log_level(LogLevelRule::Range(30));
+        handle.enable_agent_event("s", Domain::Python, rule).await.unwrap();
+        let listed = handle.list_agent_events("s", Domain::Python).await.unwrap();
+        let filter = "(logger_name == \"app\") && (int_loglevel >= 30)";
+        assert_eq!(listed[0].filter_expression.as_deref(), Some(filter));
+        eventually("the agent has the rule", || agent.enabled() == ["app"]).await;
+        let every = EventDescription::of_any_kind("");
+        handle.disable_agent_event("s", Domain::Python, every).await.unwrap();
+    });
+    assert_eq!(agent.enabled(), [""; 0]);
+    daemon.stop();
+    drop(agent);
+
+    let without = daemon_in(&directory).unwrap();
+    let listed = on_a_bare_thread(without.handle().list_tracepoints(Some(Domain::Jul)));
+    assert_eq!(listed, Err(ErrorCode::AgentTracingDisabled));
+}
 
 #[test]
 fn programs_are_recorded_by_handles_on_different_runtimes() {

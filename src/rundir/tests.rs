@@ -9,6 +9,7 @@ use nix::libc;
 use tempfile::TempDir;
 
 use super::*;
+use crate::config::AgentPort;
 
 /// A configuration with a client socket in a directory of its own, whose parent exists.
 fn private() -> (TempDir, Config) {
@@ -28,6 +29,37 @@ fn entries(dir: &Path) -> Vec<PathBuf> {
         fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into()).collect();
     entries.sort();
     entries
+}
+
+#[test]
+fn agents_are_told_their_port() {
+    let (_parent, config) = private();
+    let mut dir = RunDir::prepare(&config).unwrap();
+    assert!(dir.take_agent_listener().is_none(), "none is wanted");
+    let port_file = config.run_dir.join("agent.port");
+    assert!(!port_file.exists());
+    dir.remove();
+
+    let (_parent, mut config) = private();
+    let port_file = config.run_dir.join("agent.port");
+    config.agent_port = AgentPort::Only(0);
+    let mut dir = RunDir::prepare(&config).unwrap();
+    let listener = dir.take_agent_listener().unwrap();
+    let address = listener.local_addr().unwrap();
+    assert!(address.ip().is_loopback());
+    assert_eq!(fs::read_to_string(&port_file).unwrap(), format!("{}\n", address.port()));
+    assert_eq!(mode(&port_file), 0o644);
+    dir.remove();
+    assert!(!port_file.exists());
+
+    // The port is busy: the daemon does without agents.
+    for (wanted, available) in [(address.port(), false), (0, true)] {
+        let (_parent, mut config) = private();
+        config.agent_port = AgentPort::Only(wanted);
+        let mut dir = RunDir::prepare(&config).unwrap();
+        assert_eq!(dir.take_agent_listener().is_some(), available);
+        assert_eq!(config.run_dir.join("agent.port").exists(), available);
+    }
 }
 
 fn is_already_running(result: &Result<RunDir, StartError>) -> bool {
