@@ -1,8 +1,13 @@
 //! The agent domains (JUL, log4j, Python): commands, listings, saved sessions.
 
 use std::fs;
+use std::net::Ipv4Addr;
 
-use super::world::{Stage, both};
+use lttngd_model::Domain;
+use lttngd_peer::{AgentScript, FakeAgent};
+use lttngd_wire::agent::Command;
+
+use super::world::{Arena, Daemon, Stage, Which, both, eventually};
 
 /// The options of `lttng` for the agent domains, their channels, and a log level of each.
 const DOMAINS: [(&str, &str, &str); 3] = [
@@ -135,5 +140,97 @@ fn saved_rules_of_agents_come_back() {
         stage.lttng_ok("destroy s");
         stage.lttng_ok(&format!("load --input-path={}", place.display()));
         list(stage);
+    });
+}
+
+/// What `list` shows of a session that a daemon saved and loaded when it was started again.
+fn loaded(which: Which) -> String {
+    let arena = Arena::new();
+    let daemon = Daemon::start(&arena, which, &[]);
+    arena.lttng_ok(&format!("create saved --output={}", arena.file("trace").display()));
+    for (domain, _, level) in DOMAINS {
+        arena.lttng_ok(&format!("enable-event {domain} app"));
+        arena.lttng_ok(&format!("enable-event {domain} lib --loglevel={level}"));
+        arena.lttng_ok(&format!("enable-event {domain} off --filter='msg == \"x\"'"));
+        arena.lttng_ok(&format!("disable-event {domain} off"));
+    }
+    arena.lttng_ok("add-context -j -c lttng_jul_channel -t '$app.prov:ctx'");
+    arena.lttng_ok("start");
+    arena.lttng_ok(&format!("save --output-path={}", arena.autoload().display()));
+    arena.lttng_ok("destroy");
+    daemon.stop(&arena);
+
+    let daemon = Daemon::start(&arena, which, &[]);
+    let active = || arena.lttng_ok("list").contains("saved [active]").then_some(());
+    eventually("the session is loaded and started", active);
+    let shown = ["list saved", "--mi=xml list saved"].map(|command| {
+        let text = arena.normalised(&arena.lttng_ok(command));
+        let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines.join("\n")
+    });
+    daemon.stop(&arena);
+    shown.join("\n")
+}
+
+#[test]
+fn the_daemon_loads_rules_of_agents_when_it_starts() {
+    let [stock, ours] = [Which::Stock, Which::Ours].map(loaded);
+    assert_eq!(ours, stock);
+}
+
+/// Notes what an agent was sent since the last time, in one order: the stock daemon has none.
+fn sent(stage: &mut Stage, agent: &FakeAgent, before: &mut usize) -> Vec<Command> {
+    let commands = agent.commands().split_off(*before);
+    *before += commands.len();
+    let mut lines: Vec<_> = commands.iter().map(|command| format!("{command:?}")).collect();
+    lines.sort_unstable();
+    stage.note(&format!("sent:\n{}", lines.join("\n")));
+    commands
+}
+
+#[test]
+fn agents_are_sent_the_same() {
+    both(|stage| {
+        let connect = |stage: &Stage| {
+            let address = (Ipv4Addr::LOCALHOST, 5345).into();
+            let script = AgentScript::answering(Domain::Jul);
+            let agent = stage.arena.in_network(|| FakeAgent::connect(address, script).unwrap());
+            let done =
+                || (agent.commands().last() == Some(&Command::RegistrationDone)).then_some(());
+            eventually("the registration is done", done);
+            agent
+        };
+        let early = connect(stage);
+        let mut before = 0;
+        stage.lttng_ok("create s");
+        for command in [
+            "enable-event -j app",
+            "enable-event -j app",
+            "enable-event -j lib --loglevel=JUL_WARNING",
+            "enable-event -j lib --loglevel-only=JUL_WARNING",
+            "enable-event -j fil --filter='$app.one:x == 1 && msg == \"<é>\"'",
+            // To one channel: the stock daemon tells agents once for each.
+            "add-context -j -t '$app.prov:ctx'",
+            "enable-event -l other",
+            "disable-event -j lib",
+            "enable-event -j lib --loglevel=JUL_WARNING",
+            "start",
+            "list -j",
+            "enable-event -j late",
+            "disable-event -j late",
+            "stop",
+        ] {
+            stage.lttng(command);
+            sent(stage, &early, &mut before);
+        }
+        let late = connect(stage);
+        assert!(sent(stage, &late, &mut 0).len() > 1);
+        stage.lttng_ok("destroy s");
+        sent(stage, &early, &mut before);
+        for agent in [early, late] {
+            assert_eq!(agent.enabled(), [""; 0]);
+            assert_eq!(agent.faults(), [""; 0]);
+        }
     });
 }
