@@ -1,7 +1,7 @@
 //! The agent domains (JUL, log4j, Python): commands, listings, saved sessions.
 
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use lttngd_model::Domain;
 use lttngd_peer::{AgentScript, FakeAgent};
@@ -143,6 +143,17 @@ fn saved_rules_of_agents_come_back() {
     });
 }
 
+/// The port that agents of a daemon are told of.
+pub fn told_port(arena: &Arena) -> Option<String> {
+    fs::read_to_string(arena.run_directory().join("agent.port")).ok()
+}
+
+/// Where agents connect, in the network of the arena.
+pub fn agents_address(arena: &Arena) -> SocketAddr {
+    let port = eventually("a port for agents", || told_port(arena)?.trim_end().parse().ok());
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
 /// What `list` shows of a session that a daemon saved and loaded when it was started again.
 fn loaded(which: Which) -> String {
     let arena = Arena::new();
@@ -193,7 +204,7 @@ fn sent(stage: &mut Stage, agent: &FakeAgent, before: &mut usize) -> Vec<Command
 fn agents_are_sent_the_same() {
     both(|stage| {
         let connect = |stage: &Stage| {
-            let address = (Ipv4Addr::LOCALHOST, 5345).into();
+            let address = agents_address(&stage.arena);
             let script = AgentScript::answering(Domain::Jul);
             let agent = stage.arena.in_network(|| FakeAgent::connect(address, script).unwrap());
             let done =

@@ -38,14 +38,14 @@ impl Inner {
         change: impl FnOnce(&mut UstDomain) -> Result<(), ErrorCode>,
     ) -> Result<(), ErrorCode> {
         let _turn = self.turn().await?;
-        let before = self.domain.borrow().clone().ok_or(ErrorCode::UnknownDomain)?;
-        let mut after = before.clone();
+        let mut after = self.domain.borrow().clone().ok_or(ErrorCode::UnknownDomain)?;
+        let before = asked_of(&after, of);
         let changed = change(&mut after);
         if changed.is_ok()
-            && let Err(refusal) = self.synchronise_agents(of, &after).await
+            && let Err(refusal) = self.synchronise_agents(of, asked_of(&after, of)).await
         {
             // They have done this much before, and are not asked to do more.
-            let _ = self.synchronise_agents(of, &before).await;
+            let _ = self.synchronise_agents(of, before).await;
             return Err(code(refusal));
         }
         // A failed attempt leaves its trace as well.
@@ -68,17 +68,16 @@ impl Inner {
             let mut domain = self.domain.borrow_mut();
             let domain = domain.as_mut().ok_or(ErrorCode::NoChannel)?;
             change(domain)?;
-            domain.clone()
+            asked_of(domain, of)
         };
         if self.life.get().active {
             self.synchronise_all().await;
         }
-        self.synchronise_agents(of, &after).await.map_err(code)
+        self.synchronise_agents(of, after).await.map_err(code)
     }
 
-    /// Brings the agents of a domain to what `ust` wants of them, side by side: the first refusal.
-    async fn synchronise_agents(&self, of: Domain, ust: &UstDomain) -> Result<(), Refusal> {
-        let want = ust.agents.get(&of).cloned().unwrap_or_default();
+    /// Brings the agents of a domain to what is wanted of them, side by side: the first refusal.
+    async fn synchronise_agents(&self, of: Domain, want: Arc<AgentDomain>) -> Result<(), Refusal> {
         let old = self.agent_wishes.borrow_mut().insert(of, Arc::clone(&want)).unwrap_or_default();
         if want == old {
             return Ok(());
@@ -115,6 +114,11 @@ impl Inner {
             }
         }
     }
+}
+
+/// What agents of a domain are asked for.
+fn asked_of(ust: &UstDomain, of: Domain) -> Arc<AgentDomain> {
+    ust.agents.get(&of).cloned().unwrap_or_default()
 }
 
 /// What clients are told of an agent's refusal.
