@@ -58,7 +58,6 @@ fn rules_of_agents_are_made_and_listed() {
         for (domain, _, level) in DOMAINS {
             stage.lttng(&format!("enable-event {domain} app"));
             stage.lttng_ok("create s");
-            stage.lttng(&format!("disable-event {domain} app"));
             rules(stage, domain, level);
             stage.lttng(&format!("list {domain}"));
             stage.lttng_ok("start");
