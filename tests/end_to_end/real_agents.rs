@@ -110,6 +110,32 @@ fn two_sessions_and_per_process_buffers() {
     });
 }
 
+#[test]
+fn an_agent_finds_a_daemon_that_is_started_again() {
+    for which in [Which::Stock, Which::Ours] {
+        let arena = Arena::new();
+        let daemon = Daemon::start(&arena, which, &[]);
+        let mut program = Program::python(&arena);
+        arena.lttng_ok("create before");
+        arena.lttng_ok("enable-event -p app");
+        daemon.stop(&arena);
+        // Its port is that of the first daemon, some connections to which are not forgotten yet.
+        let daemon = Daemon::start(&arena, which, &[]);
+        arena.lttng_ok("create after");
+        arena.lttng_ok("enable-event -p app");
+        arena.lttng_ok("start");
+        eventually("the agent is back", || {
+            arena.lttng_ok("list -p").contains(&format!("PID: {} ", program.pid())).then_some(())
+        });
+        program.tell("log app 20 heard");
+        arena.lttng_ok("destroy");
+        program.finish();
+        let events = arena.events(&arena.trace_of("after"));
+        assert_eq!(events.len(), 1, "{which:?}: {events:?}");
+        daemon.stop(&arena);
+    }
+}
+
 fn java(option: &'static str, api: &'static str, levels: [&'static str; 3], named: &'static str) {
     both(|stage| {
         let Some(mut early) = Program::java(&stage.arena, api) else {

@@ -22,6 +22,8 @@ impl Program {
             "no agent for Python: apt-get install python3-lttngust (or run `make test`)"
         );
         let mut command = arena.command(PYTHON);
+        // Milliseconds until it looks again for a daemon that went.
+        command.env("LTTNG_UST_PYTHON_REGISTER_RETRY_DELAY", "50");
         command.arg(sources().join("loggers.py"));
         let mut program = Program::spawn(command);
         program.tell("registered");
@@ -41,7 +43,7 @@ impl Program {
     }
 }
 
-/// The directory of the compiled Java program.
+/// The archive of the compiled Java program.
 fn loggers() -> Option<PathBuf> {
     static LOGGERS: OnceLock<Option<PathBuf>> = OnceLock::new();
 
@@ -52,28 +54,36 @@ fn loggers() -> Option<PathBuf> {
             eprintln!("Java agents are not tried: no liblttng-ust-agent-java or no JDK");
             return None;
         }
-        let directory = built().join(format!("java-{}", std::process::id()));
-        fs::create_dir_all(&directory).unwrap();
-        let compiled = Command::new("javac")
-            .arg("-cp")
-            .arg(classes(&directory))
-            .arg("-d")
-            .arg(&directory)
-            .arg(sources().join("Loggers.java"))
-            .output()
-            .unwrap();
-        assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
-        Some(directory)
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().display();
+        let source = sources().join("Loggers.java");
+        let jars = classes(&source);
+        run("javac", &["-cp", &jars, "-d", &place.to_string(), &source.display().to_string()]);
+        let archive = directory.path().join("loggers.jar");
+        let file = archive.display().to_string();
+        run("jar", &["--create", "--file", &file, "-C", &place.to_string(), "."]);
+        // Copied beside it and renamed, so that another test process never sees half a file.
+        let result = built().join("loggers.jar");
+        let beside = built().join(format!("loggers.jar.{}", std::process::id()));
+        fs::copy(&archive, &beside).unwrap();
+        fs::rename(&beside, &result).unwrap();
+        Some(result)
     };
     LOGGERS.get_or_init(compile).clone()
 }
 
-/// A class path with `directory` and what agents need.
-fn classes(directory: &Path) -> String {
+/// Runs a program of the JDK.
+fn run(program: &str, arguments: &[&str]) {
+    let done = Command::new(program).args(arguments).output().unwrap();
+    assert!(done.status.success(), "{program}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// A class path with `own` and what agents need.
+fn classes(own: &Path) -> String {
     let jars = ["agent-common", "agent-jul", "agent-log4j"]
         .map(|name| format!("{JARS}/lttng-ust-{name}.jar"))
         .join(":");
-    format!("{}:{jars}:{JARS}/log4j-1.2.jar", directory.display())
+    format!("{}:{jars}:{JARS}/log4j-1.2.jar", own.display())
 }
 
 /// The option that names the directory of the agents' native libraries.
