@@ -60,9 +60,7 @@ fn daemon_after_a_crash() {
     arena.lttng_ok("enable-event -u sample:number");
     arena.lttng_ok("start");
     crashed.kill();
-    eventually("the consumers end without their daemon", || {
-        arena.processes_named("lttng-consumerd").is_empty().then_some(())
-    });
+    arena.consumers_end();
     program.tell("number=1");
 
     // Sockets, the pid file and the lock of the dead one are no obstacle.

@@ -8,7 +8,7 @@ use std::process::{Child, ExitStatus, Stdio};
 
 use rustix::process::Signal;
 
-use super::{Arena, eventually};
+use super::{Arena, Consumer, eventually};
 
 /// Which session daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,11 +80,15 @@ impl Daemon {
         options: &[&str],
         environment: &[(&str, &str)],
     ) -> Daemon {
+        // Each has its own consumer daemon without being told.
+        let is_told = options.iter().any(|option| option.starts_with("--consumerd64-path"));
+        let told = Consumer::chosen(which).filter(|_| !is_told).map(|it| it.option(arena));
         let number = fs::read_dir(arena.file("")).unwrap().count();
         let log = arena.file(&format!("daemon-{number}.log"));
         let file = fs::File::create(&log).unwrap();
         let child = arena
             .command(which.program())
+            .args(told)
             .args(options)
             .envs(environment.iter().copied())
             .stdout(Stdio::from(file.try_clone().unwrap()))
@@ -150,9 +154,7 @@ impl Daemon {
         arena.signal(self.pid(), Signal::TERM);
         let status = self.wait();
         assert_eq!(status.code(), Some(0), "exit code after SIGTERM\n{}", self.log());
-        eventually("the consumers end with the daemon", || {
-            arena.processes_named("lttng-consumerd").is_empty().then_some(())
-        });
+        arena.consumers_end();
         let left = leftovers(&self.run_directory);
         assert!(left.is_empty(), "left in the run directory: {left:?}");
     }

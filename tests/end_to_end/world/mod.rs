@@ -7,6 +7,7 @@
 
 pub mod arena;
 pub mod compiler;
+pub mod consumer;
 pub mod daemon;
 pub mod inside;
 pub mod listing;
@@ -20,6 +21,7 @@ pub mod trace;
 
 pub use arena::Arena;
 pub use compiler::StockCompiler;
+pub use consumer::Consumer;
 pub use daemon::{Daemon, Which};
 pub use lttng::Answer;
 pub use program::Program;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::{Answer, Arena, Daemon, Event, Program, Which, listing, trace};
+use super::{Answer, Arena, Consumer, Daemon, Event, Program, Which, listing, trace};
 
 /// What the shell's `timeout` makes of a program killed by SIGPIPE.
 const KILLED_BY_SIGNAL: i32 = -1;
@@ -33,6 +33,16 @@ impl Stage {
     pub fn with_options(which: Which, options: &[&str]) -> Stage {
         let arena = Arena::new();
         let daemon = Daemon::start(&arena, which, options);
+        Stage { arena, daemon, which, transcript: String::new() }
+    }
+
+    /// A fresh world with a daemon that starts this consumer daemon.
+    pub fn with_consumer(which: Which, consumer: Consumer, options: &[&str]) -> Stage {
+        let arena = Arena::new();
+        let consumer = consumer.option(&arena);
+        let options: Vec<&str> =
+            [consumer.as_str()].into_iter().chain(options.iter().copied()).collect();
+        let daemon = Daemon::start(&arena, which, &options);
         Stage { arena, daemon, which, transcript: String::new() }
     }
 

@@ -89,6 +89,25 @@ impl Tracer {
         }
     }
 
+    /// Dies as soon as there is room for an event of `len` bytes, before anything else is done.
+    pub fn die_after_reservation(&self, len: usize, clock: &dyn Fn() -> u64) {
+        let (channel, shared) = (&self.channel, &self.shared);
+        let old = shared.offset().load(SeqCst);
+        let _ = clock();
+        let fits = channel.in_subbuf(old) + len as u64 <= channel.subbuf_size;
+        assert!(!fits, "it is to die between two packets");
+        let end = channel.align(old) + PACKET_HEADER_LEN + len as u64;
+        shared.offset().compare_exchange(old, end, SeqCst, SeqCst).unwrap();
+    }
+
+    /// Writes the event and dies before it tells the reader that the packet is whole, as it is then.
+    pub fn die_after_commit(&self, slot: Slot) {
+        let index = self.channel.index(slot.position);
+        let data = self.shared.data(self.physical(index)) + self.channel.in_subbuf(slot.position);
+        self.shared.write(data, &slot.event.encode());
+        self.count_committed(index, slot.event.len as u64);
+    }
+
     /// Writes the event and tells that it is written.
     pub fn commit(&self, slot: Slot) {
         let (channel, shared) = (&self.channel, &self.shared);
