@@ -26,6 +26,8 @@ const PER_CPU_CHANNEL: i32 = 0;
 pub(crate) enum End {
     /// The session daemon closed it between two commands.
     Closed,
+    /// Commands cannot be carried out any more.
+    Failed,
     /// What came is no command.
     Broken(PeerError),
 }

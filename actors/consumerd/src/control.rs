@@ -209,10 +209,11 @@ impl Control {
         self.channels.borrow_mut().remove(&key);
     }
 
-    /// Forgets a session of which nothing is left.
-    pub(crate) fn forget_session(&self, id: SessionId) {
+    /// Forgets a session of which nothing is left. Connections to relay daemons for its snapshots are
+    /// given up by nobody else; the session daemon does so with others, which it still needs.
+    pub(crate) fn forget_session(&self, id: SessionId, has_snapshots: bool) {
         self.sessions.borrow_mut().remove(&id);
-        if let Ok([_, remote]) = self.workers_of(id) {
+        if has_snapshots && let Ok([_, remote]) = self.workers_of(id) {
             // Without the thread there are none.
             let _ = remote.tell(move |worker| worker.destroy_relays_of(id));
         }

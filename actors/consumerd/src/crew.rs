@@ -7,7 +7,7 @@ use std::{
 };
 
 use lttngd_model::SessionId;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::worker::{Setup, Worker};
 
@@ -72,6 +72,17 @@ pub(crate) struct Crew {
     local: Vec<WorkerHandle>,
     remote: Vec<WorkerHandle>,
     threads: Vec<JoinHandle<()>>,
+    /// Rings when a thread ended.
+    ended: Arc<Notify>,
+}
+
+/// Rings when it is dropped: also when the thread that has it panics.
+struct RingsAtEnd(Arc<Notify>);
+
+impl Drop for RingsAtEnd {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 impl Crew {
@@ -83,11 +94,18 @@ impl Crew {
         let mut threads = Vec::new();
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
         let count = cpus.clamp(*THREADS.start(), *THREADS.end());
+        let ended = Arc::new(Notify::new());
         let mut start_all = |name| {
-            (0..count).map(|_| start(name, setup.clone(), &mut threads)).collect::<Result<_, _>>()
+            let mut start = || start(name, setup.clone(), &ended, &mut threads);
+            (0..count).map(|_| start()).collect::<Result<_, _>>()
         };
         let (local, remote) = (start_all("consumer-local")?, start_all("consumer-remote")?);
-        Ok(Self { local, remote, threads })
+        Ok(Self { local, remote, threads, ended })
+    }
+
+    /// Rings when a thread ended. None does before [`Self::end`], unless something is wrong with it.
+    pub(crate) fn ended(&self) -> Arc<Notify> {
+        Arc::clone(&self.ended)
     }
 
     /// The threads of a session: for monitored streams that are written here, and for relay daemons
@@ -119,13 +137,16 @@ impl Crew {
 fn start(
     name: &str,
     setup: Setup,
+    ended: &Arc<Notify>,
     threads: &mut Vec<JoinHandle<()>>,
 ) -> std::io::Result<WorkerHandle> {
     let flags = rustix::event::EventfdFlags::CLOEXEC | rustix::event::EventfdFlags::NONBLOCK;
     let bell = Arc::new(rustix::event::eventfd(0, flags)?);
     let (orders, inbox) = mpsc::channel();
     let worker = Worker::new(setup, Arc::clone(&bell), inbox)?;
+    let ended = RingsAtEnd(Arc::clone(ended));
     let body = move || {
+        let _ended = ended;
         if let Err(error) = lttngd_runtime::come_first() {
             tracing::info!(%error, "a data thread waits for its turn behind busy applications");
         }

@@ -69,6 +69,9 @@ pub enum ConsumerdError {
     /// It did not connect.
     #[error("the session daemon did not connect within {} s", CONNECT_DEADLINE.as_secs())]
     NotConnected,
+    /// A data thread ended by itself, and took its streams with it.
+    #[error("a data thread is gone")]
+    DataThread,
     /// It broke the protocol.
     #[error("the session daemon's commands: {0}")]
     Commands(#[source] PeerError),
@@ -112,6 +115,7 @@ async fn serve(
     let setup = Setup { events: events.clone(), clock: clock.clone(), relay_limits };
     let crew = Crew::start(&setup).map_err(system("start the data threads"))?;
     let health = start_health(options, &crew);
+    let thread_ended = crew.ended();
 
     let ready = Code::COMMAND_SOCK_READY.0.to_ne_bytes();
     errors.write_all(&ready).await.map_err(ConsumerdError::SessionDaemon)?;
@@ -126,6 +130,10 @@ async fn serve(
         .then(|| tokio::task::spawn_local(accept_more(listener, Rc::clone(&control))));
     let end = tokio::select! {
         end = command::serve(&commands, &control) => Some(end),
+        // A command that waits for a relay daemon does not see that nobody waits for its answer.
+        _ = errors.closed() => Some(End::Closed),
+        // The session daemon is to know that something is lost, and to start another consumer.
+        () = thread_ended.notified() => Some(End::Failed),
         _ = terminated.recv() => None,
         _ = interrupted.recv() => None,
     };
@@ -144,6 +152,11 @@ async fn serve(
             // Who would read it may be gone as well.
             let _ = errors.write_all(&Code::ERROR_RECV_CMD.0.to_ne_bytes()).await;
             Err(ConsumerdError::Commands(error))
+        }
+        Some(End::Failed) => {
+            // As above.
+            let _ = errors.write_all(&Code::FATAL.0.to_ne_bytes()).await;
+            Err(ConsumerdError::DataThread)
         }
         Some(End::Closed) | None => Ok(()),
     }

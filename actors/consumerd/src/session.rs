@@ -5,7 +5,7 @@ mod chunk;
 mod metadata;
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::HashMap,
     rc::{Rc, Weak},
 };
@@ -59,7 +59,9 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(id: SessionId, context: Context) -> Self {
-        Self { inner: Rc::new(Inner { id, context, state: RefCell::default() }) }
+        Self {
+            inner: Rc::new(Inner { id, context, state: RefCell::default(), busy: Cell::new(0) }),
+        }
     }
 }
 
@@ -71,10 +73,14 @@ struct Inner {
     id: SessionId,
     context: Context,
     state: RefCell<State>,
+    /// Requests that are being carried out.
+    busy: Cell<usize>,
 }
 
 #[derive(Default)]
 struct State {
+    /// Whether it has had channels of which snapshots are recorded.
+    has_snapshots: bool,
     chunks: Chunks,
     current: Option<std::sync::Arc<Chunk>>,
     channels: HashMap<ChannelKey, Channel>,
@@ -85,7 +91,17 @@ impl Inner {
         [&self.context.local, &self.context.remote]
     }
 
+    /// Carries a command out. What is empty then is forgotten, not before: what a command makes is to
+    /// be found by the next one.
     async fn perform(self: Rc<Self>, request: Request) -> Reply {
+        self.busy.set(self.busy.get() + 1);
+        let reply = self.serve(request).await;
+        self.busy.set(self.busy.get() - 1);
+        self.forget_if_empty();
+        reply
+    }
+
+    async fn serve(&self, request: Request) -> Reply {
         let Request { message, descriptor, text } = request;
         match message {
             Message::AskChannelCreation(ask) => self.ask_channel(*ask).await,
@@ -163,11 +179,12 @@ impl Inner {
     /// Ends with its last channel and chunk.
     fn forget_if_empty(&self) {
         let state = self.state.borrow();
-        if state.channels.is_empty()
+        if self.busy.get() == 0
+            && state.channels.is_empty()
             && state.chunks.is_empty()
             && let Some(control) = self.context.control.upgrade()
         {
-            control.forget_session(self.id);
+            control.forget_session(self.id, state.has_snapshots);
         }
     }
 }

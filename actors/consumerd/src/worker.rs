@@ -1,6 +1,7 @@
 //! A data thread: it alone reads the buffers of its streams and writes what is in them. No actor and
 //! no runtime: it waits for wake-ups, orders, timers and sockets, and nothing else.
 
+mod abandoned;
 mod channel;
 mod data_pending;
 mod metadata;
@@ -222,6 +223,7 @@ impl Worker {
         match stream.serve(&self.setup.clock, &mut self.relays) {
             Progress::More => self.make_ready(place),
             Progress::Idle => {}
+            Progress::Unfinished => self.wait_for_writers(place),
             Progress::Parked { partly } => return self.park(place, partly),
             Progress::Undescribed => self.wait_for_metadata(place),
             Progress::Ended => self.remove_stream(place),
@@ -258,6 +260,8 @@ impl Worker {
         match due {
             Due::Channel(key, kind) => self.channel_timer(key, kind, now),
             Due::Metadata(key) => self.metadata_timer(key, now),
+            Due::Abandoned(key) => self.finish_abandoned(key, now),
+            Due::Unwritten(key) => self.write_again(key, now),
             Due::Relay(index) => self.relay_timer(index, now),
         }
     }
@@ -297,21 +301,34 @@ impl Worker {
 
     /// Writes out what the buffers hold.
     fn finish(&mut self, events: &mut Vec<epoll::Event>) {
-        let places: Vec<usize> = self.streams.iter().map(|(place, _)| place).collect();
+        let monitored = self.channels.values().filter(|channel| channel.monitored);
+        let places: Vec<usize> = monitored.flat_map(|channel| channel.streams.clone()).collect();
+        for place in &places {
+            self.streams[*place].end(&self.setup.clock);
+            self.make_ready(*place);
+        }
+        let deadline = Instant::now() + END_DEADLINE;
+        self.write_rest(events, deadline);
+        // Whoever has not finished an event by now is not waited for.
         for place in places {
-            let monitored = self
-                .streams
-                .get(place)
-                .and_then(|stream| self.channels.get(&stream.channel))
-                .is_some_and(|channel| channel.monitored);
-            if monitored {
-                self.streams[place].finish(&self.setup.clock);
+            if let Some(stream) = self.streams.get_mut(place) {
+                stream.finish_all_abandoned(&self.setup.clock);
                 self.make_ready(place);
             }
         }
-        let deadline = Instant::now() + END_DEADLINE;
-        while Instant::now() < deadline && (!self.ready.is_empty() || self.relays_are_busy()) {
-            self.timers.schedule(deadline, Due::Relay(u64::MAX));
+        self.write_rest(events, deadline);
+        let keys: Vec<ChannelKey> = self.metadata.keys().copied().collect();
+        for key in keys {
+            self.write_again(key, Instant::now());
+        }
+    }
+
+    /// Works until all that is ready is written, which ends since streams do, and until relay daemons
+    /// have taken what they take before the deadline.
+    fn write_rest(&mut self, events: &mut Vec<epoll::Event>, deadline: Instant) {
+        let is_late = || Instant::now() >= deadline;
+        self.timers.schedule(deadline, Due::Relay(u64::MAX));
+        while !self.ready.is_empty() || (self.relays_are_busy() && !is_late()) {
             if self.turn(events).is_err() {
                 return;
             }

@@ -130,7 +130,7 @@ impl Stream {
     }
 
     /// Events that writers lost so far, for whatever reason.
-    fn events_discarded(&self) -> u64 {
+    pub(crate) fn events_discarded(&self) -> u64 {
         [control::LOST_FULL, control::LOST_WRAP, control::LOST_BIG]
             .into_iter()
             .map(|offset| self.memory.u64(offset).load(Ordering::Relaxed))

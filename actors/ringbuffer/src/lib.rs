@@ -49,6 +49,7 @@
 //! Shared memory is either sealed or a file ([`Storage`]). A file can be made shorter by applications,
 //! for which this crate installs a handler of the signal SIGBUS when it makes the first one.
 
+mod abandoned;
 mod bytes;
 mod channel;
 mod clock;

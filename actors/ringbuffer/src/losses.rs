@@ -24,11 +24,6 @@ impl LossCounter {
         self.losses
     }
 
-    /// The sequence number of the newest packet.
-    pub fn last_sequence_number(&self) -> Option<u64> {
-        self.last_sequence_number
-    }
-
     /// A header as it should be. LTTng-UST 2.13 writes 0 discarded events when a packet is
     /// finished by an event that was reserved before the packet was closed; counts do not go back.
     pub fn mend(&self, header: &mut PacketHeader) -> bool {

@@ -87,6 +87,16 @@ impl RawHeader {
         u64::from_ne_bytes(self.field(offset))
     }
 
+    /// When the packet began, as it stands there.
+    pub fn timestamp_begin(&self) -> u64 {
+        self.u64(member::TIMESTAMP_BEGIN)
+    }
+
+    /// The packet's number, as it stands there.
+    pub fn sequence_number(&self) -> u64 {
+        self.u64(member::SEQUENCE_NUMBER)
+    }
+
     /// The bytes of the header.
     pub fn bytes(&self) -> [u8; HEADER_LEN] {
         self.field(0)

@@ -103,7 +103,7 @@ impl Stream {
     }
 
     /// Whether all writers have finished the packet at `position`.
-    fn is_delivered(&self, position: u64) -> bool {
+    pub(crate) fn is_delivered(&self, position: u64) -> bool {
         let geometry = self.layout.geometry;
         let count = self.memory.u64(self.layout.delivered_count(geometry.index(position)));
         geometry.is_committed(position, count.load(Ordering::SeqCst))

@@ -189,12 +189,6 @@ impl Stream {
         self.losses.count_lost_packet();
     }
 
-    /// The sequence number of the newest packet that was put with [`put_next`](Self::put_next).
-    #[must_use]
-    pub fn last_sequence_number(&self) -> Option<u64> {
-        self.losses.last_sequence_number()
-    }
-
     /// Whether the stream is usable. To be called when a packet's bytes could not be written for
     /// `EFAULT`: it tells whether that is because the stream's file was truncated.
     ///

@@ -156,8 +156,10 @@ impl Inner {
             for ChannelCounters { discarded_events, lost_packets, .. } in
                 counters.iter().filter(|counters| counters.index == index)
             {
-                listing.discarded_events += discarded_events;
-                listing.lost_packets += lost_packets;
+                // Applications may tell any numbers.
+                listing.discarded_events =
+                    listing.discarded_events.saturating_add(*discarded_events);
+                listing.lost_packets = listing.lost_packets.saturating_add(*lost_packets);
             }
         }
         Ok(listings)

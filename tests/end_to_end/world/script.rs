@@ -14,10 +14,10 @@ const LOST_ANSWER: &str = "Fatal error of the session daemon";
 
 /// An arena with a daemon, on which a script acts; it notes what can be seen.
 pub struct Stage {
+    /// The daemon that is tried. Dropped before the world, where its log is.
+    pub daemon: Daemon,
     /// The private world.
     pub arena: Arena,
-    /// The daemon that is tried.
-    pub daemon: Daemon,
     /// Which one it is.
     pub which: Which,
     transcript: String,

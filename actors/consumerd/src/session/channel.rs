@@ -144,7 +144,9 @@ impl Inner {
             }
         };
         let channel = Channel { worker, phase: Phase::Asked(Box::new(asked)) };
-        self.state.borrow_mut().channels.insert(key, channel);
+        let mut state = self.state.borrow_mut();
+        state.has_snapshots |= !ask.monitor;
+        state.channels.insert(key, channel);
         Reply::Channel(ChannelStatus { ret_code: 0, key, stream_count })
     }
 

@@ -3,7 +3,7 @@
 use std::{os::fd::OwnedFd, sync::Arc, time::Duration, time::Instant};
 
 use lttngd_model::{ChannelKey, SessionId};
-use lttngd_ringbuffer::FlushMode;
+use lttngd_ringbuffer::{FlushMode, Losses};
 use lttngd_tracefile::FileError;
 use lttngd_wire::consumer::{ConsumerError as Code, MetadataRequest, MonitorSample};
 use rustix::event::epoll::EventFlags;
@@ -80,6 +80,14 @@ pub(crate) struct NewStream {
 pub(crate) struct Counts {
     pub(crate) discarded_events: u64,
     pub(crate) lost_packets: u64,
+}
+
+impl Counts {
+    /// Applications may tell any numbers.
+    fn add(&mut self, losses: Losses) {
+        self.discarded_events = self.discarded_events.saturating_add(losses.discarded_events);
+        self.lost_packets = self.lost_packets.saturating_add(losses.lost_packets);
+    }
 }
 
 /// A channel that runs.
@@ -206,6 +214,11 @@ impl Worker {
         self.channels.get(&key).map(|channel| channel.streams.clone()).unwrap_or_default()
     }
 
+    /// The stream at a place, unless that has become another channel's.
+    pub(super) fn stream_of(&mut self, key: ChannelKey, place: usize) -> Option<&mut DataStream> {
+        self.streams.get_mut(place).map(|stream| &mut **stream).filter(|s| s.channel == key)
+    }
+
     /// Closes the open packets of a channel for good, and marks them so.
     pub(crate) fn flush_channel(&mut self, key: ChannelKey) -> Result<(), Code> {
         if !self.channels.contains_key(&key) {
@@ -224,7 +237,7 @@ impl Worker {
             return Err(Code::UST_CHAN_NOT_FOUND);
         }
         for place in self.streams_of(key) {
-            self.streams[place].ring.clear_quiescent();
+            self.streams[place].clear_quiescent();
         }
         Ok(())
     }
@@ -255,6 +268,8 @@ impl Worker {
             stream.release_packet(&mut self.relays);
             let cleared = stream.ring.clear(&self.setup.clock);
             stream.note(cleared);
+            // Where writers are missing behind the reader, later ones come no further.
+            self.wait_for_writers(place);
         }
         Ok(())
     }
@@ -265,8 +280,7 @@ impl Worker {
         let mut counts = channel.ended;
         for place in &channel.streams {
             let losses = self.streams[*place].ring.losses();
-            counts.discarded_events += losses.discarded_events;
-            counts.lost_packets += losses.lost_packets;
+            counts.add(losses);
         }
         counts
     }
@@ -309,8 +323,7 @@ impl Worker {
         }
         let Some(channel) = self.channels.get_mut(&stream.channel) else { return };
         let losses = stream.ring.losses();
-        channel.ended.discarded_events += losses.discarded_events;
-        channel.ended.lost_packets += losses.lost_packets;
+        channel.ended.add(losses);
         channel.streams.retain(|other| *other != place);
         if channel.streams.is_empty() {
             self.remove_channel(stream.channel);

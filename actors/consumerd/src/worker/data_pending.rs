@@ -1,9 +1,11 @@
 //! Whether a session has data that is not written yet.
 
+use std::time::Instant;
+
 use lttngd_model::SessionId;
 use tokio::sync::oneshot;
 
-use super::Worker;
+use super::{Worker, metadata::Metadata, stream::DataStream};
 
 /// Turns that the streams of a session get before they count as pending.
 const TURNS_MAX: usize = 64;
@@ -12,6 +14,12 @@ impl Worker {
     /// Answers whether packets of a session are not where they should be. What can be written at once
     /// is written before.
     pub(crate) fn data_pending(&mut self, session: SessionId, reply: oneshot::Sender<bool>) {
+        let of_session = |metadata: &Metadata| metadata.session() == session;
+        let keys: Vec<_> =
+            self.metadata.iter().filter(|(_, m)| of_session(m)).map(|(key, _)| *key).collect();
+        for key in keys {
+            self.write_again(key, Instant::now());
+        }
         let places: Vec<usize> = self
             .channels
             .values()
@@ -25,13 +33,24 @@ impl Worker {
                     _ => break,
                 }
             }
-            let readable = self.streams.get_mut(place).map(|stream| stream.ring.is_readable());
-            if matches!(readable, Some(Ok(true))) {
+            if self.streams.get_mut(place).is_some_and(|stream| stream.is_pending()) {
                 // Who asked may have gone.
                 let _ = reply.send(true);
                 return;
             }
         }
         self.remote_data_pending(session, reply);
+    }
+}
+
+impl DataStream {
+    /// Whether packets up to the last flush of the stopped stream are not read. Those that their
+    /// writers have not finished are waited for as well, which ends; not those that an application
+    /// writes later, though it should not.
+    fn is_pending(&mut self) -> bool {
+        let Ok(at) = self.ring.sample_positions() else { return false };
+        let end = self.flushed_until.unwrap_or(at.produced);
+        let end = end - end % self.ring.subbuf_size_bytes();
+        end.wrapping_sub(at.consumed).cast_signed() > 0
     }
 }

@@ -17,6 +17,9 @@ use super::{
 };
 use crate::chunk::Chunk;
 
+/// After what time it is tried again to write what could not be written.
+const RETRY_PERIOD: Duration = Duration::from_secs(1);
+
 /// A metadata channel that a data thread gets.
 #[derive(Debug)]
 pub(crate) struct NewMetadata {
@@ -47,8 +50,10 @@ pub(super) struct Metadata {
     pub(super) chunk: Option<Arc<Chunk>>,
     /// The trace chunk it is to go to.
     pub(super) next_chunk: Option<Arc<Chunk>>,
-    /// Whether its relay daemon is to be told that the text begins anew.
+    /// Whether its file is to be emptied, or its relay daemon to be told, since the text begins anew.
     pub(super) reset_due: bool,
+    /// Whether a further try to write it is due.
+    retry_due: bool,
     /// Streams of a live session that wait for text.
     pub(super) live: Live,
     complained: bool,
@@ -112,13 +117,14 @@ impl Metadata {
     }
 
     /// Writes what is not written yet to its file.
-    fn write_local(&mut self, anew: bool) {
+    fn write_local(&mut self) {
         let MetadataOutput::Local(file) = &mut self.output else { return };
-        let reset = if anew { file.reset() } else { Ok(()) };
+        let reset = if self.reset_due { file.reset() } else { Ok(()) };
         let news = &self.text[self.written..];
         let outcome = reset.and_then(|()| if news.is_empty() { Ok(()) } else { file.append(news) });
         match outcome {
             Ok(()) => {
+                self.reset_due = false;
                 self.written = self.text.len();
                 self.complained = false;
             }
@@ -130,17 +136,29 @@ impl Metadata {
         }
     }
 
-    fn open_file(&mut self) -> Result<(), Code> {
+    fn open_file(&mut self, tells: bool) -> Result<(), Code> {
         let Some(chunk) = &self.chunk else { return Ok(()) };
         let Some(files) = chunk.local() else { return Ok(()) };
         let file = MetadataFile::create(files, &self.writing.path, self.uuid).map_err(|error| {
-            tracing::error!(session = %self.writing.session, %error, "metadata has no file");
+            if tells {
+                tracing::error!(session = %self.writing.session, %error, "metadata has no file");
+            }
             Code::ERROR_METADATA
         })?;
         self.output = MetadataOutput::Local(file);
         self.written = 0;
-        self.write_local(false);
+        self.reset_due = false;
+        self.write_local();
         Ok(())
+    }
+
+    /// Whether text should be in a file and is not.
+    fn is_missing(&self) -> bool {
+        match self.output {
+            MetadataOutput::Nowhere => self.chunk.as_ref().is_some_and(|c| c.local().is_some()),
+            MetadataOutput::Local(_) => self.reset_due || !self.unwritten().is_empty(),
+            MetadataOutput::Remote(_) => false,
+        }
     }
 }
 
@@ -167,10 +185,11 @@ impl Worker {
             chunk: chunk.filter(|_| monitored),
             reset_due: false,
             live: Live::default(),
+            retry_due: false,
             complained: false,
             writing,
         };
-        let outcome = if relay.is_none() { metadata.open_file() } else { Ok(()) };
+        let outcome = if relay.is_none() { metadata.open_file(true) } else { Ok(()) };
         if outcome.is_ok() {
             self.metadata.insert(key, metadata);
             self.schedule_refresh(key, Instant::now());
@@ -218,17 +237,40 @@ impl Worker {
         let offset = usize::try_from(offset).map_err(|_| Code::ERROR_METADATA)?;
         let anew = metadata.take(offset, version, &text)?;
         if metadata.monitored {
-            metadata.write_local(anew);
+            metadata.reset_due |= anew && !matches!(metadata.output, MetadataOutput::Nowhere);
+            metadata.write_local();
             if let MetadataOutput::Remote(_) = metadata.output {
-                metadata.reset_due |= anew;
                 self.send_metadata(key);
             }
+            self.schedule_retry(key, Instant::now());
         }
         Ok(())
     }
 
+    fn schedule_retry(&mut self, key: ChannelKey, now: Instant) {
+        let Some(metadata) = self.metadata.get_mut(&key) else { return };
+        if metadata.is_missing() && !std::mem::replace(&mut metadata.retry_due, true) {
+            self.timers.schedule(now + RETRY_PERIOD, Due::Unwritten(key));
+        }
+    }
+
+    /// Tries once more to write what is missing: there may be room again.
+    pub(super) fn write_again(&mut self, key: ChannelKey, now: Instant) {
+        let Some(metadata) = self.metadata.get_mut(&key) else { return };
+        metadata.retry_due = false;
+        if metadata.is_missing() {
+            match metadata.output {
+                // It was told when it first failed.
+                MetadataOutput::Nowhere => metadata.open_file(false).unwrap_or_default(),
+                _ => metadata.write_local(),
+            }
+        }
+        self.schedule_retry(key, now);
+    }
+
     /// Ends a metadata channel.
     pub(crate) fn close_metadata(&mut self, key: ChannelKey) -> Result<(), Code> {
+        self.write_again(key, Instant::now());
         let metadata = self.metadata.remove(&key).ok_or(Code::UST_CHAN_NOT_FOUND)?;
         if let MetadataOutput::Remote(remote) = &metadata.output {
             self.close_remote(remote);
@@ -260,10 +302,11 @@ impl Worker {
                     }
                     metadata.output = MetadataOutput::Nowhere;
                     metadata.chunk = to;
-                    metadata.open_file().map_err(|_| Code::ROTATION_FAIL)
+                    metadata.open_file(true).map_err(|_| Code::ROTATION_FAIL)
                 }
             },
         };
+        self.schedule_retry(key, Instant::now());
         // Who asked may have gone.
         let _ = reply.send(outcome);
     }
@@ -307,6 +350,7 @@ mod tests {
             next_chunk: None,
             reset_due: false,
             live: Live::default(),
+            retry_due: false,
             complained: false,
         }
     }

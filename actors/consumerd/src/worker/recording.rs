@@ -120,9 +120,9 @@ impl Worker {
                 Err(code) => self.fail(job, place, code),
             };
         };
-        match self.copy(place, positions) {
+        match self.copy(job.recording.key, place, positions) {
             Ok((Copied::All, _)) => {
-                self.close_recording(place);
+                self.close_recording(job.recording.key, place);
                 Step::Again(job)
             }
             Ok((Copied::Some, positions)) => {
@@ -140,16 +140,16 @@ impl Worker {
     /// Gives a snapshot up before its first stream.
     pub(super) fn abandon_job(&mut self, job: Job) {
         for place in &job.places {
-            self.close_recording(*place);
+            self.close_recording(job.recording.key, *place);
         }
         // As above.
         let _ = job.reply.send(Err(Code::RELAYD_FAIL));
     }
 
     fn fail(&mut self, job: Job, place: usize, code: Code) -> Step {
-        self.close_recording(place);
+        self.close_recording(job.recording.key, place);
         for place in &job.places {
-            self.close_recording(*place);
+            self.close_recording(job.recording.key, *place);
         }
         // As above.
         let _ = job.reply.send(Err(code));
@@ -157,7 +157,7 @@ impl Worker {
     }
 
     fn begin(&mut self, place: usize, recording: &Recording) -> Result<SnapshotPositions, Code> {
-        let stream = self.streams.get_mut(place).ok_or(Code::CHAN_NOT_FOUND)?;
+        let stream = self.stream_of(recording.key, place).ok_or(Code::CHAN_NOT_FOUND)?;
         if recording.relay.is_none() {
             stream.output = stream
                 .open_files(&recording.chunk, &recording.path, false)
@@ -168,6 +168,7 @@ impl Worker {
                 })?;
         }
         stream.chunk = Some(Arc::clone(&recording.chunk));
+        let stream = &mut self.streams[place];
         if !stream.ring.is_quiescent() {
             stream.flush(lttngd_ringbuffer::FlushMode::Full, &self.setup.clock);
         }
@@ -182,15 +183,17 @@ impl Worker {
     /// Copies packets, as many as a turn allows.
     fn copy(
         &mut self,
+        key: ChannelKey,
         place: usize,
         mut positions: SnapshotPositions,
     ) -> Result<(Copied, SnapshotPositions), Code> {
         const TURN_BYTES_MAX: usize = 4 << 20;
-        let stream = self.streams.get_mut(place).ok_or(Code::CHAN_NOT_FOUND)?;
+        self.stream_of(key, place).ok_or(Code::CHAN_NOT_FOUND)?;
         let mut bytes = 0;
         loop {
             let before = positions;
             let Some(position) = positions.next() else { return Ok((Copied::All, positions)) };
+            let stream = &mut self.streams[place];
             if let Err(error) = stream.ring.get_subbuf(position) {
                 if let lttngd_ringbuffer::GetError::Corrupt(corruption) = error {
                     stream.note::<()>(Err(corruption));
@@ -198,6 +201,9 @@ impl Worker {
                 }
                 if Stream::is_lost(error) {
                     stream.ring.count_lost_packet();
+                }
+                if error == lttngd_ringbuffer::GetError::Uncommitted {
+                    self.wait_for_writers(place);
                 }
                 continue;
             }
@@ -215,8 +221,11 @@ impl Worker {
     }
 
     /// Takes the output of a snapshot away from a stream.
-    fn close_recording(&mut self, place: usize) {
-        let Some(stream) = self.streams.get_mut(place) else { return };
+    fn close_recording(&mut self, key: ChannelKey, place: usize) {
+        if self.stream_of(key, place).is_none() {
+            return;
+        }
+        let stream = &mut self.streams[place];
         stream.release_packet(&mut self.relays);
         let put = stream.ring.put_subbuf();
         stream.note(put);

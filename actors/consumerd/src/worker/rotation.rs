@@ -18,8 +18,8 @@ use crate::{chunk::Chunk, clock::PacketClock};
 /// Where a stream is to go, and when.
 #[derive(Debug)]
 pub(super) struct Rotation {
-    /// Sequence number of the first packet that belongs there.
-    pub(super) first: u64,
+    /// Position of the first packet that belongs there.
+    position: u64,
     /// The trace chunk and the files there, `None` to none.
     to: Option<(Arc<Chunk>, Result<Opening, FileError>)>,
 }
@@ -61,7 +61,7 @@ impl Worker {
             if let (Output::Remote(remote), Some(rotation)) = (&stream.output, &stream.rotation) {
                 positions.push(RotationPosition {
                     handle: remote.stream.handle(),
-                    at_packet_seq_num: rotation.first,
+                    at_packet_seq_num: rotation.position / stream.ring.subbuf_size_bytes(),
                 });
             }
         }
@@ -116,9 +116,8 @@ impl DataStream {
             };
             self.flush(mode, clock);
         }
-        let left = packets_left(&mut self.ring);
-        let left = self.note(left).unwrap_or(0);
-        let next_number = self.ring.last_sequence_number().map_or(0, |last| last.wrapping_add(1));
+        let positions = self.ring.sample_positions();
+        let produced = self.note(positions).map_or(0, |positions| positions.produced);
         self.packet_opened = false;
         self.packet_due = false;
         // The files of all streams are opened meanwhile.
@@ -126,7 +125,8 @@ impl DataStream {
             let path = &self.writing.path;
             (Arc::clone(next), self.open_files(next, path, true))
         });
-        self.rotation = Some(Rotation { first: next_number.wrapping_add(left), to });
+        let position = produced - produced % self.ring.subbuf_size_bytes();
+        self.rotation = Some(Rotation { position, to });
     }
 
     /// Makes the new trace chunk begin at the time of the rotation, whatever is traced later.
@@ -152,18 +152,16 @@ impl DataStream {
         }
     }
 
-    /// Moves on, when the packets of the old trace chunk were all read.
+    /// Moves on, when the packets of the old trace chunk were all read. Their numbers would not do to go
+    /// by, since applications write them.
     pub(super) fn rotate_if_due(&mut self) {
-        let next = self.ring.last_sequence_number().map_or(0, |last| last.wrapping_add(1));
-        let due = self
-            .rotation
-            .as_ref()
-            .is_some_and(|rotation| next.wrapping_sub(rotation.first).cast_signed() >= 0);
-        // What was overwritten or damaged has no numbers to go by: an empty buffer is at its end too.
-        let due = due
-            || self.rotation.is_some()
-                && !self.holds_packet()
-                && packets_left(&mut self.ring) == Ok(0);
+        let Some(rotation) = &self.rotation else { return };
+        let position = rotation.position;
+        let due = match self.ring.sample_positions() {
+            Ok(at) => !self.holds_packet() && at.consumed.wrapping_sub(position).cast_signed() >= 0,
+            // Nothing more will come.
+            Err(_) => true,
+        };
         if due && let Some(rotation) = self.rotation.take() {
             self.rotate(rotation);
         }

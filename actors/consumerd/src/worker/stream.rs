@@ -8,6 +8,7 @@ use lttngd_tracefile::{FileError, FileLimits, OpeningStream, StreamFile, StreamF
 use lttngd_wire::ctf::PacketIndex;
 
 use super::{
+    abandoned::Unfinished,
     channel::Writing,
     relay::{Relays, RemoteStream, Sent},
     rotation::Rotation,
@@ -26,6 +27,8 @@ pub(super) enum Progress {
     More,
     /// There are none.
     Idle,
+    /// Its next packet is left by its writers and not finished.
+    Unfinished,
     /// Its relay daemon does not take more now. Whether a part of a packet is sent.
     Parked {
         /// Then it goes on before others.
@@ -78,6 +81,12 @@ pub(super) struct DataStream {
     /// Bytes written in its trace chunk.
     pub(super) bytes_in_chunk: u64,
     pub(super) watched: Option<usize>,
+    /// Packets that writers left unfinished.
+    pub(super) unfinished: Option<Unfinished>,
+    /// Position of the last flush, since which nobody should write.
+    pub(super) flushed_until: Option<u64>,
+    /// Where its reading ends, when the consumer does.
+    ends_at: Option<u64>,
     /// Whether it stands in line.
     pub(super) queued: bool,
     hung_up: bool,
@@ -111,6 +120,9 @@ impl DataStream {
             bytes_written: 0,
             bytes_in_chunk: 0,
             watched: None,
+            unfinished: None,
+            flushed_until: None,
+            ends_at: None,
             queued: false,
             hung_up: false,
             described_until: None,
@@ -150,12 +162,31 @@ impl DataStream {
     pub(super) fn hang_up(&mut self, clock: &PacketClock) {
         self.hung_up = true;
         self.finish(clock);
+        self.finish_all_abandoned(clock);
+    }
+
+    /// Closes its open packet, with which its reading ends: applications may write for ever.
+    pub(super) fn end(&mut self, clock: &PacketClock) {
+        self.finish(clock);
+        let positions = self.ring.sample_positions();
+        self.ends_at = self.note(positions).map(|positions| positions.produced);
     }
 
     /// Closes its open packet, unless that was done when its session stopped.
     pub(super) fn finish(&mut self, clock: &PacketClock) {
+        if self.ring.is_quiescent() {
+            return;
+        }
         let flushed = self.ring.flush_quiescent(clock);
         self.note(flushed);
+        let positions = self.ring.sample_positions();
+        self.flushed_until = self.note(positions).map(|positions| positions.produced);
+    }
+
+    /// It is traced to again.
+    pub(super) fn clear_quiescent(&mut self) {
+        self.ring.clear_quiescent();
+        self.flushed_until = None;
     }
 
     /// Closes its open packet, as a periodic flush does.
@@ -187,14 +218,19 @@ impl DataStream {
             if let Some(progress) = self.held_back() {
                 return progress;
             }
+            if self.is_at_end() {
+                return Progress::Idle;
+            }
             match self.ring.get_next() {
                 Ok(_) => {}
                 Err(GetError::Damaged(damage)) => {
                     self.complain("a packet was damaged", &damage);
                     continue;
                 }
+                Err(GetError::Empty) => return self.nothing_left(),
                 // Writers that finish a packet ring once more.
-                Err(GetError::Empty | GetError::Uncommitted) => return self.nothing_left(),
+                Err(GetError::Uncommitted) if self.hung_up => return Progress::Ended,
+                Err(GetError::Uncommitted) => return Progress::Unfinished,
                 Err(GetError::Overwritten) => continue,
                 Err(GetError::Corrupt(corruption)) => {
                     self.note::<()>(Err(corruption));
@@ -239,12 +275,21 @@ impl DataStream {
         (!described).then_some(Progress::Undescribed)
     }
 
+    fn is_at_end(&mut self) -> bool {
+        let Some(end) = self.ends_at else { return false };
+        match self.ring.sample_positions() {
+            Ok(positions) => positions.consumed.wrapping_sub(end).cast_signed() >= 0,
+            Err(_) => true,
+        }
+    }
+
     fn nothing_left(&mut self) -> Progress {
         if self.hung_up { Progress::Ended } else { Progress::Idle }
     }
 
     /// Writes the packet that is held.
     fn write_held(&mut self, relays: &mut Relays) -> Written {
+        self.reopen_if_lost();
         let Some(packet) = self.ring.packet() else { return Written::Lost };
         let written = match (&mut self.output, &self.chunk) {
             (Output::Local(file), Some(chunk)) => match chunk.local() {
@@ -273,6 +318,16 @@ impl DataStream {
                 self.complain("packets are lost", &error);
                 Written::Lost
             }
+        }
+    }
+
+    /// Opens files that could not be opened when its trace chunk began.
+    fn reopen_if_lost(&mut self) {
+        if let (Output::Nowhere, Some(chunk)) = (&self.output, &self.chunk)
+            && let Ok(output) =
+                self.open_files(chunk, &self.writing.path, true).and_then(Opening::finish)
+        {
+            self.output = output;
         }
     }
 

@@ -27,6 +27,10 @@ pub(super) enum Due {
     Channel(ChannelKey, Timer),
     /// The text of a metadata channel is to be asked for.
     Metadata(ChannelKey),
+    /// Writers of a channel may have left packets unfinished for good.
+    Abandoned(ChannelKey),
+    /// Metadata that could not be written is to be tried again.
+    Unwritten(ChannelKey),
     /// A relay daemon may have let a deadline pass.
     Relay(u64),
 }

@@ -117,9 +117,10 @@ impl Worker {
                 chunk_id: stream.chunk.as_ref().map_or(0, |chunk| chunk.id.0),
             };
             let command = self.add_stream_command(net_index, &stream.writing, what);
+            let key = stream.channel;
             self.command(net_index, &command, move |worker, outcome| {
                 let handle = added(outcome);
-                if let (Some(handle), Some(stream)) = (handle, worker.streams.get_mut(place)) {
+                if let (Some(handle), Some(stream)) = (handle, worker.stream_of(key, place)) {
                     let remote =
                         RemoteStream { net_index, stream: RelayStream::new(handle), indexed };
                     stream.output = Output::Remote(remote);
