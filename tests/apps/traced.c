@@ -15,6 +15,9 @@
  *   exec=PROG    execute PROG with the rest of the arguments
  *   wait=FILE    wait until FILE exists
  *   pin          stay on the first processor that is allowed
+ *   scribble=N   write anything anywhere in its buffers from now on, as the seed N says
+ *   deface=N     write anything to every word of its buffers, once
+ *   hold=N       reserve N bytes in each of its buffers and never write them
  *   pid          answer the process id
  *   exit         leave at once, without clean-up
  */
@@ -28,6 +31,8 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "hostile.h"
 
 #define LTTNG_UST_TRACEPOINT_CREATE_PROBES
 #define LTTNG_UST_TRACEPOINT_DEFINE
@@ -182,6 +187,12 @@ static int command(char *words, char **rest)
 		return wait_for(value);
 	if (!strcmp(words, "pin"))
 		return pin();
+	if (!strcmp(words, "scribble"))
+		return scribble(count);
+	if (!strcmp(words, "deface"))
+		return scribble_all(count);
+	if (!strcmp(words, "hold"))
+		return hold(count);
 	if (!strcmp(words, "pid"))
 		return getpid();
 	if (!strcmp(words, "exit"))

@@ -8,6 +8,7 @@ mod agents;
 mod bad_clients;
 mod changes;
 mod cli;
+mod consumer;
 mod faults;
 mod filters;
 mod hostile_apps;

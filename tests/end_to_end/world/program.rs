@@ -60,8 +60,18 @@ impl Program {
 
     /// Has it do one command, which must succeed, and waits until it is done. Gives the result.
     pub fn tell(&mut self, command: &str) -> i32 {
+        self.begin(command);
+        self.done(command)
+    }
+
+    /// Has it begin a command, and does not wait. One command at a time.
+    pub fn begin(&mut self, command: &str) {
         let input = self.child.stdin.as_mut().unwrap();
         writeln!(input, "{command}").unwrap();
+    }
+
+    /// Waits until the command that it has begun is done, which must succeed. Gives the result.
+    pub fn done(&mut self, command: &str) -> i32 {
         let answer = self
             .answers
             .recv_timeout(PATIENCE)
@@ -102,7 +112,8 @@ pub fn traced() -> &'static Path {
 
     TRACED.get_or_init(|| {
         let sources = sources();
-        compile(&sources, "traced", &[sources.join("traced.c")], &["-llttng-ust", "-ldl"])
+        let files = ["traced.c", "hostile.c"].map(|file| sources.join(file));
+        compile(&sources, "traced", &files, &["-llttng-ust", "-ldl", "-pthread"])
     })
 }
 

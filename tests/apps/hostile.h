@@ -1,0 +1,15 @@
+/* What an application can do to the buffers that it shares with the consumer daemon. Each does it to all
+ * buffers that the application has, and returns their count or an error number below 0. */
+#ifndef HOSTILE_H
+#define HOSTILE_H
+
+/* Writes anything anywhere, in a thread of its own, until the application ends. */
+int scribble(long seed);
+
+/* Writes anything to every word, once. */
+int scribble_all(long seed);
+
+/* Reserves len bytes, as for an event, and never writes them. */
+int hold(long len);
+
+#endif

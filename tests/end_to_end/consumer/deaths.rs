@@ -1,0 +1,156 @@
+//! Session daemons that are killed, and the consumer daemon that is.
+
+use std::fs;
+use std::path::Path;
+
+use rustix::process::Signal;
+
+use super::super::world::{Consumer, Daemon, Program, Stage, Which, eventually};
+use super::{Bystander, numbers, own};
+
+/// The files that the consumer daemon makes for itself in its run directory.
+const ITS_FILES: [&str; 2] = ["command", "health"];
+
+fn start(stage: &Stage, session: &str, output: &Path, buffers: &str) {
+    for command in [
+        format!("create {session} --output={}", output.display()),
+        format!("enable-channel -u -s {session} {buffers} c"),
+        format!("enable-event -u -s {session} -c c sample:number"),
+        format!("start {session}"),
+    ] {
+        stage.arena.lttng_ok(&command);
+    }
+}
+
+/// The session daemon is killed while a program records into the buffers of the user and of itself.
+fn session_daemon_killed(which: Which) {
+    let mut stage = Stage::with_consumer(which, Consumer::Own, &[]);
+    let outputs = ["user", "process"].map(|name| stage.arena.file(name));
+    start(&stage, "user", &outputs[0], "--buffers-uid");
+    start(&stage, "process", &outputs[1], "--buffers-pid");
+    let mut program = stage.program();
+    program.tell("number=100");
+    // With this the metadata is out, of which the session daemon takes what is not to its grave.
+    for session in ["user", "process"] {
+        stage.arena.lttng_ok(&format!("stop {session}"));
+        stage.arena.lttng_ok(&format!("start {session}"));
+    }
+    // In packets that nobody has closed.
+    program.tell("number=100");
+    let directory = stage.arena.run_directory().join(format!("ustconsumerd{}", usize::BITS));
+    stage.arena.consumer();
+    ITS_FILES.iter().for_each(|file| assert!(directory.join(file).exists(), "{file}"));
+    stage.daemon.kill();
+    stage.arena.consumers_end();
+    ITS_FILES.iter().for_each(|file| assert!(!directory.join(file).exists(), "{file} is left"));
+    for output in &outputs {
+        assert_eq!(numbers(&stage.arena, output), (0..200).collect::<Vec<u32>>());
+        assert_eq!(stage.arena.lost_events(output), "");
+    }
+    let memory = fs::read_dir(format!("/proc/{}/root/dev/shm", program.pid())).unwrap().flatten();
+    let names: Vec<_> = memory.map(|entry| entry.file_name()).collect();
+    assert!(names.iter().all(|name| !name.to_str().unwrap().contains("ust-shm")), "{names:?}");
+    program.kill();
+    // The next one finds nothing in its way.
+    stage.daemon = Daemon::start(&stage.arena, Which::Ours, &[]);
+    let next = stage.arena.file("next");
+    start(&stage, "next", &next, "--buffers-uid");
+    let mut late = Program::start(&stage.arena, &["number=10"]);
+    assert!(late.wait().success());
+    stage.arena.lttng_ok("destroy next");
+    assert_eq!(numbers(&stage.arena, &next).len(), 10);
+    stage.end();
+}
+
+#[test]
+fn our_session_daemon_is_killed() {
+    session_daemon_killed(Which::Ours);
+}
+
+#[test]
+fn the_stock_session_daemon_is_killed() {
+    session_daemon_killed(Which::Stock);
+}
+
+/// The traces of a session daemon that is killed can be read although nobody stopped their sessions.
+#[test]
+fn our_session_daemon_is_killed_before_anything_is_stopped() {
+    let mut stage = own();
+    let output = stage.arena.file("trace");
+    start(&stage, "s", &output, "--buffers-uid");
+    let mut program = stage.program();
+    program.tell("number=100");
+    stage.daemon.kill();
+    stage.arena.consumers_end();
+    assert_eq!(numbers(&stage.arena, &output), (0..100).collect::<Vec<u32>>());
+    program.kill();
+    stage.daemon = Daemon::start(&stage.arena, Which::Ours, &[]);
+    stage.end();
+}
+
+#[test]
+fn the_consumer_daemon_is_killed() {
+    let stage = own();
+    let outputs = ["one", "two", "three"].map(|name| stage.arena.file(name));
+    start(&stage, "one", &outputs[0], "--buffers-uid");
+    start(&stage, "two", &outputs[1], "--buffers-pid");
+    let mut program = stage.program();
+    program.tell("number=100");
+    let first = stage.arena.consumer();
+    stage.arena.signal(first, Signal::KILL);
+    eventually("the sessions tell that they lost their consumer daemon", || {
+        (stage.arena.lttng("rotate one").code != 0).then_some(())
+    });
+    for session in ["one", "two"] {
+        for command in ["start", "rotate", "enable-channel -u new -s", "snapshot record -s"] {
+            let refused = stage.arena.lttng(&format!("{command} {session}"));
+            assert_ne!(refused.code, 0, "{command} {session}: {refused:?}");
+        }
+        stage.arena.lttng_ok(&format!("list {session}"));
+    }
+    // The next command that needs a consumer daemon starts one.
+    start(&stage, "three", &outputs[2], "--buffers-uid");
+    let second = stage.arena.consumer();
+    assert_ne!(first, second);
+    let bystander = Bystander::start(&stage);
+    program.tell("text=afterwards");
+    program.tell("number=50");
+    // What the first one had is not the second one's.
+    for session in ["one", "two"] {
+        stage.arena.lttng(&format!("stop {session}"));
+        stage.arena.lttng(&format!("destroy {session}"));
+    }
+    let listed = stage.arena.lttng_ok("list");
+    assert!(!listed.contains("one") && !listed.contains("two"), "{listed}");
+    stage.arena.lttng_ok("destroy three");
+    assert_eq!(numbers(&stage.arena, &outputs[2]), (100..150).collect::<Vec<u32>>());
+    assert_eq!(stage.arena.consumer(), second);
+    program.finish();
+    bystander.finish(&stage);
+    stage.end();
+}
+
+#[test]
+fn the_consumer_daemon_is_stopped_by_a_signal() {
+    let stage = own();
+    let output = stage.arena.file("trace");
+    start(&stage, "s", &output, "--buffers-uid");
+    let mut program = stage.program();
+    program.tell("number=100");
+    stage.arena.lttng_ok("stop s");
+    stage.arena.lttng_ok("start s");
+    program.tell("number=100");
+    let first = stage.arena.consumer();
+    stage.arena.signal(first, Signal::TERM);
+    stage.arena.consumers_end();
+    // It wrote what it had.
+    assert_eq!(numbers(&stage.arena, &output), (0..200).collect::<Vec<u32>>());
+    stage.arena.lttng("destroy s");
+    let next = stage.arena.file("next");
+    start(&stage, "next", &next, "--buffers-uid");
+    program.tell("number=10");
+    stage.arena.lttng_ok("destroy next");
+    assert_eq!(numbers(&stage.arena, &next).len(), 10);
+    program.finish();
+    stage.end();
+}

@@ -1,0 +1,94 @@
+//! A consumer daemon that has no descriptors left.
+
+use std::fs;
+
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+use super::super::world::{Program, Stage};
+use super::{Bystander, numbers, own};
+
+/// Lets the process have no descriptor besides those that it has, or takes that back.
+fn limit(pid: i32, count: Option<u64>) {
+    let before = prlimit(
+        Pid::from_raw(pid),
+        Resource::Nofile,
+        Rlimit { current: count, maximum: Some(20_000) },
+    );
+    before.unwrap();
+}
+
+/// One more than the highest descriptor of a process, below which others may be free.
+fn descriptors_end(pid: i32) -> u64 {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+    let numbers = entries.map(|entry| entry.file_name().to_str().unwrap().parse::<u64>().unwrap());
+    numbers.max().unwrap() + 1
+}
+
+/// How many numbers below the end are free.
+fn free(stage: &Stage, pid: i32) -> u64 {
+    descriptors_end(pid) - stage.arena.descriptors(pid) as u64
+}
+
+#[test]
+fn a_consumer_without_descriptors_recovers() {
+    let stage = own();
+    let mut bystander = Bystander::start(&stage);
+    let consumer = stage.arena.consumer();
+    let output = stage.arena.file("trace");
+    for command in [
+        format!("create victim --output={}", output.display()),
+        "enable-channel -u -s victim --buffers-pid c".to_owned(),
+        "enable-event -u -s victim -c c sample:number".to_owned(),
+        "start victim".to_owned(),
+    ] {
+        stage.arena.lttng_ok(&command);
+    }
+    let mut program = stage.program();
+    program.tell("number=100");
+
+    let end = descriptors_end(consumer);
+    limit(consumer, Some(end));
+    let few = free(&stage, consumer);
+    assert!(few < 20, "{few} numbers are free below the limit: a channel could be made");
+    let before = stage.arena.descriptors(consumer);
+    // Each needs descriptors of the consumer daemon; each ends, and the program runs untraced.
+    let mut untraced: Vec<Program> = (0..3).map(|_| stage.program()).collect();
+    untraced.iter_mut().for_each(|program| {
+        program.tell("number=5");
+    });
+    stage.arena.lttng_ok("create other");
+    stage.arena.lttng_ok("enable-event -u -s other sample:number");
+    for _ in 0..few {
+        stage.arena.lttng("start other");
+        stage.arena.lttng("stop other");
+        stage.arena.lttng("rotate victim");
+    }
+    // What runs goes on.
+    program.tell("number=100");
+    bystander.go_on();
+    untraced.into_iter().for_each(Program::finish);
+    stage.arena.lttng("destroy other");
+    // What failed kept nothing.
+    let after = stage.arena.descriptors(consumer);
+    assert!(after <= before + few as usize, "{after} descriptors, before {before}");
+
+    limit(consumer, Some(20_000));
+    let mut late = stage.program();
+    late.tell("number=50");
+    stage.arena.lttng_ok("create afterwards");
+    stage.arena.lttng_ok("enable-event -u -s afterwards sample:number");
+    stage.arena.lttng_ok("start afterwards");
+    late.tell("number=50");
+    stage.arena.lttng_ok("destroy afterwards");
+    let trace = stage.arena.trace_of("afterwards");
+    assert_eq!(numbers(&stage.arena, &trace), (50..100).collect::<Vec<u32>>());
+    stage.arena.lttng_ok("stop victim");
+    stage.arena.lttng_ok("destroy victim");
+    let recorded = numbers(&stage.arena, &output);
+    assert_eq!(recorded.len(), 200 + 100, "of the program and of the late one");
+    assert_eq!(stage.arena.consumer(), consumer, "the consumer daemon lives");
+    program.finish();
+    late.finish();
+    bystander.finish(&stage);
+    stage.end();
+}

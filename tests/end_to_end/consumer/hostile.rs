@@ -1,0 +1,201 @@
+//! Applications that spoil the buffers they share with the consumer daemon, or die in them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::super::world::{Program, Stage, eventually};
+use super::{Bystander, numbers, own};
+
+/// A session of the buffers of each process, which record into a directory that this returns.
+fn per_process(stage: &Stage, options: &str) -> PathBuf {
+    start(stage, &format!("--buffers-pid {options}"))
+}
+
+fn start(stage: &Stage, options: &str) -> PathBuf {
+    let output = stage.arena.file("trace");
+    for command in [
+        format!("create victim --output={}", output.display()),
+        format!("enable-channel -u -s victim --switch-timer=10000 {options} c"),
+        "enable-event -u -s victim -c c sample:number".to_owned(),
+        "start victim".to_owned(),
+    ] {
+        stage.arena.lttng_ok(&command);
+    }
+    output
+}
+
+/// The directory of the trace of one process.
+fn trace_of(output: &Path, program: &Program) -> PathBuf {
+    let name = format!("traced-{}-", program.pid());
+    let entries = fs::read_dir(output.join("ust/pid")).unwrap().flatten();
+    let mut paths = entries.map(|entry| entry.path());
+    let is_its = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with(&name);
+    paths.find(is_its).unwrap()
+}
+
+/// Has applications `deface` their buffers, each with a seed; `options` are those of the channel.
+fn spoiled(deface: &str, options: &str) {
+    let stage = own();
+    let bystander = Bystander::start(&stage);
+    let consumer = stage.arena.consumer();
+    let output = per_process(&stage, options);
+    let mut good = stage.program();
+    good.tell("number=100");
+    let mut bad: Vec<Program> = (1..=6)
+        .map(|seed| {
+            let mut program = stage.program();
+            program.tell("number=10");
+            // What was whole by then is safe.
+            let directory = trace_of(&output, &program);
+            eventually("the first events are read", || has_packets(&directory).then_some(()));
+            assert!(program.tell(&format!("{deface}={seed}")) > 0);
+            program
+        })
+        .collect();
+    bad.iter_mut().for_each(|program| {
+        program.begin("number=2000");
+    });
+    good.tell("number=100");
+    stage.arena.lttng_ok("rotate victim");
+    good.tell("number=100");
+    stage.arena.lttng_ok("stop victim");
+    stage.arena.lttng_ok("list victim");
+    stage.arena.lttng_ok("start victim");
+    good.tell("number=100");
+    stage.arena.lttng_ok("destroy victim");
+    drop(bad);
+    assert_eq!(stage.arena.consumer(), consumer, "the consumer daemon lives");
+    let mut recorded = Vec::new();
+    for archive in fs::read_dir(output.join("archives")).unwrap().flatten() {
+        recorded.push(trace_of(&archive.path(), &good));
+    }
+    recorded.sort();
+    let recorded: Vec<u32> =
+        recorded.iter().flat_map(|directory| numbers(&stage.arena, directory)).collect();
+    assert_eq!(recorded, (0..400).collect::<Vec<u32>>());
+    good.finish();
+    bystander.finish(&stage);
+    stage.end();
+}
+
+/// A session of the buffers of the user, into which applications write together.
+fn per_user(stage: &Stage) -> PathBuf {
+    start(stage, "--buffers-uid --subbuf-size=16k --num-subbuf=4")
+}
+
+/// Checks that all is well with the buffers of the session `victim` once it was stopped, whoever spoilt
+/// them before. `kept` events of the text `kept` are in the trace.
+fn recovers(stage: &Stage, output: &Path, kept: usize) {
+    // A stop waits until packets are finished for those who do not do so.
+    stage.arena.lttng_ok("stop victim");
+    let listed = stage.arena.lttng_ok("list victim");
+    stage.arena.lttng_ok("start victim");
+    let mut good = stage.program();
+    good.tell("text=afterwards");
+    good.tell("number=200");
+    stage.arena.lttng_ok("destroy victim");
+    let events = stage.arena.events(output);
+    let with = |text: &str| events.iter().filter(|event| event.fields.contains(text)).count();
+    assert_eq!(with("\"afterwards\""), 200, "{listed}");
+    assert_eq!(with("\"kept\""), kept, "{listed}");
+    good.finish();
+}
+
+#[test]
+fn applications_killed_while_they_record() {
+    let stage = own();
+    let bystander = Bystander::start(&stage);
+    let consumer = stage.arena.consumer();
+    let output = per_user(&stage);
+    for round in 1..=12_u32 {
+        let mut program = Program::start(&stage.arena, &["-"]);
+        program.tell("pid");
+        program.begin("number=1000000000");
+        // Any moment will do: here, that in which somebody else's command was answered.
+        for _ in 0..round % 3 {
+            stage.arena.lttng_ok("list");
+        }
+        program.kill();
+    }
+    recovers(&stage, &output, 0);
+    assert_eq!(stage.arena.consumer(), consumer, "the consumer daemon lives");
+    bystander.finish(&stage);
+    stage.end();
+}
+
+/// A program that records 50 events, then reserves room and does not write there.
+fn holder(stage: &Stage) -> Program {
+    let mut holder = stage.program();
+    holder.tell("text=kept");
+    holder.tell("number=50");
+    assert!(holder.tell("hold=40") > 0);
+    holder
+}
+
+#[test]
+fn an_application_dies_between_reservation_and_commit() {
+    let stage = own();
+    let bystander = Bystander::start(&stage);
+    let output = per_user(&stage);
+    for _ in 0..3 {
+        holder(&stage).kill();
+    }
+    recovers(&stage, &output, 150);
+    bystander.finish(&stage);
+    stage.end();
+}
+
+#[test]
+fn an_application_holds_a_packet_for_ever() {
+    let stage = own();
+    let bystander = Bystander::start(&stage);
+    let output = per_user(&stage);
+    let holder = holder(&stage);
+    recovers(&stage, &output, 50);
+    drop(holder);
+    bystander.finish(&stage);
+    stage.end();
+}
+
+#[test]
+fn a_rotation_waits_for_a_dead_writer_no_longer_than_for_a_slow_one() {
+    let stage = own();
+    let output = per_user(&stage);
+    holder(&stage).kill();
+    stage.arena.lttng_ok("rotate victim");
+    let mut good = stage.program();
+    good.tell("number=10");
+    stage.arena.lttng_ok("destroy victim");
+    let archives = output.join("archives");
+    let mut found: Vec<PathBuf> =
+        fs::read_dir(&archives).unwrap().flatten().map(|entry| entry.path()).collect();
+    found.sort();
+    let counts: Vec<usize> = found.iter().map(|chunk| stage.arena.events(chunk).len()).collect();
+    assert_eq!(counts, [50, 10]);
+    good.finish();
+    stage.end();
+}
+
+/// Whether a data file below `directory` has something in it.
+fn has_packets(directory: &Path) -> bool {
+    let entries = fs::read_dir(directory).unwrap().flatten();
+    let data = |name: &str| name.starts_with("c_");
+    entries.into_iter().any(|entry| {
+        data(entry.file_name().to_str().unwrap()) && entry.metadata().unwrap().len() > 0
+    })
+}
+
+#[test]
+fn scribblers() {
+    spoiled("scribble", "");
+}
+
+#[test]
+fn scribblers_in_buffers_that_are_overwritten() {
+    spoiled("scribble", "--overwrite");
+}
+
+#[test]
+fn every_word_of_the_buffers_is_defaced() {
+    spoiled("deface", "");
+}
