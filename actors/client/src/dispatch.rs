@@ -99,8 +99,8 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
                 handle.check(session, domain).await?;
                 Ok(ok().with_list(0, Vec::new()))
             }
-            domain => {
-                let channels = handle.ask_in(session, domain, ListChannels).await?;
+            Some(domain) => {
+                let channels = handle.query_in(session, domain, ListChannels).await?;
                 Ok(ok().with_list(channels.len(), encode_channels(&channels)))
             }
         },
@@ -108,7 +108,7 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
             let known = domain.ok_or(ErrorCode::Und).and_then(some_domain(ErrorCode::Und));
             let domain = checked(handle, session, known).await?;
             let message = ListEvents { domain, channel };
-            let events = handle.ask_in(session, Some(domain), message).await?;
+            let events = handle.query_in(session, domain, message).await?;
             Ok(ok().with_list(events.len(), encode_events(&events)?))
         }
         Command::ListDomains => {
@@ -141,7 +141,9 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
             Ok(ok().with_list(events.len(), encode_events(&events)?))
         }
         Command::TrackerGetPolicy { attribute } => {
-            let policy = tracker(handle, request, GetTrackingPolicy { attribute }).await?;
+            check_tracked(handle, request).await?;
+            let policy =
+                handle.query_in(session, Domain::Ust, GetTrackingPolicy { attribute }).await?;
             Ok(ok().with_data(encode_tracking_policy(policy)))
         }
         Command::TrackerSetPolicy { attribute, policy } => {
@@ -157,7 +159,9 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
             tracker(handle, request, message).await.map(|()| ok())
         }
         Command::TrackerGetInclusionSet { attribute } => {
-            let values = tracker(handle, request, GetInclusionSet { attribute }).await?;
+            check_tracked(handle, request).await?;
+            let values =
+                handle.query_in(session, Domain::Ust, GetInclusionSet { attribute }).await?;
             Ok(ok().with_data(encode_tracker_values(&values)))
         }
         Command::RotateSession => {
@@ -287,8 +291,14 @@ where
     T: Send + 'static,
     Session: actix::Handler<M>,
 {
+    check_tracked(handle, request).await?;
+    handle.ask_in(&request.session_name, Some(Domain::Ust), message).await
+}
+
+/// Processes are tracked in the user-space domain alone.
+async fn check_tracked(handle: &Handle, request: &Request) -> Result<(), ErrorCode> {
     match Domain::from_raw(request.domain) {
-        Some(Domain::Ust) => handle.ask_in(&request.session_name, Some(Domain::Ust), message).await,
+        Some(Domain::Ust) => Ok(()),
         _ => check(handle, request).await.and(Err(ErrorCode::UnsupportedDomain)),
     }
 }

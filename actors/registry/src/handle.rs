@@ -116,6 +116,30 @@ impl Handle {
         session.send(message).await.map_err(|_| ErrorCode::SessNotFound)?
     }
 
+    /// As [`Self::ask_in`], for what a session can tell also when its consumer daemon is lost.
+    ///
+    /// # Errors
+    /// As [`Self::ask_in`], without [`ErrorCode::NoUstconsumerd`].
+    pub async fn query_in<M, T>(
+        &self,
+        session: &str,
+        domain: Domain,
+        message: M,
+    ) -> Result<T, ErrorCode>
+    where
+        M: Message<Result = Result<T, ErrorCode>> + Send + 'static,
+        T: Send + 'static,
+        Session: Handler<M>,
+    {
+        let session = self.find(session).await?;
+        self.check_domain(domain)?;
+        match prepare(&session, domain).await {
+            Ok(()) | Err(ErrorCode::NoUstconsumerd) => {}
+            Err(code) => return Err(code),
+        }
+        session.send(message).await.map_err(|_| ErrorCode::SessNotFound)?
+    }
+
     /// The kernel domain answers what a daemon answers where there is no kernel tracer, and those of
     /// agents what one answers that found no port for them.
     fn check_domain(&self, domain: Domain) -> Result<(), ErrorCode> {

@@ -97,7 +97,7 @@ impl Handle {
     /// # Errors
     /// As [`ListChannels`].
     pub async fn list_channels(&self, session: &str) -> Result<Vec<ChannelListing>, ErrorCode> {
-        self.ask_in(session, Some(Domain::Ust), ListChannels).await
+        self.query_in(session, Domain::Ust, ListChannels).await
     }
 
     /// LIST_EVENTS of a channel of the user-space domain.
@@ -311,7 +311,7 @@ impl Handle {
         session: &str,
         attribute: ProcessAttribute,
     ) -> Result<TrackingPolicy, ErrorCode> {
-        self.ask_in(session, Some(Domain::Ust), GetTrackingPolicy { attribute }).await
+        self.query_in(session, Domain::Ust, GetTrackingPolicy { attribute }).await
     }
 
     /// TRACKER_SET_POLICY of the user-space domain.
@@ -363,7 +363,7 @@ impl Handle {
         session: &str,
         attribute: ProcessAttribute,
     ) -> Result<Vec<TrackerValue>, ErrorCode> {
-        self.ask_in(session, Some(Domain::Ust), GetInclusionSet { attribute }).await
+        self.query_in(session, Domain::Ust, GetInclusionSet { attribute }).await
     }
 
     /// SET_SESSION_SHM_PATH: where the buffers of a session that was not started yet will be files.
