@@ -119,6 +119,9 @@ impl Inner {
             let present = |index| channels.iter().any(|c| c.prepared.index == index);
             request.channels.into_iter().filter(|channel| !present(channel.index)).collect()
         };
+        if missing.is_empty() && self.channels.borrow().is_empty() {
+            return Ok(self.objects());
+        }
         if !missing.is_empty() || self.metadata.get().is_none() {
             self.config.make_directories().await?;
             self.make_text_file().await?;

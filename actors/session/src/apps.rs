@@ -142,7 +142,10 @@ impl Inner {
             }
             (None, Some(clock)) => self.new_set(key, info, clock)?,
         };
-        let requests = channels.iter().map(|channel| ChannelRequest {
+        // What could not be made while applications recorded is of no use when they do not: its packets
+        // would be of streams that no application has described.
+        let records = self.records();
+        let requests = channels.iter().filter(|_| records).map(|channel| ChannelRequest {
             index: channel.index,
             name: channel.name.clone(),
             attributes: channel.attributes,
@@ -157,6 +160,8 @@ impl Inner {
         let Some((_, channels, _)) = self.wanted(info) else {
             return self.take_out(app).await;
         };
+        let has_object = |channel: &&Channel| objects.channel(channel.index).is_some();
+        let channels = channels.iter().filter(has_object).cloned().collect();
         let want = WantedSession { active: self.records(), channels, buffers, objects };
         let request = Synchronise { session: self.config.id, want };
         // The application keeps its own deadline.
