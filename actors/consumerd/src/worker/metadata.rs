@@ -17,6 +17,11 @@ use super::{
 };
 use crate::chunk::Chunk;
 
+/// Period at which newer text is asked for where the session daemon names none, as long as some comes;
+/// without it, a trace could not be read whose session daemon dies before it tells by itself. The longest
+/// period while nothing comes.
+const ASK_PERIOD: Duration = Duration::from_secs(1);
+const ASK_PERIOD_MAX: Duration = Duration::from_secs(64);
 /// After what time it is tried again to write what could not be written.
 const RETRY_PERIOD: Duration = Duration::from_secs(1);
 
@@ -41,6 +46,9 @@ pub(super) struct Metadata {
     pub(super) uuid: [u8; 16],
     monitored: bool,
     refresh: Option<Duration>,
+    /// When no period is set, the one that is due, and the length of the text when it began.
+    ask_period: Duration,
+    text_len_before: usize,
     text: Vec<u8>,
     version: u64,
     /// Bytes of the text that are written.
@@ -94,6 +102,19 @@ impl Metadata {
         self.writing.session == data.session
             && self.writing.path == data.path
             && self.writing.relay == data.relay
+    }
+
+    /// After what time newer text is to be asked for. Text of snapshots is when they are recorded.
+    fn next_period(&mut self) -> Option<Duration> {
+        if self.refresh.is_some() || !self.monitored {
+            return self.refresh;
+        }
+        let is_quiet =
+            std::mem::replace(&mut self.text_len_before, self.text.len()) == self.text.len();
+        let first = self.text.is_empty();
+        self.ask_period =
+            if is_quiet && !first { (2 * self.ask_period).min(ASK_PERIOD_MAX) } else { ASK_PERIOD };
+        Some(self.ask_period)
     }
 
     /// Takes text over what is known. `true` when the text begins anew.
@@ -177,6 +198,8 @@ impl Worker {
             uuid,
             monitored,
             refresh,
+            ask_period: ASK_PERIOD,
+            text_len_before: 0,
             text: Vec::new(),
             version: 0,
             written: 0,
@@ -204,7 +227,7 @@ impl Worker {
     }
 
     fn schedule_refresh(&mut self, key: ChannelKey, now: Instant) {
-        if let Some(period) = self.metadata.get(&key).and_then(|metadata| metadata.refresh) {
+        if let Some(period) = self.metadata.get_mut(&key).and_then(Metadata::next_period) {
             let at = self.timers.next_in(now, period);
             self.timers.schedule(at, Due::Metadata(key));
         }
@@ -342,6 +365,8 @@ mod tests {
             uuid: [0; 16],
             monitored: true,
             refresh: None,
+            ask_period: ASK_PERIOD,
+            text_len_before: 0,
             text: Vec::new(),
             version: 0,
             written: 0,
@@ -364,6 +389,22 @@ mod tests {
         assert_eq!(metadata.text(), b"abcde");
         assert_eq!(metadata.take(6, 0, b"x"), Err(Code::ERROR_METADATA));
         assert_eq!(metadata.text(), b"abcde");
+    }
+
+    #[test]
+    fn text_is_asked_for_less_often_when_none_comes() {
+        let mut metadata = metadata();
+        let seconds = |metadata: &mut Metadata| metadata.next_period().unwrap().as_secs();
+        // None at all is suspicious.
+        assert_eq!([seconds(&mut metadata), seconds(&mut metadata)], [1, 1]);
+        metadata.take(0, 0, b"a").unwrap();
+        assert_eq!([(); 3].map(|()| seconds(&mut metadata)), [1, 2, 4]);
+        metadata.take(1, 0, b"b").unwrap();
+        assert_eq!([(); 9].map(|()| seconds(&mut metadata)), [1, 2, 4, 8, 16, 32, 64, 64, 64]);
+        metadata.monitored = false;
+        assert_eq!(metadata.next_period(), None);
+        metadata.refresh = Some(ASK_PERIOD);
+        assert_eq!(metadata.next_period(), Some(ASK_PERIOD));
     }
 
     #[test]
