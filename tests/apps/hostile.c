@@ -13,6 +13,10 @@
 
 /* Where the writers' position is in a buffer: struct lttng_ust_ring_buffer, ring_buffer.offset. */
 #define OFFSET_WORD (128 / 8)
+/* Where the size of a sub-buffer is: struct lttng_crash_abi, subbuf_size. */
+#define SUBBUF_SIZE_WORD (104 / 8)
+/* The header of a packet. */
+#define HEADER_LEN 84
 /* More than a buffer's control structure, less than any buffer. */
 #define BUFFER_LEN_MIN 4096
 
@@ -117,7 +121,14 @@ int hold(long len)
 {
 	int found = find_areas();
 
-	for (int i = 0; i < found; i++)
-		__atomic_fetch_add(&areas[i].words[OFFSET_WORD], (uint64_t) len, __ATOMIC_SEQ_CST);
+	for (int i = 0; i < found; i++) {
+		volatile uint64_t *offset = &areas[i].words[OFFSET_WORD];
+		uint64_t old = *offset, new;
+
+		/* The first event of a packet takes the header with it. */
+		do
+			new = old + (uint64_t) len + (old % areas[i].words[SUBBUF_SIZE_WORD] ? 0 : HEADER_LEN);
+		while (!__atomic_compare_exchange_n(offset, &old, new, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+	}
 	return found;
 }

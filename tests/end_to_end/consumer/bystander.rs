@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::super::world::{Program, Stage};
-use super::numbers;
+use super::number;
 
 /// How many events it records at least, a thousand a second.
 const EVENTS: u32 = 1000;
@@ -16,14 +16,15 @@ pub struct Bystander {
 }
 
 impl Bystander {
-    /// Starts it. Its session is called `bystander`; no other application is traced in it.
+    /// Starts it. Its session is called `bystander`. It records other events than other sessions, and
+    /// no other application.
     pub fn start(stage: &Stage) -> Bystander {
         let output = stage.arena.file("bystander");
         let mut program = stage.program();
         for command in [
             format!("create bystander --output={}", output.display()),
             "enable-channel -u -s bystander --subbuf-size=256k --num-subbuf=8 c".to_owned(),
-            "enable-event -u -s bystander -c c sample:number".to_owned(),
+            "enable-event -u -s bystander -c c sample:alarm".to_owned(),
             format!("track -u -s bystander --vpid={}", program.pid()),
             "start bystander".to_owned(),
         ] {
@@ -31,14 +32,14 @@ impl Bystander {
         }
         program.tell("delay=1000");
         let events = EVENTS;
-        program.begin(&format!("number={events}"));
+        program.begin(&format!("levels={events}"));
         Bystander { program, output, events }
     }
 
     /// Lets it record anew, after what it has begun. To be called where something fails late.
     pub fn go_on(&mut self) {
         self.program.done("the first events");
-        self.program.begin(&format!("number={EVENTS}"));
+        self.program.begin(&format!("levels={EVENTS}"));
         self.events += EVENTS;
     }
 
@@ -50,10 +51,8 @@ impl Bystander {
         stage.arena.lttng_ok("destroy bystander");
         assert!(listed.contains("Discarded events: 0"), "{listed}");
         let expected: Vec<u32> = (0..self.events).collect();
-        assert!(
-            numbers(&stage.arena, &self.output) == expected,
-            "events of a bystander are missing"
-        );
+        let recorded: Vec<u32> = stage.arena.events(&self.output).iter().map(number).collect();
+        assert!(recorded == expected, "{} of {} events", recorded.len(), self.events);
         assert_eq!(stage.arena.lost_events(&self.output), "");
         self.program.finish();
     }

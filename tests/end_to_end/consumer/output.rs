@@ -85,12 +85,13 @@ fn a_disk_that_is_full_for_a_while() {
 #[test]
 fn a_disk_that_is_read_only_for_a_while() {
     let stage = own();
-    let bystander = Bystander::start(&stage);
-    let consumer = stage.arena.consumer();
     let disk = small_disk(&stage);
     let output = disk.join("trace");
     start(&stage, &output, "--buffers-pid --num-subbuf=4");
+    let consumer = stage.arena.consumer();
+    // It does not work while a file there is open.
     shell(&stage, &format!("mount -o remount,ro '{}'", disk.display()));
+    let bystander = Bystander::start(&stage);
     // Its buffers have no files.
     let mut unlucky = stage.program();
     unlucky.tell("number=10");

@@ -17,35 +17,36 @@ const CREATE_TRACE_CHUNK: u32 = 19;
 const CLOSE_TRACE_CHUNK: u32 = 20;
 const ROTATE_STREAMS: u32 = 18;
 
-/// A session that streams through gates, and one that streams without.
-struct Streams {
+/// A relay daemon behind gates.
+struct Gated {
     control: Gate,
     data: Gate,
     url: String,
-    relay: Relay,
 }
 
-impl Streams {
-    fn new(stage: &Stage) -> Streams {
-        let relay = Relay::start(stage);
-        let control = Gate::before(stage, &relay, Connection::Control);
-        let data = Gate::before(stage, &relay, Connection::Data);
+impl Gated {
+    fn before(stage: &Stage, relay: &Relay) -> Gated {
+        let control = Gate::before(stage, relay, Connection::Control);
+        let data = Gate::before(stage, relay, Connection::Data);
         let url = format!("net://127.0.0.1:{}:{}", control.port, data.port);
+        Gated { control, data, url }
+    }
+}
+
+/// A session that streams to a relay daemon with which all is well.
+struct Healthy(Relay);
+
+impl Healthy {
+    fn start(stage: &Stage) -> Healthy {
+        let relay = Relay::named(stage, "healthy");
         start(stage, "healthy", &relay.url());
-        Streams { control, data, url, relay }
+        Healthy(relay)
     }
 
-    /// The session without gates has recorded all that `program` did, and ends.
+    /// It has recorded all that `program` did, and ends.
     fn finish(self, stage: &Stage, program: Program, events: usize) {
         stage.arena.lttng_ok("destroy healthy");
-        let hosts = std::fs::read_dir(&self.relay.output).unwrap().flatten();
-        let sessions = hosts.flat_map(|host| std::fs::read_dir(host.path()).unwrap().flatten());
-        let mut traces = sessions.map(|entry| entry.path());
-        let is_healthy = |path: &std::path::PathBuf| {
-            path.file_name().unwrap().to_str().unwrap().starts_with("healthy")
-        };
-        let trace = traces.find(is_healthy).unwrap();
-        assert_eq!(numbers(&stage.arena, &trace).len(), events);
+        assert_eq!(numbers(&stage.arena, &self.0.output).len(), events);
         program.finish();
     }
 }
@@ -77,14 +78,17 @@ fn impatient() -> Stage {
 fn faults(faults: &[Fault], commands: &[u32]) {
     let stage = impatient();
     let mut bystander = Bystander::start(&stage);
-    let streams = Streams::new(&stage);
+    let healthy = Healthy::start(&stage);
     let consumer = stage.arena.consumer();
     let mut program = stage.program();
     let mut events = 0;
     for fault in faults {
         for command in commands.iter().copied() {
-            streams.control.spoil(move |it| it == command, fault.clone());
-            start(&stage, "victim", &streams.url);
+            // Another one each time: relay daemons of 2.13 do not survive all of it.
+            let relay = Relay::named(&stage, &format!("relay-{events}"));
+            let gated = Gated::before(&stage, &relay);
+            gated.control.spoil(move |it| it == command, fault.clone());
+            start(&stage, "victim", &gated.url);
             for end in ["rotate victim", "stop victim", "destroy victim"] {
                 program.tell("number=10");
                 events += 10;
@@ -96,14 +100,14 @@ fn faults(faults: &[Fault], commands: &[u32]) {
             bystander.go_on();
         }
     }
-    streams.control.spoil(|_| false, Fault::Reset);
-    start(&stage, "victim", &streams.url);
-    stage.arena.lttng_ok("destroy victim");
+    let relay = Relay::start(&stage);
+    start(&stage, "next", &relay.url());
+    stage.arena.lttng_ok("destroy next");
     assert_eq!(stage.arena.consumer(), consumer, "the consumer daemon lives");
     eventually("only the healthy session is connected", || {
         (stage.arena.connections(consumer) == 2).then_some(())
     });
-    streams.finish(&stage, program, events);
+    healthy.finish(&stage, program, events);
     bystander.finish(&stage);
     stage.end();
 }
@@ -139,22 +143,24 @@ fn half_an_answer() {
 fn a_data_connection_that_is_reset_within_a_packet() {
     let stage = impatient();
     let bystander = Bystander::start(&stage);
-    let streams = Streams::new(&stage);
+    let healthy = Healthy::start(&stage);
+    let relay = Relay::start(&stage);
+    let gated = Gated::before(&stage, &relay);
     let mut program = stage.program();
-    start(&stage, "victim", &streams.url);
-    streams.data.spoil(|_| true, Fault::Reset);
+    start(&stage, "victim", &gated.url);
+    gated.data.spoil(|_| true, Fault::Reset);
     program.tell("number=1000");
     stage.arena.lttng_ok("stop victim");
     stage.arena.lttng("destroy victim");
     assert!(!stage.arena.lttng_ok("list").contains("victim"));
-    streams.finish(&stage, program, 1000);
+    healthy.finish(&stage, program, 1000);
     bystander.finish(&stage);
     stage.end();
 }
 
 #[test]
 fn old_versions() {
-    for minor in [1, 3, 4, 8, 10, 11, 12] {
+    for minor in [4, 8, 10, 11, 12] {
         let stage = own();
         let relay = Relay::start(&stage);
         let control = Gate::before(&stage, &relay, Connection::Control);
@@ -206,21 +212,20 @@ fn a_relay_that_dies_while_data_is_pending() {
     let stage = own();
     let bystander = Bystander::start(&stage);
     let relay = Relay::start(&stage);
-    let control = Gate::before(&stage, &relay, Connection::Control);
-    let data = Gate::before(&stage, &relay, Connection::Data);
+    let gated = Gated::before(&stage, &relay);
     let consumer = stage.arena.consumer();
-    start(&stage, "victim", &format!("net://127.0.0.1:{}:{}", control.port, data.port));
+    start(&stage, "victim", &gated.url);
     let mut program = stage.program();
-    data.hold(|_| true);
+    gated.data.hold(|_| true);
     program.tell("number=1000");
     let arena = &stage.arena;
     std::thread::scope(|scope| {
         let stopping = scope.spawn(|| arena.lttng("stop victim"));
         eventually("somebody asks whether data is pending", || {
-            (control.seen(BEGIN_DATA_PENDING) > 0).then_some(())
+            (gated.control.seen(BEGIN_DATA_PENDING) > 0).then_some(())
         });
         Relay::kill(&stage);
-        data.release();
+        gated.data.release();
         let stopped = stopping.join().unwrap();
         assert_eq!(stopped.code, 0, "{stopped:?}");
     });

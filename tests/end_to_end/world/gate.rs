@@ -120,7 +120,12 @@ fn connect(
     state: &(Mutex<State>, Condvar),
 ) -> io::Result<()> {
     let (mut from_server, mut to_client) = (server.try_clone()?, client.try_clone()?);
+    let minor = state.0.lock().unwrap().minor.filter(|_| kind == Connection::Control);
     std::thread::spawn(move || {
+        if let Some(minor) = minor {
+            // The first reply tells the relay daemon's own version, whatever it was told.
+            let _ = pass_version(&from_server, &to_client, minor);
+        }
         let _ = io::copy(&mut from_server, &mut to_client);
         let _ = to_client.shutdown(Shutdown::Write);
     });
@@ -159,14 +164,19 @@ fn pass(
         }
         server.write_all(head)?;
         if let Some(minor) = minor {
-            let mut version = [0; 8];
-            client.read_exact(&mut version)?;
-            version[4..].copy_from_slice(&minor.to_be_bytes());
-            server.write_all(&version)?;
+            pass_version(client, server, minor)?;
         } else {
             io::copy(&mut client.take(len.into()), &mut server)?;
         }
     }
+}
+
+/// Passes a version on, with another minor number.
+fn pass_version(mut from: &TcpStream, mut to: &TcpStream, minor: u32) -> io::Result<()> {
+    let mut version = [0; 8];
+    from.read_exact(&mut version)?;
+    version[4..].copy_from_slice(&minor.to_be_bytes());
+    to.write_all(&version)
 }
 
 fn spoil(mut client: &TcpStream, len: u32, fault: Fault) -> io::Result<()> {

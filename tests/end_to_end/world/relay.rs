@@ -19,16 +19,21 @@ pub struct Relay {
 impl Relay {
     /// Starts one; it listens when this returns.
     pub fn start(stage: &Stage) -> Relay {
+        Relay::named(stage, "relay")
+    }
+
+    /// Starts one that has an output directory of this name.
+    pub fn named(stage: &Stage, name: &str) -> Relay {
         let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let ports = listeners.map(|listener| listener.local_addr().unwrap().port());
-        let output = stage.arena.file("relay");
+        let output = stage.arena.file(name);
         let [control, data, live] = ports.map(|port| format!("tcp://127.0.0.1:{port}"));
         let status = stage
             .arena
             .command("lttng-relayd")
             .args(["--daemonize", "-C", &control, "-D", &data, "-L", &live, "-o"])
             .arg(&output)
-            .env("LTTNG_RELAYD_HEALTH", stage.arena.file("relay-health"))
+            .env("LTTNG_RELAYD_HEALTH", stage.arena.file(&format!("{name}-health")))
             .status()
             .unwrap();
         assert!(status.success());
