@@ -1,6 +1,7 @@
 //! Applications that spoil the buffers they share with the consumer daemon, or die in them.
 
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::super::world::{Program, Stage, eventually};
@@ -84,8 +85,8 @@ fn per_user(stage: &Stage) -> PathBuf {
 }
 
 /// Checks that all is well with the buffers of the session `victim` once it was stopped, whoever spoilt
-/// them before. `kept` events of the text `kept` are in the trace.
-fn recovers(stage: &Stage, output: &Path, kept: usize) {
+/// them before. So many events of the text `kept` are in the trace.
+fn recovers(stage: &Stage, output: &Path, kept: RangeInclusive<usize>) {
     // A stop waits until packets are finished for those who do not do so.
     stage.arena.lttng_ok("stop victim");
     let listed = stage.arena.lttng_ok("list victim");
@@ -97,7 +98,7 @@ fn recovers(stage: &Stage, output: &Path, kept: usize) {
     let events = stage.arena.events(output);
     let with = |text: &str| events.iter().filter(|event| event.fields.contains(text)).count();
     assert_eq!(with("\"afterwards\""), 200, "{listed}");
-    assert_eq!(with("\"kept\""), kept, "{listed}");
+    assert!(kept.contains(&with("\"kept\"")), "{} events; {listed}", with("\"kept\""));
     good.finish();
 }
 
@@ -117,7 +118,7 @@ fn applications_killed_while_they_record() {
         }
         program.kill();
     }
-    recovers(&stage, &output, 0);
+    recovers(&stage, &output, 0..=0);
     assert_eq!(stage.arena.consumer(), consumer, "the consumer daemon lives");
     bystander.finish(&stage);
     stage.end();
@@ -140,7 +141,8 @@ fn an_application_dies_between_reservation_and_commit() {
     for _ in 0..3 {
         holder(&stage).kill();
     }
-    recovers(&stage, &output, 150);
+    // What comes behind the place of a dead one in the same packet is lost.
+    recovers(&stage, &output, 50..=150);
     bystander.finish(&stage);
     stage.end();
 }
@@ -151,7 +153,7 @@ fn an_application_holds_a_packet_for_ever() {
     let bystander = Bystander::start(&stage);
     let output = per_user(&stage);
     let holder = holder(&stage);
-    recovers(&stage, &output, 50);
+    recovers(&stage, &output, 50..=50);
     drop(holder);
     bystander.finish(&stage);
     stage.end();
