@@ -1,0 +1,112 @@
+//! Our consumer daemon before a session daemon that speaks its protocol badly: sequences of commands with
+//! wrong members, frames that are cut, wrong descriptors, wrong metadata, relay daemons that are none.
+//! It answers as the protocol has it, does not panic, hang or keep descriptors, and serves a valid
+//! session afterwards. Seeds are fixed; `PROPTEST_RNG_SEED` and `PROPTEST_CASES` choose others.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../end_to_end/world/mod.rs"]
+mod world;
+
+mod commands;
+mod consumerd;
+mod metadata;
+mod session;
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+use commands::{Descriptors, Step, steps};
+use consumerd::Consumerd;
+use metadata::Manners;
+use world::{Arena, eventually};
+
+/// The seed of runs that name none.
+const SEED: u64 = 0x1777;
+
+fn config(cases: u32) -> ProptestConfig {
+    let mut config =
+        ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    if config.rng_seed == RngSeed::Random {
+        config.rng_seed = RngSeed::Fixed(SEED);
+    }
+    if let Some(cases) = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()) {
+        config.cases = cases;
+    }
+    config
+}
+
+/// How the session daemon leaves.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// Between two commands.
+    Orderly,
+    /// In the middle of one, after so many bytes.
+    Cut(usize),
+}
+
+fn end() -> impl Strategy<Value = End> {
+    prop_oneof![3 => Just(End::Orderly), 1 => (1..12_690_usize).prop_map(End::Cut)]
+}
+
+/// Closes and destroys all that the steps have named, in any session.
+fn clean_up(consumerd: &mut Consumerd, steps: &[Step]) {
+    consumerd.drop_objects();
+    let mut cleaned = BTreeSet::new();
+    for step in steps {
+        for message in step.opposites() {
+            if cleaned.insert(message.encode()) {
+                consumerd.perform(&Step { bytes: message.encode(), ..Step::default() });
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(config(48))]
+
+    #[test]
+    fn any_commands(
+        manners in any::<Manners>(),
+        steps in steps(),
+        end in end(),
+    ) {
+        let arena = Arena::new();
+        let mut consumerd = Consumerd::start(&arena, manners);
+        session::is_served(&mut consumerd);
+        let before = consumerd.settled_descriptors();
+        for step in &steps {
+            consumerd.perform(step);
+        }
+        session::is_served(&mut consumerd);
+        clean_up(&mut consumerd, &steps);
+        eventually("what was opened is closed", || {
+            (consumerd.descriptors() <= before).then_some(())
+        });
+        match end {
+            End::Orderly => consumerd.end(),
+            End::Cut(len) => consumerd.end_within_a_command(len),
+        }
+    }
+}
+
+/// What is sent in place of a descriptor.
+#[test]
+fn descriptors_of_the_wrong_count_and_kind() {
+    let arena = Arena::new();
+    let mut consumerd = Consumerd::start(&arena, Manners::Good);
+    session::is_served(&mut consumerd);
+    let before = consumerd.settled_descriptors();
+    let wrong = [Descriptors::None, Descriptors::Two, Descriptors::File, Descriptors::Closed];
+    for descriptors in wrong {
+        for message in commands::with_descriptors() {
+            let step = Step { bytes: message.encode(), descriptors };
+            consumerd.perform(&step);
+            clean_up(&mut consumerd, &[step]);
+        }
+    }
+    session::is_served(&mut consumerd);
+    eventually("what was opened is closed", || (consumerd.descriptors() <= before).then_some(()));
+    consumerd.end();
+}
