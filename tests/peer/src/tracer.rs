@@ -136,6 +136,11 @@ impl Tracer {
         self.shared.scribble(word, value);
     }
 
+    /// Where the shared memory is mapped here.
+    pub fn address(&self) -> usize {
+        self.shared.address()
+    }
+
     /// Count of words of shared memory.
     pub fn words(&self) -> usize {
         self.shared.words()

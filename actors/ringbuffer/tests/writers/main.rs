@@ -3,6 +3,7 @@
 
 mod dead_writers;
 mod model;
+mod pair;
 mod rig;
 mod scribbler;
 mod threads;

@@ -11,8 +11,9 @@ use crate::rig::{PAGE, Rig, Ticks, config, read};
 
 const OPEN_SLOTS_MAX: usize = 4;
 
+/// What a writer or the reader does.
 #[derive(Clone, Debug)]
-enum Step {
+pub enum Step {
     /// An event of so many bytes.
     Record(usize),
     /// The same, not committed yet.
@@ -29,7 +30,7 @@ enum Step {
     Sample,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub fn step() -> impl Strategy<Value = Step> {
     let len = || prop_oneof![EVENT_HEADER_LEN..200, 1000..PAGE as usize - 84, 4000..5000_usize];
     prop_oneof![
         12 => len().prop_map(Step::Record),
@@ -45,7 +46,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-struct Model {
+/// Both ends of a stream, and what must come out.
+pub struct Model {
     rig: Rig,
     ticks: Ticks,
     mode: Mode,
@@ -66,8 +68,13 @@ struct Model {
 
 impl Model {
     fn new(mode: Mode, num_subbuf: u64) -> Self {
+        Self::of(mode, num_subbuf, Rig::new(&config(mode, PAGE, num_subbuf)))
+    }
+
+    /// Of a new stream.
+    pub fn of(mode: Mode, num_subbuf: u64, rig: Rig) -> Self {
         Self {
-            rig: Rig::new(&config(mode, PAGE, num_subbuf)),
+            rig,
             ticks: Ticks::default(),
             mode,
             num_subbuf,
@@ -227,7 +234,7 @@ impl Model {
         }
     }
 
-    fn take(&mut self, step: Step) {
+    pub fn take(&mut self, step: Step) {
         match step {
             Step::Record(len) => self.record(len),
             Step::Reserve(len) if self.open.len() < OPEN_SLOTS_MAX => {
@@ -264,7 +271,7 @@ impl Model {
     }
 
     /// All that is left comes out.
-    fn finish(mut self) {
+    pub fn finish(mut self) {
         for slot in std::mem::take(&mut self.open) {
             self.rig.tracer.commit(slot);
         }

@@ -54,7 +54,18 @@ impl Rig {
 
     pub fn with_storage(config: &ChannelConfig, storage: Storage) -> Self {
         let channel = Channel::create(config, &|| 0).unwrap();
-        let (stream, object) = channel.create_stream(CPU, storage, &|| 0).unwrap();
+        Self::of(&channel, CPU, storage)
+    }
+
+    /// The streams of two CPUs of a channel.
+    pub fn pair(config: &ChannelConfig) -> (Self, Self) {
+        let channel = Channel::create(config, &|| 0).unwrap();
+        let of = |cpu| Self::of(&channel, cpu, Storage::Memory);
+        (of(0), of(1))
+    }
+
+    fn of(channel: &Channel, cpu: u32, storage: Storage<'_>) -> Self {
+        let (stream, object) = channel.create_stream(cpu, storage, &|| 0).unwrap();
         let tracer = Tracer::map(
             &TracerChannel::new(channel.image()),
             object.stream_nr,

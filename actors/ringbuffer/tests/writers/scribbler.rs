@@ -40,6 +40,9 @@ fn use_stream(stream: &mut Stream, clock: &impl Fn() -> u64) -> Result<(), Corru
         }
         stream.put_subbuf()?;
     }
+    if let Some(until) = stream.unfinished_until()? {
+        stream.finish_abandoned(until, clock)?;
+    }
     stream.open_packet(clock)?;
     stream.flush_quiescent(clock)?;
     stream.clear_quiescent();

@@ -155,6 +155,10 @@ impl Shared {
         self.word(8 * word as u64).store(value, Ordering::SeqCst);
     }
 
+    pub fn address(&self) -> usize {
+        self.base as usize
+    }
+
     pub fn words(&self) -> usize {
         self.len / 8
     }
