@@ -258,6 +258,8 @@ impl Worker {
 
     fn fire(&mut self, due: Due, now: Instant) {
         match due {
+            // Channels have nothing more to do in time: short periods would put the end off.
+            Due::Channel(..) if self.ends => {}
             Due::Channel(key, kind) => self.channel_timer(key, kind, now),
             Due::Metadata(key) => self.metadata_timer(key, now),
             Due::Abandoned(key) => self.finish_abandoned(key, now),

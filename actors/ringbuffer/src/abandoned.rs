@@ -20,8 +20,18 @@ impl Stream {
     /// A corrupt stream.
     pub fn unfinished_until(&mut self) -> Result<Option<u64>, Corruption> {
         let produced = self.look()?.produced;
-        let unfinished = self.left_positions(produced).any(|at| !self.is_delivered(at));
+        let unfinished = self.is_left_behind(produced)
+            || self.left_positions(produced).any(|at| !self.is_delivered(at));
         Ok(unfinished.then_some(produced))
+    }
+
+    /// Whether overwriting writers at `produced` should have pushed the reader on, which they do after
+    /// they went ahead.
+    fn is_left_behind(&self, produced: u64) -> bool {
+        let geometry = self.layout.geometry;
+        let end = geometry.trunc(produced);
+        geometry.mode == Mode::Overwrite
+            && is_behind(self.consumed, end.wrapping_sub(geometry.buf_size()))
     }
 
     /// Completes the packets before `until` that their writers left unfinished, in place of writers
@@ -40,6 +50,11 @@ impl Stream {
         clock: &impl Clock,
     ) -> Result<usize, Corruption> {
         let produced = self.look()?.produced;
+        let until = if is_behind(produced, until) { produced } else { until };
+        if self.is_left_behind(until) {
+            let geometry = self.layout.geometry;
+            self.move_consumed(geometry.trunc(until).wrapping_sub(geometry.buf_size()))?;
+        }
         // From the newest to the oldest: a packet ends before the one behind it begins.
         let mut later = self.begin_of(produced)?.unwrap_or(clock.now());
         let mut finished = 0;

@@ -189,6 +189,32 @@ fn a_hostile_writer_costs_its_own_stream() {
     assert_eq!(crate::rig::read(&good.stream).1.len(), 10);
 }
 
+/// A write position that is far ahead, and nothing there: the reader comes to it all the same.
+#[test]
+fn a_write_position_far_ahead_keeps_nobody() {
+    let (mut rig, ticks) = (Rig::new(&config(Mode::Overwrite, PAGE, 4)), Ticks::default());
+    let clock = ticks.clock();
+    write(&rig.tracer, &mut 0, 5, &clock);
+    rig.stream.flush(FlushMode::Active, &clock).unwrap();
+    const OFFSET_WORD: usize = 16;
+    rig.tracer.scribble(OFFSET_WORD, 1 << 50);
+    let produced = rig.stream.sample_positions().unwrap().produced;
+    rig.stream.get_next().unwrap();
+    rig.stream.put_next().unwrap();
+    assert_eq!(rig.stream.get_next(), Err(GetError::Uncommitted));
+    assert_eq!(rig.stream.unfinished_until(), Ok(Some(produced)));
+    rig.stream.finish_abandoned(produced, &clock).unwrap();
+    let mut packets = 0;
+    while rig.stream.get_next().is_ok() {
+        packets += 1;
+        rig.stream.put_next().unwrap();
+    }
+    assert_eq!(packets, 4);
+    assert_eq!(rig.stream.get_next(), Err(GetError::Empty));
+    assert_eq!(rig.stream.sample_positions().unwrap().consumed, produced);
+    assert_eq!(rig.stream.unfinished_until(), Ok(None));
+}
+
 /// One bad packet is passed over; the next ones count it as lost.
 #[test]
 fn damage_to_a_packet_costs_the_packet() {
