@@ -1,5 +1,7 @@
 //! What is recorded, read back with babeltrace2.
 
+use rustix::process::Signal;
+
 use super::world::{Event, Program, both, listing, program, trace};
 
 /// The names of `events`, in order.
@@ -183,7 +185,11 @@ fn events_lost_are_counted() {
         stage.lttng_ok("enable-channel -u --subbuf-size=8k --num-subbuf=2 tight");
         stage.lttng_ok("enable-event -u -c tight sample:bulk,sample:number");
         stage.lttng_ok("start");
+        // However fast the consumer daemon is: it does not come to read them.
+        let consumer = stage.arena.consumer();
+        stage.arena.signal(consumer, Signal::STOP);
         program.tell("bulk=3000");
+        stage.arena.signal(consumer, Signal::CONT);
         let stopped = stage.arena.lttng("stop");
         let listed = listing::in_order(&stage.arena.lttng_ok("list small"));
         let lost: u64 = listed

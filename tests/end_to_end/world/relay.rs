@@ -24,8 +24,11 @@ impl Relay {
 
     /// Starts one that has an output directory of this name.
     pub fn named(stage: &Stage, name: &str) -> Relay {
-        let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let ports = listeners.map(|listener| listener.local_addr().unwrap().port());
+        // Free ones in its own network, where others may be taken than here.
+        let ports = stage.arena.in_network(|| {
+            let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+            listeners.map(|listener| listener.local_addr().unwrap().port())
+        });
         let output = stage.arena.file(name);
         let [control, data, live] = ports.map(|port| format!("tcp://127.0.0.1:{port}"));
         let status = stage
