@@ -2,11 +2,14 @@
 #include "hostile.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* The most buffers that are known: one for each processor and channel. */
 #define AREAS_MAX 1024
@@ -103,6 +106,44 @@ int scribble(long seed)
 		return found ? found : -ENOENT;
 	state = (uint64_t) seed * UINT64_C(0x9e3779b97f4a7c15) | 1;
 	return -pthread_create(&thread, NULL, scribble_for_ever, NULL) ?: found;
+}
+
+/* The most pipes that are known. */
+#define PIPES_MAX 256
+
+static int pipes[PIPES_MAX];
+static int pipe_count;
+
+static void *ring_for_ever(void *unused)
+{
+	(void) unused;
+	for (;;) {
+		for (int i = 0; i < pipe_count; i++) {
+			/* They do not block; a full one is rung enough. */
+			ssize_t written = write(pipes[i], "x", 1);
+
+			(void) written;
+		}
+	}
+	return NULL;
+}
+
+int ring(void)
+{
+	struct stat status;
+	pthread_t thread;
+
+	for (int fd = 3; fd < 1024 && pipe_count < PIPES_MAX; fd++) {
+		int flags = fcntl(fd, F_GETFL);
+
+		if (flags < 0 || fstat(fd, &status) < 0 || !S_ISFIFO(status.st_mode))
+			continue;
+		if ((flags & O_ACCMODE) == O_WRONLY && flags & O_NONBLOCK)
+			pipes[pipe_count++] = fd;
+	}
+	if (!pipe_count)
+		return -ENOENT;
+	return -pthread_create(&thread, NULL, ring_for_ever, NULL) ?: pipe_count;
 }
 
 int scribble_all(long seed)

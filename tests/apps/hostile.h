@@ -9,6 +9,10 @@ int scribble(long seed);
 /* Writes anything to every word, once. */
 int scribble_all(long seed);
 
+/* Writes to every pipe that it has, standard ones apart, in a thread of its own, until the application
+ * ends: that is how writers tell that there is a packet. */
+int ring(void);
+
 /* Reserves len bytes, as for an event, and never writes them. */
 int hold(long len);
 

@@ -7,6 +7,7 @@ mod data_pending;
 mod metadata;
 mod recording;
 mod relay;
+mod rings;
 mod rotation;
 mod stream;
 mod timers;
@@ -245,7 +246,13 @@ impl Worker {
 
     fn stream_woken(&mut self, place: usize) {
         let Some(stream) = self.streams.get_mut(place) else { return };
-        if stream.woken() == lttngd_ringbuffer::Wakeup::HungUp {
+        let woken = stream.woken();
+        if woken != lttngd_ringbuffer::Wakeup::HungUp && stream.rings.rang() {
+            self.go_deaf(place);
+            return self.make_ready(place);
+        }
+        let Some(stream) = self.streams.get_mut(place) else { return };
+        if woken == lttngd_ringbuffer::Wakeup::HungUp {
             let watched = stream.watched.take();
             stream.hang_up(&self.setup.clock);
             if let Some(token) = watched {
@@ -262,6 +269,7 @@ impl Worker {
             Due::Channel(..) if self.ends => {}
             Due::Channel(key, kind) => self.channel_timer(key, kind, now),
             Due::Metadata(key) => self.metadata_timer(key, now),
+            Due::Listen(key) => self.listen(key),
             Due::Abandoned(key) => self.finish_abandoned(key, now),
             Due::Unwritten(key) => self.write_again(key, now),
             Due::Relay(index) => self.relay_timer(index, now),

@@ -1,19 +1,29 @@
 //! Session daemons that are killed, and the consumer daemon that is.
 
-use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::super::world::{Consumer, Daemon, Program, Stage, Which, eventually};
+use super::super::world::{
+    Connection, Consumer, Daemon, Gate, Program, Relay, Stage, Which, eventually, trace,
+};
 use super::{Bystander, numbers, own};
+
+/// How long the consumer daemon waits for a relay daemon while somebody waits for it.
+const RELAY_PATIENCE: Duration = Duration::from_secs(25);
 
 /// The files that the consumer daemon makes for itself in its run directory.
 const ITS_FILES: [&str; 2] = ["command", "health"];
 
 fn start(stage: &Stage, session: &str, output: &Path, buffers: &str) {
+    start_at(stage, session, &format!("--output={}", output.display()), buffers);
+}
+
+/// As [`start`], with other options of the session.
+fn start_at(stage: &Stage, session: &str, options: &str, buffers: &str) {
     for command in [
-        format!("create {session} --output={}", output.display()),
+        format!("create {session} {options}"),
         format!("enable-channel -u -s {session} {buffers} c"),
         format!("enable-event -u -s {session} -c c sample:number"),
         format!("start {session}"),
@@ -26,7 +36,9 @@ fn start(stage: &Stage, session: &str, output: &Path, buffers: &str) {
 fn session_daemon_killed(which: Which) {
     let mut stage = Stage::with_consumer(which, Consumer::Own, &[]);
     let outputs = ["user", "process"].map(|name| stage.arena.file(name));
-    start(&stage, "user", &outputs[0], "--buffers-uid");
+    let memory = stage.arena.file("memory");
+    let options = format!("--output={} --shm-path={}", outputs[0].display(), memory.display());
+    start_at(&stage, "user", &options, "--buffers-uid");
     start(&stage, "process", &outputs[1], "--buffers-pid");
     let mut program = stage.program();
     program.tell("number=100");
@@ -38,6 +50,7 @@ fn session_daemon_killed(which: Which) {
     // In packets that nobody has closed.
     program.tell("number=100");
     let directory = stage.arena.run_directory().join(format!("ustconsumerd{}", usize::BITS));
+    assert!(trace::files(&memory).iter().any(|file| file.contains("/c_")));
     stage.arena.consumer();
     ITS_FILES.iter().for_each(|file| assert!(directory.join(file).exists(), "{file}"));
     stage.daemon.kill();
@@ -47,9 +60,9 @@ fn session_daemon_killed(which: Which) {
         assert_eq!(numbers(&stage.arena, output), (0..200).collect::<Vec<u32>>());
         assert_eq!(stage.arena.lost_events(output), "");
     }
-    let memory = fs::read_dir(format!("/proc/{}/root/dev/shm", program.pid())).unwrap().flatten();
-    let names: Vec<_> = memory.map(|entry| entry.file_name()).collect();
-    assert!(names.iter().all(|name| !name.to_str().unwrap().contains("ust-shm")), "{names:?}");
+    // The buffers in files go too, as nobody has them.
+    let left = trace::files(&memory);
+    assert!(!left.iter().any(|file| file.contains("/c_")), "{left:?}");
     program.kill();
     // The next one finds nothing in its way.
     stage.daemon = Daemon::start(&stage.arena, Which::Ours, &[]);
@@ -94,6 +107,44 @@ fn our_session_daemon_is_killed_before_anything_is_stopped() {
     program.kill();
     stage.daemon = Daemon::start(&stage.arena, Which::Ours, &[]);
     stage.end();
+}
+
+/// BEGIN_DATA_PENDING, as relay daemons are asked.
+const BEGIN_DATA_PENDING: u32 = 10;
+
+#[test]
+fn our_session_daemon_is_killed_while_a_relay_daemon_is_stopped() {
+    let mut stage = own();
+    let output = stage.arena.file("trace");
+    start(&stage, "local", &output, "--buffers-uid");
+    let relay = Relay::start(&stage);
+    let control = Gate::before(&stage, &relay, Connection::Control);
+    let url = format!("--set-url=net://127.0.0.1:{}:{}", control.port, relay.ports[1]);
+    start_at(&stage, "remote", &url, "--buffers-uid");
+    let mut program = stage.program();
+    program.tell("number=100");
+    stage.arena.lttng_ok("stop local");
+    stage.arena.lttng_ok("start local");
+    Relay::signal(&stage, Signal::STOP);
+    program.tell("number=100");
+    let (arena, daemon) = (&stage.arena, stage.daemon.pid());
+    std::thread::scope(|scope| {
+        // The consumer daemon waits for the relay daemon with this command, and nobody for its answer.
+        let stopping = scope.spawn(|| arena.lttng("stop remote"));
+        eventually("the relay daemon is asked", || {
+            (control.seen(BEGIN_DATA_PENDING) > 0).then_some(())
+        });
+        arena.signal(daemon, Signal::KILL);
+        assert_ne!(stopping.join().unwrap().code, 0);
+    });
+    let since = Instant::now();
+    stage.arena.consumers_end();
+    let took = since.elapsed();
+    assert!(took < RELAY_PATIENCE, "{took:?}: as long as for a relay daemon that others wait for");
+    assert_eq!(numbers(&stage.arena, &output), (0..200).collect::<Vec<u32>>());
+    Relay::signal(&stage, Signal::CONT);
+    stage.daemon.kill();
+    program.kill();
 }
 
 #[test]

@@ -178,6 +178,31 @@ fn a_rotation_waits_for_a_dead_writer_no_longer_than_for_a_slow_one() {
     stage.end();
 }
 
+#[test]
+fn an_application_rings_without_end() {
+    let stage = own();
+    let bystander = Bystander::start(&stage);
+    let consumer = stage.arena.consumer();
+    let output = per_process(&stage, "");
+    let mut good = stage.program();
+    let mut ringer = stage.program();
+    assert!(ringer.tell("ring") > 0);
+    good.tell("number=500");
+    // What it rings for is recorded all the same.
+    ringer.tell("number=500");
+    stage.arena.lttng_ok("stop victim");
+    for program in [&good, &ringer] {
+        let recorded = numbers(&stage.arena, &trace_of(&output, program));
+        assert_eq!(recorded, (0..500).collect::<Vec<u32>>());
+    }
+    stage.arena.lttng_ok("destroy victim");
+    assert_eq!(stage.arena.consumer(), consumer, "the consumer daemon lives");
+    good.finish();
+    drop(ringer);
+    bystander.finish(&stage);
+    stage.end();
+}
+
 /// Whether a data file below `directory` has something in it.
 fn has_packets(directory: &Path) -> bool {
     let entries = fs::read_dir(directory).unwrap().flatten();

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Due, Event, Watched, Worker,
+    rings::Rings,
     stream::{DataStream, Opening, Output},
     timers::Timer,
     unwatch,
@@ -98,8 +99,9 @@ pub(super) struct DataChannel {
     pub(super) chunk: Option<Arc<Chunk>>,
     /// The streams' places in the slab.
     pub(super) streams: Vec<usize>,
-    ring: lttngd_ringbuffer::Channel,
-    watched: Option<usize>,
+    pub(super) ring: lttngd_ringbuffer::Channel,
+    pub(super) watched: Option<usize>,
+    pub(super) rings: Rings,
     timers: Timers,
     writing: Arc<Writing>,
     /// Counts of streams that have ended.
@@ -141,6 +143,7 @@ impl Worker {
             streams: Vec::with_capacity(streams.len()),
             ring,
             watched: None,
+            rings: Rings::default(),
             timers,
             writing: Arc::clone(&writing),
             ended: Counts::default(),
@@ -296,6 +299,9 @@ impl Worker {
     pub(super) fn channel_hung_up(&mut self, key: ChannelKey) {
         let Some(channel) = self.channels.get_mut(&key) else { return };
         if !channel.ring.is_hung_up() {
+            if channel.rings.rang() {
+                self.go_deaf_for_channel(key);
+            }
             return;
         }
         if let Some(token) = channel.watched.take() {

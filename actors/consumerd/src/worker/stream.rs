@@ -11,6 +11,7 @@ use super::{
     abandoned::Unfinished,
     channel::Writing,
     relay::{Relays, RemoteStream, Sent},
+    rings::Rings,
     rotation::Rotation,
 };
 use crate::{chunk::Chunk, clock::PacketClock};
@@ -81,6 +82,7 @@ pub(super) struct DataStream {
     /// Bytes written in its trace chunk.
     pub(super) bytes_in_chunk: u64,
     pub(super) watched: Option<usize>,
+    pub(super) rings: Rings,
     /// Packets that writers left unfinished.
     pub(super) unfinished: Option<Unfinished>,
     /// Position of the last flush, since which nobody should write.
@@ -120,6 +122,7 @@ impl DataStream {
             bytes_written: 0,
             bytes_in_chunk: 0,
             watched: None,
+            rings: Rings::default(),
             unfinished: None,
             flushed_until: None,
             ends_at: None,
@@ -222,7 +225,7 @@ impl DataStream {
                 return Progress::Idle;
             }
             match self.ring.get_next() {
-                Ok(_) => {}
+                Ok(_) => self.rings.meant_something(),
                 Err(GetError::Damaged(damage)) => {
                     self.complain("a packet was damaged", &damage);
                     continue;

@@ -27,6 +27,8 @@ pub(super) enum Due {
     Channel(ChannelKey, Timer),
     /// The text of a metadata channel is to be asked for.
     Metadata(ChannelKey),
+    /// A channel's pipes are to be listened to again.
+    Listen(ChannelKey),
     /// Writers of a channel may have left packets unfinished for good.
     Abandoned(ChannelKey),
     /// Metadata that could not be written is to be tried again.
