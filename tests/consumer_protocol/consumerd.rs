@@ -18,7 +18,9 @@ use crate::commands::{Descriptors, Step};
 use crate::metadata::{self, Manners};
 use crate::world::{Arena, Consumer, eventually};
 
-/// The longest that an answer may take: the consumer daemon waits 50 ms for the relay daemons here.
+/// How long the consumer daemon is to wait for what it takes for relay daemons, in milliseconds.
+const RELAY_TIMEOUT_MS: &str = "50";
+/// The longest that an answer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// First word of a healthy consumer daemon (`LTTCOMM_CONSUMERD_COMMAND_SOCK_READY`), and that of one that
 /// cannot read a command.
@@ -52,6 +54,7 @@ impl Consumerd {
             .arg(&command)
             .arg("--consumerd-err-sock")
             .arg(&error)
+            .env("LTTNG_NETWORK_SOCKET_TIMEOUT", RELAY_TIMEOUT_MS)
             .stdout(Stdio::null())
             .stderr(File::create(&log).unwrap())
             .spawn()
@@ -211,11 +214,6 @@ impl Consumerd {
             Message::SetChannelMonitorPipe => rustix::pipe::pipe().unwrap().1,
             _ => directory.into(),
         };
-        // The consumer daemon waits for relay daemons as long as their sockets say.
-        let timeout = Some(Duration::from_millis(50));
-        let kind = rustix::net::sockopt::Timeout::Recv;
-        // What is no socket has none.
-        let _ = rustix::net::sockopt::set_socket_timeout(&right, kind, timeout);
         let sent: Vec<OwnedFd> = match descriptors {
             Descriptors::Right | Descriptors::Closed => vec![right],
             Descriptors::Garbage => {

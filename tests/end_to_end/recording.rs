@@ -54,7 +54,7 @@ fn application_before_the_daemon() {
     both(|stage| {
         // The daemon of the stage stops; the application waits for the next one.
         let arena = &stage.arena;
-        arena.signal(stage.daemon.pid(), rustix::process::Signal::TERM);
+        arena.signal(stage.daemon.pid(), Signal::TERM);
         assert!(stage.daemon.wait().success());
         let mut program = Program::ready(arena);
         stage.daemon = super::world::Daemon::start(arena, stage.which, &[]);
