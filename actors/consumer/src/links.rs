@@ -1,13 +1,24 @@
 //! The connections to the command socket: one that all share, and of our own consumer daemon one for
 //! each session, so that what one session waits for does not hold up the others.
 
-use std::{cell::RefCell, collections::HashMap, path::PathBuf, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    io,
+    path::{Path, PathBuf},
+    rc::Rc,
+    time::Duration,
+};
 
 use lttngd_model::SessionId;
 use lttngd_runtime::Peer;
+use lttngd_wire::consumer::STATUS_LEN;
 use tokio::sync::OnceCell;
 
 use crate::link::Link;
+
+/// How long the consumer daemon may take to greet a connection.
+const GREETING_DEADLINE: Duration = Duration::from_secs(5);
 
 /// That of a session, once it is made: the shared one, if it cannot be.
 type Own = Rc<OnceCell<Rc<Link>>>;
@@ -30,8 +41,8 @@ impl Links {
     pub(crate) async fn of(&self, session: SessionId) -> Rc<Link> {
         let Some(socket) = &self.socket else { return Rc::clone(&self.shared) };
         let own = Rc::clone(self.own.borrow_mut().entry(session).or_default());
-        let connect = || async {
-            match Peer::connect(socket).await.and_then(Link::new) {
+        let make = || async {
+            match connect(socket).await {
                 Ok(link) => Rc::new(link),
                 Err(error) => {
                     tracing::warn!(%session, %error,
@@ -40,7 +51,7 @@ impl Links {
                 }
             }
         };
-        Rc::clone(own.get_or_init(connect).await)
+        Rc::clone(own.get_or_init(make).await)
     }
 
     /// Lets go of the one of a session that has ended. An exchange that is under way comes to its end.
@@ -56,5 +67,17 @@ impl Links {
                 link.close();
             }
         }
+    }
+}
+
+/// Makes a connection. It is one when it is greeted: a consumer daemon without descriptors closes it.
+async fn connect(socket: &Path) -> io::Result<Link> {
+    let peer = Peer::connect(socket).await?;
+    let mut status = [0; STATUS_LEN];
+    match tokio::time::timeout(GREETING_DEADLINE, peer.read_exact(&mut status)).await {
+        Ok(Ok(())) if status == [0; STATUS_LEN] => Link::new(peer),
+        Ok(Ok(())) => Err(io::ErrorKind::InvalidData.into()),
+        Ok(Err(error)) => Err(io::Error::other(error)),
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }
 }

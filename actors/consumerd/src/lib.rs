@@ -18,6 +18,7 @@
 mod chunk;
 mod clock;
 mod command;
+mod connections;
 mod control;
 mod crew;
 mod health;

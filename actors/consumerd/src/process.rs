@@ -15,18 +15,18 @@ use std::{
 use actix::System;
 use lttngd_relaystream::RelayLimits;
 use lttngd_runas::Runas;
-use lttngd_runtime::{Peer, PeerError, peer_credentials};
+use lttngd_runtime::{Peer, PeerError};
 use lttngd_wire::consumer::{CONNECTIONS_OFFER, ConsumerError as Code};
 use tokio::{
     net::UnixListener,
     signal::unix::{SignalKind, signal},
     sync::mpsc::unbounded_channel,
-    task::JoinSet,
 };
 
 use crate::{
     clock::PacketClock,
     command::{self, End},
+    connections::accept_more,
     control::Control,
     crew::Crew,
     health::{self, Health},
@@ -39,8 +39,6 @@ use crate::{
 const CONNECT_DEADLINE: Duration = Duration::from_secs(60);
 /// Milliseconds that a relay daemon may take, in the environment.
 const NETWORK_SOCKET_TIMEOUT: &str = "LTTNG_NETWORK_SOCKET_TIMEOUT";
-/// Pause after a connection could not be accepted, for want of descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How often the threads show that they live.
 const BEAT_PERIOD: Duration = Duration::from_secs(1);
 /// After how long without that a thread counts as stuck.
@@ -210,40 +208,6 @@ async fn accept_both(
         Ok(Peer::accepted(socket))
     };
     Ok((accept().await?, accept().await?))
-}
-
-/// Serves further connections for commands, each by itself, until this is dropped. Who may reach the
-/// socket may be more than may give commands: the session daemon's user alone.
-async fn accept_more(listener: UnixListener, control: Rc<Control>) {
-    let mut connections = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            Some(_) = connections.join_next() => continue,
-        };
-        let socket = match accepted {
-            Ok((socket, _)) => socket,
-            Err(error) => {
-                tracing::warn!(%error, "a further connection of the session daemon waits");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
-        let own_uid = rustix::process::geteuid().as_raw();
-        match peer_credentials(&socket) {
-            Ok(peer) if peer.uid == own_uid => {}
-            peer => {
-                tracing::error!(?peer, "somebody else wants to give commands");
-                continue;
-            }
-        }
-        let (peer, control) = (Peer::accepted(socket), Rc::clone(&control));
-        connections.spawn_local(async move {
-            if let End::Broken(error) = command::serve(&peer, &control).await {
-                tracing::error!(%error, "commands of the session daemon");
-            }
-        });
-    }
 }
 
 /// Starts the health thread. Without it the consumer works as well.

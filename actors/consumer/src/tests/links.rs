@@ -4,7 +4,11 @@ use std::rc::Rc;
 
 use lttngd_model::SessionId;
 use lttngd_runtime::Peer;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{UnixListener, UnixStream},
+    sync::mpsc,
+};
 
 use crate::{link::Link, links::Links};
 
@@ -16,17 +20,31 @@ fn link() -> Link {
     Link::new(Peer::accepted(ours)).unwrap()
 }
 
+/// The other end of connections that are made here: it greets them and gives them out, or closes them.
+fn greets(listener: UnixListener) -> mpsc::UnboundedReceiver<UnixStream> {
+    let (accepted, all) = mpsc::unbounded_channel();
+    tokio::task::spawn_local(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            socket.write_all(&[0; 4]).await.unwrap();
+            accepted.send(socket).unwrap();
+        }
+    });
+    all
+}
+
 #[actix::test]
 async fn each_session_has_one_connection_until_it_ends() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("command");
     let listener = UnixListener::bind(&path).unwrap();
+    let mut accepted = greets(listener);
     let links = Links::new(link(), Some(path));
     let (first, again) = tokio::join!(links.of(FIRST), links.of(FIRST));
     let second = links.of(SECOND).await;
     assert!(Rc::ptr_eq(&first, &again));
     assert!(!Rc::ptr_eq(&first, &second));
-    let accepted = listener.accept().await.unwrap().0;
+    let accepted = accepted.recv().await.unwrap();
     links.end(FIRST);
     drop((first, again));
     accepted.readable().await.unwrap();
@@ -42,4 +60,23 @@ async fn sessions_share_where_they_have_to() {
     let directory = tempfile::tempdir().unwrap();
     let unreachable = Links::new(link(), Some(directory.path().join("command")));
     assert!(Rc::ptr_eq(&unreachable.of(FIRST).await, &unreachable.of(SECOND).await));
+}
+
+#[actix::test]
+async fn a_connection_that_is_not_greeted_is_none() {
+    tokio::time::pause();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("command");
+    let listener = UnixListener::bind(&path).unwrap();
+    let links = Links::new(link(), Some(path));
+    // Nobody accepts it.
+    let first = links.of(FIRST).await;
+    // Somebody closes it.
+    let refused = tokio::task::spawn_local(async move {
+        let _waits = listener.accept().await.unwrap();
+        drop(listener.accept().await.unwrap());
+    });
+    let second = links.of(SECOND).await;
+    refused.await.unwrap();
+    assert!(Rc::ptr_eq(&first, &second));
 }

@@ -1,0 +1,80 @@
+//! Further connections for commands, of our own session daemon.
+
+use std::{fs::File, rc::Rc, time::Duration};
+
+use futures::FutureExt;
+use lttngd_runtime::{Peer, peer_credentials};
+use lttngd_wire::consumer::encode_status;
+use tokio::{
+    net::{UnixListener, UnixStream},
+    task::JoinSet,
+};
+
+use crate::{
+    command::{self, End},
+    control::Control,
+};
+
+/// Pause after a connection could not be accepted, for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A descriptor that is given up for a moment to refuse a connection for which there is none: whoever
+/// connected would else wait for somebody to listen.
+struct Spare(Option<File>);
+
+impl Spare {
+    fn new() -> Self {
+        Self(File::open("/dev/null").ok())
+    }
+
+    /// Refuses the connection that waits, if a descriptor can be had for that.
+    fn refuse(&mut self, listener: &UnixListener) {
+        self.0 = None;
+        // It is closed, or waits on.
+        drop(listener.accept().now_or_never());
+        *self = Self::new();
+    }
+}
+
+/// Serves further connections, each by itself, until this is dropped. Who may reach the socket may be
+/// more than may give commands: the session daemon's user alone.
+pub(crate) async fn accept_more(listener: UnixListener, control: Rc<Control>) {
+    let mut connections = JoinSet::new();
+    let mut spare = Spare::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
+        };
+        match accepted {
+            Ok((socket, _)) => {
+                connections.spawn_local(serve(socket, Rc::clone(&control)));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a further connection of the session daemon is refused");
+                spare.refuse(&listener);
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn serve(socket: UnixStream, control: Rc<Control>) {
+    let own_uid = rustix::process::geteuid().as_raw();
+    match peer_credentials(&socket) {
+        Ok(peer) if peer.uid == own_uid => {}
+        peer => {
+            tracing::error!(?peer, "somebody else wants to give commands");
+            return;
+        }
+    }
+    let peer = Peer::accepted(socket);
+    // One that is not served is not greeted.
+    let end = match peer.write_all(&encode_status(0)).await {
+        Ok(()) => command::serve(&peer, &control).await,
+        Err(error) => End::Broken(error),
+    };
+    if let End::Broken(error) = end {
+        tracing::error!(%error, "commands of the session daemon");
+    }
+}
