@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     os::fd::OwnedFd,
     rc::{Rc, Weak},
 };
@@ -144,17 +144,11 @@ impl Control {
                 let Ok(session) = self.session(session) else {
                     return Reply::refusal(message, Code::ENOMEM);
                 };
-                let kind = Request::from(message.clone());
-                match session.send(request).await {
-                    Ok(reply) => {
-                        self.learn(&kind.message, &reply);
-                        reply
-                    }
-                    Err(error) => {
-                        tracing::error!(%error, "a session of the consumer failed");
-                        Reply::refusal(&kind.message, Code::FATAL)
-                    }
-                }
+                let kind = message.clone();
+                session.send(request).await.unwrap_or_else(|error| {
+                    tracing::error!(%error, "a session of the consumer failed");
+                    Reply::refusal(&kind, Code::FATAL)
+                })
             }
         }
     }
@@ -190,18 +184,16 @@ impl Control {
         Ok(session)
     }
 
-    /// Remembers which session has a channel.
-    fn learn(&self, message: &Message, reply: &Reply) {
-        if let (Message::AskChannelCreation(ask), Reply::Channel(status)) = (message, reply)
-            && status.ret_code == 0
-        {
-            self.channels.borrow_mut().insert(ask.key, ask.session_id);
+    /// Remembers which session has a channel. `false` when the key is another's, who may be making it
+    /// still.
+    pub(crate) fn claim_channel(&self, key: ChannelKey, session: SessionId) -> bool {
+        match self.channels.borrow_mut().entry(key) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(vacant) => {
+                vacant.insert(session);
+                true
+            }
         }
-    }
-
-    /// Whether a channel of this key is known.
-    pub(crate) fn has_channel(&self, key: ChannelKey) -> bool {
-        self.channels.borrow().contains_key(&key)
     }
 
     /// Forgets a channel.

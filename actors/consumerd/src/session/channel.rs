@@ -82,12 +82,22 @@ impl Inner {
     /// Makes a channel. It has no output and no reader before it is fetched.
     pub(super) async fn ask_channel(&self, ask: AskChannel) -> Reply {
         let key = ask.key;
-        let refused = |code: Code| {
-            Reply::Channel(ChannelStatus { ret_code: code.0, key: ChannelKey(0), stream_count: 0 })
-        };
-        let taken = self.context.control.upgrade().is_some_and(|control| control.has_channel(key));
-        if taken || self.state.borrow().channels.len() >= CHANNELS_MAX {
-            tracing::error!(%key, taken, "a channel cannot be made");
+        let Some(control) = self.context.control.upgrade() else { return refused(Code::FATAL) };
+        if !control.claim_channel(key, self.id) {
+            tracing::error!(%key, "there is a channel of this key");
+            return refused(Code::CHANNEL_FAIL);
+        }
+        let reply = self.make_channel(ask).await;
+        if !matches!(&reply, Reply::Channel(status) if status.ret_code == 0) {
+            control.forget_channel(key);
+        }
+        reply
+    }
+
+    async fn make_channel(&self, ask: AskChannel) -> Reply {
+        let key = ask.key;
+        if self.state.borrow().channels.len() >= CHANNELS_MAX {
+            tracing::error!(%key, "a session has too many channels");
             return refused(Code::CHANNEL_FAIL);
         }
         let Ok(chunk) = self.chunk_of(&ask) else { return refused(Code::CHANNEL_FAIL) };
@@ -288,6 +298,10 @@ impl Inner {
         };
         outcome(worker.ask_later(move |w, reply| w.record(recording, reply)).await)
     }
+}
+
+fn refused(code: Code) -> Reply {
+    Reply::Channel(ChannelStatus { ret_code: code.0, key: ChannelKey(0), stream_count: 0 })
 }
 
 type Made = (lttngd_ringbuffer::Channel, Vec<NewStream>, ChannelObject, Option<ShmPlace>);
