@@ -64,7 +64,7 @@ impl Rig {
         (of(0), of(1))
     }
 
-    fn of(channel: &Channel, cpu: u32, storage: Storage<'_>) -> Self {
+    fn of(channel: &Channel, cpu: u32, storage: Storage) -> Self {
         let (stream, object) = channel.create_stream(cpu, storage, &|| 0).unwrap();
         let tracer = Tracer::map(
             &TracerChannel::new(channel.image()),
