@@ -2,16 +2,23 @@
 
 use std::{
     rc::Rc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use futures::future::join_all;
 use lttngd_buffers::{BufferSet, BuffersError, ClearQuiescent, Flush, OpenPackets, PushMetadata};
 use lttngd_consumer::{self as consumer, ConsumerError};
 use lttngd_model::{ErrorCode, Timestamp};
-use lttngd_runtime::ask;
+use lttngd_runtime::{Backoff, ask};
+use tokio::time::Instant;
 
 use crate::{DataPending, Start, Stop, actor::Inner, error::buffers_code};
+
+/// How long the reply to DATA_PENDING waits for what is about to be written. The stock command line,
+/// which asks when it stops and destroys a session, asks again only 200 ms later.
+const PENDING_PATIENCE: Duration = Duration::from_millis(100);
+/// First and longest pause between two looks meanwhile.
+const PENDING_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
 
 impl Inner {
     pub(crate) async fn start(self: Rc<Self>, _: Start) -> Result<(), ErrorCode> {
@@ -80,13 +87,21 @@ impl Inner {
     pub(crate) async fn data_pending(self: Rc<Self>, _: DataPending) -> Result<bool, ErrorCode> {
         // Applications may record until a stop that is under way is through.
         drop(self.turn().await?);
-        if !self.life.get().admit_data_pending()? {
-            return Ok(false);
+        let patience = Instant::now() + PENDING_PATIENCE;
+        let mut pause = Backoff::new(PENDING_PAUSES.0, PENDING_PAUSES.1);
+        loop {
+            if !self.life.get().admit_data_pending()? {
+                return Ok(false);
+            }
+            let pending = self.finishing.get() > 0
+                || self.rotations.borrow().is_ongoing()
+                || self.pending_at_consumers().await?;
+            let step = pause.step();
+            if !pending || Instant::now() + step > patience {
+                return Ok(pending);
+            }
+            tokio::time::sleep(step).await;
         }
-        if self.finishing.get() > 0 || self.rotations.borrow().is_ongoing() {
-            return Ok(true);
-        }
-        self.pending_at_consumers().await
     }
 
     /// Whether consumers have not written everything, or the relay daemon behind them.
