@@ -207,7 +207,7 @@ impl Control {
         self.sessions.borrow_mut().remove(&id);
         if has_snapshots && let Ok([_, remote]) = self.workers_of(id) {
             // Without the thread there are none.
-            let _ = remote.tell(move |worker| worker.destroy_relays_of(id));
+            let _ = remote.tell(move |worker| worker.destroy_snapshot_relays(id));
         }
     }
 

@@ -227,6 +227,7 @@ impl Worker {
             Progress::Unfinished => self.wait_for_writers(place),
             Progress::Parked { partly } => return self.park(place, partly),
             Progress::Undescribed => self.wait_for_metadata(place),
+            Progress::Rotating => self.wait_for_indexes(place),
             Progress::Ended => self.remove_stream(place),
         }
         if let Some(relay) = relay {

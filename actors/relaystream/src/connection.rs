@@ -175,15 +175,28 @@ impl RelayConnection {
         self.queue_index(now, stream, &beacon);
     }
 
-    fn queue_index(&mut self, now: Instant, stream: &RelayStream, index: &PacketIndex) {
+    /// Queues an index, unless it is left out, and says which reply will be its.
+    fn queue_index(
+        &mut self,
+        now: Instant,
+        stream: &RelayStream,
+        index: &PacketIndex,
+    ) -> Option<u64> {
         let command = ConsumerCommand::SendIndex(SendIndex {
             handle: stream.handle(),
             net_seq_num: stream.last_net_seq_num(),
             index: *index,
         });
-        if self.fault.is_none() && self.version.minor >= command.since_minor() {
-            self.control.queue_index(now, &command, self.version.minor);
-        }
+        let is_sent = self.fault.is_none() && self.version.minor >= command.since_minor();
+        is_sent.then(|| self.control.queue_index(now, &command, self.version.minor))
+    }
+
+    /// Whether the relay daemon has taken the indexes of all packets of a stream that were sent. Before
+    /// that, after ROTATE_STREAMS, no packet may follow that belongs to the next trace chunk: relay
+    /// daemons of 2.13 crash when they get one ahead of the index of the last packet of the old one.
+    #[must_use]
+    pub fn has_indexes_of(&self, stream: &RelayStream) -> bool {
+        self.control.has_replied(stream.index_reply())
     }
 
     /// Whether a packet can be offered.
@@ -247,7 +260,8 @@ impl RelayConnection {
     fn end_packet(&mut self, now: Instant, stream: &mut RelayStream, index: Option<&PacketIndex>) {
         stream.began();
         if let Some(index) = index {
-            self.queue_index(now, stream, index);
+            let reply = self.queue_index(now, stream, index);
+            stream.index_sent(reply);
         }
     }
 

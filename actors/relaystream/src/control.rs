@@ -34,6 +34,8 @@ struct Waiting {
 pub(crate) struct Control {
     unsent: VecDeque<u8>,
     waiting: VecDeque<Waiting>,
+    /// Replies that came.
+    replies: u64,
     indexes_in_flight: usize,
     /// The beginning of the next reply.
     received: Vec<u8>,
@@ -47,6 +49,7 @@ impl Control {
         Self {
             unsent: VecDeque::new(),
             waiting: VecDeque::new(),
+            replies: 0,
             indexes_in_flight: 0,
             received: Vec::new(),
             outcomes: VecDeque::new(),
@@ -96,11 +99,22 @@ impl Control {
         Ok(ticket)
     }
 
-    /// Queues the index of a packet.
-    pub(crate) fn queue_index(&mut self, now: Instant, command: &ConsumerCommand, minor: u32) {
+    /// Queues the index of a packet, and says which reply will be its.
+    pub(crate) fn queue_index(
+        &mut self,
+        now: Instant,
+        command: &ConsumerCommand,
+        minor: u32,
+    ) -> u64 {
         self.waiting.push_back(Waiting { reply: ReplyKind::Code, ticket: None });
         self.indexes_in_flight += 1;
         self.send(now, &command.encode(minor));
+        self.replies + self.waiting.len() as u64
+    }
+
+    /// Whether as many replies came.
+    pub(crate) fn has_replied(&self, replies: u64) -> bool {
+        self.replies >= replies
     }
 
     fn send(&mut self, now: Instant, bytes: &[u8]) {
@@ -152,6 +166,7 @@ impl Control {
             };
             // Only now: what waits when the connection dies fails.
             self.waiting.pop_front();
+            self.replies += 1;
             self.received.clear();
             match (ticket, outcome) {
                 (Some(ticket), outcome) => {

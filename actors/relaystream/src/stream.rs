@@ -7,13 +7,16 @@ use lttngd_wire::relay::{ConsumerCommand, DataHeader};
 pub struct RelayStream {
     handle: u64,
     next_net_seq_num: u64,
+    /// Which reply on the control connection is that to its newest index, counted from 1; 0 before the
+    /// first.
+    index_reply: u64,
 }
 
 impl RelayStream {
     /// The stream of a handle from ADD_STREAM.
     #[must_use]
     pub fn new(handle: u64) -> Self {
-        Self { handle, next_net_seq_num: 0 }
+        Self { handle, next_net_seq_num: 0, index_reply: 0 }
     }
 
     /// By which the relay daemon knows it.
@@ -50,6 +53,14 @@ impl RelayStream {
     pub(crate) fn header(&self, content_len: u32, padding_len: u32) -> DataHeader {
         let net_seq_num = self.next_net_seq_num;
         DataHeader { handle: self.handle, net_seq_num, content_len, padding_len }
+    }
+
+    pub(crate) fn index_sent(&mut self, reply: Option<u64>) {
+        self.index_reply = reply.unwrap_or(self.index_reply);
+    }
+
+    pub(crate) fn index_reply(&self) -> u64 {
+        self.index_reply
     }
 
     pub(crate) fn began(&mut self) {

@@ -106,7 +106,9 @@ impl Inner {
                 channel.leave_chunk(chunk_id);
             }
         }
-        drop(chunk);
+        // Until its relay daemon has closed it the session is not over, and so is no connection of its
+        // snapshots. A chunk that is here is held by its writers alone, who delete it then.
+        let held = relayd_id.map(|_| chunk);
         for worker in self.workers() {
             let session = self.id;
             if worker.ask(move |w| w.leave_chunk(session, chunk_id)).await.is_err() {
@@ -118,7 +120,12 @@ impl Inner {
         };
         let closing =
             ClosingChunk { net_index, id: chunk_id, closed_at_s: close_timestamp_s, command };
-        match self.context.remote.ask_later(move |w, r| w.close_remote_chunk(closing, r)).await {
+        let closed =
+            self.context.remote.ask_later(move |w, r| w.close_remote_chunk(closing, r)).await;
+        drop(held);
+        // What is asked next finds it gone.
+        self.state.borrow_mut().chunks.forget(chunk_id);
+        match closed {
             Ok(Ok(path)) => Reply::ChunkClosed { code: 0, path },
             Ok(Err(code)) => refused(code),
             Err(_) => refused(Code::CLOSE_TRACE_CHUNK_FAILED),

@@ -69,6 +69,8 @@ pub(super) struct Relay {
     waiting: HashMap<Ticket, Then>,
     /// Streams whose packets it does not take now. One of which a part is sent stands first.
     parked: VecDeque<usize>,
+    /// Streams whose next packets are of a trace chunk that it is not at.
+    rotating: HashSet<usize>,
     parked_jobs: Vec<Job>,
     /// Metadata of snapshots that it does not take now.
     recorded: Vec<RecordedText>,
@@ -80,6 +82,8 @@ pub(super) struct Relay {
     armed: Option<Instant>,
     /// Streams that are open.
     open_streams: usize,
+    /// Whether a snapshot was sent there.
+    of_snapshots: bool,
     /// Whether the session daemon gave it up.
     given_up: bool,
 }
@@ -151,6 +155,14 @@ impl RemoteStream {
         }
     }
 
+    /// Whether its relay daemon has still to take the index of a packet that was sent.
+    pub(super) fn awaits_indexes(&self, relays: &Relays) -> bool {
+        relays
+            .known
+            .get(&self.net_index)
+            .is_some_and(|relay| !relay.connection.has_indexes_of(&self.stream))
+    }
+
     /// Lets go of a packet that may be partly sent.
     pub(super) fn keep_rest(&mut self, packet: &Packet<'_>, relays: &mut Relays) {
         let Some(relay) = relays.touch(self.net_index) else { return };
@@ -192,6 +204,7 @@ impl Worker {
             connection,
             waiting: HashMap::new(),
             parked: VecDeque::new(),
+            rotating: HashSet::new(),
             parked_jobs: Vec::new(),
             recorded: Vec::new(),
             behind: HashSet::new(),
@@ -200,6 +213,7 @@ impl Worker {
             interest: Interest::default(),
             armed: None,
             open_streams: 0,
+            of_snapshots: false,
             given_up: false,
         };
         self.relays.known.insert(net_index, relay);
@@ -218,19 +232,27 @@ impl Worker {
         Ok(())
     }
 
-    /// Gives up the connections of a session of which nothing is left: those of snapshots, that
-    /// nobody else gives up.
-    pub(crate) fn destroy_relays_of(&mut self, session: SessionId) {
+    /// Gives up the connections of snapshots of a session of which nothing is left, as the stock
+    /// session daemon does not. One that a session streams to stays: there may be neither channels nor
+    /// trace chunks for a while.
+    pub(crate) fn destroy_snapshot_relays(&mut self, session: SessionId) {
         let indexes: Vec<u64> = self
             .relays
             .known
             .iter()
-            .filter(|(_, relay)| relay.session == session)
+            .filter(|(_, relay)| relay.session == session && relay.of_snapshots)
             .map(|(index, _)| *index)
             .collect();
         for index in indexes {
             // It is one of those that are known.
             let _ = self.destroy_relay(index);
+        }
+    }
+
+    /// Remembers that a snapshot is sent there.
+    fn note_snapshot(&mut self, net_index: u64) {
+        if let Some(relay) = self.relays.known.get_mut(&net_index) {
+            relay.of_snapshots = true;
         }
     }
 
@@ -274,6 +296,9 @@ impl Worker {
         } else {
             relay.connection.on_data_ready(now);
         }
+        for place in std::mem::take(&mut relay.rotating) {
+            self.make_ready(place);
+        }
         self.unpark(net_index);
     }
 
@@ -306,6 +331,15 @@ impl Worker {
             relay.parked.push_front(place);
         } else {
             relay.parked.push_back(place);
+        }
+    }
+
+    /// Has a stream wait for what its relay daemon answers next.
+    pub(super) fn wait_for_indexes(&mut self, place: usize) {
+        if let Some(Output::Remote(remote)) = self.streams.get(place).map(|stream| &stream.output)
+            && let Some(relay) = self.relays.known.get_mut(&remote.net_index)
+        {
+            relay.rotating.insert(place);
         }
     }
 

@@ -22,6 +22,9 @@ pub(super) struct Rotation {
     position: u64,
     /// The trace chunk and the files there, `None` to none.
     to: Option<(Arc<Chunk>, Result<Opening, FileError>)>,
+    /// Whether a relay daemon that has the stream still has to be told: until then it would take what
+    /// follows for a part of the old trace chunk.
+    untold: bool,
 }
 
 impl Worker {
@@ -80,6 +83,7 @@ impl Worker {
     pub(super) fn abandon_rotation(&mut self, key: ChannelKey) {
         for place in self.streams_of(key) {
             self.streams[place].rotation = None;
+            self.make_ready(place);
         }
     }
 
@@ -88,10 +92,13 @@ impl Worker {
     pub(super) fn complete_rotation(&mut self, key: ChannelKey) {
         for place in self.streams_of(key) {
             let Some(stream) = self.streams.get_mut(place) else { continue };
-            if stream.rotation.as_ref().is_some_and(|rotation| rotation.to.is_some()) {
-                stream.open_first_packet(&self.setup.clock);
+            if let Some(rotation) = &mut stream.rotation {
+                rotation.untold = false;
+                if rotation.to.is_some() {
+                    stream.open_first_packet(&self.setup.clock);
+                }
             }
-            stream.rotate_if_due();
+            stream.rotate_if_due(&self.relays);
             self.make_ready(place);
         }
     }
@@ -126,7 +133,8 @@ impl DataStream {
             (Arc::clone(next), self.open_files(next, path, true))
         });
         let position = produced - produced % self.ring.subbuf_size_bytes();
-        self.rotation = Some(Rotation { position, to });
+        let untold = matches!(self.output, Output::Remote(_));
+        self.rotation = Some(Rotation { position, to, untold });
     }
 
     /// Makes the new trace chunk begin at the time of the rotation, whatever is traced later.
@@ -153,18 +161,28 @@ impl DataStream {
     }
 
     /// Moves on, when the packets of the old trace chunk were all read. Their numbers would not do to go
-    /// by, since applications write them.
-    pub(super) fn rotate_if_due(&mut self) {
-        let Some(rotation) = &self.rotation else { return };
-        let position = rotation.position;
+    /// by, since applications write them. `false` when they were and its relay daemon is not ready for
+    /// those of the new one.
+    pub(super) fn rotate_if_due(&mut self, relays: &Relays) -> bool {
+        let Some(rotation) = &self.rotation else { return true };
+        let (position, untold) = (rotation.position, rotation.untold);
         let due = match self.ring.sample_positions() {
             Ok(at) => !self.holds_packet() && at.consumed.wrapping_sub(position).cast_signed() >= 0,
             // Nothing more will come.
             Err(_) => true,
         };
-        if due && let Some(rotation) = self.rotation.take() {
+        if !due {
+            return true;
+        }
+        if let Output::Remote(remote) = &self.output
+            && (untold || remote.awaits_indexes(relays))
+        {
+            return false;
+        }
+        if let Some(rotation) = self.rotation.take() {
             self.rotate(rotation);
         }
+        true
     }
 
     fn rotate(&mut self, rotation: Rotation) {

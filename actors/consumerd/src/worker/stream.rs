@@ -37,6 +37,8 @@ pub(super) enum Progress {
     },
     /// Its next packets are not described by the metadata that viewers have.
     Undescribed,
+    /// Its next packets are of the next trace chunk, to which its relay daemon has not come.
+    Rotating,
     /// Nobody writes to it any more, and all was read.
     Ended,
 }
@@ -217,7 +219,9 @@ impl DataStream {
     pub(super) fn serve(&mut self, clock: &PacketClock, relays: &mut Relays) -> Progress {
         let mut bytes = 0;
         for _ in 0..TURN_PACKETS_MAX {
-            self.rotate_if_due();
+            if !self.rotate_if_due(relays) {
+                return Progress::Rotating;
+            }
             if let Some(progress) = self.held_back() {
                 return progress;
             }
@@ -256,7 +260,6 @@ impl DataStream {
                 break;
             }
         }
-        self.rotate_if_due();
         Progress::More
     }
 

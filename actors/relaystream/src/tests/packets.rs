@@ -73,6 +73,25 @@ fn a_live_beacon_names_the_last_packet() {
 }
 
 #[test]
+fn the_indexes_of_a_stream_are_awaited_and_no_others() {
+    let mut world = World::new();
+    let mut streams = [RelayStream::new(5), RelayStream::new(6), RelayStream::new(7)];
+    let [first, second, idle] = &mut streams;
+    assert!(world.connection.has_indexes_of(first));
+    world.offer(first, b"one").unwrap();
+    world.queue(&ConsumerCommand::StreamsSent);
+    world.offer(second, b"two").unwrap();
+    let taken = |world: &World, streams: &[RelayStream; 3]| {
+        streams.each_ref().map(|stream| world.connection.has_indexes_of(stream))
+    };
+    assert!(world.connection.has_indexes_of(idle));
+    for expected in [[true, false, true], [true, false, true], [true, true, true]] {
+        world.reply(&ConsumerReply::Done.encode());
+        assert_eq!(taken(&world, &streams), expected);
+    }
+}
+
+#[test]
 fn a_packet_without_an_index_is_a_snapshots() {
     let mut world = World::new();
     let mut stream = RelayStream::new(5);

@@ -39,12 +39,14 @@ impl Worker {
             created_at_s: chunk.created_at_s,
             name: Some(chunk.name).filter(|name| !name.is_empty()),
         });
-        self.command(chunk.net_index, &command, |_, outcome| {
-            // Who asked may have gone.
-            let _ = answer.send(match outcome {
-                Ok(_) => Ok(()),
-                Err(_) => Err(Code::CREATE_TRACE_CHUNK_FAILED),
+        let (net_index, id) = (chunk.net_index, chunk.id);
+        self.command(net_index, &command, move |_, outcome| {
+            let outcome = outcome.map(|_| ()).map_err(|error| {
+                tracing::error!(relayd = net_index, chunk = %id, %error, "no trace chunk is made");
+                Code::CREATE_TRACE_CHUNK_FAILED
             });
+            // Who asked may have gone.
+            let _ = answer.send(outcome);
         });
     }
 
@@ -58,12 +60,18 @@ impl Worker {
             closed_at_s: chunk.closed_at_s,
             command: chunk.command,
         });
-        self.command(chunk.net_index, &command, |_, outcome| {
-            // As above.
-            let _ = answer.send(match outcome {
+        let (net_index, id) = (chunk.net_index, chunk.id);
+        self.command(net_index, &command, move |_, outcome| {
+            let outcome = match outcome {
                 Ok(ConsumerReply::ChunkClosed { path }) => Ok(path),
-                _ => Err(Code::CLOSE_TRACE_CHUNK_FAILED),
-            });
+                failed => {
+                    tracing::error!(relayd = net_index, chunk = %id, ?failed,
+                        "a trace chunk is not closed");
+                    Err(Code::CLOSE_TRACE_CHUNK_FAILED)
+                }
+            };
+            // As above.
+            let _ = answer.send(outcome);
         });
     }
 
@@ -127,12 +135,15 @@ impl Worker {
             return;
         };
         let handle = remote.stream.handle();
+        let net_index = remote.net_index;
         let rotation = RemoteRotation {
-            net_index: remote.net_index,
+            net_index,
             to: to.as_ref().map(|chunk| chunk.id),
             positions: vec![RotationPosition { handle, at_packet_seq_num: 0 }],
         };
-        self.command(rotation.net_index, &rotation.command(), move |worker, outcome| {
+        // Text that comes meanwhile waits: it would be in the new trace chunk ahead of all other.
+        let from = self.metadata.get_mut(&key).and_then(|metadata| metadata.chunk.take());
+        self.command(net_index, &rotation.command(), move |worker, outcome| {
             let outcome = match (outcome, worker.metadata.get_mut(&key)) {
                 (Ok(_), Some(metadata)) => {
                     let goes_on = to.is_some();
@@ -143,7 +154,13 @@ impl Worker {
                     }
                     Ok(())
                 }
-                _ => Err(Code::ROTATION_FAIL),
+                (failed, Some(metadata)) => {
+                    tracing::error!(relayd = net_index, %key, ?failed, "metadata does not rotate");
+                    metadata.chunk = from;
+                    worker.send_metadata(key);
+                    Err(Code::ROTATION_FAIL)
+                }
+                (_, None) => Err(Code::ROTATION_FAIL),
             };
             // As above.
             let _ = answer.send(outcome);

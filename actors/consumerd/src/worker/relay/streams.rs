@@ -91,6 +91,7 @@ impl Worker {
 
     /// Makes the streams of a snapshot known to a relay daemon.
     pub(in crate::worker) fn open_remote_snapshot(&mut self, net_index: u64, job: Job) {
+        self.note_snapshot(net_index);
         let (places, path) = (job.places().to_vec(), job.recording().path.clone());
         for place in &places {
             self.streams[*place].chunk = Some(job.recording().chunk.clone());
@@ -216,6 +217,7 @@ impl Worker {
         answer: Answer,
     ) {
         let key = recording.key;
+        self.note_snapshot(net_index);
         let Some(metadata) = self.metadata.get(&key) else {
             // As above.
             let _ = answer.send(Err(Code::CHAN_NOT_FOUND));
