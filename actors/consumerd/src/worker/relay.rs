@@ -3,6 +3,8 @@
 mod chunks;
 mod live;
 mod streams;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::{

@@ -246,18 +246,17 @@ impl Worker {
         });
     }
 
-    /// Asks the relay daemon of a session whether it has everything; answers `false` when there is
-    /// none.
+    /// Asks the relay daemon of a session whether it has everything, also of streams that have ended
+    /// here; answers `false` when there is none.
     pub(in crate::worker) fn remote_data_pending(
         &mut self,
         session: SessionId,
         answer: oneshot::Sender<bool>,
     ) {
-        let relay = self
-            .relays
-            .known
-            .iter()
-            .find(|(_, relay)| relay.session == session && relay.open_streams > 0);
+        let relay =
+            self.relays.known.iter().find(|(_, relay)| {
+                relay.session == session && !relay.of_snapshots && !relay.given_up
+            });
         let Some((&net_index, relay)) = relay else {
             // As above.
             let _ = answer.send(false);

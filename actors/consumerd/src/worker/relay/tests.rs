@@ -1,0 +1,226 @@
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    io::{Read, Write},
+    os::{fd::AsFd, unix::net::UnixStream},
+    sync::{Arc, mpsc},
+};
+
+use lttngd_ringbuffer::{ChannelConfig, Mode, Storage};
+use lttngd_wire::{
+    consumer::MetadataRequest,
+    relay::{ConsumerReply, DATA_HEADER_LEN, DataHeader, HEADER_LEN, Header, RotationPosition},
+};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::*;
+use crate::{
+    chunk::{Chunk, ChunkPlace},
+    clock::PacketClock,
+    worker::{Event, NewChannel, NewStream, Setup, Timers, Writing},
+};
+
+const RELAY: u64 = 2;
+const RELAY_SESSION: u64 = 70;
+const SESSION: SessionId = SessionId(4);
+const KEY: ChannelKey = ChannelKey(1);
+const HANDLE: u64 = 5;
+const MINOR: u32 = 13;
+
+/// A data thread without its thread, and the relay daemon's ends of a connection.
+struct World {
+    worker: Worker,
+    control: UnixStream,
+    data: UnixStream,
+    events: UnboundedReceiver<Event>,
+}
+
+impl World {
+    fn new() -> Self {
+        let (events, told) = unbounded_channel();
+        let setup = Setup {
+            events,
+            clock: PacketClock::default(),
+            relay_limits: lttngd_relaystream::RelayLimits::default(),
+        };
+        let flags = rustix::event::EventfdFlags::NONBLOCK;
+        let bell = Arc::new(rustix::event::eventfd(0, flags).unwrap());
+        let (_, inbox) = mpsc::channel();
+        let mut worker = Worker::new(setup, bell, inbox).unwrap();
+        let (control, own_control) = UnixStream::pair().unwrap();
+        let (data, own_data) = UnixStream::pair().unwrap();
+        for socket in [&control, &data] {
+            socket.set_nonblocking(true).unwrap();
+        }
+        let sockets = RelaySockets {
+            net_index: RELAY,
+            session: SESSION,
+            relay_session_id: RELAY_SESSION,
+            version: Version { major: 2, minor: MINOR },
+            control: own_control.into(),
+            data: own_data.into(),
+        };
+        worker.add_relay(sockets).unwrap();
+        Self { worker, control, data, events: told }
+    }
+
+    fn chunk(&self, id: u64) -> Arc<Chunk> {
+        let events = self.worker.setup.events.clone();
+        Chunk::new(SESSION, ChunkId(id), ChunkPlace::Remote, events)
+    }
+
+    /// Does what a turn does, without waiting.
+    fn turn(&mut self) {
+        self.worker.serve_ready();
+        self.worker.work_on_jobs();
+        self.worker.settle_relays();
+    }
+
+    /// The next command at the relay daemon, which has to be there.
+    fn command(&mut self) -> ConsumerCommand {
+        let mut head = [0; HEADER_LEN];
+        self.control.read_exact(&mut head).unwrap();
+        let header = Header::decode(&head).unwrap();
+        let mut payload = vec![0; usize::try_from(header.data_size).unwrap()];
+        self.control.read_exact(&mut payload).unwrap();
+        ConsumerCommand::decode(header.command, &payload, MINOR).unwrap()
+    }
+
+    fn reply(&mut self, reply: &ConsumerReply) {
+        self.control.write_all(&reply.encode()).unwrap();
+        self.worker.relay_ready(RELAY, true);
+        self.worker.settle_relays();
+        self.turn();
+    }
+
+    /// How many packets arrived since the last time.
+    fn packets(&mut self) -> usize {
+        let mut count = 0;
+        let mut head = [0; DATA_HEADER_LEN];
+        while self.data.read_exact(&mut head).is_ok() {
+            let header = DataHeader::decode(&head).unwrap();
+            let mut content = vec![0; header.content_len as usize];
+            self.data.read_exact(&mut content).unwrap();
+            count += 1;
+        }
+        count
+    }
+
+    /// Adds a channel with one stream. What is returned is what applications have of it.
+    fn add_channel(&mut self, chunk: &Arc<Chunk>) -> (OwnedFd, OwnedFd) {
+        let clock = PacketClock::default();
+        let config = ChannelConfig {
+            mode: Mode::Discard,
+            subbuf_size_bytes: 4096,
+            num_subbuf: 4,
+            switch_timer_interval_us: 0,
+            read_timer_interval_us: 0,
+            blocking_timeout_us: 0,
+            channel_id: 0,
+            trace_uuid: [0; 16],
+            cpu_count: 1,
+        };
+        let mut ring = lttngd_ringbuffer::Channel::create(&config, &clock).unwrap();
+        let (stream, object) = ring.create_stream(0, Storage::Memory, &clock).unwrap();
+        let held = ring.wakeup().unwrap().try_clone_to_owned().unwrap();
+        ring.close_wakeup();
+        let wakeup = object.wakeup.as_fd().try_clone_to_owned().unwrap();
+        let writing = Writing {
+            session: SESSION,
+            name: "channel0".to_owned(),
+            path: "uid/0/64-bit".to_owned(),
+            relay: Some(RELAY),
+            tracefile_size_bytes: 0,
+            tracefile_count: 0,
+            metadata_request: MetadataRequest {
+                session_id: SESSION,
+                session_id_per_pid: 0,
+                bits_per_long: 64,
+                uid: 0,
+                key: ChannelKey(9),
+            },
+        };
+        let channel = NewChannel {
+            key: KEY,
+            writing,
+            chunk: Some(Arc::clone(chunk)),
+            ring,
+            streams: vec![NewStream { ring: stream, wakeup: object.wakeup }],
+            shm: None,
+            monitored: true,
+            is_live: false,
+            timers: Timers { switch_us: 0, read_us: 0, live_us: 0, monitor_us: 0 },
+        };
+        let (reply, mut outcome) = oneshot::channel();
+        self.worker.add_channel(channel, reply);
+        self.turn();
+        assert!(matches!(self.command(), ConsumerCommand::AddStream(_)));
+        self.reply(&ConsumerReply::StreamAdded { handle: HANDLE });
+        assert_eq!(outcome.try_recv(), Ok(Ok(())));
+        (held, wakeup)
+    }
+}
+
+#[test]
+fn packets_of_the_next_trace_chunk_follow_the_rotation_and_the_last_index() {
+    let mut world = World::new();
+    let (old, new) = (world.chunk(0), world.chunk(1));
+    let _held = world.add_channel(&old);
+    world.worker.set_chunk(SESSION, &new);
+
+    let (reply, mut outcome) = oneshot::channel();
+    world.worker.rotate_channel(KEY, reply);
+    world.turn();
+    let ConsumerCommand::RotateStreams(rotation) = world.command() else { panic!("no rotation") };
+    assert_eq!(rotation.new_chunk_id, Some(1));
+    assert_eq!(rotation.positions, [RotationPosition { handle: HANDLE, at_packet_seq_num: 1 }]);
+    // Writers go on before the relay daemon has answered.
+    world.worker.streams[0].flush(lttngd_ringbuffer::FlushMode::Full, &PacketClock::default());
+    world.worker.make_ready(0);
+    world.turn();
+    assert_eq!(world.packets(), 1, "that of the old chunk, ahead of the reply");
+    assert!(matches!(world.command(), ConsumerCommand::SendIndex(_)));
+
+    world.reply(&ConsumerReply::Done);
+    assert_eq!(outcome.try_recv(), Ok(Ok(())));
+    assert_eq!(world.packets(), 0, "the index has no reply");
+    assert!(world.worker.streams[0].chunk.as_ref().is_some_and(|chunk| chunk.id == old.id));
+
+    world.reply(&ConsumerReply::Done);
+    assert_eq!(world.packets(), 2, "what came meanwhile, and what opened the new chunk");
+    assert!(world.worker.streams[0].chunk.as_ref().is_some_and(|chunk| chunk.id == new.id));
+    // The old chunk is over with its last holder.
+    drop(old);
+    assert!(matches!(world.events.try_recv(), Ok(Event::ChunkEnded { chunk: ChunkId(0), .. })));
+}
+
+#[test]
+fn a_relay_daemon_is_asked_for_data_of_streams_that_ended() {
+    let mut world = World::new();
+    let (reply, mut outcome) = oneshot::channel();
+    world.worker.data_pending(SESSION, reply);
+    world.turn();
+    assert_eq!(world.command(), ConsumerCommand::BeginDataPending(RELAY_SESSION));
+    assert_eq!(world.command(), ConsumerCommand::EndDataPending(RELAY_SESSION));
+    world.reply(&ConsumerReply::Done);
+    assert!(outcome.try_recv().is_err(), "one reply is missing");
+    world.reply(&ConsumerReply::Pending(true));
+    assert_eq!(outcome.try_recv(), Ok(true));
+}
+
+#[test]
+fn a_connection_outlives_the_channels_of_its_session_unless_it_is_a_snapshots() {
+    let mut world = World::new();
+    world.worker.destroy_snapshot_relays(SESSION);
+    world.turn();
+    assert!(world.worker.relay_lives(RELAY));
+
+    world.worker.note_snapshot(RELAY);
+    world.worker.destroy_snapshot_relays(SessionId(SESSION.0 + 1));
+    world.turn();
+    assert!(world.worker.relay_lives(RELAY), "another session's");
+    world.worker.destroy_snapshot_relays(SESSION);
+    world.turn();
+    assert!(!world.worker.relay_lives(RELAY));
+    assert_eq!(world.control.read(&mut [0]).unwrap(), 0, "it is closed");
+}
