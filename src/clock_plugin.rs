@@ -1,7 +1,8 @@
 //! The role of the process that loads a clock plugin for a daemon: measures the plugin's clock when
-//! asked. The daemon's half is [`lttngd_buffers::clock`].
+//! asked. The daemon's half is [`lttngd_buffers::clock`]. A consumer daemon loads it as well.
 
 mod api;
+mod consumer;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,10 @@ use seccompiler::{
     SeccompRule, TargetArch,
 };
 
+pub use self::consumer::consumers_clock;
+
+/// The variable of the environment that names a plugin.
+pub const VARIABLE: &str = "LTTNG_UST_CLOCK_PLUGIN";
 /// What LTTng-UST calls in a plugin once it is loaded.
 const INIT: &[u8] = b"lttng_ust_clock_plugin_init";
 /// Room for the UUID that a plugin writes, more than the 37 bytes it may (`LTTNG_UST_UUID_STR_LEN`).
@@ -78,9 +83,9 @@ fn take_standard_input() -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Makes `socket` fail for the kind of socket over which LTTng-UST registers applications. A plugin
-/// is linked with LTTng-UST, whose constructor would register this process with every session
-/// daemon that there is; it has no switch against that.
+/// Makes `socket` fail for the kind of socket over which LTTng-UST registers applications, in the
+/// calling thread and those that it starts. A plugin is linked with LTTng-UST, whose constructor would
+/// register this process with every session daemon that there is; it has no switch against that.
 fn forbid_unix_streams() -> Result<(), String> {
     let equals = |argument, operator, value: libc::c_int| {
         SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value as u64)

@@ -26,7 +26,7 @@ fn main() -> ExitCode {
             Err(_) => ExitCode::FAILURE,
         };
     }
-    if let Some(end) = process::assume_role() {
+    if let Some(end) = process::assume_role_with(clock_plugin::consumers_clock) {
         return end;
     }
     let options = match options::parse(&args, &Process) {

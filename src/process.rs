@@ -33,13 +33,23 @@ use std::{ffi::OsString, process::ExitCode};
 /// The program that this process runs, wherever it stands and also after it was replaced there.
 pub const OWN_PROGRAM: &str = "/proc/self/exe";
 
+/// Reads the clock of traces.
+pub type ReadClock = Box<dyn Fn() -> u64 + Send + Sync>;
+
 /// Is what this process was started to be, if a daemon started it: returns then with what the process
-/// is to end with. `None` when it is nothing but itself.
+/// is to end with. `None` when it is nothing but itself. Its consumer daemon knows the monotonic clock
+/// alone.
 #[must_use]
 pub fn assume_role() -> Option<ExitCode> {
+    assume_role_with(|| None)
+}
+
+/// Like [`assume_role`]; the consumer daemon reads the clock that `clock` finds, unless there is none.
+#[must_use]
+pub fn assume_role_with(clock: impl FnOnce() -> Option<ReadClock>) -> Option<ExitCode> {
     let args: Vec<OsString> = std::env::args_os().collect();
     if lttngd_runas::is_meant(&args) {
         return Some(lttngd_runas::main());
     }
-    lttngd_consumerd::is_meant(&args).then(|| consumerd::main(&args))
+    lttngd_consumerd::is_meant(&args).then(|| consumerd::main(&args, clock))
 }

@@ -101,6 +101,56 @@ fn traces_have_the_plugins_clock_and_right_times() {
     assert_eq!(recorded(Which::Stock), ours);
 }
 
+/// Times of the packets of the session `timed`, from its indexes: begin and end of each.
+fn packet_times(arena: &Arena) -> Vec<[u64; 2]> {
+    const HEADER_LEN: usize = 16;
+    const RECORD_LEN: usize = 72;
+    const BEGIN: usize = 24;
+    const END: usize = 32;
+
+    let directory = arena.trace_of("timed");
+    let mut times = Vec::new();
+    for path in trace::files(&directory).iter().filter(|path| path.ends_with(".idx")) {
+        let bytes = fs::read(directory.join(path)).unwrap();
+        for record in bytes[HEADER_LEN..].chunks_exact(RECORD_LEN) {
+            let at = |offset| u64::from_be_bytes(record[offset..][..8].try_into().unwrap());
+            times.push([at(BEGIN), at(END)]);
+        }
+    }
+    times
+}
+
+#[test]
+fn packets_have_the_plugins_times() {
+    // That of `tests/apps/clock.c`.
+    let now_us = || {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        now.tv_sec.cast_unsigned() * 1_000_000
+            + now.tv_nsec.cast_unsigned() / 1000
+            + 1_000_000_000_000
+    };
+    let arena = Arena::new();
+    let library = plugin().to_str().unwrap();
+    let daemon = start(&arena, Which::Ours, library);
+    let begin = now_us();
+    record(&arena, library);
+    let end = now_us();
+    let times = packet_times(&arena);
+    assert!(!times.is_empty());
+    for [first, last] in &times {
+        assert!(begin <= *first && first <= last && *last <= end, "{begin} {times:?} {end}");
+    }
+    let [consumer] = arena.processes_named("lttng-consumerd")[..] else {
+        panic!("{:?}", arena.processes());
+    };
+    let maps = fs::read_to_string(format!("/proc/{consumer}/maps")).unwrap();
+    assert!(maps.contains("/liblttng-ust.so"), "it could not register at all:\n{maps}");
+    let listing = arena.lttng_ok("list -u");
+    assert!(!listing.contains(&format!("PID: {consumer}")), "{listing}");
+    arena.lttng_ok("destroy timed");
+    daemon.stop(&arena);
+}
+
 #[test]
 fn the_process_with_the_plugin_is_no_application() {
     let arena = Arena::new();

@@ -10,11 +10,12 @@ use lttngd::{ClockPluginConfig, Config};
 use super::Surroundings;
 use super::number::parse_c_integer;
 use super::settings::Settings;
+use crate::clock_plugin;
 
 /// Seconds to wait for an application.
 const APP_SOCKET_TIMEOUT: &str = "LTTNG_APP_SOCKET_TIMEOUT";
 /// The clock override plugin of LTTng-UST.
-const CLOCK_PLUGIN: &str = "LTTNG_UST_CLOCK_PLUGIN";
+const CLOCK_PLUGIN: &str = clock_plugin::VARIABLE;
 /// Milliseconds to wait for a relay daemon.
 const NETWORK_SOCKET_TIMEOUT: &str = "LTTNG_NETWORK_SOCKET_TIMEOUT";
 

@@ -7,15 +7,16 @@ use std::process::ExitCode;
 use lttngd_consumerd::{ConsumerdError, Options, PacketClock};
 use lttngd_runas::Runas;
 
-use super::{OWN_PROGRAM, limits, logging, memory};
+use super::{OWN_PROGRAM, ReadClock, limits, logging, memory};
 
 /// What the process is called in listings, whatever the program is.
 const PROCESS_NAME: &CStr = c"lttng-consumerd";
 /// The level that `--verbose` stands for.
 const VERBOSE: u8 = 3;
 
-/// Is the consumer daemon of the command line `args`.
-pub(super) fn main(args: &[OsString]) -> ExitCode {
+/// Is the consumer daemon of the command line `args`. Its clock is not looked for when the rights of the
+/// process come from its file instead of its caller, whose choice the clock is.
+pub(super) fn main(args: &[OsString], clock: impl FnOnce() -> Option<ReadClock>) -> ExitCode {
     let is_setuid = rustix::process::getuid() != rustix::process::geteuid()
         || rustix::process::getgid() != rustix::process::getegid();
     let options = match Options::parse_from_args(args, is_setuid) {
@@ -35,7 +36,8 @@ pub(super) fn main(args: &[OsString]) -> ExitCode {
     logging::start(if options.verbose { VERBOSE } else { 0 }, options.quiet);
     // It only makes the process easier to tell from others.
     let _ = rustix::thread::set_name(PROCESS_NAME);
-    match run(&options) {
+    let clock = if is_setuid { None } else { clock() };
+    match run(&options, clock.map_or_else(PacketClock::default, PacketClock::plugin)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
@@ -44,11 +46,11 @@ pub(super) fn main(args: &[OsString]) -> ExitCode {
     }
 }
 
-fn run(options: &Options) -> Result<(), ConsumerdError> {
+fn run(options: &Options, clock: PacketClock) -> Result<(), ConsumerdError> {
     memory::keep_some();
     if let Err(error) = limits::raise_descriptors() {
         tracing::warn!(%error, "cannot raise the limit of open descriptors");
     }
     let runas = Runas::urgent(Some(OWN_PROGRAM.into()));
-    lttngd_consumerd::run(options, PacketClock::default(), runas)
+    lttngd_consumerd::run(options, clock, runas)
 }
