@@ -1,6 +1,7 @@
 //! Relay daemons: their connections, what waits for their replies, and the streams that go there.
 
 mod chunks;
+mod data_pending;
 mod live;
 mod streams;
 #[cfg(test)]
@@ -86,6 +87,8 @@ pub(super) struct Relay {
     open_streams: usize,
     /// Whether a snapshot was sent there.
     of_snapshots: bool,
+    /// Whether it said that it has everything after its last stream ended.
+    has_all: bool,
     /// Whether the session daemon gave it up.
     given_up: bool,
 }
@@ -216,6 +219,7 @@ impl Worker {
             armed: None,
             open_streams: 0,
             of_snapshots: false,
+            has_all: false,
             given_up: false,
         };
         self.relays.known.insert(net_index, relay);
@@ -255,6 +259,7 @@ impl Worker {
     fn note_snapshot(&mut self, net_index: u64) {
         if let Some(relay) = self.relays.known.get_mut(&net_index) {
             relay.of_snapshots = true;
+            relay.has_all = false;
         }
     }
 

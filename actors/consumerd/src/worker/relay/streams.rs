@@ -1,14 +1,13 @@
 //! Streams at relay daemons: made known, asked about, closed.
 
-use lttngd_model::{ChannelKey, SessionId};
+use lttngd_model::ChannelKey;
 use lttngd_relaystream::{Outcome, RelayStream};
 use lttngd_wire::{
     consumer::ConsumerError as Code,
     relay::{AddStream, ConsumerCommand, ConsumerReply},
 };
-use tokio::sync::oneshot;
 
-use super::{Answer, RemoteStream, Worker, text::RecordedText};
+use super::{Answer, RemoteStream, Worker, data_pending::Question, text::RecordedText};
 use crate::worker::{
     channel::Writing,
     metadata::MetadataOutput,
@@ -33,19 +32,11 @@ enum AfterAddition {
     Snapshot(Box<Job>),
 }
 
-/// A question whether a relay daemon has all data of a session.
-#[derive(Debug)]
-struct Question {
-    left: usize,
-    pending: bool,
-    answer: oneshot::Sender<bool>,
-}
-
 /// What consists of several commands to a relay daemon.
 #[derive(Debug, Default)]
 pub(in crate::worker) struct Check {
     additions: slab::Slab<Addition>,
-    questions: slab::Slab<Question>,
+    pub(super) questions: slab::Slab<Question>,
 }
 
 impl Worker {
@@ -138,6 +129,7 @@ impl Worker {
     fn count_stream(&mut self, net_index: u64) {
         if let Some(relay) = self.relays.touch(net_index) {
             relay.open_streams += 1;
+            relay.has_all = false;
         }
     }
 
@@ -244,60 +236,6 @@ impl Worker {
             let recorded = RecordedText { handle, uuid, text, sent: 0, answer };
             worker.send_recorded_metadata(net_index, recorded);
         });
-    }
-
-    /// Asks the relay daemon of a session whether it has everything, also of streams that have ended
-    /// here; answers `false` when there is none.
-    pub(in crate::worker) fn remote_data_pending(
-        &mut self,
-        session: SessionId,
-        answer: oneshot::Sender<bool>,
-    ) {
-        let relay =
-            self.relays.known.iter().find(|(_, relay)| {
-                relay.session == session && !relay.of_snapshots && !relay.given_up
-            });
-        let Some((&net_index, relay)) = relay else {
-            // As above.
-            let _ = answer.send(false);
-            return;
-        };
-        let id = relay.relay_session_id;
-        let mut commands = vec![ConsumerCommand::BeginDataPending(id)];
-        let streams = self.streams.iter().filter_map(|(_, stream)| match &stream.output {
-            Output::Remote(remote) if remote.net_index == net_index => {
-                Some(remote.stream.data_pending())
-            }
-            _ => None,
-        });
-        commands.extend(streams);
-        let metadata = self.metadata.values().filter_map(|metadata| match &metadata.output {
-            MetadataOutput::Remote(remote) if remote.net_index == net_index => {
-                Some(ConsumerCommand::QuiescentControl { handle: remote.stream.handle() })
-            }
-            _ => None,
-        });
-        commands.extend(metadata);
-        commands.push(ConsumerCommand::EndDataPending(id));
-        let question = Question { left: commands.len(), pending: false, answer };
-        let number = self.checks.questions.insert(question);
-        for command in commands {
-            self.command(net_index, &command, move |worker, outcome| {
-                let pending = matches!(outcome, Ok(ConsumerReply::Pending(true)));
-                worker.question_answered(number, pending);
-            });
-        }
-    }
-
-    fn question_answered(&mut self, number: usize, pending: bool) {
-        let Some(question) = self.checks.questions.get_mut(number) else { return };
-        question.pending |= pending;
-        question.left -= 1;
-        if question.left == 0 {
-            let question = self.checks.questions.remove(number);
-            // As above.
-            let _ = question.answer.send(question.pending);
-        }
     }
 
     /// Closes a stream at its relay daemon.

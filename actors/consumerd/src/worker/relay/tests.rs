@@ -209,6 +209,29 @@ fn a_relay_daemon_is_asked_for_data_of_streams_that_ended() {
 }
 
 #[test]
+fn the_relay_daemon_of_a_snapshot_is_asked_until_it_has_everything() {
+    let mut world = World::new();
+    let ask = |world: &mut World, pending| {
+        let (reply, mut outcome) = oneshot::channel();
+        world.worker.data_pending(SESSION, reply);
+        world.turn();
+        assert_eq!(world.command(), ConsumerCommand::BeginDataPending(RELAY_SESSION));
+        assert_eq!(world.command(), ConsumerCommand::EndDataPending(RELAY_SESSION));
+        world.reply(&ConsumerReply::Done);
+        world.reply(&ConsumerReply::Pending(pending));
+        assert_eq!(outcome.try_recv(), Ok(pending));
+    };
+    world.worker.note_snapshot(RELAY);
+    ask(&mut world, true);
+    ask(&mut world, false);
+    let (reply, mut outcome) = oneshot::channel();
+    world.worker.data_pending(SESSION, reply);
+    assert_eq!(outcome.try_recv(), Ok(false), "nothing was sent since");
+    world.worker.note_snapshot(RELAY);
+    ask(&mut world, false);
+}
+
+#[test]
 fn a_connection_outlives_the_channels_of_its_session_unless_it_is_a_snapshots() {
     let mut world = World::new();
     world.worker.destroy_snapshot_relays(SESSION);
