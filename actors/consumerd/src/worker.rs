@@ -274,6 +274,7 @@ impl Worker {
             Due::Abandoned(key) => self.finish_abandoned(key, now),
             Due::Unwritten(key) => self.write_again(key, now),
             Due::Relay(index) => self.relay_timer(index, now),
+            Due::Leaving(index) => self.leaving_timer(index),
         }
     }
 

@@ -31,6 +31,12 @@ impl RelayStream {
         self.next_net_seq_num.wrapping_sub(1)
     }
 
+    /// Number of the last packet, `None` before the first.
+    #[must_use]
+    pub fn newest(&self) -> Option<u64> {
+        self.next_net_seq_num.checked_sub(1)
+    }
+
     /// The command that asks whether everything of it was written.
     #[must_use]
     pub fn data_pending(&self) -> ConsumerCommand {

@@ -326,6 +326,9 @@ impl Worker {
         stream.release_packet(&mut self.relays);
         if let Output::Remote(remote) = &stream.output {
             self.close_remote(remote);
+            if let Some(left) = stream.chunk.take() {
+                self.relays.leave(remote, left);
+            }
         }
         let Some(channel) = self.channels.get_mut(&stream.channel) else { return };
         let losses = stream.ring.losses();

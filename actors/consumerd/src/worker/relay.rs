@@ -2,6 +2,7 @@
 
 mod chunks;
 mod data_pending;
+mod leaving;
 mod live;
 mod streams;
 #[cfg(test)]
@@ -26,8 +27,11 @@ use lttngd_wire::{
 use rustix::event::epoll::{self, EventFlags};
 use tokio::sync::oneshot;
 
-use self::text::RecordedText;
 pub(super) use self::{chunks::RemoteRotation, live::Live, streams::Check};
+use self::{
+    leaving::{Leaving, Unwritten},
+    text::RecordedText,
+};
 use super::{Due, Job, Watched, Worker, stream::Output, stream::packet_index, unwatch};
 
 /// Answers a command of the session daemon.
@@ -79,6 +83,8 @@ pub(super) struct Relay {
     recorded: Vec<RecordedText>,
     /// Metadata channels with text that it does not take now.
     behind: HashSet<ChannelKey>,
+    /// Trace chunks for which packets are on their way.
+    unwritten: Unwritten,
     control_watched: Option<usize>,
     data_watched: Option<usize>,
     interest: Interest,
@@ -98,6 +104,8 @@ pub(super) struct Relay {
 pub(super) struct Relays {
     known: HashMap<u64, Relay>,
     touched: Vec<u64>,
+    /// Trace chunks that streams left since the last turn.
+    leaving: Vec<Leaving>,
 }
 
 impl Relays {
@@ -213,6 +221,7 @@ impl Worker {
             parked_jobs: Vec::new(),
             recorded: Vec::new(),
             behind: HashSet::new(),
+            unwritten: Unwritten::default(),
             control_watched,
             data_watched,
             interest: Interest::default(),
@@ -236,31 +245,6 @@ impl Worker {
         let relay = self.relays.touch(net_index).ok_or(Code::RELAYD_FAIL)?;
         relay.given_up = true;
         Ok(())
-    }
-
-    /// Gives up the connections of snapshots of a session of which nothing is left, as the stock
-    /// session daemon does not. One that a session streams to stays: there may be neither channels nor
-    /// trace chunks for a while.
-    pub(crate) fn destroy_snapshot_relays(&mut self, session: SessionId) {
-        let indexes: Vec<u64> = self
-            .relays
-            .known
-            .iter()
-            .filter(|(_, relay)| relay.session == session && relay.of_snapshots)
-            .map(|(index, _)| *index)
-            .collect();
-        for index in indexes {
-            // It is one of those that are known.
-            let _ = self.destroy_relay(index);
-        }
-    }
-
-    /// Remembers that a snapshot is sent there.
-    fn note_snapshot(&mut self, net_index: u64) {
-        if let Some(relay) = self.relays.known.get_mut(&net_index) {
-            relay.of_snapshots = true;
-            relay.has_all = false;
-        }
     }
 
     /// Whether a connection is of use.
@@ -361,6 +345,7 @@ impl Worker {
 
     /// Does what came of all that was done with relay daemons in this turn.
     pub(super) fn settle_relays(&mut self) {
+        self.ask_about_leaving();
         while let Some(net_index) = self.relays.touched.pop() {
             self.settle(net_index);
         }

@@ -98,7 +98,7 @@ impl Worker {
                     stream.open_first_packet(&self.setup.clock);
                 }
             }
-            stream.rotate_if_due(&self.relays);
+            stream.rotate_if_due(&mut self.relays);
             self.make_ready(place);
         }
     }
@@ -156,14 +156,14 @@ impl DataStream {
             self.serve(clock, relays);
         }
         if let Some(rotation) = self.rotation.take() {
-            self.rotate(rotation);
+            self.rotate(rotation, relays);
         }
     }
 
     /// Moves on, when the packets of the old trace chunk were all read. Their numbers would not do to go
     /// by, since applications write them. `false` when they were and its relay daemon is not ready for
     /// those of the new one.
-    pub(super) fn rotate_if_due(&mut self, relays: &Relays) -> bool {
+    pub(super) fn rotate_if_due(&mut self, relays: &mut Relays) -> bool {
         let Some(rotation) = &self.rotation else { return true };
         let (position, untold) = (rotation.position, rotation.untold);
         let due = match self.ring.sample_positions() {
@@ -180,15 +180,20 @@ impl DataStream {
             return false;
         }
         if let Some(rotation) = self.rotation.take() {
-            self.rotate(rotation);
+            self.rotate(rotation, relays);
         }
         true
     }
 
-    fn rotate(&mut self, rotation: Rotation) {
+    fn rotate(&mut self, rotation: Rotation, relays: &mut Relays) {
         self.bytes_in_chunk = 0;
         match (&mut self.output, rotation.to) {
-            (Output::Remote(_), to) => self.chunk = to.map(|(chunk, _)| chunk),
+            (Output::Remote(remote), to) => {
+                let to = to.map(|(chunk, _)| chunk);
+                if let Some(left) = std::mem::replace(&mut self.chunk, to) {
+                    relays.leave(remote, left);
+                }
+            }
             (_, None) => {
                 self.output = Output::Nowhere;
                 self.chunk = None;

@@ -35,6 +35,8 @@ pub(super) enum Due {
     Unwritten(ChannelKey),
     /// A relay daemon may have let a deadline pass.
     Relay(u64),
+    /// A relay daemon is to be asked again for what it had not written.
+    Leaving(u64),
 }
 
 /// Timers of this period or longer fire together with others.

@@ -1,5 +1,7 @@
 //! Whether the relay daemons of a session have all that was sent.
 
+use std::collections::HashMap;
+
 use lttngd_model::SessionId;
 use lttngd_wire::relay::{ConsumerCommand, ConsumerReply};
 use tokio::sync::oneshot;
@@ -7,13 +9,15 @@ use tokio::sync::oneshot;
 use super::{Relay, Worker};
 use crate::worker::{metadata::MetadataOutput, stream::Output};
 
-/// A question whether they have all data of a session.
-#[derive(Debug)]
+/// What is done with the answer to a question.
+type WithAnswer = Box<dyn FnOnce(&mut Worker, bool) + Send>;
+
+/// A question in several commands.
 pub(super) struct Question {
     /// Commands without a reply.
     left: usize,
     pending: bool,
-    answer: oneshot::Sender<bool>,
+    then: WithAnswer,
 }
 
 impl Relay {
@@ -33,37 +37,66 @@ impl Worker {
         answer: oneshot::Sender<bool>,
     ) {
         let relays = self.relays.known.iter().filter(|(_, relay)| relay.may_owe(session));
-        let commands: Vec<(u64, ConsumerCommand)> = relays
-            .flat_map(|(&net_index, relay)| {
-                self.questions_to(net_index, relay).into_iter().map(move |c| (net_index, c))
+        let relays: Vec<u64> = relays.map(|(net_index, _)| *net_index).collect();
+        let everything = HashMap::new();
+        let commands = relays
+            .into_iter()
+            .flat_map(|net_index| {
+                let commands = self.questions_to(net_index, &everything);
+                commands.into_iter().map(move |command| (net_index, command))
             })
             .collect();
+        self.ask_relays(
+            commands,
+            |_| true,
+            |_, pending| {
+                // Who asked may have gone.
+                let _ = answer.send(pending);
+            },
+        );
+    }
+
+    /// Asks questions; `then` gets whether one that matters was answered by yes.
+    pub(super) fn ask_relays(
+        &mut self,
+        commands: Vec<(u64, ConsumerCommand)>,
+        matters: impl Fn(&ConsumerCommand) -> bool,
+        then: impl FnOnce(&mut Self, bool) + Send + 'static,
+    ) {
         if commands.is_empty() {
-            // Who asked may have gone.
-            let _ = answer.send(false);
-            return;
+            return then(self, false);
         }
-        let question = Question { left: commands.len(), pending: false, answer };
+        let question = Question { left: commands.len(), pending: false, then: Box::new(then) };
         let number = self.checks.questions.insert(question);
         for (net_index, command) in commands {
             let is_last = matches!(command, ConsumerCommand::EndDataPending(_));
+            let matters = matters(&command);
             self.command(net_index, &command, move |worker, outcome| {
                 if is_last && let Ok(ConsumerReply::Pending(pending)) = outcome {
                     worker.note_pending(net_index, pending);
                 }
-                let pending = matches!(outcome, Ok(ConsumerReply::Pending(true)));
+                let pending = matters && matches!(outcome, Ok(ConsumerReply::Pending(true)));
                 worker.question_answered(number, pending);
             });
         }
     }
 
-    /// What a relay daemon is asked, stream by stream.
-    fn questions_to(&self, net_index: u64, relay: &Relay) -> Vec<ConsumerCommand> {
+    /// What a relay daemon is asked: of each stream that is open whether its packets were written, up to
+    /// the one of that number in `until` or else the last one, and then of all that have ended.
+    pub(super) fn questions_to(
+        &self,
+        net_index: u64,
+        until: &HashMap<u64, u64>,
+    ) -> Vec<ConsumerCommand> {
+        let Some(relay) = self.relays.known.get(&net_index) else { return Vec::new() };
         let id = relay.relay_session_id;
         let mut commands = vec![ConsumerCommand::BeginDataPending(id)];
         let streams = self.streams.iter().filter_map(|(_, stream)| match &stream.output {
             Output::Remote(remote) if remote.net_index == net_index => {
-                Some(remote.stream.data_pending())
+                let handle = remote.stream.handle();
+                let known = until.get(&handle).copied();
+                let last_net_seq_num = known.unwrap_or(remote.stream.last_net_seq_num());
+                Some(ConsumerCommand::DataPending { handle, last_net_seq_num })
             }
             _ => None,
         });
@@ -92,9 +125,8 @@ impl Worker {
         question.pending |= pending;
         question.left -= 1;
         if question.left == 0 {
-            let question = self.checks.questions.remove(number);
-            // As above.
-            let _ = question.answer.send(question.pending);
+            let Question { pending, then, .. } = self.checks.questions.remove(number);
+            then(self, pending);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Streams at relay daemons: made known, asked about, closed.
 
-use lttngd_model::ChannelKey;
+use lttngd_model::{ChannelKey, SessionId};
 use lttngd_relaystream::{Outcome, RelayStream};
 use lttngd_wire::{
     consumer::ConsumerError as Code,
@@ -33,7 +33,7 @@ enum AfterAddition {
 }
 
 /// What consists of several commands to a relay daemon.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(in crate::worker) struct Check {
     additions: slab::Slab<Addition>,
     pub(super) questions: slab::Slab<Question>,
@@ -199,6 +199,31 @@ impl Worker {
             // As above.
             let _ = answer.send(outcome);
         });
+    }
+
+    /// Gives up the connections of snapshots of a session of which nothing is left, as the stock
+    /// session daemon does not. One that a session streams to stays: there may be neither channels nor
+    /// trace chunks for a while.
+    pub(crate) fn destroy_snapshot_relays(&mut self, session: SessionId) {
+        let indexes: Vec<u64> = self
+            .relays
+            .known
+            .iter()
+            .filter(|(_, relay)| relay.session == session && relay.of_snapshots)
+            .map(|(index, _)| *index)
+            .collect();
+        for index in indexes {
+            // It is one of those that are known.
+            let _ = self.destroy_relay(index);
+        }
+    }
+
+    /// Remembers that a snapshot is sent there.
+    pub(super) fn note_snapshot(&mut self, net_index: u64) {
+        if let Some(relay) = self.relays.known.get_mut(&net_index) {
+            relay.of_snapshots = true;
+            relay.has_all = false;
+        }
     }
 
     /// Sends the metadata of a snapshot to a relay daemon.

@@ -189,8 +189,28 @@ fn packets_of_the_next_trace_chunk_follow_the_rotation_and_the_last_index() {
     world.reply(&ConsumerReply::Done);
     assert_eq!(world.packets(), 2, "what came meanwhile, and what opened the new chunk");
     assert!(world.worker.streams[0].chunk.as_ref().is_some_and(|chunk| chunk.id == new.id));
-    // The old chunk is over with its last holder.
+
+    // The old chunk is over when the relay daemon has written it.
     drop(old);
+    for missing in [true, false] {
+        while !matches!(world.command(), ConsumerCommand::BeginDataPending(RELAY_SESSION)) {}
+        let expected = ConsumerCommand::DataPending { handle: HANDLE, last_net_seq_num: 0 };
+        assert_eq!(world.command(), expected);
+        assert_eq!(world.command(), ConsumerCommand::EndDataPending(RELAY_SESSION));
+        if missing {
+            // The indexes of the new chunk.
+            world.reply(&ConsumerReply::Done);
+            world.reply(&ConsumerReply::Done);
+        }
+        assert!(world.events.try_recv().is_err(), "packets are on their way");
+        world.reply(&ConsumerReply::Done);
+        world.reply(&ConsumerReply::Pending(missing));
+        world.reply(&ConsumerReply::Pending(false));
+        if missing {
+            world.worker.leaving_timer(RELAY);
+            world.turn();
+        }
+    }
     assert!(matches!(world.events.try_recv(), Ok(Event::ChunkEnded { chunk: ChunkId(0), .. })));
 }
 
