@@ -258,7 +258,7 @@ impl Worker {
                 return;
             };
             let (uuid, text) = (metadata.uuid, metadata.text().to_vec());
-            let recorded = RecordedText { handle, uuid, text, sent: 0, answer };
+            let recorded = RecordedText { handle, uuid, text, answer };
             worker.send_recorded_metadata(net_index, recorded);
         });
     }

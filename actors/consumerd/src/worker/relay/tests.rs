@@ -17,13 +17,14 @@ use super::*;
 use crate::{
     chunk::{Chunk, ChunkPlace},
     clock::PacketClock,
-    worker::{Event, NewChannel, NewStream, Setup, Timers, Writing},
+    worker::{Event, NewChannel, NewMetadata, NewStream, Setup, Timers, Writing},
 };
 
 const RELAY: u64 = 2;
 const RELAY_SESSION: u64 = 70;
 const SESSION: SessionId = SessionId(4);
 const KEY: ChannelKey = ChannelKey(1);
+const METADATA_KEY: ChannelKey = ChannelKey(9);
 const HANDLE: u64 = 5;
 const MINOR: u32 = 13;
 
@@ -125,24 +126,9 @@ impl World {
         let held = ring.wakeup().unwrap().try_clone_to_owned().unwrap();
         ring.close_wakeup();
         let wakeup = object.wakeup.as_fd().try_clone_to_owned().unwrap();
-        let writing = Writing {
-            session: SESSION,
-            name: "channel0".to_owned(),
-            path: "uid/0/64-bit".to_owned(),
-            relay: Some(RELAY),
-            tracefile_size_bytes: 0,
-            tracefile_count: 0,
-            metadata_request: MetadataRequest {
-                session_id: SESSION,
-                session_id_per_pid: 0,
-                bits_per_long: 64,
-                uid: 0,
-                key: ChannelKey(9),
-            },
-        };
         let channel = NewChannel {
             key: KEY,
-            writing,
+            writing: writing("channel0"),
             chunk: Some(Arc::clone(chunk)),
             ring,
             streams: vec![NewStream { ring: stream, wakeup: object.wakeup }],
@@ -159,6 +145,61 @@ impl World {
         assert_eq!(outcome.try_recv(), Ok(Ok(())));
         (held, wakeup)
     }
+}
+
+fn writing(name: &str) -> Writing {
+    Writing {
+        session: SESSION,
+        name: name.to_owned(),
+        path: "uid/0/64-bit".to_owned(),
+        relay: Some(RELAY),
+        tracefile_size_bytes: 0,
+        tracefile_count: 0,
+        metadata_request: MetadataRequest {
+            session_id: SESSION,
+            session_id_per_pid: 0,
+            bits_per_long: 64,
+            uid: 0,
+            key: METADATA_KEY,
+        },
+    }
+}
+
+#[test]
+fn text_that_came_at_once_goes_in_one_command() {
+    const PACKET_LEN: usize = lttngd_wire::ctf::METADATA_PACKET_LEN;
+
+    let mut world = World::new();
+    let chunk = world.chunk(0);
+    let metadata = NewMetadata {
+        key: METADATA_KEY,
+        writing: writing("metadata"),
+        chunk: Some(chunk),
+        uuid: [3; 16],
+        monitored: true,
+        refresh_interval_us: 0,
+    };
+    let (reply, mut outcome) = oneshot::channel();
+    world.worker.add_metadata(metadata, reply);
+    world.turn();
+    assert!(matches!(world.command(), ConsumerCommand::AddStream(_)));
+    assert_eq!(world.command(), ConsumerCommand::StreamsSent);
+    world.reply(&ConsumerReply::StreamAdded { handle: HANDLE });
+    world.reply(&ConsumerReply::Done);
+    assert_eq!(outcome.try_recv(), Ok(Ok(())));
+
+    let text = vec![b'x'; 2 * PACKET_LEN];
+    world.worker.push_metadata(METADATA_KEY, 0, 0, text.clone()).unwrap();
+    world.turn();
+    let ConsumerCommand::SendMetadata { handle, padding_len, content } = world.command() else {
+        panic!("no metadata");
+    };
+    assert_eq!((handle, content.len() + padding_len as usize), (HANDLE, 3 * PACKET_LEN));
+    let expected: Vec<u8> = lttngd_wire::ctf::metadata_packets([3; 16], &text)
+        .flat_map(|packet| packet.content().to_vec())
+        .collect();
+    assert_eq!(content, expected, "the first packets are full");
+    assert!(world.control.read(&mut [0]).is_err(), "nothing is left to send");
 }
 
 #[test]

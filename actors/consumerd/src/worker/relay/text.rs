@@ -4,11 +4,7 @@ use std::time::Instant;
 
 use lttngd_model::ChannelKey;
 use lttngd_relaystream::{QueueError, RelayConnection};
-use lttngd_wire::{
-    consumer::ConsumerError as Code,
-    ctf::{METADATA_PACKET_HEADER_LEN, metadata_packets},
-    relay::ConsumerCommand,
-};
+use lttngd_wire::{consumer::ConsumerError as Code, ctf::metadata_packets, relay::ConsumerCommand};
 
 use super::{Answer, Worker};
 use crate::worker::metadata::MetadataOutput;
@@ -19,37 +15,40 @@ pub(super) struct RecordedText {
     pub(super) handle: u64,
     pub(super) uuid: [u8; 16],
     pub(super) text: Vec<u8>,
-    pub(super) sent: usize,
     pub(super) answer: Answer,
 }
 
-/// Queues text in packets, and says how many bytes of it were taken.
+/// Queues text, and says whether it was taken. All of it goes in one command, whatever its packets: a
+/// viewer of a live session reads what came with whole commands, and text that ends within a statement
+/// ends the viewer.
 fn queue_text(
     connection: &mut RelayConnection,
     handle: u64,
     uuid: [u8; 16],
     text: &[u8],
-) -> Result<usize, QueueError> {
-    let mut taken = 0;
-    for packet in metadata_packets(uuid, text) {
-        if !connection.ready_for_metadata() {
-            break;
-        }
-        let content = packet.content().to_vec();
-        let text_len = content.len() - METADATA_PACKET_HEADER_LEN;
-        let padding_len = u32::try_from(packet.padding_len()).unwrap_or(0);
-        let command = ConsumerCommand::SendMetadata { handle, padding_len, content };
-        match connection.queue(Instant::now(), &command) {
-            Ok(_) => taken += text_len,
-            Err(QueueError::Full) => break,
-            Err(error) => return Err(error),
-        }
+) -> Result<bool, QueueError> {
+    if text.is_empty() {
+        return Ok(true);
     }
-    Ok(taken)
+    let mut content = Vec::new();
+    let mut padding_len = 0;
+    for packet in metadata_packets(uuid, text) {
+        // The relay daemon fills up the last packet.
+        content.resize(content.len() + padding_len, 0);
+        content.extend_from_slice(packet.content());
+        padding_len = packet.padding_len();
+    }
+    let padding_len = u32::try_from(padding_len).unwrap_or(0);
+    let command = ConsumerCommand::SendMetadata { handle, padding_len, content };
+    match connection.queue(Instant::now(), &command) {
+        Ok(_) => Ok(true),
+        Err(QueueError::Full) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 impl Worker {
-    /// Sends the metadata that its relay daemon does not have, as far as it takes it.
+    /// Sends the metadata that its relay daemon does not have, when it takes it.
     pub(in crate::worker) fn send_metadata(&mut self, key: ChannelKey) {
         let Some(metadata) = self.metadata.get_mut(&key) else { return };
         let MetadataOutput::Remote(remote) = &metadata.output else { return };
@@ -74,31 +73,28 @@ impl Worker {
             }
         }
         match queue_text(&mut relay.connection, handle, metadata.uuid, metadata.unwritten()) {
-            Ok(taken) => metadata.written += taken,
+            Ok(true) => metadata.written = metadata.text().len(),
+            Ok(false) => {
+                relay.behind.insert(key);
+            }
             // What is lost with a connection is told once, for all of it.
-            Err(_) => return,
-        }
-        if !metadata.unwritten().is_empty() {
-            relay.behind.insert(key);
+            Err(_) => {}
         }
     }
 
     /// Sends all metadata of a snapshot, and closes its stream.
-    pub(super) fn send_recorded_metadata(&mut self, net_index: u64, mut recorded: RecordedText) {
+    pub(super) fn send_recorded_metadata(&mut self, net_index: u64, recorded: RecordedText) {
         let taken = match self.relays.touch(net_index) {
             Some(relay) => {
-                let rest = &recorded.text[recorded.sent..];
-                queue_text(&mut relay.connection, recorded.handle, recorded.uuid, rest)
+                let RecordedText { handle, uuid, text, .. } = &recorded;
+                let taken = queue_text(&mut relay.connection, *handle, *uuid, text);
+                if taken == Ok(false) {
+                    return relay.recorded.push(recorded);
+                }
+                taken
             }
             None => Err(QueueError::Gone),
         };
-        recorded.sent += taken.unwrap_or(0);
-        if taken.is_ok()
-            && recorded.sent < recorded.text.len()
-            && let Some(relay) = self.relays.touch(net_index)
-        {
-            return relay.recorded.push(recorded);
-        }
         let RecordedText { handle, answer, .. } = recorded;
         let sent = taken.is_ok();
         let close = ConsumerCommand::CloseStream { handle, last_net_seq_num: u64::MAX };
