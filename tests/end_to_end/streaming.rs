@@ -6,6 +6,8 @@ use super::world::{Answer, Connection, Gate, Relay, Stage, Which, alone, both, e
 
 /// TRACE_CHUNK_EXISTS, as relay daemons are asked.
 const TRACE_CHUNK_EXISTS: u32 = 21;
+/// END_DATA_PENDING, the last of the questions whether all data has come.
+const END_DATA_PENDING: u32 = 11;
 
 /// Makes and starts a session; ports are not the same in every world.
 fn start(stage: &mut Stage, relay: &Relay, session: &str, channel: &str) {
@@ -94,7 +96,8 @@ fn a_rotation_is_over_when_the_relay_has_archived_it() {
         let arena = &stage.arena;
         std::thread::scope(|scope| {
             let rotating = scope.spawn(|| arena.lttng("rotate slow"));
-            let asked = || control.seen(TRACE_CHUNK_EXISTS);
+            // The stock consumer daemon asks for the trace chunk; ours for the data, before.
+            let asked = || control.seen(TRACE_CHUNK_EXISTS) + control.seen(END_DATA_PENDING);
             eventually("the relay daemon is asked again", || {
                 (asked() > 1 || rotating.is_finished()).then_some(())
             });
