@@ -5,6 +5,7 @@ CARGO ?= cargo
 
 # Traces a program with the stock tools and this daemon, and shows the trace.
 demo: peers
+	$(CARGO) build --release --locked
 	demo/run.sh
 
 # All tests. cargo-nextest runs them in processes of their own where it is installed.
