@@ -241,26 +241,26 @@ async fn add_relayd(link: &Link, relayd: AddRelayd) -> Result<(), ConsumerError>
 }
 
 macro_rules! handle {
-    ($($message:ident -> $reply:ty, |$live:ident, $m:ident| $exchange:expr;)*) => {$(
+    ($($message:ident -> $reply:ty, of $session:expr, |$live:ident, $link:ident, $m:ident| $exchange:expr;)*) => {$(
         impl Handler<$message> for Consumer {
             type Result = ResponseFuture<Result<$reply, ConsumerError>>;
 
             fn handle(&mut self, $m: $message, _: &mut Self::Context) -> Self::Result {
-                Box::pin(Rc::clone(&self.inner).exchange(async move |$live: &Live| $exchange))
+                Box::pin(Rc::clone(&self.inner).exchange(async move |$live: &Live| {
+                    let $link = $live.links.of($session).await;
+                    $exchange
+                }))
             }
         }
     )*};
 }
 
 handle! {
-    AddRelayd -> (), |live, m| {
-        let link = live.links.of(m.session).await;
-        add_relayd(&link, m).await
+    AddRelayd -> (), of m.session, |live, link, m| add_relayd(&link, m).await;
+    DestroyRelayd -> (), of m.session, |live, link, m| {
+        link.status(&Message::DestroyRelayd { net_index: m.net_index.0 }).await
     };
-    DestroyRelayd -> (), |live, m| {
-        live.links.of(m.session).await.status(&Message::DestroyRelayd { net_index: m.net_index.0 }).await
-    };
-    CreateTraceChunk -> (), |live, m| {
+    CreateTraceChunk -> (), of m.session, |live, link, m| {
         let (relayd, owner, directory) = match m.place {
             ChunkPlace::Directory { owner, directory } => (None, Some(owner), Some(directory)),
             ChunkPlace::Relayd(net_index) => (Some(net_index), None, None),
@@ -274,12 +274,12 @@ handle! {
             owner,
         };
         match directory {
-            Some(directory) => live.links.of(m.session).await.descriptor(&message, directory.as_fd()).await,
-            None => live.links.of(m.session).await.status(&message).await,
+            Some(directory) => link.descriptor(&message, directory.as_fd()).await,
+            None => link.status(&message).await,
         }
     };
-    CloseTraceChunk -> String, |live, m| {
-        live.links.of(m.session).await.close_chunk(&Message::CloseTraceChunk {
+    CloseTraceChunk -> String, of m.session, |live, link, m| {
+        link.close_chunk(&Message::CloseTraceChunk {
             relayd_id: m.relayd.map(|relayd| relayd.0),
             session_id: m.session,
             chunk_id: m.chunk,
@@ -287,16 +287,15 @@ handle! {
             command: m.command,
         }).await
     };
-    TraceChunkExists -> bool, |live, m| {
-        live.links.of(m.session).await.chunk_presence(&Message::TraceChunkExists {
+    TraceChunkExists -> bool, of m.session, |live, link, m| {
+        link.chunk_presence(&Message::TraceChunkExists {
             relayd_id: m.relayd.map(|relayd| relayd.0),
             session_id: m.session,
             chunk_id: m.chunk,
         }).await
     };
-    CreateChannel -> Arc<ChannelObject>, |live, m| {
+    CreateChannel -> Arc<ChannelObject>, of m.ask.session_id, |live, link, m| {
         let key = m.ask.key;
-        let link = live.links.of(m.ask.session_id).await;
         link.ask_channel(&Message::AskChannelCreation(m.ask)).await?;
         match link.get_channel(key).await {
             Ok(object) => {
@@ -311,45 +310,44 @@ handle! {
             }
         }
     };
-    CreateMetadata -> (), |live, m| {
+    CreateMetadata -> (), of m.ask.session_id, |live, link, m| {
         let key = m.ask.key;
-        let link = live.links.of(m.ask.session_id).await;
         link.ask_channel(&Message::AskChannelCreation(m.ask)).await?;
         live.sources.insert(key, m.source);
         link.status(&Message::SetupMetadata { key }).await
             .inspect_err(|_| live.sources.remove(key))
     };
-    PushMetadata -> (), |live, m| {
-        live.links.of(m.session).await.payload(&Message::PushMetadata {
+    PushMetadata -> (), of m.session, |live, link, m| {
+        link.payload(&Message::PushMetadata {
             key: m.key,
             target_offset: m.text.offset,
             len: m.text.bytes.len() as u64,
             version: m.text.version,
         }, &m.text.bytes).await
     };
-    CloseMetadata -> (), |live, m| {
+    CloseMetadata -> (), of m.session, |live, link, m| {
         live.sources.remove(m.key);
-        live.links.of(m.session).await.status(&Message::CloseMetadata { key: m.key }).await
+        link.status(&Message::CloseMetadata { key: m.key }).await
     };
-    FlushChannel -> (), |live, m| live.links.of(m.session).await.status(&Message::FlushChannel { key: m.key }).await;
-    ClearQuiescentChannel -> (), |live, m| {
-        live.links.of(m.session).await.status(&Message::ClearQuiescentChannel { key: m.key }).await
+    FlushChannel -> (), of m.session, |live, link, m| link.status(&Message::FlushChannel { key: m.key }).await;
+    ClearQuiescentChannel -> (), of m.session, |live, link, m| {
+        link.status(&Message::ClearQuiescentChannel { key: m.key }).await
     };
-    OpenChannelPackets -> (), |live, m| {
-        live.links.of(m.session).await.status(&Message::OpenChannelPackets { key: m.key }).await
+    OpenChannelPackets -> (), of m.session, |live, link, m| {
+        link.status(&Message::OpenChannelPackets { key: m.key }).await
     };
-    RotateChannel -> (), |live, m| {
-        live.links.of(m.session).await.status(&Message::RotateChannel {
+    RotateChannel -> (), of m.session, |live, link, m| {
+        link.status(&Message::RotateChannel {
             metadata: m.metadata,
             relayd_id: m.relayd.map(|relayd| relayd.0),
             key: m.key,
         }).await
     };
-    ClearChannel -> (), |live, m| {
-        live.links.of(m.session).await.status(&Message::ClearChannel { key: m.key }).await
+    ClearChannel -> (), of m.session, |live, link, m| {
+        link.status(&Message::ClearChannel { key: m.key }).await
     };
-    RecordChannel -> (), |live, m| {
-        live.links.of(m.session).await.status(&Message::SnapshotChannel(Box::new(SnapshotChannel {
+    RecordChannel -> (), of m.session, |live, link, m| {
+        link.status(&Message::SnapshotChannel(Box::new(SnapshotChannel {
             pathname: m.path,
             metadata: m.metadata,
             relayd_id: m.relayd.map(|relayd| relayd.0),
@@ -357,14 +355,14 @@ handle! {
             nb_packets_per_stream: m.packets_per_stream,
         }))).await
     };
-    DataPending -> bool, |live, m| {
-        live.links.of(m.session).await.data_pending(&Message::DataPending { session_id: m.session }).await
+    DataPending -> bool, of m.session, |live, link, m| {
+        link.data_pending(&Message::DataPending { session_id: m.session }).await
     };
-    DiscardedEvents -> u64, |live, m| {
-        live.links.of(m.session).await.counter(&Message::DiscardedEvents { session_id: m.session, key: m.key }).await
+    DiscardedEvents -> u64, of m.session, |live, link, m| {
+        link.counter(&Message::DiscardedEvents { session_id: m.session, key: m.key }).await
     };
-    LostPackets -> u64, |live, m| {
-        live.links.of(m.session).await.counter(&Message::LostPackets { session_id: m.session, key: m.key }).await
+    LostPackets -> u64, of m.session, |live, link, m| {
+        link.counter(&Message::LostPackets { session_id: m.session, key: m.key }).await
     };
 }
 
