@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::{Answer, Arena, Consumer, Daemon, Event, Program, Which, listing, trace};
+use super::{Answer, Arena, Consumer, Daemon, Event, Program, Which, eventually, listing, trace};
 
 /// What the shell's `timeout` makes of a program killed by SIGPIPE.
 const KILLED_BY_SIGNAL: i32 = -1;
@@ -48,16 +48,14 @@ impl Stage {
 
     /// Runs `lttng` and notes the command, its exit code and its words.
     pub fn lttng(&mut self, arguments: &str) -> Answer {
-        let mut answer = self.arena.lttng(arguments);
         // The stock daemon may answer and close before it has read all of a request; the client then
-        // dies of SIGPIPE or sees a reset instead of the answer. Nothing was done, so ask again.
-        for _ in 0..10 {
+        // dies of SIGPIPE or sees a reset instead of the answer, more often than not for some requests.
+        // Nothing was done, so ask again.
+        let answer = eventually("the stock daemon's answer arrives", || {
+            let answer = self.arena.lttng(arguments);
             let lost = answer.code == KILLED_BY_SIGNAL || answer.stderr.contains(LOST_ANSWER);
-            if !self.which.is_stock_program() || !lost {
-                break;
-            }
-            answer = self.arena.lttng(arguments);
-        }
+            (!self.which.is_stock_program() || !lost).then_some(answer)
+        });
         self.note(&format!("$ lttng {arguments}"));
         let words = listing::in_order(&answer.stdout);
         self.note(&format!("exit {}\n{words}{}", answer.code, answer.stderr));
