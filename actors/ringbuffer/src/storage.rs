@@ -33,31 +33,33 @@ pub(crate) fn allocate(storage: Storage, len: u64) -> Result<OwnedFd, CreateErro
             let memory = memfd_create(MEMORY_NAME, flags)
                 .map_err(CreateError::system("create memory for a stream"))?;
             resize(memory.as_fd(), len)?;
+            // Written instead of only allocated: whoever maps it then gets many pages with one fault,
+            // and an application maps all at once, with everything that is asked of it waiting.
+            write_zeros(memory.as_fd(), len)
+                .map_err(CreateError::system("allocate a stream's memory"))?;
             fcntl_add_seals(&memory, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)
                 .map_err(CreateError::system("seal the memory of a stream"))?;
             Ok(memory)
         }
         Storage::File(file) => {
             resize(file.as_fd(), len)?;
+            match retry_on_intr(|| fallocate(&file, FallocateFlags::empty(), 0, len)) {
+                // A file system that cannot do it: the pages are allocated by writing.
+                Err(rustix::io::Errno::OPNOTSUPP) => write_zeros(file.as_fd(), len),
+                done => done.map_err(io::Error::from),
+            }
+            .map_err(CreateError::system("allocate a stream's memory"))?;
             Ok(file)
         }
     }
 }
 
 fn resize(memory: BorrowedFd<'_>, len: u64) -> Result<(), CreateError> {
-    ftruncate(memory, len).map_err(CreateError::system("give a stream's memory its size"))?;
-    match retry_on_intr(|| fallocate(memory, FallocateFlags::empty(), 0, len)) {
-        Ok(()) => Ok(()),
-        // A file system that cannot do it: the pages are allocated by writing.
-        Err(rustix::io::Errno::OPNOTSUPP) => {
-            write_zeros(memory, len).map_err(CreateError::system("allocate a stream's memory"))
-        }
-        Err(error) => Err(CreateError::system("allocate a stream's memory")(error)),
-    }
+    ftruncate(memory, len).map_err(CreateError::system("give a stream's memory its size"))
 }
 
 fn write_zeros(memory: BorrowedFd<'_>, len: u64) -> io::Result<()> {
-    const ZEROS: [u8; 4096] = [0; 4096];
+    static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
     let mut offset = 0;
     while offset < len {
         let count = ZEROS.len().min((len - offset) as usize);
