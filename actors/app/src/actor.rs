@@ -2,7 +2,6 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::HashMap,
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
@@ -36,7 +35,7 @@ pub struct App {
     progress: Rc<Cell<Instant>>,
     jobs: mpsc::UnboundedSender<Job>,
     questions: Rc<Cell<usize>>,
-    sockets: RefCell<Option<(Driver, Peer)>>,
+    sockets: RefCell<Option<(Driver, mpsc::UnboundedReceiver<Job>, Peer)>>,
     serving: Vec<JoinHandle<()>>,
     registered: Outlet<AppRegistered>,
     unregistered: Outlet<AppUnregistered>,
@@ -57,15 +56,13 @@ impl App {
         let questions = Rc::new(Cell::new(0));
         let shared = Rc::new(Shared::default());
         let progress = Rc::new(Cell::new(Instant::now()));
-        let driver = Driver {
-            info: Arc::clone(&info),
-            peer: command,
-            progress: Rc::clone(&progress),
-            shared: Rc::clone(&shared),
-            jobs: queue,
-            questions: Rc::clone(&questions),
-            sessions: HashMap::new(),
-        };
+        let driver = Driver::new(
+            Arc::clone(&info),
+            command,
+            Rc::clone(&progress),
+            Rc::clone(&shared),
+            Rc::clone(&questions),
+        );
         Self {
             info,
             deadline,
@@ -73,7 +70,7 @@ impl App {
             progress,
             jobs,
             questions,
-            sockets: RefCell::new(Some((driver, notify))),
+            sockets: RefCell::new(Some((driver, queue, notify))),
             serving: Vec::new(),
             registered,
             unregistered,
@@ -135,7 +132,7 @@ impl Actor for App {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        let Some((driver, notify)) = self.sockets.take() else { return };
+        let Some((driver, queue, notify)) = self.sockets.take() else { return };
         let (info, shared, me) =
             (Arc::clone(&self.info), Rc::clone(&self.shared), context.address());
         self.serving.push(tokio::task::spawn_local({
@@ -148,7 +145,7 @@ impl Actor for App {
         let registered = AppRegistered { info: Arc::clone(&info), app: me.clone() };
         self.registered.tell(registered);
         self.serving.push(tokio::task::spawn_local(async move {
-            let end = driver.run().await;
+            let end = driver.run(queue).await;
             tracing::debug!(pid = info.pid, app = %info.name, %end, "application gone");
             // It fails only when the actor is gone already.
             let _ = me.send(Gone).await;

@@ -1,4 +1,4 @@
-//! What runs on the command socket: jobs one after the other, each towards the newest wish.
+//! What runs on the command socket: jobs, each towards the newest wish of its session.
 
 use std::{
     cell::{Cell, RefCell},
@@ -8,15 +8,17 @@ use std::{
     time::Instant,
 };
 
+use futures::{StreamExt, future::join, stream::FuturesUnordered};
 use lttngd_model::SessionId;
-use lttngd_runtime::Peer;
+use lttngd_runtime::{Peer, PeerError};
 use lttngd_wire::ust::command::{Command, FieldEntry, ROOT_HANDLE, UstError};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     AppError, AppInfo, Tracepoint, WantedSession,
     error::Broken,
-    link::{Answer, Link},
+    jobs::{Claim, Jobs},
+    link::{Answer, Link, Order},
     notify::Handles,
     plan::{AppChannel, AppEvent, AppSession, Step, next_step},
 };
@@ -43,34 +45,62 @@ pub(crate) struct Shared {
     pub(crate) handles: Handles,
 }
 
+impl Job {
+    fn claim(&self) -> Claim {
+        match self {
+            Self::Synchronise(session) | Self::Statedump(session, _) => Claim::Session(*session),
+            Self::RegisterDone(_) | Self::Tracepoints(_) | Self::TracepointFields(_) => {
+                Claim::Everything
+            }
+        }
+    }
+}
+
 /// The driver of one application.
 pub(crate) struct Driver {
     pub(crate) info: Arc<AppInfo>,
     pub(crate) peer: Peer,
     pub(crate) progress: Rc<Cell<Instant>>,
     pub(crate) shared: Rc<Shared>,
-    pub(crate) jobs: mpsc::UnboundedReceiver<Job>,
     pub(crate) questions: Rc<Cell<usize>>,
-    pub(crate) sessions: HashMap<SessionId, AppSession>,
+    order: Order,
+    sessions: RefCell<HashMap<SessionId, AppSession>>,
 }
 
 impl Driver {
+    /// The driver of an application that has answered its version on `peer`.
+    pub(crate) fn new(
+        info: Arc<AppInfo>,
+        peer: Peer,
+        progress: Rc<Cell<Instant>>,
+        shared: Rc<Shared>,
+        questions: Rc<Cell<usize>>,
+    ) -> Self {
+        let (order, sessions) = (Order::default(), RefCell::default());
+        Self { info, peer, progress, shared, questions, order, sessions }
+    }
+
     /// Runs jobs until the application is gone; the error says how that was noticed.
-    pub(crate) async fn run(mut self) -> Broken {
+    pub(crate) async fn run(&self, mut queue: mpsc::UnboundedReceiver<Job>) -> Broken {
+        let mut jobs = Jobs::default();
+        let mut running = FuturesUnordered::new();
         loop {
-            let job = tokio::select! {
+            while let Some((claim, job)) = jobs.start() {
+                running.push(async move { self.job(job).await.map(|()| claim) });
+            }
+            tokio::select! {
                 biased;
-                closed = self.peer.closed() => {
-                    return closed.map_or_else(Into::into, |()| Broken::Peer(lttngd_runtime::PeerError::Closed));
+                closed = self.peer.closed(), if jobs.is_idle() => {
+                    return closed.map_or_else(Into::into, |()| Broken::Peer(PeerError::Closed));
                 }
-                job = self.jobs.recv() => job,
-            };
-            let done = match job {
-                Some(job) => self.job(job).await,
-                None => return Broken::Protocol("its actor is gone".to_owned()),
-            };
-            if let Err(broken) = done {
-                return broken;
+                Some(done) = running.next() => match done {
+                    Ok(claim) => jobs.done(claim),
+                    Err(broken) => return broken,
+                },
+                job = queue.recv() => match job {
+                    Some(job) => jobs.push(job.claim(), job),
+                    None => return Broken::Protocol("its actor is gone".to_owned()),
+                },
             }
         }
     }
@@ -81,10 +111,10 @@ impl Driver {
     }
 
     fn link(&self) -> Link<'_> {
-        Link { peer: &self.peer, progress: &self.progress }
+        Link { peer: &self.peer, order: &self.order, progress: &self.progress }
     }
 
-    async fn job(&mut self, job: Job) -> Result<(), Broken> {
+    async fn job(&self, job: Job) -> Result<(), Broken> {
         // Whoever asked may have given up: a reply that nobody awaits is dropped.
         match job {
             Job::Synchronise(session) => {
@@ -117,8 +147,9 @@ impl Driver {
     }
 
     /// Brings one session to its newest wish.
-    async fn synchronise(&mut self, id: SessionId) -> Result<(), Broken> {
-        let mut has = self.sessions.remove(&id).unwrap_or_default();
+    async fn synchronise(&self, id: SessionId) -> Result<(), Broken> {
+        let known = self.sessions.borrow_mut().remove(&id);
+        let mut has = known.unwrap_or_default();
         let mut failed = HashSet::new();
         loop {
             // Looked up before every step: what changed meanwhile counts at once.
@@ -148,7 +179,7 @@ impl Driver {
             }
         }
         if has.handle.is_some() {
-            self.sessions.insert(id, has);
+            self.sessions.borrow_mut().insert(id, has);
         }
         Ok(())
     }
@@ -217,20 +248,25 @@ impl Driver {
                     Err(refusal) => return Ok(Err(refusal)),
                 }
             }
-            Step::SetSession { active } => match link.command(session, &state(active)).await? {
-                Ok(_) => {
-                    has.active = active;
-                    // When this returns no probe that began before is still recording.
-                    return self.quiesce().await;
+            Step::SetSession { active } => {
+                // When it is quiescent no probe that began before is still recording.
+                let (set, quiescent) =
+                    join(link.command(session, &state(active)), self.quiesce()).await;
+                match set? {
+                    Ok(_) => {
+                        has.active = active;
+                        return quiescent;
+                    }
+                    Err(refusal) => return Ok(Err(refusal)),
                 }
-                Err(refusal) => return Ok(Err(refusal)),
-            },
+            }
         }
         Ok(Ok(()))
     }
 
     async fn statedump(&self, id: SessionId) -> Answer<()> {
-        match self.sessions.get(&id).and_then(|session| session.handle) {
+        let handle = self.sessions.borrow().get(&id).and_then(|session| session.handle);
+        match handle {
             Some(handle) => {
                 Ok(self.link().command(handle, &Command::SessionStatedump).await?.map(drop))
             }
@@ -246,25 +282,18 @@ impl Driver {
     /// Takes a session out of the application: children first.
     async fn release(&self, has: AppSession) -> Result<(), Broken> {
         let Some(session) = has.handle else { return Ok(()) };
-        let link = self.link();
+        let mut handles = Vec::new();
         for channel in &has.channels {
-            for event in channel.events.iter().flatten() {
-                self.release_one(&link, event.handle).await?;
-            }
+            handles.extend(channel.events.iter().flatten().map(|event| event.handle));
+            handles.push(channel.handle);
+            // Before it is released: the application may then give the handle to another channel.
             self.shared.handles.remove_channel(channel.handle);
-            self.release_one(&link, channel.handle).await?;
         }
+        handles.push(session);
         self.shared.handles.remove_session(session);
-        self.release_one(&link, session).await?;
+        self.link().release(&handles, self.info.pid).await?;
         if let Err(refusal) = self.quiesce().await? {
             tracing::debug!(pid = self.info.pid, %refusal, "no quiescence after a session's end");
-        }
-        Ok(())
-    }
-
-    async fn release_one(&self, link: &Link<'_>, handle: u32) -> Result<(), Broken> {
-        if let Err(refusal) = link.command(handle, &Command::Release).await? {
-            tracing::warn!(pid = self.info.pid, handle, %refusal, "an object stays in the application");
         }
         Ok(())
     }

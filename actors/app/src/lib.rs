@@ -1,6 +1,6 @@
 //! The actor of one traced application.
 //!
-//! An application connects twice. On the *command* socket we ask, one request in flight; on the
+//! An application connects twice. On the *command* socket we ask, for some sessions at a time; on the
 //! *notify* socket it asks, at any moment, also while it makes us wait on the other. The notify
 //! socket is therefore served on its own, and from before the first command.
 //!
@@ -20,6 +20,7 @@
 mod actor;
 mod driver;
 mod error;
+mod jobs;
 mod link;
 mod listener;
 mod message;

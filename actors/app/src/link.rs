@@ -1,4 +1,5 @@
-//! The command socket: one request, one reply.
+//! The command socket. An application reads one request after the other and answers each before it
+//! reads the next, so several may be on their way: it need not wait for us in between.
 
 use std::{
     cell::Cell,
@@ -6,6 +7,7 @@ use std::{
     time::Instant,
 };
 
+use futures::{StreamExt, TryStreamExt, stream};
 use lttngd_buffers::ChannelObject;
 use lttngd_model::{Context, ust::EventRule};
 use lttngd_runtime::Peer;
@@ -13,6 +15,7 @@ use lttngd_wire::ust::command::{
     Command, FIELD_ENTRY_LEN, FieldEntry, REPLY_LEN, ROOT_HANDLE, Reply, UstContext, UstError,
     app_context, exclusions,
 };
+use tokio::sync::{Mutex, oneshot};
 
 use crate::{Tracepoint, error::Broken};
 
@@ -22,9 +25,23 @@ const LISTING_MAX: usize = 1 << 16;
 /// What the application answered: a value or its refusal.
 pub(crate) type Answer<T> = Result<Result<T, UstError>, Broken>;
 
+/// Most requests of one job that are on their way together. What an application has not read fills
+/// its socket; more would only wait there.
+pub(crate) const ON_THEIR_WAY_MAX: usize = 8;
+
+/// The order of the requests on a command socket, in which the replies come.
+#[derive(Default)]
+pub(crate) struct Order {
+    /// Held while a request is written: it has several parts.
+    writing: Mutex<()>,
+    /// Ends when the reply to the last request was read.
+    last: Cell<Option<oneshot::Receiver<()>>>,
+}
+
 /// The command socket.
 pub(crate) struct Link<'a> {
     pub(crate) peer: &'a Peer,
+    pub(crate) order: &'a Order,
     /// When the application last answered something.
     pub(crate) progress: &'a Cell<Instant>,
 }
@@ -40,13 +57,40 @@ macro_rules! granted {
 }
 
 impl Link<'_> {
-    async fn reply(&self, handle: u32, command: &Command) -> Answer<Reply> {
+    /// Sends a request and reads its reply; with `entry` also what follows a reply that grants it.
+    ///
+    /// Must not be abandoned: the next reply would be taken for this one's.
+    async fn exchange(
+        &self,
+        handle: u32,
+        command: &Command,
+        (payload, descriptors): (&[u8], &[BorrowedFd<'_>]),
+        entry: &mut [u8],
+    ) -> Answer<Reply> {
+        let (before, _read) = {
+            let _writing = self.order.writing.lock().await;
+            let mut bytes = command.encode(handle);
+            bytes.extend_from_slice(payload);
+            self.peer.write_all(&bytes).await?;
+            if !descriptors.is_empty() {
+                self.peer.write_descriptors(descriptors).await?;
+            }
+            let (read, last) = oneshot::channel::<()>();
+            (self.order.last.replace(Some(last)), read)
+        };
+        if let Some(before) = before {
+            // Nothing is sent: it ends when it is dropped.
+            let _ = before.await;
+        }
         let mut bytes = [0; REPLY_LEN];
         self.peer.read_exact(&mut bytes).await?;
         self.progress.set(Instant::now());
         let reply = Reply::decode(&bytes)?;
         match reply.check(handle, command.number()) {
-            Ok(_) => Ok(Ok(reply)),
+            Ok(_) => {
+                self.peer.read_exact(entry).await?;
+                Ok(Ok(reply))
+            }
             Err(error @ UstError::Mismatch { .. }) => Err(Broken::Protocol(error.to_string())),
             Err(refusal) => Ok(Err(refusal)),
         }
@@ -59,13 +103,7 @@ impl Link<'_> {
         payload: &[u8],
         descriptors: &[BorrowedFd<'_>],
     ) -> Answer<Reply> {
-        let mut bytes = command.encode(handle);
-        bytes.extend_from_slice(payload);
-        self.peer.write_all(&bytes).await?;
-        if !descriptors.is_empty() {
-            self.peer.write_descriptors(descriptors).await?;
-        }
-        self.reply(handle, command).await
+        self.exchange(handle, command, (payload, descriptors), &mut []).await
     }
 
     /// A command without payload: the value of its reply.
@@ -84,15 +122,16 @@ impl Link<'_> {
         let reply =
             self.request(session, &command, &object.image, &[object.wakeup.as_fd()]).await?;
         let channel = granted!(reply).ret_val;
-        for stream in &object.streams {
+        let streams = stream::iter(&object.streams).map(async |stream| {
             let command = Command::Stream { len: stream.len, stream_nr: stream.number };
             let descriptors = [stream.memory.as_fd(), stream.wakeup.as_fd()];
-            let sent = self.request(channel, &command, &[], &descriptors).await?;
-            if let Err(refusal) = sent {
-                // A channel that lacks a stream is of no use.
-                let _ = self.command(channel, &Command::Release).await?;
-                return Ok(Err(refusal));
-            }
+            self.request(channel, &command, &[], &descriptors).await
+        });
+        let sent: Vec<_> = streams.buffered(ON_THEIR_WAY_MAX).try_collect().await?;
+        if let Err(refusal) = sent.into_iter().collect::<Result<Vec<_>, _>>() {
+            // A channel that lacks a stream is of no use.
+            let _ = self.command(channel, &Command::Release).await?;
+            return Ok(Err(refusal));
         }
         Ok(Ok(channel))
     }
@@ -130,6 +169,17 @@ impl Link<'_> {
         Ok(Ok(()))
     }
 
+    /// RELEASE of each handle. A refusal is logged: what an application keeps does no harm.
+    pub(crate) async fn release(&self, handles: &[u32], pid: u32) -> Result<(), Broken> {
+        let released = stream::iter(handles).map(async |&handle| {
+            if let Err(refusal) = self.command(handle, &Command::Release).await? {
+                tracing::warn!(pid, handle, %refusal, "an object stays in the application");
+            }
+            Ok(())
+        });
+        released.buffered(ON_THEIR_WAY_MAX).try_collect().await
+    }
+
     pub(crate) async fn tracepoints(&self) -> Answer<Vec<Tracepoint>> {
         let list = granted!(self.command(ROOT_HANDLE, &Command::TracepointList).await?);
         let mut tracepoints = Vec::new();
@@ -151,12 +201,10 @@ impl Link<'_> {
         let list = granted!(self.command(ROOT_HANDLE, &Command::TracepointFieldList).await?);
         let mut fields = Vec::new();
         while fields.len() < LISTING_MAX {
-            match self.request(list, &Command::TracepointFieldListGet, &[], &[]).await? {
-                Ok(_) => {
-                    let mut entry = [0; FIELD_ENTRY_LEN];
-                    self.peer.read_exact(&mut entry).await?;
-                    fields.push(FieldEntry::decode(&entry)?);
-                }
+            let mut entry = [0; FIELD_ENTRY_LEN];
+            let command = Command::TracepointFieldListGet;
+            match self.exchange(list, &command, (&[], &[]), &mut entry).await? {
+                Ok(_) => fields.push(FieldEntry::decode(&entry)?),
                 Err(UstError::NoEntry) => break,
                 Err(refusal) => return Ok(Err(refusal)),
             }

@@ -25,7 +25,11 @@ use lttngd_wire::ust::{
 use thiserror::Error;
 use tokio::{net::UnixListener, sync::oneshot};
 
-use crate::{App, AppId, AppInfo, AppRegistered, AppUnregistered, error::Broken, link::Link};
+use crate::{
+    App, AppId, AppInfo, AppRegistered, AppUnregistered,
+    error::Broken,
+    link::{Link, Order},
+};
 
 /// Longest time from a connection to its registration message, and from an application's first
 /// connection to its second.
@@ -197,7 +201,7 @@ impl Listener {
             _ => return Err(Rejected::SameKind),
         };
         let progress = Cell::new(Instant::now());
-        let link = Link { peer: &command.peer, progress: &progress };
+        let link = Link { peer: &command.peer, order: &Order::default(), progress: &progress };
         let version = tokio::time::timeout(REGISTRATION_DEADLINE, link.tracer_version());
         let tracer_version = version
             .await

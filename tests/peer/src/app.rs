@@ -193,6 +193,15 @@ impl FakeApp {
         self.commands().contains(&number)
     }
 
+    /// Count of bytes that it was sent and has not read yet.
+    ///
+    /// # Panics
+    /// When the system call fails.
+    #[must_use]
+    pub fn unread(&self) -> usize {
+        rustix::io::ioctl_fionread(&self.command).unwrap() as usize
+    }
+
     /// What it asked while a session was enabled, and the answers.
     #[must_use]
     pub fn asked(&self) -> Vec<(Request, Option<Answer>)> {

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use lttngd_model::{Bytecode, Filter};
+use lttngd_model::{Bytecode, Filter, SessionId};
 use lttngd_peer::{AppAct, AppScript, Gate, eventually};
-use lttngd_wire::ust::command::{Command, FieldEntry, UstError};
+use lttngd_wire::ust::command::{Command, FieldEntry, REQUEST_LEN, UstError};
 
 use super::world::{World, forget};
 use crate::{
-    AppError, ListTracepointFields, ListTracepoints, RegisterDone, Tracepoint, plan::tests::channel,
+    AppError, Forget, ListTracepointFields, ListTracepoints, RegisterDone, Synchronise, Tracepoint,
+    plan::tests::channel,
 };
 
 const VERSION: u32 = 0x41;
@@ -152,6 +153,37 @@ async fn a_session_that_is_forgotten_while_it_is_made_goes_away() {
     forgotten.await.unwrap().unwrap();
     assert_eq!(fake.objects(), 0);
     assert!(!fake.has_got(EVENT), "{:x?}", fake.commands());
+    drop(fake);
+    world.end().await;
+}
+
+#[actix::test]
+async fn the_next_request_of_another_session_is_there_before_the_first_is_answered() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let world = World::new(None).await;
+    let script = AppScript::new(move |request| match (request.command.number(), request.index) {
+        (SESSION, 1) => AppAct::Late(held.clone()),
+        _ => AppAct::Answer,
+    });
+    let (fake, app, _) = world.app(script).await;
+    let channels = [channel(0, 1, 2), channel(1, 0, 1)];
+    let want = world.want(true, &channels).await.want;
+    let sessions: Vec<SessionId> = (1..=6).map(SessionId).collect();
+    let wish = |&session| app.send(Synchronise { session, want: want.clone() });
+    let made = futures::future::join_all(sessions.iter().map(wish));
+    let opened = async {
+        eventually("others wait in its socket", || fake.unread() >= REQUEST_LEN).await;
+        gate.open();
+    };
+    let (made, ()) = futures::join!(made, opened);
+    made.into_iter().for_each(|made| made.unwrap().unwrap());
+    let enabled = fake.commands().into_iter().filter(|&number| number == ENABLE).count();
+    assert_eq!(enabled, sessions.len() * 4, "each session and its events");
+    let forgotten = sessions.iter().map(|&session| app.send(Forget { session }));
+    let forgotten = futures::future::join_all(forgotten).await;
+    forgotten.into_iter().for_each(|forgotten| forgotten.unwrap().unwrap());
+    assert_eq!((fake.objects(), fake.faults()), (0, Vec::new()));
     drop(fake);
     world.end().await;
 }
