@@ -21,37 +21,35 @@ const STOPPED_S: u32 = 8;
 /// Percent of its packets alone that the local session is to have.
 const SHARE: f64 = 95.0;
 
-/// Packets of the local session a second: alone, then as a part of that beside the other session.
+/// Packets of the local session a second: while the other one is stopped, then while it is active as a
+/// part of that.
 pub fn isolation(run: &Run) -> Vec<Row> {
-    // All for as long: the disk begins to have its say after some seconds.
-    let alone = beside(run, None, |_, local| rate(local, STOPPED_S));
-    let late = beside(run, Some(LATE), |_, local| rate(local, STOPPED_S));
-    let stopped = beside(run, Some(Duration::ZERO), |stage, local| {
+    let (alone, late) = beside(run, LATE, |_, local| rate(local, STOPPED_S));
+    let (alone_as_well, stopped) = beside(run, Duration::ZERO, |stage, local| {
         Relay::signal(stage, Signal::STOP);
         let rate = rate(local, STOPPED_S);
         Relay::signal(stage, Signal::CONT);
         rate
     });
-    let share = |rate: f64| Value::More(100.0 * rate / alone, "%");
     let name = "packets of a local session";
     vec![
         Row::new(format!("{name}, alone"), Value::More(alone, "/s")),
         Row::new(
             format!("{name} beside a relay daemon that answers in 20 ms, of those alone"),
-            share(late),
+            Value::More(100.0 * late / alone, "%"),
         )
         .target(Target::AtLeast(SHARE)),
         Row::new(
             format!("{name} beside a relay daemon stopped for {STOPPED_S} s, of those alone"),
-            share(stopped),
+            Value::More(100.0 * stopped / alone_as_well, "%"),
         )
         .target(Target::AtLeast(SHARE)),
     ]
 }
 
-/// Measures a local session whose program emits as fast as it can, beside a session that streams to a
-/// relay daemon at this distance, if any.
-fn beside(run: &Run, distance: Option<Duration>, measure: impl Fn(&Stage, &Path) -> f64) -> f64 {
+/// The packets a second of a local session whose program emits as fast as it can: alone, and as
+/// `measure` says beside a session that streams to a relay daemon at this distance.
+fn beside(run: &Run, distance: Duration, measure: impl Fn(&Stage, &Path) -> f64) -> (f64, f64) {
     let stage = run.contender.stage();
     let arena = &stage.arena;
     let output = arena.file("local");
@@ -64,27 +62,29 @@ fn beside(run: &Run, distance: Option<Duration>, measure: impl Fn(&Stage, &Path)
     };
     let place = format!("--output='{}'", output.display());
     session("local", &place, "--subbuf-size=64K", "sample:bulk");
+    let control = Distance::before(arena, relay.ports[0], distance);
+    let url = format!("--set-url=net://127.0.0.1:{}:{}", control.port, relay.ports[1]);
+    session("far", &url, "--subbuf-size=4K", "sample:fields");
     // Some eighty small packets a second, more than a daemon can send that awaits an answer to each. The
-    // program runs where it is not traced as well: its own processor time is not what is measured.
-    let paced = || Program::start(arena, &["delay=250", "fields=1000000000"]);
-    let mut streaming = None;
-    let mut untraced = None;
-    if let Some(distance) = distance {
-        let control = Distance::before(arena, relay.ports[0], distance);
-        let url = format!("--set-url=net://127.0.0.1:{}:{}", control.port, relay.ports[1]);
-        session("far", &url, "--subbuf-size=4K", "sample:fields");
-        streaming = Some((control, paced()));
-        eventually("the relay daemon gets packets", || {
-            (packets_below(&relay.output) > 0).then_some(())
-        });
-    } else {
-        untraced = Some(paced());
-    }
+    // program runs while it is not traced as well: its own processor time is not what is measured.
+    let _paced = Program::start(arena, &["delay=250", "fields=1000000000"]);
     let _flat_out = Program::start(arena, &[ENDLESS]);
-    eventually("local packets come", || (packets_below(&output) > 0).then_some(()));
-    let rate = measure(&stage, &output);
-    drop((streaming, untraced));
-    rate
+    for output in [&output, &relay.output] {
+        eventually("packets come", || (packets_below(output) > 0).then_some(()));
+    }
+    arena.lttng_ok("stop far");
+    let (mut alone, mut accompanied) = (0.0, 0.0);
+    // In such an order that what changes steadily, as a disk that fills does, favours neither.
+    for is_accompanied in [false, true, true, false] {
+        if is_accompanied {
+            arena.lttng_ok("start far");
+            accompanied += measure(&stage, &output) / 2.0;
+            arena.lttng_ok("stop far");
+        } else {
+            alone += rate(&output, STOPPED_S) / 2.0;
+        }
+    }
+    (alone, accompanied)
 }
 
 /// Packets a second below `directory`.
