@@ -331,7 +331,7 @@ impl RelayConnection {
                 count => self.control.receive(now, &bytes[..count])?,
             }
         }
-        if !self.control.is_idle() {
+        if self.control.is_in_a_hurry() {
             // The relay daemon's system holds a reply back until the one before it is acknowledged,
             // with which ours takes its time. It does not remember that it is in a hurry. Only a
             // socket that is not TCP says no.

@@ -11,6 +11,9 @@ use lttngd_model::StreamKind;
 pub const COMMANDS_MAX: usize = 1024;
 /// Most indexes that wait for replies before no further packet is taken.
 pub const INDEXES_IN_FLIGHT_MAX: usize = 512;
+/// Most indexes in flight whose replies are wanted at once. With more of them the relay daemon has enough
+/// to do, and replies that come together cost one wake-up.
+const HURRIED_INDEXES_MAX: usize = 8;
 /// Bytes that wait to be sent before no further metadata is taken.
 pub const CONTROL_UNSENT_MAX_BYTES: usize = 1 << 20;
 
@@ -135,6 +138,12 @@ impl Control {
         self.unsent.is_empty() && self.waiting.is_empty()
     }
 
+    /// Whether replies are wanted as soon as they can come: somebody waits for one, or may soon.
+    pub(crate) fn is_in_a_hurry(&self) -> bool {
+        let commands = self.waiting.len() - self.indexes_in_flight;
+        commands > 0 || (1..=HURRIED_INDEXES_MAX).contains(&self.indexes_in_flight)
+    }
+
     /// What is to be sent next, in two parts.
     pub(crate) fn unsent(&self) -> [&[u8]; 2] {
         self.unsent.as_slices().into()
@@ -205,5 +214,32 @@ impl Control {
 
     pub(crate) fn progress(&self) -> &Progress {
         &self.progress
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lttngd_wire::{ctf::PacketIndex, relay::SendIndex};
+
+    use super::*;
+
+    #[test]
+    fn a_relay_daemon_with_much_to_do_may_answer_later_unless_somebody_waits() {
+        let now = Instant::now();
+        let index = ConsumerCommand::SendIndex(SendIndex {
+            handle: 1,
+            net_seq_num: 0,
+            index: PacketIndex::default(),
+        });
+        let mut control = Control::new();
+        assert!(!control.is_in_a_hurry());
+        for _ in 0..HURRIED_INDEXES_MAX {
+            control.queue_index(now, &index, 11);
+            assert!(control.is_in_a_hurry());
+        }
+        control.queue_index(now, &index, 11);
+        assert!(!control.is_in_a_hurry());
+        control.queue(now, &ConsumerCommand::StreamsSent, 11).expect("a place");
+        assert!(control.is_in_a_hurry());
     }
 }
