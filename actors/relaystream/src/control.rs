@@ -7,8 +7,11 @@ use lttngd_wire::relay::{ConsumerCommand, ConsumerReply, ReplyError, ReplyKind};
 use crate::{CommandError, Fault, QueueError, progress::Progress};
 use lttngd_model::StreamKind;
 
-/// Most commands with tickets that wait for replies, or whose outcomes wait to be taken.
-pub const COMMANDS_MAX: usize = 1024;
+/// Most commands with tickets that wait for replies, or whose outcomes wait to be taken. Whether data is
+/// pending is asked with one for each stream, of which there may be 50,000, and by several at a time.
+pub const COMMANDS_MAX: usize = 1 << 17;
+/// Bytes that wait to be sent before no further command with a ticket is taken.
+pub const COMMANDS_UNSENT_MAX_BYTES: usize = 1 << 24;
 /// Most indexes that wait for replies before no further packet is taken.
 pub const INDEXES_IN_FLIGHT_MAX: usize = 512;
 /// Most indexes in flight whose replies are wanted at once. With more of them the relay daemon has enough
@@ -77,7 +80,8 @@ impl Control {
 
     fn admit(&self) -> Result<(), QueueError> {
         let tickets = self.waiting.len() - self.indexes_in_flight + self.outcomes.len();
-        if tickets < COMMANDS_MAX { Ok(()) } else { Err(QueueError::Full) }
+        let has_room = tickets < COMMANDS_MAX && self.unsent.len() < COMMANDS_UNSENT_MAX_BYTES;
+        if has_room { Ok(()) } else { Err(QueueError::Full) }
     }
 
     /// Queues a command.

@@ -43,7 +43,10 @@ mod stream;
 mod tests;
 
 pub use connection::{Interest, RelayConnection, RelayLimits};
-pub use control::{COMMANDS_MAX, CONTROL_UNSENT_MAX_BYTES, INDEXES_IN_FLIGHT_MAX, Outcome, Ticket};
+pub use control::{
+    COMMANDS_MAX, COMMANDS_UNSENT_MAX_BYTES, CONTROL_UNSENT_MAX_BYTES, INDEXES_IN_FLIGHT_MAX,
+    Outcome, Ticket,
+};
 pub use data::CONTENT_VIEWS_MAX;
 pub use error::{CommandError, Fault, OfferError, QueueError};
 pub use stream::{Offered, RelayStream};

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use lttngd_model::SessionId;
+use lttngd_relaystream::CommandError;
 use lttngd_wire::relay::{ConsumerCommand, ConsumerReply};
 use tokio::sync::oneshot;
 
@@ -75,8 +76,14 @@ impl Worker {
                 if is_last && let Ok(ConsumerReply::Pending(pending)) = outcome {
                     worker.note_pending(net_index, pending);
                 }
-                let pending = matters && matches!(outcome, Ok(ConsumerReply::Pending(true)));
-                worker.question_answered(number, pending);
+                let pending = match outcome {
+                    Ok(ConsumerReply::Pending(pending)) => pending,
+                    // A relay daemon that is lost will not write anything more. One that has too many
+                    // commands before it may still.
+                    Err(CommandError::Gone) => worker.relay_lives(net_index),
+                    _ => false,
+                };
+                worker.question_answered(number, matters && pending);
             });
         }
     }

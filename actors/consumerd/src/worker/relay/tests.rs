@@ -270,6 +270,24 @@ fn a_relay_daemon_is_asked_for_data_of_streams_that_ended() {
 }
 
 #[test]
+fn data_may_be_pending_at_a_relay_daemon_that_cannot_be_asked() {
+    let mut world = World::new();
+    let relay = world.worker.relays.known.get_mut(&RELAY).unwrap();
+    for _ in 0..lttngd_relaystream::COMMANDS_MAX {
+        relay.connection.queue(Instant::now(), &ConsumerCommand::StreamsSent).unwrap();
+    }
+    let (reply, mut outcome) = oneshot::channel();
+    world.worker.data_pending(SESSION, reply);
+    assert_eq!(outcome.try_recv(), Ok(true));
+    drop((world.control, world.data));
+    world.worker.relay_ready(RELAY, true);
+    world.worker.settle_relays();
+    let (reply, mut outcome) = oneshot::channel();
+    world.worker.data_pending(SESSION, reply);
+    assert_eq!(outcome.try_recv(), Ok(false), "it is lost");
+}
+
+#[test]
 fn the_relay_daemon_of_a_snapshot_is_asked_until_it_has_everything() {
     let mut world = World::new();
     let ask = |world: &mut World, pending| {
