@@ -54,9 +54,9 @@ impl AtOnce {
             // Whatever else is wrong is told when it is waited for.
             Err(_) => return Left::Serve(Peer::brief(socket)),
         };
-        let (Some(pid), Ok(credentials)) =
-            (Request::lists_sessions(received), peer_credentials(&socket))
-        else {
+        let asked = Request::lists_sessions(received)
+            .and_then(|pid| Some((pid, peer_credentials(&socket).ok()?)));
+        let Some((pid, credentials)) = asked else {
             return Left::Serve(Peer::brief_after(socket, received));
         };
         let requester = Credentials { uid: credentials.uid, gid: credentials.gid };

@@ -110,7 +110,7 @@ impl Peer {
         Self {
             early: Some(socket),
             watched: OnceCell::new(),
-            received: RefCell::new(received.iter().copied().collect()),
+            received: RefCell::new(received.to_vec().into()),
         }
     }
 
