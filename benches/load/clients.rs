@@ -3,22 +3,28 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::world::{Answer, Arena, program};
+use crate::world::{Arena, program};
 
 /// Runs the client program in the arena with these arguments for at most `limit_s` seconds.
 ///
 /// Gives the numbers it printed; none when its time was over.
 pub fn client(arena: &Arena, limit_s: u32, arguments: &str) -> Option<Vec<f64>> {
-    let answer = run(arena, limit_s, arguments);
+    run(arena, limit_s, &format!("{} {arguments}", built().display()))
+}
+
+/// As [`client`], on this processor only.
+pub fn client_on(arena: &Arena, processor: u32, limit_s: u32, arguments: &str) -> Option<Vec<f64>> {
+    let line = format!("taskset -c {processor} {} {arguments}", built().display());
+    run(arena, limit_s, &line)
+}
+
+fn run(arena: &Arena, limit_s: u32, line: &str) -> Option<Vec<f64>> {
+    let answer = arena.shell_within(limit_s, line);
     if answer.timed_out() {
         return None;
     }
-    assert_eq!(answer.code, 0, "client {arguments}: {answer:?}");
+    assert_eq!(answer.code, 0, "{line}: {answer:?}");
     Some(answer.stdout.lines().map(|line| line.parse().unwrap()).collect())
-}
-
-fn run(arena: &Arena, limit_s: u32, arguments: &str) -> Answer {
-    arena.shell_within(limit_s, &format!("{} {arguments}", built().display()))
 }
 
 fn built() -> &'static Path {

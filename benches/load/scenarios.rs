@@ -58,6 +58,7 @@ pub fn all() -> Vec<Scenario> {
         scenario("list", "Requests for the list of sessions", u32::MAX, |run| {
             list(run.contender.which(), run.options)
         }),
+        scenario("fairness-alone", FAIRNESS, 3, fairness::alone),
         scenario("fairness-silent", FAIRNESS, 3, fairness::beside_a_silent_client),
         scenario("fairness-stopped", FAIRNESS, 3, fairness::beside_a_stopped_application),
         scenario("fairness-relay", FAIRNESS, 3, fairness::beside_a_silent_relay),

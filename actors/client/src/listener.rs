@@ -35,7 +35,7 @@ pub async fn listen(listener: UnixListener, handle: Handle) -> io::Result<()> {
             continue;
         }
         let mut ready = listener.readable().await?;
-        for _ in 0..BATCH {
+        for admitted in 1.. {
             let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
             match rustix::net::accept_with(listener.get_ref(), flags) {
                 Ok(socket) => {
@@ -54,9 +54,12 @@ pub async fn listen(listener: UnixListener, handle: Handle) -> io::Result<()> {
                     break;
                 }
             }
+            if admitted == BATCH {
+                // Those are served before more are let in.
+                tokio::task::yield_now().await;
+                break;
+            }
         }
-        // Those are served before more are let in.
-        tokio::task::yield_now().await;
     }
 }
 

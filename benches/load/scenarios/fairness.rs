@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::Run;
-use crate::clients::client;
+use crate::clients::{client, client_on};
 use crate::measure::{MILLISECOND_US, quantile};
 use crate::table::{Row, Target, Value};
 use crate::world::{Program, Stage, eventually};
@@ -15,17 +15,36 @@ use crate::world::{Program, Stage, eventually};
 const LIMIT_S: u32 = 12;
 
 /// How often they are done where they are quick.
-const OFTEN: u32 = 50;
+const OFTEN: u32 = 500;
 
 /// How many times as long as alone they may take.
 const TIMES_ALONE: f64 = 2.0;
 
-/// Alone, then beside a client that says nothing.
+/// Alone, with the daemon on the client's processor and on another: the scheduler chooses one of them by
+/// chance and stays with it, and the other takes half as long again.
+pub fn alone(run: &Run) -> Vec<Row> {
+    let stage = run.contender.stage();
+    let pin = |processor: u32| {
+        let line = format!("taskset -a -p -c {processor} {}", stage.daemon.pid());
+        let answer = stage.arena.shell_within(LIMIT_S, &line);
+        assert_eq!(answer.code, 0, "{line}: {answer:?}");
+    };
+    let mut rows = Vec::new();
+    for (processor, place) in [(0, "one processor"), (1, "two processors")] {
+        if std::thread::available_parallelism().is_ok_and(|count| count.get() > 1) {
+            pin(processor);
+        }
+        let name = format!("alone, daemon and client on {place}");
+        rows.push(Row::new(name, short(&stage, Some(0))));
+    }
+    rows
+}
+
+/// Beside a client that says nothing.
 pub fn beside_a_silent_client(run: &Run) -> Vec<Row> {
     let stage = run.contender.stage();
-    let alone = short(&stage, OFTEN);
     let _silent = stage.arena.connect("client-lttng-sessiond");
-    vec![Row::new("idle", alone), Row::new("beside a silent client", short(&stage, OFTEN))]
+    vec![Row::new("beside a silent client", short(&stage, None))]
 }
 
 /// While another client enables an event and starts its session, with a stopped application. The mean:
@@ -61,7 +80,7 @@ pub fn beside_a_stopped_application(run: &Run) -> Vec<Row> {
 pub fn beside_a_silent_relay(run: &Run) -> Vec<Row> {
     let stage = run.contender.stage();
     let arena = &stage.arena;
-    let alone = short(&stage, OFTEN);
+    let alone = short(&stage, None);
     let relays = arena.in_network(|| [(); 2].map(|()| listen()));
     let [control, data] = relays.each_ref().map(|relay| relay.local_addr().unwrap().port());
     arena.lttng_ok(&format!("create far --set-url=net://127.0.0.1:{control}:{data}"));
@@ -69,7 +88,7 @@ pub fn beside_a_silent_relay(run: &Run) -> Vec<Row> {
         // Given up when the world ends.
         scope.spawn(|| arena.lttng_within(LIMIT_S + 3, "enable-event -u -s far sample:number"));
         let _connection = eventually("the relay daemon is asked", || relays[0].accept().ok());
-        short(&stage, OFTEN)
+        short(&stage, None)
     });
     vec![
         Row::new("beside a silent relay daemon", value),
@@ -87,7 +106,7 @@ fn listen() -> TcpListener {
 
 /// The mean time of many times create, list and destroy.
 fn mean(stage: &Stage) -> Value {
-    match client(&stage.arena, LIMIT_S, &format!("short {OFTEN}")) {
+    match times_us(stage, None, OFTEN) {
         Some(times_us) => {
             let sum: f64 = times_us.iter().sum();
             Value::Less(sum / times_us.len() as f64 / MILLISECOND_US, "ms")
@@ -96,12 +115,20 @@ fn mean(stage: &Stage) -> Value {
     }
 }
 
-/// The median time of `count` times create, list and destroy; of the first one, if that has no answer.
-fn short(stage: &Stage, count: u32) -> Value {
-    let within = |count: u32| client(&stage.arena, LIMIT_S, &format!("short {count}"));
-    let Some(mut times_us) = within(1).and_then(|_| within(count)) else {
-        return Value::NoAnswer(LIMIT_S);
-    };
+/// The median time of create, list and destroy, done often by a client on this processor, if that is not
+/// to be chosen; of the first one, if that has no answer.
+fn short(stage: &Stage, processor: Option<u32>) -> Value {
+    let times = times_us(stage, processor, 1).and_then(|_| times_us(stage, processor, OFTEN));
+    let Some(mut times_us) = times else { return Value::NoAnswer(LIMIT_S) };
     times_us.sort_by(f64::total_cmp);
     Value::Less(quantile(&times_us, 0.5) / MILLISECOND_US, "ms")
+}
+
+/// The times of create, list and destroy, done `count` times.
+fn times_us(stage: &Stage, processor: Option<u32>, count: u32) -> Option<Vec<f64>> {
+    let arguments = format!("short {count}");
+    match processor {
+        Some(processor) => client_on(&stage.arena, processor, LIMIT_S, &arguments),
+        None => client(&stage.arena, LIMIT_S, &arguments),
+    }
 }
