@@ -10,7 +10,7 @@ use std::{
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, ResponseFuture};
 use lttngd_model::{SessionId, ust::AgentDomain};
-use lttngd_runtime::{Outlet, wait_for_progress};
+use lttngd_runtime::{Outlet, Wished, wait_for_progress};
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
@@ -81,25 +81,10 @@ impl Agent {
     }
 
     fn wish(&self, session: SessionId, want: Option<Arc<AgentDomain>>) -> Waiting<()> {
-        if want.is_none() && !self.shared.wishes.borrow().contains_key(&session) {
-            // It has nothing of this session: an agent that does not answer is not waited for.
-            return Box::pin(std::future::ready(Ok(())));
-        }
-        self.shared.wishes.borrow_mut().insert(session, want);
-        let (reply, done) = oneshot::channel();
-        let is_queued = {
-            let mut waiting = self.shared.waiting.borrow_mut();
-            let waiting = waiting.entry(session).or_default();
-            let is_queued = !waiting.is_empty();
-            // Whoever gave up needs no reply any more.
-            waiting.retain(|reply| !reply.is_closed());
-            waiting.push(reply);
-            is_queued
-        };
-        if is_queued || self.queue(Job::Synchronise(session)) {
-            self.wait_for(done)
-        } else {
-            gone()
+        match self.shared.wishes.wish(session, want) {
+            Wished::Nothing => Box::pin(std::future::ready(Ok(()))),
+            Wished::Queue(_) if !self.queue(Job::Synchronise(session)) => gone(),
+            Wished::Queue(done) | Wished::Queued(done) => self.wait_for(done),
         }
     }
 

@@ -1,14 +1,9 @@
 //! What runs on the connection: jobs one after the other, each towards the newest wish.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::HashMap,
-    rc::Rc,
-    sync::Arc,
-    time::Instant,
-};
+use std::{cell::Cell, collections::HashMap, rc::Rc, sync::Arc, time::Instant};
 
 use lttngd_model::{SessionId, ust::AgentDomain};
+use lttngd_runtime::Wishes;
 use lttngd_wire::agent::Refusal;
 use tokio::sync::{mpsc, oneshot};
 
@@ -29,10 +24,7 @@ pub(crate) enum Job {
 /// What the actor and its driver share.
 #[derive(Default)]
 pub(crate) struct Shared {
-    /// The newest wish of each session; `None` to take the session out.
-    pub(crate) wishes: RefCell<HashMap<SessionId, Option<Arc<AgentDomain>>>>,
-    /// Who waits for a session's wish to come true.
-    pub(crate) waiting: RefCell<HashMap<SessionId, Vec<Reply<()>>>>,
+    pub(crate) wishes: Wishes<SessionId, Arc<AgentDomain>, Result<(), AgentError>>,
     /// How many jobs are in the queue or being done.
     pub(crate) jobs: Cell<usize>,
 }
@@ -74,10 +66,9 @@ impl Driver {
         // Whoever asked may have given up: a reply that nobody awaits is dropped.
         match job {
             Job::Synchronise(session) => {
-                // Who comes from now on is not served by this job.
-                let waiting = self.shared.waiting.borrow_mut().remove(&session);
+                let waiting = self.shared.wishes.begin(session);
                 let done = self.synchronise(session).await?;
-                for reply in waiting.into_iter().flatten() {
+                for reply in waiting {
                     let _ = reply.send(done.map_err(Into::into));
                 }
             }
@@ -103,7 +94,7 @@ impl Driver {
         let mut outcome = Ok(());
         loop {
             // Looked up before every step: what changed meanwhile counts at once.
-            let wish = self.shared.wishes.borrow().get(&id).cloned().flatten();
+            let wish = self.shared.wishes.newest(id);
             let Some(step) = has.next_step(&wish.unwrap_or_default()) else { break };
             let answer = self.link().command(&step.command()).await?;
             if let Err(refusal) = answer {
@@ -115,10 +106,8 @@ impl Driver {
             }
             has.taken(step, answer.is_err());
         }
-        let mut wishes = self.shared.wishes.borrow_mut();
-        if wishes.get(&id).is_some_and(Option::is_none) {
-            wishes.remove(&id);
-        }
+        // If it was to be ended; a wish for something stays.
+        self.shared.wishes.ended(id);
         if !has.is_empty() {
             self.sessions.insert(id, has);
         }

@@ -9,7 +9,7 @@ use std::{
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, ResponseFuture};
 use lttngd_model::SessionId;
-use lttngd_runtime::{Outlet, Peer, wait_for_progress};
+use lttngd_runtime::{Outlet, Peer, Wished, wait_for_progress};
 use lttngd_wire::ust::command::FieldEntry;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     AppError, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields,
-    ListTracepoints, RegenerateStatedump, RegisterDone, Synchronise, Tracepoint,
+    ListTracepoints, RegenerateStatedump, RegisterDone, Synchronise, Tracepoint, WantedSession,
     driver::{Driver, Job, Reply, Shared},
     notify,
 };
@@ -77,24 +77,15 @@ impl App {
         }
     }
 
-    fn wish(&self, session: SessionId, want: Option<crate::WantedSession>) -> Waiting<()> {
-        if want.is_none() && !self.shared.wishes.borrow().contains_key(&session) {
-            // It has nothing of this session: an application that does not answer is not waited for.
-            return Box::pin(std::future::ready(Ok(())));
+    fn wish(&self, session: SessionId, want: Option<WantedSession>) -> Waiting<()> {
+        match self.shared.wishes.wish(session, want) {
+            Wished::Nothing => Box::pin(std::future::ready(Ok(()))),
+            Wished::Queued(done) => self.wait_for(done, None),
+            Wished::Queue(done) => {
+                let gone = self.jobs.send(Job::Synchronise(session)).is_err();
+                self.wait_for(done, gone.then_some(AppError::Gone))
+            }
         }
-        self.shared.wishes.borrow_mut().insert(session, want);
-        let (reply, done) = oneshot::channel();
-        let is_queued = {
-            let mut waiting = self.shared.waiting.borrow_mut();
-            let waiting = waiting.entry(session).or_default();
-            let is_queued = !waiting.is_empty();
-            // Whoever gave up needs no reply any more.
-            waiting.retain(|reply| !reply.is_closed());
-            waiting.push(reply);
-            is_queued
-        };
-        let gone = !is_queued && self.jobs.send(Job::Synchronise(session)).is_err();
-        self.wait_for(done, if gone { Some(AppError::Gone) } else { None })
     }
 
     /// Queues a question.
@@ -105,7 +96,7 @@ impl App {
         }
         self.questions.set(self.questions.get() + 1);
         let gone = self.jobs.send(job(reply)).is_err();
-        self.wait_for(done, if gone { Some(AppError::Gone) } else { None })
+        self.wait_for(done, gone.then_some(AppError::Gone))
     }
 
     /// Waits until a job is done, or until the application has not answered anything for as long as
@@ -193,7 +184,7 @@ impl Handler<RegenerateStatedump> for App {
     type Result = Waiting<()>;
 
     fn handle(&mut self, request: RegenerateStatedump, _: &mut Self::Context) -> Self::Result {
-        if !self.shared.wishes.borrow().contains_key(&request.session) {
+        if !self.shared.wishes.is_known(request.session) {
             return Box::pin(std::future::ready(Ok(())));
         }
         self.ask(|reply| Job::Statedump(request.session, reply))

@@ -10,7 +10,7 @@ use std::{
 
 use futures::{StreamExt, future::join, stream::FuturesUnordered};
 use lttngd_model::SessionId;
-use lttngd_runtime::{Peer, PeerError};
+use lttngd_runtime::{Peer, PeerError, Wishes};
 use lttngd_wire::ust::command::{Command, FieldEntry, ROOT_HANDLE, UstError};
 use tokio::sync::{mpsc, oneshot};
 
@@ -38,10 +38,7 @@ pub(crate) enum Job {
 /// What the actor and its driver share.
 #[derive(Default)]
 pub(crate) struct Shared {
-    /// The newest wish of each session; `None` to take the session out.
-    pub(crate) wishes: RefCell<HashMap<SessionId, Option<WantedSession>>>,
-    /// Who waits for a session's wish to come true.
-    pub(crate) waiting: RefCell<HashMap<SessionId, Vec<Reply<()>>>>,
+    pub(crate) wishes: Wishes<SessionId, WantedSession, Result<(), AppError>>,
     pub(crate) handles: Handles,
 }
 
@@ -118,10 +115,9 @@ impl Driver {
         // Whoever asked may have given up: a reply that nobody awaits is dropped.
         match job {
             Job::Synchronise(session) => {
-                // Who comes from now on is not served by this job.
-                let waiting = self.shared.waiting.borrow_mut().remove(&session);
+                let waiting = self.shared.wishes.begin(session);
                 self.synchronise(session).await?;
-                for reply in waiting.into_iter().flatten() {
+                for reply in waiting {
                     let _ = reply.send(Ok(()));
                 }
             }
@@ -153,17 +149,14 @@ impl Driver {
         let mut failed = HashSet::new();
         loop {
             // Looked up before every step: what changed meanwhile counts at once.
-            let wish = self.shared.wishes.borrow().get(&id).cloned();
-            let Some(want) = wish.flatten() else {
+            let Some(want) = self.shared.wishes.newest(id) else {
                 self.release(std::mem::take(&mut has)).await?;
-                let mut wishes = self.shared.wishes.borrow_mut();
-                if wishes.get(&id).is_some_and(Option::is_some) {
-                    // It is wanted again since.
-                    failed.clear();
-                    continue;
+                if self.shared.wishes.ended(id) {
+                    return Ok(());
                 }
-                wishes.remove(&id);
-                return Ok(());
+                // It is wanted again since.
+                failed.clear();
+                continue;
             };
             let Some(step) = next_step(&has, want.active, &want.channels, &failed) else { break };
             let target = step.target();

@@ -5,3 +5,4 @@ mod credentials;
 mod peer;
 mod progress;
 mod turns;
+mod wishes;

@@ -1,0 +1,45 @@
+use crate::{Wished, Wishes};
+
+type Numbers = Wishes<char, u32, Result<(), ()>>;
+
+#[test]
+fn the_newest_wish_counts_and_one_job_serves_all_who_wait() {
+    let wishes = Numbers::default();
+    let Wished::Queue(mut first) = wishes.wish('a', Some(1)) else { panic!("no job") };
+    let Wished::Queued(mut second) = wishes.wish('a', Some(2)) else { panic!("two jobs") };
+    assert!(matches!(wishes.wish('b', Some(3)), Wished::Queue(_)), "another purpose");
+    assert_eq!(wishes.newest('a'), Some(2));
+
+    let waiting = wishes.begin('a');
+    let Wished::Queue(mut third) = wishes.wish('a', Some(4)) else {
+        panic!("it would not be told")
+    };
+    assert_eq!(waiting.len(), 2);
+    waiting.into_iter().for_each(|reply| reply.send(Ok(())).unwrap());
+    assert_eq!((first.try_recv(), second.try_recv()), (Ok(Ok(())), Ok(Ok(()))));
+    assert!(third.try_recv().is_err());
+}
+
+#[test]
+fn what_ends_is_forgotten_unless_it_is_wished_again() {
+    let wishes = Numbers::default();
+    assert!(matches!(wishes.wish('a', None), Wished::Nothing));
+    let _ = wishes.wish('a', Some(1));
+    wishes.begin('a');
+    assert!(matches!(wishes.wish('a', None), Wished::Queue(_)), "the peer has it still");
+    assert!(wishes.is_known('a') && wishes.newest('a').is_none());
+    let _ = wishes.wish('a', Some(2));
+    assert!(!wishes.ended('a') && wishes.is_known('a'));
+    let _ = wishes.wish('a', None);
+    assert!(wishes.ended('a') && !wishes.is_known('a'));
+    assert!(matches!(wishes.wish('a', None), Wished::Nothing));
+}
+
+#[test]
+fn whoever_gave_up_is_forgotten() {
+    let wishes = Numbers::default();
+    for _ in 0..100 {
+        drop(wishes.wish('a', Some(1)));
+    }
+    assert_eq!(wishes.begin('a').len(), 1, "the last, of which nothing was known when it came");
+}
