@@ -13,6 +13,7 @@ mod faults;
 mod filters;
 mod hostile_apps;
 mod listing;
+mod live;
 mod loading;
 mod real_agents;
 mod recording;

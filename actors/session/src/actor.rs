@@ -29,7 +29,7 @@ use crate::{
     Rotate, RotationInfo, RotationSchedules, Save, SessionConfig, SetConsumerUri,
     SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, Start, Stop, chunk::Chunk,
     lifecycle::Lifecycle, relayd::SessionRelayd, rotation::Rotations, schedule::Schedules,
-    snapshot_outputs::Snapshots,
+    snapshot_outputs::Snapshots, viewers::Viewers,
 };
 
 /// Most commands that wait for their turn.
@@ -79,6 +79,7 @@ pub(crate) struct Inner {
     pub(crate) relayd: Cell<Option<SessionRelayd>>,
     /// Of commands that wait for it.
     pub(crate) connecting: Turns,
+    pub(crate) viewers: Viewers,
     turns: Turns,
 }
 
@@ -124,6 +125,7 @@ impl Session {
                 finishing: Cell::new(0),
                 relayd: Cell::new(None),
                 connecting: Turns::new(COMMANDS_MAX),
+                viewers: Viewers::default(),
                 turns: Turns::new(COMMANDS_MAX),
             }),
         }

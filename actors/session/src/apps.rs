@@ -252,6 +252,7 @@ impl Inner {
         let path = config.path();
         let actor = BufferSet::new(config, consumer.clone()).start();
         self.sets.borrow_mut().insert(key, SessionSet { actor: actor.clone(), path });
+        self.tell_viewers();
         Ok(actor)
     }
 }

@@ -34,6 +34,7 @@ impl Inner {
         );
         let mut archive = None;
         if !self.life.get().lost_consumer {
+            self.wait_for_viewers().await;
             match self.leave_last_chunk().await {
                 Ok(path) => archive = path,
                 Err(code) => keep(Err(code)),

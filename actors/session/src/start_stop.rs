@@ -35,6 +35,7 @@ impl Inner {
             life.was_started = true;
         });
         self.rotations.borrow_mut().started();
+        self.tell_viewers();
         self.arm_rotation_timer();
         self.synchronise_all().await;
         if self.chunk.borrow().is_none() {
