@@ -24,7 +24,7 @@ use tokio::{sync::oneshot, task::JoinHandle as TaskHandle};
 use crate::{
     config::{Config, ConsumerdConfig},
     error::StartError,
-    health::Health,
+    health,
     load::load,
     rundir::RunDir,
     wait_page::WaitPage,
@@ -42,7 +42,7 @@ const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(90);
 #[derive(Debug)]
 pub struct Daemon {
     handle: Handle,
-    health: Option<Health>,
+    health: Option<lttngd_health::Health>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -72,7 +72,7 @@ impl Daemon {
             Some(plugin) => TraceClock::with_plugin(&plugin.program, &plugin.library)?,
             None => TraceClock::Monotonic,
         };
-        let health = rundir.take_health_listener();
+        let health_listener = rundir.take_health_listener();
         let parts = Parts {
             clients: rundir.take_client_listener(),
             apps: rundir.take_apps_listener().ok_or(StartError::Thread)?,
@@ -92,8 +92,8 @@ impl Daemon {
             Ok(Ok(handle)) => {
                 let (stop, thread) = (Some(stop), Some(thread));
                 let mut daemon = Self { handle, health: None, stop, thread };
-                if let Some(listener) = health {
-                    let health = Health::start(listener, daemon.handle());
+                if let Some(listener) = health_listener {
+                    let health = health::start(listener, daemon.handle());
                     daemon.health = Some(health.map_err(|_| StartError::Thread)?);
                 }
                 Ok(daemon)

@@ -9,14 +9,14 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use lttngd_buffers::sample_clock;
-use lttngd_buffers::tsdl::{Alignments, HeaderType as TsdlHeader, Scheme, TraceDescription};
+use lttngd_buffers::tsdl::{HeaderType as TsdlHeader, Scheme, TraceDescription};
 use lttngd_buffers::ustregistry::{EventRegistration, UstRegistry};
 use lttngd_model::{Bitness, LogLevelRule, Timestamp};
 use lttngd_peer::send_descriptors;
 use lttngd_ringbuffer::{Channel, StreamObject};
 use lttngd_wire::ust::command::{Command, REPLY_LEN, ROOT_HANDLE, Reply};
 use lttngd_wire::ust::notify::{Answer, Head, HeaderType, KIND_LEN, Kind, Request, to_nestable};
-use lttngd_wire::ust::registration::{REGISTRATION_LEN, Registration, SocketKind};
+use lttngd_wire::ust::registration::{Alignments, REGISTRATION_LEN, Registration, SocketKind};
 
 use crate::world::{Arena, PATIENCE};
 

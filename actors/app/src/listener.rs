@@ -15,7 +15,6 @@ use std::{
 };
 
 use actix::Actor;
-use lttngd_buffers::tsdl::Alignments;
 use lttngd_model::{Bitness, Timestamp};
 use lttngd_runtime::{Backoff, Outlet, Peer, PeerCredentials, PeerError};
 use lttngd_wire::ust::{
@@ -209,7 +208,6 @@ impl Listener {
             .map_err(Rejected::Version)?
             .map_err(Rejected::VersionRefused)?;
         let registration = command.registration;
-        let alignments = registration.alignments;
         let info = Arc::new(AppInfo {
             id: AppId(self.next_id.fetch_add(1, Ordering::Relaxed)),
             pid,
@@ -218,13 +216,7 @@ impl Listener {
             name: registration.name,
             bitness: Bitness::from_bits_per_long(registration.bits_per_long)
                 .ok_or(Rejected::WordSize(registration.bits_per_long))?,
-            alignments: Alignments {
-                uint8_bits: alignments.uint8_bits,
-                uint16_bits: alignments.uint16_bits,
-                uint32_bits: alignments.uint32_bits,
-                uint64_bits: alignments.uint64_bits,
-                long_bits: alignments.long_bits,
-            },
+            alignments: registration.alignments,
             abi_major: registration.major,
             tracer_version,
             registered_at: now(),

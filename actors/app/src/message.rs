@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use actix::{Addr, Message};
-use lttngd_buffers::{BufferObjects, BufferSet, tsdl::Alignments};
+use lttngd_buffers::{BufferObjects, BufferSet};
 use lttngd_model::{Bitness, SessionId, Timestamp, ust::Channel};
-use lttngd_wire::ust::command::FieldEntry;
+use lttngd_wire::ust::{command::FieldEntry, registration::Alignments};
 
 use crate::{App, AppError};
 

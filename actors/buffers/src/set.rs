@@ -17,12 +17,15 @@ use lttngd_model::{
 };
 use lttngd_runas::{Below, Owner, Runas};
 use lttngd_runtime::Outlet;
-use lttngd_wire::consumer::{AskChannel, ChannelClass};
+use lttngd_wire::{
+    consumer::{AskChannel, ChannelClass},
+    ust::registration::Alignments,
+};
 
 use crate::{
     BuffersError, ChannelRequest, ChannelSize, PreparedChannel,
     shm::ShmDirectory,
-    tsdl::{Alignments, Clock, Scheme, TraceDescription},
+    tsdl::{Clock, Scheme, TraceDescription},
     ustregistry::UstRegistry,
 };
 

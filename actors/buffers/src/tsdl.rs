@@ -20,25 +20,10 @@ pub use field::{FIELD_NESTING_MAX, FieldError};
 pub(crate) use header::{Preamble, preamble};
 
 use lttngd_model::{Bitness, Timestamp};
+use lttngd_wire::ust::registration::Alignments;
 
 /// Largest metadata text of a trace in bytes.
 pub const METADATA_MAX_LEN: usize = 64 << 20;
-
-/// Alignments of an application's basic types, in bits. The first application decides for all that
-/// share its buffers.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Alignments {
-    /// `uint8_t`.
-    pub uint8_bits: u32,
-    /// `uint16_t`.
-    pub uint16_bits: u32,
-    /// `uint32_t`.
-    pub uint32_bits: u32,
-    /// `uint64_t`.
-    pub uint64_bits: u32,
-    /// `unsigned long`.
-    pub long_bits: u32,
-}
 
 /// Whose buffers a trace is of.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -90,7 +75,7 @@ impl Clock {
 pub struct TraceDescription {
     /// Identity of the trace, the same in every packet of it.
     pub uuid: [u8; 16],
-    /// Alignments of the application's basic types.
+    /// Alignments of the application's basic types: of the first that shares the buffers.
     pub alignments: Alignments,
     /// Size of the application's `long`.
     pub bitness: Bitness,

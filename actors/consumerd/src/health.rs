@@ -1,29 +1,11 @@
-//! The health socket: whether the consumer still does its work, asked from a thread of its own.
-//!
-//! A client sends 4 bytes (`struct health_comm_msg`, whatever the command) and reads 8: a mask of the
-//! parts that are unhealthy (`struct health_comm_reply`).
+//! Where the consumer says how it does, and what it says.
 
 use std::{
-    fs,
-    io::{self, Read, Write},
-    os::{
-        fd::OwnedFd,
-        unix::{
-            fs::PermissionsExt,
-            net::{UnixListener, UnixStream},
-        },
-    },
+    fs, io,
+    os::unix::{fs::PermissionsExt, net::UnixListener},
     path::PathBuf,
-    thread,
-    time::Duration,
 };
 
-/// How long a client may take for its request and for taking the reply.
-const CLIENT_DEADLINE: Duration = Duration::from_secs(5);
-/// Pause after a failure to accept.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Size of a request in bytes.
-const REQUEST_LEN: usize = 4;
 /// Directory of the sockets of root's daemons.
 const ROOT_RUN_DIRECTORY: &str = "/var/run/lttng";
 
@@ -56,13 +38,11 @@ fn home() -> Option<PathBuf> {
         })
 }
 
-/// The thread that answers. Dropping it ends it.
+/// The socket and who answers there. Dropping it ends both.
 #[derive(Debug)]
 pub(crate) struct Health {
-    /// The listening socket, to wake the thread by shutting it down.
-    socket: OwnedFd,
     path: PathBuf,
-    thread: Option<thread::JoinHandle<()>>,
+    _service: lttngd_health::Health,
 }
 
 impl Health {
@@ -83,11 +63,8 @@ impl Health {
             std::os::unix::fs::chown(&path, Some(0), Some(gid.unwrap_or(0)))?;
             fs::set_permissions(&path, fs::Permissions::from_mode(0o660))?;
         }
-        let socket = OwnedFd::from(listener.try_clone()?);
-        let thread = thread::Builder::new()
-            .name("consumer-health".to_owned())
-            .spawn(move || serve(&listener, mask))?;
-        Ok(Self { socket, path, thread: Some(thread) })
+        let service = lttngd_health::Health::start(listener, "consumer-health", mask)?;
+        Ok(Self { path, _service: service })
     }
 }
 
@@ -95,43 +72,17 @@ impl Drop for Health {
     fn drop(&mut self) {
         // The session daemon may have removed it together with its own sockets.
         let _ = fs::remove_file(&self.path);
-        // It fails only for a socket that does not listen any more.
-        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
-        if let Some(thread) = self.thread.take() {
-            // It fails only when the thread panicked, which has been reported then.
-            let _ = thread.join();
-        }
     }
-}
-
-/// Serves one client after the other until the socket is shut down.
-fn serve(listener: &UnixListener, mask: impl Fn() -> u64) {
-    loop {
-        match listener.accept() {
-            Ok((client, _)) => {
-                if let Err(error) = answer(client, &mask) {
-                    tracing::debug!(%error, "a health client was not served");
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return,
-            Err(error) => {
-                tracing::warn!(%error, "no health client is accepted for a moment");
-                thread::sleep(ACCEPT_PAUSE);
-            }
-        }
-    }
-}
-
-fn answer(mut client: UnixStream, mask: impl Fn() -> u64) -> io::Result<()> {
-    client.set_read_timeout(Some(CLIENT_DEADLINE))?;
-    client.set_write_timeout(Some(CLIENT_DEADLINE))?;
-    client.read_exact(&mut [0; REQUEST_LEN])?;
-    client.write_all(&mask().to_ne_bytes())
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::{
+        io::{Read, Write},
+        os::unix::net::UnixStream,
+    };
 
     use super::*;
 

@@ -10,12 +10,13 @@ use std::{
 use actix::{Actor, Addr, Context, Handler};
 use lttngd_buffers::{
     BufferObjects, BufferSet, BufferSetConfig, ChannelKeys, ChannelRequest, Prepare, sample_clock,
-    tsdl::{Alignments, Scheme},
+    tsdl::Scheme,
 };
 use lttngd_consumer::{Consumer, EnsureRunning, Stop};
 use lttngd_model::{Bitness, Credentials, SessionId, Timestamp, ust::Channel};
 use lttngd_peer::{AppScript, ConsumerScript, FakeApp, FakeConsumer, eventually};
 use lttngd_runtime::Outlet;
+use lttngd_wire::ust::registration::Alignments;
 use tokio::task::JoinHandle;
 
 use crate::{

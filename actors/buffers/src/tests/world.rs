@@ -10,13 +10,14 @@ use lttngd_model::{
 };
 use lttngd_peer::{ConsumerScript, FakeConsumer};
 use lttngd_runtime::Outlet;
-use lttngd_wire::consumer::{ChannelClass, Message};
+use lttngd_wire::{
+    consumer::{ChannelClass, Message},
+    ust::registration::Alignments,
+};
 
 use crate::{
     BufferObjects, BufferSet, BufferSetConfig, BuffersError, ChannelKeys, ChannelRequest, Prepare,
-    RegisterChannel, RegisterEvent, sample_clock,
-    tsdl::{Alignments, Scheme},
-    ustregistry::EventRegistration,
+    RegisterChannel, RegisterEvent, sample_clock, tsdl::Scheme, ustregistry::EventRegistration,
 };
 
 pub(super) struct World {

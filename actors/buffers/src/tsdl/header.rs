@@ -3,7 +3,9 @@
 use uuid::Uuid;
 
 use super::text::{Quoted, line};
-use super::{Alignments, Clock, Scheme, TraceDescription};
+use lttngd_wire::ust::registration::Alignments;
+
+use super::{Clock, Scheme, TraceDescription};
 
 const BYTE_ORDER: &str = if cfg!(target_endian = "big") { "be" } else { "le" };
 /// What a trace of a session is called whose name the daemon made up, since that name has a date.

@@ -5,7 +5,9 @@ use lttngd_model::{
     IntegerType, Timestamp,
 };
 
-use super::{Alignments, Clock, Scheme, TraceDescription};
+use lttngd_wire::ust::registration::Alignments;
+
+use super::{Clock, Scheme, TraceDescription};
 
 pub(crate) fn integer_type(size_bits: u32, signed: bool) -> IntegerType {
     IntegerType {

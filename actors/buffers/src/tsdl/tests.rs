@@ -1,14 +1,14 @@
 #![allow(clippy::unwrap_used)]
 
-use lttngd_model::{Bitness, Encoding, EnumerationEntry, FieldType, IntegerType, Timestamp};
+use lttngd_model::{Bitness, Encoding, EnumerationEntry, Field, FieldType, IntegerType, Timestamp};
+use lttngd_wire::ust::registration::Alignments;
 
 use super::samples::*;
 use super::{
-    Alignments, Clock, FIELD_NESTING_MAX, FieldError, HeaderType, Preamble, Scheme,
-    TraceDescription, event_block, preamble, stream_block,
+    Clock, FIELD_NESTING_MAX, FieldError, HeaderType, Preamble, Scheme, TraceDescription,
+    event_block, preamble, stream_block,
 };
 use crate::ustregistry::EventRegistration;
-use lttngd_model::Field;
 
 const OUTER_LINES: usize = 6;
 
