@@ -61,8 +61,13 @@ impl StockCompiler {
     }
 
     fn take_request(&self) -> Filter {
-        let (mut stream, _) = self.requests.accept().unwrap();
-        let (request, payload) = read(&mut stream);
+        let (mut stream, request, payload) = loop {
+            let (mut stream, _) = self.requests.accept().unwrap();
+            // An ordinary user's library first connects and says nothing, to see whether somebody is here.
+            if let Some((request, payload)) = read(&mut stream) {
+                break (stream, request, payload);
+            }
+        };
         let Command::EnableEvent { event, .. } = request.command(&payload).unwrap() else {
             panic!("another request than that for an event: {request:?}");
         };
@@ -78,11 +83,16 @@ impl Drop for StockCompiler {
     }
 }
 
-fn read(stream: &mut UnixStream) -> (Request, Vec<u8>) {
+/// A request, if the client sends one.
+fn read(stream: &mut UnixStream) -> Option<(Request, Vec<u8>)> {
     let mut fixed = vec![0; REQUEST_LEN];
-    stream.read_exact(&mut fixed).unwrap();
+    let received = stream.read(&mut fixed).unwrap();
+    if received == 0 {
+        return None;
+    }
+    stream.read_exact(&mut fixed[received..]).unwrap();
     let request = Request::decode(&fixed).unwrap();
     let mut payload = vec![0; request.payload_len().unwrap()];
     stream.read_exact(&mut payload).unwrap();
-    (request, payload)
+    Some((request, payload))
 }
