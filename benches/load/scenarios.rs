@@ -66,7 +66,7 @@ pub fn all() -> Vec<Scenario> {
         scenario("cost", "Consumer daemon", 3, producers::cost),
         scenario("loss", "Consumer daemon", 3, producers::loss),
         scenario("loss-user", "Consumer daemon", 3, producers::loss_without_priority),
-        scenario("isolation", "Consumer daemon", 2, relays::isolation),
+        scenario("isolation", "Consumer daemon", 1, relays::isolation),
         scenario("streaming", "Consumer daemon", 3, streamed::throughput),
         scenario("idle", "Consumer daemon", 1, idle_streams::idle),
         scenario("memory", "Memory of the session daemon", 1, memory::memory),

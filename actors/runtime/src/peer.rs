@@ -10,6 +10,7 @@ use std::{
     mem::MaybeUninit,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
+    time::Duration,
 };
 
 use nix::sys::socket::sockopt::PeerCredentials as PeerCredentialsOption;
@@ -22,6 +23,9 @@ use tokio::{io::Interest, net::UnixStream};
 
 /// Most descriptors in one message (`SCM_MAX_FD`).
 pub const DESCRIPTORS_MAX: usize = 253;
+
+/// First and longest pause while too many descriptors are sent and not received, of all peers together.
+const SENT_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
 
 /// What went wrong with a peer.
 #[derive(Debug, Error)]
@@ -127,10 +131,7 @@ impl Peer {
             SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
             None,
         )?;
-        let mut pause = crate::Backoff::new(
-            std::time::Duration::from_millis(1),
-            std::time::Duration::from_millis(50),
-        );
+        let mut pause = crate::Backoff::new(Duration::from_millis(1), Duration::from_millis(50));
         loop {
             match rustix::net::connect(&socket, &address) {
                 Ok(()) => return Self::new(socket),
@@ -241,11 +242,27 @@ impl Peer {
         Ok(())
     }
 
-    /// Sends one byte (0) that carries `descriptors`.
+    /// Sends one byte (0) that carries `descriptors`. While as many as the system allows a user are sent
+    /// and not received, waits until some are.
     ///
     /// # Errors
     /// [`PeerError::Closed`] when the peer is gone.
     pub async fn write_descriptors(&self, descriptors: &[BorrowedFd<'_>]) -> Result<(), PeerError> {
+        let mut pause = crate::Backoff::new(SENT_PAUSES.0, SENT_PAUSES.1);
+        loop {
+            match self.send_descriptors(descriptors).await {
+                Err(PeerError::Io(error))
+                    if rustix::io::Errno::from_io_error(&error)
+                        == Some(rustix::io::Errno::TOOMANYREFS) =>
+                {
+                    tokio::time::sleep(pause.step()).await;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn send_descriptors(&self, descriptors: &[BorrowedFd<'_>]) -> Result<(), PeerError> {
         let mut space =
             vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
         self.io(Interest::WRITABLE, |fd| {

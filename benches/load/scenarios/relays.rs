@@ -15,8 +15,14 @@ use crate::world::{Program, Relay, Stage, eventually};
 /// How late the answers of the slow relay daemon come.
 const LATE: Duration = Duration::from_millis(20);
 
-/// How long the relay daemon stands still, and how long all is measured.
+/// How long the relay daemon stands still each time.
 const STOPPED_S: u32 = 8;
+
+/// How long is measured at a time where it does not.
+const TURN_S: u32 = 4;
+
+/// How often the local session is alone twice and accompanied twice.
+const REPETITIONS: usize = 3;
 
 /// Percent of its packets alone that the local session is to have.
 const SHARE: f64 = 95.0;
@@ -24,7 +30,7 @@ const SHARE: f64 = 95.0;
 /// Packets of the local session a second: while the other one is stopped, then while it is active as a
 /// part of that.
 pub fn isolation(run: &Run) -> Vec<Row> {
-    let (alone, late) = beside(run, LATE, |_, local| rate(local, STOPPED_S));
+    let (alone, late) = beside(run, LATE, |_, local| rate(local, TURN_S));
     let (alone_as_well, stopped) = beside(run, Duration::ZERO, |stage, local| {
         Relay::signal(stage, Signal::STOP);
         let rate = rate(local, STOPPED_S);
@@ -74,17 +80,19 @@ fn beside(run: &Run, distance: Duration, measure: impl Fn(&Stage, &Path) -> f64)
     }
     arena.lttng_ok("stop far");
     let (mut alone, mut accompanied) = (0.0, 0.0);
-    // In such an order that what changes steadily, as a disk that fills does, favours neither.
-    for is_accompanied in [false, true, true, false] {
+    // The disk makes the rate rise and fall by a fifth within half a minute: often in turn, and in such an
+    // order that what changes steadily favours neither.
+    for is_accompanied in [false, true, true, false].repeat(REPETITIONS) {
         if is_accompanied {
             arena.lttng_ok("start far");
-            accompanied += measure(&stage, &output) / 2.0;
+            accompanied += measure(&stage, &output);
             arena.lttng_ok("stop far");
         } else {
-            alone += rate(&output, STOPPED_S) / 2.0;
+            alone += rate(&output, TURN_S);
         }
     }
-    (alone, accompanied)
+    let turns = (2 * REPETITIONS) as f64;
+    (alone / turns, accompanied / turns)
 }
 
 /// Packets a second below `directory`.

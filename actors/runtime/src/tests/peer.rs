@@ -4,9 +4,18 @@ use std::{
     fs::File,
     io::{Read, Write},
     os::{fd::AsFd, unix::net::UnixStream},
+    pin::pin,
 };
 
+use lttngd_peer::alone;
+use rustix::process::{Resource, Rlimit, setrlimit};
+
 use crate::{Peer, PeerError};
+
+/// A user without rights.
+const NOBODY: u32 = 65534;
+/// How many descriptors it may have, and have sent.
+const LIMIT: usize = 40;
 
 fn pair() -> (Peer, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
@@ -89,4 +98,38 @@ async fn a_quiet_peer_that_closes_or_speaks() {
     let (peer, mut other) = pair();
     other.write_all(b"x").unwrap();
     assert!(matches!(peer.closed().await, Err(PeerError::Unsolicited)));
+}
+
+#[test]
+fn descriptors_wait_while_too_many_are_sent_and_not_received() {
+    // The limit is one of a user without rights, so the test needs a process, and as root a user.
+    alone(
+        concat!(module_path!(), "::descriptors_wait_while_too_many_are_sent_and_not_received"),
+        || {
+            if nix::unistd::geteuid().is_root() {
+                nix::unistd::setuid(NOBODY.into()).unwrap();
+            }
+            let limits = Rlimit { current: Some(LIMIT as u64), maximum: Some(LIMIT as u64) };
+            setrlimit(Resource::Nofile, limits).unwrap();
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let (ours, theirs) = UnixStream::pair().unwrap();
+                let ours = Peer::new(ours.into()).unwrap();
+                let theirs = Peer::new(theirs.into()).unwrap();
+                let file = File::open("/dev/null").unwrap();
+                let some = [file.as_fd(); LIMIT / 2];
+                for _ in 0..3 {
+                    ours.write_descriptors(&some).await.unwrap();
+                }
+                let mut waiting = pin!(ours.write_descriptors(&some));
+                assert!(futures::poll!(waiting.as_mut()).is_pending());
+                for _ in 0..3 {
+                    drop(theirs.read_descriptors(some.len()).await.unwrap());
+                }
+                waiting.await.unwrap();
+                assert_eq!(theirs.read_descriptors(some.len()).await.unwrap().len(), some.len());
+            });
+        },
+    );
 }
