@@ -34,7 +34,6 @@ pub struct App {
     shared: Rc<Shared>,
     progress: Rc<Cell<Instant>>,
     jobs: mpsc::UnboundedSender<Job>,
-    questions: Rc<Cell<usize>>,
     sockets: RefCell<Option<(Driver, mpsc::UnboundedReceiver<Job>, Peer)>>,
     serving: Vec<JoinHandle<()>>,
     registered: Outlet<AppRegistered>,
@@ -53,23 +52,16 @@ impl App {
         unregistered: Outlet<AppUnregistered>,
     ) -> Self {
         let (jobs, queue) = mpsc::unbounded_channel();
-        let questions = Rc::new(Cell::new(0));
         let shared = Rc::new(Shared::default());
         let progress = Rc::new(Cell::new(Instant::now()));
-        let driver = Driver::new(
-            Arc::clone(&info),
-            command,
-            Rc::clone(&progress),
-            Rc::clone(&shared),
-            Rc::clone(&questions),
-        );
+        let driver =
+            Driver::new(Arc::clone(&info), command, Rc::clone(&progress), Rc::clone(&shared));
         Self {
             info,
             deadline,
             shared,
             progress,
             jobs,
-            questions,
             sockets: RefCell::new(Some((driver, queue, notify))),
             serving: Vec::new(),
             registered,
@@ -80,41 +72,38 @@ impl App {
     fn wish(&self, session: SessionId, want: Option<WantedSession>) -> Waiting<()> {
         match self.shared.wishes.wish(session, want) {
             Wished::Nothing => Box::pin(std::future::ready(Ok(()))),
-            Wished::Queued(done) => self.wait_for(done, None),
-            Wished::Queue(done) => {
-                let gone = self.jobs.send(Job::Synchronise(session)).is_err();
-                self.wait_for(done, gone.then_some(AppError::Gone))
+            Wished::Queue(_) if self.jobs.send(Job::Synchronise(session)).is_err() => {
+                refused(AppError::Gone)
             }
+            Wished::Queue(done) | Wished::Queued(done) => self.wait_for(done),
         }
     }
 
     /// Queues a question.
     fn ask<T: 'static>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Waiting<T> {
         let (reply, done) = oneshot::channel();
-        if self.questions.get() >= QUESTIONS_MAX {
-            return self.wait_for(done, Some(AppError::TimedOut));
+        let questions = &self.shared.questions;
+        if questions.get() >= QUESTIONS_MAX {
+            return refused(AppError::TimedOut);
         }
-        self.questions.set(self.questions.get() + 1);
-        let gone = self.jobs.send(job(reply)).is_err();
-        self.wait_for(done, gone.then_some(AppError::Gone))
+        questions.set(questions.get() + 1);
+        match self.jobs.send(job(reply)) {
+            Ok(()) => self.wait_for(done),
+            Err(_) => refused(AppError::Gone),
+        }
     }
 
     /// Waits until a job is done, or until the application has not answered anything for as long as
     /// the deadline.
-    fn wait_for<T: 'static>(
-        &self,
-        done: oneshot::Receiver<Result<T, AppError>>,
-        refused: Option<AppError>,
-    ) -> Waiting<T> {
+    fn wait_for<T: 'static>(&self, done: oneshot::Receiver<Result<T, AppError>>) -> Waiting<T> {
         let (progress, deadline) = (Rc::clone(&self.progress), self.deadline);
         let now = Instant::now();
-        Box::pin(async move {
-            match refused {
-                Some(error) => Err(error),
-                None => wait_for_progress(done, &progress, now, deadline).await?,
-            }
-        })
+        Box::pin(async move { wait_for_progress(done, &progress, now, deadline).await? })
     }
+}
+
+fn refused<T: 'static>(error: AppError) -> Waiting<T> {
+    Box::pin(std::future::ready(Err(error)))
 }
 
 type Waiting<T> = ResponseFuture<Result<T, AppError>>;

@@ -40,6 +40,8 @@ pub(crate) enum Job {
 pub(crate) struct Shared {
     pub(crate) wishes: Wishes<SessionId, WantedSession, Result<(), AppError>>,
     pub(crate) handles: Handles,
+    /// How many questions are in the queue.
+    pub(crate) questions: Cell<usize>,
 }
 
 impl Job {
@@ -59,7 +61,6 @@ pub(crate) struct Driver {
     pub(crate) peer: Peer,
     pub(crate) progress: Rc<Cell<Instant>>,
     pub(crate) shared: Rc<Shared>,
-    pub(crate) questions: Rc<Cell<usize>>,
     order: Order,
     sessions: RefCell<HashMap<SessionId, AppSession>>,
 }
@@ -71,10 +72,9 @@ impl Driver {
         peer: Peer,
         progress: Rc<Cell<Instant>>,
         shared: Rc<Shared>,
-        questions: Rc<Cell<usize>>,
     ) -> Self {
         let (order, sessions) = (Order::default(), RefCell::default());
-        Self { info, peer, progress, shared, questions, order, sessions }
+        Self { info, peer, progress, shared, order, sessions }
     }
 
     /// Runs jobs until the application is gone; the error says how that was noticed.
@@ -104,7 +104,8 @@ impl Driver {
 
     /// A question left the queue.
     fn answered(&self) {
-        self.questions.set(self.questions.get().saturating_sub(1));
+        let questions = &self.shared.questions;
+        questions.set(questions.get().saturating_sub(1));
     }
 
     fn link(&self) -> Link<'_> {
