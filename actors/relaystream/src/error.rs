@@ -63,6 +63,9 @@ pub enum CommandError {
     /// The connection died before the reply came: see [`fault`](crate::RelayConnection::fault).
     #[error("the connection to the relay daemon is gone")]
     Gone,
+    /// It was not sent: too much waits already.
+    #[error("too many commands wait for the relay daemon")]
+    Full,
 }
 
 /// Why a command was not queued.

@@ -17,7 +17,8 @@ use std::{
 
 use lttngd_model::{ChannelKey, ChunkId, SessionId};
 use lttngd_relaystream::{
-    CommandError, Interest, OfferError, Offered, Outcome, RelayConnection, RelayStream, Ticket,
+    CommandError, Interest, OfferError, Offered, Outcome, QueueError, RelayConnection, RelayStream,
+    Ticket,
 };
 use lttngd_ringbuffer::Packet;
 use lttngd_wire::{
@@ -273,7 +274,8 @@ impl Worker {
             }
             Err(error) => {
                 tracing::error!(relayd = net_index, %error, "a relay daemon cannot be told");
-                then(self, Err(CommandError::Gone));
+                let is_full = error == QueueError::Full;
+                then(self, Err(if is_full { CommandError::Full } else { CommandError::Gone }));
             }
         }
     }

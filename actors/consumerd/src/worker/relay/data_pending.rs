@@ -78,9 +78,8 @@ impl Worker {
                 }
                 let pending = match outcome {
                     Ok(ConsumerReply::Pending(pending)) => pending,
-                    // A relay daemon that is lost will not write anything more. One that has too many
-                    // commands before it may still.
-                    Err(CommandError::Gone) => worker.relay_lives(net_index),
+                    // It may have something still; a relay daemon that is lost writes nothing more.
+                    Err(CommandError::Full) => true,
                     _ => false,
                 };
                 worker.question_answered(number, matters && pending);

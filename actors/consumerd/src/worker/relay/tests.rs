@@ -94,6 +94,13 @@ impl World {
         self.turn();
     }
 
+    /// Asks whether data is pending.
+    fn ask_data_pending(&mut self) -> oneshot::Receiver<bool> {
+        let (reply, outcome) = oneshot::channel();
+        self.worker.data_pending(SESSION, reply);
+        outcome
+    }
+
     /// How many packets arrived since the last time.
     fn packets(&mut self) -> usize {
         let mut count = 0;
@@ -258,8 +265,7 @@ fn packets_of_the_next_trace_chunk_follow_the_rotation_and_the_last_index() {
 #[test]
 fn a_relay_daemon_is_asked_for_data_of_streams_that_ended() {
     let mut world = World::new();
-    let (reply, mut outcome) = oneshot::channel();
-    world.worker.data_pending(SESSION, reply);
+    let mut outcome = world.ask_data_pending();
     world.turn();
     assert_eq!(world.command(), ConsumerCommand::BeginDataPending(RELAY_SESSION));
     assert_eq!(world.command(), ConsumerCommand::EndDataPending(RELAY_SESSION));
@@ -276,14 +282,12 @@ fn data_may_be_pending_at_a_relay_daemon_that_cannot_be_asked() {
     for _ in 0..lttngd_relaystream::COMMANDS_MAX {
         relay.connection.queue(Instant::now(), &ConsumerCommand::StreamsSent).unwrap();
     }
-    let (reply, mut outcome) = oneshot::channel();
-    world.worker.data_pending(SESSION, reply);
+    let mut outcome = world.ask_data_pending();
     assert_eq!(outcome.try_recv(), Ok(true));
-    drop((world.control, world.data));
+    world.control.shutdown(std::net::Shutdown::Both).unwrap();
     world.worker.relay_ready(RELAY, true);
     world.worker.settle_relays();
-    let (reply, mut outcome) = oneshot::channel();
-    world.worker.data_pending(SESSION, reply);
+    let mut outcome = world.ask_data_pending();
     assert_eq!(outcome.try_recv(), Ok(false), "it is lost");
 }
 
@@ -291,8 +295,7 @@ fn data_may_be_pending_at_a_relay_daemon_that_cannot_be_asked() {
 fn the_relay_daemon_of_a_snapshot_is_asked_until_it_has_everything() {
     let mut world = World::new();
     let ask = |world: &mut World, pending| {
-        let (reply, mut outcome) = oneshot::channel();
-        world.worker.data_pending(SESSION, reply);
+        let mut outcome = world.ask_data_pending();
         world.turn();
         assert_eq!(world.command(), ConsumerCommand::BeginDataPending(RELAY_SESSION));
         assert_eq!(world.command(), ConsumerCommand::EndDataPending(RELAY_SESSION));
@@ -303,8 +306,7 @@ fn the_relay_daemon_of_a_snapshot_is_asked_until_it_has_everything() {
     world.worker.note_snapshot(RELAY);
     ask(&mut world, true);
     ask(&mut world, false);
-    let (reply, mut outcome) = oneshot::channel();
-    world.worker.data_pending(SESSION, reply);
+    let mut outcome = world.ask_data_pending();
     assert_eq!(outcome.try_recv(), Ok(false), "nothing was sent since");
     world.worker.note_snapshot(RELAY);
     ask(&mut world, false);
