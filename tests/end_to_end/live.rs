@@ -25,8 +25,8 @@ impl Viewer {
         Viewer { child: command.spawn().unwrap(), output }
     }
 
-    /// Waits until the relay daemon has a viewer of the session.
-    fn wait_until_attached(&self, stage: &Stage, relay: &Relay) {
+    /// Waits until the relay daemon has a viewer of its session.
+    fn wait_until_attached(stage: &Stage, relay: &Relay) {
         eventually("the viewer is attached", || {
             let url = format!("net://127.0.0.1:{}", relay.ports[2]);
             let arguments = format!("--input-format=lttng-live {url}");
@@ -106,7 +106,7 @@ fn a_session_that_is_over_at_once_is_seen() {
         stage.lttng_ok("start brief");
         program.tell("number=5");
         let viewer = Viewer::start(stage, &relay, "brief");
-        viewer.wait_until_attached(stage, &relay);
+        Viewer::wait_until_attached(stage, &relay);
         stage.lttng_ok("stop brief");
         stage.lttng_ok("clear brief");
         // The viewer has seen nothing of the trace chunk that begins now.

@@ -24,16 +24,14 @@ const TIMES_ALONE: f64 = 2.0;
 /// chance and stays with it, and the other takes half as long again.
 pub fn alone(run: &Run) -> Vec<Row> {
     let stage = run.contender.stage();
-    let pin = |processor: u32| {
+    let mut rows = Vec::new();
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    for (processor, place) in
+        ["one processor", "two processors"].into_iter().take(processors).enumerate()
+    {
         let line = format!("taskset -a -p -c {processor} {}", stage.daemon.pid());
         let answer = stage.arena.shell_within(LIMIT_S, &line);
         assert_eq!(answer.code, 0, "{line}: {answer:?}");
-    };
-    let mut rows = Vec::new();
-    for (processor, place) in [(0, "one processor"), (1, "two processors")] {
-        if std::thread::available_parallelism().is_ok_and(|count| count.get() > 1) {
-            pin(processor);
-        }
         let name = format!("alone, daemon and client on {place}");
         rows.push(Row::new(name, short(&stage, Some(0))));
     }
