@@ -187,19 +187,36 @@ fn prepare_health_dirs(config: &Config, leftovers: &mut Leftovers) -> Result<(),
     if !rustix::process::geteuid().is_root() || config.run_dir == system {
         return Ok(());
     }
-    let mut make = |path: &Path, mode| -> Result<(), StartError> {
-        if make_dir(path, mode)? {
+    let names = [&config.consumerd64, &config.consumerd32].map(|daemon| daemon.dir.file_name());
+    let mut places: Vec<_> = vec![(system.to_path_buf(), 0o755)];
+    places.extend(names.into_iter().flatten().map(|name| (system.join(name), 0o750)));
+    for (path, mode) in &places {
+        if make_shared_dir(path, *mode)? {
             leftovers.dir(path);
-        }
-        Ok(())
-    };
-    make(system, 0o755)?;
-    for consumerd in [&config.consumerd64, &config.consumerd32] {
-        if let Some(name) = consumerd.dir.file_name() {
-            make(&system.join(name), 0o750)?;
         }
     }
     Ok(())
+}
+
+/// Tries at making a directory in one that other daemons remove when they end.
+const SHARED_DIR_TRIES_MAX: usize = 100;
+
+/// Makes a directory below the one that all of root's daemons share. Another one that ends just now
+/// takes away the empty directory in which this one is to be.
+fn make_shared_dir(path: &Path, mode: u32) -> Result<bool, StartError> {
+    let mut tries = 0..SHARED_DIR_TRIES_MAX;
+    loop {
+        match make_dir(path, mode) {
+            Err(StartError::Path { source, .. })
+                if source.kind() == io::ErrorKind::NotFound && tries.next().is_some() =>
+            {
+                if let Some(parent) = path.parent() {
+                    make_dir(parent, 0o755)?;
+                }
+            }
+            made => return made,
+        }
+    }
 }
 
 fn give_to_group(path: &Path, gid: u32) -> Result<(), StartError> {

@@ -27,4 +27,4 @@ pub use descriptors::{receive_descriptors, send_descriptors};
 pub use relayd::{FakeRelayd, answer_as_relayd};
 pub use samples::{channel_listing, event_description};
 pub use tracer::{EVENT_HEADER_LEN, Event, Refused, Slot, Tracer, TracerChannel, events};
-pub use waiting::{Gate, PATIENCE, eventually, eventually_so};
+pub use waiting::{BaseLine, Gate, PATIENCE, at_rest, eventually, eventually_so};

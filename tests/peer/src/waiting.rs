@@ -34,6 +34,48 @@ pub async fn eventually_so(what: &str, mut happened: impl AsyncFnMut() -> bool) 
     }
 }
 
+/// How long nothing changes before a count is taken for one at rest.
+const REST: Duration = Duration::from_millis(100);
+
+/// A count that is taken when things are at rest, to compare with later. What is being closed at the
+/// moment still counts, so that one reading alone would be too high.
+#[derive(Debug)]
+pub struct BaseLine<T> {
+    last: T,
+    since: Instant,
+}
+
+impl<T: Clone + PartialEq> BaseLine<T> {
+    /// Begins with a reading.
+    #[must_use]
+    pub fn begin(first: T) -> Self {
+        Self { last: first, since: Instant::now() }
+    }
+
+    /// Takes another reading; the count, once it has not changed for a while.
+    pub fn look(&mut self, now: T) -> Option<T> {
+        if self.last != now {
+            *self = Self::begin(now);
+        }
+        (self.since.elapsed() >= REST).then(|| self.last.clone())
+    }
+}
+
+/// Waits until `count` is at rest.
+///
+/// # Panics
+/// After [`PATIENCE`].
+pub async fn at_rest<T: Clone + PartialEq>(mut count: impl FnMut() -> T) -> T {
+    let mut line = BaseLine::begin(count());
+    let mut rest = None;
+    eventually("it is at rest", || {
+        rest = line.look(count());
+        rest.is_some()
+    })
+    .await;
+    rest.unwrap()
+}
+
 /// Holds a fake back until the test opens it.
 #[derive(Clone, Debug, Default)]
 pub struct Gate(Arc<(Mutex<bool>, Condvar)>);

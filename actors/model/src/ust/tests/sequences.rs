@@ -131,7 +131,13 @@ fn run(
 
 /// Nothing is recorded that no rule of the agents asks for, and each rule has an internal one.
 fn check_agents(domain: &UstDomain, of: Domain, agents: &AgentDomain) {
-    let channel = agent_channel_name(of).and_then(|name| domain.channel(name)).unwrap();
+    let contexts: HashSet<_> = agents.contexts.iter().collect();
+    assert_eq!(contexts.len(), agents.contexts.len());
+    // A context alone makes no channel: that comes with the first rule.
+    let Some(channel) = agent_channel_name(of).and_then(|name| domain.channel(name)) else {
+        assert_eq!(agents.events, []);
+        return;
+    };
     let code = |filter: &Option<Filter>| filter.as_ref().map(|filter| filter.bytecode.clone());
     let rules = |on: bool| {
         let rules = agents.events.iter().filter(move |event| event.enabled || !on);
@@ -149,8 +155,6 @@ fn check_agents(domain: &UstDomain, of: Domain, agents: &AgentDomain) {
         .map(|event| (&event.rule.name, event.rule.loglevel, &event.rule.filter))
         .collect();
     assert_eq!(known.len(), agents.events.len());
-    let contexts: HashSet<_> = agents.contexts.iter().collect();
-    assert_eq!(contexts.len(), agents.contexts.len());
 }
 
 fn check(domain: &UstDomain, kind: SessionKind) {
@@ -185,6 +189,23 @@ fn check(domain: &UstDomain, kind: SessionKind) {
     }
     assert_ne!(domain.scheme, BufferScheme::Global);
     assert_eq!(domain.list_channels().len(), domain.channels.len());
+}
+
+#[test]
+fn a_context_for_agents_without_rules_makes_no_channel_of_theirs() {
+    let mut domain = domain();
+    let mut facts = SessionFacts { kind: SessionKind::Regular, was_started: false };
+    let all = EventDescription { kind: 0, ..event("*") };
+    let commands = [
+        Command::EnableAgentEvent(Domain::Python, all, PER_UID),
+        Command::AddContext(Domain::Jul, "", 15),
+    ];
+    for command in &commands {
+        run(&mut domain, &mut facts, command).unwrap();
+        check(&domain, facts.kind);
+    }
+    assert_eq!(domain.channels.len(), 1);
+    assert_eq!(domain.agents[&Domain::Jul].events, []);
 }
 
 proptest! {
