@@ -50,7 +50,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     if let Some(end) = process::assume_role() {
         return Ok(end);
     }
-    let config = Config::for_current_user()?.with_program(process::OWN_PROGRAM);
+    let config = Config::for_current_user()?.with_program(process::own_program());
     run(config, env::args_os().skip(1))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -17,7 +17,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 
-use lttngd::process::OWN_PROGRAM;
+use lttngd::process::own_program;
 use nix::libc;
 use rustix::fs::{FileType, fstat};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
@@ -58,7 +58,7 @@ fn failed(action: &'static str) -> impl FnOnce(io::Error) -> BackgroundError {
 ///
 /// When it cannot be started or ends before it is ready.
 pub fn start(args: &[OsString]) -> Result<(), BackgroundError> {
-    let mut command = Command::new(OWN_PROGRAM);
+    let mut command = Command::new(own_program());
     if let Some(name) = args.first() {
         command.arg0(name);
     }
@@ -150,12 +150,14 @@ impl Readiness {
                 Err(errno) => Err(errno.into()),
             },
             Self::Foreground { mut announce, detach } => {
-                if detach == Some(Detach::Daemonize) {
-                    leave_standard_streams()?;
-                }
+                let left = match detach {
+                    Some(Detach::Daemonize) => leave_standard_streams(),
+                    _ => Ok(()),
+                };
+                // The daemon is ready also where it cannot let its streams go, as without /dev/null.
                 match announce.write_all(&[READY]) {
                     Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-                    _ => Ok(()),
+                    _ => left,
                 }
             }
         }
@@ -172,7 +174,8 @@ fn leave_standard_streams() -> io::Result<()> {
 
 /// Takes over a pipe that the program was started with.
 fn inherited_pipe(fd: RawFd) -> io::Result<OwnedFd> {
-    if fd < FIRST_OTHER_FD || !Path::new("/proc/self/fd").join(fd.to_string()).exists() {
+    // SAFETY: the call takes two integers, and says whether the descriptor is open.
+    if fd < FIRST_OTHER_FD || unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 {
         return Err(Errno::BADF.into());
     }
     // SAFETY: it is open, as just seen, and at the start of the program nothing else owns it.

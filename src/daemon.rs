@@ -26,6 +26,7 @@ use crate::{
     error::StartError,
     health,
     load::load,
+    process::time_zone,
     rundir::RunDir,
     wait_page::WaitPage,
 };
@@ -51,7 +52,7 @@ pub struct Daemon {
 struct Parts {
     config: Config,
     rundir: RunDir,
-    wait_page: WaitPage,
+    wait_page: Option<WaitPage>,
     clock: TraceClock,
     clients: Option<UnixListener>,
     apps: UnixListener,
@@ -66,8 +67,9 @@ impl Daemon {
     /// [`StartError::AlreadyRunning`] when another daemon serves the run directory, else what could
     /// not be made there.
     pub fn start(config: Config) -> Result<Self, StartError> {
+        time_zone::settle();
         let mut rundir = RunDir::prepare(&config)?;
-        let wait_page = WaitPage::open(&config.wait_shm_name, config.is_root)?;
+        let wait_page = WaitPage::open_if_possible(&config.wait_shm_name, config.is_root);
         let clock = match &config.clock_plugin {
             Some(plugin) => TraceClock::with_plugin(&plugin.program, &plugin.library)?,
             None => TraceClock::Monotonic,
@@ -92,10 +94,13 @@ impl Daemon {
             Ok(Ok(handle)) => {
                 let (stop, thread) = (Some(stop), Some(thread));
                 let mut daemon = Self { handle, health: None, stop, thread };
-                if let Some(listener) = health_listener {
-                    let health = health::start(listener, daemon.handle());
-                    daemon.health = Some(health.map_err(|_| StartError::Thread)?);
-                }
+                daemon.health = health_listener.and_then(|listener| {
+                    health::start(listener, daemon.handle())
+                        .inspect_err(|error| {
+                            tracing::error!(%error, "the daemon's health cannot be asked");
+                        })
+                        .ok()
+                });
                 Ok(daemon)
             }
             Ok(Err(error)) => {
@@ -178,7 +183,10 @@ async fn run(
     if let Some(clients) = clients {
         listeners.push(spawn_listener("clients", lttngd_client::listen(clients, handle.clone())));
     }
-    let woken = wait_page.announce();
+    let woken = wait_page.as_ref().map(WaitPage::announce);
+    if let Some(Err(error)) = &woken {
+        tracing::error!(%error, "applications that wait for the daemon are not told that it is here");
+    }
     let loaded = load(&handle, config.load_path, config.autoload).await;
     if loaded.is_ok() {
         tracing::info!(run_dir = %config.run_dir.display(), ?woken, "ready");

@@ -20,16 +20,6 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
-    /// The shared memory page on which applications wait cannot be used.
-    #[error("cannot {action} the shared memory page {name}: {source}")]
-    WaitPage {
-        /// What was attempted.
-        action: &'static str,
-        /// The page's POSIX shared memory name.
-        name: String,
-        /// What the system said.
-        source: io::Error,
-    },
     /// The clock plugin cannot be followed.
     #[error(transparent)]
     ClockPlugin(#[from] lttngd_buffers::clock::ClockPluginError),

@@ -17,6 +17,8 @@ use lttngd_model::ErrorCode;
 use lttngd_registry::Handle;
 use lttngd_wire::session_file::{SESSION_FILE_MAX, SavedSession, SessionFileError, decode, read};
 
+use crate::process::read_regular_file;
+
 /// What the name of a file of saved sessions ends in.
 const EXTENSION: &[u8] = b".lttng";
 
@@ -54,22 +56,30 @@ pub enum LoadError {
 
 /// Loads the sessions of the file or directory `named`, or, without it, those of the `autoload`
 /// directories that there are. A session of the same name is replaced.
+///
+/// # Errors
+/// Of a named file or directory, whatever is not loaded. Nobody asked for those of the `autoload`
+/// directories at this start: each that is not loaded is an error in the log, and nothing else.
 pub(crate) async fn load(
     handle: &Handle,
     named: Option<PathBuf>,
     autoload: Vec<PathBuf>,
 ) -> Result<(), LoadError> {
+    let is_asked_for = named.is_some();
     let found = tokio::task::spawn_blocking(move || match named {
         Some(path) => read_path(&path),
-        None => read_autoload(&autoload),
+        None => Ok(read_autoload(&autoload)),
     });
     let sessions = found.await.map_err(|error| LoadError::Io {
         path: PathBuf::new(),
         source: io::Error::other(error),
     })??;
     for session in &sessions {
-        replay::replay(handle, session).await?;
-        tracing::info!(session = %session.name, "loaded");
+        match replay::replay(handle, session).await {
+            Err(error) if is_asked_for => return Err(error),
+            Err(error) => tracing::error!(%error, "a saved session is not loaded"),
+            Ok(()) => tracing::info!(session = %session.name, "loaded"),
+        }
     }
     Ok(())
 }
@@ -81,20 +91,25 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> LoadError {
 
 /// The sessions of the directories that are there and that the user may be expected to trust: a
 /// daemon that is not root passes over what belongs to somebody else.
-fn read_autoload(directories: &[PathBuf]) -> Result<Vec<SavedSession>, LoadError> {
+fn read_autoload(directories: &[PathBuf]) -> Vec<SavedSession> {
     let own = rustix::process::getuid();
     let mut sessions = Vec::new();
     for directory in directories {
         match fs::metadata(directory) {
             Ok(status) if own.is_root() || status.uid() == own.as_raw() => {
-                sessions.extend(read_path(directory)?);
+                for file in saved_in(directory).unwrap_or_else(|error| vec![Err(error)]) {
+                    match file.and_then(|path| read_autoloaded(&path)) {
+                        Ok(saved) => sessions.extend(saved),
+                        Err(error) => tracing::error!(%error, "saved sessions are not loaded"),
+                    }
+                }
             }
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => tracing::warn!(path = %directory.display(), %error, "nothing is loaded"),
         }
     }
-    Ok(sessions)
+    sessions
 }
 
 /// The sessions of a file, or of every file in a directory whose name says that it has some.
@@ -103,15 +118,30 @@ fn read_path(path: &Path) -> Result<Vec<SavedSession>, LoadError> {
         return read_file(path);
     }
     let mut sessions = Vec::new();
-    for entry in fs::read_dir(path).map_err(failed(path))? {
-        let name = entry.map_err(failed(path))?.file_name();
-        if name.as_bytes().len() > EXTENSION.len() && name.as_bytes().ends_with(EXTENSION) {
-            sessions.extend(read_file(&path.join(name))?);
-        }
+    for file in saved_in(path)? {
+        sessions.extend(read_file(&file?)?);
     }
     Ok(sessions)
 }
 
+/// The files of a directory whose names say that they have sessions.
+fn saved_in(directory: &Path) -> Result<Vec<Result<PathBuf, LoadError>>, LoadError> {
+    let is_saved = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| {
+            name.as_bytes().len() > EXTENSION.len() && name.as_bytes().ends_with(EXTENSION)
+        })
+    };
+    let entries = fs::read_dir(directory).map_err(failed(directory))?;
+    let paths = entries.map(|it| it.map(|entry| entry.path()).map_err(failed(directory)));
+    Ok(paths.filter(|path| path.as_ref().is_ok_and(is_saved) || path.is_err()).collect())
+}
+
+/// Reads a file that nobody named: it must be one.
+fn read_autoloaded(path: &Path) -> Result<Vec<SavedSession>, LoadError> {
+    parse(path, &read_regular_file(path, SESSION_FILE_MAX).map_err(failed(path))?)
+}
+
+/// Reads a file that somebody named: it may be a pipe too.
 fn read_file(path: &Path) -> Result<Vec<SavedSession>, LoadError> {
     let mut bytes = Vec::new();
     fs::File::open(path)
@@ -121,7 +151,11 @@ fn read_file(path: &Path) -> Result<Vec<SavedSession>, LoadError> {
     if bytes.len() as u64 > SESSION_FILE_MAX {
         return Err(failed(path)(io::ErrorKind::FileTooLarge.into()));
     }
-    decode(&bytes)
+    parse(path, &bytes)
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<SavedSession>, LoadError> {
+    decode(bytes)
         .and_then(|text| read(&text))
         .map_err(|source| LoadError::File { path: path.to_owned(), source })
 }

@@ -11,13 +11,14 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use lttngd::Daemon;
-use lttngd::process::{self, limits, logging, memory};
+use lttngd::process::{self, limits, logging, memory, signals};
 
 use self::background::Readiness;
 use self::options::{Invocation, Options, Process};
 use self::termination::Termination;
 
 fn main() -> ExitCode {
+    signals::settle();
     let args: Vec<OsString> = std::env::args_os().collect();
     if let Some(library) = clock_plugin::library(&args) {
         // The daemon sees the process end, and says so.

@@ -18,12 +18,14 @@ use std::path::{Path, PathBuf};
 
 use lttngd::Config;
 use lttngd::config::HomeUnknown;
-use lttngd::process::OWN_PROGRAM;
+use lttngd::process::{own_program, read_regular_file};
 
 pub use self::settings::READINESS_FD;
 
 /// The configuration file of the whole system.
 const SYSTEM_CONFIG_FILE: &str = "/etc/lttng/lttng.conf";
+/// Largest configuration file, in bytes.
+const CONFIG_FILE_MAX_LEN: u64 = 1 << 20;
 /// The user's configuration file, below the home directory.
 const HOME_CONFIG_FILE: &str = ".lttng/lttng.conf";
 
@@ -53,7 +55,9 @@ impl Surroundings for Process {
     }
 
     fn read_file(&self, path: &Path) -> io::Result<String> {
-        std::fs::read_to_string(path)
+        let content = read_regular_file(path, CONFIG_FILE_MAX_LEN)?;
+        String::from_utf8(content)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 
     fn is_root(&self) -> bool {
@@ -154,7 +158,7 @@ pub fn parse(args: &[OsString], around: &dyn Surroundings) -> Result<Invocation,
     let settings = command_line.over(settings);
     notices.extend(settings.without_effect());
 
-    let mut config = Config::for_user(around.is_root(), home)?.with_program(OWN_PROGRAM);
+    let mut config = Config::for_user(around.is_root(), home)?.with_program(own_program());
     environment::set_timeouts(&mut config, around, &mut notices);
     environment::set_clock_plugin(&mut config, around);
     let options = Options {

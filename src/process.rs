@@ -14,7 +14,7 @@
 //!     if let Some(end) = process::assume_role() {
 //!         return end;
 //!     }
-//!     let config = Config::in_directory("/tmp/mine/.lttng").with_program(process::OWN_PROGRAM);
+//!     let config = Config::in_directory("/tmp/mine/.lttng").with_program(process::own_program());
 //!     // Daemon::start(config) and so on.
 //! #   drop(config);
 //!     ExitCode::SUCCESS
@@ -27,11 +27,28 @@ mod consumerd;
 pub mod limits;
 pub mod logging;
 pub mod memory;
+mod regular_file;
+pub mod signals;
+pub(crate) mod time_zone;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, os::unix::ffi::OsStrExt, path::PathBuf, process::ExitCode};
+
+pub use regular_file::read_regular_file;
 
 /// The program that this process runs, wherever it stands and also after it was replaced there.
 pub const OWN_PROGRAM: &str = "/proc/self/exe";
+
+/// The path at which this process finds its own program: [`OWN_PROGRAM`], or, where there is no
+/// `/proc`, as in a sandbox, the path by which it was executed.
+#[must_use]
+pub fn own_program() -> PathBuf {
+    let usual = PathBuf::from(OWN_PROGRAM);
+    if usual.exists() {
+        return usual;
+    }
+    let executed = rustix::param::linux_execfn().to_bytes();
+    std::path::absolute(std::ffi::OsStr::from_bytes(executed)).unwrap_or(usual)
+}
 
 /// Reads the clock of traces.
 pub type ReadClock = Box<dyn Fn() -> u64 + Send + Sync>;

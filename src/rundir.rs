@@ -27,7 +27,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use nix::unistd::Group;
+use nix::{libc, unistd::Group};
 
 use self::leftovers::Leftovers;
 use crate::config::{CLIENT_SOCKET, Config, ConsumerdConfig, SYSTEM_RUN_DIR};
@@ -56,7 +56,9 @@ pub(crate) struct RunDir {
 
 impl RunDir {
     /// Makes and occupies the run directory of `config`. What this call has made goes again when it
-    /// fails.
+    /// fails. It does for what a daemon is nothing without: the directory, the lock, the sockets of
+    /// clients and applications, and the directory of the consumer of its own word size. What it can
+    /// do without is an error in the log.
     ///
     /// # Errors
     ///
@@ -79,38 +81,36 @@ impl RunDir {
         let group =
             if config.is_root { Some(tracing_group_id(&config.tracing_group)) } else { None };
         if let Some(gid) = group {
-            give_to_group(&config.run_dir, gid)?;
             set_mode(&config.run_dir, 0o755)?;
+            give_to_group(&config.run_dir, gid);
         }
-        for consumerd in [&config.consumerd64, &config.consumerd32] {
-            prepare_consumerd_dir(consumerd, group, &mut leftovers)?;
-        }
-        prepare_health_dirs(config, &mut leftovers)?;
+        prepare_consumerd_dirs(config, group, &mut leftovers)?;
+        prepare_health_dirs(config, &mut leftovers)
+            .unwrap_or_else(|error| tracing::warn!(%error, "lttng-consumerd of LTTng, if it is to be started, may not be"));
+        let mut bind_for_group = |path: &Path, mode, backlog| -> Result<UnixListener, StartError> {
+            let bound = listener::bind(path, mode, &mut leftovers)?;
+            if let Some(gid) = group
+                && !give_to_group(path, gid)
+            {
+                set_mode(path, 0o600)?;
+            }
+            bound.listen(backlog)
+        };
         let client_listener = match &config.client_socket {
-            Some(path) => {
-                let bound = listener::bind(path, 0o660, &mut leftovers)?;
-                if let Some(gid) = group {
-                    give_to_group(path, gid)?;
-                }
-                Some(bound.listen(CLIENT_BACKLOG)?)
-            }
+            Some(path) => Some(bind_for_group(path, 0o660, CLIENT_BACKLOG)?),
             None => None,
         };
-        let health_listener = match &config.health_socket {
-            Some(path) => {
-                let mode = if group.is_some() { 0o660 } else { 0o755 };
-                let bound = listener::bind(path, mode, &mut leftovers)?;
-                if let Some(gid) = group {
-                    give_to_group(path, gid)?;
-                }
-                Some(bound.listen(HEALTH_BACKLOG)?)
-            }
-            None => None,
-        };
+        let health_listener = config.health_socket.as_ref().and_then(|path| {
+            let mode = if group.is_some() { 0o660 } else { 0o755 };
+            bind_for_group(path, mode, HEALTH_BACKLOG)
+                .inspect_err(|error| tracing::error!(%error, "the daemon's health cannot be asked"))
+                .ok()
+        });
         let apps_listener =
             listener::bind(&config.apps_socket, 0o666, &mut leftovers)?.listen(APPS_BACKLOG)?;
         let agent_listener = agent_port::listen(config.agent_port, &config.run_dir, &mut leftovers);
-        write_pid_file(&config.pid_file, &mut leftovers)?;
+        write_pid_file(&config.pid_file, &mut leftovers)
+            .unwrap_or_else(|error| tracing::error!(%error, "the daemon runs without a pid file"));
 
         // From here on the directory is the user's, whatever becomes of this daemon.
         leftovers.keep(&config.run_dir);
@@ -163,6 +163,26 @@ fn make_dir(path: &Path, mode: u32) -> Result<bool, StartError> {
     }
 }
 
+/// Makes the directories of the consumers. A daemon without the one of its own word size records
+/// nothing; it can do without the other.
+fn prepare_consumerd_dirs(
+    config: &Config,
+    group: Option<u32>,
+    leftovers: &mut Leftovers,
+) -> Result<(), StartError> {
+    let is_own_64 = usize::BITS == 64;
+    for (consumerd, is_own) in [(&config.consumerd64, is_own_64), (&config.consumerd32, !is_own_64)]
+    {
+        match prepare_consumerd_dir(consumerd, group, leftovers) {
+            Err(error) if !is_own => {
+                tracing::error!(%error, "applications of the other word size are not recorded");
+            }
+            prepared => prepared?,
+        }
+    }
+    Ok(())
+}
+
 /// Makes a consumer's directory. One that a killed daemon left is taken over.
 fn prepare_consumerd_dir(
     consumerd: &ConsumerdConfig,
@@ -173,10 +193,10 @@ fn prepare_consumerd_dir(
     leftovers.dir(&consumerd.dir);
     leftovers.socket(&consumerd.err_sock);
     leftovers.socket(&consumerd.cmd_sock);
-    match group {
-        Some(gid) => give_to_group(&consumerd.dir, gid),
-        None => Ok(()),
+    if let Some(gid) = group {
+        give_to_group(&consumerd.dir, gid);
     }
+    Ok(())
 }
 
 /// The stock consumer puts its health socket where the user's daemon has its run directory, whatever
@@ -219,8 +239,14 @@ fn make_shared_dir(path: &Path, mode: u32) -> Result<bool, StartError> {
     }
 }
 
-fn give_to_group(path: &Path, gid: u32) -> Result<(), StartError> {
-    chown(path, Some(0), Some(gid)).map_err(StartError::path("set the group of", path))
+/// Gives an entry to the tracing group. Where that cannot be, as where root has no right to give
+/// files away, it is root's alone.
+fn give_to_group(path: &Path, gid: u32) -> bool {
+    let given = chown(path, Some(0), Some(gid));
+    if let Err(error) = &given {
+        tracing::error!(path = %path.display(), gid, %error, "it cannot be given to the tracing group: only root can use it");
+    }
+    given.is_ok()
 }
 
 fn set_mode(path: &Path, mode: u32) -> Result<(), StartError> {
@@ -234,6 +260,8 @@ fn write_pid_file(path: &Path, leftovers: &mut Leftovers) -> Result<(), StartErr
         .write(true)
         .truncate(true)
         .mode(0o644)
+        // A fifo without a reader would keep the daemon waiting for one.
+        .custom_flags(libc::O_NONBLOCK)
         .open(path)
         .map_err(StartError::path("create the pid file", path))?;
     leftovers.file(path);

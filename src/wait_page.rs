@@ -2,29 +2,74 @@
 //! futex word that is 0 while there is none and 1 while there is one (`get_wait_shm`,
 //! `src/common/shm.c`; `futex_wait_update`, `src/common/futex.c`).
 
+use std::fmt::{self, Display};
 use std::fs::{File, Permissions};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileExt, PermissionsExt, fchown};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicU32;
 
-use rustix::fs::Mode;
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, open, renameat_with, statat};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
-use rustix::shm::{self, OFlags};
 use rustix::thread::futex;
-
-use crate::error::StartError;
 
 /// More waiters than there can be.
 const ALL_WAITERS: u32 = i32::MAX as u32;
+/// Where the system has shared memory by names.
+const SHARED_MEMORY: &str = "/dev/shm";
+/// What is added to the name of what was in the way of the page of root's daemon.
+const ASIDE: &str = "moved-aside";
+/// Most things that are moved aside.
+const ASIDE_MAX: u32 = 64;
+
+/// Why there is no page. Its text says whose the thing is that is in the way, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} {}: {source}{obstacle}", path.display())]
+pub(crate) struct WaitPageError {
+    action: &'static str,
+    path: PathBuf,
+    source: io::Error,
+    obstacle: Obstacle,
+}
+
+/// What is in the way, if anything is.
+#[derive(Debug)]
+struct Obstacle(Option<(FileType, u32, u32)>);
+
+impl Obstacle {
+    fn at(path: &Path) -> Self {
+        Self(statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).ok().map(|status| {
+            (FileType::from_raw_mode(status.st_mode), status.st_uid, status.st_mode & 0o7777)
+        }))
+    }
+}
+
+impl Display for Obstacle {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((kind, uid, mode)) = self.0 else { return Ok(()) };
+        let kind = match kind {
+            FileType::RegularFile => "a file",
+            FileType::Directory => "a directory",
+            FileType::Symlink => "a symbolic link",
+            FileType::Fifo => "a fifo",
+            FileType::Socket => "a socket",
+            _ => "a special file",
+        };
+        write!(
+            out,
+            ": it is {kind} of user {uid}, mode {mode:04o}: remove it and start the daemon again"
+        )
+    }
+}
 
 /// The page. Dropping it tells applications that there is no daemon; the page itself stays, because
 /// applications hold on to it.
 #[derive(Debug)]
 pub(crate) struct WaitPage {
-    name: String,
+    path: PathBuf,
     /// The word is written through the file and never through the mapping: whoever could truncate
     /// the file could otherwise end the daemon by `SIGBUS`.
     file: File,
@@ -37,12 +82,15 @@ impl WaitPage {
     ///
     /// # Errors
     ///
-    /// [`StartError::WaitPage`]; applications can do without the page, they look for a daemon every
-    /// 5 seconds then.
-    pub(crate) fn open(name: &str, is_root: bool) -> Result<Self, StartError> {
-        let failed =
-            |action| move |source| StartError::WaitPage { action, name: name.to_owned(), source };
-        let file = File::from(open_shared(name).map_err(failed("open"))?);
+    /// What is in the way. Everybody may put something there before the daemon starts.
+    fn open(name: &str, is_root: bool) -> Result<Self, WaitPageError> {
+        let path = Path::new(SHARED_MEMORY).join(name.trim_start_matches('/'));
+        let failed = |action| {
+            let path = path.clone();
+            move |source| WaitPageError { obstacle: Obstacle::at(&path), action, path, source }
+        };
+        let file = File::from(open_shared(&path).map_err(failed("open"))?);
+        check(&file).map_err(failed("use"))?;
         let size = rustix::param::page_size();
         file.set_len(size as u64).map_err(failed("set the size of"))?;
         let (uid, gid, mode) = if is_root {
@@ -55,7 +103,30 @@ impl WaitPage {
         file.set_permissions(Permissions::from_mode(mode))
             .map_err(failed("set the permissions of"))?;
         let word = FutexWord::map(&file, size).map_err(failed("map"))?;
-        Ok(Self { name: name.to_owned(), file, word })
+        Ok(Self { path, file, word })
+    }
+
+    /// As [`WaitPage::open`]. A daemon without the page is of use: applications that find a file there
+    /// which they can read look for the daemon all the same. Root's daemon, whose page belongs to all
+    /// users, moves aside what somebody has put in its place: without the page LTTng-UST does not look
+    /// for that daemon. What was done, or has to be done, is told in the log.
+    pub(crate) fn open_if_possible(name: &str, is_root: bool) -> Option<Self> {
+        let error = match Self::open(name, is_root) {
+            Ok(page) => return Some(page),
+            Err(error) => error,
+        };
+        if is_root && let Some(aside) = set_aside(&error.path) {
+            match Self::open(name, is_root) {
+                Ok(page) => {
+                    let aside = aside.display();
+                    tracing::error!(%error, %aside, "something was in the place of the page on which applications wait: it is moved aside");
+                    return Some(page);
+                }
+                Err(error) => tracing::error!(%error, "no page for applications to wait on"),
+            }
+        }
+        tracing::error!(%error, "the daemon runs without the page on which applications wait: those that find no readable file there do not look for it");
+        None
     }
 
     /// Tells applications, those that wait and those to come, that a daemon listens. Returns how
@@ -63,15 +134,9 @@ impl WaitPage {
     ///
     /// # Errors
     ///
-    /// [`StartError::WaitPage`].
-    pub(crate) fn announce(&self) -> Result<usize, StartError> {
-        self.store(1).and_then(|()| Ok(self.word.wake_all()?)).map_err(|source| {
-            StartError::WaitPage {
-                action: "announce the daemon on",
-                name: self.name.clone(),
-                source,
-            }
-        })
+    /// When there is no room for the page, or it cannot be written.
+    pub(crate) fn announce(&self) -> io::Result<usize> {
+        self.store(1).and_then(|()| Ok(self.word.wake_all()?))
     }
 
     fn store(&self, value: i32) -> io::Result<()> {
@@ -82,19 +147,53 @@ impl WaitPage {
 impl Drop for WaitPage {
     fn drop(&mut self) {
         if let Err(error) = self.store(0) {
-            tracing::warn!(name = self.name, %error, "cannot clear the shared memory page");
+            tracing::warn!(path = %self.path.display(), %error, "cannot clear the shared memory page");
         }
     }
 }
 
-/// Opens the page, made if missing. In a sticky directory with `fs.protected_regular` the system
-/// refuses to make what somebody else has made already, but not to open it.
-fn open_shared(name: &str) -> io::Result<OwnedFd> {
+/// Gives what is in the way of the page another name, which it tells. Nothing of it is lost.
+fn set_aside(path: &Path) -> Option<PathBuf> {
+    for number in 0..ASIDE_MAX {
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(format!(".{ASIDE}-{number}"));
+        match renameat_with(CWD, path, CWD, &aside, RenameFlags::NOREPLACE) {
+            Ok(()) => return Some(aside.into()),
+            Err(Errno::EXIST) => {}
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
+/// Opens the page, made if missing. What somebody else has put there neither leads elsewhere nor
+/// keeps the daemon waiting: a link, a fifo, a file that is leased. In a sticky directory with
+/// `fs.protected_regular` the system refuses to make what somebody else has made already, but not to
+/// open it.
+fn open_shared(path: &Path) -> io::Result<OwnedFd> {
+    const FLAGS: OFlags = OFlags::RDWR
+        .union(OFlags::NOFOLLOW)
+        .union(OFlags::NONBLOCK)
+        .union(OFlags::NOCTTY)
+        .union(OFlags::CLOEXEC);
     let mode = Mode::from_raw_mode(0o660);
-    match shm::open(name, OFlags::RDWR | OFlags::CREATE, mode) {
-        Err(Errno::ACCESS) => Ok(shm::open(name, OFlags::RDWR, mode)?),
+    match open(path, FLAGS | OFlags::CREATE, mode) {
+        Err(Errno::ACCESS) => Ok(open(path, FLAGS, mode)?),
         opened => Ok(opened?),
     }
+}
+
+/// Whether the file can be the page: regular, and known by this name alone, as another name could be
+/// one by which somebody needs it unchanged.
+fn check(file: &File) -> io::Result<()> {
+    let status = file.metadata()?;
+    if !status.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file"));
+    }
+    if status.nlink() > 1 {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it has another name too"));
+    }
+    Ok(())
 }
 
 /// The mapping of the page, which only serves to name the word to the system.
@@ -151,8 +250,10 @@ impl Drop for FutexWord {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::fs::{DirBuilderExt, symlink};
     use std::sync::mpsc;
+
+    use rustix::shm;
 
     use super::*;
 
@@ -166,7 +267,11 @@ mod tests {
 
         /// What an application sees.
         fn open(&self) -> File {
-            shm::open(self.0.as_str(), OFlags::RDONLY, Mode::empty()).unwrap().into()
+            shm::open(self.0.as_str(), shm::OFlags::RDONLY, Mode::empty()).unwrap().into()
+        }
+
+        fn path(&self) -> PathBuf {
+            Path::new(SHARED_MEMORY).join(&self.0[1..])
         }
 
         fn value(&self) -> i32 {
@@ -178,7 +283,8 @@ mod tests {
 
     impl Drop for Name {
         fn drop(&mut self) {
-            let _ = shm::unlink(self.0.as_str());
+            let _ = std::fs::remove_dir(self.path());
+            let _ = std::fs::remove_file(self.path());
         }
     }
 
@@ -217,6 +323,52 @@ mod tests {
         let name = Name::new("root");
         let _page = WaitPage::open(&name.0, true).unwrap();
         assert_eq!(name.open().metadata().unwrap().mode() & 0o7777, 0o664);
+    }
+
+    #[test]
+    fn what_is_in_the_way_is_named_with_its_owner() {
+        let uid = rustix::process::getuid().as_raw();
+        let elsewhere = tempfile::NamedTempFile::new().unwrap();
+        let elsewhere = elsewhere.path();
+        std::fs::write(elsewhere, "precious").unwrap();
+        type Put<'a> = &'a dyn Fn(&Path);
+        let obstacles: [(&str, Put<'_>); 4] = [
+            ("a directory", &|path| std::fs::DirBuilder::new().mode(0o700).create(path).unwrap()),
+            ("a fifo", &|path| {
+                nix::unistd::mkfifo(path, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+            }),
+            ("a symbolic link", &|path| symlink(elsewhere, path).unwrap()),
+            ("a file", &|path| {
+                std::fs::write(path, "").unwrap();
+                std::fs::hard_link(path, path.with_extension("other")).unwrap();
+            }),
+        ];
+        for (number, (kind, put)) in obstacles.into_iter().enumerate() {
+            let name = Name::new(&format!("obstacle-{number}"));
+            put(&name.path());
+            let error = WaitPage::open(&name.0, false).unwrap_err().to_string();
+            let _ = std::fs::remove_file(name.path().with_extension("other"));
+            assert!(error.contains(&format!("{kind} of user {uid}")), "{error}");
+            assert!(error.contains("remove it"), "{error}");
+            assert!(error.contains(&name.0), "{error}");
+        }
+        assert_eq!(std::fs::read_to_string(elsewhere).unwrap(), "precious");
+    }
+
+    #[test]
+    fn a_page_that_somebody_leases_keeps_nobody_waiting() {
+        let name = Name::new("leased");
+        // The system tells the holder by a signal that would end this process.
+        // SAFETY: the signal is ignored, no handler runs.
+        unsafe { libc::signal(libc::SIGIO, libc::SIG_IGN) };
+        let file = File::create(name.path()).unwrap();
+        // SAFETY: the call takes two integers.
+        let leased = unsafe {
+            libc::fcntl(std::os::fd::AsRawFd::as_raw_fd(&file), libc::F_SETLEASE, libc::F_WRLCK)
+        };
+        assert_eq!(leased, 0, "{}", io::Error::last_os_error());
+        let error = WaitPage::open(&name.0, false).unwrap_err();
+        assert_eq!(error.source.kind(), io::ErrorKind::WouldBlock, "{error}");
     }
 
     #[test]

@@ -39,8 +39,21 @@ fn autoload_passes_over_what_is_not_there() {
     let at = |name: &str| directory.path().join(name);
     fs::create_dir(at("home")).unwrap();
     put(&at("home/a.lttng"), "a");
-    let sessions = read_autoload(&[at("missing"), at("home")]).unwrap();
+    let sessions = read_autoload(&[at("missing"), at("home")]);
     assert_eq!(names(sessions), ["a"]);
+}
+
+#[test]
+fn autoload_passes_over_what_is_broken() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    put(&at("a.lttng"), "a");
+    fs::write(at("b.lttng"), "nonsense").unwrap();
+    nix::unistd::mkfifo(&at("c.lttng"), nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+    put(&at("d.lttng"), "d");
+    let mut loaded = names(read_autoload(&[directory.path().to_owned()]));
+    loaded.sort();
+    assert_eq!(loaded, ["a", "d"]);
 }
 
 #[test]

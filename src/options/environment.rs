@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lttngd::process::OWN_PROGRAM;
+use lttngd::process::own_program;
 use lttngd::{ClockPluginConfig, Config};
 
 use super::Surroundings;
@@ -67,7 +67,7 @@ pub(super) fn set_clock_plugin(config: &mut Config, around: &dyn Surroundings) {
         } else {
             library
         },
-        program: OWN_PROGRAM.into(),
+        program: own_program(),
     });
 }
 

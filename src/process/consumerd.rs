@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use lttngd_consumerd::{ConsumerdError, Options, PacketClock};
 use lttngd_runas::Runas;
 
-use super::{OWN_PROGRAM, ReadClock, limits, logging, memory};
+use super::{ReadClock, limits, logging, memory, own_program, signals};
 
 /// What the process is called in listings, whatever the program is.
 const PROCESS_NAME: &CStr = c"lttng-consumerd";
@@ -17,6 +17,7 @@ const VERBOSE: u8 = 3;
 /// Is the consumer daemon of the command line `args`. Its clock is not looked for when the rights of the
 /// process come from its file instead of its caller, whose choice the clock is.
 pub(super) fn main(args: &[OsString], clock: impl FnOnce() -> Option<ReadClock>) -> ExitCode {
+    signals::settle();
     let is_setuid = rustix::process::getuid() != rustix::process::geteuid()
         || rustix::process::getgid() != rustix::process::getegid();
     let options = match Options::parse_from_args(args, is_setuid) {
@@ -51,6 +52,6 @@ fn run(options: &Options, clock: PacketClock) -> Result<(), ConsumerdError> {
     if let Err(error) = limits::raise_descriptors() {
         tracing::warn!(%error, "cannot raise the limit of open descriptors");
     }
-    let runas = Runas::urgent(Some(OWN_PROGRAM.into()));
+    let runas = Runas::urgent(Some(own_program()));
     lttngd_consumerd::run(options, clock, runas)
 }

@@ -189,14 +189,40 @@ fn what_a_killed_daemon_left_is_taken_over() {
 #[test]
 fn a_failure_leaves_nothing_behind() {
     let (parent, mut config) = private();
-    config.pid_file = parent.path().join("missing/pid");
+    config.apps_socket = parent.path().join("missing/socket");
     let error = RunDir::prepare(&config).unwrap_err();
-    assert!(error.to_string().contains("missing/pid"), "{error}");
+    assert!(error.to_string().contains("missing/socket"), "{error}");
     assert!(!config.run_dir.exists());
 
     fs::create_dir(&config.run_dir).unwrap();
     RunDir::prepare(&config).unwrap_err();
     assert_eq!(entries(&config.run_dir), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn what_the_daemon_can_do_without_does_not_end_it() {
+    let (parent, mut config) = private();
+    config.pid_file = parent.path().join("missing/pid");
+    config.health_socket = Some(parent.path().join("missing/health"));
+    config.consumerd32.dir = parent.path().join("missing/consumerd32");
+    config.agent_port = AgentPort::Only(0);
+    fs::create_dir(&config.run_dir).unwrap();
+    fs::create_dir(config.run_dir.join("agent.port")).unwrap();
+    let mut dir = RunDir::prepare(&config).unwrap();
+    assert!(dir.take_health_listener().is_none());
+    assert!(dir.take_agent_listener().is_none());
+    assert!(dir.take_client_listener().is_some());
+    assert!(dir.take_apps_listener().is_some());
+    assert!(!parent.path().join("missing").exists());
+}
+
+#[test]
+fn nobody_is_waited_for_to_read_the_pid_file() {
+    let (parent, mut config) = private();
+    config.pid_file = parent.path().join("fifo");
+    let mode = nix::sys::stat::Mode::from_bits_truncate(0o600);
+    nix::unistd::mkfifo(&config.pid_file, mode).unwrap();
+    RunDir::prepare(&config).unwrap();
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod saving;
 mod snapshots;
 mod startup;
 mod streaming;
+mod surroundings;
 mod timers;
 mod users;
 mod world;

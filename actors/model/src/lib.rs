@@ -37,7 +37,7 @@ pub use filter::{Bytecode, CODE_MAX_LEN, Filter, FilterError, FilterFault};
 pub use id::{ChannelKey, ChunkId, NetIndex, SessionId};
 pub use output::{AddressFamily, NetworkUri, StreamKind, Uri};
 pub use session::{DescriptorOutput, SessionDescriptor, SessionKind, SessionListing};
-pub use time::Timestamp;
+pub use time::{Timestamp, set_local_time_zone};
 pub use tracker::{ProcessAttribute, TrackerValue, TrackingPolicy};
 pub use url::{CONTROL_PORT, DATA_PORT, HostUrl, PlaceUrl};
 

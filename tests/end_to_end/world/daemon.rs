@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::process::Signal;
 
@@ -58,14 +58,35 @@ impl Daemon {
         environment: &[(&str, &str)],
     ) -> Daemon {
         let mut daemon = Daemon::spawn_with(arena, which, options, environment);
+        daemon.answers(arena, which);
+        daemon
+    }
+
+    fn answers(&mut self, arena: &Arena, which: Which) {
         eventually("the daemon answers `lttng list`", || {
-            if let Some(status) = daemon.child.try_wait().unwrap() {
-                panic!("{which:?} daemon ended at start: {status}\n{}", daemon.log());
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("{which:?} daemon ended at start: {status}\n{}", self.log());
             }
-            let socket = daemon.run_directory.join("client-lttng-sessiond");
+            let socket = self.run_directory.join("client-lttng-sessiond");
             (socket.exists() && arena.lttng("list").code == 0).then_some(())
         });
+    }
+
+    /// Starts the daemon from a shell that has run `script` before, in the home directory, and waits as
+    /// [`Daemon::start`].
+    pub fn start_after(arena: &Arena, which: Which, script: &str) -> Daemon {
+        let mut daemon = Daemon::spawn_after(arena, which, script);
+        daemon.answers(arena, which);
         daemon
+    }
+
+    /// As [`Daemon::start_after`], and does not wait.
+    pub fn spawn_after(arena: &Arena, which: Which, script: &str) -> Daemon {
+        let mut shell = arena.command("sh");
+        shell
+            .args(["-c", &format!("cd \"$HOME\"\n{script}\nexec \"$0\" \"$@\"")])
+            .arg(which.program());
+        Daemon::spawn_command(arena, which, shell, &[], &[])
     }
 
     /// Starts the daemon with `options` and does not wait.
@@ -80,14 +101,24 @@ impl Daemon {
         options: &[&str],
         environment: &[(&str, &str)],
     ) -> Daemon {
+        let command = arena.command(which.program());
+        Daemon::spawn_command(arena, which, command, options, environment)
+    }
+
+    fn spawn_command(
+        arena: &Arena,
+        which: Which,
+        mut command: Command,
+        options: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Daemon {
         // Each has its own consumer daemon without being told.
         let is_told = options.iter().any(|option| option.starts_with("--consumerd64-path"));
         let told = Consumer::chosen(which).filter(|_| !is_told).map(|it| it.option(arena));
         let number = fs::read_dir(arena.file("")).unwrap().count();
         let log = arena.file(&format!("daemon-{number}.log"));
         let file = fs::File::create(&log).unwrap();
-        let child = arena
-            .command(which.program())
+        let child = command
             .args(told)
             .args(options)
             .envs(environment.iter().copied())

@@ -1,0 +1,171 @@
+//! Poor surroundings: what the daemon is started in lacks something, or is hostile. What can be
+//! recorded is, and what cannot is told.
+
+use std::process::Stdio;
+
+use rustix::process::Signal;
+
+use super::world::{Arena, Daemon, Program, Which, eventually};
+
+/// Where a daemon is started.
+struct Surroundings<'a> {
+    /// Makes the world, in the shell: for root alone, whose world is private.
+    world: &'a str,
+    /// What the shell does that becomes the daemon.
+    before: &'a str,
+    /// Whether the stock daemon records all there too.
+    stock: bool,
+}
+
+/// Nothing special.
+const PLAIN: Surroundings<'static> = Surroundings { world: "", before: "", stock: true };
+
+/// A command for the shell in the home directory of the arena, which must succeed.
+fn shell(arena: &Arena, script: &str) {
+    let script = format!("cd \"$HOME\"\n{script}");
+    let status = arena.command("sh").args(["-ec", &script]).stdout(Stdio::null()).status().unwrap();
+    assert!(status.success(), "{script}: {status}");
+}
+
+/// Makes the world and starts a daemon in it; `None` where only root can.
+fn start(which: Which, surroundings: &Surroundings<'_>) -> Option<(Daemon, Arena)> {
+    let arena = Arena::new();
+    if !surroundings.world.is_empty() {
+        if !arena.is_root() {
+            return None;
+        }
+        shell(&arena, surroundings.world);
+    }
+    let daemon = Daemon::start_after(&arena, which, surroundings.before);
+    Some((daemon, arena))
+}
+
+/// Records 20 events, rotates, and records 5 more. Gives the count of those that can be read.
+fn usual(arena: &Arena) -> usize {
+    let output = arena.file("o");
+    arena.lttng_ok(&format!("create s -o '{}'", output.display()));
+    arena.lttng_ok("enable-event -u 'sample:*'");
+    arena.lttng_ok("start");
+    Program::start(arena, &["number=20"]).finish();
+    arena.lttng_ok("rotate");
+    Program::start(arena, &["number=5"]).finish();
+    arena.lttng_ok("stop");
+    arena.lttng_ok("destroy");
+    arena.events(&output).len()
+}
+
+/// The usual recording is whole in these surroundings, and the daemon ends when it is told. Gives what
+/// our daemon has logged.
+fn all_is_recorded(surroundings: &Surroundings<'_>) -> Option<String> {
+    let run = |which| {
+        let (daemon, arena) = start(which, surroundings)?;
+        assert_eq!(usual(&arena), 25, "{which:?}");
+        let log = daemon.log();
+        daemon.stop(&arena);
+        Some(log)
+    };
+    if surroundings.stock {
+        run(Which::Stock)?;
+    }
+    run(Which::Ours)
+}
+
+macro_rules! all_is_recorded {
+    ($($(#[$comment:meta])* $name:ident { $($field:ident: $value:expr),* $(,)? })*) => {
+        $(
+            $(#[$comment])*
+            #[test]
+            fn $name() {
+                all_is_recorded(&Surroundings { $($field: $value,)* ..PLAIN });
+            }
+        )*
+    };
+}
+
+all_is_recorded! {
+    without_sys { world: "mount -t tmpfs tmpfs /sys" }
+    only_the_daemon_is_without_sys {
+        world: ":",
+        before: "set -- unshare --mount sh -c 'mount -t tmpfs tmpfs /sys; exec \"$0\"' \"$0\"; exec \"$@\"",
+    }
+    more_processors_may_come {
+        world: "echo 0-6 >possible; mount --bind possible /sys/devices/system/cpu/possible",
+    }
+    without_proc { world: "mount -t tmpfs tmpfs /proc" }
+    processes_are_hidden { world: "mount -t proc -o hidepid=2 proc /proc" }
+    without_a_user_database {
+        world: "for file in passwd group nsswitch.conf; do mount --bind /dev/null /etc/$file; done",
+    }
+    without_a_home { before: "unset HOME LTTNG_HOME", world: ":" }
+    umask_keeps_all_from_others { before: "umask 077" }
+    umask_keeps_nothing_from_anybody { before: "umask 0" }
+    without_standard_descriptors { before: "exec <&- >&- 2>&-" }
+    ends_of_children_are_ignored { before: "trap '' CHLD" }
+    without_new_privileges { before: "set -- setpriv --no-new-privs \"$0\" \"$@\"; exec \"$@\"" }
+    working_directory_is_gone { before: "mkdir gone; cd gone; rmdir ../gone" }
+    one_processor { before: "set -- taskset -c 0 \"$0\" \"$@\"; exec \"$@\"" }
+    without_a_network { before: "set -- unshare --net \"$0\" \"$@\"; exec \"$@\"", world: ":" }
+    huge_environment {
+        before: "for i in 1 2 3 4 5 6 7 8; do export HUGE$i=$(head -c 100000 /dev/zero | tr '\\0' x); done",
+    }
+    signals_are_blocked {
+        before: "set -- env --block-signal=TERM,INT,CHLD,PIPE,XFSZ,BUS,SEGV \"$0\" \"$@\"; exec \"$@\"",
+        stock: false,
+    }
+    time_zone_without_end { before: "export TZ=:/dev/zero", stock: false }
+    time_zone_of_a_fifo { before: "mkfifo zone; export TZ=:$PWD/zone", stock: false }
+    /// With what is in the way of all that the daemon can do without.
+    nothing_dispensable_can_be_made {
+        world: "d=$(readlink -f /var/run)/lttng; mkdir -p $d/sessiond-health $d/ustconsumerd32.not \\
+            $d/agent.port $d/lttng-sessiond.pid .lttng/sessions/auto; \\
+            ln -s /nowhere/at/all $d/ustconsumerd32; echo nonsense >.lttng/sessions/auto/x.lttng",
+        stock: false,
+    }
+    /// The page on which applications wait was made by one of them before.
+    shared_memory_is_read_only {
+        world: "head -c 4096 /dev/zero >/dev/shm/lttng-ust-wait-8; chmod 666 /dev/shm/*; mount -o remount,ro /dev/shm",
+        stock: false,
+    }
+}
+
+/// Anybody may put it there before root's daemon starts.
+#[test]
+fn what_somebody_put_in_the_place_of_the_wait_page_does_not_end_the_daemon() {
+    const PAGE: &str = "/dev/shm/lttng-ust-wait-8";
+    for (put, kind) in
+        [("mkdir", "a directory"), ("mkfifo", "a fifo"), ("ln -s /etc/passwd", "a symbolic link")]
+    {
+        let world = format!("{put} {PAGE}; chown -h 1234 {PAGE}");
+        // With the stock daemon nobody is recorded: applications cannot open the page.
+        let surroundings = Surroundings { world: &world, stock: false, ..PLAIN };
+        let Some(log) = all_is_recorded(&surroundings) else { return };
+        assert!(log.contains(&format!("{kind} of user 1234")), "{log}");
+        assert!(log.contains("moved-aside-0"), "{log}");
+        assert_eq!(log.lines().count(), 1, "{log}");
+    }
+}
+
+/// A user's daemon cannot move what is another user's.
+#[test]
+fn another_users_wait_page_does_not_end_a_users_daemon() {
+    for which in [Which::Stock, Which::Ours] {
+        let arena = Arena::new();
+        if !arena.is_root() {
+            return;
+        }
+        shell(&arena, "echo >/dev/shm/lttng-ust-wait-8-1234; chmod 600 /dev/shm/*; chmod 777 . ..");
+        let before =
+            "set -- setpriv --reuid=1234 --regid=1234 --clear-groups \"$0\" \"$@\"; exec \"$@\"";
+        let mut daemon = Daemon::spawn_after(&arena, which, before);
+        let socket = arena.home().join(".lttng/client-lttng-sessiond");
+        eventually("the daemon listens", || {
+            assert!(daemon.is_running(), "{which:?}: {}", daemon.log());
+            socket.exists().then_some(())
+        });
+        arena.signal(daemon.pid(), Signal::TERM);
+        assert_eq!(daemon.wait().code(), Some(0), "{which:?}: {}", daemon.log());
+        if which == Which::Ours {
+            assert!(daemon.log().contains("a file of user 0, mode 0600"), "{}", daemon.log());
+        }
+    }
+}
