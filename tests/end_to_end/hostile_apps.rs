@@ -10,7 +10,7 @@ use super::world::raw::{REGISTRATION_BYTES, Registration, expect_closed};
 use super::world::{Program, Stage, alone};
 
 /// The longest that something unconcerned may take: less than the daemon waits for an application.
-const AT_ONCE: Duration = Duration::from_millis(4500);
+pub(super) const AT_ONCE: Duration = Duration::from_millis(4500);
 
 /// How long the daemon may wait for an application that says nothing, with a margin.
 const APP_PATIENCE: Duration = Duration::from_secs(15);

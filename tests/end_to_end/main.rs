@@ -12,6 +12,7 @@ mod consumer;
 mod faults;
 mod filters;
 mod hostile_apps;
+mod hostile_notify;
 mod listing;
 mod live;
 mod loading;

@@ -6,6 +6,8 @@ use lttngd_runtime::AskError;
 use lttngd_wire::{DecodeError, agent::Refusal};
 use thiserror::Error;
 
+use crate::link::LIST_DEADLINE;
+
 /// Why an agent did not do what it was asked.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum AgentError {
@@ -36,6 +38,8 @@ pub(crate) enum Broken {
     Closed,
     #[error("the agent sent data that nothing asked for")]
     Unsolicited,
+    #[error("the agent began a listing and did not end it within {} s", LIST_DEADLINE.as_secs())]
+    Unended,
     #[error("its actor is gone")]
     Abandoned,
     #[error(transparent)]

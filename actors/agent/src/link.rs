@@ -1,12 +1,19 @@
 //! The connection as commands and replies.
 
-use std::{cell::Cell, time::Instant};
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
 
+use lttngd_runtime::{STEP_LEN, read_growing};
 use lttngd_wire::agent::{
     Command, LIST_HEAD_LEN, ListHead, REPLY_LEN, Refusal, Reply, decode_loggers,
 };
 
 use crate::{connection::Connection, error::Broken};
+
+/// Longest time for the names of a listing to come when their size has.
+pub(crate) const LIST_DEADLINE: Duration = Duration::from_secs(10);
 
 /// What the agent answered: a value or its refusal.
 pub(crate) type Answer<T> = Result<Result<T, Refusal>, Broken>;
@@ -41,9 +48,16 @@ impl Link<'_> {
         let mut head = [0; LIST_HEAD_LEN];
         self.connection.read_exact(&mut head).await?;
         let ListHead { data_size, count } = ListHead::decode(&head)?;
-        let mut names = vec![0; data_size as usize];
-        self.connection.read_exact(&mut names).await?;
+        let fill = async |bytes: &mut [u8]| self.connection.read_exact(bytes).await;
+        let names = read_growing(data_size as usize, fill);
+        let names =
+            tokio::time::timeout(LIST_DEADLINE, names).await.map_err(|_| Broken::Unended)??;
         self.progress.set(Instant::now());
-        Ok(Ok(decode_loggers(count, &names)?))
+        if names.len() <= STEP_LEN {
+            return Ok(Ok(decode_loggers(count, &names)?));
+        }
+        // It takes long enough for others to wait for it.
+        let decoded = tokio::task::spawn_blocking(move || decode_loggers(count, &names)).await;
+        Ok(Ok(decoded.map_err(std::io::Error::other)??))
     }
 }

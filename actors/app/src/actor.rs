@@ -20,7 +20,9 @@ use crate::{
     AppError, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields,
     ListTracepoints, RegenerateStatedump, RegisterDone, Synchronise, Tracepoint, WantedSession,
     driver::{Driver, Job, Reply, Shared},
+    error::Broken,
     notify,
+    places::Place,
 };
 
 /// Most questions that wait for one application. Wishes have no limit of their own: a session has
@@ -35,6 +37,8 @@ pub struct App {
     progress: Rc<Cell<Instant>>,
     jobs: mpsc::UnboundedSender<Job>,
     sockets: RefCell<Option<(Driver, mpsc::UnboundedReceiver<Job>, Peer)>>,
+    /// Those of its command and its notify socket.
+    places: (Place, Place),
     serving: Vec<JoinHandle<()>>,
     registered: Outlet<AppRegistered>,
     unregistered: Outlet<AppUnregistered>,
@@ -47,6 +51,7 @@ impl App {
     pub(crate) fn new(
         info: Arc<AppInfo>,
         (command, notify): (Peer, Peer),
+        places: (Place, Place),
         deadline: Option<Duration>,
         registered: Outlet<AppRegistered>,
         unregistered: Outlet<AppUnregistered>,
@@ -63,6 +68,7 @@ impl App {
             progress,
             jobs,
             sockets: RefCell::new(Some((driver, queue, notify))),
+            places,
             serving: Vec::new(),
             registered,
             unregistered,
@@ -116,10 +122,17 @@ impl Actor for App {
         let (info, shared, me) =
             (Arc::clone(&self.info), Rc::clone(&self.shared), context.address());
         self.serving.push(tokio::task::spawn_local({
-            let info = Arc::clone(&info);
+            let (info, large) = (Arc::clone(&info), self.places.1.large().clone());
             async move {
-                let end = notify::serve(&notify, &shared.handles, info.pid).await;
-                tracing::debug!(pid = info.pid, app = %info.name, %end, "notify socket closed");
+                match notify::serve(&notify, &shared.handles, &large, info.pid).await {
+                    Broken::Peer(end) => {
+                        tracing::debug!(pid = info.pid, app = %info.name, %end, "notify socket closed");
+                    }
+                    Broken::Protocol(reason) => tracing::warn!(
+                        pid = info.pid, app = %info.name, %reason,
+                        "an application's notify socket is closed: it registers no more events"
+                    ),
+                }
             }
         }));
         let registered = AppRegistered { info: Arc::clone(&info), app: me.clone() };

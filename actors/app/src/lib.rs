@@ -25,6 +25,7 @@ mod link;
 mod listener;
 mod message;
 mod notify;
+mod places;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -36,3 +37,4 @@ pub use message::{
     AppId, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields, ListTracepoints,
     RegenerateStatedump, RegisterDone, Synchronise, Tracepoint, WantedSession,
 };
+pub use places::REGISTRATIONS_EACH_MAX;

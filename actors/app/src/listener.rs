@@ -28,6 +28,7 @@ use crate::{
     App, AppId, AppInfo, AppRegistered, AppUnregistered,
     error::Broken,
     link::{Link, Order},
+    places::{CONNECTIONS_EACH_MAX, Place, Places, REGISTRATIONS_EACH_MAX},
 };
 
 /// Longest time from a connection to its registration message, and from an application's first
@@ -69,6 +70,10 @@ enum Rejected {
         "{0}-bit applications need a consumer daemon of their size; name it with --consumerd{0}-path"
     )]
     WordSize(u32),
+    #[error(
+        "process {0} has {REGISTRATIONS_EACH_MAX} registrations already; more of it are refused, and not told"
+    )]
+    TooMany(u32),
     #[error("both its connections are of the same kind")]
     SameKind,
     #[error("its version is not known: {0}")]
@@ -83,25 +88,38 @@ struct Half {
     registration: Registration,
     uid: u32,
     gid: u32,
+    place: Place,
 }
 
 struct Listener {
     settings: AppSettings,
+    places: Rc<Places>,
     next_id: AtomicU64,
     open: Cell<usize>,
     /// First connections that wait for the second of their process.
     halves: RefCell<HashMap<u32, oneshot::Sender<Half>>>,
 }
 
-/// Accepts applications on `listener` for ever.
+/// Accepts applications on `listener` for ever. Those of one process are
+/// [`REGISTRATIONS_EACH_MAX`] at most.
 ///
 /// # Errors
 /// When the socket cannot be used at all.
 pub async fn listen(listener: StdListener, settings: AppSettings) -> io::Result<()> {
+    listen_allowing(listener, settings, CONNECTIONS_EACH_MAX).await
+}
+
+/// The same, with that many connections of each process.
+pub(crate) async fn listen_allowing(
+    listener: StdListener,
+    settings: AppSettings,
+    connections_each_max: usize,
+) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let socket = UnixListener::from_std(listener)?;
     let listener = Rc::new(Listener {
         settings,
+        places: Rc::new(Places::new(connections_each_max)),
         next_id: AtomicU64::new(1),
         open: Cell::new(0),
         halves: RefCell::default(),
@@ -136,7 +154,14 @@ pub async fn listen(listener: StdListener, settings: AppSettings) -> io::Result<
 
 impl Listener {
     async fn connection(&self, peer: Peer) -> Result<(), Rejected> {
-        let Some((pid, half)) = self.registration(peer).await? else { return Ok(()) };
+        let credentials = peer.credentials().map_err(PeerError::from)?;
+        let place = match self.places.take(credentials) {
+            Ok(place) => place,
+            Err(full) if full.is_news => return Err(Rejected::TooMany(credentials.pid)),
+            Err(_told) => return Ok(()),
+        };
+        let registration = self.registration(peer, credentials, place).await?;
+        let Some((pid, half)) = registration else { return Ok(()) };
         let Some((half, waiting)) = self.pair(pid, half) else { return Ok(()) };
         let other = tokio::select! {
             other = waiting => other.map_err(|_replaced| Rejected::Alone),
@@ -153,7 +178,12 @@ impl Listener {
     }
 
     /// Reads and checks the registration message; `None` when the peer only looked.
-    async fn registration(&self, peer: Peer) -> Result<Option<(u32, Half)>, Rejected> {
+    async fn registration(
+        &self,
+        peer: Peer,
+        credentials: PeerCredentials,
+        place: Place,
+    ) -> Result<Option<(u32, Half)>, Rejected> {
         let mut bytes = [0; REGISTRATION_LEN];
         let read = tokio::time::timeout(REGISTRATION_DEADLINE, peer.read_exact_or_end(&mut bytes));
         if !read.await.map_err(|_| Rejected::Silent)?? {
@@ -168,12 +198,11 @@ impl Listener {
         if bitness.is_none() {
             return Err(Rejected::WordSize(registration.bits_per_long));
         }
-        let credentials = peer.credentials().map_err(PeerError::from)?;
         let PeerCredentials { pid, uid, gid } = credentials;
         if pid == 0 {
             return Err(Rejected::NoPid);
         }
-        Ok(Some((pid, Half { peer, registration, uid, gid })))
+        Ok(Some((pid, Half { peer, registration, uid, gid, place })))
     }
 
     /// Hands a second connection to the first one's task, or makes this the first one.
@@ -224,6 +253,7 @@ impl Listener {
         App::new(
             info,
             (command.peer, notify.peer),
+            (command.place, notify.place),
             self.settings.deadline,
             self.settings.registered.clone(),
             self.settings.unregistered.clone(),

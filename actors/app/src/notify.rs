@@ -8,7 +8,7 @@ use lttngd_buffers::{
     tsdl::HeaderType as TsdlHeader,
     ustregistry::{EventRegistration, RegistryError},
 };
-use lttngd_runtime::{AskError, Peer, ask};
+use lttngd_runtime::{AskError, Peer, STEP_LEN, Turns, ask, read_growing, skip};
 use lttngd_wire::ust::notify::{
     Answer, EINVAL, Head, HeaderType, KIND_LEN, Kind, Request, RequestError, to_nestable,
 };
@@ -18,6 +18,9 @@ use crate::error::Broken;
 /// Longest wait for ids. The application itself gives up after 3 s, and would take an answer that
 /// comes later for the answer to its next request.
 const ANSWER_DEADLINE: Duration = Duration::from_millis(2500);
+/// Longest time from the first byte of a request to its last. LTTng-UST gives up by itself when 3 s
+/// pass without progress.
+pub(crate) const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Which of an application's handles mean what. Filled before the application can name them.
 #[derive(Debug, Default)]
@@ -44,13 +47,30 @@ impl Handles {
         self.channels.borrow_mut().remove(&handle);
     }
 
-    fn session(&self, handle: u32) -> Result<Addr<BufferSet>, Refusal> {
-        self.sessions.borrow().get(&handle).cloned().ok_or_else(Refusal::unknown_handle)
+    /// What a request is about. Known before the rest of it is read.
+    fn target(&self, head: &Head) -> Result<Target, Refusal> {
+        let target = match head {
+            Head::Event { channel_objd, .. } | Head::Channel { channel_objd, .. } => {
+                let channels = self.channels.borrow();
+                channels
+                    .get(channel_objd)
+                    .cloned()
+                    .map(|(channel_id, buffers)| Target { channel_id, buffers })
+            }
+            Head::Enumeration { session_objd, .. } => {
+                let sessions = self.sessions.borrow();
+                sessions.get(session_objd).cloned().map(|buffers| Target { channel_id: 0, buffers })
+            }
+        };
+        target.ok_or_else(Refusal::unknown_handle)
     }
+}
 
-    fn channel(&self, handle: u32) -> Result<(u32, Addr<BufferSet>), Refusal> {
-        self.channels.borrow().get(&handle).cloned().ok_or_else(Refusal::unknown_handle)
-    }
+/// Who gives the id that a request asks for.
+struct Target {
+    /// The channel's id in the trace; of no meaning for an enumeration, which has none.
+    channel_id: u32,
+    buffers: Addr<BufferSet>,
 }
 
 /// Why a request is refused.
@@ -84,32 +104,37 @@ impl From<AskError> for Refusal {
     }
 }
 
-/// Answers requests until the socket ends; the error says why it does.
-pub(crate) async fn serve(socket: &Peer, handles: &Handles, pid: u32) -> Broken {
+/// Answers requests until the socket ends; the error says why it does. `large` is the line in which
+/// the large requests of one process are read.
+pub(crate) async fn serve(socket: &Peer, handles: &Handles, large: &Turns, pid: u32) -> Broken {
     loop {
-        if let Err(end) = serve_one(socket, handles, pid).await {
+        if let Err(end) = serve_one(socket, handles, large, pid).await {
             return end;
         }
+        // One that asks without end does not keep others from being heard.
+        tokio::task::yield_now().await;
     }
 }
 
-async fn serve_one(socket: &Peer, handles: &Handles, pid: u32) -> Result<(), Broken> {
+async fn serve_one(
+    socket: &Peer,
+    handles: &Handles,
+    large: &Turns,
+    pid: u32,
+) -> Result<(), Broken> {
     let mut number = [0; KIND_LEN];
-    socket.read_exact(&mut number).await?;
-    let number = u32::from_ne_bytes(number);
-    let kind = Kind::from_raw(number)
-        .ok_or_else(|| Broken::Protocol(format!("notification {number} is unknown")))?;
-    let mut fixed = vec![0; kind.fixed_len()];
-    socket.read_exact(&mut fixed).await?;
-    let head = Head::decode(kind, &fixed)?;
-    let mut variable = vec![0; head.variable_len()?];
-    socket.read_exact(&mut variable).await?;
-    let answer = match head.decode_variable(&variable) {
-        Ok(request) => answer(handles, request).await,
-        Err(RequestError::Broken(error)) => return Err(error.into()),
-        Err(RequestError::Refused(error)) => {
-            Err(Refusal { errno: error.errno(), reason: error.to_string(), late: false })
-        }
+    socket.read_exact(&mut number[..1]).await?;
+    let read = tokio::time::timeout(REQUEST_DEADLINE, async {
+        socket.read_exact(&mut number[1..]).await?;
+        read(socket, u32::from_ne_bytes(number), handles, large).await
+    });
+    let (kind, request) = read.await.map_err(|_| {
+        let seconds = REQUEST_DEADLINE.as_secs();
+        Broken::Protocol(format!("a request was begun and not ended within {seconds} s"))
+    })??;
+    let answer = match request {
+        Ok((target, request)) => answer(target, request).await,
+        Err(refusal) => Err(refusal),
     };
     let answer = answer.or_else(|refusal| {
         if refusal.late {
@@ -122,17 +147,60 @@ async fn serve_one(socket: &Peer, handles: &Handles, pid: u32) -> Result<(), Bro
     Ok(())
 }
 
-async fn answer(handles: &Handles, request: Request) -> Result<Answer, Refusal> {
+/// What is asked, and whom it is to be asked; or why it is refused, when it was read to its end.
+type Asked = Result<(Target, Request), Refusal>;
+
+/// Reads what follows the number of a request.
+async fn read(
+    socket: &Peer,
+    number: u32,
+    handles: &Handles,
+    large: &Turns,
+) -> Result<(Kind, Asked), Broken> {
+    let kind = Kind::from_raw(number)
+        .ok_or_else(|| Broken::Protocol(format!("notification {number} is unknown")))?;
+    let mut fixed = vec![0; kind.fixed_len()];
+    socket.read_exact(&mut fixed).await?;
+    let head = Head::decode(kind, &fixed)?;
+    let len = head.variable_len()?;
+    let fill = async |bytes: &mut [u8]| socket.read_exact(bytes).await;
+    let target = match handles.target(&head) {
+        Ok(target) => target,
+        Err(refusal) => {
+            skip(len, fill).await?;
+            return Ok((kind, Err(refusal)));
+        }
+    };
+    let decoded = if len <= STEP_LEN {
+        head.decode_variable(&read_growing(len, fill).await?)
+    } else {
+        let _turn = large.take().await.map_err(|full| Broken::Protocol(full.to_string()))?;
+        let bytes = read_growing(len, fill).await?;
+        // Decoding takes milliseconds, in which nobody else would be served.
+        tokio::task::spawn_blocking(move || head.decode_variable(&bytes))
+            .await
+            .map_err(|error| Broken::Protocol(error.to_string()))?
+    };
+    match decoded {
+        Ok(request) => Ok((kind, Ok((target, request)))),
+        Err(RequestError::Broken(error)) => Err(error.into()),
+        Err(RequestError::Refused(error)) => {
+            let (errno, reason) = (error.errno(), error.to_string());
+            Ok((kind, Err(Refusal { errno, reason, late: false })))
+        }
+    }
+}
+
+async fn answer(target: Target, request: Request) -> Result<Answer, Refusal> {
+    let Target { channel_id, buffers } = target;
     match request {
-        Request::Event { channel_objd, name, loglevel, fields, model_emf_uri, .. } => {
-            let (channel_id, buffers) = handles.channel(channel_objd)?;
+        Request::Event { name, loglevel, fields, model_emf_uri, .. } => {
             let event = EventRegistration { name, loglevel, fields, model_emf_uri };
             let event_id =
                 ask(&buffers, RegisterEvent { channel_id, event }, ANSWER_DEADLINE).await??;
             Ok(Answer::Event { ret_code: 0, event_id })
         }
-        Request::Channel { channel_objd, context, .. } => {
-            let (channel_id, buffers) = handles.channel(channel_objd)?;
+        Request::Channel { context, .. } => {
             let context = to_nestable(context).map_err(|error| Refusal {
                 errno: error.errno(),
                 reason: error.to_string(),
@@ -146,8 +214,7 @@ async fn answer(handles: &Handles, request: Request) -> Result<Answer, Refusal> 
             };
             Ok(Answer::Channel { ret_code: 0, chan_id: channel_id, header_type })
         }
-        Request::Enumeration { session_objd, name, entries } => {
-            let buffers = handles.session(session_objd)?;
+        Request::Enumeration { name, entries, .. } => {
             let enum_id =
                 ask(&buffers, RegisterEnumeration { name, entries }, ANSWER_DEADLINE).await??;
             Ok(Answer::Enumeration { ret_code: 0, enum_id })

@@ -1,6 +1,7 @@
 //! The actor and the listener against fake applications.
 #![allow(clippy::unwrap_used)]
 
+mod begun;
 mod death;
 mod listener;
 mod notify;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lttngd_model::{Credentials, ErrorCode};
 use lttngd_registry::Handle;
-use lttngd_runtime::{Peer, PeerError};
+use lttngd_runtime::{Peer, PeerError, read_growing};
 use lttngd_wire::{
     DecodeError,
     client::{FDS_MAX, REQUEST_LEN, Reply, Request},
@@ -79,8 +79,8 @@ async fn read(
             return Ok(Some((request, Err(code))));
         }
     };
-    let mut payload = vec![0; payload_len];
-    peer.read_exact(&mut payload).await.map_err(ConnectionError::Request)?;
+    let fill = async |bytes: &mut [u8]| peer.read_exact(bytes).await;
+    let payload = read_growing(payload_len, fill).await.map_err(ConnectionError::Request)?;
     match request.fd_count as usize {
         0 => {}
         count if count <= FDS_MAX => {

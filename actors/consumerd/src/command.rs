@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use lttngd_runtime::{Peer, PeerError};
+use lttngd_runtime::{Peer, PeerError, read_growing};
 use lttngd_wire::consumer::{
     ChannelHead, ChunkReplyHead, ConsumerError as Code, END_OF_STREAMS, MESSAGE_LEN, Message,
     StreamHead, encode_counter, encode_status,
@@ -109,8 +109,8 @@ async fn exchange(socket: &Peer, control: &Rc<Control>, message: Message) -> Res
             if *len == 0 {
                 return Ok(());
             }
-            let mut text = vec![0; usize::try_from(*len).unwrap_or_default()];
-            socket.read_exact(&mut text).await?;
+            let fill = async |bytes: &mut [u8]| socket.read_exact(bytes).await;
+            let text = read_growing(usize::try_from(*len).unwrap_or_default(), fill).await?;
             Request { text, ..message.into() }
         }
         _ => message.into(),

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, rc::Rc, time::Duration};
 
-use lttngd_runtime::{Peer, PeerError, Turns};
+use lttngd_runtime::{Peer, PeerError, Turns, read_growing};
 use lttngd_wire::consumer::{
     ConsumerError as Code, MESSAGE_LEN, Message, MetadataRequest, encode_status,
 };
@@ -92,8 +92,8 @@ impl Source {
         if len == 0 {
             return Ok(());
         }
-        let mut text = vec![0; usize::try_from(len).unwrap_or_default()];
-        self.socket.read_exact(&mut text).await?;
+        let fill = async |bytes: &mut [u8]| self.socket.read_exact(bytes).await;
+        let text = read_growing(usize::try_from(len).unwrap_or_default(), fill).await?;
         let pushed = control.push(key, target_offset, version, text).await;
         self.say(pushed.map_or_else(|code| code.0, |()| 0)).await
     }

@@ -7,6 +7,7 @@
 
 mod ask;
 mod backoff;
+mod growing;
 mod outlet;
 mod peer;
 mod priority;
@@ -19,6 +20,7 @@ mod tests;
 
 pub use ask::{AskError, ask};
 pub use backoff::Backoff;
+pub use growing::{STEP_LEN, read_growing, skip};
 pub use outlet::Outlet;
 pub use peer::{DESCRIPTORS_MAX, Peer, PeerCredentials, PeerError, peer_credentials};
 pub use priority::{come_first, come_first_with_children};

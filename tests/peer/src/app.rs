@@ -234,6 +234,27 @@ impl FakeApp {
         (&self.notify).write_all(bytes)
     }
 
+    /// Count of bytes that were written to the notify socket and not read yet.
+    ///
+    /// # Panics
+    /// When the system call fails.
+    #[must_use]
+    pub fn notify_unread(&self) -> usize {
+        // `SIOCOUTQ`: what is not read yet still takes memory of this end.
+        const OUTQ: rustix::ioctl::Opcode = 0x5411;
+        // SAFETY: this request writes one `int`, for which `Getter` has the place.
+        let unread = unsafe {
+            rustix::ioctl::ioctl(&self.notify, rustix::ioctl::Getter::<OUTQ, i32>::new())
+        };
+        usize::try_from(unread.unwrap()).unwrap()
+    }
+
+    /// The next answer on the notify socket; `None` when the daemon closes it instead.
+    #[must_use]
+    pub fn answer(&self) -> Option<Answer> {
+        answer(&self.notify)
+    }
+
     /// Waits until the daemon closes the notify socket.
     pub fn expect_notify_closed(&self) {
         let mut rest = Vec::new();
@@ -263,6 +284,10 @@ impl Drop for FakeApp {
 /// One request and its answer on a notify socket.
 pub(crate) fn ask(mut socket: &UnixStream, request: &Request) -> Option<Answer> {
     socket.write_all(&request.encode()).ok()?;
+    answer(socket)
+}
+
+fn answer(mut socket: &UnixStream) -> Option<Answer> {
     let mut bytes = vec![0; KIND_LEN];
     socket.read_exact(&mut bytes).ok()?;
     let kind = Kind::from_raw(u32::from_ne_bytes(bytes.clone().try_into().unwrap())).unwrap();

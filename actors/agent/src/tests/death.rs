@@ -2,11 +2,13 @@
 
 use actix::System;
 use lttngd_model::Domain;
-use lttngd_peer::{AgentAct, AgentScript, Gate, alone, at_rest, eventually, open_descriptors};
+use lttngd_peer::{
+    AgentAct, AgentScript, Gate, alone, at_rest, eventually, eventually_so, open_descriptors,
+};
 use lttngd_wire::agent::LOGGERS_MAX_LEN;
 
 use super::world::{SESSION, World, synchronise, wish};
-use crate::{AgentError, ListLoggers, RegistrationDone, Synchronise};
+use crate::{AgentError, ListLoggers, RegistrationDone, Synchronise, link::LIST_DEADLINE};
 
 /// Numbers of the last commands of a life that are for the wish, the end of the registration, and the
 /// list.
@@ -109,6 +111,29 @@ async fn a_listing_that_is_none_ends_the_agent() {
     ] {
         life(&world, LAST[2], act).await;
     }
+    world.end();
+}
+
+#[actix::test]
+async fn a_listing_that_is_begun_and_not_ended_ends_the_agent() {
+    let world = World::new(None);
+    let script = AgentScript::new(Domain::Jul, move |request| match request.command.number() {
+        1 => AgentAct::Bytes([1, 100, 10, 0].map(u32::to_be_bytes).concat()),
+        _ => AgentAct::Answer,
+    });
+    let (fake, agent, _) = world.agent(script).await;
+    agent.send(RegistrationDone).await.unwrap().unwrap();
+    let list = tokio::task::spawn_local(agent.send(ListLoggers));
+    eventually("it is asked", || fake.numbers().contains(&1)).await;
+    // The clock jumps whenever nothing else is left to do.
+    tokio::time::pause();
+    eventually_so("the end is told", async || {
+        tokio::time::sleep(LIST_DEADLINE).await;
+        !world.told.unregistered().is_empty()
+    })
+    .await;
+    tokio::time::resume();
+    assert!(matches!(list.await.unwrap().unwrap_or(Err(AgentError::Gone)), Err(AgentError::Gone)));
     world.end();
 }
 

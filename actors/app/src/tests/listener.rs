@@ -9,7 +9,7 @@ use super::world::World;
 use crate::REGISTRATION_DEADLINE;
 
 /// Waits until the daemon closes the connection without a word.
-async fn refused(mut stream: UnixStream, why: &str) {
+pub(super) async fn refused(mut stream: UnixStream, why: &str) {
     stream.set_read_timeout(Some(lttngd_peer::PATIENCE)).unwrap();
     let mut rest = Vec::new();
     let read = tokio::task::spawn_blocking(move || stream.read_to_end(&mut rest)).await.unwrap();
@@ -118,7 +118,8 @@ async fn silence_is_waited_for_until_the_deadline() {
 
 #[actix::test]
 async fn a_flood_of_connections_does_not_keep_applications_out() {
-    let world = World::new(None).await;
+    // Of as many processes.
+    let world = World::allowing(1000).await;
     let flood: Vec<_> = (0..500).map(|_| UnixStream::connect(world.socket()).unwrap()).collect();
     let (fake, ..) = world.app(AppScript::default()).await;
     drop(flood);

@@ -21,7 +21,8 @@ use tokio::task::JoinHandle;
 
 use crate::{
     App, AppError, AppId, AppInfo, AppRegistered, AppSettings, AppUnregistered, Forget,
-    Synchronise, WantedSession, listen, plan::tests::channel,
+    Synchronise, WantedSession, listener::listen_allowing, places::CONNECTIONS_EACH_MAX,
+    plan::tests::channel,
 };
 
 /// The session of these tests.
@@ -81,19 +82,31 @@ impl World {
     }
 
     pub(super) async fn with_consumer(deadline: Option<Duration>, script: ConsumerScript) -> Self {
+        Self::with(deadline, script, CONNECTIONS_EACH_MAX).await
+    }
+
+    /// A world in which each process may have that many connections.
+    pub(super) async fn allowing(connections_each_max: usize) -> Self {
+        Self::with(None, ConsumerScript::default(), connections_each_max).await
+    }
+
+    async fn with(
+        deadline: Option<Duration>,
+        script: ConsumerScript,
+        connections_each_max: usize,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let told = Told::default();
         let teller = told.clone().start();
         let socket = UnixListener::bind(directory.path().join("apps")).unwrap();
-        let listener = tokio::task::spawn_local(listen(
-            socket,
-            AppSettings {
-                deadline,
-                bitnesses: vec![Bitness::Bits64],
-                registered: Outlet::to(teller.clone().recipient()),
-                unregistered: Outlet::to(teller.recipient()),
-            },
-        ));
+        let settings = AppSettings {
+            deadline,
+            bitnesses: vec![Bitness::Bits64],
+            registered: Outlet::to(teller.clone().recipient()),
+            unregistered: Outlet::to(teller.recipient()),
+        };
+        let listener =
+            tokio::task::spawn_local(listen_allowing(socket, settings, connections_each_max));
         let fake_consumer = FakeConsumer::new(script);
         let consumer = Consumer::new(fake_consumer.config(), Outlet::closed()).start();
         consumer.send(EnsureRunning).await.unwrap().unwrap();

@@ -1,6 +1,7 @@
 //! The enumerations of a trace.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
 use lttngd_model::EnumerationEntry;
 
@@ -15,7 +16,9 @@ pub const ENUMERATION_ENTRIES_MAX: usize = 1 << 20;
 pub(super) struct Enumerations {
     /// Names and entries by id.
     all: Vec<(String, Vec<EnumerationEntry>)>,
-    ids_by_name: HashMap<String, Vec<usize>>,
+    /// By all that makes an enumeration: an application may register any number of one name.
+    ids_by_hash: HashMap<u64, Vec<usize>>,
+    hasher: RandomState,
     entry_count: usize,
 }
 
@@ -25,8 +28,11 @@ impl Enumerations {
         name: &str,
         entries: Vec<EnumerationEntry>,
     ) -> Result<u64, RegistryError> {
-        let known = self.ids_by_name.get(name).into_iter().flatten().copied().find(|id| {
-            self.all.get(*id).is_some_and(|(_, known)| are_same_entries(known, &entries))
+        let hash = self.hash(name, &entries);
+        let known = self.ids_by_hash.get(&hash).into_iter().flatten().copied().find(|id| {
+            self.all.get(*id).is_some_and(|(known_name, known)| {
+                known_name == name && are_same_entries(known, &entries)
+            })
         });
         if let Some(id) = known {
             return Ok(id as u64);
@@ -37,9 +43,19 @@ impl Enumerations {
             return Err(RegistryError::TooManyEnumerations);
         }
         self.entry_count = entry_count;
-        self.ids_by_name.entry(name.to_owned()).or_default().push(id);
+        self.ids_by_hash.entry(hash).or_default().push(id);
         self.all.push((name.to_owned(), entries));
         Ok(id as u64)
+    }
+
+    /// Of what [`are_same_entries`] compares.
+    fn hash(&self, name: &str, entries: &[EnumerationEntry]) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        name.hash(&mut hasher);
+        for EnumerationEntry { start, end, label, auto: _ } in entries {
+            (start, end, label).hash(&mut hasher);
+        }
+        hasher.finish()
     }
 
     /// The entries of the enumeration of this id, provided it has this name.

@@ -1,6 +1,7 @@
 //! The events of a channel.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
 use lttngd_model::Field;
@@ -12,7 +13,7 @@ use super::RegistryError;
 pub const EVENTS_PER_CHANNEL_MAX: usize = 1 << 18;
 
 /// An event as an application describes it.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct EventRegistration {
     /// Name, `provider:event`.
     pub name: String,
@@ -28,13 +29,15 @@ pub struct EventRegistration {
 #[derive(Debug, Default)]
 pub(super) struct Events {
     all: Vec<(EventRegistration, Range<usize>)>,
-    ids_by_name: HashMap<String, Vec<u32>>,
+    /// By all that makes an event: an application may register any number of one name.
+    ids_by_hash: HashMap<u64, Vec<u32>>,
+    hasher: RandomState,
 }
 
 impl Events {
     pub(super) fn find(&self, event: &EventRegistration) -> Option<u32> {
-        self.ids_by_name
-            .get(&event.name)?
+        self.ids_by_hash
+            .get(&self.hasher.hash_one(event))?
             .iter()
             .copied()
             .find(|id| self.all.get(*id as usize).is_some_and(|(known, _)| known == event))
@@ -50,7 +53,7 @@ impl Events {
 
     pub(super) fn insert(&mut self, event: EventRegistration, text: Range<usize>) {
         if let Ok(id) = self.next_id() {
-            self.ids_by_name.entry(event.name.clone()).or_default().push(id);
+            self.ids_by_hash.entry(self.hasher.hash_one(&event)).or_default().push(id);
             self.all.push((event, text));
         }
     }

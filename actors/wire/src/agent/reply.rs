@@ -10,6 +10,8 @@ pub const REPLY_LEN: usize = 4;
 pub const LIST_HEAD_LEN: usize = 8;
 /// Most bytes of the names in a listing.
 pub const LOGGERS_MAX_LEN: u32 = 16 << 20;
+/// Most names in a listing. A name takes more memory than its bytes, which may be none.
+pub const LOGGERS_MAX: u32 = 1 << 18;
 
 const SUCCESS: u32 = 1;
 const INVALID: u32 = 2;
@@ -71,15 +73,16 @@ impl ListHead {
     /// Reads a head.
     ///
     /// # Errors
-    /// Wrong size, more bytes than [`LOGGERS_MAX_LEN`], more names than bytes.
+    /// Wrong size, more bytes than [`LOGGERS_MAX_LEN`], more names than [`LOGGERS_MAX`] or than bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         let data_size = number::u32(&mut reader, "data_size")?;
         let count = number::u32(&mut reader, "nb_event")?;
         reader.finish("agent list head")?;
-        for (what, value, limit) in
-            [("data_size", data_size, LOGGERS_MAX_LEN), ("nb_event", count, data_size)]
-        {
+        for (what, value, limit) in [
+            ("data_size", data_size, LOGGERS_MAX_LEN),
+            ("nb_event", count, data_size.min(LOGGERS_MAX)),
+        ] {
             if value > limit {
                 let (value, limit) = (value.into(), limit.into());
                 return Err(DecodeError::TooLarge { what, value, limit });

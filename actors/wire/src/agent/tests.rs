@@ -140,7 +140,8 @@ fn listings_are_whole_or_refused() {
     let head = |data_size: u32, count: u32| {
         ListHead::decode(&[data_size.to_be_bytes(), count.to_be_bytes()].concat())
     };
-    assert!(head(LOGGERS_MAX_LEN, LOGGERS_MAX_LEN).is_ok());
+    assert!(head(LOGGERS_MAX_LEN, LOGGERS_MAX).is_ok());
+    assert!(head(LOGGERS_MAX_LEN, LOGGERS_MAX + 1).is_err());
     assert!(head(LOGGERS_MAX_LEN + 1, 0).is_err());
     // Each name takes a byte.
     assert!(head(3, 4).is_err());
