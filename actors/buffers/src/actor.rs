@@ -306,12 +306,13 @@ impl Inner {
         let channels = self.channels.borrow().clone();
         join_all(channels.into_iter().map(async |channel| {
             let (index, key) = (channel.prepared.index, channel.prepared.object.key);
-            let (mut discarded_events, mut lost_packets) = (0, 0);
-            if channel.overwrite {
-                lost_packets = self.ask(consumer::LostPackets { session, key }).await?;
-            } else {
-                discarded_events = self.ask(consumer::DiscardedEvents { session, key }).await?;
-            }
+            let overwrite = channel.overwrite;
+            let discarded_events = match overwrite {
+                true => 0,
+                false => self.ask(consumer::DiscardedEvents { session, key }).await?,
+            };
+            let lost = consumer::LostPackets { session, key, overwrite };
+            let lost_packets = self.ask(lost).await?;
             Ok(ChannelCounters { index, discarded_events, lost_packets })
         }))
         .await

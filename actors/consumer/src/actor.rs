@@ -362,6 +362,9 @@ handle! {
         link.counter(&Message::DiscardedEvents { session_id: m.session, key: m.key }).await
     };
     LostPackets -> u64, of m.session, |live, link, m| {
+        if !m.overwrite && !live.links.are_of_our_consumer() {
+            return Ok(0);
+        }
         link.counter(&Message::LostPackets { session_id: m.session, key: m.key }).await
     };
 }

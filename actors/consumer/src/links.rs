@@ -37,6 +37,11 @@ impl Links {
         Self { shared: Rc::new(shared), socket, own: RefCell::default() }
     }
 
+    /// Whether they are to our own consumer daemon.
+    pub(crate) fn are_of_our_consumer(&self) -> bool {
+        self.socket.is_some()
+    }
+
     /// That of a session.
     pub(crate) async fn of(&self, session: SessionId) -> Rc<Link> {
         let Some(socket) = &self.socket else { return Rc::clone(&self.shared) };

@@ -254,7 +254,7 @@ pub struct DiscardedEvents {
     pub key: ChannelKey,
 }
 
-/// Packets that a channel in overwrite mode lost so far (LOST_PACKETS).
+/// Packets that a channel lost so far: overwritten, or not written by the consumer daemon (LOST_PACKETS).
 #[derive(Debug, Message)]
 #[rtype(result = "Result<u64, ConsumerError>")]
 pub struct LostPackets {
@@ -262,6 +262,9 @@ pub struct LostPackets {
     pub session: SessionId,
     /// The data channel.
     pub key: ChannelKey,
+    /// Whether it is in overwrite mode. Of others the stock consumer daemon is not asked: it does not
+    /// count what it could not write, and takes for lost what CLEAR dropped.
+    pub overwrite: bool,
 }
 
 /// A session has ended: its connection to the consumer daemon, if it has one of its own, is closed.

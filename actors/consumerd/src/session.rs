@@ -131,11 +131,17 @@ impl Inner {
         };
         match message {
             Message::DiscardedEvents { key, .. } => match worker(key) {
-                Some(worker) => count(worker.ask(move |w| w.counts(key).discarded_events).await),
+                Some(worker) => {
+                    let counts = worker.ask_later(move |w, reply| w.tell_counts(key, reply)).await;
+                    Reply::Count(counts.unwrap_or_default().discarded_events)
+                }
                 None => Reply::Count(0),
             },
             Message::LostPackets { key, .. } => match worker(key) {
-                Some(worker) => count(worker.ask(move |w| w.counts(key).lost_packets).await),
+                Some(worker) => {
+                    let counts = worker.ask_later(move |w, reply| w.tell_counts(key, reply)).await;
+                    Reply::Count(counts.unwrap_or_default().lost_packets)
+                }
                 None => Reply::Count(0),
             },
             Message::FlushChannel { key } => match worker(key) {
@@ -192,10 +198,6 @@ impl Inner {
 /// The status that says how an order went.
 fn outcome(outcome: Result<Result<(), Code>, WorkerGone>) -> Reply {
     outcome.unwrap_or(Err(Code::FATAL)).into()
-}
-
-fn count(count: Result<u64, WorkerGone>) -> Reply {
-    Reply::Count(count.unwrap_or(0))
 }
 
 impl Handler<Request> for Session {

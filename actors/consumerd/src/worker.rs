@@ -3,6 +3,7 @@
 
 mod abandoned;
 mod channel;
+mod counts;
 mod data_pending;
 mod metadata;
 mod recording;
@@ -97,6 +98,8 @@ pub(crate) struct Worker {
     relays: Relays,
     checks: Check,
     jobs: VecDeque<Job>,
+    /// Questions for what channels have lost.
+    questions: Vec<counts::Question>,
     timers: TimerQueue,
     ends: bool,
 }
@@ -122,6 +125,7 @@ impl Worker {
             relays: Relays::default(),
             checks: Check::default(),
             jobs: VecDeque::new(),
+            questions: Vec::new(),
             timers: TimerQueue::default(),
             ends: false,
         };
@@ -168,6 +172,7 @@ impl Worker {
         }
         self.take_orders();
         self.serve_ready();
+        self.answer_counts();
         self.work_on_jobs();
         let now = Instant::now();
         while let Some(due) = self.timers.pop_due(now) {

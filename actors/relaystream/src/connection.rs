@@ -199,6 +199,14 @@ impl RelayConnection {
         self.control.has_replied(stream.index_reply())
     }
 
+    /// How many packets of a stream were sent of which the relay daemon has not said that it has them.
+    /// With the connection they are lost, as far as anybody knows. Those without index, which nobody
+    /// says anything about, are not counted.
+    #[must_use]
+    pub fn unanswered_of(&self, stream: &RelayStream) -> u64 {
+        stream.unanswered(self.control.replies())
+    }
+
     /// Whether a packet can be offered.
     #[must_use]
     pub fn ready_for_packet(&self) -> bool {
@@ -261,7 +269,7 @@ impl RelayConnection {
         stream.began();
         if let Some(index) = index {
             let reply = self.queue_index(now, stream, index);
-            stream.index_sent(reply);
+            stream.index_sent(reply, self.control.replies());
         }
     }
 

@@ -119,6 +119,11 @@ impl Control {
         self.replies + self.waiting.len() as u64
     }
 
+    /// How many replies came.
+    pub(crate) fn replies(&self) -> u64 {
+        self.replies
+    }
+
     /// Whether as many replies came.
     pub(crate) fn has_replied(&self, replies: u64) -> bool {
         self.replies >= replies
@@ -186,7 +191,11 @@ impl Control {
                     self.outcomes.push_back((ticket, outcome.map_err(CommandError::from)));
                 }
                 (None, Ok(_)) => self.indexes_in_flight -= 1,
-                (None, Err(refusal)) => return Err(Fault::IndexRefused(refusal)),
+                (None, Err(refusal)) => {
+                    // It has not got the packet.
+                    self.replies -= 1;
+                    return Err(Fault::IndexRefused(refusal));
+                }
             }
         }
         self.progress.moved(now, !self.is_idle());

@@ -1,5 +1,7 @@
 //! A stream at a relay daemon.
 
+use std::collections::VecDeque;
+
 use lttngd_wire::relay::{ConsumerCommand, DataHeader};
 
 /// A stream that a relay daemon knows: its handle, and how many packets were sent.
@@ -10,13 +12,15 @@ pub struct RelayStream {
     /// Which reply on the control connection is that to its newest index, counted from 1; 0 before the
     /// first.
     index_reply: u64,
+    /// The replies to its indexes that may not have come yet, in their order.
+    unanswered: VecDeque<u64>,
 }
 
 impl RelayStream {
     /// The stream of a handle from ADD_STREAM.
     #[must_use]
     pub fn new(handle: u64) -> Self {
-        Self { handle, next_net_seq_num: 0, index_reply: 0 }
+        Self { handle, next_net_seq_num: 0, index_reply: 0, unanswered: VecDeque::new() }
     }
 
     /// By which the relay daemon knows it.
@@ -61,8 +65,19 @@ impl RelayStream {
         DataHeader { handle: self.handle, net_seq_num, content_len, padding_len }
     }
 
-    pub(crate) fn index_sent(&mut self, reply: Option<u64>) {
-        self.index_reply = reply.unwrap_or(self.index_reply);
+    /// Its newest index has a reply, if any has, and `replied` came on the connection.
+    pub(crate) fn index_sent(&mut self, reply: Option<u64>, replied: u64) {
+        let Some(reply) = reply else { return };
+        self.index_reply = reply;
+        while self.unanswered.front().is_some_and(|reply| *reply <= replied) {
+            self.unanswered.pop_front();
+        }
+        self.unanswered.push_back(reply);
+    }
+
+    /// Of how many packets the relay daemon has not said that it has them, when `replied` came.
+    pub(crate) fn unanswered(&self, replied: u64) -> u64 {
+        self.unanswered.iter().filter(|reply| **reply > replied).count() as u64
     }
 
     pub(crate) fn index_reply(&self) -> u64 {

@@ -184,6 +184,12 @@ impl Stream {
         self.losses.losses()
     }
 
+    /// What its writers do when there is no room.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.layout.geometry.mode
+    }
+
     /// Counts a packet that a snapshot should have had.
     pub fn count_lost_packet(&mut self) {
         self.losses.count_lost_packet();

@@ -26,6 +26,12 @@ pub enum FileError {
         /// What the system said.
         source: io::Error,
     },
+    /// A file was removed: what is written there nobody will read.
+    #[error("the trace file `{path}` was removed")]
+    Removed {
+        /// The file, below the trace chunk.
+        path: String,
+    },
     /// A file could not be cut.
     #[error("cannot cut the trace file `{path}` to its whole packets: {source}")]
     Cut {
@@ -41,7 +47,7 @@ impl FileError {
     #[must_use]
     pub fn source_error(&self) -> Option<&io::Error> {
         match self {
-            Self::Name(_) => None,
+            Self::Name(_) | Self::Removed { .. } => None,
             Self::Open { source, .. } | Self::Write { source, .. } | Self::Cut { source, .. } => {
                 Some(source)
             }

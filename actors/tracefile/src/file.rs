@@ -25,6 +25,11 @@ pub(crate) fn write_all_at(
     Ok(len as u64)
 }
 
+/// Whether a file has a name still, by which it can be found.
+pub(crate) fn has_name(file: &OwnedFd) -> bool {
+    rustix::fs::fstat(file).is_ok_and(|stat| stat.st_nlink > 0)
+}
+
 /// Cuts a file.
 pub(crate) fn cut(file: &OwnedFd, len_bytes: u64) -> io::Result<()> {
     loop {

@@ -8,7 +8,7 @@ use lttngd_wire::ctf::{INDEX_HEADER_LEN, PacketIndex, index_header};
 use crate::{
     FileError, FileLimits, TraceChunk,
     chunk::OpeningFile,
-    file::{cut, write_all_at},
+    file::{cut, has_name, write_all_at},
     place::StreamPlace,
 };
 
@@ -44,6 +44,8 @@ pub struct StreamFile {
 #[derive(Debug)]
 struct Files {
     data: OwnedFd,
+    /// Whether its file system counts names, so that a file without any is known to be removed.
+    counts_names: bool,
     data_len_bytes: u64,
     index: Option<OwnedFd>,
     index_len_bytes: u64,
@@ -141,7 +143,8 @@ impl Files {
                 .map_err(|source| FileError::Write { path: place.index(number), source })?;
         }
         let index_len_bytes = INDEX_HEADER_LEN as u64;
-        Ok(Self { data, data_len_bytes: 0, index, index_len_bytes, ragged: false })
+        let counts_names = has_name(&data);
+        Ok(Self { data, counts_names, data_len_bytes: 0, index, index_len_bytes, ragged: false })
     }
 
     fn append(
@@ -151,6 +154,9 @@ impl Files {
         packet: &[SharedBytes<'_>],
         index: &PacketIndex,
     ) -> Result<(), FileError> {
+        if self.counts_names && !has_name(&self.data) {
+            return Err(FileError::Removed { path: place.data(number) });
+        }
         if self.ragged {
             self.cut_to_whole_packets(place, number)?;
         }

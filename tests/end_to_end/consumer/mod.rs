@@ -7,6 +7,7 @@ mod bystander;
 mod deaths;
 mod descriptors;
 mod hostile;
+mod lost;
 mod output;
 mod relays;
 

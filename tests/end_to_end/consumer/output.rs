@@ -6,14 +6,14 @@ use super::super::world::{Answer, Program, Stage, eventually, program::provider}
 use super::{Bystander, numbers, own};
 
 /// Runs a command in the world, which must succeed.
-fn shell(stage: &Stage, command: &str) -> Answer {
+pub(super) fn shell(stage: &Stage, command: &str) -> Answer {
     let answer = stage.arena.shell_within(30, command);
     assert_eq!(answer.code, 0, "{command}: {answer:?}");
     answer
 }
 
 /// A small file system of its own, mounted in the world alone; `None` without root.
-fn small_disk(stage: &Stage) -> Option<std::path::PathBuf> {
+pub(super) fn small_disk(stage: &Stage) -> Option<std::path::PathBuf> {
     if !stage.arena.is_root() {
         eprintln!("mounting needs root: nothing is checked");
         return None;
@@ -24,7 +24,7 @@ fn small_disk(stage: &Stage) -> Option<std::path::PathBuf> {
     Some(place)
 }
 
-fn start(stage: &Stage, output: &Path, options: &str) {
+pub(super) fn start(stage: &Stage, output: &Path, options: &str) {
     for command in [
         format!("create victim --output={}", output.display()),
         format!("enable-channel -u -s victim --switch-timer=10000 --subbuf-size=16k {options} c"),
@@ -37,7 +37,7 @@ fn start(stage: &Stage, output: &Path, options: &str) {
 }
 
 /// Bytes of the data files below a directory that is seen in the world alone.
-fn recorded_bytes(stage: &Stage, directory: &Path) -> u64 {
+pub(super) fn recorded_bytes(stage: &Stage, directory: &Path) -> u64 {
     let listing = format!("find '{}' -name 'c_*' -size +0 -printf '%s\\n'", directory.display());
     shell(stage, &listing).stdout.lines().map(|size| size.parse::<u64>().unwrap_or(0)).sum()
 }

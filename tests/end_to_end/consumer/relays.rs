@@ -64,7 +64,7 @@ fn start(stage: &Stage, session: &str, url: &str) {
 }
 
 /// Our daemons, which do not wait for relay daemons for long.
-fn impatient() -> Stage {
+pub(super) fn impatient() -> Stage {
     let mut stage = own();
     stage.daemon.kill();
     stage.arena.consumers_end();

@@ -277,12 +277,12 @@ impl Worker {
         Ok(())
     }
 
-    /// What a channel has lost so far.
-    pub(crate) fn counts(&self, key: ChannelKey) -> Counts {
+    /// What a channel has lost so far; told by [`Self::tell_counts`] when what is to be written has been.
+    pub(super) fn counts(&self, key: ChannelKey) -> Counts {
         let Some(channel) = self.channels.get(&key) else { return Counts::default() };
         let mut counts = channel.ended;
         for place in &channel.streams {
-            let losses = self.streams[*place].ring.losses();
+            let losses = self.streams[*place].losses();
             counts.add(losses);
         }
         counts
@@ -331,7 +331,7 @@ impl Worker {
             }
         }
         let Some(channel) = self.channels.get_mut(&stream.channel) else { return };
-        let losses = stream.ring.losses();
+        let losses = stream.losses();
         channel.ended.add(losses);
         channel.streams.retain(|other| *other != place);
         if channel.streams.is_empty() {
@@ -345,6 +345,7 @@ impl Worker {
         for place in std::mem::take(&mut channel.streams) {
             self.remove_stream(place);
         }
+        self.answer_last_counts(key, channel.ended);
         if let Some(token) = channel.watched.take() {
             unwatch(&self.epoll, &mut self.watched, channel.ring.hang_up_reader(), token);
         }

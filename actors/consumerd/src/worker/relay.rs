@@ -394,6 +394,13 @@ impl Worker {
         let Some(relay) = self.relays.known.get_mut(&net_index) else { return };
         let waiting: Vec<Then> = relay.waiting.drain().map(|(_, then)| then).collect();
         let jobs = std::mem::take(&mut relay.parked_jobs);
+        for (_, stream) in &mut self.streams {
+            if let Output::Remote(remote) = &stream.output
+                && remote.net_index == net_index
+            {
+                stream.unwritten_packets += relay.connection.unanswered_of(&remote.stream);
+            }
+        }
         self.drop_relay(net_index);
         for then in waiting {
             then(self, Err(CommandError::Gone));

@@ -3,7 +3,7 @@
 use std::{os::fd::OwnedFd, sync::Arc};
 
 use lttngd_model::ChannelKey;
-use lttngd_ringbuffer::{Corruption, FlushMode, GetError, PacketHeader, Wakeup};
+use lttngd_ringbuffer::{Corruption, FlushMode, GetError, Losses, Mode, PacketHeader, Wakeup};
 use lttngd_tracefile::{FileError, FileLimits, OpeningStream, StreamFile, StreamFileConfig};
 use lttngd_wire::ctf::PacketIndex;
 
@@ -81,6 +81,8 @@ pub(super) struct DataStream {
     /// Whether a packet was opened when the stream's trace chunk began.
     pub(super) packet_opened: bool,
     pub(super) bytes_written: u64,
+    /// Packets that nobody could write.
+    pub(super) unwritten_packets: u64,
     /// Bytes written in its trace chunk.
     pub(super) bytes_in_chunk: u64,
     pub(super) watched: Option<usize>,
@@ -122,6 +124,7 @@ impl DataStream {
             packet_due: false,
             packet_opened: false,
             bytes_written: 0,
+            unwritten_packets: 0,
             bytes_in_chunk: 0,
             watched: None,
             rings: Rings::default(),
@@ -135,6 +138,16 @@ impl DataStream {
             is_live,
             complained: false,
         }
+    }
+
+    /// What it has lost. In discard mode numbers are left out only where packets were cleared or damaged.
+    pub(super) fn losses(&self) -> Losses {
+        let mut losses = self.ring.losses();
+        if self.ring.mode() == Mode::Discard {
+            losses.lost_packets = 0;
+        }
+        losses.lost_packets = losses.lost_packets.saturating_add(self.unwritten_packets);
+        losses
     }
 
     /// Its name in the trace.
@@ -231,6 +244,8 @@ impl DataStream {
             match self.ring.get_next() {
                 Ok(_) => self.rings.meant_something(),
                 Err(GetError::Damaged(damage)) => {
+                    // In overwrite mode the next number tells.
+                    self.unwritten_packets += u64::from(self.ring.mode() == Mode::Discard);
                     self.complain("a packet was damaged", &damage);
                     continue;
                 }
@@ -314,13 +329,15 @@ impl DataStream {
         };
         match written {
             Ok(written) => {
-                if matches!(written, Written::Whole(_)) {
-                    self.complained = false;
+                match written {
+                    Written::Whole(_) => self.complained = false,
+                    Written::Lost => self.unwritten_packets += 1,
+                    Written::Parked { .. } => {}
                 }
                 written
             }
             Err(error) => {
-                self.ring.count_lost_packet();
+                self.unwritten_packets += 1;
                 self.complain("packets are lost", &error);
                 Written::Lost
             }

@@ -78,12 +78,14 @@ fn a_stream_goes_on_where_it_was_when_there_is_no_next_file() {
 }
 
 #[test]
-fn a_removed_directory_fails_no_packet() {
+fn what_is_written_to_a_directory_that_was_removed_is_lost() {
     let place = Place::new();
     let chunk = place.chunk();
     let mut stream = StreamFile::create(&chunk, &config("c_0")).unwrap();
-    fs::remove_dir_all(place.path()).unwrap();
     write(&mut stream, &chunk, 1).unwrap();
+    fs::remove_dir_all(place.path()).unwrap();
+    let error = write(&mut stream, &chunk, 2).unwrap_err();
+    assert!(matches!(error, FileError::Removed { .. }) && !error.is_out_of_space(), "{error}");
     assert!(StreamFile::create(&chunk, &config("c_0")).is_err());
     assert_eq!(chunk.delete_files().len(), 0);
 }

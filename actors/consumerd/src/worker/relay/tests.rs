@@ -328,3 +328,35 @@ fn a_connection_outlives_the_channels_of_its_session_unless_it_is_a_snapshots() 
     assert!(!world.worker.relay_lives(RELAY));
     assert_eq!(world.control.read(&mut [0]).unwrap(), 0, "it is closed");
 }
+
+#[test]
+fn packets_that_a_lost_relay_daemon_has_not_confirmed_are_lost() {
+    for confirmed in [0, 1] {
+        let mut world = World::new();
+        let chunk = world.chunk(0);
+        let _application = world.add_channel(&chunk);
+        world.worker.flush_channel(KEY).unwrap();
+        world.turn();
+        assert_eq!(world.packets(), 1);
+        assert!(matches!(world.command(), ConsumerCommand::SendIndex(_)));
+        assert_eq!(world.worker.counts(KEY).lost_packets, 0);
+        if confirmed == 1 {
+            world.reply(&ConsumerReply::Done);
+        }
+        for socket in [&world.control, &world.data] {
+            socket.shutdown(std::net::Shutdown::Both).unwrap();
+        }
+        world.worker.relay_ready(RELAY, true);
+        world.turn();
+        assert_eq!(world.worker.counts(KEY).lost_packets, 1 - confirmed);
+        // What comes later has nowhere to go, which whoever asks is told when it is so.
+        world.worker.clear_quiescent(KEY).unwrap();
+        world.worker.flush_channel(KEY).unwrap();
+        let (reply, mut counts) = oneshot::channel();
+        world.worker.tell_counts(KEY, reply);
+        assert!(counts.try_recv().is_err());
+        world.turn();
+        world.worker.answer_counts();
+        assert_eq!(counts.try_recv().unwrap().lost_packets, 2 - confirmed);
+    }
+}
