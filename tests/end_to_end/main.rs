@@ -20,6 +20,7 @@ mod real_agents;
 mod recording;
 mod relay_snapshots;
 mod saving;
+mod silence;
 mod snapshots;
 mod startup;
 mod streaming;

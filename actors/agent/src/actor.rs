@@ -1,20 +1,11 @@
 //! The shell: takes wishes and questions, and waits for its driver with a deadline.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::HashMap,
-    rc::Rc,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, ResponseFuture};
 use lttngd_model::{SessionId, ust::AgentDomain};
-use lttngd_runtime::{Outlet, Wished, wait_for_progress};
-use tokio::{
-    sync::{mpsc, oneshot},
-    task::JoinHandle,
-};
+use lttngd_runtime::{Outlet, Wished};
+use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{
     AgentError, AgentInfo, AgentRegistered, AgentUnregistered, Forget, ListLoggers,
@@ -33,10 +24,7 @@ type Waiting<T> = ResponseFuture<Result<T, AgentError>>;
 /// The actor of one agent.
 pub struct Agent {
     info: AgentInfo,
-    deadline: Option<Duration>,
     shared: Rc<Shared>,
-    progress: Rc<Cell<Instant>>,
-    jobs: mpsc::UnboundedSender<Job>,
     driver: RefCell<Option<Driver>>,
     driving: Option<JoinHandle<()>>,
     registered: Outlet<AgentRegistered>,
@@ -54,24 +42,17 @@ impl Agent {
         settings: &AgentSettings,
         place: Place,
     ) -> Self {
-        let (jobs, queue) = mpsc::unbounded_channel();
-        let shared = Rc::new(Shared::default());
-        let progress = Rc::new(Cell::new(Instant::now()));
+        let shared = Rc::new(Shared::new(info, settings.deadline));
         let driver = Driver {
             info,
             connection,
-            progress: Rc::clone(&progress),
             shared: Rc::clone(&shared),
-            jobs: queue,
             sessions: HashMap::new(),
             is_registered: false,
         };
         Self {
             info,
-            deadline: settings.deadline,
             shared,
-            progress,
-            jobs,
             driver: RefCell::new(Some(driver)),
             driving: None,
             registered: settings.registered.clone(),
@@ -82,46 +63,44 @@ impl Agent {
 
     fn wish(&self, session: SessionId, want: Option<Arc<AgentDomain>>) -> Waiting<()> {
         match self.shared.wishes.wish(session, want) {
-            Wished::Nothing => Box::pin(std::future::ready(Ok(()))),
-            Wished::Queue(_) if !self.queue(Job::Synchronise(session)) => gone(),
-            Wished::Queue(done) | Wished::Queued(done) => self.wait_for(done),
+            Wished::Nothing => done(),
+            Wished::TakeBack(waiting) => {
+                self.shared.take_back(session);
+                for reply in waiting {
+                    // Whoever waited may have given up.
+                    let _ = reply.send(Ok(()));
+                }
+                done()
+            }
+            Wished::Queue(done) => {
+                self.shared.queue(Job::Synchronise(session));
+                self.wait_for(done)
+            }
+            Wished::Queued(done) => self.wait_for(done),
         }
     }
 
-    /// Queues a question.
+    /// Queues a question, unless nobody would wait for its answer.
     fn ask<T: 'static>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Waiting<T> {
         let (reply, done) = oneshot::channel();
-        if self.shared.jobs.get() >= JOBS_MAX {
+        let patience = &self.shared.patience;
+        if patience.is_set_aside() || patience.owed() >= JOBS_MAX {
             return Box::pin(std::future::ready(Err(AgentError::TimedOut)));
         }
-        if self.queue(job(reply)) { self.wait_for(done) } else { gone() }
+        self.shared.queue(job(reply));
+        self.wait_for(done)
     }
 
-    /// Whether the driver is there to do it.
-    fn queue(&self, job: Job) -> bool {
-        let jobs = self.shared.jobs.get();
-        if jobs == 0 {
-            // The agent is asked at once, and has from now on to answer.
-            self.progress.set(Instant::now());
-        }
-        self.shared.jobs.set(jobs + 1);
-        self.jobs.send(job).is_ok()
-    }
-
-    /// Waits until a job is done, or until the agent has not answered anything for as long as the
-    /// deadline. Whoever comes when it is late already does not wait anew: every process of the machine
-    /// can be an agent, and a mute one must not cost each command its deadline.
+    /// Waits until a job is done, or until the agent is set aside: every process of the machine can be an
+    /// agent, and a mute one must not cost each command its deadline.
     fn wait_for<T: 'static>(&self, done: oneshot::Receiver<Result<T, AgentError>>) -> Waiting<T> {
-        let (progress, deadline) = (Rc::clone(&self.progress), self.deadline);
-        Box::pin(async move {
-            let since = progress.get();
-            wait_for_progress(done, &progress, since, deadline).await?
-        })
+        let patience = Rc::clone(&self.shared.patience);
+        Box::pin(async move { patience.wait(done).await? })
     }
 }
 
-fn gone<T: 'static>() -> Waiting<T> {
-    Box::pin(std::future::ready(Err(AgentError::Gone)))
+fn done() -> Waiting<()> {
+    Box::pin(std::future::ready(Ok(())))
 }
 
 impl Actor for Agent {
@@ -180,7 +159,9 @@ impl Handler<RegistrationDone> for Agent {
     type Result = Waiting<()>;
 
     fn handle(&mut self, _: RegistrationDone, _: &mut Self::Context) -> Self::Result {
-        self.ask(Job::RegistrationDone)
+        let (reply, done) = oneshot::channel();
+        self.shared.queue(Job::RegistrationDone(reply));
+        self.wait_for(done)
     }
 }
 

@@ -1,11 +1,20 @@
 //! What runs on the connection: jobs one after the other, each towards the newest wish.
 
-use std::{cell::Cell, collections::HashMap, rc::Rc, sync::Arc, time::Instant};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, VecDeque},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use lttngd_model::{SessionId, ust::AgentDomain};
-use lttngd_runtime::Wishes;
+use lttngd_runtime::{Attention, Patience, Wishes};
 use lttngd_wire::agent::Refusal;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::Instant,
+};
 
 use crate::{
     AgentError, AgentInfo, connection::Connection, error::Broken, link::Link, plan::AgentSession,
@@ -22,20 +31,70 @@ pub(crate) enum Job {
 }
 
 /// What the actor and its driver share.
-#[derive(Default)]
 pub(crate) struct Shared {
     pub(crate) wishes: Wishes<SessionId, Arc<AgentDomain>, Result<(), AgentError>>,
-    /// How many jobs are in the queue or being done.
-    pub(crate) jobs: Cell<usize>,
+    pub(crate) patience: Rc<Patience>,
+    /// In the order in which they came.
+    jobs: RefCell<VecDeque<Job>>,
+    /// A job is queued.
+    queued: Notify,
+}
+
+impl Shared {
+    /// Of an agent that may go without an answer for `deadline`.
+    pub(crate) fn new(info: AgentInfo, deadline: Option<Duration>) -> Self {
+        let told = move |attention| match attention {
+            Attention::SetAside => tracing::warn!(
+                pid = info.pid, domain = ?info.domain,
+                "an agent does not answer and is set aside: nobody waits for it until it does"
+            ),
+            Attention::Regained => tracing::warn!(
+                pid = info.pid, domain = ?info.domain,
+                "an agent that was set aside answers again"
+            ),
+        };
+        Self {
+            wishes: Wishes::default(),
+            patience: Rc::new(Patience::new(deadline, told)),
+            jobs: RefCell::default(),
+            queued: Notify::new(),
+        }
+    }
+
+    /// Queues a job.
+    pub(crate) fn queue(&self, job: Job) {
+        self.patience.asked(Instant::now());
+        self.jobs.borrow_mut().push_back(job);
+        self.queued.notify_one();
+    }
+
+    /// Takes the job of a session back, which has not begun.
+    pub(crate) fn take_back(&self, session: SessionId) {
+        let mut jobs = self.jobs.borrow_mut();
+        let is_meant = |job: &Job| matches!(job, Job::Synchronise(of) if *of == session);
+        if let Some(place) = jobs.iter().position(is_meant) {
+            jobs.remove(place);
+            self.patience.done();
+        }
+    }
+
+    /// Waits for the next job.
+    async fn next(&self) -> Job {
+        loop {
+            let next = self.jobs.borrow_mut().pop_front();
+            match next {
+                Some(job) => return job,
+                None => self.queued.notified().await,
+            }
+        }
+    }
 }
 
 /// The driver of one agent.
 pub(crate) struct Driver {
     pub(crate) info: AgentInfo,
     pub(crate) connection: Connection,
-    pub(crate) progress: Rc<Cell<Instant>>,
     pub(crate) shared: Rc<Shared>,
-    pub(crate) jobs: mpsc::UnboundedReceiver<Job>,
     pub(crate) sessions: HashMap<SessionId, AgentSession>,
     /// Whether it was told that its registration is done.
     pub(crate) is_registered: bool,
@@ -48,22 +107,22 @@ impl Driver {
             let job = tokio::select! {
                 biased;
                 broken = self.connection.ended() => return broken,
-                job = self.jobs.recv() => job,
+                job = self.shared.next() => job,
             };
-            let Some(job) = job else { return Broken::Abandoned };
             if let Err(broken) = self.job(job).await {
                 return broken;
             }
-            self.shared.jobs.set(self.shared.jobs.get() - 1);
+            self.shared.patience.done();
         }
     }
 
     fn link(&self) -> Link<'_> {
-        Link { connection: &self.connection, progress: &self.progress }
+        Link { connection: &self.connection, patience: &self.shared.patience }
     }
 
     async fn job(&mut self, job: Job) -> Result<(), Broken> {
-        // Whoever asked may have given up: a reply that nobody awaits is dropped.
+        // Whoever asked may have given up. What was wished is done all the same, and its reply dropped; a
+        // question is not asked.
         match job {
             Job::Synchronise(session) => {
                 let waiting = self.shared.wishes.begin(session);
@@ -77,6 +136,7 @@ impl Driver {
                 self.is_registered = true;
                 let _ = reply.send(Ok(()));
             }
+            Job::Loggers(reply) if reply.is_closed() => {}
             Job::Loggers(reply) => {
                 let loggers = match self.is_registered {
                     true => self.link().loggers().await?,

@@ -40,8 +40,6 @@ pub(crate) enum Broken {
     Unsolicited,
     #[error("the agent began a listing and did not end it within {} s", LIST_DEADLINE.as_secs())]
     Unended,
-    #[error("its actor is gone")]
-    Abandoned,
     #[error(transparent)]
     Io(#[from] io::Error),
     #[error(transparent)]

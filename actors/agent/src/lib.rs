@@ -6,9 +6,9 @@
 //! the session wants ([`AgentDomain`](lttngd_model::ust::AgentDomain)), and the actor works out the
 //! difference to what the agent has. An agent counts how often it was told to enable something, so each
 //! session's wish is kept apart, and each rule is enabled and disabled once. A newer wish replaces an
-//! older one that waits. An agent that does not answer delays only those who wait for it, and they give
-//! up after the deadline without progress, at once when it has passed already; the work goes on when the
-//! agent does, towards the newest wish.
+//! older one that waits. An agent that does not answer delays only those who wait for it, and all of them
+//! together give up when it has owed an answer for the deadline. It is set aside then, and nobody waits for
+//! it any more; when it answers the work goes on, towards the newest wish, and it is waited for again.
 //!
 //! ```text
 //!   connected -> registration read -> AgentRegistered told -> (sessions synchronise it)

@@ -1,14 +1,13 @@
 //! The connection as commands and replies.
 
-use std::{
-    cell::Cell,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
-use lttngd_runtime::{STEP_LEN, read_growing};
+use lttngd_runtime::{Patience, STEP_LEN, read_growing};
 use lttngd_wire::agent::{
     Command, LIST_HEAD_LEN, ListHead, REPLY_LEN, Refusal, Reply, decode_loggers,
 };
+
+use tokio::time::Instant;
 
 use crate::{connection::Connection, error::Broken};
 
@@ -21,8 +20,8 @@ pub(crate) type Answer<T> = Result<Result<T, Refusal>, Broken>;
 /// The connection.
 pub(crate) struct Link<'a> {
     pub(crate) connection: &'a Connection,
-    /// When the agent last answered something.
-    pub(crate) progress: &'a Cell<Instant>,
+    /// Is told of each answer.
+    pub(crate) patience: &'a Patience,
 }
 
 impl Link<'_> {
@@ -31,7 +30,7 @@ impl Link<'_> {
         self.connection.write_all(&command.encode()).await?;
         let mut bytes = [0; REPLY_LEN];
         self.connection.read_exact(&mut bytes).await?;
-        self.progress.set(Instant::now());
+        self.patience.answered(Instant::now());
         Ok(Reply::decode(bytes).0)
     }
 
@@ -52,7 +51,7 @@ impl Link<'_> {
         let names = read_growing(data_size as usize, fill);
         let names =
             tokio::time::timeout(LIST_DEADLINE, names).await.map_err(|_| Broken::Unended)??;
-        self.progress.set(Instant::now());
+        self.patience.answered(Instant::now());
         if names.len() <= STEP_LEN {
             return Ok(Ok(decode_loggers(count, &names)?));
         }

@@ -1,20 +1,12 @@
 //! The shell: takes wishes and questions, and waits for its driver with a deadline.
 
-use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, ResponseFuture};
 use lttngd_model::SessionId;
-use lttngd_runtime::{Outlet, Peer, Wished, wait_for_progress};
+use lttngd_runtime::{Outlet, Peer, Wished};
 use lttngd_wire::ust::command::FieldEntry;
-use tokio::{
-    sync::{mpsc, oneshot},
-    task::JoinHandle,
-};
+use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{
     AppError, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields,
@@ -32,11 +24,8 @@ const QUESTIONS_MAX: usize = 1 << 12;
 /// The actor of one application.
 pub struct App {
     info: Arc<AppInfo>,
-    deadline: Option<Duration>,
     shared: Rc<Shared>,
-    progress: Rc<Cell<Instant>>,
-    jobs: mpsc::UnboundedSender<Job>,
-    sockets: RefCell<Option<(Driver, mpsc::UnboundedReceiver<Job>, Peer)>>,
+    sockets: RefCell<Option<(Driver, Peer)>>,
     /// Those of its command and its notify socket.
     places: (Place, Place),
     serving: Vec<JoinHandle<()>>,
@@ -46,7 +35,7 @@ pub struct App {
 
 impl App {
     /// An application that has answered its version. `deadline` is how long it may go without an
-    /// answer before whoever waits for it gives up; `None` waits for ever.
+    /// answer before it is set aside; `None` waits for ever.
     #[must_use]
     pub(crate) fn new(
         info: Arc<AppInfo>,
@@ -56,18 +45,12 @@ impl App {
         registered: Outlet<AppRegistered>,
         unregistered: Outlet<AppUnregistered>,
     ) -> Self {
-        let (jobs, queue) = mpsc::unbounded_channel();
-        let shared = Rc::new(Shared::default());
-        let progress = Rc::new(Cell::new(Instant::now()));
-        let driver =
-            Driver::new(Arc::clone(&info), command, Rc::clone(&progress), Rc::clone(&shared));
+        let shared = Rc::new(Shared::new(Arc::clone(&info), deadline));
+        let driver = Driver::new(Arc::clone(&info), command, Rc::clone(&shared));
         Self {
             info,
-            deadline,
             shared,
-            progress,
-            jobs,
-            sockets: RefCell::new(Some((driver, queue, notify))),
+            sockets: RefCell::new(Some((driver, notify))),
             places,
             serving: Vec::new(),
             registered,
@@ -75,41 +58,76 @@ impl App {
         }
     }
 
-    fn wish(&self, session: SessionId, want: Option<WantedSession>) -> Waiting<()> {
+    pub(crate) fn wish(&self, session: SessionId, want: Option<WantedSession>) -> Waiting<()> {
+        if want.is_none() {
+            let dumps = |job: &Job| matches!(job, Job::Statedump(of, _) if *of == session);
+            self.shared.take_back(dumps);
+        }
         match self.shared.wishes.wish(session, want) {
-            Wished::Nothing => Box::pin(std::future::ready(Ok(()))),
-            Wished::Queue(_) if self.jobs.send(Job::Synchronise(session)).is_err() => {
-                refused(AppError::Gone)
+            Wished::Nothing => done(),
+            Wished::TakeBack(waiting) => {
+                let synchronises =
+                    |job: &Job| matches!(job, Job::Synchronise(of) if *of == session);
+                self.shared.take_back(synchronises);
+                for reply in waiting {
+                    // Whoever waited may have given up.
+                    let _ = reply.send(Ok(()));
+                }
+                done()
             }
-            Wished::Queue(done) | Wished::Queued(done) => self.wait_for(done),
+            Wished::Queue(done) => {
+                self.shared.queue(Job::Synchronise(session));
+                self.wait_for(done)
+            }
+            Wished::Queued(done) => self.wait_for(done),
         }
     }
 
-    /// Queues a question.
+    /// Queues a question, unless nobody would wait for its answer.
     fn ask<T: 'static>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Waiting<T> {
         let (reply, done) = oneshot::channel();
         let questions = &self.shared.questions;
-        if questions.get() >= QUESTIONS_MAX {
-            return refused(AppError::TimedOut);
+        if self.shared.patience.is_set_aside() || questions.get() >= QUESTIONS_MAX {
+            return Box::pin(std::future::ready(Err(AppError::TimedOut)));
         }
         questions.set(questions.get() + 1);
-        match self.jobs.send(job(reply)) {
-            Ok(()) => self.wait_for(done),
-            Err(_) => refused(AppError::Gone),
-        }
+        self.shared.queue(job(reply));
+        self.wait_for(done)
     }
 
-    /// Waits until a job is done, or until the application has not answered anything for as long as
-    /// the deadline.
+    /// Has the state dump of a session recorded again, once however often that is asked meanwhile.
+    pub(crate) fn regenerate_statedump(&self, session: SessionId) -> Waiting<()> {
+        if !self.shared.wishes.is_known(session) {
+            return done();
+        }
+        let (reply, done) = oneshot::channel();
+        let dumps = |job: &Job| matches!(job, Job::Statedump(of, _) if *of == session);
+        let mut jobs = self.shared.jobs.borrow_mut();
+        if let Some(Job::Statedump(_, waiting)) = jobs.waiting(dumps) {
+            waiting.retain(|reply| !reply.is_closed());
+            waiting.push(reply);
+        } else {
+            drop(jobs);
+            self.shared.queue(Job::Statedump(session, vec![reply]));
+        }
+        self.wait_for(done)
+    }
+
+    /// How many jobs wait or run.
+    #[cfg(test)]
+    pub(crate) fn queued(&self) -> usize {
+        self.shared.patience.owed()
+    }
+
+    /// Waits until a job is done, or until the application is set aside.
     fn wait_for<T: 'static>(&self, done: oneshot::Receiver<Result<T, AppError>>) -> Waiting<T> {
-        let (progress, deadline) = (Rc::clone(&self.progress), self.deadline);
-        let now = Instant::now();
-        Box::pin(async move { wait_for_progress(done, &progress, now, deadline).await? })
+        let patience = Rc::clone(&self.shared.patience);
+        Box::pin(async move { patience.wait(done).await? })
     }
 }
 
-fn refused<T: 'static>(error: AppError) -> Waiting<T> {
-    Box::pin(std::future::ready(Err(error)))
+fn done() -> Waiting<()> {
+    Box::pin(std::future::ready(Ok(())))
 }
 
 type Waiting<T> = ResponseFuture<Result<T, AppError>>;
@@ -118,7 +136,7 @@ impl Actor for App {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        let Some((driver, queue, notify)) = self.sockets.take() else { return };
+        let Some((driver, notify)) = self.sockets.take() else { return };
         let (info, shared, me) =
             (Arc::clone(&self.info), Rc::clone(&self.shared), context.address());
         self.serving.push(tokio::task::spawn_local({
@@ -138,7 +156,7 @@ impl Actor for App {
         let registered = AppRegistered { info: Arc::clone(&info), app: me.clone() };
         self.registered.tell(registered);
         self.serving.push(tokio::task::spawn_local(async move {
-            let end = driver.run(queue).await;
+            let end = driver.run().await;
             tracing::debug!(pid = info.pid, app = %info.name, %end, "application gone");
             // It fails only when the actor is gone already.
             let _ = me.send(Gone).await;
@@ -186,10 +204,7 @@ impl Handler<RegenerateStatedump> for App {
     type Result = Waiting<()>;
 
     fn handle(&mut self, request: RegenerateStatedump, _: &mut Self::Context) -> Self::Result {
-        if !self.shared.wishes.is_known(request.session) {
-            return Box::pin(std::future::ready(Ok(())));
-        }
-        self.ask(|reply| Job::Statedump(request.session, reply))
+        self.regenerate_statedump(request.session)
     }
 }
 
@@ -197,7 +212,9 @@ impl Handler<RegisterDone> for App {
     type Result = Waiting<()>;
 
     fn handle(&mut self, _: RegisterDone, _: &mut Self::Context) -> Self::Result {
-        self.ask(Job::RegisterDone)
+        let (reply, done) = oneshot::channel();
+        self.shared.queue(Job::RegisterDone(reply));
+        self.wait_for(done)
     }
 }
 

@@ -5,14 +5,17 @@ use std::{
     collections::{HashMap, HashSet},
     rc::Rc,
     sync::Arc,
-    time::Instant,
+    time::Duration,
 };
 
 use futures::{StreamExt, future::join, stream::FuturesUnordered};
 use lttngd_model::SessionId;
-use lttngd_runtime::{Peer, PeerError, Wishes};
+use lttngd_runtime::{Attention, Patience, Peer, PeerError, Wishes};
 use lttngd_wire::ust::command::{Command, FieldEntry, ROOT_HANDLE, UstError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::Instant,
+};
 
 use crate::{
     AppError, AppInfo, Tracepoint, WantedSession,
@@ -29,19 +32,61 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, AppError>>;
 pub(crate) enum Job {
     /// Once in the queue for each session, however many wait for it.
     Synchronise(SessionId),
-    Statedump(SessionId, Reply<()>),
+    /// Once in the queue for each session, with all who wait for it.
+    Statedump(SessionId, Vec<Reply<()>>),
     RegisterDone(Reply<()>),
     Tracepoints(Reply<Vec<Tracepoint>>),
     TracepointFields(Reply<Vec<FieldEntry>>),
 }
 
 /// What the actor and its driver share.
-#[derive(Default)]
 pub(crate) struct Shared {
     pub(crate) wishes: Wishes<SessionId, WantedSession, Result<(), AppError>>,
     pub(crate) handles: Handles,
     /// How many questions are in the queue.
     pub(crate) questions: Cell<usize>,
+    pub(crate) patience: Rc<Patience>,
+    pub(crate) jobs: RefCell<Jobs<Job>>,
+    /// A job is queued.
+    pub(crate) queued: Notify,
+}
+
+impl Shared {
+    /// Of an application that may go without an answer for `deadline`.
+    pub(crate) fn new(info: Arc<AppInfo>, deadline: Option<Duration>) -> Self {
+        let told = move |attention| match attention {
+            Attention::SetAside => tracing::warn!(
+                pid = info.pid, app = %info.name,
+                "an application does not answer and is set aside: nobody waits for it until it does"
+            ),
+            Attention::Regained => tracing::warn!(
+                pid = info.pid, app = %info.name,
+                "an application that was set aside answers again"
+            ),
+        };
+        Self {
+            wishes: Wishes::default(),
+            handles: Handles::default(),
+            questions: Cell::default(),
+            patience: Rc::new(Patience::new(deadline, told)),
+            jobs: RefCell::default(),
+            queued: Notify::new(),
+        }
+    }
+
+    /// Queues a job.
+    pub(crate) fn queue(&self, job: Job) {
+        self.patience.asked(Instant::now());
+        self.jobs.borrow_mut().push(job.claim(), job);
+        self.queued.notify_one();
+    }
+
+    /// Takes a job back that has not begun, if it is in the queue.
+    pub(crate) fn take_back(&self, is_meant: impl Fn(&Job) -> bool) {
+        if self.jobs.borrow_mut().take_back(is_meant).is_some() {
+            self.patience.done();
+        }
+    }
 }
 
 impl Job {
@@ -59,7 +104,6 @@ impl Job {
 pub(crate) struct Driver {
     pub(crate) info: Arc<AppInfo>,
     pub(crate) peer: Peer,
-    pub(crate) progress: Rc<Cell<Instant>>,
     pub(crate) shared: Rc<Shared>,
     order: Order,
     sessions: RefCell<HashMap<SessionId, AppSession>>,
@@ -67,37 +111,34 @@ pub(crate) struct Driver {
 
 impl Driver {
     /// The driver of an application that has answered its version on `peer`.
-    pub(crate) fn new(
-        info: Arc<AppInfo>,
-        peer: Peer,
-        progress: Rc<Cell<Instant>>,
-        shared: Rc<Shared>,
-    ) -> Self {
+    pub(crate) fn new(info: Arc<AppInfo>, peer: Peer, shared: Rc<Shared>) -> Self {
         let (order, sessions) = (Order::default(), RefCell::default());
-        Self { info, peer, progress, shared, order, sessions }
+        Self { info, peer, shared, order, sessions }
     }
 
     /// Runs jobs until the application is gone; the error says how that was noticed.
-    pub(crate) async fn run(&self, mut queue: mpsc::UnboundedReceiver<Job>) -> Broken {
-        let mut jobs = Jobs::default();
+    pub(crate) async fn run(&self) -> Broken {
+        let jobs = &self.shared.jobs;
         let mut running = FuturesUnordered::new();
         loop {
-            while let Some((claim, job)) = jobs.start() {
+            loop {
+                let Some((claim, job)) = jobs.borrow_mut().start() else { break };
                 running.push(async move { self.job(job).await.map(|()| claim) });
             }
+            let is_idle = jobs.borrow().is_idle();
             tokio::select! {
                 biased;
-                closed = self.peer.closed(), if jobs.is_idle() => {
+                closed = self.peer.closed(), if is_idle => {
                     return closed.map_or_else(Into::into, |()| Broken::Peer(PeerError::Closed));
                 }
                 Some(done) = running.next() => match done {
-                    Ok(claim) => jobs.done(claim),
+                    Ok(claim) => {
+                        jobs.borrow_mut().done(claim);
+                        self.shared.patience.done();
+                    }
                     Err(broken) => return broken,
                 },
-                job = queue.recv() => match job {
-                    Some(job) => jobs.push(job.claim(), job),
-                    None => return Broken::Protocol("its actor is gone".to_owned()),
-                },
+                () = self.shared.queued.notified() => {}
             }
         }
     }
@@ -109,11 +150,12 @@ impl Driver {
     }
 
     fn link(&self) -> Link<'_> {
-        Link { peer: &self.peer, order: &self.order, progress: &self.progress }
+        Link { peer: &self.peer, order: &self.order, patience: Some(&self.shared.patience) }
     }
 
     async fn job(&self, job: Job) -> Result<(), Broken> {
-        // Whoever asked may have given up: a reply that nobody awaits is dropped.
+        // Whoever asked may have given up. What was wished is done all the same, and its reply dropped; a
+        // question is not asked.
         match job {
             Job::Synchronise(session) => {
                 let waiting = self.shared.wishes.begin(session);
@@ -122,21 +164,28 @@ impl Driver {
                     let _ = reply.send(Ok(()));
                 }
             }
-            Job::Statedump(session, reply) => {
-                self.answered();
-                let _ = reply.send(self.statedump(session).await?.map_err(Into::into));
+            Job::Statedump(session, waiting) => {
+                let done = self.statedump(session).await?;
+                for reply in waiting {
+                    let _ = reply.send(done.map_err(Into::into));
+                }
             }
             Job::RegisterDone(reply) => {
-                self.answered();
                 let done = self.link().command(ROOT_HANDLE, &Command::RegisterDone).await?;
                 let _ = reply.send(done.map(drop).map_err(Into::into));
             }
             Job::Tracepoints(reply) => {
                 self.answered();
+                if reply.is_closed() {
+                    return Ok(());
+                }
                 let _ = reply.send(self.link().tracepoints().await?.map_err(Into::into));
             }
             Job::TracepointFields(reply) => {
                 self.answered();
+                if reply.is_closed() {
+                    return Ok(());
+                }
                 let _ = reply.send(self.link().tracepoint_fields().await?.map_err(Into::into));
             }
         }

@@ -38,6 +38,17 @@ impl<J> Jobs<J> {
         self.waiting.push_back((claim, job));
     }
 
+    /// A job that waits.
+    pub(crate) fn waiting(&mut self, is_meant: impl Fn(&J) -> bool) -> Option<&mut J> {
+        self.waiting.iter_mut().map(|(_, job)| job).find(|job| is_meant(job))
+    }
+
+    /// Takes a job back that waits: it is not to be done any more.
+    pub(crate) fn take_back(&mut self, is_meant: impl Fn(&J) -> bool) -> Option<J> {
+        let place = self.waiting.iter().position(|(_, job)| is_meant(job))?;
+        self.waiting.remove(place).map(|(_, job)| job)
+    }
+
     /// The first job that may start now.
     pub(crate) fn start(&mut self) -> Option<(Claim, J)> {
         if self.is_taken || self.busy.len() == RUNNING_MAX {
@@ -108,6 +119,19 @@ mod tests {
         assert!(!jobs.is_idle());
         jobs.done(Claim::Everything);
         assert_eq!(jobs.start(), Some((B, 2)));
+    }
+
+    #[test]
+    fn what_waits_may_be_taken_back_and_what_runs_not() {
+        let mut jobs = jobs([A, A, B]);
+        assert_eq!(jobs.start(), Some((A, 0)));
+        assert_eq!(jobs.take_back(|&job| job == 0), None);
+        assert_eq!(jobs.waiting(|&job| job == 1), Some(&mut 1));
+        assert_eq!(jobs.take_back(|&job| job == 1), Some(1));
+        assert_eq!(jobs.waiting(|&job| job == 1), None);
+        assert_eq!(jobs.start(), Some((B, 2)));
+        jobs.done(A);
+        assert_eq!(jobs.start(), None);
     }
 
     #[test]

@@ -7,8 +7,10 @@
 //! A session does not send an application commands: it tells it what the session wants
 //! ([`WantedSession`]), and the actor works out the difference to what the application has. A newer
 //! wish replaces an older one that waits. An application that does not answer (stopped, in a
-//! debugger) delays only those who wait for it, and they give up after the deadline without
-//! progress; the work goes on when the application does, towards the newest wish.
+//! debugger) delays only those who wait for it, and all of them together give up when it has owed an
+//! answer for the deadline. It is set aside then: nobody waits for it any more, it is asked no questions,
+//! and nothing of a session that comes and goes meanwhile stays with it. When it answers the work goes
+//! on, towards the newest wish, and it is waited for again.
 //!
 //! ```text
 //!   connected twice -> asked its version -> AppRegistered told -> (sessions synchronise it)

@@ -4,18 +4,20 @@
 use std::{
     cell::Cell,
     os::fd::{AsFd, BorrowedFd},
-    time::Instant,
 };
 
 use futures::{StreamExt, TryStreamExt, stream};
 use lttngd_buffers::ChannelObject;
 use lttngd_model::{Context, ust::EventRule};
-use lttngd_runtime::Peer;
+use lttngd_runtime::{Patience, Peer};
 use lttngd_wire::ust::command::{
     Command, FIELD_ENTRY_LEN, FieldEntry, REPLY_LEN, ROOT_HANDLE, Reply, UstContext, UstError,
     app_context, exclusions,
 };
-use tokio::sync::{Mutex, oneshot};
+use tokio::{
+    sync::{Mutex, oneshot},
+    time::Instant,
+};
 
 use crate::{Tracepoint, error::Broken};
 
@@ -42,8 +44,8 @@ pub(crate) struct Order {
 pub(crate) struct Link<'a> {
     pub(crate) peer: &'a Peer,
     pub(crate) order: &'a Order,
-    /// When the application last answered something.
-    pub(crate) progress: &'a Cell<Instant>,
+    /// Is told of each answer; `None` while nobody but us waits for one.
+    pub(crate) patience: Option<&'a Patience>,
 }
 
 /// Goes on with the value of an answer, or returns the refusal.
@@ -84,7 +86,9 @@ impl Link<'_> {
         }
         let mut bytes = [0; REPLY_LEN];
         self.peer.read_exact(&mut bytes).await?;
-        self.progress.set(Instant::now());
+        if let Some(patience) = self.patience {
+            patience.answered(Instant::now());
+        }
         let reply = Reply::decode(&bytes)?;
         match reply.check(handle, command.number()) {
             Ok(_) => {

@@ -11,7 +11,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use actix::Actor;
@@ -228,8 +228,7 @@ impl Listener {
             (SocketKind::Notify, SocketKind::Command) => (other, one),
             _ => return Err(Rejected::SameKind),
         };
-        let progress = Cell::new(Instant::now());
-        let link = Link { peer: &command.peer, order: &Order::default(), progress: &progress };
+        let link = Link { peer: &command.peer, order: &Order::default(), patience: None };
         let version = tokio::time::timeout(REGISTRATION_DEADLINE, link.tracer_version());
         let tracer_version = version
             .await

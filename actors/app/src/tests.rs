@@ -5,5 +5,6 @@ mod begun;
 mod death;
 mod listener;
 mod notify;
+mod silence;
 mod synchronise;
 mod world;

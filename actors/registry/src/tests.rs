@@ -4,4 +4,5 @@
 mod agents;
 mod apps;
 mod sessions;
+mod silence;
 mod world;

@@ -1,6 +1,6 @@
 //! The thin shell around actix that every actor crate shares: asks with deadlines, events told
-//! upwards, turns for commands that must not overlap, wishes of peers that may be slow, Unix sockets
-//! that carry descriptors, and the priority of threads that must not come late.
+//! upwards, turns for commands that must not overlap, wishes of peers that may be slow and how long they
+//! are waited for, Unix sockets that carry descriptors, and the priority of threads that must not come late.
 //!
 //! It knows nothing of LTTng. The facts about actix that the project rests on are tests of this
 //! crate, so that an upgrade that changes one is seen.
@@ -9,9 +9,9 @@ mod ask;
 mod backoff;
 mod growing;
 mod outlet;
+mod patience;
 mod peer;
 mod priority;
-mod progress;
 mod turns;
 mod wishes;
 
@@ -22,8 +22,8 @@ pub use ask::{AskError, ask};
 pub use backoff::Backoff;
 pub use growing::{STEP_LEN, read_growing, skip};
 pub use outlet::Outlet;
+pub use patience::{Attention, Patience};
 pub use peer::{DESCRIPTORS_MAX, Peer, PeerCredentials, PeerError, peer_credentials};
 pub use priority::{come_first, come_first_with_children};
-pub use progress::wait_for_progress;
 pub use turns::{Turn, Turns, TurnsFull};
 pub use wishes::{Wished, Wishes};

@@ -2,7 +2,7 @@
 
 mod actix_facts;
 mod credentials;
+mod patience;
 mod peer;
-mod progress;
 mod turns;
 mod wishes;

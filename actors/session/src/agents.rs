@@ -4,7 +4,7 @@ use std::{rc::Rc, sync::Arc};
 
 use actix::Addr;
 use futures::future::join_all;
-use lttngd_agent::{Agent, AgentError, AgentInfo, Refusal, Synchronise};
+use lttngd_agent::{Agent, AgentError, Refusal, Synchronise};
 use lttngd_model::{
     Domain, ErrorCode,
     ust::{AgentDomain, UstDomain},
@@ -22,7 +22,7 @@ impl Inner {
         let wish = self.agent_wishes.borrow().get(&info.domain).cloned();
         if let Some(want) = wish {
             // Nobody asked for this very agent: what it refuses is logged.
-            let _ = self.synchronise_agent(info, &agent, want).await;
+            let _ = self.synchronise_agent(&agent, want).await;
         }
     }
 
@@ -86,9 +86,8 @@ impl Inner {
             let agents = self.agents.borrow();
             agents.values().filter(|(info, _)| info.domain == of).cloned().collect()
         };
-        let asked = agents
-            .iter()
-            .map(|(info, agent)| self.synchronise_agent(*info, agent, Arc::clone(&want)));
+        let asked =
+            agents.iter().map(|(_, agent)| self.synchronise_agent(agent, Arc::clone(&want)));
         join_all(asked).await.into_iter().collect()
     }
 
@@ -96,22 +95,15 @@ impl Inner {
     /// session wants when it comes or answers.
     async fn synchronise_agent(
         &self,
-        info: AgentInfo,
         agent: &Addr<Agent>,
         want: Arc<AgentDomain>,
     ) -> Result<(), Refusal> {
         let request = Synchronise { session: self.config.id, want };
         // The agent keeps its own deadline.
         match agent.send(request).await.unwrap_or(Err(AgentError::Gone)) {
-            Ok(()) | Err(AgentError::Gone) => Ok(()),
+            // Of one that does not answer its actor says so, once.
+            Ok(()) | Err(AgentError::Gone | AgentError::TimedOut) => Ok(()),
             Err(AgentError::Refused(refusal)) => Err(refusal),
-            Err(error @ AgentError::TimedOut) => {
-                tracing::warn!(
-                    session = %self.config.name, pid = info.pid, domain = ?info.domain, %error,
-                    "an agent does not follow the session"
-                );
-                Ok(())
-            }
         }
     }
 }

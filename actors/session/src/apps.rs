@@ -106,7 +106,8 @@ impl Inner {
 
     async fn synchronise_and_log(&self, info: &Arc<AppInfo>, app: &Addr<App>) {
         match self.synchronise(info, app).await {
-            Ok(()) | Err(SynchroniseError::App(AppError::Gone)) => {}
+            // Of one that does not answer its actor says so, once.
+            Ok(()) | Err(SynchroniseError::App(AppError::Gone | AppError::TimedOut)) => {}
             Err(error) => {
                 tracing::warn!(
                     session = %self.config.name, pid = info.pid, app = %info.name, %error,

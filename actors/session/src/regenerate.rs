@@ -51,7 +51,7 @@ impl Inner {
         let message = app::RegenerateStatedump { session: self.config.id };
         join_all(apps.iter().map(async |(info, app)| {
             match app.send(message).await.unwrap_or(Err(AppError::Gone)) {
-                Ok(()) | Err(AppError::Gone) => {}
+                Ok(()) | Err(AppError::Gone | AppError::TimedOut) => {}
                 Err(error) => tracing::warn!(
                     session = %self.config.name, pid = info.pid, app = %info.name, %error,
                     "an application does not record its state dump again"

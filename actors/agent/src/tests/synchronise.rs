@@ -1,9 +1,9 @@
 //! Wishes, questions, refusals, and agents that answer late.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lttngd_model::{Domain, SessionId};
-use lttngd_peer::{AgentAct, AgentScript, Gate, PATIENCE, eventually};
+use lttngd_peer::{AgentAct, AgentScript, Gate, PATIENCE, eventually, eventually_so};
 use lttngd_wire::agent::{Command, EnableEvent};
 
 use super::world::{SESSION, World, context, forget, rule, synchronise, wish};
@@ -112,6 +112,41 @@ async fn a_silent_agent_is_waited_for_so_long_and_catches_up() {
     // Only the first and the newest wish.
     eventually("the agent has caught up", || fake.enabled() == ["c"]).await;
     eventually("it is registered", || fake.numbers() == [2, 3, 2, 4]).await;
+    assert_eq!(fake.faults(), [""; 0]);
+    world.end();
+}
+
+#[actix::test]
+async fn a_silent_agent_costs_one_deadline_and_keeps_nothing_of_what_comes_and_goes() {
+    const MANY: u32 = 50;
+    let gate = Gate::default();
+    let held = gate.clone();
+    let world = World::new(Some(SHORT));
+    let script = AgentScript::new(Domain::Jul, move |request| match request.index {
+        1 => AgentAct::Late(held.clone()),
+        _ => AgentAct::Answer,
+    });
+    let (fake, agent, _) = world.agent(script).await;
+    agent.send(RegistrationDone).await.unwrap().unwrap();
+    let timed_out = Err(AgentError::TimedOut);
+    assert_eq!(synchronise(&agent, SESSION, wish(&["a"], &[])).await, timed_out);
+    let begun = Instant::now();
+    for _ in 0..MANY {
+        assert_eq!(synchronise(&agent, OTHER, wish(&["b"], &[])).await, timed_out);
+        assert_eq!(agent.send(ListLoggers).await.unwrap(), Err(AgentError::TimedOut));
+        assert_eq!(forget(&agent, OTHER).await, Ok(()), "nothing of it was begun");
+    }
+    assert!(begun.elapsed() < SHORT * MANY, "each waits again: {:?}", begun.elapsed());
+    gate.open();
+    eventually_so("it is asked again, and its answer awaited", async || {
+        agent.send(ListLoggers).await.unwrap() == Ok(Vec::new())
+    })
+    .await;
+    assert_eq!(fake.enabled(), ["a"]);
+    // Not what is over, and no listing that nobody would have taken.
+    let numbers = fake.numbers();
+    assert_eq!(numbers[..3], [4, 2, 1]);
+    assert!(numbers[3..].iter().all(|number| *number == 1), "{numbers:?}");
     assert_eq!(fake.faults(), [""; 0]);
     world.end();
 }

@@ -1,15 +1,12 @@
 //! Bringing an application to what a session wants.
 
-use std::time::Duration;
-
 use lttngd_model::{Bytecode, Filter, SessionId};
 use lttngd_peer::{AppAct, AppScript, Gate, eventually};
 use lttngd_wire::ust::command::{Command, FieldEntry, REQUEST_LEN, UstError};
 
 use super::world::{World, forget};
 use crate::{
-    AppError, Forget, ListTracepointFields, ListTracepoints, RegisterDone, Synchronise, Tracepoint,
-    plan::tests::channel,
+    Forget, ListTracepointFields, ListTracepoints, RegisterDone, Synchronise, plan::tests::channel,
 };
 
 const VERSION: u32 = 0x41;
@@ -25,10 +22,6 @@ const EXCLUSION: u32 = 0xA1;
 const QUIESCENT: u32 = 0x43;
 const REGISTER_DONE: u32 = 0x44;
 const RELEASE: u32 = 0x01;
-const LIST: u32 = 0x42;
-
-/// A time after which an application that is held counts as silent.
-const SOON: Duration = Duration::from_millis(60);
 
 #[actix::test]
 async fn everything_is_made_in_the_order_of_the_protocol_and_released_children_first() {
@@ -184,55 +177,6 @@ async fn the_next_request_of_another_session_is_there_before_the_first_is_answer
     let forgotten = futures::future::join_all(forgotten).await;
     forgotten.into_iter().for_each(|forgotten| forgotten.unwrap().unwrap());
     assert_eq!((fake.objects(), fake.faults()), (0, Vec::new()));
-    drop(fake);
-    world.end().await;
-}
-
-#[actix::test]
-async fn a_silent_application_is_waited_for_until_the_deadline_and_does_it_when_it_wakes() {
-    let gate = Gate::default();
-    let held = gate.clone();
-    let world = World::new(Some(SOON)).await;
-    let script = AppScript::new(move |request| match request.command.number() {
-        CHANNEL => AppAct::Late(held.clone()),
-        _ => AppAct::Answer,
-    });
-    let (fake, app, _) = world.app(script).await;
-    let want = world.want(true, &[channel(0, 0, 1)]).await;
-    let begun = std::time::Instant::now();
-    let outcome = app.send(want).await.unwrap();
-    assert!(matches!(outcome, Err(AppError::TimedOut)), "{outcome:?}");
-    assert!(begun.elapsed() >= SOON);
-    let next = app.send(ListTracepoints).await.unwrap();
-    assert!(matches!(next, Err(AppError::TimedOut)), "{next:?}");
-    assert_eq!(world.told.unregistered(), [], "it is not gone");
-    gate.open();
-    eventually("the session is enabled", || fake.has_got(LIST)).await;
-    assert!(fake.has_got(QUIESCENT), "the wish came first");
-    app.send(RegisterDone).await.unwrap().unwrap();
-    forget(&app).await.unwrap();
-    assert_eq!(fake.objects(), 0);
-    drop(fake);
-    world.end().await;
-}
-
-#[actix::test]
-async fn an_application_that_answers_slowly_but_steadily_is_waited_for() {
-    const LISTED: usize = 40;
-    let world = World::new(Some(SOON)).await;
-    let script = AppScript {
-        tracepoints: (0..LISTED).map(|n| (format!("p:{n}"), 13)).collect(),
-        ..AppScript::new(|_| {
-            std::thread::sleep(SOON / 20);
-            AppAct::Answer
-        })
-    };
-    let (fake, app, _) = world.app(script).await;
-    let begun = std::time::Instant::now();
-    let listed = app.send(ListTracepoints).await.unwrap().unwrap();
-    assert!(begun.elapsed() > SOON, "the whole takes longer than the deadline");
-    assert_eq!(listed.len(), LISTED);
-    assert_eq!(listed[1], Tracepoint { name: "p:1".to_owned(), loglevel: 13 });
     drop(fake);
     world.end().await;
 }

@@ -32,7 +32,25 @@ fn what_ends_is_forgotten_unless_it_is_wished_again() {
     assert!(!wishes.ended('a') && wishes.is_known('a'));
     let _ = wishes.wish('a', None);
     assert!(wishes.ended('a') && !wishes.is_known('a'));
+    wishes.begin('a');
+    assert!(wishes.ended('a'));
     assert!(matches!(wishes.wish('a', None), Wished::Nothing));
+}
+
+#[test]
+fn what_comes_and_goes_before_its_job_begins_leaves_nothing() {
+    let wishes = Numbers::default();
+    let Wished::Queue(mut done) = wishes.wish('a', Some(1)) else { panic!("no job") };
+    let Wished::TakeBack(waiting) = wishes.wish('a', None) else { panic!("the job stays") };
+    waiting.into_iter().for_each(|reply| reply.send(Ok(())).unwrap());
+    assert_eq!(done.try_recv(), Ok(Ok(())));
+    assert!(!wishes.is_known('a') && wishes.newest('a').is_none());
+    assert!(matches!(wishes.wish('a', None), Wished::Nothing));
+    // A job that is queued after one that has begun stays: the peer may have something.
+    let _ = wishes.wish('a', Some(1));
+    wishes.begin('a');
+    let _ = wishes.wish('a', Some(2));
+    assert!(matches!(wishes.wish('a', None), Wished::Queued(_)));
 }
 
 #[test]
