@@ -1,6 +1,8 @@
 //! What `lttng list` shows.
 
-use super::world::{both, eventually, program};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::world::{Answer, Program, alone, both, eventually, program};
 
 #[test]
 fn nothing_yet() {
@@ -99,5 +101,50 @@ fn process_attribute_trackers() {
         stage.lttng("track -u --vuid=no_such_user");
         stage.lttng_ok("track -u --vpid --all");
         stage.lttng_ok("list tracked");
+    });
+}
+
+/// A listing of a session is made of many commands, in the middle of which the session may go: it is whole,
+/// or says so.
+fn is_whole_or_says_why(answer: &Answer) {
+    let Answer { code, stdout, stderr, .. } = answer;
+    assert!(!stdout.contains("Unknown error") && !stderr.contains("Unknown error"), "{answer:#?}");
+    if *code == 0 {
+        let is_whole = !stdout.contains("=== Domain") || stdout.contains("Virtual group IDs");
+        assert!(is_whole, "{answer:#?}");
+    } else {
+        // The last two are those of the command line without a current session.
+        let reasons = ["not found", "no longer exists", "does not exist", "config", "session"];
+        assert!(reasons.iter().any(|reason| stderr.contains(reason)), "{answer:#?}");
+    }
+}
+
+#[test]
+fn a_listing_beside_sessions_that_come_and_go_is_whole_or_says_that_they_are_gone() {
+    const LIVES: usize = 30;
+    alone(|stage| {
+        let arena = &stage.arena;
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for command in ["status", "list s", "list -u s", "--mi=xml list s"] {
+                let is_over = &is_over;
+                scope.spawn(move || {
+                    while !is_over.load(Ordering::Relaxed) {
+                        is_whole_or_says_why(&arena.lttng(command));
+                    }
+                });
+            }
+            let lives = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                for _ in 0..LIVES {
+                    arena.lttng_ok("create s --no-output");
+                    arena.lttng_ok("enable-event -u -s s sample:number");
+                    arena.lttng_ok("start s");
+                    assert!(Program::start(arena, &["number=2"]).wait().success());
+                    arena.lttng_ok("destroy s");
+                }
+            }));
+            is_over.store(true, Ordering::Relaxed);
+            lives.unwrap();
+        });
     });
 }

@@ -31,7 +31,7 @@ fn slow<'a>(arena: &Arena, commands: &[&'a str]) -> Vec<&'a str> {
 const COMMANDS: [&str; 22] = [
     "enable-event -u -s one sample:text",
     "disable-event -u -s one sample:text",
-    "add-context -u -s two -t procname",
+    "enable-event -u -s two sample:text --loglevel-only=INFO",
     "list -u",
     "list -u -f",
     "list one",
@@ -73,9 +73,12 @@ fn the_socket_of_a_dead_program_in_the_hands_of_its_child_costs_one_deadline() {
         stage.lttng_ok("create o");
         stage.lttng_ok("enable-event -u 'lttng_ust_libc:*'");
         stage.lttng_ok("start");
-        let script = "mkfifo p; LD_PRELOAD=liblttng-ust-libc-wrapper.so \
-                      bash -c '(exec 9<>p; read -t 60 -u 9) & exit 0'";
-        assert!(stage.arena.command("bash").args(["-c", script]).status().unwrap().success());
+        let pipe = stage.arena.file("p").display().to_string();
+        let script = format!(
+            "mkfifo {pipe}; LD_PRELOAD=liblttng-ust-libc-wrapper.so \
+             bash -c '(exec 9<>{pipe}; read -t 60 -u 9) & exit 0'"
+        );
+        assert!(stage.arena.command("bash").args(["-c", &script]).status().unwrap().success());
         let commands = [
             "enable-event -u sample:number",
             "enable-event -u sample:text",
@@ -87,6 +90,9 @@ fn the_socket_of_a_dead_program_in_the_hands_of_its_child_costs_one_deadline() {
         let slow = slow(&stage.arena, &commands);
         stage.note(&format!("slow: {slow:?}"));
         assert_eq!(slow, ["enable-event -u sample:number"], "{:?}", stage.which);
+        let children = stage.arena.processes_named("bash");
+        assert_eq!(children.len(), 1, "the child outlives its parent");
+        stage.arena.signal(children[0], Signal::KILL);
     });
 }
 
@@ -138,7 +144,7 @@ fn ten_stopped_programs_cost_one_deadline_together() {
         programs.iter().for_each(|program| stage.arena.signal(program.pid(), Signal::STOP));
         // Several commands meet them at the same time.
         let arena = &stage.arena;
-        let together = ["enable-event -u -s one sample:text", "stop two", "list -u"];
+        let together = ["enable-event -u -s one sample:other", "stop two", "list -u"];
         let took = std::thread::scope(|scope| {
             let run = |command| scope.spawn(move || arena.lttng(command).took);
             together.map(run).map(|running| running.join().unwrap())

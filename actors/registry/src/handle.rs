@@ -6,7 +6,7 @@ use actix::{Addr, Handler, Message};
 use lttngd_model::{
     Credentials, Domain, ErrorCode, EventField, EventListing, SessionDescriptor, SessionListing,
 };
-use lttngd_session::{Destroyed, PrepareDomain, Session, SessionListings};
+use lttngd_session::{Destroyed, OpenDomain, PrepareDomain, Session, SessionListings};
 
 use crate::{
     CreateSession, DestroySession, FindSession, ListLoggers, ListTracepointFields, ListTracepoints,
@@ -116,10 +116,11 @@ impl Handle {
         session.send(message).await.map_err(|_| ErrorCode::SessNotFound)?
     }
 
-    /// As [`Self::ask_in`], for what a session can tell also when its consumer daemon is lost.
+    /// As [`Self::ask_in`], for what a session can tell without a consumer daemon and a relay daemon,
+    /// whatever became of them.
     ///
     /// # Errors
-    /// As [`Self::ask_in`], without [`ErrorCode::NoUstconsumerd`].
+    /// As [`Self::ask_in`], without those of consumer daemons and relay daemons.
     pub async fn query_in<M, T>(
         &self,
         session: &str,
@@ -133,10 +134,7 @@ impl Handle {
     {
         let session = self.find(session).await?;
         self.check_domain(domain)?;
-        match prepare(&session, domain).await {
-            Ok(()) | Err(ErrorCode::NoUstconsumerd) => {}
-            Err(code) => return Err(code),
-        }
+        open(&session, domain).await?;
         session.send(message).await.map_err(|_| ErrorCode::SessNotFound)?
     }
 
@@ -294,4 +292,8 @@ impl Handle {
 
 async fn prepare(session: &Addr<Session>, domain: Domain) -> Result<(), ErrorCode> {
     session.send(PrepareDomain { domain }).await.map_err(|_| ErrorCode::SessNotFound)?
+}
+
+async fn open(session: &Addr<Session>, domain: Domain) -> Result<(), ErrorCode> {
+    session.send(OpenDomain { domain }).await.map_err(|_| ErrorCode::SessNotFound)?
 }

@@ -24,12 +24,12 @@ use crate::{
     AddContext, AddSnapshotOutput, AddTrackerValue, AgentArrived, AgentGone, AppArrived, AppGone,
     Clear, ConsumerLost, DataPending, DeleteSnapshotOutput, Destroy, Destroyed, DisableChannel,
     DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo, GetTrackingPolicy,
-    ListChannels, ListDomains, ListEvents, ListRotationSchedules, ListSnapshotOutputs, Output,
-    PrepareDomain, RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue,
-    Rotate, RotationInfo, RotationSchedules, Save, SessionConfig, SetConsumerUri,
-    SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, Start, Stop, chunk::Chunk,
-    lifecycle::Lifecycle, relayd::SessionRelayd, rotation::Rotations, schedule::Schedules,
-    snapshot_outputs::Snapshots, viewers::Viewers,
+    ListChannels, ListDomains, ListEvents, ListRotationSchedules, ListSnapshotOutputs, OpenDomain,
+    Output, PrepareDomain, RecordSnapshot, RegenerateMetadata, RegenerateStatedump,
+    RemoveTrackerValue, Rotate, RotationInfo, RotationSchedules, Save, SessionConfig,
+    SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, Start,
+    Stop, chunk::Chunk, lifecycle::Lifecycle, relayd::SessionRelayd, rotation::Rotations,
+    schedule::Schedules, snapshot_outputs::Snapshots, viewers::Viewers,
 };
 
 /// Most commands that wait for their turn.
@@ -196,6 +196,7 @@ macro_rules! handle {
 
 handle! {
     PrepareDomain -> Result<(), ErrorCode>, prepare_domain;
+    OpenDomain -> Result<(), ErrorCode>, open_domain;
     EnableChannel -> Result<(), ErrorCode>, enable_channel;
     DisableChannel -> Result<(), ErrorCode>, disable_channel;
     EnableEvent -> Result<(), ErrorCode>, enable_event;

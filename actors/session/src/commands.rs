@@ -2,17 +2,17 @@
 
 use std::rc::Rc;
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use lttngd_buffers::{ChannelCounters, Counters};
 use lttngd_consumer::{ConsumerError, EnsureRunning};
 use lttngd_model::{
     Bitness, BufferScheme, ChannelListing, Domain, ErrorCode, EventListing, ust::UstDomain,
 };
-use lttngd_runtime::ask;
+use lttngd_runtime::{AskError, ask};
 
 use crate::{
     AddContext, DisableChannel, DisableEvent, EnableChannel, EnableEvent, ListChannels,
-    ListDomains, ListEvents, PrepareDomain, SetConsumerUri, actor::Inner,
+    ListDomains, ListEvents, OpenDomain, PrepareDomain, SetConsumerUri, actor::Inner,
 };
 
 impl Inner {
@@ -20,14 +20,24 @@ impl Inner {
         self: Rc<Self>,
         request: PrepareDomain,
     ) -> Result<(), ErrorCode> {
-        match request.domain {
-            // What agents hand over is recorded in user space.
-            Domain::Ust | Domain::Jul | Domain::Log4j | Domain::Python => {}
-            Domain::None | Domain::Kernel => return Ok(()),
+        if !is_user_space(request.domain) {
+            return Ok(());
         }
         self.life.get().admit_with_consumer()?;
-        self.domain.borrow_mut().get_or_insert_with(|| UstDomain::new(self.config.page_size));
+        self.make_domain();
         self.ensure_consumers().await
+    }
+
+    pub(crate) async fn open_domain(self: Rc<Self>, request: OpenDomain) -> Result<(), ErrorCode> {
+        self.life.get().admit()?;
+        if is_user_space(request.domain) {
+            self.make_domain();
+        }
+        Ok(())
+    }
+
+    fn make_domain(&self) {
+        self.domain.borrow_mut().get_or_insert_with(|| UstDomain::new(self.config.page_size));
     }
 
     /// Starts the consumer daemons that do not run.
@@ -139,17 +149,22 @@ impl Inner {
         let sets = self.set_actors();
         let counted = sets.iter().map(|set| ask(set, Counters, self.config.consumer_deadline));
         let lost = self.life.get().lost_consumer;
-        let present = try_join_all(counted).await;
+        let present = join_all(counted).await;
+        // Whoever lists while the session ends is told that it is not there any more.
+        let unknown = || self.life.get().admit().err().unwrap_or(ErrorCode::Unk);
         let mut counters = self.past_counters.borrow().clone();
-        for set in present.map_err(|_| ErrorCode::Unk)? {
+        for set in present {
             match set {
-                Ok(set) => counters.extend(set),
+                Ok(Ok(set)) => counters.extend(set),
+                // A set of an application that has just gone, which left its counters behind.
+                Err(AskError::Gone) => {}
                 // What the dead consumer counted nobody knows.
-                Err(_) if lost => {}
-                Err(error) => {
+                Ok(Err(_)) if lost => {}
+                Ok(Err(error)) => {
                     tracing::error!(session = %self.config.name, %error, "counters are not known");
-                    return Err(ErrorCode::Unk);
+                    return Err(unknown());
                 }
+                Err(AskError::TimedOut) => return Err(unknown()),
             }
         }
         for (listing, index) in listings.iter_mut().zip(indexes) {
@@ -208,5 +223,13 @@ impl Inner {
         self.output.replace(output);
         self.show_changed();
         Ok(())
+    }
+}
+
+/// Whether what is recorded in this domain is recorded in user space, as what agents hand over is.
+fn is_user_space(domain: Domain) -> bool {
+    match domain {
+        Domain::Ust | Domain::Jul | Domain::Log4j | Domain::Python => true,
+        Domain::None | Domain::Kernel => false,
     }
 }

@@ -56,10 +56,10 @@ pub use message::{
     Clear, ConsumerLost, Consumers, DataPending, DeleteSnapshotOutput, Destroy, Destroyed,
     DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo,
     GetTrackingPolicy, ListChannels, ListDomains, ListEvents, ListRotationSchedules,
-    ListSnapshotOutputs, PrepareDomain, RecordSnapshot, RegenerateMetadata, RegenerateStatedump,
-    RemoveTrackerValue, Rotate, RotationInfo, RotationState, Save, SessionConfig, SetConsumerUri,
-    SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, SnapshotPlace, Start, Stop,
-    TraceArchive,
+    ListSnapshotOutputs, OpenDomain, PrepareDomain, RecordSnapshot, RegenerateMetadata,
+    RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo, RotationState, Save,
+    SessionConfig, SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy,
+    SnapshotOutput, SnapshotPlace, Start, Stop, TraceArchive,
 };
 pub use network::NetworkOutput;
 pub use output::Output;
