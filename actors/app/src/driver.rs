@@ -210,7 +210,7 @@ impl Driver {
             };
             let Some(step) = next_step(&has, want.active, &want.channels, &failed) else { break };
             let target = step.target();
-            match self.step(&mut has, &want, step).await? {
+            match self.step(&mut has, want, step).await? {
                 Ok(()) => {}
                 Err(refusal) => {
                     tracing::warn!(
@@ -227,25 +227,28 @@ impl Driver {
         Ok(())
     }
 
-    async fn step(&self, has: &mut AppSession, want: &WantedSession, step: Step) -> Answer<()> {
+    async fn step(&self, has: &mut AppSession, want: WantedSession, step: Step) -> Answer<()> {
+        let WantedSession { buffers, objects, .. } = want;
+        // An application that falls silent is not to keep the descriptors of a session that ends.
+        let objects = matches!(step, Step::CreateChannel { .. }).then_some(objects);
         let link = self.link();
         let session = has.handle.unwrap_or(ROOT_HANDLE);
         let state = |on| if on { Command::Enable } else { Command::Disable };
         match step {
             Step::CreateSession => match link.command(ROOT_HANDLE, &Command::Session).await? {
                 Ok(handle) => {
-                    self.shared.handles.insert_session(handle, want.buffers.clone());
+                    self.shared.handles.insert_session(handle, buffers);
                     has.handle = Some(handle);
                 }
                 Err(refusal) => return Ok(Err(refusal)),
             },
             Step::CreateChannel { index } => {
-                let Some(prepared) = want.objects.channel(index) else {
+                let objects = objects.as_ref();
+                let Some(prepared) = objects.and_then(|objects| objects.channel(index)) else {
                     return Ok(Err(UstError::NoEntry));
                 };
                 match link.create_channel(session, &prepared.object).await? {
                     Ok(handle) => {
-                        let buffers = want.buffers.clone();
                         self.shared.handles.insert_channel(handle, prepared.id, buffers);
                         has.channels.push(AppChannel {
                             index,

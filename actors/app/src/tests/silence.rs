@@ -1,16 +1,20 @@
 //! Applications that do not answer, answer late, and answer again.
 
-use std::time::{Duration, Instant};
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use actix::Addr;
 use lttngd_model::SessionId;
 use lttngd_peer::{AppAct, AppScript, FakeApp, Gate, PATIENCE, eventually, eventually_so};
+use lttngd_runtime::PeerCredentials;
 use tokio::net::UnixStream;
 
 use super::world::{SESSION, World, forget};
 use crate::{
     App, AppError, Forget, ListTracepointFields, ListTracepoints, RegenerateStatedump,
-    RegisterDone, Synchronise, Tracepoint, plan::tests::channel,
+    RegisterDone, Synchronise, Tracepoint, places::Places, plan::tests::channel,
 };
 
 const CHANNEL: u32 = 0x51;
@@ -168,9 +172,13 @@ async fn sessions_that_come_and_go_leave_nothing_with_a_silent_application() {
     let (fake, live, info) = world.app(AppScript::default()).await;
     // One that is never driven: nothing that is queued begins.
     let sockets = [(); 2].map(|()| lttngd_runtime::Peer::accepted(UnixStream::pair().unwrap().0));
+    let process = PeerCredentials { pid: info.pid, uid: info.uid, gid: info.gid };
+    let places = Rc::new(Places::new(2));
+    let place = || places.take(process).unwrap();
     let silent = App::new(
         info,
         sockets.into(),
+        (place(), place()),
         Some(SOON),
         lttngd_runtime::Outlet::closed(),
         lttngd_runtime::Outlet::closed(),
