@@ -10,8 +10,9 @@ use lttngd_wire::{
     client::{FDS_MAX, REQUEST_LEN, Reply, Request},
 };
 use thiserror::Error;
+use tokio::time::Instant;
 
-use crate::dispatch::dispatch;
+use crate::{dispatch::dispatch, listers::Listers};
 
 /// Longest time from a connection to its whole request.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(60);
@@ -34,7 +35,11 @@ pub(crate) enum ConnectionError {
 }
 
 /// Serves one client. A client that closes without a word only looked whether somebody is here.
-pub(crate) async fn serve(peer: &Peer, handle: &Handle) -> Result<(), ConnectionError> {
+pub(crate) async fn serve(
+    peer: &Peer,
+    handle: &Handle,
+    listers: &Listers,
+) -> Result<(), ConnectionError> {
     let read = tokio::time::timeout(REQUEST_DEADLINE, read(peer)).await;
     let Some((request, payload)) = read.map_err(|_| ConnectionError::Silent)?? else {
         return Ok(());
@@ -43,7 +48,8 @@ pub(crate) async fn serve(peer: &Peer, handle: &Handle) -> Result<(), Connection
         Ok(payload) => {
             let credentials = peer.credentials().map_err(|e| ConnectionError::Request(e.into()))?;
             let requester = Credentials { uid: credentials.uid, gid: credentials.gid };
-            dispatch(&handle.acting_for(requester), &request, &payload).await
+            let reply = dispatch(&handle.acting_for(requester), &request, &payload).await;
+            listers.told(credentials.pid, &request, reply, Instant::now())
         }
         Err(code) => Reply::error(&request, code),
     };

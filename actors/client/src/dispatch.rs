@@ -10,8 +10,8 @@ use lttngd_session::{
     SetRotationSchedule, SetShmPath, SetTrackingPolicy, Start, Stop, TraceArchive,
 };
 use lttngd_wire::client::{
-    ArchiveLocation, Command, CommandKind, ContextRequest, DomainListing, Reply, Request,
-    RotationInfo, RotationState, SaveSession, SnapshotOutput, encode_channels, encode_data_pending,
+    ArchiveLocation, Command, ContextRequest, DomainListing, Reply, Request, RotationInfo,
+    RotationState, SaveSession, SnapshotOutput, encode_channels, encode_data_pending,
     encode_descriptor, encode_destroyed_data, encode_destroyed_header, encode_domains,
     encode_event_fields, encode_events, encode_rotation_id, encode_rotation_info,
     encode_rotation_schedules, encode_sessions, encode_snapshot_output_id, encode_snapshot_outputs,
@@ -25,21 +25,7 @@ pub(crate) async fn dispatch(handle: &Handle, request: &Request, payload: &[u8])
         // A session that is not there is told before what is wrong with the rest.
         Err(malformed) => check(handle, request).await.and(Err(malformed)),
     };
-    reply.unwrap_or_else(|code| Reply::error(request, for_its_library(request.command, code)))
-}
-
-/// The code that the library of clients understands. A client lists a session by many commands, in the
-/// middle of which it may go; from the two about trackers the library takes one code alone for that, and any
-/// other for an unknown error.
-fn for_its_library(command: u32, code: ErrorCode) -> ErrorCode {
-    let takes_one_code = matches!(
-        CommandKind::from_raw(command),
-        Some(CommandKind::TrackerSetPolicy | CommandKind::TrackerGetInclusionSet)
-    );
-    match code {
-        ErrorCode::SessNotFound if takes_one_code => ErrorCode::SessionNotExist,
-        code => code,
-    }
+    reply.unwrap_or_else(|code| Reply::error(request, code))
 }
 
 /// The checks that every command makes before its own.

@@ -13,6 +13,7 @@ mod at_once;
 mod connection;
 mod dispatch;
 mod listener;
+mod listers;
 #[cfg(test)]
 mod tests;
 

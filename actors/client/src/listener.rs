@@ -10,6 +10,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 use crate::{
     at_once::{AtOnce, Left},
     connection,
+    listers::Listers,
 };
 
 /// Most clients that are let in at once.
@@ -27,6 +28,7 @@ pub async fn listen(listener: UnixListener, handle: Handle) -> io::Result<()> {
     let listener = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?;
     let open = Rc::new(Cell::new(0));
     let mut at_once = AtOnce::new(handle.clone());
+    let listers = Rc::new(Listers::default());
     let mut backoff = pause();
     loop {
         if open.get() >= CONNECTIONS_MAX {
@@ -40,7 +42,7 @@ pub async fn listen(listener: UnixListener, handle: Handle) -> io::Result<()> {
             match rustix::net::accept_with(listener.get_ref(), flags) {
                 Ok(socket) => {
                     backoff = pause();
-                    admit(&open, &handle, at_once.look(socket));
+                    admit(&open, (&handle, &listers), at_once.look(socket));
                 }
                 Err(Errno::AGAIN) => {
                     ready.clear_ready();
@@ -68,16 +70,16 @@ fn pause() -> Backoff {
 }
 
 /// Does what is left to do for a client, beside the others. `open` counts those.
-fn admit(open: &Rc<Cell<usize>>, handle: &Handle, left: Left) {
+fn admit(open: &Rc<Cell<usize>>, (handle, listers): (&Handle, &Rc<Listers>), left: Left) {
     if matches!(left, Left::Nothing) {
         return;
     }
     open.set(open.get() + 1);
-    let (open, handle) = (Rc::clone(open), handle.clone());
+    let (open, handle, listers) = (Rc::clone(open), handle.clone(), Rc::clone(listers));
     tokio::task::spawn_local(async move {
         let served = match &left {
             Left::Nothing => Ok(()),
-            Left::Serve(peer) => connection::serve(peer, &handle).await,
+            Left::Serve(peer) => connection::serve(peer, &handle, &listers).await,
             Left::Send(peer, rest) => connection::send(peer, rest).await,
         };
         if let Err(error) = served {

@@ -11,7 +11,10 @@ use lttngd_runtime::Peer;
 use lttngd_wire::client::{Command, REQUEST_LEN, decode_sessions};
 
 use super::world::{World, bytes, daemon};
-use crate::connection::{ConnectionError, serve};
+use crate::{
+    connection::{ConnectionError, serve},
+    listers::Listers,
+};
 
 /// Offset of the payload's size in the request of ENABLE_EVENT.
 const ENABLE_LENGTH: usize = 4688 + 256;
@@ -216,7 +219,7 @@ async fn a_request_that_does_not_come_is_given_up() {
     let peer = Peer::new(ours.into()).unwrap();
     // The clock jumps when nothing else is left to do.
     tokio::time::pause();
-    let outcome = serve(&peer, &handle).await;
+    let outcome = serve(&peer, &handle, &Listers::default()).await;
     assert!(matches!(outcome, Err(ConnectionError::Silent)), "{outcome:?}");
     drop(theirs);
 }

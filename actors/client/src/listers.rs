@@ -1,0 +1,165 @@
+//! Clients that list a session while it goes: which answers their library turns into its own word for that.
+//!
+//! A listing is made of many commands, each on a connection of its own. Of most of them the library passes on
+//! that the session was not found. Of the inclusion set and the policy of a tracker it takes one code for it,
+//! which is another; and of the policy that it asks for first, to see whether there is such a tracker, the
+//! command line shows every error as an unknown one. A client that had begun to list the session before it
+//! went is told there that nothing is filtered, and by the command after it that the session is gone.
+
+use std::{cell::RefCell, collections::VecDeque, time::Duration};
+
+use lttngd_model::{ErrorCode, TrackingPolicy};
+use lttngd_wire::client::{CommandKind, Reply, Request, encode_tracking_policy};
+use tokio::time::Instant;
+
+/// Most clients that are remembered, the last ones.
+const LISTERS_MAX: usize = 1024;
+/// How long a client is.
+const LISTING_MAX: Duration = Duration::from_secs(60);
+
+/// The clients that began to list a session, in the order in which they did.
+#[derive(Debug, Default)]
+pub(crate) struct Listers {
+    begun: RefCell<VecDeque<Listing>>,
+}
+
+#[derive(Debug)]
+struct Listing {
+    /// Of the client's process.
+    pid: u32,
+    session: String,
+    at: Instant,
+}
+
+impl Listers {
+    /// What the client of process `pid` is told of `reply`, now.
+    pub(crate) fn told(&self, pid: u32, request: &Request, reply: Reply, now: Instant) -> Reply {
+        let is_gone = reply.failure() == Some(ErrorCode::SessNotFound);
+        match CommandKind::from_raw(request.command) {
+            // A listing asks this of a session before it asks for its trackers.
+            Some(CommandKind::SessionListRotationSchedules) if reply.failure().is_none() => {
+                self.begin(pid, &request.session_name, now);
+            }
+            // Whoever destroys a session knows that it is gone.
+            Some(CommandKind::DestroySession) => self.end(pid),
+            Some(CommandKind::TrackerGetPolicy)
+                if is_gone && self.has_begun(pid, &request.session_name, now) =>
+            {
+                let policy = encode_tracking_policy(TrackingPolicy::IncludeAll);
+                return Reply::ok(request).with_data(policy);
+            }
+            Some(CommandKind::TrackerSetPolicy | CommandKind::TrackerGetInclusionSet)
+                if is_gone =>
+            {
+                return Reply::error(request, ErrorCode::SessionNotExist);
+            }
+            _ => {}
+        }
+        reply
+    }
+
+    fn begin(&self, pid: u32, session: &str, now: Instant) {
+        // A process of another pid namespace is nobody that could be known again.
+        if pid == 0 {
+            return;
+        }
+        self.end(pid);
+        let mut begun = self.begun.borrow_mut();
+        while begun.len() >= LISTERS_MAX || begun.front().is_some_and(|it| it.is_old(now)) {
+            begun.pop_front();
+        }
+        begun.push_back(Listing { pid, session: session.to_owned(), at: now });
+    }
+
+    fn end(&self, pid: u32) {
+        self.begun.borrow_mut().retain(|listing| listing.pid != pid);
+    }
+
+    fn has_begun(&self, pid: u32, session: &str, now: Instant) -> bool {
+        let begun = self.begun.borrow();
+        begun.iter().any(|it| it.pid == pid && it.session == session && !it.is_old(now))
+    }
+}
+
+impl Listing {
+    fn is_old(&self, now: Instant) -> bool {
+        now.duration_since(self.at) > LISTING_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lttngd_wire::client::Command;
+
+    use super::*;
+
+    /// A command to a session.
+    fn request(kind: CommandKind, session: &str) -> Request {
+        let (request, _) = Request::new(&Command::Undefined(kind.to_raw()));
+        request.in_session(session)
+    }
+
+    /// What the client of a process is told of success or failure of a command.
+    fn told(
+        listers: &Listers,
+        (pid, now): (u32, Instant),
+        (kind, session): (CommandKind, &str),
+        outcome: Option<ErrorCode>,
+    ) -> Option<ErrorCode> {
+        let request = request(kind, session);
+        let reply = match outcome {
+            Some(code) => Reply::error(&request, code),
+            None => Reply::ok(&request),
+        };
+        listers.told(pid, &request, reply, now).failure()
+    }
+
+    const SCHEDULES: CommandKind = CommandKind::SessionListRotationSchedules;
+    const POLICY: CommandKind = CommandKind::TrackerGetPolicy;
+    const GONE: Option<ErrorCode> = Some(ErrorCode::SessNotFound);
+
+    #[test]
+    fn only_who_began_to_list_the_session_is_told_a_policy_of_it() {
+        let (listers, now) = (Listers::default(), Instant::now());
+        assert_eq!(told(&listers, (1, now), (POLICY, "s"), GONE), GONE, "it never listed");
+        assert_eq!(told(&listers, (1, now), (SCHEDULES, "s"), None), None);
+        assert_eq!(told(&listers, (1, now), (POLICY, "s"), GONE), None);
+        assert_eq!(told(&listers, (1, now), (POLICY, "t"), GONE), GONE, "another session");
+        assert_eq!(told(&listers, (2, now), (POLICY, "s"), GONE), GONE, "another client");
+        let denied = Some(ErrorCode::Eperm);
+        assert_eq!(told(&listers, (1, now), (POLICY, "s"), denied), denied);
+        let late = now + LISTING_MAX * 2;
+        assert_eq!(told(&listers, (1, late), (POLICY, "s"), GONE), GONE, "long ago");
+        assert_eq!(told(&listers, (1, now), (CommandKind::DestroySession, "s"), None), None);
+        assert_eq!(told(&listers, (1, now), (POLICY, "s"), GONE), GONE, "it knows");
+        assert_eq!(told(&listers, (0, now), (SCHEDULES, "s"), None), None);
+        assert_eq!(told(&listers, (0, now), (POLICY, "s"), GONE), GONE, "it is nobody known");
+        assert_eq!(told(&listers, (1, now), (SCHEDULES, "s"), GONE), GONE);
+        assert_eq!(told(&listers, (1, now), (POLICY, "s"), GONE), GONE, "it saw no session");
+    }
+
+    #[test]
+    fn trackers_of_a_session_that_is_gone_have_a_code_of_their_own() {
+        let (listers, now) = (Listers::default(), Instant::now());
+        for kind in [CommandKind::TrackerSetPolicy, CommandKind::TrackerGetInclusionSet] {
+            let not_there = Some(ErrorCode::SessionNotExist);
+            assert_eq!(told(&listers, (1, now), (kind, "s"), GONE), not_there);
+            let other = Some(ErrorCode::Eperm);
+            assert_eq!(told(&listers, (1, now), (kind, "s"), other), other);
+        }
+        let added = told(&listers, (1, now), (CommandKind::TrackerAddValue, "s"), GONE);
+        assert_eq!(added, GONE);
+    }
+
+    #[test]
+    fn no_more_than_so_many_are_remembered() {
+        let (listers, now) = (Listers::default(), Instant::now());
+        for pid in 1..=2 * u32::try_from(LISTERS_MAX).unwrap_or(0) {
+            told(&listers, (pid, now), (SCHEDULES, "s"), None);
+            told(&listers, (pid, now), (SCHEDULES, "s"), None);
+        }
+        assert_eq!(listers.begun.borrow().len(), LISTERS_MAX);
+        told(&listers, (1, now + LISTING_MAX * 2), (SCHEDULES, "s"), None);
+        assert_eq!(listers.begun.borrow().len(), 1, "the old ones are forgotten");
+    }
+}
