@@ -114,7 +114,7 @@ async fn all_who_wait_give_up_together_and_the_first_says_so() {
         assert_eq!(patience.wait(done).await, Err(AskError::TimedOut));
         begun.elapsed()
     };
-    let waited = tokio::join!(wait(S * 0), wait(S), wait(S * 4), wait(S * 60));
+    let waited = tokio::join!(wait(Duration::ZERO), wait(S), wait(S * 4), wait(S * 60));
     assert_eq!(waited, (DEADLINE, DEADLINE, DEADLINE, S * 60));
     assert_eq!(told.take(), [Attention::SetAside]);
 }
