@@ -29,6 +29,7 @@ pub fn config(mode: Mode) -> ChannelConfig {
         channel_id: 0,
         trace_uuid: *b"\x11\x22\x33\x44\x55\x66\x47\x88\x89\xaa\xbb\xcc\xdd\xee\xff\x00",
         cpu_count: possible_cpu_count().unwrap(),
+        snapshots: false,
     }
 }
 
@@ -146,12 +147,10 @@ impl Recorder {
     /// Writes the newest packets, at most so many of each stream, into another trace.
     pub fn snapshot(&mut self, directory: &Path, packets_max: u64) {
         for (stream, file) in self.streams.iter_mut().zip(files(directory, self.objects.len())) {
-            stream.flush(FlushMode::Full, &MonotonicClock).unwrap();
-            let positions = stream.snapshot_positions().unwrap();
-            for position in positions.keep_newest(packets_max) {
-                stream.get_subbuf(position).unwrap();
-                write_packet(&stream.packet().unwrap(), &file);
-                stream.put_subbuf().unwrap();
+            assert!(!stream.take_snapshot(packets_max, &MonotonicClock).unwrap());
+            while let Some(packet) = stream.packet() {
+                write_packet(&packet, &file);
+                stream.put_snapshot_packet().unwrap();
             }
         }
         fs::write(directory.join("metadata"), self.daemon.metadata()).unwrap();

@@ -11,6 +11,7 @@ mod cli;
 mod consumer;
 mod faults;
 mod filters;
+mod flight_recorder;
 mod hostile_apps;
 mod hostile_notify;
 mod listing;

@@ -33,7 +33,6 @@ fn a_snapshot_has_what_the_buffers_hold_of_more_than_they_hold() {
             counts.push(count);
         }
         assert_eq!(counts.len(), 2);
-        stage.note(&format!("{counts:?}"));
         stage.lttng_ok("destroy s");
     });
 }

@@ -123,7 +123,7 @@ impl Stream {
     }
 
     /// Bytes from the beginning of the packet at `position` that are written without a gap.
-    fn written_len(&self, position: u64, physical: u32, is_full: bool) -> u64 {
+    pub(crate) fn written_len(&self, position: u64, physical: u32, is_full: bool) -> u64 {
         let geometry = self.layout.geometry;
         let len = if is_full {
             // Whoever was to deliver it died; nothing in it is missing.
@@ -138,7 +138,7 @@ impl Stream {
     }
 
     /// When the packet at `position` began, if it has a header.
-    fn begin_of(&mut self, position: u64) -> Result<Option<u64>, Corruption> {
+    pub(crate) fn begin_of(&mut self, position: u64) -> Result<Option<u64>, Corruption> {
         let geometry = self.layout.geometry;
         let physical = self.physical_at(geometry.index(position))?;
         let header = RawHeader::load(&self.memory, self.layout.subbuf(physical.into()));
@@ -147,7 +147,7 @@ impl Stream {
     }
 
     /// The sequence number of the packet at `position`.
-    fn number_of(&self, position: u64) -> u64 {
+    pub(crate) fn number_of(&self, position: u64) -> u64 {
         position >> self.layout.geometry.subbuf_order
     }
 }

@@ -10,6 +10,9 @@ pub const CPU_COUNT_MAX: u32 = 8192;
 pub const SUBBUF_COUNT_MAX: u64 = 1 << 20;
 /// Largest size in bytes of the sub-buffers of a stream together.
 pub const BUFFER_MAX_LEN: u64 = 1 << 40;
+/// Bytes of sub-buffers that the reader of a stream of which snapshots are taken has to give for others,
+/// unless a single one has more.
+pub const SPARE_MAX_LEN: u64 = 1 << 20;
 /// A blocking timeout without an end.
 pub const BLOCKING_FOREVER: i64 = -1;
 
@@ -45,6 +48,9 @@ pub struct ChannelConfig {
     /// Streams of the channel, one for each possible CPU: see
     /// [`possible_cpu_count`](crate::possible_cpu_count).
     pub cpu_count: u32,
+    /// Whether snapshots are taken of it. In overwrite mode its readers then have more than one
+    /// sub-buffer to give for others ([`SPARE_MAX_LEN`]).
+    pub snapshots: bool,
 }
 
 impl ChannelConfig {

@@ -9,7 +9,7 @@ use crate::error::Corruption;
 use crate::geometry::is_behind;
 use crate::layout::{PACKET_HEADER_LEN, control};
 use crate::packet::{self, Closing};
-use crate::stream::{NO_READER_OR_WRITER, Stream, free_id};
+use crate::stream::{NO_READER_OR_WRITER, Quiescent, Stream, free_id};
 
 /// How often a word is tried that writers change at the same time. Honest writers let a few tries
 /// fail.
@@ -18,7 +18,10 @@ const TRIES_MAX: u32 = 1000;
 /// What to flush.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum FlushMode {
-    /// A packet that has events, while applications trace: timers, clear, rotation.
+    /// A packet that has events, in a buffer of which snapshots are taken.
+    Filled,
+    /// A packet that writers are in, while applications trace: timers, clear, rotation. It is empty only
+    /// when the stream is new.
     Active,
     /// As well one that has none, so that the trace reaches to this time: stop, end, snapshot.
     Full,
@@ -35,6 +38,15 @@ pub enum FlushOutcome {
     NoRoom,
     /// Writers were faster, many times: to be tried again later.
     Contended,
+}
+
+/// What the begin of a packet came to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BeginOutcome {
+    /// There is one, now or since before.
+    Begun,
+    /// There is no room for one, unless writers make some: the buffer is full, or waits for a writer.
+    NoRoom,
 }
 
 /// A switch of sub-buffers, agreed with the writers.
@@ -61,14 +73,18 @@ impl Stream {
             let from = self.look()?.produced;
             // Within the loop, so that times of writers and of this are in the order of positions.
             let now = clock.now();
-            let unopened = self.layout.geometry.offset_in_subbuf(from) == 0;
-            if unopened {
-                if mode == FlushMode::Active {
-                    return Ok(FlushOutcome::Nothing);
-                }
-                if !self.has_room_at(from) {
-                    return Ok(FlushOutcome::NoRoom);
-                }
+            let in_subbuf = self.layout.geometry.offset_in_subbuf(from);
+            let unopened = in_subbuf == 0;
+            let has_nothing = match mode {
+                FlushMode::Full => false,
+                FlushMode::Active => unopened,
+                FlushMode::Filled => in_subbuf <= PACKET_HEADER_LEN,
+            };
+            if has_nothing {
+                return Ok(FlushOutcome::Nothing);
+            }
+            if unopened && !self.has_room_at(from) {
+                return Ok(FlushOutcome::NoRoom);
             }
             let events_discarded = self.events_discarded();
             let to = self.layout.geometry.align(from);
@@ -82,15 +98,6 @@ impl Stream {
         Ok(FlushOutcome::Contended)
     }
 
-    /// Makes sure that a packet was begun by now, in a trace chunk that has none: an empty one when the
-    /// writers have none. `false` when there is no room for one, and then the writers have.
-    ///
-    /// # Errors
-    /// A corrupt stream.
-    pub fn open_packet(&mut self, clock: &impl Clock) -> Result<bool, Corruption> {
-        Ok(self.flush(FlushMode::Full, clock)? == FlushOutcome::Closed)
-    }
-
     /// Flushes a stream that is not traced to any more, once: until
     /// [`clear_quiescent`](Self::clear_quiescent) further calls do nothing, so that a session that is
     /// stopped gets no empty packet by each command.
@@ -98,23 +105,74 @@ impl Stream {
     /// # Errors
     /// A corrupt stream.
     pub fn flush_quiescent(&mut self, clock: &impl Clock) -> Result<FlushOutcome, Corruption> {
-        if self.quiescent {
+        if self.quiescent.is_some() {
             return Ok(FlushOutcome::Nothing);
         }
         let outcome = self.flush(FlushMode::Full, clock)?;
-        self.quiescent = outcome != FlushOutcome::Contended;
+        if outcome != FlushOutcome::Contended {
+            self.set_quiescent(clock)?;
+        }
         Ok(outcome)
+    }
+
+    /// The stream is not traced to any more. Its open packet stays open: a snapshot has it all the same,
+    /// and ends at this time.
+    ///
+    /// # Errors
+    /// A corrupt stream.
+    pub fn set_quiescent(&mut self, clock: &impl Clock) -> Result<(), Corruption> {
+        if self.quiescent.is_none() {
+            let produced = self.look()?.produced;
+            self.quiescent = Some(Quiescent { since: clock.now(), produced });
+        }
+        Ok(())
     }
 
     /// The stream is traced to again.
     pub fn clear_quiescent(&mut self) {
-        self.quiescent = false;
+        self.quiescent = None;
     }
 
-    /// Whether the stream was flushed by [`flush_quiescent`](Self::flush_quiescent) last.
+    /// Whether the stream is not traced to, as [`set_quiescent`](Self::set_quiescent) or
+    /// [`flush_quiescent`](Self::flush_quiescent) said.
     #[must_use]
     pub fn is_quiescent(&self) -> bool {
-        self.quiescent
+        self.quiescent.is_some()
+    }
+
+    /// Makes sure that a packet was begun by now. It stays open, so that writers go on in it: it costs no
+    /// packet of its own, and when it is closed and has no events it has told the time until then.
+    ///
+    /// # Errors
+    /// A corrupt stream.
+    pub fn begin_packet(&mut self, clock: &impl Clock) -> Result<BeginOutcome, Corruption> {
+        for _ in 0..TRIES_MAX {
+            let from = self.look()?.produced;
+            if self.layout.geometry.offset_in_subbuf(from) != 0 {
+                return Ok(BeginOutcome::Begun);
+            }
+            if !self.has_room_at(from) {
+                return Ok(BeginOutcome::NoRoom);
+            }
+            let now = clock.now();
+            let to = from.wrapping_add(PACKET_HEADER_LEN);
+            let word = self.memory.u64(control::OFFSET);
+            if word.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+                continue;
+            }
+            self.produced = to;
+            self.memory.u64(control::LAST_TIMESTAMP).store(now, Ordering::Relaxed);
+            let index = self.layout.geometry.index(from);
+            if self.layout.geometry.mode == Mode::Overwrite {
+                self.enter(index);
+            }
+            let physical = self.physical_at(index)?;
+            self.begin(physical, index, now);
+            let count = self.commit(index, PACKET_HEADER_LEN);
+            self.note_sequence(to, index, count);
+            return Ok(BeginOutcome::Begun);
+        }
+        Ok(BeginOutcome::NoRoom)
     }
 
     /// Drops all packets. What is not put yet is put; writers should be quiet.
@@ -123,6 +181,7 @@ impl Stream {
     /// A corrupt stream.
     pub fn clear(&mut self, clock: &impl Clock) -> Result<FlushOutcome, Corruption> {
         self.put_subbuf()?;
+        self.drop_snapshot();
         let outcome = self.flush(FlushMode::Active, clock)?;
         let produced = self.look()?.produced;
         self.move_consumed(self.layout.geometry.trunc(produced))?;
@@ -137,14 +196,14 @@ impl Stream {
             .fold(0, u64::wrapping_add)
     }
 
-    /// Whether a packet can be begun at `position`, the beginning of a sub-buffer.
+    /// Whether a packet can be begun at `position`, the beginning of a sub-buffer. One that may be empty
+    /// takes no packet's place that was not read, whatever writers would do.
     fn has_room_at(&self, position: u64) -> bool {
         let geometry = self.layout.geometry;
         let delivered = self.memory.u64(self.layout.delivered_count(geometry.index(position)));
         let is_clean = delivered.load(Ordering::SeqCst) & geometry.commit_mask()
             == geometry.commit_base(position);
-        let is_full = geometry.mode == Mode::Discard
-            && position.wrapping_sub(self.consumed) >= geometry.buf_size();
+        let is_full = position.wrapping_sub(self.consumed) >= geometry.buf_size();
         is_clean && !is_full
     }
 

@@ -1,7 +1,7 @@
 //! Arithmetic over positions. A position counts all bytes that were ever reserved in a stream; it runs
 //! freely and wraps, so positions are compared by their signed difference.
 
-use crate::config::{ChannelConfig, Mode};
+use crate::config::{ChannelConfig, Mode, SPARE_MAX_LEN};
 
 /// Sizes of a stream's buffer, all of them powers of two.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -9,15 +9,25 @@ pub(crate) struct Geometry {
     pub mode: Mode,
     pub subbuf_order: u32,
     pub num_order: u32,
+    /// In overwrite mode, sub-buffers that are the reader's.
+    pub spares: u64,
 }
 
 impl Geometry {
     /// Of a checked configuration.
     pub fn new(config: &ChannelConfig) -> Self {
+        let spares = match (config.mode, config.snapshots) {
+            (Mode::Discard, _) => 0,
+            (Mode::Overwrite, false) => 1,
+            (Mode::Overwrite, true) => {
+                (SPARE_MAX_LEN / config.subbuf_size_bytes).clamp(1, config.num_subbuf)
+            }
+        };
         Self {
             mode: config.mode,
             subbuf_order: config.subbuf_size_bytes.trailing_zeros(),
             num_order: config.num_subbuf.trailing_zeros(),
+            spares,
         }
     }
 
@@ -37,9 +47,9 @@ impl Geometry {
         1 << self.buf_order()
     }
 
-    /// Sub-buffers in memory: in overwrite mode the reader has one of its own.
+    /// Sub-buffers in memory: in overwrite mode the reader has some of its own.
     pub fn physical_count(&self) -> u64 {
-        self.num_subbuf() + u64::from(self.mode == Mode::Overwrite)
+        self.num_subbuf() + self.spares
     }
 
     pub fn offset_in_subbuf(&self, position: u64) -> u64 {

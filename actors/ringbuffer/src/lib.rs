@@ -77,12 +77,12 @@ pub use bytes::{Caching, SharedBytes, VIEWS_MAX, send, write, write_at};
 pub use channel::{Channel, StreamObject};
 pub use clock::{Clock, MonotonicClock};
 pub use config::{
-    BLOCKING_FOREVER, BUFFER_MAX_LEN, CPU_COUNT_MAX, ChannelConfig, Mode, SUBBUF_COUNT_MAX,
-    UUID_LEN,
+    BLOCKING_FOREVER, BUFFER_MAX_LEN, CPU_COUNT_MAX, ChannelConfig, Mode, SPARE_MAX_LEN,
+    SUBBUF_COUNT_MAX, UUID_LEN,
 };
 pub use cpus::possible_cpu_count;
 pub use error::{ConfigError, Corruption, CreateError, Damage, GetError};
-pub use flush::{FlushMode, FlushOutcome};
+pub use flush::{BeginOutcome, FlushMode, FlushOutcome};
 pub use losses::Losses;
 pub use packet::{HEADER_LEN, Packet, PacketHeader};
 pub use snapshot::SnapshotPositions;

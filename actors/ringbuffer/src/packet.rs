@@ -73,6 +73,13 @@ impl RawHeader {
         Self(copy)
     }
 
+    /// Bytes that were copied before.
+    pub fn of(bytes: &[u8; HEADER_LEN]) -> Self {
+        let mut copy = [0; HEADER_WORDS * size_of::<u64>()];
+        copy[..HEADER_LEN].copy_from_slice(bytes);
+        Self(copy)
+    }
+
     fn field<const LEN: usize>(&self, offset: u64) -> [u8; LEN] {
         let mut field = [0; LEN];
         field.copy_from_slice(&self.0[offset as usize..][..LEN]);
@@ -165,10 +172,39 @@ pub(crate) fn open(
     half(member::CPU_ID, identity.cpu);
 }
 
+/// The header of a packet that was begun outside of shared memory.
+pub(crate) fn begun(
+    identity: &PacketIdentity,
+    timestamp: u64,
+    sequence_number: u64,
+) -> [u8; HEADER_LEN] {
+    let mut header = [0; HEADER_LEN];
+    put(&mut header, member::MAGIC, &MAGIC.to_ne_bytes());
+    put(&mut header, member::UUID, &identity.trace_uuid);
+    put(&mut header, member::STREAM_ID, &identity.channel_id.to_ne_bytes());
+    put(&mut header, member::STREAM_INSTANCE_ID, &u64::from(identity.cpu).to_ne_bytes());
+    put(&mut header, member::TIMESTAMP_BEGIN, &timestamp.to_ne_bytes());
+    put(&mut header, member::SEQUENCE_NUMBER, &sequence_number.to_ne_bytes());
+    put(&mut header, member::CPU_ID, &identity.cpu.to_ne_bytes());
+    header
+}
+
+/// Completes a header that was copied, as [`close`] does in shared memory.
+pub(crate) fn complete(header: &mut [u8; HEADER_LEN], closing: &Closing) {
+    let mut word = |offset, value: u64| put(header, offset, &value.to_ne_bytes());
+    word(member::TIMESTAMP_END, closing.timestamp_end);
+    word(member::CONTENT_SIZE, closing.data_size.wrapping_mul(BITS));
+    word(member::PACKET_SIZE, closing.packet_size.wrapping_mul(BITS));
+    word(member::EVENTS_DISCARDED, closing.events_discarded);
+}
+
 /// Corrects a header that was copied.
 pub(crate) fn put_events_discarded(header: &mut [u8; HEADER_LEN], count: u64) {
-    let field = &mut header[member::EVENTS_DISCARDED as usize..][..size_of::<u64>()];
-    field.copy_from_slice(&count.to_ne_bytes());
+    put(header, member::EVENTS_DISCARDED, &count.to_ne_bytes());
+}
+
+fn put(header: &mut [u8; HEADER_LEN], offset: u64, bytes: &[u8]) {
+    header[offset as usize..][..bytes.len()].copy_from_slice(bytes);
 }
 
 /// What is written to a header when its packet is complete.

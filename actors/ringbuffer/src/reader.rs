@@ -23,11 +23,14 @@ impl Stream {
             if self.layout.geometry.trunc(produced) == consumed {
                 return Err(GetError::Empty);
             }
-            let taken = self.take(consumed);
+            let taken = self.hold(consumed);
+            // What was looked at may not have been there.
+            self.check()?;
             if let Err(GetError::Damaged(_)) = taken {
                 self.advance(consumed)?;
             }
-            taken?;
+            self.held = Some(taken?);
+            self.check()?;
         }
         let held = self.held.as_mut().ok_or(GetError::Empty)?;
         if self.losses.mend(&mut held.header) {
@@ -36,34 +39,20 @@ impl Stream {
         Ok(&held.header)
     }
 
-    /// Takes the packet at a position out of [`snapshot_positions`](Self::snapshot_positions), for
-    /// [`put_subbuf`](Self::put_subbuf): the reader stays where it is. A packet that is held is put
-    /// before.
-    ///
-    /// # Errors
-    /// Why there is none.
-    pub fn get_subbuf(&mut self, position: u64) -> Result<&PacketHeader, GetError> {
-        self.put_subbuf()?;
-        let Positions { consumed, produced } = self.look()?;
-        let geometry = self.layout.geometry;
-        let position = geometry.trunc(position);
-        if is_behind(position, consumed) {
-            return Err(GetError::Overwritten);
-        }
-        if !is_behind(position, geometry.trunc(produced)) {
-            return Err(GetError::Empty);
-        }
-        self.take(position)?;
-        self.held.as_ref().map(|held| &held.header).ok_or(GetError::Empty)
-    }
-
-    /// The packet that is held.
+    /// The packet that is held, or else the oldest that a snapshot has.
     #[must_use]
     pub fn packet(&self) -> Option<Packet<'_>> {
-        let Held { physical, header, header_bytes, .. } = self.held.as_ref()?;
+        match &self.held {
+            Some(held) => Some(self.packet_of(held)),
+            None => self.snapshot_packet(),
+        }
+    }
+
+    pub(crate) fn packet_of<'a>(&'a self, held: &'a Held) -> Packet<'a> {
+        let Held { physical, header, header_bytes, .. } = held;
         let start = self.layout.subbuf((*physical).into()) + PACKET_HEADER_LEN;
         let len = header.packet_size_bits as usize / 8 - HEADER_LEN;
-        Some(Packet { header, header_bytes, body: self.memory.bytes(start, len) })
+        Packet { header, header_bytes, body: self.memory.bytes(start, len) }
     }
 
     /// Gives the packet that is held back to the writers; the reader goes on behind it.
@@ -76,7 +65,7 @@ impl Stream {
             return Ok(());
         };
         self.losses.count(&held.header);
-        self.give_back(held.position, held.physical)?;
+        self.give_back(&held);
         self.advance(held.position)
     }
 
@@ -86,10 +75,10 @@ impl Stream {
     /// As of [`put_next`](Self::put_next).
     pub fn put_subbuf(&mut self) -> Result<(), Corruption> {
         self.check()?;
-        match self.held.take() {
-            Some(held) => self.give_back(held.position, held.physical),
-            None => Ok(()),
+        if let Some(held) = self.held.take() {
+            self.give_back(&held);
         }
+        Ok(())
     }
 
     /// Whether there is a packet that is not put yet.
@@ -109,30 +98,23 @@ impl Stream {
         geometry.is_committed(position, count.load(Ordering::SeqCst))
     }
 
-    /// Takes the packet at `position`, which is between reader and writers.
-    fn take(&mut self, position: u64) -> Result<(), GetError> {
-        let taken = self.try_take(position);
-        // What was looked at may not have been there.
-        self.check()?;
-        taken
-    }
-
-    fn try_take(&mut self, position: u64) -> Result<(), GetError> {
+    /// Takes the packet at `position`, which is between reader and writers. In overwrite mode it takes a
+    /// sub-buffer to give for it.
+    pub(crate) fn hold(&mut self, position: u64) -> Result<Held, GetError> {
         if !self.is_delivered(position) {
             return Err(self.why_not_delivered(position)?);
         }
         let index = self.layout.geometry.index(position);
-        let physical = match self.layout.geometry.mode {
-            Mode::Discard => index as u32,
+        let (physical, given) = match self.layout.geometry.mode {
+            Mode::Discard => (index as u32, index as u32),
             Mode::Overwrite => self.swap_in(position, index)?,
         };
         match self.inspect(physical) {
             Ok((header, header_bytes)) => {
-                self.held = Some(Held { position, physical, header, header_bytes });
-                Ok(())
+                Ok(Held { position, physical, given, header, header_bytes })
             }
             Err(damage) => {
-                self.give_back(position, physical)?;
+                self.swap_back(position, physical, given);
                 Err(GetError::Damaged(damage))
             }
         }
@@ -145,8 +127,10 @@ impl Stream {
         Ok(if gone { GetError::Overwritten } else { GetError::Uncommitted })
     }
 
-    /// In overwrite mode, gives the spare sub-buffer for that of `position`.
-    fn swap_in(&mut self, position: u64, index: u64) -> Result<u32, GetError> {
+    /// In overwrite mode, gives a spare sub-buffer for that of `position`: the one that the reader has
+    /// then, and the one that it gave.
+    fn swap_in(&mut self, position: u64, index: u64) -> Result<(u32, u32), GetError> {
+        let Some(given) = self.spares.last().copied() else { return Err(GetError::Empty) };
         let generation = self.layout.geometry.generation(position);
         let slot = self.memory.u64(self.layout.writer_id(index));
         let found = slot.load(Ordering::SeqCst);
@@ -154,11 +138,12 @@ impl Stream {
             // A writer entered it, or has not left it as it should be left.
             return Err(self.why_not_delivered(position)?);
         }
-        let spare = free_id(self.spare, generation);
+        let spare = free_id(given, generation);
         if slot.compare_exchange(found, spare, Ordering::SeqCst, Ordering::SeqCst).is_err() {
             return Err(self.why_not_delivered(position)?);
         }
-        Ok(self.physical(found)?)
+        self.spares.pop();
+        Ok((self.physical(found)?, given))
     }
 
     /// Looks at a sub-buffer that the reader has.
@@ -175,23 +160,26 @@ impl Stream {
         Ok((header, raw.bytes()))
     }
 
-    /// In overwrite mode, gives the sub-buffer back for the spare one. When a writer has taken that
-    /// meanwhile the reader keeps what it has, which is its spare one then.
-    fn give_back(&mut self, position: u64, physical: u32) -> Result<(), Corruption> {
+    /// Gives a packet back to the writers.
+    pub(crate) fn give_back(&mut self, held: &Held) {
+        self.swap_back(held.position, held.physical, held.given);
+    }
+
+    /// In overwrite mode, gives a sub-buffer back for the one that was given for it. When a writer has
+    /// taken that meanwhile the reader keeps what it has, which is a spare one then.
+    fn swap_back(&mut self, position: u64, physical: u32, given: u32) {
         let geometry = self.layout.geometry;
         if geometry.mode == Mode::Discard {
-            return Ok(());
+            return;
         }
         let generation = geometry.generation(position);
         let slot = self.memory.u64(self.layout.writer_id(geometry.index(position)));
-        let spare = free_id(self.spare, generation);
+        let spare = free_id(given, generation);
         let own = free_id(physical, generation);
         // What the reader read must have been read before a writer gets the sub-buffer.
         fence(Ordering::SeqCst);
-        if slot.compare_exchange(spare, own, Ordering::SeqCst, Ordering::SeqCst).is_err() {
-            self.spare = physical;
-        }
-        Ok(())
+        let swapped = slot.compare_exchange(spare, own, Ordering::SeqCst, Ordering::SeqCst);
+        self.spares.push(if swapped.is_ok() { given } else { physical });
     }
 
     /// Moves the reader behind `position`, unless writers have pushed it further.

@@ -13,6 +13,7 @@ use crate::layout::{Layout, PACKET_HEADER_LEN, control, element};
 use crate::losses::{LossCounter, Losses};
 use crate::memory::Mapping;
 use crate::packet::{self, HEADER_LEN, PacketHeader, PacketIdentity};
+use crate::snapshot::Taken;
 use crate::wakeup::{Wakeup, WakeupReader};
 
 /// In overwrite mode, a sub-buffer's id in shared memory: its number, whether nobody is in it, and
@@ -44,19 +45,30 @@ pub struct Stream {
     pub(crate) consumed: u64,
     /// The writers' position when it was last looked at.
     pub(crate) produced: u64,
-    /// In overwrite mode, the sub-buffer that the reader gives for another one.
-    pub(crate) spare: u32,
+    /// In overwrite mode, the sub-buffers that the reader gives for others.
+    pub(crate) spares: Vec<u32>,
     pub(crate) held: Option<Held>,
-    pub(crate) quiescent: bool,
+    pub(crate) taken: Taken,
+    pub(crate) quiescent: Option<Quiescent>,
     pub(crate) losses: LossCounter,
     pub(crate) corruption: Option<Corruption>,
 }
 
-/// The packet that the reader holds.
+/// Since when nobody traces to a stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Quiescent {
+    pub since: u64,
+    /// Where the writers are, unless they go on all the same.
+    pub produced: u64,
+}
+
+/// A packet that the reader holds.
 #[derive(Debug)]
 pub(crate) struct Held {
     pub position: u64,
     pub physical: u32,
+    /// In overwrite mode, the sub-buffer that was given for it.
+    pub given: u32,
     pub header: PacketHeader,
     pub header_bytes: [u8; HEADER_LEN],
 }
@@ -88,9 +100,12 @@ impl Stream {
             wakeup,
             consumed: 0,
             produced: PACKET_HEADER_LEN,
-            spare: geometry.num_subbuf() as u32,
+            spares: (geometry.num_subbuf()..geometry.physical_count())
+                .map(|physical| physical as u32)
+                .collect(),
             held: None,
-            quiescent: false,
+            taken: Taken::default(),
+            quiescent: None,
             losses: LossCounter::default(),
             corruption: None,
         };
@@ -223,6 +238,7 @@ impl Stream {
     /// Nothing is done with the stream any more. Words that were not there look like wrong words.
     pub(crate) fn give_up<T>(&mut self, corruption: Corruption) -> Result<T, Corruption> {
         self.held = None;
+        self.taken = Taken::default();
         let corruption = if self.is_truncated() { Corruption::Truncated } else { corruption };
         Err(*self.corruption.insert(corruption))
     }

@@ -21,6 +21,7 @@ pub fn config(mode: Mode, subbuf_size_bytes: u64, num_subbuf: u64) -> ChannelCon
         channel_id: 7,
         trace_uuid: *b"0123456789abcdef",
         cpu_count: 2,
+        snapshots: false,
     }
 }
 

@@ -26,7 +26,7 @@ impl Inner {
         self.paused.set(false);
         if life.active {
             // Applications go on whatever became of the rest.
-            let resumed = self.on_all_sets(ClearQuiescent).await;
+            let resumed = self.resume_cleared().await;
             self.synchronise_all().await;
             resumed.map_err(|error| self.failed_clear(&error))?;
         }
@@ -52,6 +52,12 @@ impl Inner {
             }
         }
         Ok(())
+    }
+
+    /// Before applications record again: what comes then is within the time of every stream.
+    async fn resume_cleared(&self) -> Result<(), buffers::BuffersError> {
+        self.on_all_sets(ClearQuiescent).await?;
+        self.open_packets().await
     }
 
     fn failed_clear(&self, error: &buffers::BuffersError) -> ErrorCode {

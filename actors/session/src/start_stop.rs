@@ -37,12 +37,19 @@ impl Inner {
         self.rotations.borrow_mut().started();
         self.tell_viewers();
         self.arm_rotation_timer();
+        // Before applications record: what comes then is within the time of every stream. Buffers that are
+        // made by now begin when they are.
+        self.open_packets().await.map_err(|error| self.failed_start(&error))?;
         self.synchronise_all().await;
-        if self.chunk.borrow().is_none() {
-            // Only buffers that nobody drains need a first packet for its time stamp.
-            self.on_all_sets(OpenPackets).await.map_err(|error| self.failed_start(&error))?;
-        }
         Ok(())
+    }
+
+    /// Makes the time of all streams begin by now. Those that are in a trace chunk have a first packet there.
+    pub(crate) async fn open_packets(&self) -> Result<(), BuffersError> {
+        if self.chunk.borrow().is_some() {
+            return Ok(());
+        }
+        self.on_all_sets(OpenPackets).await
     }
 
     fn failed_start(&self, error: &BuffersError) -> ErrorCode {

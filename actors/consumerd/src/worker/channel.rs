@@ -3,7 +3,7 @@
 use std::{os::fd::OwnedFd, sync::Arc, time::Duration, time::Instant};
 
 use lttngd_model::{ChannelKey, SessionId};
-use lttngd_ringbuffer::{FlushMode, Losses};
+use lttngd_ringbuffer::Losses;
 use lttngd_tracefile::FileError;
 use lttngd_wire::consumer::{ConsumerError as Code, MetadataRequest, MonitorSample};
 use rustix::event::epoll::EventFlags;
@@ -151,7 +151,8 @@ impl Worker {
         };
         let mut openings = Vec::new();
         for NewStream { ring, wakeup } in streams {
-            let mut stream = DataStream::new(key, ring, wakeup, Arc::clone(&writing), is_live);
+            let mut stream =
+                DataStream::new(key, ring, wakeup, Arc::clone(&writing), is_live, !monitored);
             stream.chunk = chunk.clone().filter(|_| monitored);
             let opening = (monitored && writing.relay.is_none()).then(|| begin_output(&stream));
             let place = self.streams.insert(Box::new(stream));
@@ -245,8 +246,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Opens a packet in each stream of a snapshot channel. Others have theirs from their output's
-    /// beginning.
+    /// Begins a packet in each stream of a snapshot channel, so that its time begins now. Others have theirs
+    /// from their output's beginning.
     pub(crate) fn open_packets(&mut self, key: ChannelKey) -> Result<(), Code> {
         let Some(channel) = self.channels.get(&key) else {
             let metadata = self.metadata.contains_key(&key);
@@ -254,7 +255,9 @@ impl Worker {
         };
         if !channel.monitored {
             for place in self.streams_of(key) {
-                self.streams[place].flush(FlushMode::Full, &self.setup.clock);
+                let stream = &mut self.streams[place];
+                let begun = stream.ring.begin_packet(&self.setup.clock);
+                stream.note(begun);
             }
         }
         Ok(())
@@ -361,7 +364,7 @@ impl Worker {
         match timer {
             Timer::Switch => {
                 for place in self.streams_of(key) {
-                    self.streams[place].flush(FlushMode::Active, &self.setup.clock);
+                    self.streams[place].switch(&self.setup.clock);
                     self.make_ready_if_monitored(key, place);
                 }
             }

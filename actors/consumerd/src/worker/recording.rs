@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lttngd_model::ChannelKey;
-use lttngd_ringbuffer::{SnapshotPositions, Stream};
+use lttngd_ringbuffer::FlushMode;
 use lttngd_tracefile::MetadataFile;
 use lttngd_wire::consumer::ConsumerError as Code;
 use tokio::sync::oneshot;
@@ -35,8 +35,8 @@ pub(super) struct Job {
     recording: Recording,
     /// Streams that are still to come.
     places: Vec<usize>,
-    /// The stream whose turn it is, and what is left of it.
-    current: Option<(usize, SnapshotPositions)>,
+    /// The stream whose turn it is.
+    current: Option<usize>,
     reply: oneshot::Sender<Result<(), Code>>,
 }
 
@@ -106,31 +106,31 @@ impl Worker {
 
     /// Begins the next stream, or copies packets of the one whose turn it is.
     fn work_on(&mut self, mut job: Job) -> Step {
-        let Some((place, positions)) = job.current.take() else {
+        let Some(place) = job.current.take() else {
             let Some(place) = job.places.pop() else {
                 // Who asked may have gone.
                 let _ = job.reply.send(Ok(()));
                 return Step::Done;
             };
             return match self.begin(place, &job.recording) {
-                Ok(positions) => {
-                    job.current = Some((place, positions));
+                Ok(()) => {
+                    job.current = Some(place);
                     Step::Again(job)
                 }
                 Err(code) => self.fail(job, place, code),
             };
         };
-        match self.copy(job.recording.key, place, positions) {
-            Ok((Copied::All, _)) => {
+        match self.write(job.recording.key, place) {
+            Ok(Written::All) => {
                 self.close_recording(job.recording.key, place);
                 Step::Again(job)
             }
-            Ok((Copied::Some, positions)) => {
-                job.current = Some((place, positions));
+            Ok(Written::Some) => {
+                job.current = Some(place);
                 Step::Again(job)
             }
-            Ok((Copied::Parked, positions)) => {
-                job.current = Some((place, positions));
+            Ok(Written::Parked) => {
+                job.current = Some(place);
                 Step::Parked(job)
             }
             Err(code) => self.fail(job, place, code),
@@ -156,7 +156,8 @@ impl Worker {
         Step::Done
     }
 
-    fn begin(&mut self, place: usize, recording: &Recording) -> Result<SnapshotPositions, Code> {
+    /// Opens a stream's output, then takes all that its buffer has at once: writing it may last.
+    fn begin(&mut self, place: usize, recording: &Recording) -> Result<(), Code> {
         let stream = self.stream_of(recording.key, place).ok_or(Code::CHAN_NOT_FOUND)?;
         if recording.relay.is_none() {
             stream.output = stream
@@ -169,55 +170,37 @@ impl Worker {
         }
         stream.chunk = Some(Arc::clone(&recording.chunk));
         let stream = &mut self.streams[place];
-        if !stream.ring.is_quiescent() {
-            stream.flush(lttngd_ringbuffer::FlushMode::Full, &self.setup.clock);
+        let unfinished = stream.ring.take_snapshot(recording.packets_max, &self.setup.clock);
+        if stream.note(unfinished).ok_or(Code::SNAPSHOT_FAILED)? {
+            // Behind what a writer left there nothing would be seen: events that follow begin another packet,
+            // and this one is finished for it.
+            stream.flush(FlushMode::Filled, &self.setup.clock);
+            self.wait_for_writers(place);
         }
-        let positions = stream.ring.snapshot_positions();
-        let positions = stream.note(positions).ok_or(Code::SNAPSHOT_FAILED)?;
-        Ok(match recording.packets_max {
-            0 => positions,
-            count => positions.keep_newest(count),
-        })
+        Ok(())
     }
 
-    /// Copies packets, as many as a turn allows.
-    fn copy(
-        &mut self,
-        key: ChannelKey,
-        place: usize,
-        mut positions: SnapshotPositions,
-    ) -> Result<(Copied, SnapshotPositions), Code> {
+    /// Writes packets that were taken, as many as a turn allows.
+    fn write(&mut self, key: ChannelKey, place: usize) -> Result<Written, Code> {
         const TURN_BYTES_MAX: usize = 4 << 20;
         self.stream_of(key, place).ok_or(Code::CHAN_NOT_FOUND)?;
+        let stream = &mut self.streams[place];
         let mut bytes = 0;
-        loop {
-            let before = positions;
-            let Some(position) = positions.next() else { return Ok((Copied::All, positions)) };
-            let stream = &mut self.streams[place];
-            if let Err(error) = stream.ring.get_subbuf(position) {
-                if let lttngd_ringbuffer::GetError::Corrupt(corruption) = error {
-                    stream.note::<()>(Err(corruption));
-                    return Err(Code::SNAPSHOT_FAILED);
-                }
-                if Stream::is_lost(error) {
-                    stream.ring.count_lost_packet();
-                }
-                if error == lttngd_ringbuffer::GetError::Uncommitted {
-                    self.wait_for_writers(place);
-                }
-                continue;
-            }
+        while stream.ring.packet().is_some() {
             match stream.write_snapshot_packet(&mut self.relays)? {
-                Sent::Parked { .. } => return Ok((Copied::Parked, before)),
+                Sent::Parked { .. } => return Ok(Written::Parked),
                 Sent::Lost => return Err(Code::SNAPSHOT_FAILED),
                 Sent::Whole(len) => bytes += usize::try_from(len).unwrap_or(usize::MAX),
             }
-            let put = stream.ring.put_subbuf();
-            stream.note(put);
+            let put = stream.ring.put_snapshot_packet();
+            stream.note(put).ok_or(Code::SNAPSHOT_FAILED)?;
             if bytes >= TURN_BYTES_MAX {
-                return Ok((Copied::Some, positions));
+                return Ok(Written::Some);
             }
         }
+        let whole = stream.ring.check();
+        stream.note(whole).ok_or(Code::SNAPSHOT_FAILED)?;
+        Ok(Written::All)
     }
 
     /// Takes the output of a snapshot away from a stream.
@@ -227,8 +210,7 @@ impl Worker {
         }
         let stream = &mut self.streams[place];
         stream.release_packet(&mut self.relays);
-        let put = stream.ring.put_subbuf();
-        stream.note(put);
+        stream.ring.drop_snapshot();
         stream.chunk = None;
         if let Output::Remote(remote) = std::mem::replace(&mut stream.output, Output::Nowhere) {
             self.close_remote(&remote);
@@ -254,7 +236,7 @@ impl Worker {
     }
 }
 
-enum Copied {
+enum Written {
     /// All packets of the stream.
     All,
     /// Some of them.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lttngd_model::ChannelKey;
-use lttngd_ringbuffer::{Corruption, FlushMode, Stream};
+use lttngd_ringbuffer::{BeginOutcome, Corruption, FlushMode, Stream};
 use lttngd_tracefile::FileError;
 use lttngd_wire::{consumer::ConsumerError as Code, relay::RotationPosition};
 use tokio::sync::oneshot;
@@ -137,14 +137,12 @@ impl DataStream {
         self.rotation = Some(Rotation { position, to, untold });
     }
 
-    /// Makes the new trace chunk begin at the time of the rotation, whatever is traced later.
+    /// Makes the new trace chunk begin at the time of the rotation, whatever is traced later. Where nothing
+    /// is, the packet reaches to the next rotation, which closes it.
     fn open_first_packet(&mut self, clock: &PacketClock) {
-        let opened = self.ring.open_packet(clock);
-        if self.note(opened) == Some(true) {
-            self.packet_opened = true;
-        } else {
-            self.packet_due = true;
-        }
+        let begun = self.ring.begin_packet(clock);
+        self.packet_opened = self.note(begun) == Some(BeginOutcome::Begun);
+        self.packet_due = !self.packet_opened;
     }
 
     /// Reads all packets of the trace chunk that the stream leaves; at most what the buffer holds.

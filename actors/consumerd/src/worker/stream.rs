@@ -101,6 +101,8 @@ pub(super) struct DataStream {
     /// Whether metadata was asked for.
     pub(super) awaits_metadata: bool,
     is_live: bool,
+    /// Whether nobody reads it but snapshots.
+    is_recorder: bool,
     /// Whether it was told that writing fails, or that there is nowhere to write.
     complained: bool,
 }
@@ -112,6 +114,7 @@ impl DataStream {
         wakeup: OwnedFd,
         writing: Arc<Writing>,
         is_live: bool,
+        is_recorder: bool,
     ) -> Self {
         Self {
             channel,
@@ -136,6 +139,7 @@ impl DataStream {
             described_until: None,
             awaits_metadata: false,
             is_live,
+            is_recorder,
             complained: false,
         }
     }
@@ -190,13 +194,19 @@ impl DataStream {
         self.ends_at = self.note(positions).map(|positions| positions.produced);
     }
 
-    /// Closes its open packet, unless that was done when its session stopped.
+    /// Closes its open packet, unless that was done when its session stopped. Snapshots need none that is
+    /// closed, and old packets would make place for it.
     pub(super) fn finish(&mut self, clock: &PacketClock) {
         if self.ring.is_quiescent() {
             return;
         }
-        let flushed = self.ring.flush_quiescent(clock);
-        self.note(flushed);
+        if self.is_recorder {
+            let marked = self.ring.set_quiescent(clock);
+            self.note(marked);
+        } else {
+            let flushed = self.ring.flush_quiescent(clock);
+            self.note(flushed);
+        }
         let positions = self.ring.sample_positions();
         self.flushed_until = self.note(positions).map(|positions| positions.produced);
     }
@@ -205,6 +215,12 @@ impl DataStream {
     pub(super) fn clear_quiescent(&mut self) {
         self.ring.clear_quiescent();
         self.flushed_until = None;
+    }
+
+    /// Closes its open packet when its switch timer fires.
+    pub(super) fn switch(&mut self, clock: &PacketClock) {
+        let mode = if self.is_recorder { FlushMode::Filled } else { FlushMode::Active };
+        self.flush(mode, clock);
     }
 
     /// Closes its open packet, as a periodic flush does.
@@ -372,7 +388,8 @@ impl DataStream {
     fn open_packet_if_due(&mut self, clock: &PacketClock) {
         if self.packet_due && self.rotation.is_none() && self.chunk.is_some() {
             self.packet_due = false;
-            self.flush(FlushMode::Full, clock);
+            let begun = self.ring.begin_packet(clock);
+            self.note(begun);
             self.packet_opened = true;
         }
     }

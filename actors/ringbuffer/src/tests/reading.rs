@@ -33,7 +33,7 @@ fn an_empty_packet_is_flushed_and_read() {
 }
 
 #[test]
-fn a_full_buffer_takes_no_empty_packet_unless_it_overwrites() {
+fn a_full_buffer_takes_no_empty_packet() {
     let flushes = |mode| {
         let (mut stream, _object) = stream(&config(mode, PAGE, 2), 0);
         let outcomes: Vec<FlushOutcome> =
@@ -41,13 +41,12 @@ fn a_full_buffer_takes_no_empty_packet_unless_it_overwrites() {
         let positions = stream.snapshot_positions().unwrap();
         (outcomes, positions.collect::<Vec<u64>>())
     };
-    let (outcomes, positions) = flushes(Mode::Discard);
-    assert_eq!(outcomes[..2], [FlushOutcome::Closed; 2]);
-    assert_eq!(outcomes[2..], [FlushOutcome::NoRoom; 3]);
-    assert_eq!(positions, [0, PAGE]);
-    let (outcomes, positions) = flushes(Mode::Overwrite);
-    assert_eq!(outcomes, [FlushOutcome::Closed; 5]);
-    assert_eq!(positions, [3 * PAGE, 4 * PAGE]);
+    for mode in MODES {
+        let (outcomes, positions) = flushes(mode);
+        assert_eq!(outcomes[..2], [FlushOutcome::Closed; 2]);
+        assert_eq!(outcomes[2..], [FlushOutcome::NoRoom; 3]);
+        assert_eq!(positions, [0, PAGE]);
+    }
 }
 
 #[test]

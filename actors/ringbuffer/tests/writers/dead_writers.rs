@@ -1,7 +1,7 @@
 //! Writers that end between the reservation of room and the writing of their event.
 
 use lttngd_peer::{EVENT_HEADER_LEN, Refused};
-use lttngd_ringbuffer::{FlushMode, FlushOutcome, GetError, Mode, PacketHeader};
+use lttngd_ringbuffer::{BeginOutcome, FlushMode, FlushOutcome, GetError, Mode, PacketHeader};
 
 use crate::rig::{MODES, PAGE, Rig, Ticks, config, read};
 
@@ -26,12 +26,13 @@ fn what_was_finished_before_is_read_and_what_was_not_blocks() {
         for _ in 0..3 {
             assert_eq!(rig.stream.get_next(), Err(GetError::Uncommitted));
         }
-        // A snapshot has the others.
-        let positions = rig.stream.snapshot_positions().unwrap();
-        let got: Vec<_> =
-            positions.map(|position| rig.stream.get_subbuf(position).is_ok()).collect();
-        assert_eq!(got, [false, true]);
-        rig.stream.put_subbuf().unwrap();
+        // A snapshot has what is before it, and the others.
+        assert_eq!(rig.stream.take_snapshot(0, &clock), Ok(true));
+        for numbers in [vec![2], vec![5], vec![]] {
+            let (_, events) = read(&rig.stream);
+            assert_eq!(events.iter().map(|event| event.number).collect::<Vec<u64>>(), numbers);
+            rig.stream.put_snapshot_packet().unwrap();
+        }
         // Neither a stop nor an end waits for it.
         assert_eq!(rig.stream.flush(FlushMode::Full, &clock), Ok(FlushOutcome::Closed));
         assert_eq!(rig.stream.get_next(), Err(GetError::Uncommitted));
@@ -52,7 +53,7 @@ fn writers_come_no_further_than_to_the_place_of_the_dead_one() {
         assert_eq!(rig.stream.flush(FlushMode::Full, &clock), Ok(FlushOutcome::Closed));
         assert_eq!(rig.stream.flush(FlushMode::Full, &clock), Ok(FlushOutcome::NoRoom));
         assert_eq!(rig.stream.get_next(), Err(GetError::Uncommitted));
-        assert!(!rig.stream.open_packet(&clock).unwrap());
+        assert_eq!(rig.stream.begin_packet(&clock), Ok(BeginOutcome::NoRoom));
         let positions = rig.stream.sample_positions().unwrap();
         assert_eq!(positions.used_bytes(), 4 * PAGE);
     }

@@ -6,5 +6,6 @@ mod model;
 mod pair;
 mod rig;
 mod scribbler;
+mod snapshots;
 mod threads;
 mod truncation;

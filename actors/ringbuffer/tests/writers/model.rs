@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use lttngd_peer::{EVENT_HEADER_LEN, Event, Slot};
-use lttngd_ringbuffer::{FlushMode, FlushOutcome, GetError, Losses, Mode, PacketHeader};
+use lttngd_ringbuffer::{
+    ChannelConfig, FlushMode, FlushOutcome, GetError, Losses, Mode, PacketHeader,
+};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -25,7 +27,7 @@ pub enum Step {
     Put,
     Read,
     Clear,
-    /// With at most so many packets, after an event of so many bytes behind each one.
+    /// With at most so many packets, with an event of so many bytes before each one is put.
     Snapshot(u64, Option<usize>),
     Sample,
 }
@@ -44,6 +46,15 @@ pub fn step() -> impl Strategy<Value = Step> {
         1 => (0..6_u64, prop::option::of(len())).prop_map(|(count, len)| Step::Snapshot(count, len)),
         1 => Just(Step::Sample),
     ]
+}
+
+/// A packet of a snapshot.
+#[derive(Default)]
+struct Expected {
+    packet: u64,
+    events: Vec<Event>,
+    /// When an event in it is not written yet, how many are before that.
+    cut: Option<usize>,
 }
 
 /// Both ends of a stream, and what must come out.
@@ -67,8 +78,9 @@ pub struct Model {
 }
 
 impl Model {
-    fn new(mode: Mode, num_subbuf: u64) -> Self {
-        Self::of(mode, num_subbuf, Rig::new(&config(mode, PAGE, num_subbuf)))
+    fn new(mode: Mode, num_subbuf: u64, snapshots: bool) -> Self {
+        let config = ChannelConfig { snapshots, ..config(mode, PAGE, num_subbuf) };
+        Self::of(mode, num_subbuf, Rig::new(&config))
     }
 
     /// Of a new stream.
@@ -140,7 +152,7 @@ impl Model {
         let position = self.position();
         let packet = position / PAGE;
         let waits = packet >= self.num_subbuf && self.is_open(packet - self.num_subbuf);
-        let is_full = self.mode == Mode::Discard && packet - self.next >= self.num_subbuf;
+        let is_full = packet - self.consumed() >= self.num_subbuf;
         let expected = match (position % PAGE, mode) {
             (0, FlushMode::Active) => FlushOutcome::Nothing,
             (0, FlushMode::Full) if waits || is_full => FlushOutcome::NoRoom,
@@ -209,22 +221,52 @@ impl Model {
     }
 
     fn snapshot(&mut self, count: u64, len: Option<usize>) {
-        self.rig.stream.put_subbuf().unwrap();
+        let (end, has_events) = (self.position() / PAGE, self.position() % PAGE > 84);
+        let newest = end + u64::from(has_events);
+        let first = match count {
+            0 => self.consumed(),
+            count => self.consumed().max(newest.saturating_sub(count)),
+        };
+        let mut expected: Vec<Expected> = (first..newest).map(|it| self.expect(it)).collect();
+        if !has_events && (count == 0 || newest - first < count) {
+            expected.push(Expected { packet: end, ..Expected::default() });
+        }
+        let unfinished = self.rig.stream.take_snapshot(count, &self.ticks.clock()).unwrap();
         self.held = None;
-        let positions = self.rig.stream.snapshot_positions().unwrap();
-        let expected: Vec<u64> = (self.consumed()..self.position() / PAGE).collect();
-        assert_eq!(positions.map(|position| position / PAGE).collect::<Vec<u64>>(), expected);
-        for position in positions.keep_newest(count) {
-            let expected = self.expected(position / PAGE);
-            let got = self.rig.stream.get_subbuf(position).map(|header| header.sequence_number);
-            assert_eq!(got, expected);
+        assert_eq!(unfinished, expected.iter().any(|it| it.cut.is_some()));
+        // Whatever is written from now on, the snapshot has what it took.
+        let mut last_end = 0;
+        for Expected { packet, events, cut } in expected {
             if let Some(len) = len {
                 self.record(len);
             }
-            if let Ok(packet) = expected {
-                self.check_packet(packet);
-                self.rig.stream.put_subbuf().unwrap();
+            let (header, got) = read(&self.rig.stream);
+            assert_eq!(header.sequence_number, packet);
+            match cut {
+                None => assert_eq!(got, events),
+                Some(cut) => assert!(got.len() <= cut && events.starts_with(&got)),
             }
+            assert!(last_end <= header.timestamp_begin);
+            assert!(header.timestamp_begin <= header.timestamp_end);
+            for event in &got {
+                assert!((header.timestamp_begin..=header.timestamp_end).contains(&event.time));
+            }
+            last_end = header.timestamp_end;
+            self.rig.stream.put_snapshot_packet().unwrap();
+        }
+        assert!(self.rig.stream.packet().is_none());
+        assert_eq!(self.rig.stream.losses(), self.losses);
+    }
+
+    /// What a snapshot is to have of a packet.
+    fn expect(&self, packet: u64) -> Expected {
+        let written = self.written.get(&packet).map_or(&[][..], Vec::as_slice);
+        let open =
+            self.open.iter().map(|slot| slot.position).filter(|at| at / PAGE == packet).min();
+        Expected {
+            packet,
+            events: written.iter().map(|(_, event)| *event).collect(),
+            cut: open.map(|open| written.iter().filter(|(position, _)| *position < open).count()),
         }
     }
 
@@ -293,7 +335,7 @@ proptest! {
         num_order in 0..4_u32,
         steps in prop::collection::vec(step(), 1..200),
     ) {
-        let mut model = Model::new(Mode::Discard, 1 << num_order);
+        let mut model = Model::new(Mode::Discard, 1 << num_order, true);
         steps.into_iter().for_each(|step| model.take(step));
         model.finish();
     }
@@ -301,9 +343,10 @@ proptest! {
     #[test]
     fn overwriting_writers_lose_only_whole_packets(
         num_order in 1..4_u32,
+        snapshots in any::<bool>(),
         steps in prop::collection::vec(step(), 1..200),
     ) {
-        let mut model = Model::new(Mode::Overwrite, 1 << num_order);
+        let mut model = Model::new(Mode::Overwrite, 1 << num_order, snapshots);
         steps.into_iter().for_each(|step| model.take(step));
         model.finish();
     }

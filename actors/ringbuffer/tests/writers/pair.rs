@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use lttngd_peer::EVENT_HEADER_LEN;
-use lttngd_ringbuffer::{Corruption, FlushMode, GetError, Mode, Stream, VIEWS_MAX, write};
+use lttngd_ringbuffer::{Corruption, FlushMode, GetError, Mode, Packet, Stream, VIEWS_MAX, write};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::RngSeed;
@@ -37,10 +37,10 @@ enum Reading {
     Write,
     Put,
     PutSubbuf,
-    GetAt(Index),
+    Snapshot(u64, usize),
     Flush(FlushMode),
     FlushQuiescent,
-    Open,
+    Begin,
     Clear,
     Sample,
     FinishAbandoned(u64),
@@ -52,11 +52,12 @@ fn reading() -> impl Strategy<Value = Reading> {
         4 => Just(Reading::Write),
         4 => Just(Reading::Put),
         1 => Just(Reading::PutSubbuf),
-        2 => any::<Index>().prop_map(Reading::GetAt),
+        2 => (0..6_u64, 0..6_usize).prop_map(|(count, put)| Reading::Snapshot(count, put)),
         2 => Just(Reading::Flush(FlushMode::Active)),
         1 => Just(Reading::Flush(FlushMode::Full)),
+        1 => Just(Reading::Flush(FlushMode::Filled)),
+        1 => Just(Reading::Begin),
         1 => Just(Reading::FlushQuiescent),
-        1 => Just(Reading::Open),
         1 => Just(Reading::Clear),
         1 => Just(Reading::Sample),
         2 => prop_oneof![Just(u64::MAX >> 1), (0..64 * PAGE), any::<u64>()]
@@ -95,13 +96,17 @@ const CONTROL_WORDS: Range<usize> = 16..180;
 /// Checks what is true of a packet whatever an application does.
 fn check_packet(stream: &Stream, memory: &Range<usize>) {
     let packet = stream.packet().expect("what was got is held");
+    check_sizes(&packet);
+    let start = packet.body.as_ptr() as usize;
+    assert!(memory.contains(&start) && start + packet.body.len() <= memory.end);
+    assert!(packet.views().len() <= VIEWS_MAX);
+}
+
+fn check_sizes(packet: &Packet<'_>) {
     assert!(packet.header.content_size_bits <= packet.header.packet_size_bits);
     assert_eq!(packet.size_bytes() as u64 * 8, packet.header.packet_size_bits);
     assert!(packet.header.packet_size_bits <= PAGE * 8);
     assert_eq!(packet.header.packet_size_bits % (PAGE * 8), 0);
-    let start = packet.body.as_ptr() as usize;
-    assert!(memory.contains(&start) && start + packet.body.len() <= memory.end);
-    assert!(packet.views().len() <= VIEWS_MAX);
 }
 
 struct Bad {
@@ -181,25 +186,22 @@ impl Bad {
             }
             Reading::Put => stream.put_next(),
             Reading::PutSubbuf => stream.put_subbuf(),
-            Reading::GetAt(index) => {
-                let positions = stream.snapshot_positions()?;
-                assert!(positions.len() as u64 <= stream.num_subbuf());
-                let positions: Vec<u64> = positions.collect();
-                if positions.is_empty() {
-                    return Ok(());
+            Reading::Snapshot(count, put) => {
+                stream.take_snapshot(*count, &clock)?;
+                for _ in 0..*put {
+                    let Some(packet) = stream.packet() else { break };
+                    check_sizes(&packet);
+                    stream.put_snapshot_packet()?;
                 }
-                let position = positions[index.index(positions.len())];
-                if got(stream.get_subbuf(position).map(drop))? {
-                    check_packet(stream, &self.memory);
-                }
-                Ok(())
+                stream.drop_snapshot();
+                stream.check()
             }
             Reading::Flush(mode) => stream.flush(*mode, &clock).map(drop),
             Reading::FlushQuiescent => {
                 stream.clear_quiescent();
                 stream.flush_quiescent(&clock).map(drop)
             }
-            Reading::Open => stream.open_packet(&clock).map(drop),
+            Reading::Begin => stream.begin_packet(&clock).map(drop),
             Reading::Clear => stream.clear(&clock).map(drop),
             Reading::Sample => {
                 stream.is_readable()?;

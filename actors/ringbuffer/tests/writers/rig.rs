@@ -23,6 +23,7 @@ pub fn config(mode: Mode, subbuf_size_bytes: u64, num_subbuf: u64) -> ChannelCon
         channel_id: 3,
         trace_uuid: *b"fedcba9876543210",
         cpu_count: 2,
+        snapshots: false,
     }
 }
 

@@ -34,16 +34,16 @@ fn use_stream(stream: &mut Stream, clock: &impl Fn() -> u64) -> Result<(), Corru
     stream.flush(FlushMode::Active, clock)?;
     stream.sample_positions()?;
     stream.is_readable()?;
-    for position in stream.snapshot_positions()?.keep_newest(4) {
-        if let Err(GetError::Corrupt(corruption)) = stream.get_subbuf(position) {
-            return Err(corruption);
-        }
-        stream.put_subbuf()?;
+    stream.begin_packet(clock)?;
+    stream.take_snapshot(4, clock)?;
+    while let Some(packet) = stream.packet() {
+        assert!(packet.header.content_size_bits <= packet.header.packet_size_bits);
+        packet.body.copy_to(&mut room);
+        stream.put_snapshot_packet()?;
     }
     if let Some(until) = stream.unfinished_until()? {
         stream.finish_abandoned(until, clock)?;
     }
-    stream.open_packet(clock)?;
     stream.flush_quiescent(clock)?;
     stream.clear_quiescent();
     Ok(())
