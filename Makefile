@@ -1,7 +1,7 @@
 # Each target sets up what it needs: Debian packages by tools/install-peers.sh, crates by cargo.
 CARGO ?= cargo
 
-.PHONY: demo test bench peers
+.PHONY: demo test bench soak peers
 
 # Traces a program with the stock tools and this daemon, and shows the trace.
 demo: peers
@@ -19,6 +19,11 @@ test: peers
 # Measures this daemon beside the stock one and writes what came out; takes about a quarter of an hour.
 bench: peers
 	$(CARGO) bench --bench load -- --report docs/performance.md
+
+# Lets sessions live and die at random for MINUTES, and fails when something is left of them.
+MINUTES ?= 15
+soak: peers
+	$(CARGO) bench --bench load -- --soak $(MINUTES)
 
 peers:
 	tools/install-peers.sh

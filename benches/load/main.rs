@@ -1,7 +1,8 @@
 //! The load of a session daemon, stock and ours in turn in the same run.
 //!
 //! `cargo bench --bench load [-- OPTION...]` prints a table of medians over the rounds and their ratio;
-//! `--help` lists the options. `--report docs/performance.md` writes the page of that name.
+//! `--help` lists the options. `--soak MINUTES` lets sessions live and die at random instead, and looks
+//! what is left. `--report docs/performance.md` writes the page of that name.
 #![allow(clippy::unwrap_used)]
 
 mod clients;
@@ -13,6 +14,7 @@ mod options;
 mod plot;
 mod report;
 mod scenarios;
+mod soak;
 mod table;
 #[path = "../../tests/end_to_end/world/mod.rs"]
 mod world;
@@ -30,6 +32,13 @@ fn main() -> ExitCode {
     if let Some(count) = options.embedded_rotations {
         embedded::rotations(count, options.embedded_consumer);
         return ExitCode::SUCCESS;
+    }
+    if let Some(minutes) = options.soak {
+        return if soak::soak(minutes, options.seed) {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        };
     }
     let mut table = Table::new(options.contenders());
     let mut failed = Vec::new();

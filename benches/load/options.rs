@@ -37,6 +37,13 @@ pub struct Options {
     /// Write the table and its plots to this Markdown file and the directory of its name
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Instead of all scenarios, let sessions of our daemon live at random for so many minutes, and fail
+    /// when something is left of them
+    #[arg(long, value_name = "MINUTES")]
+    pub soak: Option<u32>,
+    /// What the random choices of the soak begin with
+    #[arg(long, default_value_t = 1)]
+    pub seed: u32,
     /// Inside a private world: rotate a session of a daemon in this process so often, and print how
     /// long each took
     #[arg(long, hide = true, value_name = "COUNT")]

@@ -1,5 +1,7 @@
 //! The shell: asks the consumer, and keeps the set's state between the answers.
 
+mod text_file;
+
 use std::{
     cell::{Cell, RefCell},
     fs::File,
@@ -24,7 +26,6 @@ use crate::{
     PushMetadata, Record, RegenerateMetadata, RegisterChannel, RegisterEnumeration, RegisterEvent,
     Rotate, Sizes,
     set::{Progress, SetChannel},
-    shm,
     tsdl::HeaderType,
     ustregistry::{RegistryError, UstRegistry},
 };
@@ -52,6 +53,9 @@ struct Inner {
     closed: Cell<bool>,
     turns: Turns,
     pushing: Turns,
+    /// Of snapshots, and of the end of the channels of which they are recorded. Applications that come
+    /// do not wait for a snapshot.
+    recording: Turns,
 }
 
 impl BufferSet {
@@ -74,6 +78,7 @@ impl BufferSet {
                 closed: Cell::new(false),
                 turns: Turns::new(REQUESTS_MAX),
                 pushing: Turns::new(REQUESTS_MAX),
+                recording: Turns::new(REQUESTS_MAX),
             }),
         }
     }
@@ -138,60 +143,6 @@ impl Inner {
         Ok(self.objects())
     }
 
-    async fn make_text_file(&self) -> Result<(), BuffersError> {
-        let Some(directory) = self.config.shm_directory() else { return Ok(()) };
-        if self.text_file.borrow().is_some() {
-            return Ok(());
-        }
-        let file = directory.make(&self.config).await;
-        let file = file.map_err(|error| shm_error(&directory.path(), &error))?;
-        *self.text_file.borrow_mut() = Some(file);
-        self.write_text().await;
-        Ok(())
-    }
-
-    /// Brings the file beside the buffers up to the text. An event that an application records
-    /// stands there before the application learns its id.
-    async fn write_text(&self) {
-        let Some(file) = self.text_file.borrow().clone() else { return };
-        let Ok(_turn) = self.writing.take().await else { return };
-        loop {
-            let text = self.written.get().missing(&self.registry.borrow());
-            if text.bytes.is_empty() {
-                return;
-            }
-            let (version, end) = (text.version, text.offset + text.bytes.len() as u64);
-            if let Err(error) = shm::write(Arc::clone(&file), text).await {
-                tracing::error!(session = %self.config.session_name, %error, "metadata for lttng-crash is not written");
-                return;
-            }
-            let mut written = self.written.get();
-            written.accept(version, end);
-            self.written.set(written);
-        }
-    }
-
-    fn reply_when_written<T: 'static>(self: &Rc<Self>, reply: T) -> ResponseFuture<T> {
-        if self.text_file.borrow().is_none() {
-            return Box::pin(std::future::ready(reply));
-        }
-        let inner = Rc::clone(self);
-        Box::pin(async move {
-            inner.write_text().await;
-            reply
-        })
-    }
-
-    async fn remove_text_file(&self) {
-        let Some(directory) = self.config.shm_directory() else { return };
-        if self.text_file.borrow_mut().take().is_none() {
-            return;
-        }
-        if let Err(error) = directory.remove(&self.config).await {
-            tracing::warn!(path = %directory.path().display(), %error, "metadata for lttng-crash stays");
-        }
-    }
-
     async fn create(&self, channel: ChannelRequest) -> Result<(), BuffersError> {
         let id = self.registry.borrow_mut().add_channel();
         let ask = self.config.ask_data(&channel, id, self.uuid);
@@ -211,8 +162,9 @@ impl Inner {
     }
 
     async fn push(&self) -> Result<(), BuffersError> {
-        let Some(key) = self.metadata.get() else { return Ok(()) };
         let _turn = self.pushing.take().await?;
+        let Some(key) = self.metadata.get() else { return Ok(()) };
+        self.registry.borrow_mut().describe_rest();
         loop {
             let text = self.progress.get().missing(&self.registry.borrow());
             if text.bytes.is_empty() {
@@ -232,6 +184,16 @@ impl Inner {
         let mut progress = self.progress.get();
         progress.accept(version, end);
         self.progress.set(progress);
+    }
+
+    /// Does something to all channels. Those that are being made are waited for, since they may have
+    /// events by the time that they are there; and none goes meanwhile.
+    async fn in_turn<T>(
+        &self,
+        work: impl Future<Output = Result<T, BuffersError>>,
+    ) -> Result<T, BuffersError> {
+        let _turn = self.turns.take().await?;
+        work.await
     }
 
     /// Makes one request for every data channel, side by side.
@@ -277,6 +239,8 @@ impl Inner {
 
     /// The consumer asks for the metadata text itself.
     async fn record(&self, request: Record) -> Result<(), BuffersError> {
+        let _turn = self.recording.take().await?;
+        self.registry.borrow_mut().describe_rest();
         let Record { packets_per_stream, relayd, prefix } = request;
         let path = prefix + &self.config.path();
         let record = |session, key| consumer::RecordChannel {
@@ -342,6 +306,7 @@ impl Inner {
     }
 
     async fn finish(&self) -> Result<Vec<ChannelCounters>, BuffersError> {
+        let _recorded = self.recording.take().await?;
         let _turn = self.turns.take().await?;
         let flushed =
             self.for_each_channel(|session, key| consumer::FlushChannel { session, key }).await;
@@ -434,20 +399,20 @@ macro_rules! handle {
 handle! {
     PushMetadata -> (), |inner| inner.push().await;
     Flush -> (), |inner| {
-        inner.for_each_channel(|session, key| consumer::FlushChannel { session, key }).await
+        let flush = |session, key| consumer::FlushChannel { session, key };
+        inner.in_turn(inner.for_each_channel(flush)).await
     };
     ClearQuiescent -> (), |inner| {
-        inner.for_each_channel(|session, key| consumer::ClearQuiescentChannel { session, key }).await
+        let clear = |session, key| consumer::ClearQuiescentChannel { session, key };
+        inner.in_turn(inner.for_each_channel(clear)).await
     };
     OpenPackets -> (), |inner| {
-        inner.for_each_channel(|session, key| consumer::OpenChannelPackets { session, key }).await
+        let open = |session, key| consumer::OpenChannelPackets { session, key };
+        inner.in_turn(inner.for_each_channel(open)).await
     };
-    Rotate -> (), |inner| inner.rotate().await;
-    Clear -> (), |inner| inner.clear().await;
-    Close -> (), |inner| {
-        let _turn = inner.turns.take().await?;
-        inner.close().await
-    };
+    Rotate -> (), |inner| inner.in_turn(inner.rotate()).await;
+    Clear -> (), |inner| inner.in_turn(inner.clear()).await;
+    Close -> (), |inner| inner.in_turn(inner.close()).await;
     Sizes -> Vec<ChannelSize>, |inner| {
         Ok(inner.channels.borrow().iter().map(|channel| channel.size).collect())
     };

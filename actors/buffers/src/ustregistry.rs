@@ -46,6 +46,8 @@ struct Stream {
     header: HeaderType,
     context: Vec<Field>,
     text: Range<usize>,
+    /// Whether no application has registered it yet.
+    is_empty: bool,
 }
 
 impl UstRegistry {
@@ -123,7 +125,10 @@ impl UstRegistry {
     ) -> Result<HeaderType, RegistryError> {
         let channel = channel(&mut self.channels, channel_id)?;
         let context = modernize(context)?;
-        if let Some(stream) = &channel.stream {
+        if let Some(stream) = &mut channel.stream {
+            if std::mem::take(&mut stream.is_empty) && stream.context != context {
+                return self.describe_anew(channel_id, context);
+            }
             return if stream.context == context {
                 Ok(stream.header)
             } else {
@@ -135,7 +140,50 @@ impl UstRegistry {
             self.enumerations.get(name, id)
         })?;
         let text = append(&mut self.metadata, &text)?;
-        channel.stream = Some(Stream { header, context, text });
+        channel.stream = Some(Stream { header, context, text, is_empty: false });
+        Ok(header)
+    }
+
+    /// Describes the streams that no application has registered, as such without events. Their packets
+    /// are in the trace all the same, since a program may be killed before it registers anything, and
+    /// readers would give the whole trace up for one stream that they do not know.
+    pub fn describe_rest(&mut self) {
+        for (id, channel) in (0..).zip(&mut self.channels) {
+            if channel.stream.is_some() {
+                continue;
+            }
+            let header = HeaderType::Large;
+            let described = stream_block(id, header, &[], &|_, _| None)
+                .map_err(RegistryError::from)
+                .and_then(|text| append(&mut self.metadata, &text));
+            match described {
+                Ok(text) => {
+                    let context = Vec::new();
+                    channel.stream = Some(Stream { header, context, text, is_empty: true });
+                }
+                Err(error) => {
+                    tracing::error!(id, %error, "a stream without events is not described")
+                }
+            }
+        }
+    }
+
+    /// Describes a stream that was described as one without events, and has some from now on: the text
+    /// begins anew.
+    fn describe_anew(
+        &mut self,
+        channel_id: u32,
+        context: Vec<Field>,
+    ) -> Result<HeaderType, RegistryError> {
+        let header = HeaderType::Large;
+        let text = stream_block(channel_id, header, &context, &|name, id| {
+            self.enumerations.get(name, id)
+        })?;
+        let text = append(&mut self.metadata, &text)?;
+        channel(&mut self.channels, channel_id)?.stream =
+            Some(Stream { header, context, text, is_empty: false });
+        // Without the block before.
+        self.regenerate(self.description.clock.clone());
         Ok(header)
     }
 

@@ -3,13 +3,13 @@
 use std::{cell::Cell, io, os::unix::net::UnixListener, rc::Rc, time::Duration};
 
 use lttngd_registry::Handle;
-use lttngd_runtime::Backoff;
+use lttngd_runtime::{Backoff, PeerError};
 use rustix::{io::Errno, net::SocketFlags};
 use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::{
     at_once::{AtOnce, Left},
-    connection,
+    connection::{self, ConnectionError},
     listers::Listers,
 };
 
@@ -82,8 +82,13 @@ fn admit(open: &Rc<Cell<usize>>, (handle, listers): (&Handle, &Rc<Listers>), lef
             Left::Serve(peer) => connection::serve(peer, &handle, &listers).await,
             Left::Send(peer, rest) => connection::send(peer, rest).await,
         };
-        if let Err(error) = served {
-            tracing::warn!(%error, "a client was not served");
+        match served {
+            Ok(()) => {}
+            // As those do that do not wait for the end of a session.
+            Err(ConnectionError::Reply(PeerError::Closed)) => {
+                tracing::debug!("a client left before it was answered");
+            }
+            Err(error) => tracing::warn!(%error, "a client was not served"),
         }
         open.set(open.get() - 1);
     });

@@ -9,7 +9,7 @@ use std::{
 };
 
 use actix::{Actor, Context, Handler, ResponseFuture};
-use lttngd_model::StreamKind;
+use lttngd_model::{SessionId, StreamKind};
 use lttngd_runtime::{Outlet, Peer, PeerError, Turns};
 use lttngd_wire::consumer::{AddRelaydSocket, ConsumerError as Code, Message, SnapshotChannel};
 use tokio::{process::Child, sync::Notify, task::JoinHandle};
@@ -19,8 +19,13 @@ use crate::{
     CloseTraceChunk, ConsumerConfig, ConsumerError, ConsumerExited, CreateChannel, CreateMetadata,
     CreateTraceChunk, DataPending, DestroyRelayd, DiscardedEvents, EndSampling, EndSession,
     EnsureRunning, FlushChannel, LostPackets, OpenChannelPackets, PushMetadata, RecordChannel,
-    RotateChannel, Running, Stop, TraceChunkExists, link::Link, links::Links, metadata::Sources,
-    process::Process, samples::Samples,
+    RotateChannel, Running, Stop, TraceChunkExists,
+    ended::EndedSessions,
+    link::Link,
+    live::{Late, Live},
+    metadata::Sources,
+    process::Process,
+    samples::Samples,
 };
 
 /// Longest wait for a new consumer daemon to be ready.
@@ -45,6 +50,7 @@ impl Consumer {
             inner: Rc::new(Inner {
                 config,
                 exited,
+                ended: Rc::default(),
                 live: RefCell::default(),
                 supervisor: RefCell::default(),
                 starting: Turns::new(STARTS_MAX),
@@ -62,23 +68,13 @@ impl Actor for Consumer {
 struct Inner {
     config: ConsumerConfig,
     exited: Outlet<ConsumerExited>,
+    /// In the life of this actor, whichever daemon it had then.
+    ended: Rc<RefCell<EndedSessions>>,
     live: RefCell<Option<Rc<Live>>>,
     supervisor: RefCell<Option<JoinHandle<()>>>,
     starting: Turns,
     stopping: Cell<bool>,
     waiting: Cell<usize>,
-}
-
-/// A consumer daemon that runs.
-struct Live {
-    pid: Option<u32>,
-    links: Links,
-    sources: Sources,
-    samples: Samples,
-    /// Rings when the command socket failed.
-    failed: Notify,
-    /// Rings when the consumer is to end.
-    stop: Notify,
 }
 
 impl Inner {
@@ -112,6 +108,7 @@ impl Inner {
             links: command,
             sources: Sources::default(),
             samples: Samples::default(),
+            ended: Rc::clone(&self.ended),
             failed: Notify::new(),
             stop: Notify::new(),
         });
@@ -184,18 +181,23 @@ impl Inner {
         self.stopping.set(false);
     }
 
-    /// Makes one exchange with the running consumer. What breaks the connection ends the consumer:
-    /// nobody can tell any more where in the stream it is.
+    /// Makes one exchange for a session with the running consumer. What breaks the connection ends the
+    /// consumer: nobody can tell any more where in the stream it is.
     async fn exchange<T>(
         self: Rc<Self>,
-        exchange: impl AsyncFnOnce(&Live) -> Result<T, ConsumerError>,
+        session: SessionId,
+        late: Late,
+        exchange: impl AsyncFnOnce(&Live, &Link) -> Result<T, ConsumerError>,
     ) -> Result<T, ConsumerError> {
         let live = self.live()?;
         if self.waiting.get() >= REQUESTS_MAX {
             return Err(ConsumerError::Busy);
         }
         self.waiting.set(self.waiting.get() + 1);
-        let outcome = exchange(&live).await;
+        let outcome = match live.link(session, late).await {
+            Ok(link) => exchange(&live, &link).await,
+            Err(error) => Err(error),
+        };
         self.waiting.set(self.waiting.get() - 1);
         match &outcome {
             Err(ConsumerError::Lost) => live.failed.notify_one(),
@@ -241,13 +243,13 @@ async fn add_relayd(link: &Link, relayd: AddRelayd) -> Result<(), ConsumerError>
 }
 
 macro_rules! handle {
-    ($($message:ident -> $reply:ty, of $session:expr, |$live:ident, $link:ident, $m:ident| $exchange:expr;)*) => {$(
+    ($($message:ident -> $reply:ty, $late:ident of $session:expr, |$live:ident, $link:ident, $m:ident| $exchange:expr;)*) => {$(
         impl Handler<$message> for Consumer {
             type Result = ResponseFuture<Result<$reply, ConsumerError>>;
 
             fn handle(&mut self, $m: $message, _: &mut Self::Context) -> Self::Result {
-                Box::pin(Rc::clone(&self.inner).exchange(async move |$live: &Live| {
-                    let $link = $live.links.of($session).await;
+                let (inner, session) = (Rc::clone(&self.inner), $session);
+                Box::pin(inner.exchange(session, Late::$late, async move |$live: &Live, $link: &Link| {
                     $exchange
                 }))
             }
@@ -256,11 +258,15 @@ macro_rules! handle {
 }
 
 handle! {
-    AddRelayd -> (), of m.session, |live, link, m| add_relayd(&link, m).await;
-    DestroyRelayd -> (), of m.session, |live, link, m| {
+    AddRelayd -> (), Refused of m.session, |live, link, m| {
+        let (session, net_index) = (m.session, m.net_index.0);
+        add_relayd(link, m).await?;
+        live.unless_ended(session, link, Message::DestroyRelayd { net_index }).await
+    };
+    DestroyRelayd -> (), Served of m.session, |_live, link, m| {
         link.status(&Message::DestroyRelayd { net_index: m.net_index.0 }).await
     };
-    CreateTraceChunk -> (), of m.session, |live, link, m| {
+    CreateTraceChunk -> (), Refused of m.session, |live, link, m| {
         let (relayd, owner, directory) = match m.place {
             ChunkPlace::Directory { owner, directory } => (None, Some(owner), Some(directory)),
             ChunkPlace::Relayd(net_index) => (Some(net_index), None, None),
@@ -274,11 +280,19 @@ handle! {
             owner,
         };
         match directory {
-            Some(directory) => link.descriptor(&message, directory.as_fd()).await,
-            None => link.status(&message).await,
+            Some(directory) => link.descriptor(&message, directory.as_fd()).await?,
+            None => link.status(&message).await?,
         }
+        let close = Message::CloseTraceChunk {
+            relayd_id: relayd.map(|relayd| relayd.0),
+            session_id: m.session,
+            chunk_id: m.chunk,
+            close_timestamp_s: m.created_at_s,
+            command: None,
+        };
+        live.unless_ended(m.session, link, close).await
     };
-    CloseTraceChunk -> String, of m.session, |live, link, m| {
+    CloseTraceChunk -> String, Served of m.session, |_live, link, m| {
         link.close_chunk(&Message::CloseTraceChunk {
             relayd_id: m.relayd.map(|relayd| relayd.0),
             session_id: m.session,
@@ -287,19 +301,21 @@ handle! {
             command: m.command,
         }).await
     };
-    TraceChunkExists -> bool, of m.session, |live, link, m| {
+    TraceChunkExists -> bool, Refused of m.session, |_live, link, m| {
         link.chunk_presence(&Message::TraceChunkExists {
             relayd_id: m.relayd.map(|relayd| relayd.0),
             session_id: m.session,
             chunk_id: m.chunk,
         }).await
     };
-    CreateChannel -> Arc<ChannelObject>, of m.ask.session_id, |live, link, m| {
-        let key = m.ask.key;
+    CreateChannel -> Arc<ChannelObject>, Refused of m.ask.session_id, |live, link, m| {
+        let (key, session) = (m.ask.key, m.ask.session_id);
         link.ask_channel(&Message::AskChannelCreation(m.ask)).await?;
         match link.get_channel(key).await {
+            // Dropping it ends the channel.
+            Ok(_) if live.has_ended(session) => Err(ConsumerError::Ended),
             Ok(object) => {
-                live.samples.insert(key, m.sampled);
+                live.samples.insert(session, key, m.sampled);
                 Ok(Arc::new(object))
             }
             Err(error) => {
@@ -310,14 +326,16 @@ handle! {
             }
         }
     };
-    CreateMetadata -> (), of m.ask.session_id, |live, link, m| {
-        let key = m.ask.key;
+    CreateMetadata -> (), Refused of m.ask.session_id, |live, link, m| {
+        let (key, session) = (m.ask.key, m.ask.session_id);
         link.ask_channel(&Message::AskChannelCreation(m.ask)).await?;
-        live.sources.insert(key, m.source);
+        live.sources.insert(session, key, m.source);
         link.status(&Message::SetupMetadata { key }).await
+            .inspect_err(|_| live.sources.remove(key))?;
+        live.unless_ended(session, link, Message::CloseMetadata { key }).await
             .inspect_err(|_| live.sources.remove(key))
     };
-    PushMetadata -> (), of m.session, |live, link, m| {
+    PushMetadata -> (), Refused of m.session, |_live, link, m| {
         link.payload(&Message::PushMetadata {
             key: m.key,
             target_offset: m.text.offset,
@@ -325,28 +343,28 @@ handle! {
             version: m.text.version,
         }, &m.text.bytes).await
     };
-    CloseMetadata -> (), of m.session, |live, link, m| {
+    CloseMetadata -> (), Served of m.session, |live, link, m| {
         live.sources.remove(m.key);
         link.status(&Message::CloseMetadata { key: m.key }).await
     };
-    FlushChannel -> (), of m.session, |live, link, m| link.status(&Message::FlushChannel { key: m.key }).await;
-    ClearQuiescentChannel -> (), of m.session, |live, link, m| {
+    FlushChannel -> (), Refused of m.session, |_live, link, m| link.status(&Message::FlushChannel { key: m.key }).await;
+    ClearQuiescentChannel -> (), Refused of m.session, |_live, link, m| {
         link.status(&Message::ClearQuiescentChannel { key: m.key }).await
     };
-    OpenChannelPackets -> (), of m.session, |live, link, m| {
+    OpenChannelPackets -> (), Refused of m.session, |_live, link, m| {
         link.status(&Message::OpenChannelPackets { key: m.key }).await
     };
-    RotateChannel -> (), of m.session, |live, link, m| {
+    RotateChannel -> (), Refused of m.session, |_live, link, m| {
         link.status(&Message::RotateChannel {
             metadata: m.metadata,
             relayd_id: m.relayd.map(|relayd| relayd.0),
             key: m.key,
         }).await
     };
-    ClearChannel -> (), of m.session, |live, link, m| {
+    ClearChannel -> (), Refused of m.session, |_live, link, m| {
         link.status(&Message::ClearChannel { key: m.key }).await
     };
-    RecordChannel -> (), of m.session, |live, link, m| {
+    RecordChannel -> (), Refused of m.session, |_live, link, m| {
         link.status(&Message::SnapshotChannel(Box::new(SnapshotChannel {
             pathname: m.path,
             metadata: m.metadata,
@@ -355,13 +373,13 @@ handle! {
             nb_packets_per_stream: m.packets_per_stream,
         }))).await
     };
-    DataPending -> bool, of m.session, |live, link, m| {
+    DataPending -> bool, Refused of m.session, |_live, link, m| {
         link.data_pending(&Message::DataPending { session_id: m.session }).await
     };
-    DiscardedEvents -> u64, of m.session, |live, link, m| {
+    DiscardedEvents -> u64, Refused of m.session, |_live, link, m| {
         link.counter(&Message::DiscardedEvents { session_id: m.session, key: m.key }).await
     };
-    LostPackets -> u64, of m.session, |live, link, m| {
+    LostPackets -> u64, Refused of m.session, |live, link, m| {
         if !m.overwrite && !live.links.are_of_our_consumer() {
             return Ok(0);
         }
@@ -383,8 +401,11 @@ impl Handler<EndSession> for Consumer {
     type Result = ();
 
     fn handle(&mut self, request: EndSession, _: &mut Self::Context) {
+        self.inner.ended.borrow_mut().insert(request.session);
         if let Ok(live) = self.inner.live() {
             live.links.end(request.session);
+            live.sources.end(request.session);
+            live.samples.end(request.session);
         }
     }
 }

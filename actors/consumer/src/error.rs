@@ -25,6 +25,9 @@ pub enum ConsumerError {
     /// Too many requests wait for it.
     #[error("too many requests wait for the consumer daemon")]
     Busy,
+    /// The session has ended: there is nothing of it any more, and nothing is made for it.
+    #[error("the session has ended")]
+    Ended,
     /// It refused the request.
     #[error("the consumer daemon refused: {0}")]
     Refused(lttngd_wire::consumer::ConsumerError),

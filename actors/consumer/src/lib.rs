@@ -22,9 +22,11 @@
 //! [`HANDSHAKE_DEADLINE`].
 
 mod actor;
+mod ended;
 mod error;
 mod link;
 mod links;
+mod live;
 mod message;
 mod metadata;
 mod process;

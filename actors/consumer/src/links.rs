@@ -59,6 +59,11 @@ impl Links {
         Rc::clone(own.get_or_init(make).await)
     }
 
+    /// The one that all share.
+    pub(crate) fn shared(&self) -> Rc<Link> {
+        Rc::clone(&self.shared)
+    }
+
     /// Lets go of the one of a session that has ended. An exchange that is under way comes to its end.
     pub(crate) fn end(&self, session: SessionId) {
         self.own.borrow_mut().remove(&session);

@@ -267,7 +267,9 @@ pub struct LostPackets {
     pub overwrite: bool,
 }
 
-/// A session has ended: its connection to the consumer daemon, if it has one of its own, is closed.
+/// A session has ended: its connection to the consumer daemon, if it has one of its own, is closed, and
+/// nobody is told anything of it any more. Later requests answer [`ConsumerError::Ended`], but those that
+/// end something, since its id is never used again.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct EndSession {

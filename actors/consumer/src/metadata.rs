@@ -4,7 +4,7 @@
 
 use std::{cell::RefCell, collections::HashMap, time::Duration};
 
-use lttngd_model::ChannelKey;
+use lttngd_model::{ChannelKey, SessionId};
 use lttngd_runtime::{Peer, PeerError};
 use lttngd_wire::consumer::{
     METADATA_REQUEST_LEN, Message, MetadataRequest, STATUS_LEN, decode_status,
@@ -18,15 +18,20 @@ const SOURCE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Who has the text of which metadata channel.
 #[derive(Debug, Default)]
-pub(crate) struct Sources(RefCell<HashMap<ChannelKey, MetadataSource>>);
+pub(crate) struct Sources(RefCell<HashMap<ChannelKey, (SessionId, MetadataSource)>>);
 
 impl Sources {
-    pub(crate) fn insert(&self, key: ChannelKey, source: MetadataSource) {
-        self.0.borrow_mut().insert(key, source);
+    pub(crate) fn insert(&self, session: SessionId, key: ChannelKey, source: MetadataSource) {
+        self.0.borrow_mut().insert(key, (session, source));
     }
 
     pub(crate) fn remove(&self, key: ChannelKey) {
         self.0.borrow_mut().remove(&key);
+    }
+
+    /// Nobody of a session that has ended is asked.
+    pub(crate) fn end(&self, session: SessionId) {
+        self.0.borrow_mut().retain(|_, (of, _)| *of != session);
     }
 
     pub(crate) fn clear(&self) {
@@ -34,7 +39,7 @@ impl Sources {
     }
 
     fn get(&self, key: ChannelKey) -> Option<MetadataSource> {
-        self.0.borrow().get(&key).cloned()
+        self.0.borrow().get(&key).map(|(_, source)| source.clone())
     }
 
     /// Answers requests until the socket ends.

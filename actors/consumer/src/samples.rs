@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, collections::HashMap, convert::Infallible, io, os::fd::OwnedFd};
 
-use lttngd_model::ChannelKey;
+use lttngd_model::{ChannelKey, SessionId};
 use lttngd_runtime::Outlet;
 use lttngd_wire::consumer::{MONITOR_SAMPLE_LEN, MonitorSample};
 use tokio::{io::AsyncReadExt, net::unix::pipe};
@@ -16,13 +16,19 @@ pub(crate) struct Samples(RefCell<HashMap<ChannelKey, Sampled>>);
 
 #[derive(Debug)]
 struct Sampled {
+    session: SessionId,
     outlet: Outlet<ChannelSampled>,
     total_consumed: u64,
 }
 
 impl Samples {
-    pub(crate) fn insert(&self, key: ChannelKey, outlet: Outlet<ChannelSampled>) {
-        self.0.borrow_mut().insert(key, Sampled { outlet, total_consumed: 0 });
+    pub(crate) fn insert(
+        &self,
+        session: SessionId,
+        key: ChannelKey,
+        outlet: Outlet<ChannelSampled>,
+    ) {
+        self.0.borrow_mut().insert(key, Sampled { session, outlet, total_consumed: 0 });
     }
 
     pub(crate) fn remove(&self, keys: &[ChannelKey]) {
@@ -30,6 +36,11 @@ impl Samples {
         for key in keys {
             channels.remove(key);
         }
+    }
+
+    /// Nobody of a session that has ended is told anything.
+    pub(crate) fn end(&self, session: SessionId) {
+        self.0.borrow_mut().retain(|_, sampled| sampled.session != session);
     }
 
     pub(crate) fn clear(&self) {

@@ -1,6 +1,7 @@
 //! The actor against a fake consumer daemon.
 #![allow(clippy::unwrap_used)]
 
+mod ends;
 mod exchanges;
 mod life;
 mod links;

@@ -43,11 +43,19 @@ pub(crate) struct Control {
     /// Whether the session daemon may connect more often.
     takes_connections: bool,
     monitored: Cell<bool>,
-    sessions: RefCell<HashMap<SessionId, Addr<Session>>>,
+    sessions: RefCell<HashMap<SessionId, Known>>,
     /// The session of each channel.
     channels: RefCell<HashMap<ChannelKey, SessionId>>,
     /// Relay connections of which the control socket came and the data socket did not.
     half_relays: RefCell<HashMap<u64, (AddRelaydSocket, OwnedFd)>>,
+}
+
+/// A session that is known.
+#[derive(Clone)]
+struct Known {
+    actor: Addr<Session>,
+    /// How many requests it was sent and has not carried out.
+    asked: Rc<Cell<usize>>,
 }
 
 impl Control {
@@ -145,7 +153,8 @@ impl Control {
                     return Reply::refusal(message, Code::ENOMEM);
                 };
                 let kind = message.clone();
-                session.send(request).await.unwrap_or_else(|error| {
+                session.asked.set(session.asked.get() + 1);
+                session.actor.send(request).await.unwrap_or_else(|error| {
                     tracing::error!(%error, "a session of the consumer failed");
                     Reply::refusal(&kind, Code::FATAL)
                 })
@@ -167,9 +176,9 @@ impl Control {
         })
     }
 
-    fn session(&self, id: SessionId) -> Result<Addr<Session>, Code> {
+    fn session(&self, id: SessionId) -> Result<Known, Code> {
         let mut sessions = self.sessions.borrow_mut();
-        if let Some(session) = sessions.get(&id).filter(|session| session.connected()) {
+        if let Some(session) = sessions.get(&id).filter(|session| session.actor.connected()) {
             return Ok(session.clone());
         }
         if sessions.len() >= SESSIONS_MAX {
@@ -179,7 +188,9 @@ impl Control {
         let control = self.this.clone();
         let (events, clock, runas) = (self.events.clone(), self.clock.clone(), self.runas.clone());
         let context = Context { local, remote, events, clock, runas, control };
-        let session = Session::new(id, context).start();
+        let asked = Rc::default();
+        let actor = Session::new(id, context, Rc::clone(&asked)).start();
+        let session = Known { actor, asked };
         sessions.insert(id, session.clone());
         Ok(session)
     }
@@ -294,11 +305,14 @@ impl Control {
                 | Event::ChunkEnded { session, .. }
                 | Event::MetadataWanted { session, .. } => *session,
             };
-            let Some(session) = self.sessions.borrow().get(&session).cloned() else { continue };
+            if let Event::ChannelEnded { key, .. } = &event {
+                self.forget_channel(*key);
+            }
+            let known = self.sessions.borrow().get(&session).map(|known| known.actor.clone());
+            let Some(session) = known else { continue };
             // A session that is gone has no use for it.
             match event {
                 Event::ChannelEnded { key, .. } => {
-                    self.forget_channel(key);
                     let _ = session.send(ChannelGone(key)).await;
                 }
                 Event::ChunkEnded { chunk, .. } => {

@@ -58,10 +58,9 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(id: SessionId, context: Context) -> Self {
-        Self {
-            inner: Rc::new(Inner { id, context, state: RefCell::default(), busy: Cell::new(0) }),
-        }
+    /// `asked` counts the requests that it was sent and has not carried out.
+    pub(crate) fn new(id: SessionId, context: Context, asked: Rc<Cell<usize>>) -> Self {
+        Self { inner: Rc::new(Inner { id, context, state: RefCell::default(), asked }) }
     }
 }
 
@@ -73,8 +72,9 @@ struct Inner {
     id: SessionId,
     context: Context,
     state: RefCell<State>,
-    /// Requests that are being carried out.
-    busy: Cell<usize>,
+    /// Requests that wait in the mailbox or are being carried out: a session that has some is not
+    /// forgotten, since what they make would be found by nobody.
+    asked: Rc<Cell<usize>>,
 }
 
 #[derive(Default)]
@@ -94,9 +94,8 @@ impl Inner {
     /// Carries a command out. What is empty then is forgotten, not before: what a command makes is to
     /// be found by the next one.
     async fn perform(self: Rc<Self>, request: Request) -> Reply {
-        self.busy.set(self.busy.get() + 1);
         let reply = self.serve(request).await;
-        self.busy.set(self.busy.get() - 1);
+        self.asked.set(self.asked.get() - 1);
         self.forget_if_empty();
         reply
     }
@@ -185,7 +184,7 @@ impl Inner {
     /// Ends with its last channel and chunk.
     fn forget_if_empty(&self) {
         let state = self.state.borrow();
-        if self.busy.get() == 0
+        if self.asked.get() == 0
             && state.channels.is_empty()
             && state.chunks.is_empty()
             && let Some(control) = self.context.control.upgrade()

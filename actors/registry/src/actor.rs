@@ -99,8 +99,6 @@ impl Registry {
         let named = naming::name(&request.descriptor, request.home.as_deref(), now, |name| {
             self.names.contains_key(name)
         })?;
-        let id = SessionId(self.next_id);
-        self.next_id += 1;
         let complete = named.complete(&request.descriptor);
         // The output of a snapshot session is where its snapshots go.
         let (output, snapshot_output) = match (request.descriptor.kind, named.output) {
@@ -108,6 +106,8 @@ impl Registry {
             (SessionKind::Snapshot, output) => (Output::None, Some(output.try_into()?)),
             (_, output) => (output, None),
         };
+        let id = SessionId(self.next_id);
+        self.next_id += 1;
         let session = Session::new(
             SessionConfig {
                 id,

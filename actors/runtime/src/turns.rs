@@ -39,6 +39,14 @@ impl Turns {
         if self.waiting.get() >= self.limit {
             return Err(TurnsFull);
         }
+        self.take_always().await
+    }
+
+    /// Waits for the turn, however many do.
+    ///
+    /// # Errors
+    /// Never, as long as the line is there.
+    pub async fn take_always(&self) -> Result<Turn, TurnsFull> {
         let _place = Place::take(&self.waiting);
         match Arc::clone(&self.permit).acquire_owned().await {
             Ok(permit) => Ok(Turn { _permit: permit }),

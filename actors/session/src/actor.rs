@@ -29,7 +29,7 @@ use crate::{
     RemoveTrackerValue, Rotate, RotationInfo, RotationSchedules, Save, SessionConfig,
     SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, Start,
     Stop, chunk::Chunk, lifecycle::Lifecycle, relayd::SessionRelayd, rotation::Rotations,
-    schedule::Schedules, snapshot_outputs::Snapshots, viewers::Viewers,
+    schedule::Schedules, snapshot_outputs::Snapshots, unfinished::Unfinished, viewers::Viewers,
 };
 
 /// Most commands that wait for their turn.
@@ -73,8 +73,10 @@ pub(crate) struct Inner {
     pub(crate) paused: Cell<bool>,
     /// What the buffers of applications that are gone had lost.
     pub(crate) past_counters: RefCell<Vec<ChannelCounters>>,
-    /// How many buffer sets of applications that are gone are not finished yet.
-    pub(crate) finishing: Cell<usize>,
+    /// Buffer sets of applications that are gone, which are being finished.
+    pub(crate) finishing: Rc<Unfinished>,
+    /// Trace chunks on their way to the archives.
+    pub(crate) archiving: Rc<Unfinished>,
     /// The relay daemon that the consumers are connected to.
     pub(crate) relayd: Cell<Option<SessionRelayd>>,
     /// Of commands that wait for it.
@@ -122,7 +124,8 @@ impl Session {
                 chunk_gate: RwLock::default(),
                 paused: Cell::new(false),
                 past_counters: RefCell::default(),
-                finishing: Cell::new(0),
+                finishing: Rc::default(),
+                archiving: Rc::default(),
                 relayd: Cell::new(None),
                 connecting: Turns::new(COMMANDS_MAX),
                 viewers: Viewers::default(),
@@ -155,6 +158,13 @@ impl Inner {
     /// Waits for the turn of a command that changes the session.
     pub(crate) async fn turn(&self) -> Result<Turn, ErrorCode> {
         let turn = self.turns.take().await.map_err(|_| ErrorCode::Fatal)?;
+        self.life.get().admit()?;
+        Ok(turn)
+    }
+
+    /// The same for the last one of all, which is not refused for want of room in the line.
+    pub(crate) async fn last_turn(&self) -> Result<Turn, ErrorCode> {
+        let turn = self.turns.take_always().await.map_err(|_| ErrorCode::Fatal)?;
         self.life.get().admit()?;
         Ok(turn)
     }

@@ -38,6 +38,9 @@ pub(crate) enum SynchroniseError {
 impl Inner {
     pub(crate) async fn app_arrived(self: Rc<Self>, arrived: AppArrived) {
         let AppArrived { info, app } = arrived;
+        if self.life.get().destroyed {
+            return;
+        }
         self.apps.borrow_mut().insert(info.id, (Arc::clone(&info), app.clone()));
         let life = self.life.get();
         if life.active && !life.lost_consumer {
@@ -64,7 +67,7 @@ impl Inner {
 
     /// Ends the buffers of an application that is gone. Until that is done data is pending.
     async fn finish(&self, set: Addr<BufferSet>) {
-        self.finishing.set(self.finishing.get() + 1);
+        let _work = self.finishing.begin();
         match ask(&set, Finish, self.config.consumer_deadline).await.map_err(Into::into).flatten() {
             Ok(counters) => self.past_counters.borrow_mut().extend(counters),
             Err(error) if self.life.get().lost_consumer => {
@@ -74,7 +77,6 @@ impl Inner {
                 tracing::error!(session = %self.config.name, %error, "buffers of an application that is gone were not finished");
             }
         }
-        self.finishing.set(self.finishing.get() - 1);
     }
 
     pub(crate) async fn consumer_lost(self: Rc<Self>, lost: ConsumerLost) {
@@ -156,6 +158,10 @@ impl Inner {
             .await
             .map_err(BuffersError::from)??;
         drop(gate);
+        if self.life.get().destroyed {
+            // It was told to forget the session, and is not to hear of it again.
+            return Ok(());
+        }
         // What changed while the buffers were made counts: a wish that is sent later must not be an
         // older one.
         let Some((_, channels, _)) = self.wanted(info) else {

@@ -12,7 +12,7 @@ use crate::{Destroy, Destroyed, TraceArchive, actor::Inner, error::buffers_code,
 
 impl Inner {
     pub(crate) async fn destroy(self: Rc<Self>, _: Destroy) -> Result<Destroyed, ErrorCode> {
-        let _turn = self.turn().await?;
+        let _turn = self.last_turn().await?;
         let mut outcome = Ok(Destroyed::default());
         let mut keep = |step: Result<(), ErrorCode>| {
             if let Err(code) = step {
@@ -32,6 +32,10 @@ impl Inner {
             join_all(apps.iter().map(|(_, app)| app.send(forget))),
             join_all(agents.iter().map(|(_, agent)| agent.send(forget_rules))),
         );
+        // What applications that are gone have left in their buffers belongs to the trace, and so do
+        // chunks on their way to the archives.
+        self.finishing.none_left().await;
+        self.archiving.none_left().await;
         let mut archive = None;
         if !self.life.get().lost_consumer {
             self.wait_for_viewers().await;
@@ -47,6 +51,9 @@ impl Inner {
             self.wait_for_removal(self.shm_directories()).await;
         }
         self.sets.take();
+        // Applications that went meanwhile.
+        self.finishing.none_left().await;
+        // From here on nothing is asked of a consumer for this session, and nothing would be done.
         for (_, consumer) in self.config.consumers.all() {
             // It fails only when that actor is gone, and what is to be ended with it.
             let _ = consumer.send(EndSession { session: self.config.id }).await;

@@ -12,6 +12,7 @@ pub(crate) fn consumer_code(error: &ConsumerError, refused: ErrorCode) -> ErrorC
         ConsumerError::Lost
         | ConsumerError::NotStarted { .. }
         | ConsumerError::NotConfigured(_) => ErrorCode::NoUstconsumerd,
+        ConsumerError::Ended => ErrorCode::SessNotFound,
         ConsumerError::TimedOut
         | ConsumerError::Busy
         | ConsumerError::Refused(_)

@@ -46,6 +46,7 @@ mod start_stop;
 #[cfg(test)]
 mod tests;
 mod trackers;
+mod unfinished;
 mod viewers;
 
 pub use actor::{COMMANDS_MAX, Session};

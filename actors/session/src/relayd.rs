@@ -1,6 +1,6 @@
 //! The session's connection to its relay daemon.
 
-use lttngd_consumer::{AddRelayd, Consumer, DestroyRelayd};
+use lttngd_consumer::{AddRelayd, Consumer, ConsumerError, DestroyRelayd};
 use lttngd_model::{ErrorCode, NetIndex, SessionKind};
 use lttngd_relayd::{CreateSession, Relayd, RelaydTarget, Version};
 
@@ -120,6 +120,9 @@ impl Inner {
             data,
         };
         self.ask_consumer(consumer, add).await.map_err(|error| {
+            if matches!(error, ConsumerError::Ended) {
+                return ErrorCode::SessNotFound;
+            }
             tracing::error!(session = %self.config.name, %error, "the consumer daemon does not take the relay daemon");
             consumer_code(&error, ErrorCode::EnableConsumerFail)
         })

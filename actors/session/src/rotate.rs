@@ -58,8 +58,9 @@ impl Inner {
         let Some(left) = left else { return Err(ErrorCode::RotationMultipleAfterStop) };
         let id = left.chunk.id;
         self.rotations.borrow_mut().begin(id);
-        let this = Rc::clone(&self);
+        let (this, work) = (Rc::clone(&self), self.archiving.begin());
         let end = tokio::task::spawn_local(async move {
+            let _work = work;
             // Kept for a later question; whoever asked for the rotation has its id.
             let _ = this.end_rotation(left).await;
         });

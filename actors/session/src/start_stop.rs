@@ -101,7 +101,7 @@ impl Inner {
             if !self.life.get().admit_data_pending()? {
                 return Ok(false);
             }
-            let pending = self.finishing.get() > 0
+            let pending = !self.finishing.is_none()
                 || self.rotations.borrow().is_ongoing()
                 || self.pending_at_consumers().await?;
             let step = pause.step();
@@ -117,7 +117,7 @@ impl Inner {
         for (_, consumer) in self.config.consumers.all() {
             let pending = consumer::DataPending { session: self.config.id };
             match self.ask_consumer(consumer, pending).await {
-                Ok(false) | Err(ConsumerError::Lost) => {}
+                Ok(false) | Err(ConsumerError::Lost | ConsumerError::Ended) => {}
                 Ok(true) => return Ok(true),
                 Err(error) => {
                     tracing::error!(session = %self.config.name, %error, "whether data is pending is not known");

@@ -12,6 +12,7 @@ pub mod daemon;
 pub mod gate;
 pub mod inside;
 pub mod listing;
+pub mod lives;
 pub mod loggers;
 pub mod lttng;
 pub mod program;

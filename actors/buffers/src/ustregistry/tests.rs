@@ -303,3 +303,40 @@ fn limits_hold() {
     assert_eq!((error.errno(), error), (-22, RegistryError::MetadataFull));
     assert_eq!(append(&mut metadata, "a"), Ok(METADATA_MAX_LEN - 1..METADATA_MAX_LEN));
 }
+
+/// A program that is killed before it has registered its channels leaves packets without events.
+#[test]
+fn streams_that_no_application_has_registered_are_described_all_the_same() {
+    let mut registry = registry();
+    assert_eq!(registry.add_channel(), 1);
+    registry.register_channel(1, vec![signed("c", 32)]).unwrap();
+    registry.describe_rest();
+    let described = text(&registry);
+    assert_eq!(described.matches("stream {").count(), 2);
+    registry.describe_rest();
+    assert_eq!(text(&registry), described);
+    // One that comes after all and brings nothing finds it as it would be.
+    assert_eq!(registry.add_channel(), 2);
+    registry.describe_rest();
+    let described = text(&registry);
+    registry.register_channel(2, vec![]).unwrap();
+    assert_eq!((text(&registry), registry.version()), (described, 0));
+    assert_eq!(
+        registry.register_channel(2, vec![signed("c", 32)]),
+        Err(RegistryError::ContextMismatch(2))
+    );
+}
+
+#[test]
+fn a_stream_that_was_described_as_empty_gets_the_context_of_its_events() {
+    let mut registry = registry();
+    registry.describe_rest();
+    registry.register_channel(0, vec![signed("c", 32)]).unwrap();
+    registry.register_event(0, event("p:a", vec![])).unwrap();
+    let mut straight = self::registry();
+    straight.register_channel(0, vec![signed("c", 32)]).unwrap();
+    straight.register_event(0, event("p:a", vec![])).unwrap();
+    assert_eq!(text(&registry), text(&straight), "without a trace of the first description");
+    assert_eq!((registry.version(), straight.version()), (1, 0), "readers begin anew");
+    assert_eq!(registry.register_channel(0, vec![]), Err(RegistryError::ContextMismatch(0)));
+}
