@@ -5,12 +5,14 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use lttngd_model::{Field, FieldType, IntegerType};
-use lttngd_peer::{AppScript, FakeApp};
+use lttngd_model::{Field, FieldType, FloatType, IntegerType};
+use lttngd_peer::{AppRequest, AppScript, FakeApp};
+use lttngd_wire::ust::command::UstError;
 use lttngd_wire::ust::notify::{Answer, EINVAL, FIELD_COUNT_MAX, Request};
 
 use super::hostile_apps::AT_ONCE;
-use super::world::{Stage, alone, eventually};
+use super::world::raw::{Registration, expect_closed};
+use super::world::{Program, Stage, alone, eventually};
 
 /// Most registrations of one process, as documented.
 const REGISTRATIONS: usize = 16;
@@ -136,6 +138,119 @@ fn a_process_that_registers_again_and_again() {
         eventually("it is registered", || (stage.daemon.descriptors() == all).then_some(()));
         drop(fakes);
         stage.daemon.settles_to_descriptors(before);
+    });
+}
+
+/// Fields that babeltrace2 does not read; with one such event in its metadata it reads nothing of a trace.
+fn unreadable() -> Vec<Vec<Field>> {
+    let integer = |change: &dyn Fn(&mut IntegerType)| {
+        let mut kind = IntegerType {
+            size_bits: 32,
+            signed: false,
+            reverse_byte_order: false,
+            base: 10,
+            encoding: lttngd_model::Encoding::None,
+            alignment_bits: 8,
+        };
+        change(&mut kind);
+        kind
+    };
+    let field = |name: &str, kind| Field { name: name.to_owned(), kind };
+    let plain = || FieldType::Integer(integer(&|_| {}));
+    let text = |name| field(name, FieldType::String(lttngd_model::Encoding::Utf8));
+    let sequence = FieldType::Sequence {
+        length_name: "nowhere".to_owned(),
+        alignment_bytes: 0,
+        element: Box::new(plain()),
+    };
+    let variant = FieldType::Variant {
+        tag: "nowhere".to_owned(),
+        alignment_bytes: 0,
+        choices: vec![text("a")],
+        legacy: false,
+    };
+    let long_double =
+        FloatType { exp_dig: 15, mant_dig: 64, reverse_byte_order: false, alignment_bits: 8 };
+    let sizes = [0, 65, 4096, u32::MAX].map(|size| integer(&move |it| it.size_bits = size));
+    let others = [
+        integer(&|it| it.alignment_bits = 0),
+        integer(&|it| it.alignment_bits = 3),
+        integer(&|it| it.base = 7),
+    ];
+    let mut rows = vec![
+        vec![text("a"), text("a"), text("a")],
+        vec![field("s", sequence)],
+        vec![field("v", variant)],
+        vec![field("f", FieldType::Float(long_double))],
+    ];
+    rows.extend(sizes.into_iter().chain(others).map(|it| vec![field("i", FieldType::Integer(it))]));
+    rows
+}
+
+#[test]
+fn announcements_that_no_reader_takes() {
+    alone(|stage| {
+        let mut program = stage.program();
+        stage.arena.lttng_ok("create shared");
+        stage.arena.lttng_ok("enable-event -u sample:number");
+        stage.arena.lttng_ok("start");
+        program.tell("number=5");
+        let [fake] = registered(stage, 1).try_into().ok().unwrap();
+        eventually("it has the session", || (fake.asked().len() >= 2).then_some(()));
+        for fields in unreadable() {
+            let what = format!("{fields:?}");
+            let event = Request::Event {
+                session_objd: 1,
+                channel_objd: 2,
+                name: "p:bad".to_owned(),
+                loglevel: 13,
+                signature: "void".to_owned(),
+                fields,
+                model_emf_uri: None,
+            };
+            let refused = Some(Answer::Event { ret_code: -EINVAL, event_id: 0 });
+            assert_eq!(fake.ask(&event), refused, "{what}");
+        }
+        assert!(stage.daemon.log().contains("which makes the trace unreadable"));
+        for (offset, alignment) in [(32, 0), (36, 3), (40, u32::MAX), (44, 64), (48, 16)] {
+            let registration = Registration::new(0).with(offset, alignment);
+            expect_closed(&mut registration.send(&stage.arena), AT_ONCE);
+        }
+        program.tell("number=5");
+        stage.arena.lttng_ok("stop");
+        let events = stage.arena.events(&stage.arena.trace_of("shared"));
+        assert_eq!(events.iter().filter(|event| event.name == "sample:number").count(), 10);
+        stage.arena.lttng_ok("destroy");
+        drop(fake);
+        program.finish();
+    });
+}
+
+/// An application that has the buffers of a channel and ends before it announces the channel.
+#[test]
+fn channels_that_are_never_announced() {
+    const ENABLE: u32 = 0x80;
+
+    alone(|stage| {
+        stage.arena.lttng_ok("create lonely");
+        stage.arena.lttng_ok("enable-channel -u --buffers-pid c");
+        stage.arena.lttng_ok("enable-event -u -c c sample:number");
+        stage.arena.lttng_ok("start");
+        let path = stage.arena.run_directory().join("lttng-ust-sock-8");
+        // It does not enable its session, which is when it would announce, and dies.
+        let script = AppScript::refusing(ENABLE, UstError::NoSys);
+        let mut fake = FakeApp::connect(&path, script).unwrap();
+        eventually("its session is to be enabled", || {
+            let enables = |it: &AppRequest| it.handle == 1 && it.command.number() == ENABLE;
+            fake.requests().iter().any(enables).then_some(())
+        });
+        assert!(fake.asked().is_empty(), "it has announced nothing");
+        fake.die();
+        let mut program = Program::start(&stage.arena, &["number=4"]);
+        assert!(program.wait().success());
+        stage.arena.lttng_ok("destroy");
+        let events = stage.arena.events(&stage.arena.trace_of("lonely"));
+        assert_eq!(events.iter().filter(|event| event.name == "sample:number").count(), 4);
     });
 }
 

@@ -19,7 +19,7 @@ use lttngd_model::{Bitness, Timestamp};
 use lttngd_runtime::{Backoff, Outlet, Peer, PeerCredentials, PeerError};
 use lttngd_wire::ust::{
     is_supported_abi,
-    registration::{REGISTRATION_LEN, Registration, RegistrationError, SocketKind},
+    registration::{Alignments, REGISTRATION_LEN, Registration, RegistrationError, SocketKind},
 };
 use thiserror::Error;
 use tokio::{net::UnixListener, sync::oneshot};
@@ -64,6 +64,10 @@ enum Rejected {
     Malformed(#[from] RegistrationError),
     #[error("ABI version {0} is not supported")]
     Abi(u32),
+    #[error(
+        "alignments {0:?} are not those of this machine's applications: nobody could read its trace"
+    )]
+    Alignments(Alignments),
     #[error("its process id cannot be seen from here (another pid namespace)")]
     NoPid,
     #[error(
@@ -197,6 +201,10 @@ impl Listener {
             .filter(|bitness| self.settings.bitnesses.contains(bitness));
         if bitness.is_none() {
             return Err(Rejected::WordSize(registration.bits_per_long));
+        }
+        let Registration { alignments, .. } = registration;
+        if !alignments.are_of_this_machine() {
+            return Err(Rejected::Alignments(alignments));
         }
         let PeerCredentials { pid, uid, gid } = credentials;
         if pid == 0 {

@@ -39,6 +39,9 @@ pub(crate) fn event_block<'a>(
     event: &EventRegistration,
     entries: &dyn Fn(&str, u64) -> Entries<'a>,
 ) -> Result<String, FieldError> {
+    if event.loglevel < 0 {
+        return Err(FieldError::LogLevel(event.loglevel));
+    }
     let mut out = String::new();
     line!(&mut out, 0, "event {{");
     line!(&mut out, 1, "name = {};", Quoted(&event.name));

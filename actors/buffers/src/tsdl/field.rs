@@ -7,8 +7,8 @@ use lttngd_model::{
 };
 use thiserror::Error;
 
-use super::METADATA_MAX_LEN;
 use super::text::{Quoted, line, sanitized};
+use super::{METADATA_MAX_LEN, readable};
 
 /// Deepest nesting of variants that is described.
 pub const FIELD_NESTING_MAX: usize = 16;
@@ -35,6 +35,10 @@ pub enum FieldError {
     UnknownEnumeration { field: String, name: String, id: u64 },
     #[error("field `{0}`: nested deeper than {FIELD_NESTING_MAX}")]
     Nesting(String),
+    #[error("field `{field}`: {why}, which makes the trace unreadable")]
+    Unreadable { field: String, why: &'static str },
+    #[error("log level {0}: readers take none below 0")]
+    LogLevel(i32),
     #[error("fields take more than {METADATA_MAX_LEN} bytes of metadata")]
     Length,
 }
@@ -49,12 +53,14 @@ pub(super) struct FieldWriter<'w, 'a> {
 }
 
 impl FieldWriter<'_, '_> {
-    /// Writes the fields of an event or a context, one a line.
+    /// Writes the fields of an event or a context, one a line, if they can be read back.
     pub(super) fn write(&mut self, fields: &[Field]) -> Result<(), FieldError> {
+        readable::check(fields, self.entries)?;
         self.fields(fields, OUTERMOST_DEPTH)
     }
 
-    fn fields(&mut self, fields: &[Field], depth: usize) -> Result<(), FieldError> {
+    /// Writes fields so many tabs deep, and does not look whether they can be read.
+    pub(super) fn fields(&mut self, fields: &[Field], depth: usize) -> Result<(), FieldError> {
         fields.iter().try_for_each(|field| self.field(field, depth))
     }
 

@@ -1,8 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
+mod readable;
+
 use lttngd_model::{Bitness, Encoding, EnumerationEntry, Field, FieldType, IntegerType, Timestamp};
 use lttngd_wire::ust::registration::Alignments;
 
+use super::field::FieldWriter;
 use super::samples::*;
 use super::{
     Clock, FIELD_NESTING_MAX, FieldError, HeaderType, Preamble, Scheme, TraceDescription,
@@ -10,19 +13,15 @@ use super::{
 };
 use crate::ustregistry::EventRegistration;
 
-const OUTER_LINES: usize = 6;
-
 fn event(fields: Vec<Field>) -> EventRegistration {
     EventRegistration { name: "p:e".to_owned(), loglevel: 13, fields, model_emf_uri: None }
 }
 
 fn written_with(entries: &[EnumerationEntry], fields: Vec<Field>) -> Result<String, FieldError> {
-    let text = event_block(0, 0, &event(fields), &|name, id| {
-        (name == "p_e" && id == 3).then_some(entries)
-    })?;
-    let lines: Vec<&str> = text.lines().collect();
-    let fields = &lines[OUTER_LINES..lines.len() - 3];
-    Ok(fields.iter().map(|line| line.strip_prefix("\t\t").unwrap().to_owned() + "\n").collect())
+    let known = |name: &str, id| (name == "p_e" && id == 3).then_some(entries);
+    let mut text = String::new();
+    FieldWriter { out: &mut text, entries: &known }.fields(&fields, 2)?;
+    Ok(text.lines().map(|line| line.strip_prefix("\t\t").unwrap().to_owned() + "\n").collect())
 }
 
 fn written(fields: Vec<Field>) -> Result<String, FieldError> {
@@ -204,13 +203,13 @@ fn what_cannot_be_described_is_refused() {
 fn event_strings_are_escaped() {
     let event = EventRegistration {
         name: "p:\"e\\\n".to_owned(),
-        loglevel: -1,
+        loglevel: 5,
         fields: vec![],
         model_emf_uri: Some("http://\"x\"".to_owned()),
     };
     assert_eq!(
         event_block(70_000, 2, &event, &|_, _| None).unwrap(),
-        "event {\n\tname = \"p:\\\"e\\\\\\n\";\n\tid = 70000;\n\tstream_id = 2;\n\tloglevel = -1;\n\
+        "event {\n\tname = \"p:\\\"e\\\\\\n\";\n\tid = 70000;\n\tstream_id = 2;\n\tloglevel = 5;\n\
          \tmodel.emf.uri = \"http://\\\"x\\\"\";\n\tfields := struct {\n\t};\n};\n\n"
     );
 }

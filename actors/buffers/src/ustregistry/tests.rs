@@ -120,7 +120,7 @@ fn legacy_and_modern_context_share_a_channel() {
         }
     }
     let mut registry = registry();
-    registry.register_enumeration("p_e", vec![range("A", 1, 1)]).unwrap();
+    registry.register_enumeration("p_e", vec![range("_A", 1, 1)]).unwrap();
     let modern = vec![
         array("procname", 17, text_type()),
         enumeration("tag", "p_e", 0, integer_type(8, false)),
@@ -278,8 +278,9 @@ fn limits_hold() {
     registry.add_channel();
     let entries = vec![range(&"l".repeat(255), 1, 1); 10_000];
     assert_eq!(registry.register_enumeration("e", entries), Ok(0));
-    let large = enumeration("e", "e", 0, integer_type(8, false));
-    let error = registry.register_event(0, event("p:e", vec![large; 1000])).unwrap_err();
+    let large = |n| enumeration(&format!("e{n}"), "e", 0, integer_type(8, false));
+    let large = event("p:e", (0..1000).map(large).collect());
+    let error = registry.register_event(0, large).unwrap_err();
     assert_eq!((error.errno(), error), (-22, RegistryError::Field(FieldError::Length)));
 
     let mut registry = UstRegistry::new(description());

@@ -41,6 +41,30 @@ pub struct Alignments {
     pub long_bits: u32,
 }
 
+impl Alignments {
+    /// Whether LTTng-UST lays out buffers so on this machine: packed where it has unaligned access at no
+    /// cost, elsewhere by each type's alignment. Readers know all buffers of a trace by these.
+    #[must_use]
+    pub fn are_of_this_machine(&self) -> bool {
+        const PACKED: bool = cfg!(any(
+            target_arch = "x86",
+            target_arch = "x86_64",
+            target_arch = "powerpc",
+            target_arch = "powerpc64"
+        ));
+        let sizes = [
+            (self.uint8_bits, 8),
+            (self.uint16_bits, 16),
+            (self.uint32_bits, 32),
+            (self.uint64_bits, 64),
+            (self.long_bits, 64),
+        ];
+        sizes.into_iter().all(|(bits, size)| {
+            bits == 8 || !PACKED && bits.is_power_of_two() && (8..=size).contains(&bits)
+        })
+    }
+}
+
 /// How an application introduces itself. The ids are its own claims; the socket knows better.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Registration {
