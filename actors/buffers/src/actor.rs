@@ -286,9 +286,6 @@ impl Inner {
 
     async fn close(&self) -> Result<(), BuffersError> {
         self.closed.set(true);
-        self.registry.borrow_mut().describe_rest();
-        // What fails here fails the next request as well.
-        let _ = self.push().await;
         let outcome = match self.metadata.take() {
             Some(key) => {
                 let session = self.config.session;
@@ -313,7 +310,6 @@ impl Inner {
         let _turn = self.turns.take().await?;
         let flushed =
             self.for_each_channel(|session, key| consumer::FlushChannel { session, key }).await;
-        self.registry.borrow_mut().describe_rest();
         let pushed = self.push().await;
         let counters = self.counters().await;
         self.close().await?;

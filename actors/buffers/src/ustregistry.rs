@@ -187,18 +187,6 @@ impl UstRegistry {
         Ok(header)
     }
 
-    /// Describes the streams of channels that nobody registered, as having no context, when no
-    /// application is left that could: readers give up on the whole trace at a packet or an event of a
-    /// stream that is not described, and the packets that closed its buffers are there.
-    pub fn describe_rest(&mut self) {
-        for id in 0..self.channels.len() {
-            if let (None, Ok(id)) = (&self.channels[id].stream, u32::try_from(id)) {
-                // It fails for want of room alone, and then nothing can be done.
-                let _ = self.register_channel(id, Vec::new());
-            }
-        }
-    }
-
     /// The whole text. It only ever grows, until [`Self::regenerate`] begins it anew.
     #[must_use]
     pub fn metadata(&self) -> &[u8] {
