@@ -17,7 +17,7 @@ use lttngd_model::{Bitness, Credentials};
 use lttngd_registry::{Handle, Registry, RegistryConfig, Settings, Shutdown, TraceClock};
 use lttngd_relayd::{ExpectedSessionIds, NetIndexes, RelaydConfig};
 use lttngd_runas::Runas;
-use lttngd_runtime::{Outlet, ask};
+use lttngd_runtime::{Descriptors, Outlet, ask};
 use lttngd_session::{Consumers, SessionListings};
 use tokio::{sync::oneshot, task::JoinHandle as TaskHandle};
 
@@ -37,6 +37,11 @@ const CONSUMER_DEADLINE: Duration = Duration::from_secs(60);
 /// Longest wait for all sessions to end when the daemon does.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(90);
 
+/// Descriptors of a daemon with one consumer daemon, besides those that are counted as they are opened.
+const OWN_DESCRIPTORS: usize = 28;
+/// Those of a second consumer daemon.
+const CONSUMER_DESCRIPTORS: usize = 8;
+
 /// A daemon that runs in threads of its own.
 ///
 /// Dropping it stops it, as [`Daemon::stop`] does.
@@ -51,6 +56,7 @@ pub struct Daemon {
 /// What the start hands to the thread.
 struct Parts {
     config: Config,
+    descriptors: Descriptors,
     rundir: RunDir,
     wait_page: Option<WaitPage>,
     clock: TraceClock,
@@ -64,10 +70,14 @@ impl Daemon {
     /// when this returns.
     ///
     /// # Errors
-    /// [`StartError::AlreadyRunning`] when another daemon serves the run directory, else what could
-    /// not be made there.
+    /// [`StartError::AlreadyRunning`] when another daemon serves the run directory,
+    /// [`StartError::Descriptors`] when the process may open too few, else what could not be made there.
     pub fn start(config: Config) -> Result<Self, StartError> {
         time_zone::settle();
+        let second = config.consumerd32.binary.is_some();
+        let descriptors = Descriptors::of_process(
+            OWN_DESCRIPTORS + if second { CONSUMER_DESCRIPTORS } else { 0 },
+        )?;
         let mut rundir = RunDir::prepare(&config)?;
         let wait_page = WaitPage::open_if_possible(&config.wait_shm_name, config.is_root);
         let clock = match &config.clock_plugin {
@@ -80,6 +90,7 @@ impl Daemon {
             apps: rundir.take_apps_listener().ok_or(StartError::Thread)?,
             agents: rundir.take_agent_listener(),
             config,
+            descriptors,
             rundir,
             wait_page,
             clock,
@@ -150,10 +161,11 @@ async fn run(
     ready: mpsc::Sender<Result<Handle, StartError>>,
     stopped: oneshot::Receiver<()>,
 ) {
-    let Parts { config, rundir, wait_page, clock, clients, apps, agents } = parts;
+    let Parts { config, descriptors, rundir, wait_page, clock, clients, apps, agents } = parts;
     let listings = SessionListings::default();
     let runas = Runas::new(config.program.clone());
-    let (registry, consumers) = wire_actors(&config, clock, listings.clone(), runas.clone());
+    let (registry, consumers) =
+        wire_actors(&config, &descriptors, clock, listings.clone(), runas.clone());
     let requester = Credentials {
         uid: rustix::process::geteuid().as_raw(),
         gid: rustix::process::getegid().as_raw(),
@@ -166,6 +178,7 @@ async fn run(
             apps,
             AppSettings {
                 deadline: config.app_socket_timeout,
+                descriptors: descriptors.clone(),
                 bitnesses: consumers.all().map(|(bitness, _)| bitness).collect(),
                 registered: Outlet::to(registry.clone().recipient()),
                 unregistered: Outlet::to(registry.clone().recipient()),
@@ -175,13 +188,17 @@ async fn run(
     if let Some(agents) = agents {
         let settings = AgentSettings {
             deadline: config.app_socket_timeout,
+            descriptors: descriptors.clone(),
             registered: Outlet::to(registry.clone().recipient()),
             unregistered: Outlet::to(registry.clone().recipient()),
         };
         listeners.push(spawn_listener("agents", lttngd_agent::listen(agents, settings)));
     }
     if let Some(clients) = clients {
-        listeners.push(spawn_listener("clients", lttngd_client::listen(clients, handle.clone())));
+        listeners.push(spawn_listener(
+            "clients",
+            lttngd_client::listen(clients, handle.clone(), descriptors),
+        ));
     }
     let woken = wait_page.as_ref().map(WaitPage::announce);
     if let Some(Err(error)) = &woken {
@@ -229,6 +246,7 @@ fn spawn_listener(
 /// Starts the actors whose events meet.
 fn wire_actors(
     config: &Config,
+    descriptors: &Descriptors,
     clock: TraceClock,
     listings: SessionListings,
     runas: Runas,
@@ -237,7 +255,7 @@ fn wire_actors(
     let mut consumers = None;
     let registry = Registry::create(|context| {
         let consumer = |bitness, settings: &ConsumerdConfig| {
-            let config = consumer_config(config, bitness, settings, sessiond_uuid);
+            let config = consumer_config(config, descriptors, bitness, settings, sessiond_uuid);
             let exited = Outlet::to(context.address().recipient());
             Consumer::new(config, exited).start()
         };
@@ -269,6 +287,7 @@ fn wire_actors(
 
 fn consumer_config(
     config: &Config,
+    descriptors: &Descriptors,
     bitness: Bitness,
     settings: &ConsumerdConfig,
     sessiond_uuid: [u8; 16],
@@ -289,5 +308,6 @@ fn consumer_config(
         quiet: config.quiet,
         clock_plugin: config.clock_plugin.as_ref().map(|plugin| plugin.library.clone()),
         sessiond_uuid,
+        descriptors: descriptors.clone(),
     }
 }

@@ -10,6 +10,9 @@ pub enum StartError {
     /// Another daemon serves the same run directory. The text is `lttng-sessiond`'s.
     #[error("A session daemon is already running.")]
     AlreadyRunning,
+    /// The process may not open enough descriptors.
+    #[error(transparent)]
+    Descriptors(#[from] lttngd_runtime::TooFewDescriptors),
     /// A file, directory or socket of the run directory cannot be used.
     #[error("cannot {action} {}: {source}", path.display())]
     Path {

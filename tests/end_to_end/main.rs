@@ -9,6 +9,7 @@ mod bad_clients;
 mod changes;
 mod cli;
 mod consumer;
+mod descriptors;
 mod ends;
 mod faults;
 mod filters;

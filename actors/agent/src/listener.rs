@@ -1,9 +1,15 @@
 //! The port on which agents register.
 
-use std::{cell::Cell, io, net::TcpListener as StdListener, rc::Rc, time::Duration};
+use std::{
+    cell::Cell,
+    io,
+    net::TcpListener as StdListener,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use actix::Actor;
-use lttngd_runtime::{Backoff, Outlet};
+use lttngd_runtime::{Backoff, Descriptors, Held, Outlet, Purpose, Sparing};
 use lttngd_wire::{
     DecodeError,
     agent::{REGISTRATION_LEN, Registration},
@@ -21,6 +27,10 @@ pub const REGISTRATION_DEADLINE: Duration = Duration::from_secs(5);
 /// Most agents and connections that may become agents at a time. Every process of the machine can
 /// connect.
 pub const AGENTS_MAX: usize = 4096;
+/// Most lines that say in [`REFUSALS_PERIOD`] who was refused for want of descriptors.
+const REFUSALS_MAX: usize = 256;
+/// See [`REFUSALS_MAX`].
+const REFUSALS_PERIOD: Duration = Duration::from_secs(10);
 
 /// What the daemon does with agents.
 #[derive(Clone, Debug)]
@@ -28,6 +38,8 @@ pub struct AgentSettings {
     /// How long an agent may go without an answer before those who wait for it give up; `None` for
     /// ever.
     pub deadline: Option<Duration>,
+    /// What connections are counted in; those that do not fit are refused.
+    pub descriptors: Descriptors,
     /// Is told of new agents.
     pub registered: Outlet<AgentRegistered>,
     /// Is told of their end.
@@ -45,18 +57,18 @@ enum Rejected {
     Malformed(#[from] DecodeError),
 }
 
-/// One of the [`AGENTS_MAX`] places, given back on drop.
+/// One of the [`AGENTS_MAX`] places with its descriptor, given back on drop.
 #[derive(Debug)]
-pub(crate) struct Place(Rc<Cell<usize>>);
+pub(crate) struct Place(Rc<Cell<usize>>, #[expect(dead_code, reason = "held")] Held);
 
 impl Place {
     /// A place, if one is left.
-    pub(crate) fn take(taken: &Rc<Cell<usize>>) -> Option<Self> {
+    pub(crate) fn take(taken: &Rc<Cell<usize>>, held: Held) -> Option<Self> {
         if taken.get() >= AGENTS_MAX {
             return None;
         }
         taken.set(taken.get() + 1);
-        Some(Self(Rc::clone(taken)))
+        Some(Self(Rc::clone(taken), held))
     }
 }
 
@@ -78,11 +90,23 @@ pub async fn listen(listener: StdListener, settings: AgentSettings) -> io::Resul
     let taken = Rc::new(Cell::new(0));
     let pause = || Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
     let mut backoff = pause();
+    let mut refusals = Sparing::new(REFUSALS_MAX, REFUSALS_PERIOD);
     loop {
         let accepted = match socket.accept().await {
-            Ok((stream, _)) => Place::take(&taken)
-                .map(|place| (stream, place))
-                .ok_or_else(|| io::Error::other("too many agents are connected")),
+            Ok((stream, address)) => {
+                let held = match settings.descriptors.take(Purpose::Registrations, 1) {
+                    Ok(held) => held,
+                    Err(error) => {
+                        if let Some(left_out) = refusals.line(Instant::now()) {
+                            tracing::warn!(%address, %error, left_out, "an agent is refused");
+                        }
+                        continue;
+                    }
+                };
+                Place::take(&taken, held)
+                    .map(|place| (stream, place))
+                    .ok_or_else(|| io::Error::other("too many agents are connected"))
+            }
             Err(error) => Err(error),
         };
         match accepted {

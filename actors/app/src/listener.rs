@@ -11,12 +11,14 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use actix::Actor;
 use lttngd_model::{Bitness, Timestamp};
-use lttngd_runtime::{Backoff, Outlet, Peer, PeerCredentials, PeerError};
+use lttngd_runtime::{
+    Backoff, Descriptors, NoDescriptors, Outlet, Peer, PeerCredentials, PeerError, Purpose, Sparing,
+};
 use lttngd_wire::ust::{
     is_supported_abi,
     registration::{Alignments, REGISTRATION_LEN, Registration, RegistrationError, SocketKind},
@@ -36,6 +38,10 @@ use crate::{
 pub const REGISTRATION_DEADLINE: Duration = Duration::from_secs(5);
 /// Most connections that have not become applications yet.
 const CONNECTIONS_MAX: usize = 4096;
+/// Most lines that say in [`REFUSALS_PERIOD`] who was refused for want of descriptors.
+const REFUSALS_MAX: usize = 256;
+/// See [`REFUSALS_MAX`].
+const REFUSALS_PERIOD: Duration = Duration::from_secs(10);
 
 /// What the daemon does with applications.
 #[derive(Clone, Debug)]
@@ -45,6 +51,8 @@ pub struct AppSettings {
     pub deadline: Option<Duration>,
     /// Word sizes for which there is a consumer daemon.
     pub bitnesses: Vec<Bitness>,
+    /// What connections are counted in; those that do not fit are refused.
+    pub descriptors: Descriptors,
     /// Is told of new applications.
     pub registered: Outlet<AppRegistered>,
     /// Is told of their end.
@@ -102,6 +110,7 @@ struct Listener {
     open: Cell<usize>,
     /// First connections that wait for the second of their process.
     halves: RefCell<HashMap<u32, oneshot::Sender<Half>>>,
+    refusals: RefCell<Sparing>,
 }
 
 /// Accepts applications on `listener` for ever. Those of one process are
@@ -127,6 +136,7 @@ pub(crate) async fn listen_allowing(
         next_id: AtomicU64::new(1),
         open: Cell::new(0),
         halves: RefCell::default(),
+        refusals: RefCell::new(Sparing::new(REFUSALS_MAX, REFUSALS_PERIOD)),
     });
     let pause = || Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
     let mut backoff = pause();
@@ -139,6 +149,7 @@ pub(crate) async fn listen_allowing(
         match accepted {
             Ok(peer) => {
                 backoff = pause();
+                let Some(peer) = listener.place(peer) else { continue };
                 listener.open.set(listener.open.get() + 1);
                 let listener = Rc::clone(&listener);
                 tokio::task::spawn_local(async move {
@@ -157,12 +168,37 @@ pub(crate) async fn listen_allowing(
 }
 
 impl Listener {
+    /// Gives a connection its place in the budget of descriptors, or turns it away.
+    fn place(&self, peer: Peer) -> Option<Peer> {
+        match self.settings.descriptors.take(Purpose::Registrations, 1) {
+            Ok(held) => Some(peer.with_place(held)),
+            Err(error) => {
+                self.refuse(peer, &error);
+                None
+            }
+        }
+    }
+
+    /// Whoever is refused goes on untraced, and tries again after some seconds. An application of which
+    /// one connection is here already does not get far with it.
+    fn refuse(&self, peer: Peer, error: &NoDescriptors) {
+        if let Ok(PeerCredentials { pid, uid, .. }) = peer.credentials() {
+            self.halves.borrow_mut().remove(&pid);
+            if let Some(left_out) = self.refusals.borrow_mut().line(Instant::now()) {
+                tracing::warn!(pid, uid, %error, left_out, "an application is refused");
+            }
+        }
+        peer.turn_away();
+    }
+
     async fn connection(&self, peer: Peer) -> Result<(), Rejected> {
         let credentials = peer.credentials().map_err(PeerError::from)?;
         let place = match self.places.take(credentials) {
             Ok(place) => place,
-            Err(full) if full.is_news => return Err(Rejected::TooMany(credentials.pid)),
-            Err(_told) => return Ok(()),
+            Err(full) => {
+                peer.turn_away();
+                return if full.is_news { Err(Rejected::TooMany(credentials.pid)) } else { Ok(()) };
+            }
         };
         let registration = self.registration(peer, credentials, place).await?;
         let Some((pid, half)) = registration else { return Ok(()) };

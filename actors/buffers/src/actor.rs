@@ -1,5 +1,6 @@
 //! The shell: asks the consumer, and keeps the set's state between the answers.
 
+mod create;
 mod text_file;
 
 use std::{
@@ -14,17 +15,16 @@ use std::{
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, ResponseFuture};
 use futures::future::join_all;
 use lttngd_consumer::{
-    self as consumer, Consumer, ConsumerError, CreateChannel, CreateMetadata, MetadataAccepted,
-    MetadataRequested, MetadataSource,
+    self as consumer, Consumer, ConsumerError, CreateMetadata, MetadataAccepted, MetadataRequested,
+    MetadataSource,
 };
-use lttngd_model::{BufferMode, ChannelKey, SessionId};
+use lttngd_model::{ChannelKey, SessionId};
 use lttngd_runtime::{Outlet, Turns, ask};
 
 use crate::{
-    BufferObjects, BufferSetConfig, BuffersError, ChannelCounters, ChannelRequest, ChannelSize,
-    Clear, ClearQuiescent, Close, Counters, Finish, Flush, OpenPackets, Prepare, PreparedChannel,
-    PushMetadata, Record, RegenerateMetadata, RegisterChannel, RegisterEnumeration, RegisterEvent,
-    Rotate, Sizes,
+    BufferObjects, BufferSetConfig, BuffersError, ChannelCounters, ChannelSize, Clear,
+    ClearQuiescent, Close, Counters, Finish, Flush, OpenPackets, Prepare, PushMetadata, Record,
+    RegenerateMetadata, RegisterChannel, RegisterEnumeration, RegisterEvent, Rotate, Sizes,
     set::{Progress, SetChannel},
     tsdl::HeaderType,
     ustregistry::{RegistryError, UstRegistry},
@@ -131,9 +131,7 @@ impl Inner {
             self.config.make_directories().await?;
             self.make_text_file().await?;
         }
-        for channel in missing {
-            self.create(channel).await?;
-        }
+        self.create_all(missing).await?;
         if self.metadata.get().is_none() {
             let ask = self.config.ask_metadata(&request.metadata, self.uuid);
             let key = ask.key;
@@ -141,24 +139,6 @@ impl Inner {
             self.metadata.set(Some(key));
         }
         Ok(self.objects())
-    }
-
-    async fn create(&self, channel: ChannelRequest) -> Result<(), BuffersError> {
-        let id = self.registry.borrow_mut().add_channel();
-        let ask = self.config.ask_data(&channel, id, self.uuid);
-        let ask = Box::new(ask.map_err(|error| shm_error(channel.name.as_ref(), &error))?);
-        let object = self.ask(CreateChannel { ask, sampled: self.config.sampled.clone() }).await?;
-        let size = ChannelSize {
-            subbuf_size_bytes: channel.attributes.subbuf_size_bytes,
-            num_subbuf: channel.attributes.num_subbuf,
-            streams: object.streams.len() as u64,
-        };
-        self.channels.borrow_mut().push(SetChannel {
-            size,
-            prepared: PreparedChannel { index: channel.index, id, object },
-            overwrite: channel.attributes.mode == BufferMode::Overwrite,
-        });
-        Ok(())
     }
 
     async fn push(&self) -> Result<(), BuffersError> {

@@ -26,6 +26,17 @@ pub enum BuffersError {
     },
 }
 
+impl BuffersError {
+    /// Whether a channel that failed so says nothing of others.
+    pub(crate) fn is_of_one_channel(&self) -> bool {
+        use ConsumerError::{NoDescriptors, NoneLeft, Refused};
+        matches!(
+            self,
+            Self::Consumer(NoDescriptors(_) | NoneLeft | Refused(_)) | Self::Directory { .. }
+        )
+    }
+}
+
 impl From<TurnsFull> for BuffersError {
     fn from(_: TurnsFull) -> Self {
         Self::Busy

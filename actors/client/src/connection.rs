@@ -90,8 +90,12 @@ async fn read(
     match request.fd_count as usize {
         0 => {}
         count if count <= FDS_MAX => {
-            // No command of the user-space domain takes descriptors: they are closed here.
-            peer.read_descriptors(count).await.map_err(ConnectionError::Request)?;
+            // No command of the user-space domain takes descriptors: they are closed here, and need no
+            // room.
+            match peer.read_descriptors(count).await {
+                Ok(_) | Err(PeerError::NoneLeft { .. }) => {}
+                Err(error) => return Err(ConnectionError::Request(error)),
+            }
         }
         _ => return Ok(Some((request, Err(ErrorCode::InvalidProtocol)))),
     }

@@ -3,7 +3,7 @@
 use std::{cell::Cell, io, os::unix::net::UnixListener, rc::Rc, time::Duration};
 
 use lttngd_registry::Handle;
-use lttngd_runtime::{Backoff, PeerError};
+use lttngd_runtime::{Backoff, Descriptors, Held, PeerError, Purpose};
 use rustix::{io::Errno, net::SocketFlags};
 use tokio::io::{Interest, unix::AsyncFd};
 
@@ -17,12 +17,19 @@ use crate::{
 const BATCH: usize = 64;
 /// Most clients at a time.
 pub const CONNECTIONS_MAX: usize = 4096;
+/// Descriptors of a client: its socket, which is watched by another one when it has to be waited for.
+const DESCRIPTORS_EACH: usize = 2;
 
-/// Accepts clients on `listener` for ever, each to be served through `handle`.
+/// Accepts clients on `listener` for ever, each to be served through `handle`. They are counted in
+/// `descriptors`; those that do not fit wait to be accepted.
 ///
 /// # Errors
 /// When the socket cannot be used at all.
-pub async fn listen(listener: UnixListener, handle: Handle) -> io::Result<()> {
+pub async fn listen(
+    listener: UnixListener,
+    handle: Handle,
+    descriptors: Descriptors,
+) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     // SAFETY: the socket is owned by what is registered, and nothing closes it before.
     let listener = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?;
@@ -38,11 +45,19 @@ pub async fn listen(listener: UnixListener, handle: Handle) -> io::Result<()> {
         }
         let mut ready = listener.readable().await?;
         for admitted in 1.. {
+            let held = match descriptors.take(Purpose::Clients, DESCRIPTORS_EACH) {
+                Ok(held) => held,
+                Err(error) => {
+                    tracing::warn!(%error, "no client is accepted until one leaves");
+                    tokio::time::sleep(backoff.step()).await;
+                    break;
+                }
+            };
             let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
             match rustix::net::accept_with(listener.get_ref(), flags) {
                 Ok(socket) => {
                     backoff = pause();
-                    admit(&open, (&handle, &listers), at_once.look(socket));
+                    admit(&open, (&handle, &listers), held, at_once.look(socket));
                 }
                 Err(Errno::AGAIN) => {
                     ready.clear_ready();
@@ -70,7 +85,12 @@ fn pause() -> Backoff {
 }
 
 /// Does what is left to do for a client, beside the others. `open` counts those.
-fn admit(open: &Rc<Cell<usize>>, (handle, listers): (&Handle, &Rc<Listers>), left: Left) {
+fn admit(
+    open: &Rc<Cell<usize>>,
+    (handle, listers): (&Handle, &Rc<Listers>),
+    held: Held,
+    left: Left,
+) {
     if matches!(left, Left::Nothing) {
         return;
     }
@@ -91,5 +111,6 @@ fn admit(open: &Rc<Cell<usize>>, (handle, listers): (&Handle, &Rc<Listers>), lef
             Err(error) => tracing::warn!(%error, "a client was not served"),
         }
         open.set(open.get() - 1);
+        drop((left, held));
     });
 }

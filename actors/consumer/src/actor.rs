@@ -20,6 +20,7 @@ use crate::{
     CreateTraceChunk, DataPending, DestroyRelayd, DiscardedEvents, EndSampling, EndSession,
     EnsureRunning, FlushChannel, LostPackets, OpenChannelPackets, PushMetadata, RecordChannel,
     RotateChannel, Running, Stop, TraceChunkExists,
+    channels::NewChannels,
     ended::EndedSessions,
     link::Link,
     live::{Late, Live},
@@ -108,6 +109,7 @@ impl Inner {
             links: command,
             sources: Sources::default(),
             samples: Samples::default(),
+            channels: NewChannels::new(self.config.descriptors.clone()),
             ended: Rc::clone(&self.ended),
             failed: Notify::new(),
             stop: Notify::new(),
@@ -309,22 +311,14 @@ handle! {
         }).await
     };
     CreateChannel -> Arc<ChannelObject>, Refused of m.ask.session_id, |live, link, m| {
-        let (key, session) = (m.ask.key, m.ask.session_id);
-        link.ask_channel(&Message::AskChannelCreation(m.ask)).await?;
-        match link.get_channel(key).await {
-            // Dropping it ends the channel.
-            Ok(_) if live.has_ended(session) => Err(ConsumerError::Ended),
-            Ok(object) => {
-                live.samples.insert(session, key, m.sampled);
-                Ok(Arc::new(object))
-            }
-            Err(error) => {
-                if matches!(error, ConsumerError::Refused(_)) {
-                    link.status(&Message::DestroyChannel { key }).await?;
-                }
-                Err(error)
-            }
+        let session = m.ask.session_id;
+        let object = live.channels.create(&link, m.ask).await?;
+        // Dropping it ends the channel.
+        if live.has_ended(session) {
+            return Err(ConsumerError::Ended);
         }
+        live.samples.insert(session, object.key, m.sampled);
+        Ok(Arc::new(object))
     };
     CreateMetadata -> (), Refused of m.ask.session_id, |live, link, m| {
         let (key, session) = (m.ask.key, m.ask.session_id);

@@ -22,6 +22,7 @@
 //! [`HANDSHAKE_DEADLINE`].
 
 mod actor;
+mod channels;
 mod ended;
 mod error;
 mod link;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use lttngd_model::{ChannelKey, PATH_MAX};
-use lttngd_runtime::{Peer, PeerError};
+use lttngd_runtime::{Held, Peer, PeerError};
 use lttngd_wire::{
     DecodeError,
     consumer::{
@@ -26,12 +26,19 @@ pub(crate) struct Link {
     peer: Mutex<Peer>,
     /// The same socket, to end an exchange that is under way.
     socket: OwnedFd,
+    /// The place of a session in the budget of descriptors, if this is its own.
+    _held: Option<Held>,
 }
 
 impl Link {
     pub(crate) fn new(peer: Peer) -> io::Result<Self> {
         let socket = peer.as_fd().try_clone_to_owned()?;
-        Ok(Self { peer: Mutex::new(peer), socket })
+        Ok(Self { peer: Mutex::new(peer), socket, _held: None })
+    }
+
+    /// The same, of one session.
+    pub(crate) fn with_place(self, held: Held) -> Self {
+        Self { _held: Some(held), ..self }
     }
 
     /// Ends the connection; exchanges under way fail.
@@ -117,7 +124,8 @@ impl Link {
         }
     }
 
-    /// GET_CHANNEL: status, objects, status.
+    /// GET_CHANNEL: status, objects, status. A channel of which not all descriptors could be received
+    /// ends in the consumer as one that nobody has any more.
     pub(crate) async fn get_channel(
         &self,
         key: ChannelKey,
@@ -127,18 +135,34 @@ impl Link {
         let head = ChannelHead::decode(&exchange.read::<CHANNEL_HEAD_LEN>().await?)?;
         let mut image = vec![0; usize::try_from(head.image_len).map_err(protocol)?];
         exchange.0.read_exact(&mut image).await.map_err(lost)?;
-        let [wakeup] = exchange.descriptors().await?;
+        // Where there is no room for some, the rest is read all the same: the next reply comes behind it.
+        let wakeup = exchange.descriptors().await?;
+        let mut complete = wakeup.is_some();
         let mut streams = Vec::new();
+        let mut count = 0;
         while let Some(len) = StreamHead::decode_size(&exchange.read::<STREAM_SIZE_LEN>().await?)? {
-            if streams.len() >= STREAM_COUNT_MAX as usize {
+            if count >= STREAM_COUNT_MAX {
                 return Err(protocol("it sends more streams than there can be processors"));
             }
+            count += 1;
             let number = StreamHead::decode_number(len, &exchange.read::<4>().await?)?.stream_nr;
-            let [memory, wakeup] = exchange.descriptors().await?;
-            streams.push(StreamObject { len, number, memory, wakeup });
+            match exchange.descriptors().await? {
+                Some([memory, wakeup]) if complete => {
+                    streams.push(StreamObject { len, number, memory, wakeup });
+                }
+                _ => {
+                    complete = false;
+                    streams.clear();
+                }
+            }
         }
         exchange.status().await?;
-        Ok(ChannelObject { key, kind: head.kind, image, wakeup, streams })
+        match wakeup {
+            Some([wakeup]) if complete => {
+                Ok(ChannelObject { key, kind: head.kind, image, wakeup, streams, _held: None })
+            }
+            _ => Err(ConsumerError::NoneLeft),
+        }
     }
 }
 
@@ -156,9 +180,15 @@ impl Exchange<'_> {
         Ok(check_status(&self.read::<STATUS_LEN>().await?)?)
     }
 
-    async fn descriptors<const N: usize>(&self) -> Result<[OwnedFd; N], ConsumerError> {
-        let descriptors = self.0.read_descriptors(N).await.map_err(lost)?;
-        descriptors.try_into().map_err(|_| protocol("descriptors are missing"))
+    /// `None` when there is no room for them here.
+    async fn descriptors<const N: usize>(&self) -> Result<Option<[OwnedFd; N]>, ConsumerError> {
+        match self.0.read_descriptors(N).await {
+            Ok(descriptors) => {
+                descriptors.try_into().map(Some).map_err(|_| protocol("descriptors are missing"))
+            }
+            Err(PeerError::NoneLeft { .. }) => Ok(None),
+            Err(error) => Err(lost(error)),
+        }
     }
 }
 

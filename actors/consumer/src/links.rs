@@ -11,7 +11,7 @@ use std::{
 };
 
 use lttngd_model::SessionId;
-use lttngd_runtime::Peer;
+use lttngd_runtime::{Descriptors, Peer};
 use lttngd_wire::consumer::STATUS_LEN;
 use tokio::sync::OnceCell;
 
@@ -19,6 +19,9 @@ use crate::link::Link;
 
 /// How long the consumer daemon may take to greet a connection.
 const GREETING_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Descriptors that a session needs: its connection and what ends it, and its trace chunk's directory.
+const DESCRIPTORS_EACH: usize = 3;
 
 /// That of a session, once it is made: the shared one, if it cannot be.
 type Own = Rc<OnceCell<Rc<Link>>>;
@@ -29,12 +32,14 @@ pub(crate) struct Links {
     /// Where more are made, if the consumer daemon takes more.
     socket: Option<PathBuf>,
     own: RefCell<HashMap<SessionId, Own>>,
+    /// What they are counted in.
+    descriptors: Descriptors,
 }
 
 impl Links {
     /// With `shared` alone, or with more at `socket`.
-    pub(crate) fn new(shared: Link, socket: Option<PathBuf>) -> Self {
-        Self { shared: Rc::new(shared), socket, own: RefCell::default() }
+    pub(crate) fn new(shared: Link, socket: Option<PathBuf>, descriptors: Descriptors) -> Self {
+        Self { shared: Rc::new(shared), socket, own: RefCell::default(), descriptors }
     }
 
     /// Whether they are to our own consumer daemon.
@@ -48,7 +53,7 @@ impl Links {
         let own = Rc::clone(self.own.borrow_mut().entry(session).or_default());
         let make = || async {
             match connect(socket).await {
-                Ok(link) => Rc::new(link),
+                Ok(link) => Rc::new(link.with_place(self.descriptors.control(DESCRIPTORS_EACH))),
                 Err(error) => {
                     tracing::warn!(%session, %error,
                         "a session shares its connection to the consumer daemon with others");

@@ -7,8 +7,8 @@ use lttngd_wire::consumer::Message;
 use tokio::sync::Notify;
 
 use crate::{
-    ConsumerError, ended::EndedSessions, link::Link, links::Links, metadata::Sources,
-    samples::Samples,
+    ConsumerError, channels::NewChannels, ended::EndedSessions, link::Link, links::Links,
+    metadata::Sources, samples::Samples,
 };
 
 /// A consumer daemon that runs.
@@ -17,6 +17,7 @@ pub(crate) struct Live {
     pub(crate) links: Links,
     pub(crate) sources: Sources,
     pub(crate) samples: Samples,
+    pub(crate) channels: NewChannels,
     pub(crate) ended: Rc<RefCell<EndedSessions>>,
     /// Rings when the command socket failed.
     pub(crate) failed: Notify,

@@ -4,7 +4,7 @@ use std::{os::fd::OwnedFd, sync::Arc};
 
 use actix::Message;
 use lttngd_model::{Bitness, ChannelKey, ChunkId, Credentials, NetIndex, SessionId};
-use lttngd_runtime::Outlet;
+use lttngd_runtime::{Held, Outlet};
 use lttngd_wire::consumer::{AskChannel, CloseCommand, MonitorSample};
 use tokio::sync::oneshot;
 
@@ -350,6 +350,8 @@ pub struct ChannelObject {
     pub wakeup: OwnedFd,
     /// Streams in the order of their numbers.
     pub streams: Vec<StreamObject>,
+    /// The place of its descriptors in the budget.
+    pub(crate) _held: Option<Held>,
 }
 
 /// A stream of a [`ChannelObject`].

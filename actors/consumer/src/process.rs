@@ -12,7 +12,7 @@ use std::{
 };
 
 use lttngd_model::Bitness;
-use lttngd_runtime::{Peer, PeerError};
+use lttngd_runtime::{Descriptors, Peer, PeerError};
 use lttngd_wire::consumer::{CONNECTIONS_OFFER, Message, TAKES_CONNECTIONS};
 use thiserror::Error;
 use tokio::{
@@ -51,6 +51,8 @@ pub struct ConsumerConfig {
     pub clock_plugin: Option<PathBuf>,
     /// Who we are, told to it at the start.
     pub sessiond_uuid: [u8; 16],
+    /// What connections and channels are counted in; channels that do not fit are refused.
+    pub descriptors: Descriptors,
 }
 
 /// A consumer daemon after the handshake.
@@ -174,7 +176,8 @@ impl ConsumerConfig {
             .descriptor(&Message::SetChannelMonitorPipe, samples.as_fd())
             .await
             .map_err(|e| StartError::Command("SET_CHANNEL_MONITOR_PIPE", e))?;
-        let command = Links::new(command, takes_more.then(|| self.command_socket.clone()));
+        let socket = takes_more.then(|| self.command_socket.clone());
+        let command = Links::new(command, socket, self.descriptors.clone());
         Ok(Process { child, command, error, metadata, monitor })
     }
 

@@ -94,7 +94,7 @@ async fn exchange(socket: &Peer, control: &Rc<Control>, message: Message) -> Res
             send(socket, Reply::OK).await?;
             match socket.read_descriptors(1).await {
                 Ok(mut descriptors) => Request { descriptor: descriptors.pop(), ..message.into() },
-                Err(error @ PeerError::Descriptors { .. }) => {
+                Err(error @ (PeerError::Descriptors { .. } | PeerError::NoneLeft { .. })) => {
                     tracing::error!(%error, number = message.number(), "a command's descriptor");
                     return send(socket, Code::ERROR_RECV_FD.into()).await;
                 }
@@ -138,7 +138,7 @@ async fn send(socket: &Peer, reply: Reply) -> Result<(), PeerError> {
 
 /// Sends what applications need of a channel.
 pub(crate) async fn send_object(socket: &Peer, object: &ChannelObject) -> Result<(), PeerError> {
-    let ChannelObject { image, wakeup, streams } = object;
+    let ChannelObject { image, wakeup, streams, .. } = object;
     let head = ChannelHead { image_len: image.len() as u64, kind: PER_CPU_CHANNEL };
     let mut bytes = head.encode();
     bytes.extend_from_slice(image);

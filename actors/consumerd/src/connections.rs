@@ -15,6 +15,9 @@ use crate::{
     control::Control,
 };
 
+/// Descriptors of a connection's session besides those of its channels: the connection, and the directory
+/// of its trace chunk.
+const DESCRIPTORS_EACH: usize = 2;
 /// Pause after a connection could not be accepted, for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -68,7 +71,7 @@ async fn serve(socket: UnixStream, control: Rc<Control>) {
             return;
         }
     }
-    let peer = Peer::accepted(socket);
+    let peer = Peer::accepted(socket).with_place(control.descriptors().control(DESCRIPTORS_EACH));
     // One that is not served is not greeted.
     let end = match peer.write_all(&encode_status(0)).await {
         Ok(()) => command::serve(&peer, &control).await,

@@ -10,6 +10,7 @@ use std::{
 use actix::{Actor, Addr};
 use lttngd_model::{ChannelKey, SessionId, StreamKind};
 use lttngd_runas::Runas;
+use lttngd_runtime::Descriptors;
 use lttngd_wire::{
     consumer::{AddRelaydSocket, ConsumerError as Code, Message, TAKES_CONNECTIONS},
     relay::Version,
@@ -39,6 +40,7 @@ pub(crate) struct Control {
     clock: PacketClock,
     runas: Runas,
     source: Source,
+    descriptors: Descriptors,
     initialised: Cell<bool>,
     /// Whether the session daemon may connect more often.
     takes_connections: bool,
@@ -65,6 +67,7 @@ impl Control {
         clock: PacketClock,
         runas: Runas,
         source: Source,
+        descriptors: Descriptors,
         takes_connections: bool,
     ) -> Rc<Self> {
         Rc::new_cyclic(|this| Self {
@@ -74,6 +77,7 @@ impl Control {
             clock,
             runas,
             source,
+            descriptors,
             initialised: Cell::new(false),
             takes_connections,
             monitored: Cell::new(false),
@@ -225,6 +229,11 @@ impl Control {
     /// Where metadata is asked for.
     pub(crate) fn source(&self) -> &Source {
         &self.source
+    }
+
+    /// What channels and connections are counted in.
+    pub(crate) fn descriptors(&self) -> &Descriptors {
+        &self.descriptors
     }
 
     fn set_monitor_pipe(&self, pipe: Option<OwnedFd>) -> Reply {

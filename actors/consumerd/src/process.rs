@@ -15,7 +15,7 @@ use std::{
 use actix::System;
 use lttngd_relaystream::RelayLimits;
 use lttngd_runas::Runas;
-use lttngd_runtime::{Peer, PeerError};
+use lttngd_runtime::{Descriptors, Peer, PeerError, TooFewDescriptors};
 use lttngd_wire::consumer::{CONNECTIONS_OFFER, ConsumerError as Code};
 use tokio::{
     net::UnixListener,
@@ -37,6 +37,9 @@ use crate::{
 
 /// How long the session daemon may take to connect.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(60);
+/// Descriptors that it opens for itself after its start: the session daemon's connections and its pipe,
+/// one to refuse connections with, and a run-as worker's.
+const OWN_DESCRIPTORS: usize = 8;
 /// Milliseconds that a relay daemon may take, in the environment.
 const NETWORK_SOCKET_TIMEOUT: &str = "LTTNG_NETWORK_SOCKET_TIMEOUT";
 /// How often the threads show that they live.
@@ -61,6 +64,9 @@ pub enum ConsumerdError {
         /// What the system said.
         source: io::Error,
     },
+    /// The process may not open enough descriptors.
+    #[error(transparent)]
+    Descriptors(#[from] TooFewDescriptors),
     /// The session daemon is not there, or no longer.
     #[error("the session daemon: {0}")]
     SessionDaemon(#[source] PeerError),
@@ -115,14 +121,16 @@ async fn serve(
     let health = start_health(options, &crew);
     let thread_ended = crew.ended();
 
+    let descriptors = Descriptors::of_process(OWN_DESCRIPTORS)?;
     let ready = Code::COMMAND_SOCK_READY.0.to_ne_bytes();
     errors.write_all(&ready).await.map_err(ConsumerdError::SessionDaemon)?;
     let connected = tokio::time::timeout(CONNECT_DEADLINE, accept_both(&listener, &errors));
     let (commands, metadata) = connected.await.map_err(|_| ConsumerdError::NotConnected)??;
 
     let takes_connections = std::env::var_os(CONNECTIONS_OFFER).is_some();
+    let source = Source::new(metadata);
     let control =
-        Control::new(crew, events, clock, runas.clone(), Source::new(metadata), takes_connections);
+        Control::new(crew, events, clock, runas.clone(), source, descriptors, takes_connections);
     let listening = tokio::task::spawn_local(Rc::clone(&control).listen(told));
     let accepting = takes_connections
         .then(|| tokio::task::spawn_local(accept_more(listener, Rc::clone(&control))));

@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use lttngd_ringbuffer::StreamObject;
+use lttngd_runtime::Held;
 use lttngd_wire::consumer::{ChannelStatus, ConsumerError as Code, Message};
 
 /// A command with what belongs to it.
@@ -50,6 +51,8 @@ pub(crate) struct ChannelObject {
     pub(crate) image: Vec<u8>,
     pub(crate) wakeup: OwnedFd,
     pub(crate) streams: Vec<StreamObject>,
+    /// The place of its descriptors in the budget.
+    pub(crate) _held: Held,
 }
 
 impl Reply {

@@ -160,6 +160,11 @@ impl Stream {
         crash::write(memory, layout);
     }
 
+    /// Whether nothing was ever written to it, and no packet of it closed.
+    pub fn is_untouched(&mut self) -> bool {
+        self.look().is_ok_and(|positions| positions.produced == PACKET_HEADER_LEN)
+    }
+
     /// The stream's CPU.
     #[must_use]
     pub fn cpu(&self) -> u32 {

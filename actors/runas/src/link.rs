@@ -18,7 +18,7 @@ use rustix::{
 
 use crate::{
     book::{Book, Refused, Waiting},
-    packet,
+    packet::{self, Attached},
     process::Process,
     protocol::{REPLY_LEN, Reply, Request},
     worker::now_ns,
@@ -198,15 +198,21 @@ impl Link {
         }
     }
 
-    fn take_reply(&self, bytes: &[u8], descriptors: Vec<OwnedFd>) -> io::Result<()> {
+    fn take_reply(&self, bytes: &[u8], attached: Attached) -> io::Result<()> {
         let reply = Reply::decode(bytes).map_err(io::Error::other)?;
-        let mut descriptors = descriptors.into_iter();
-        let opened = descriptors.next();
-        if descriptors.next().is_some() || (reply.errno != 0 && opened.is_some()) {
-            return Err(Errno::PROTO.into());
-        }
+        let opened = match attached {
+            Ok(mut descriptors) => {
+                let opened = descriptors.pop();
+                if !descriptors.is_empty() || (reply.errno != 0 && opened.is_some()) {
+                    return Err(Errno::PROTO.into());
+                }
+                Ok(opened)
+            }
+            // Only this request fails.
+            Err(errno) => Err(errno.into()),
+        };
         let outcome = match i32::try_from(reply.errno) {
-            Ok(0) => Ok(opened),
+            Ok(0) => opened,
             Ok(errno) => Err(io::Error::from_raw_os_error(errno)),
             Err(_) => Err(Errno::PROTO.into()),
         };

@@ -6,6 +6,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
+use lttngd_runtime::DESCRIPTORS_MAX;
 use rustix::{
     io::{Errno, retry_on_intr},
     net::{
@@ -33,17 +34,22 @@ pub(crate) fn send(
     Ok(())
 }
 
+/// The descriptors of a packet, which are close-on-exec: `EMFILE` where this process has no room for all
+/// of them, which is no fault of whoever sent them. Those that came are closed then.
+pub(crate) type Attached = Result<Vec<OwnedFd>, Errno>;
+
 /// Receives a packet into `buffer`: how many bytes it has, 0 at the end of the connection, and its
-/// descriptors, which are close-on-exec.
+/// descriptors.
 ///
 /// # Errors
-/// `EPROTO` for one that is larger than the buffer or has more descriptors than any message.
+/// `EPROTO` for one that is larger than the buffer.
 pub(crate) fn receive(
     socket: impl AsFd,
     buffer: &mut [u8],
     flags: RecvFlags,
-) -> Result<(usize, Vec<OwnedFd>), Errno> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DIRECTORIES_MAX))];
+) -> Result<(usize, Attached), Errno> {
+    // For as many as a packet can have: it is cut only for want of descriptors then.
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let flags = flags | RecvFlags::CMSG_CLOEXEC;
     let message =
@@ -54,8 +60,9 @@ pub(crate) fn receive(
             descriptors.extend(rights);
         }
     }
-    if message.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
+    if message.flags.contains(ReturnFlags::TRUNC) {
         return Err(Errno::PROTO);
     }
-    Ok((message.bytes, descriptors))
+    let cut = message.flags.contains(ReturnFlags::CTRUNC);
+    Ok((message.bytes, if cut { Err(Errno::MFILE) } else { Ok(descriptors) }))
 }

@@ -25,7 +25,7 @@ use rustix::{
 use crate::{
     IN_FLIGHT_MAX, PROGRAM,
     confine::{self, close_others},
-    packet,
+    packet::{self, Attached},
     process::URGENT,
     protocol::{HELLO, HELLO_MAX_LEN, Identity, REQUEST_MAX_LEN, Reply, Request},
 };
@@ -127,13 +127,13 @@ impl Pool {
         let mut buffer = vec![0; REQUEST_MAX_LEN];
         loop {
             let received = packet::receive(&self.socket, &mut buffer, RecvFlags::empty());
-            let Ok((len @ 1.., descriptors)) = received else { break };
+            let Ok((len @ 1.., attached)) = received else { break };
             if self.idle.fetch_sub(1, Ordering::Relaxed) == 1 {
                 self.start_thread();
             }
             let Ok(request) = Request::decode(&buffer[..len]) else { break };
             let id = request.id;
-            let Some(outcome) = self.perform(request, descriptors) else { break };
+            let Some(outcome) = self.perform(request, attached) else { break };
             if self.answer(id, outcome).is_err() {
                 break;
             }
@@ -147,9 +147,13 @@ impl Pool {
     fn perform(
         &self,
         request: Request<()>,
-        descriptors: Vec<OwnedFd>,
+        attached: Attached,
     ) -> Option<io::Result<Option<OwnedFd>>> {
         let Request { deadline_ns, identity, operation, .. } = request;
+        let descriptors = match attached {
+            Ok(descriptors) => descriptors,
+            Err(errno) => return Some(Err(errno.into())),
+        };
         let mut descriptors = descriptors.into_iter().map(Arc::new);
         let operation = operation.try_map(|()| descriptors.next())?;
         if descriptors.next().is_some() {

@@ -1,17 +1,20 @@
 //! The thin shell around actix that every actor crate shares: asks with deadlines, events told
 //! upwards, turns for commands that must not overlap, wishes of peers that may be slow and how long they
-//! are waited for, Unix sockets that carry descriptors, and the priority of threads that must not come late.
+//! are waited for, Unix sockets that carry descriptors, the budget of those, log lines that come in floods,
+//! and the priority of threads that must not come late.
 //!
 //! It knows nothing of LTTng. The facts about actix that the project rests on are tests of this
 //! crate, so that an upgrade that changes one is seen.
 
 mod ask;
 mod backoff;
+mod descriptors;
 mod growing;
 mod outlet;
 mod patience;
 mod peer;
 mod priority;
+mod sparing;
 mod turns;
 mod wishes;
 
@@ -20,10 +23,12 @@ mod tests;
 
 pub use ask::{AskError, ask};
 pub use backoff::Backoff;
+pub use descriptors::{Descriptors, Held, NoDescriptors, Purpose, Shares, TooFewDescriptors};
 pub use growing::{STEP_LEN, read_growing, skip};
 pub use outlet::Outlet;
 pub use patience::{Attention, Patience};
 pub use peer::{DESCRIPTORS_MAX, Peer, PeerCredentials, PeerError, peer_credentials};
 pub use priority::{come_first, come_first_with_children};
+pub use sparing::Sparing;
 pub use turns::{Turn, Turns, TurnsFull};
 pub use wishes::{Wished, Wishes};

@@ -21,6 +21,8 @@ use rustix::net::{
 use thiserror::Error;
 use tokio::{io::Interest, net::UnixStream};
 
+use crate::Held;
+
 /// Most descriptors in one message (`SCM_MAX_FD`).
 pub const DESCRIPTORS_MAX: usize = 253;
 
@@ -39,6 +41,15 @@ pub enum PeerError {
         /// How many were due.
         expected: usize,
         /// How many came.
+        got: usize,
+    },
+    /// This process has no room for the descriptors that came, which says nothing of the peer. What came
+    /// is closed, and the bytes are in step.
+    #[error("no descriptors are left here (ulimit -n): {expected} were to be received, {got} were")]
+    NoneLeft {
+        /// How many were due.
+        expected: usize,
+        /// How many there was room for.
         got: usize,
     },
     /// It sent what it was not asked for.
@@ -82,6 +93,8 @@ pub struct Peer {
     watched: OnceCell<UnixStream>,
     /// What was received before this took over, still to be read.
     received: RefCell<VecDeque<u8>>,
+    /// Its place in the budget of descriptors, given back with the socket.
+    _held: Option<Held>,
 }
 
 impl Peer {
@@ -98,7 +111,23 @@ impl Peer {
     /// Takes over an accepted socket, which is registered already.
     #[must_use]
     pub fn accepted(socket: UnixStream) -> Self {
-        Self { early: None, watched: OnceCell::from(socket), received: RefCell::default() }
+        let watched = OnceCell::from(socket);
+        Self { early: None, watched, received: RefCell::default(), _held: None }
+    }
+
+    /// The same, with the place that it has in the budget of descriptors.
+    #[must_use]
+    pub fn with_place(self, held: Held) -> Self {
+        Self { _held: Some(held), ..self }
+    }
+
+    /// Ends the connection so that the peer finds its end: where something was left unread it would find
+    /// a reset instead, at which applications of LTTng-UST connect again at once, and for ever.
+    pub fn turn_away(self) {
+        // Both fail only when the peer is gone.
+        let _ = rustix::net::shutdown(&self, rustix::net::Shutdown::Both);
+        let mut bytes = [0; 4096];
+        while let Ok((1.., _)) = rustix::net::recv(&self, &mut bytes, RecvFlags::DONTWAIT) {}
     }
 
     /// Takes over a socket that is non-blocking already, and registers it only when it must be waited
@@ -115,6 +144,7 @@ impl Peer {
             early: Some(socket),
             watched: OnceCell::new(),
             received: RefCell::new(received.to_vec().into()),
+            _held: None,
         }
     }
 
@@ -192,7 +222,8 @@ impl Peer {
     /// Receives the one byte that carries exactly `count` descriptors.
     ///
     /// # Errors
-    /// [`PeerError::Descriptors`] for another count; what came is closed.
+    /// [`PeerError::Descriptors`] for another count, [`PeerError::NoneLeft`] when this process has no
+    /// room for them; what came is closed, and the byte is read.
     pub async fn read_descriptors(&self, count: usize) -> Result<Vec<OwnedFd>, PeerError> {
         let mut byte = [0];
         let mut space = vec![
@@ -220,8 +251,13 @@ impl Peer {
         if len == 0 {
             return Err(PeerError::Closed);
         }
-        if cut || descriptors.len() != count {
-            return Err(PeerError::Descriptors { expected: count, got: descriptors.len() });
+        let got = descriptors.len();
+        // There is space for more than a message can have, so it is cut only for want of descriptors.
+        if cut {
+            return Err(PeerError::NoneLeft { expected: count, got });
+        }
+        if got != count {
+            return Err(PeerError::Descriptors { expected: count, got });
         }
         Ok(descriptors)
     }

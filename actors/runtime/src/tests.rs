@@ -2,6 +2,7 @@
 
 mod actix_facts;
 mod credentials;
+mod descriptors;
 mod patience;
 mod peer;
 mod turns;

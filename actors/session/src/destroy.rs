@@ -22,6 +22,7 @@ impl Inner {
         if self.life.get().active {
             keep(self.quiet().await);
         }
+        keep(self.life.get().admit_with_consumer());
         self.change_life(|life| life.destroyed = true);
         let apps: Vec<_> = self.apps.take().into_values().collect();
         let forget = Forget { session: self.config.id };

@@ -15,6 +15,8 @@ pub(crate) fn consumer_code(error: &ConsumerError, refused: ErrorCode) -> ErrorC
         ConsumerError::Ended => ErrorCode::SessNotFound,
         ConsumerError::TimedOut
         | ConsumerError::Busy
+        | ConsumerError::NoDescriptors(_)
+        | ConsumerError::NoneLeft
         | ConsumerError::Refused(_)
         | ConsumerError::Protocol(_) => refused,
     }

@@ -63,13 +63,12 @@ impl Inner {
         self.quiet().await
     }
 
-    /// Stops every application and closes every packet.
+    /// Stops every application and closes every packet. Of a session that lost its consumer daemon there
+    /// is nothing to close, which whoever stops it is told: not all that it recorded is in the trace.
     pub(crate) async fn quiet(&self) -> Result<(), ErrorCode> {
         self.change_life(|life| life.active = false);
         self.disarm_rotation_timer();
-        if self.life.get().lost_consumer {
-            return Ok(());
-        }
+        self.life.get().admit_with_consumer()?;
         self.synchronise_all().await;
         // Metadata last: the stock consumer answers a push late, and everybody waits behind it.
         let flushed = self.on_all_sets(Flush).await;

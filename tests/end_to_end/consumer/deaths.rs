@@ -174,10 +174,11 @@ fn the_consumer_daemon_is_killed() {
     let bystander = Bystander::start(&stage);
     program.tell("text=afterwards");
     program.tell("number=50");
-    // What the first one had is not the second one's.
-    for session in ["one", "two"] {
-        stage.arena.lttng(&format!("stop {session}"));
-        stage.arena.lttng(&format!("destroy {session}"));
+    // What the first one had is not the second one's, and whoever ends the sessions is told.
+    for command in ["stop one", "destroy one", "destroy two"] {
+        let answer = stage.arena.lttng(command);
+        assert_ne!(answer.code, 0, "{command}: {answer:?}");
+        assert!(answer.stderr.contains("No UST consumer detected"), "{command}: {answer:?}");
     }
     let listed = stage.arena.lttng_ok("list");
     assert!(!listed.contains("one") && !listed.contains("two"), "{listed}");

@@ -46,6 +46,13 @@ impl Stage {
         Stage { arena, daemon, which, transcript: String::new() }
     }
 
+    /// A fresh world with a daemon of which no process may have more than `count` descriptors open.
+    pub fn within(which: Which, count: u64) -> Stage {
+        let arena = Arena::new();
+        let daemon = Daemon::start_after(&arena, which, &format!("ulimit -n {count}"));
+        Stage { arena, daemon, which, transcript: String::new() }
+    }
+
     /// Runs `lttng` and notes the command, its exit code and its words.
     pub fn lttng(&mut self, arguments: &str) -> Answer {
         // The stock daemon may answer and close before it has read all of a request; the client then

@@ -188,6 +188,7 @@ impl FakeConsumer {
     #[must_use]
     pub fn config(&self) -> ConsumerConfig {
         ConsumerConfig {
+            descriptors: lttngd_runtime::Descriptors::unlimited(),
             bitness: Bitness::Bits64,
             binary: Some(self.binary()),
             libdir: None,

@@ -9,10 +9,15 @@ use std::{
 
 use lttngd_model::Domain;
 use lttngd_peer::eventually;
+use lttngd_runtime::{Descriptors, Held};
 use lttngd_wire::agent::{REGISTRATION_LEN, Registration};
 
 use super::world::World;
 use crate::{AGENTS_MAX, AgentId, REGISTRATION_DEADLINE, RegistrationDone, listener::Place};
+
+fn held() -> Held {
+    Descriptors::unlimited().control(1)
+}
 
 fn registration() -> Vec<u8> {
     Registration { domain: Domain::Log4j, pid: 7 }.encode()
@@ -91,9 +96,10 @@ async fn silence_is_closed_after_the_deadline_and_holds_nobody_up() {
 #[test]
 fn there_are_only_so_many_places() {
     let taken = Rc::default();
-    let mut places: Vec<_> = (0..AGENTS_MAX).map(|_| Place::take(&taken).unwrap()).collect();
-    assert!(Place::take(&taken).is_none());
+    let mut places: Vec<_> =
+        (0..AGENTS_MAX).map(|_| Place::take(&taken, held()).unwrap()).collect();
+    assert!(Place::take(&taken, held()).is_none());
     places.pop();
-    let _last = Place::take(&taken).unwrap();
-    assert!(Place::take(&taken).is_none());
+    let _last = Place::take(&taken, held()).unwrap();
+    assert!(Place::take(&taken, held()).is_none());
 }

@@ -74,6 +74,7 @@ impl World {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = socket.local_addr().unwrap();
         let settings = AgentSettings {
+            descriptors: lttngd_runtime::Descriptors::unlimited(),
             deadline,
             registered: Outlet::to(teller.clone().recipient()),
             unregistered: Outlet::to(teller.recipient()),

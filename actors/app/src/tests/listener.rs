@@ -3,6 +3,7 @@
 use std::{io::Read, os::unix::net::UnixStream};
 
 use lttngd_peer::{AppAct, AppScript, FakeApp, eventually};
+use lttngd_runtime::{Descriptors, Shares};
 use lttngd_wire::ust::registration::SocketKind;
 
 use super::world::World;
@@ -125,4 +126,34 @@ async fn a_flood_of_connections_does_not_keep_applications_out() {
     drop(flood);
     drop(fake);
     world.end().await;
+}
+
+#[actix::test]
+async fn applications_beyond_the_budget_find_the_end_and_those_within_stay() {
+    // Room for two applications, and for half of a third.
+    let world = World::within(Descriptors::new(Shares::new(13, 0))).await;
+    let kept = [world.app(AppScript::default()).await, world.app(AppScript::default()).await];
+    let registration = AppScript::default().registration;
+    for _ in 0..3 {
+        let half = FakeApp::half(&world.socket(), &registration, SocketKind::Command).unwrap();
+        // Where it has said something that nobody reads it would find a reset.
+        let rest = UnixStream::connect(world.socket()).unwrap();
+        let _ = std::io::Write::write_all(&mut &rest, &registration.encode());
+        ends(rest).await;
+        ends(half).await;
+    }
+    assert_eq!((world.told.registered(), world.told.unregistered().len()), (2, 0));
+    let [(first, ..), (second, ..)] = kept;
+    drop(first);
+    eventually("one is gone", || world.told.unregistered().len() == 1).await;
+    let (third, ..) = world.app(AppScript::default()).await;
+    drop((second, third));
+    world.end().await;
+}
+
+/// Waits until the daemon ends the connection, which must not be by a reset.
+async fn ends(mut stream: UnixStream) {
+    stream.set_read_timeout(Some(lttngd_peer::PATIENCE)).unwrap();
+    let read = tokio::task::spawn_blocking(move || stream.read(&mut [0])).await.unwrap();
+    assert!(matches!(read, Ok(0)), "{read:?}");
 }

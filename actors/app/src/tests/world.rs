@@ -15,7 +15,7 @@ use lttngd_buffers::{
 use lttngd_consumer::{Consumer, EnsureRunning, Stop};
 use lttngd_model::{Bitness, Credentials, SessionId, Timestamp, ust::Channel};
 use lttngd_peer::{AppScript, ConsumerScript, FakeApp, FakeConsumer, eventually};
-use lttngd_runtime::Outlet;
+use lttngd_runtime::{Descriptors, Outlet};
 use lttngd_wire::ust::registration::Alignments;
 use tokio::task::JoinHandle;
 
@@ -82,24 +82,32 @@ impl World {
     }
 
     pub(super) async fn with_consumer(deadline: Option<Duration>, script: ConsumerScript) -> Self {
-        Self::with(deadline, script, CONNECTIONS_EACH_MAX).await
+        Self::with(deadline, script, CONNECTIONS_EACH_MAX, Descriptors::unlimited()).await
     }
 
     /// A world in which each process may have that many connections.
     pub(super) async fn allowing(connections_each_max: usize) -> Self {
-        Self::with(None, ConsumerScript::default(), connections_each_max).await
+        let descriptors = Descriptors::unlimited();
+        Self::with(None, ConsumerScript::default(), connections_each_max, descriptors).await
+    }
+
+    /// A world whose connections of applications must fit into a budget.
+    pub(super) async fn within(descriptors: Descriptors) -> Self {
+        Self::with(None, ConsumerScript::default(), CONNECTIONS_EACH_MAX, descriptors).await
     }
 
     async fn with(
         deadline: Option<Duration>,
         script: ConsumerScript,
         connections_each_max: usize,
+        descriptors: Descriptors,
     ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let told = Told::default();
         let teller = told.clone().start();
         let socket = UnixListener::bind(directory.path().join("apps")).unwrap();
         let settings = AppSettings {
+            descriptors,
             deadline,
             bitnesses: vec![Bitness::Bits64],
             registered: Outlet::to(teller.clone().recipient()),

@@ -13,10 +13,6 @@ use super::{
 };
 use crate::ustregistry::EventRegistration;
 
-fn event(fields: Vec<Field>) -> EventRegistration {
-    EventRegistration { name: "p:e".to_owned(), loglevel: 13, fields, model_emf_uri: None }
-}
-
 fn written_with(entries: &[EnumerationEntry], fields: Vec<Field>) -> Result<String, FieldError> {
     let known = |name: &str, id| (name == "p_e" && id == 3).then_some(entries);
     let mut text = String::new();

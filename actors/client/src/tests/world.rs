@@ -73,7 +73,11 @@ impl World {
             System::new().block_on(async move {
                 let fake = FakeConsumer::new(ConsumerScript::default());
                 let (handle, registry, consumer) = daemon(&fake);
-                let listener = tokio::task::spawn_local(listen(socket, handle));
+                let listener = tokio::task::spawn_local(listen(
+                    socket,
+                    handle,
+                    lttngd_runtime::Descriptors::unlimited(),
+                ));
                 ready.send(()).unwrap();
                 // It fails when the test has failed.
                 let _ = stopped.await;

@@ -2,19 +2,24 @@
 
 use std::{fs::File, sync::Arc};
 
+use actix::System;
 use lttngd_model::{ChunkId, Credentials};
-use lttngd_peer::{ConsumerAct, ConsumerScript, Gate, eventually};
-use lttngd_runtime::Outlet;
+use lttngd_peer::{ConsumerAct, ConsumerScript, FakeConsumer, Gate, alone, eventually};
+use lttngd_runtime::{Descriptors, Outlet, Shares};
 use lttngd_wire::consumer::{
     CHANNEL_IMAGE_MAX_LEN, ChannelClass, ChannelHead, ConsumerError as Code, Message, encode_status,
 };
 
-use super::world::{KEY, SESSION, World, ask};
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+use super::world::{KEY, SESSION, World, ask, config};
 use crate::{
-    ChunkPlace, ConsumerError, CreateChannel, CreateTraceChunk, DataPending, DiscardedEvents,
-    FlushChannel, MetadataText, PushMetadata, TraceChunkExists,
+    ChunkPlace, ConsumerConfig, ConsumerError, CreateChannel, CreateTraceChunk, DataPending,
+    DiscardedEvents, FlushChannel, MetadataText, PushMetadata, TraceChunkExists,
 };
 
+/// How many descriptors the process may have.
+const LIMIT: u64 = 100;
 const DATA: ChannelClass = ChannelClass::Data { overwrite: false };
 
 #[actix::test]
@@ -35,6 +40,65 @@ async fn a_channel_comes_with_its_objects() {
     assert_eq!(lost.unwrap(), 0);
     let chunk = TraceChunkExists { session: SESSION, chunk: ChunkId(0), relayd: None };
     assert!(!world.consumer.send(chunk).await.unwrap().unwrap());
+    world.end().await;
+}
+
+/// What is sent behind the descriptors for which there is no room is read, and the channel's end is told
+/// to nobody: the consumer daemon sees it.
+#[test]
+fn a_channel_for_which_there_is_no_room_leaves_the_consumer_in_step() {
+    let name = "::a_channel_for_which_there_is_no_room_leaves_the_consumer_in_step";
+    alone(&[module_path!(), name].concat(), || {
+        System::new().block_on(async {
+            let world = World::running(ConsumerScript::at(8, ConsumerAct::Streams(3))).await;
+            let create = || async {
+                let ask = ask(DATA, KEY);
+                world.consumer.send(CreateChannel { ask, sampled: Outlet::closed() }).await.unwrap()
+            };
+            drop(create().await.unwrap());
+            let limits = Rlimit { current: Some(LIMIT), maximum: Some(LIMIT) };
+            setrlimit(Resource::Nofile, limits).unwrap();
+            let root = File::open("/").unwrap();
+            let mut all: Vec<_> = std::iter::from_fn(|| root.try_clone().ok()).collect();
+            // The fake one is in this process, too: it makes six descriptors before it sends any.
+            for left in 7..14 {
+                all.truncate(all.len() - left);
+                match create().await {
+                    Err(ConsumerError::NoneLeft) => {}
+                    Ok(object) => assert_eq!(object.streams.len(), 3, "{left}"),
+                    other => panic!("{left}: {other:?}"),
+                }
+                let pending = world.consumer.send(DataPending { session: SESSION }).await.unwrap();
+                assert!(!pending.unwrap(), "{left}: in step");
+                all.extend(std::iter::from_fn(|| root.try_clone().ok()));
+            }
+            drop(all);
+            assert_eq!(create().await.unwrap().streams.len(), 3);
+            world.end().await;
+        });
+    });
+}
+
+#[actix::test]
+async fn a_channel_that_does_not_fit_into_the_budget_is_not_fetched() {
+    let fake = FakeConsumer::new(ConsumerScript::at(8, ConsumerAct::Streams(2)));
+    // Room for one channel of two streams, and not for two.
+    let descriptors = Descriptors::new(Shares::new(20, 0));
+    let config = ConsumerConfig { descriptors, ..config(&fake) };
+    let world = World::with(fake, config);
+    world.ensure_running().await.unwrap();
+    let create = || async {
+        let ask = ask(DATA, KEY);
+        world.consumer.send(CreateChannel { ask, sampled: Outlet::closed() }).await.unwrap()
+    };
+    let all: Vec<_> =
+        [create().await.unwrap(), create().await.unwrap(), create().await.unwrap()].into();
+    let (asked, fetched) = (world.fake.count(7), world.fake.count(8));
+    let refused = create().await.unwrap_err();
+    assert!(matches!(refused, ConsumerError::NoDescriptors(_)), "{refused:?}");
+    assert_eq!((world.fake.count(7), world.fake.count(8)), (asked, fetched), "nor asked for");
+    drop(all);
+    create().await.unwrap();
     world.end().await;
 }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use lttngd_model::SessionId;
-use lttngd_runtime::Peer;
+use lttngd_runtime::{Descriptors, Peer};
 use tokio::{
     io::AsyncWriteExt,
     net::{UnixListener, UnixStream},
@@ -39,7 +39,7 @@ async fn each_session_has_one_connection_until_it_ends() {
     let path = directory.path().join("command");
     let listener = UnixListener::bind(&path).unwrap();
     let mut accepted = greets(listener);
-    let links = Links::new(link(), Some(path));
+    let links = Links::new(link(), Some(path), Descriptors::unlimited());
     let (first, again) = tokio::join!(links.of(FIRST), links.of(FIRST));
     let second = links.of(SECOND).await;
     assert!(Rc::ptr_eq(&first, &again));
@@ -55,10 +55,11 @@ async fn each_session_has_one_connection_until_it_ends() {
 
 #[actix::test]
 async fn sessions_share_where_they_have_to() {
-    let alone = Links::new(link(), None);
+    let alone = Links::new(link(), None, Descriptors::unlimited());
     assert!(Rc::ptr_eq(&alone.of(FIRST).await, &alone.of(SECOND).await));
     let directory = tempfile::tempdir().unwrap();
-    let unreachable = Links::new(link(), Some(directory.path().join("command")));
+    let unreachable =
+        Links::new(link(), Some(directory.path().join("command")), Descriptors::unlimited());
     assert!(Rc::ptr_eq(&unreachable.of(FIRST).await, &unreachable.of(SECOND).await));
 }
 
@@ -68,7 +69,7 @@ async fn a_connection_that_is_not_greeted_is_none() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("command");
     let listener = UnixListener::bind(&path).unwrap();
-    let links = Links::new(link(), Some(path));
+    let links = Links::new(link(), Some(path), Descriptors::unlimited());
     // Nobody accepts it.
     let first = links.of(FIRST).await;
     // Somebody closes it.

@@ -132,6 +132,7 @@ pub(super) fn config(fake: &FakeConsumer) -> ConsumerConfig {
         quiet: false,
         clock_plugin: None,
         sessiond_uuid: [9; 16],
+        descriptors: lttngd_runtime::Descriptors::unlimited(),
     }
 }
 

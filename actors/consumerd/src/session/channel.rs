@@ -8,9 +8,10 @@ use std::{
 use lttngd_model::{ChannelKey, ChunkId};
 use lttngd_ringbuffer::{ChannelConfig, Mode, possible_cpu_count};
 use lttngd_runas::Runas;
+use lttngd_runtime::{Held, Purpose};
 use lttngd_wire::consumer::{
-    AskChannel, ChannelClass, ChannelStatus, ConsumerError as Code, MetadataRequest,
-    SnapshotChannel,
+    AskChannel, CHANNEL_WAKEUP_FDS, ChannelClass, ChannelStatus, ConsumerError as Code,
+    MetadataRequest, STREAM_FDS, SnapshotChannel,
 };
 
 use super::{Inner, outcome};
@@ -24,6 +25,20 @@ use crate::{
 
 /// Most channels of a session.
 const CHANNELS_MAX: usize = 1 << 18;
+
+/// Descriptors that a channel needs besides those of its streams: its pipe, and the file of its trace's
+/// metadata.
+const CHANNEL_DESCRIPTORS: usize = 2;
+/// Those of each stream: both ends of its pipe.
+const STREAM_DESCRIPTORS: usize = 2;
+/// Those of each stream that is written to files of this machine: its data and its index.
+const FILE_DESCRIPTORS: usize = 2;
+
+/// The places in the budget of a channel, and of what is sent to the session daemon.
+struct Room {
+    of_channel: Held,
+    of_object: Held,
+}
 
 /// A channel, as its session sees it.
 pub(super) struct Channel {
@@ -120,10 +135,17 @@ impl Inner {
             ChannelClass::Data { overwrite } => {
                 let clock = self.context.clock.clone();
                 let runas = self.context.runas.clone();
+                let room = match self.room(&ask) {
+                    Ok(room) => room,
+                    Err(error) => {
+                        tracing::error!(%key, channel = ask.name, %error, "a channel is refused");
+                        return refused(Code::CHANNEL_FAIL);
+                    }
+                };
                 // Allocating shared memory may take long.
                 let made = tokio::task::spawn_blocking({
-                    let ask = ask.clone();
-                    move || make_streams(&ask, overwrite, &clock, &runas)
+                    let (ask, of_object) = (ask.clone(), room.of_object);
+                    move || make_streams(&ask, overwrite, &clock, &runas, of_object)
                 });
                 match made.await.map_err(|error| error.to_string()).flatten() {
                     Ok((ring, streams, object, shm)) => {
@@ -137,6 +159,7 @@ impl Inner {
                             shm,
                             monitored: ask.monitor,
                             is_live: ask.is_live,
+                            held: room.of_channel,
                             timers: Timers {
                                 switch_us: ask.switch_timer_interval_us,
                                 read_us: ask.read_timer_interval_us,
@@ -158,6 +181,23 @@ impl Inner {
         state.has_snapshots |= !ask.monitor;
         state.channels.insert(key, channel);
         Reply::Channel(ChannelStatus { ret_code: 0, key, stream_count })
+    }
+
+    /// Takes the places of a channel's descriptors in the budget, before any is opened.
+    fn room(&self, ask: &AskChannel) -> Result<Room, String> {
+        let control = self.context.control.upgrade().ok_or("the consumer daemon ends")?;
+        let cpu_count = possible_cpu_count().map_err(|error| error.to_string())? as usize;
+        let has_files = ask.monitor && ask.relayd_id.is_none();
+        let each =
+            if has_files { STREAM_DESCRIPTORS + FILE_DESCRIPTORS } else { STREAM_DESCRIPTORS };
+        let take = |count| {
+            let taken = control.descriptors().take(Purpose::Channels, count);
+            taken.map_err(|error| error.to_string())
+        };
+        Ok(Room {
+            of_channel: take(CHANNEL_DESCRIPTORS + cpu_count * each)?,
+            of_object: take(CHANNEL_WAKEUP_FDS + cpu_count * STREAM_FDS)?,
+        })
     }
 
     /// The trace chunk that a channel begins in.
@@ -312,6 +352,7 @@ fn make_streams(
     overwrite: bool,
     clock: &crate::clock::PacketClock,
     runas: &Runas,
+    held: Held,
 ) -> Result<Made, String> {
     let text = |error: &dyn std::error::Error| match error.source() {
         Some(source) => format!("{error}: {source}"),
@@ -347,6 +388,7 @@ fn make_streams(
         .try_clone_to_owned()
         .map_err(|error| error.to_string())?;
     ring.close_wakeup();
-    let object = ChannelObject { image: ring.image().to_vec(), wakeup, streams: objects };
+    let object =
+        ChannelObject { image: ring.image().to_vec(), wakeup, streams: objects, _held: held };
     Ok((ring, streams, object, place))
 }

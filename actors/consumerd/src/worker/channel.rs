@@ -4,6 +4,7 @@ use std::{os::fd::OwnedFd, sync::Arc, time::Duration, time::Instant};
 
 use lttngd_model::{ChannelKey, SessionId};
 use lttngd_ringbuffer::Losses;
+use lttngd_runtime::Held;
 use lttngd_tracefile::FileError;
 use lttngd_wire::consumer::{ConsumerError as Code, MetadataRequest, MonitorSample};
 use rustix::event::epoll::EventFlags;
@@ -67,6 +68,8 @@ pub(crate) struct NewChannel {
     pub(crate) monitored: bool,
     pub(crate) is_live: bool,
     pub(crate) timers: Timers,
+    /// The place of its descriptors in the budget.
+    pub(crate) held: Held,
 }
 
 /// A stream of a [`NewChannel`].
@@ -108,6 +111,7 @@ pub(super) struct DataChannel {
     ended: Counts,
     /// Removes the files of shared memory when it is dropped.
     _shm: Option<ShmPlace>,
+    _held: Held,
 }
 
 impl Worker {
@@ -148,6 +152,7 @@ impl Worker {
             writing: Arc::clone(&writing),
             ended: Counts::default(),
             _shm: new.shm,
+            _held: new.held,
         };
         let mut openings = Vec::new();
         for NewStream { ring, wakeup } in streams {

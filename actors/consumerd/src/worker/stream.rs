@@ -183,7 +183,11 @@ impl DataStream {
     /// Nobody writes to it any more.
     pub(super) fn hang_up(&mut self, clock: &PacketClock) {
         self.hung_up = true;
-        self.finish(clock);
+        // One that no application ever had is in no metadata: a packet of it would make the whole trace
+        // unreadable.
+        if !self.ring.is_untouched() {
+            self.finish(clock);
+        }
         self.finish_all_abandoned(clock);
     }
 

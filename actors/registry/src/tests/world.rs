@@ -74,6 +74,7 @@ impl World {
         let apps = tokio::task::spawn_local(listen(
             socket,
             AppSettings {
+                descriptors: lttngd_runtime::Descriptors::unlimited(),
                 deadline,
                 bitnesses: vec![Bitness::Bits64],
                 registered: Outlet::to(registry.clone().recipient()),
@@ -83,6 +84,7 @@ impl World {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let agents = socket.local_addr().unwrap();
         let settings = AgentSettings {
+            descriptors: lttngd_runtime::Descriptors::unlimited(),
             deadline,
             registered: Outlet::to(registry.clone().recipient()),
             unregistered: Outlet::to(registry.clone().recipient()),

@@ -7,10 +7,16 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
+use lttngd_peer::alone;
+use rustix::{
+    io::Errno,
+    net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair},
+    process::{Resource, Rlimit, setrlimit},
+};
 
 use super::*;
 use crate::{
+    Below,
     link::Link,
     packet,
     protocol::{REPLY_LEN, REQUEST_MAX_LEN, Reply, Request},
@@ -37,7 +43,7 @@ fn ask(link: &Link, path: &Path, time: Duration) -> oneshot::Receiver<Outcome> {
 fn receive(socket: &OwnedFd) -> (Request<()>, Vec<OwnedFd>) {
     let mut buffer = vec![0; REQUEST_MAX_LEN];
     let (len, descriptors) = packet::receive(socket, &mut buffer, RecvFlags::empty()).unwrap();
-    (Request::decode(&buffer[..len]).unwrap(), descriptors)
+    (Request::decode(&buffer[..len]).unwrap(), descriptors.unwrap())
 }
 
 fn send(socket: &OwnedFd, bytes: &[u8]) {
@@ -107,7 +113,7 @@ fn a_request_is_not_begun_after_its_deadline() {
     send(&ours, &late.encode().unwrap());
     let mut buffer = [0; REPLY_LEN];
     let (len, _) = packet::receive(&ours, &mut buffer, RecvFlags::empty()).unwrap();
-    let errno = rustix::io::Errno::TIMEDOUT.raw_os_error().unsigned_abs();
+    let errno = Errno::TIMEDOUT.raw_os_error().unsigned_abs();
     assert_eq!(Reply::decode(&buffer[..len]), Ok(Reply { id: 5, errno }));
     assert!(!path.exists());
     drop(ours);
@@ -207,4 +213,67 @@ fn many_large_requests_go_out_as_the_worker_takes_them() {
     }
     link.end(PATIENCE);
     worker.join().unwrap();
+}
+
+/// Lets this process have no descriptor besides those that it has, in which there are no holes then.
+fn fill_up() -> Vec<OwnedFd> {
+    let limits = Rlimit { current: Some(64), maximum: Some(64) };
+    setrlimit(Resource::Nofile, limits).unwrap();
+    std::iter::from_fn(|| rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 0).ok()).collect()
+}
+
+fn no_room(outcome: Outcome) {
+    let error = outcome.unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(Errno::MFILE.raw_os_error()), "{error}");
+}
+
+#[test]
+fn one_request_fails_where_there_is_no_room_for_what_was_opened() {
+    let name = "::one_request_fails_where_there_is_no_room_for_what_was_opened";
+    alone(&[module_path!(), name].concat(), || {
+        let root = directory(Path::new("/"));
+        let (link, worker) = linked(move |socket| {
+            // It has opened it before there was no room any more.
+            for _ in 0..3 {
+                let (request, _) = receive(&socket);
+                let reply = Reply { id: request.id, errno: 0 }.encode();
+                packet::send(&socket, &reply, &[root.as_fd()], SendFlags::empty()).unwrap();
+            }
+            worker::serve(socket);
+        });
+        let open = || ask(&link, Path::new("/"), PATIENCE).blocking_recv().unwrap();
+        let all = fill_up();
+        for _ in 0..3 {
+            no_room(open());
+        }
+        // The next worker, which is a thread of this process as well, has no room to open it.
+        no_room(open());
+        drop(all);
+        assert!(open().unwrap().is_some(), "the link lives");
+        link.end(PATIENCE);
+        worker.join().unwrap();
+    });
+}
+
+#[test]
+fn one_request_fails_where_the_worker_has_no_room_for_its_directories() {
+    let name = "::one_request_fails_where_the_worker_has_no_room_for_its_directories";
+    alone(&[module_path!(), name].concat(), || {
+        let place = tempfile::tempdir().unwrap();
+        let root = directory(place.path());
+        let (link, worker) = linked(worker::serve);
+        let make = || {
+            let (request, outcome) = request(own().uid, Path::new("/"), Instant::now() + PATIENCE);
+            let operation = Operation::MakeDirectory(Below::new(&root, "made"));
+            link.submit(Waiting { operation, ..request }).unwrap();
+            outcome.blocking_recv().unwrap()
+        };
+        let all = fill_up();
+        no_room(make());
+        assert!(!place.path().join("made").exists());
+        drop(all);
+        assert!(make().unwrap().is_some(), "the worker lives");
+        link.end(PATIENCE);
+        worker.join().unwrap();
+    });
 }

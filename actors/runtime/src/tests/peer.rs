@@ -3,7 +3,10 @@
 use std::{
     fs::File,
     io::{Read, Write},
-    os::{fd::AsFd, unix::net::UnixStream},
+    os::{
+        fd::{AsFd, AsRawFd},
+        unix::net::UnixStream,
+    },
     pin::pin,
 };
 
@@ -132,4 +135,45 @@ fn descriptors_wait_while_too_many_are_sent_and_not_received() {
             });
         },
     );
+}
+
+#[tokio::test]
+async fn a_peer_that_is_turned_away_finds_the_end_whatever_it_said() {
+    let (peer, mut other) = pair();
+    other.write_all(&[1; 10_000]).unwrap();
+    peer.turn_away();
+    assert_eq!(other.read(&mut [0]).unwrap(), 0);
+}
+
+#[test]
+fn no_room_for_descriptors_is_no_fault_of_the_peer() {
+    alone(concat!(module_path!(), "::no_room_for_descriptors_is_no_fault_of_the_peer"), || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            let ours = Peer::new(ours.into()).unwrap();
+            let theirs = Peer::new(theirs.into()).unwrap();
+            let file = File::open("/dev/null").unwrap();
+            let mut room = vec![file.try_clone().unwrap(), file.try_clone().unwrap()];
+            let next = File::open("/dev/null").unwrap().as_raw_fd();
+            let limit = u64::try_from(next).unwrap();
+            let limits = Rlimit { current: Some(limit), maximum: Some(limit) };
+            setrlimit(Resource::Nofile, limits).unwrap();
+            for (count, left) in [(2, 0), (3, 2), (2, 1)] {
+                let freed = room.split_off(room.len() - left);
+                drop(freed);
+                ours.write_descriptors(&vec![file.as_fd(); count]).await.unwrap();
+                ours.write_all(b"next").await.unwrap();
+                let cut = theirs.read_descriptors(count).await;
+                assert!(
+                    matches!(cut, Err(PeerError::NoneLeft { expected, got }) if (expected, got) == (count, left)),
+                    "{cut:?}"
+                );
+                let mut next = [0; 4];
+                theirs.read_exact(&mut next).await.unwrap();
+                assert_eq!(&next, b"next", "in step");
+                room.extend((0..left).map(|_| file.try_clone().unwrap()));
+            }
+        });
+    });
 }

@@ -89,9 +89,21 @@ async fn each_command_in_each_phase() {
         (P::Stopped, [OK, started, OK, OK, started, OK, stopped, OK, started, OK, OK]),
         (
             P::LostActive,
-            [lost, started, OK, OK, started, started, OK, Err(E::SessionStarted), started, OK, OK],
+            [
+                lost,
+                started,
+                OK,
+                OK,
+                started,
+                started,
+                lost,
+                Err(E::SessionStarted),
+                started,
+                OK,
+                lost,
+            ],
         ),
-        (P::LostStopped, [lost, started, OK, OK, started, lost, stopped, OK, started, OK, OK]),
+        (P::LostStopped, [lost, started, OK, OK, started, lost, stopped, OK, started, OK, lost]),
         (P::Destroyed, [gone, gone, gone, gone, gone, gone, gone, gone, gone, OK, gone]),
     ];
     for (phase, outcomes) in expected {

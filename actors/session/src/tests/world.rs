@@ -119,6 +119,7 @@ impl World {
         let listener = tokio::task::spawn_local(listen(
             socket,
             AppSettings {
+                descriptors: lttngd_runtime::Descriptors::unlimited(),
                 deadline: apps,
                 bitnesses: vec![Bitness::Bits64],
                 registered: Outlet::to(teller.clone().recipient()),

@@ -135,6 +135,7 @@ impl World {
         ring.close_wakeup();
         let wakeup = object.wakeup.as_fd().try_clone_to_owned().unwrap();
         let channel = NewChannel {
+            held: lttngd_runtime::Descriptors::unlimited().control(0),
             key: KEY,
             writing: writing("channel0"),
             chunk: Some(Arc::clone(chunk)),

@@ -1,0 +1,50 @@
+//! Making the channels of a set.
+
+use lttngd_consumer::CreateChannel;
+use lttngd_model::BufferMode;
+
+use super::{Inner, shm_error};
+use crate::{BuffersError, ChannelRequest, ChannelSize, PreparedChannel, set::SetChannel};
+
+impl Inner {
+    /// Makes channels. One that is refused is missed by nobody but those who record into it alone: the
+    /// others are there, and it is tried again at the next request.
+    pub(super) async fn create_all(
+        &self,
+        missing: Vec<ChannelRequest>,
+    ) -> Result<(), BuffersError> {
+        let mut refused = Ok(());
+        for channel in missing {
+            let name = channel.name.clone();
+            if let Err(error) = self.create(channel).await {
+                if !error.is_of_one_channel() {
+                    return Err(error);
+                }
+                tracing::warn!(
+                    session = %self.config.session_name, channel = %name, %error,
+                    "a channel has no buffers, and what would go there is not recorded"
+                );
+                refused = Err(error);
+            }
+        }
+        if self.channels.borrow().is_empty() { refused } else { Ok(()) }
+    }
+
+    async fn create(&self, channel: ChannelRequest) -> Result<(), BuffersError> {
+        let id = self.registry.borrow_mut().add_channel();
+        let ask = self.config.ask_data(&channel, id, self.uuid);
+        let ask = Box::new(ask.map_err(|error| shm_error(channel.name.as_ref(), &error))?);
+        let object = self.ask(CreateChannel { ask, sampled: self.config.sampled.clone() }).await?;
+        let size = ChannelSize {
+            subbuf_size_bytes: channel.attributes.subbuf_size_bytes,
+            num_subbuf: channel.attributes.num_subbuf,
+            streams: object.streams.len() as u64,
+        };
+        self.channels.borrow_mut().push(SetChannel {
+            size,
+            prepared: PreparedChannel { index: channel.index, id, object },
+            overwrite: channel.attributes.mode == BufferMode::Overwrite,
+        });
+        Ok(())
+    }
+}
