@@ -133,6 +133,32 @@ fn a_stopped_program_costs_one_command_its_time_and_follows_when_it_goes_on() {
     });
 }
 
+/// Buffers that nobody wrote to, and of which nobody said what is in them, are no obstacle to reading the rest.
+#[test]
+fn what_others_recorded_is_read_beside_a_program_that_never_answered() {
+    both(|stage| {
+        let mut good = stage.program();
+        let mut victim = stage.program();
+        stage.arena.signal(victim.pid(), Signal::STOP);
+        stage.lttng_ok("create beside");
+        stage.lttng_ok("enable-channel -u --buffers-pid own");
+        stage.lttng_ok("add-context -u -c own -t procname");
+        stage.lttng_ok("enable-event -u -c own sample:number");
+        stage.lttng_ok("start");
+        good.tell("number=4");
+        stage.lttng_ok("stop");
+        assert_eq!(stage.events("beside").len(), 4);
+        stage.lttng_ok("start");
+        // Their words are not the same.
+        stage.arena.lttng_ok("rotate");
+        good.tell("number=3");
+        stage.arena.lttng_ok("destroy");
+        assert_eq!(stage.events("beside").len(), 7);
+        victim.kill();
+        good.finish();
+    });
+}
+
 #[test]
 fn ten_stopped_programs_cost_one_deadline_together() {
     alone(|stage| {

@@ -91,3 +91,21 @@ async fn whatever_fails_on_the_way_the_set_is_closed() {
         world.end().await;
     }
 }
+
+#[actix::test]
+async fn streams_that_no_application_has_described_are_before_packets_of_them_are_written() {
+    for way in ["flush", "rotate", "finish"] {
+        let world = World::new(ConsumerScript::default()).await;
+        world.prepare(0..2).await.unwrap();
+        world.stream(0).await;
+        match way {
+            "flush" => world.set.send(Flush).await.unwrap().unwrap(),
+            "rotate" => world.set.send(Rotate).await.unwrap().unwrap(),
+            _ => drop(world.set.send(Finish).await.unwrap().unwrap()),
+        }
+        world.set.send(PushMetadata).await.unwrap().unwrap();
+        let text = world.fake.text(world.metadata_key());
+        assert_eq!(text.matches("stream {").count(), 2, "{way}: {text}");
+        world.end().await;
+    }
+}
