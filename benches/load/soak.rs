@@ -17,8 +17,9 @@ const PERIOD_S: u32 = 60;
 const REST: Duration = Duration::from_millis(500);
 /// Descriptors of a daemon that may be more in the end: those of what happens to be under way.
 const DESCRIPTORS_TOLERANCE: usize = 2;
-/// KiB of a daemon's memory that may be more in the end: allocators keep parts of what they once had.
-const MEMORY_TOLERANCE_KIB: u64 = 1024;
+/// KiB of a daemon's memory that may be more in the end: allocators keep parts of what they once had, in each
+/// of some ten threads.
+const MEMORY_TOLERANCE_KIB: u64 = 2048;
 
 /// What the daemons hold at rest: ours for sessions, and ours for what is recorded.
 #[derive(Clone, Copy, Debug)]
