@@ -11,7 +11,7 @@ pub const SUBBUF_COUNT_MAX: u64 = 1 << 20;
 /// Largest size in bytes of the sub-buffers of a stream together.
 pub const BUFFER_MAX_LEN: u64 = 1 << 40;
 /// Bytes of sub-buffers that the reader of a stream of which snapshots are taken has to give for others,
-/// unless a single one has more.
+/// unless two have more: with two it copies one while writers fill the others.
 pub const SPARE_MAX_LEN: u64 = 1 << 20;
 /// A blocking timeout without an end.
 pub const BLOCKING_FOREVER: i64 = -1;

@@ -20,7 +20,7 @@ impl Geometry {
             (Mode::Discard, _) => 0,
             (Mode::Overwrite, false) => 1,
             (Mode::Overwrite, true) => {
-                (SPARE_MAX_LEN / config.subbuf_size_bytes).clamp(1, config.num_subbuf)
+                (SPARE_MAX_LEN / config.subbuf_size_bytes).clamp(2, config.num_subbuf)
             }
         };
         Self {
