@@ -356,14 +356,15 @@ impl Stream {
             }
             return Ok(false);
         }
-        if len < PACKET_HEADER_LEN && is_open {
-            self.taken.newest = self.empty_packet(position, clock)?;
-        } else {
-            match (self.copy_part(position, len, produced, clock)?, is_open) {
-                (Some(copied), true) => self.taken.newest = Some(copied),
-                (Some(copied), false) => self.add_taken(TakenPacket::Copied(copied)),
-                (None, _) => self.count_lost_packet(),
-            }
+        let made = match (len >= PACKET_HEADER_LEN, is_open) {
+            (true, _) => self.copy_part(position, len, produced, clock)?,
+            (false, true) => self.empty_packet(position, clock)?,
+            (false, false) => self.unwritten_packet(position, clock)?,
+        };
+        match (made, is_open) {
+            (Some(copied), true) => self.taken.newest = Some(copied),
+            (Some(copied), false) => self.add_taken(TakenPacket::Copied(copied)),
+            (None, _) => self.count_lost_packet(),
         }
         // Writers that are alive have gone on since.
         Ok(!is_all && !self.is_delivered(position) && self.written_part(position)? == (len, false))

@@ -91,21 +91,43 @@ impl Stream {
         if produced != position {
             return self.copy_part(position, PACKET_HEADER_LEN, produced, clock);
         }
+        let now = self.end_of_snapshot(produced, clock.now());
+        Ok(self.made_packet(position, now))
+    }
+
+    /// An empty packet in the place of one that writers have left before they had begun it; `None` when they
+    /// have come round to it.
+    pub(super) fn unwritten_packet(
+        &mut self,
+        position: u64,
+        clock: &impl Clock,
+    ) -> Result<Option<CopiedPacket>, Corruption> {
+        let geometry = self.layout.geometry;
+        let now = clock.now();
+        let time = self.begin_of(geometry.align(position))?.unwrap_or(now);
+        if self.look()?.produced.wrapping_sub(position) > geometry.buf_size() {
+            return Ok(None);
+        }
+        Ok(self.made_packet(position, time))
+    }
+
+    /// An empty packet of one time, which is none before those that were taken.
+    fn made_packet(&self, position: u64, time: u64) -> Option<CopiedPacket> {
         let last = self.taken.packets.back().map_or(0, |packet| match packet {
             TakenPacket::Held(Held { header, .. })
             | TakenPacket::Copied(CopiedPacket { header, .. }) => header.timestamp_end,
         });
-        let now = self.end_of_snapshot(produced, clock.now()).max(last);
-        let mut header_bytes = packet::begun(&self.identity, now, self.number_of(position));
+        let time = time.max(last);
+        let mut header_bytes = packet::begun(&self.identity, time, self.number_of(position));
         let closing = Closing {
-            timestamp_end: now,
+            timestamp_end: time,
             data_size: PACKET_HEADER_LEN,
             packet_size: self.packet_size(PACKET_HEADER_LEN),
             events_discarded: self.events_discarded(),
         };
         packet::complete(&mut header_bytes, &closing);
         let body = vec![0; closing.packet_size as usize - HEADER_LEN];
-        Ok(self.copied(header_bytes, &closing, body))
+        self.copied(header_bytes, &closing, body)
     }
 
     /// When the newest packet of a snapshot ends.

@@ -143,6 +143,34 @@ fn a_snapshot_of_a_stopped_stream_ends_when_it_was_stopped() {
     assert!(packets[0].0.timestamp_end > stopped);
 }
 
+#[test]
+fn a_writer_that_stops_before_its_packet_has_a_header_is_no_loss() {
+    for mode in MODES {
+        let (mut rig, ticks) = (Rig::new(&recorder(mode, PAGE, 4)), Ticks::default());
+        let clock = ticks.clock();
+        let len = PAGE as usize - 84;
+        rig.tracer.record(1, 1, len - EVENT_HEADER_LEN, &clock).unwrap();
+        rig.tracer.die_after_reservation(2 * EVENT_HEADER_LEN, &clock);
+        // Its first packet lacks the end that the one who died was to write.
+        for (closed, packets) in
+            [(false, vec![vec![1], vec![]]), (true, vec![vec![1], vec![], vec![]])]
+        {
+            if closed {
+                assert_eq!(rig.stream.flush(FlushMode::Full, &clock), Ok(FlushOutcome::Closed));
+            }
+            let taken = record(&mut rig.stream, &clock);
+            assert_eq!(numbers(&taken), packets);
+            for (number, (header, _)) in taken.iter().enumerate() {
+                assert_eq!(header.sequence_number, number as u64);
+            }
+            for pair in taken.windows(2) {
+                assert!(pair[0].0.timestamp_end <= pair[1].0.timestamp_begin);
+            }
+        }
+        assert_eq!(rig.stream.losses().lost_packets, 0);
+    }
+}
+
 /// The model checks it step by step as well, with fewer sub-buffers of the reader's own.
 #[test]
 fn what_a_snapshot_took_stays_however_far_writers_go_on() {
