@@ -206,7 +206,7 @@ async fn run(
     }
     let loaded = load(&handle, config.load_path, config.autoload).await;
     if loaded.is_ok() {
-        tracing::info!(run_dir = %config.run_dir.display(), ?woken, "ready");
+        tracing::info!(run_dir = ?config.run_dir, ?woken, "ready");
         // It fails only when whoever started the daemon is gone; then nobody stops it either.
         let _ = ready.send(Ok(handle));
         let _ = stopped.await;

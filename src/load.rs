@@ -43,7 +43,7 @@ pub enum LoadError {
         source: SessionFileError,
     },
     /// A session cannot be made as it was saved; what was made of it is gone again.
-    #[error("cannot load session {session}: {what}: LTTng error {}", *code as u32)]
+    #[error("cannot load session {session:?}: {what}: LTTng error {}", *code as u32)]
     Session {
         /// Which.
         session: String,
@@ -78,7 +78,7 @@ pub(crate) async fn load(
         match replay::replay(handle, session).await {
             Err(error) if is_asked_for => return Err(error),
             Err(error) => tracing::error!(%error, "a saved session is not loaded"),
-            Ok(()) => tracing::info!(session = %session.name, "loaded"),
+            Ok(()) => tracing::info!(session = session.name, "loaded"),
         }
     }
     Ok(())
@@ -106,7 +106,7 @@ fn read_autoload(directories: &[PathBuf]) -> Vec<SavedSession> {
             }
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => tracing::warn!(path = %directory.display(), %error, "nothing is loaded"),
+            Err(error) => tracing::warn!(path = ?directory, %error, "nothing is loaded"),
         }
     }
     sessions

@@ -152,7 +152,9 @@ pub fn parse(args: &[OsString], around: &dyn Surroundings) -> Result<Invocation,
     let working_dir = around.working_dir();
     let home = environment::home(around).map(|home| working_dir.join(home));
     let mut settings = environment::settings(around, &mut notices);
-    for content in config_files(command_line.config.as_deref(), home.as_deref(), around)? {
+    for content in
+        config_files(command_line.config.as_deref(), home.as_deref(), around, &mut notices)?
+    {
         settings = file::lay_over(settings, &content, around.is_setuid(), &mut notices);
     }
     let settings = command_line.over(settings);
@@ -180,10 +182,17 @@ fn config_files(
     named: Option<&Path>,
     home: Option<&Path>,
     around: &dyn Surroundings,
+    notices: &mut Vec<String>,
 ) -> Result<Vec<String>, OptionsError> {
     let usual = [Some(PathBuf::from(SYSTEM_CONFIG_FILE)), home.map(|h| h.join(HOME_CONFIG_FILE))];
-    let mut contents: Vec<String> =
-        usual.into_iter().flatten().filter_map(|path| around.read_file(&path).ok()).collect();
+    let mut contents = Vec::new();
+    for path in usual.into_iter().flatten() {
+        match around.read_file(&path) {
+            Ok(content) => contents.push(content),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => notices.push(format!("{} is ignored: {error}", path.display())),
+        }
+    }
     if let Some(named) = named {
         let path = around.working_dir().join(named);
         match around.read_file(&path) {

@@ -244,7 +244,7 @@ fn make_shared_dir(path: &Path, mode: u32) -> Result<bool, StartError> {
 fn give_to_group(path: &Path, gid: u32) -> bool {
     let given = chown(path, Some(0), Some(gid));
     if let Err(error) = &given {
-        tracing::error!(path = %path.display(), gid, %error, "it cannot be given to the tracing group: only root can use it");
+        tracing::error!(path = ?path, gid, %error, "it cannot be given to the tracing group: only root can use it");
     }
     given.is_ok()
 }

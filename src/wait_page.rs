@@ -147,7 +147,7 @@ impl WaitPage {
 impl Drop for WaitPage {
     fn drop(&mut self) {
         if let Err(error) = self.store(0) {
-            tracing::warn!(path = %self.path.display(), %error, "cannot clear the shared memory page");
+            tracing::warn!(path = ?self.path, %error, "cannot clear the shared memory page");
         }
     }
 }

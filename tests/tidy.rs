@@ -181,3 +181,28 @@ fn nothing_depends_on_one_machine() {
     }
     report("places of one machine", &complaints);
 }
+
+/// Texts that peers choose, shown as they are: `field = %value` in a log statement. An embedding program
+/// has a log of its own, which may show them as lines of it.
+#[test]
+fn texts_of_peers_are_escaped_in_log_statements() {
+    const ENDS: [&str; 3] = ["name", "path", ".display()"];
+
+    let is_shown_raw = |line: &str| {
+        line.split('%').skip(1).any(|behind| {
+            let is_part = |it: char| it.is_alphanumeric() || "_.()".contains(it);
+            let end = behind.find(|it| !is_part(it)).unwrap_or(behind.len());
+            ENDS.iter().any(|it| behind[..end].ends_with(it))
+        })
+    };
+    for file in files().iter().filter(|it| it.path.ends_with(".rs") && it.path != OWN_PATH) {
+        for (number, line) in file.text.lines().enumerate() {
+            assert!(
+                !is_shown_raw(line),
+                "{}:{}: a name or path is shown as it is: write `?` instead of `%`, or nothing",
+                file.path,
+                number + 1
+            );
+        }
+    }
+}

@@ -1,9 +1,14 @@
 //! The log on standard error.
 
+use std::fmt::Debug;
 use std::io::IsTerminal;
 
+use lttngd_model::Escaped;
+use tracing::field::Field;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::{FormatFields, format};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt, registry};
@@ -12,7 +17,7 @@ use tracing_subscriber::{Layer, fmt, registry};
 /// detail, with `quiet` nothing.
 pub fn start(verbose: u8, quiet: bool) {
     let Some(level) = level(verbose, quiet) else { return };
-    let format = fmt::layer()
+    let format = layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(level >= LevelFilter::DEBUG)
@@ -31,6 +36,23 @@ fn level(verbose: u8, quiet: bool) -> Option<LevelFilter> {
     }
 }
 
+/// Events as lines: each is one, whatever peers have sent that stands in it.
+fn layer<S>() -> fmt::Layer<S, impl for<'a> FormatFields<'a> + 'static> {
+    fmt::layer().fmt_fields(format::debug_fn(show).delimited(" "))
+}
+
+/// Shows the message or a field of an event.
+fn show(out: &mut format::Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
+    let value = Escaped(format_args!("{value:?}"));
+    match field.name() {
+        "message" => write!(out, "{value}"),
+        name if out.has_ansi_escapes() => {
+            write!(out, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m{value}")
+        }
+        name => write!(out, "{name}={value}"),
+    }
+}
+
 /// The daemon's own crates at `level`; of the others only what should not have happened.
 fn targets(level: LevelFilter) -> Targets {
     Targets::new().with_default(LevelFilter::WARN).with_target("lttngd", level)
@@ -38,9 +60,52 @@ fn targets(level: LevelFilter) -> Targets {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
     use tracing::Level;
 
     use super::*;
+
+    /// Where the lines of a test go.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("nothing panics with it").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn every_event_is_one_line_whatever_is_in_it() {
+        for ansi in [false, true] {
+            let lines = Lines::default();
+            let writer = lines.clone();
+            let layer = layer().with_writer(move || writer.clone()).with_ansi(ansi);
+            tracing::subscriber::with_default(registry().with(layer), || {
+                let evil = "a\nERROR lttngd: forged \u{1b}[2J\r\u{2028}\u{202e}";
+                let error = io::Error::other(evil);
+                tracing::error!(evil, shown = %evil, debug = ?evil, %error, "message {evil}");
+                tracing::error!(error = &error as &dyn std::error::Error, "{evil}");
+            });
+            let bytes = lines.0.lock().expect("nothing panics with it").clone();
+            let text = String::from_utf8_lossy(&bytes);
+            assert_eq!(text.lines().count(), 2, "{text}");
+            let is_forged = |text: &str| {
+                let controls = text.chars().filter(|it| it.is_control() && *it != '\n').count();
+                controls > 0 || text.contains(['\u{2028}', '\u{202e}'])
+            };
+            let plain = text.replace("\u{1b}[0m", "").replace("\u{1b}[2m", "");
+            let plain = plain.replace("\u{1b}[3m", "").replace("\u{1b}[31m", "");
+            assert!(!is_forged(&plain), "{plain:?}");
+            assert!(text.contains("message a\\nERROR"), "{text}");
+        }
+    }
 
     #[test]
     fn levels() {

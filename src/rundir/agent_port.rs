@@ -33,7 +33,7 @@ pub(super) fn listen(
         Ok(()) => Some(listener),
         Err(error) => {
             let path = path.display();
-            tracing::warn!(%path, %error, "agents cannot be told their port, and are not traced");
+            tracing::warn!(?path, %error, "agents cannot be told their port, and are not traced");
             None
         }
     }

@@ -47,9 +47,9 @@ impl Drop for Leftovers {
                 Leftover::Dir(path) => (path, fs::remove_dir(path)),
             };
             match removed {
-                Ok(()) => tracing::debug!(path = %path.display(), "removed"),
+                Ok(()) => tracing::debug!(path = ?path, "removed"),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => tracing::warn!(path = %path.display(), %error, "cannot remove"),
+                Err(error) => tracing::warn!(path = ?path, %error, "cannot remove"),
             }
         }
     }

@@ -44,6 +44,11 @@ pub struct Consumerd {
 impl Consumerd {
     /// Starts it, and shakes hands.
     pub fn start(arena: &Arena, manners: Manners) -> Consumerd {
+        Consumerd::start_beside(arena, manners, |_| ())
+    }
+
+    /// The same, when `others` have done something with the command socket before.
+    pub fn start_beside(arena: &Arena, manners: Manners, others: impl FnOnce(&Path)) -> Consumerd {
         let [error, command, log, output] =
             ["error", "command", "log", "output"].map(|name| arena.file(name));
         fs::create_dir_all(output.join("uid/0/64-bit/index")).unwrap();
@@ -64,6 +69,7 @@ impl Consumerd {
         let mut word = [0; 4];
         errors.read_exact(&mut word).unwrap();
         assert_eq!(i32::from_ne_bytes(word), READY);
+        others(&command);
         let commands = UnixStream::connect(&command).unwrap();
         commands.set_read_timeout(Some(PATIENCE)).unwrap();
         commands.set_write_timeout(Some(PATIENCE)).unwrap();

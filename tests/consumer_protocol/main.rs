@@ -13,6 +13,10 @@ mod metadata;
 mod session;
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -89,6 +93,36 @@ proptest! {
             End::Cut(len) => consumerd.end_within_a_command(len),
         }
     }
+}
+
+/// Somebody is quicker than the session daemon, where he may connect at all.
+#[test]
+fn another_users_connection_gives_no_commands() {
+    if !rustix::process::geteuid().is_root() {
+        // Only root can be another user.
+        return;
+    }
+    let arena = Arena::new();
+    let mut consumerd = Consumerd::start_beside(&arena, Manners::Good, |command| {
+        let mode = fs::metadata(command).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o600, "{mode:o}");
+        for path in command.ancestors().take(2) {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
+        }
+        let connect = || {
+            let user = rustix::process::Uid::from_raw(1234);
+            rustix::thread::set_thread_res_uid(user, user, user).unwrap();
+            UnixStream::connect(command).unwrap()
+        };
+        let strangers: Vec<_> =
+            (0..2).map(|_| std::thread::scope(|it| it.spawn(connect).join().unwrap())).collect();
+        for mut stranger in strangers {
+            stranger.set_read_timeout(Some(world::PATIENCE)).unwrap();
+            assert_eq!(stranger.read(&mut [0; 1]).unwrap(), 0, "it is served");
+        }
+    });
+    session::is_served(&mut consumerd);
+    consumerd.end();
 }
 
 /// What is sent in place of a descriptor.

@@ -19,6 +19,7 @@ mod hostile_notify;
 mod listing;
 mod live;
 mod loading;
+mod log_lines;
 mod real_agents;
 mod recording;
 mod relay_snapshots;

@@ -1,11 +1,13 @@
 //! Poor surroundings: what the daemon is started in lacks something, or is hostile. What can be
 //! recorded is, and what cannot is told.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 use rustix::process::Signal;
 
-use super::world::{Arena, Daemon, Program, Which, eventually};
+use super::world::{Arena, Consumer, Daemon, Program, Which, eventually};
 
 /// Where a daemon is started.
 struct Surroundings<'a> {
@@ -168,4 +170,93 @@ fn another_users_wait_page_does_not_end_a_users_daemon() {
             assert!(daemon.log().contains("a file of user 0, mode 0600"), "{}", daemon.log());
         }
     }
+}
+
+/// Whoever may enter the directory of the consumer daemon may not command it.
+#[test]
+fn consumers_sockets_are_the_daemons_alone_whatever_the_umask() {
+    let (daemon, arena) = start(Which::Ours, &Surroundings { before: "umask 0", ..PLAIN }).unwrap();
+    arena.lttng_ok("create s");
+    arena.lttng_ok("enable-event -u -a");
+    arena.lttng_ok("start");
+    let directory = arena.run_directory().join("ustconsumerd64");
+    for name in ["command", "error"] {
+        let mode = fs::metadata(directory.join(name)).unwrap().permissions().mode();
+        // The stock consumer daemon makes the first by the umask.
+        let is_ours = name == "error" || Consumer::chosen(Which::Ours) != Some(Consumer::Stock);
+        assert!(!is_ours || mode & 0o7777 == 0o600, "{name} {mode:o}");
+    }
+    arena.lttng_ok("destroy");
+    daemon.stop(&arena);
+}
+
+/// Files may not be as large as buffers are.
+#[test]
+fn buffers_that_cannot_be_made_are_told_at_start() {
+    let before = "set -- prlimit --fsize=65536 \"$0\" \"$@\"; exec \"$@\"";
+    let (mut daemon, arena) = start(Which::Ours, &Surroundings { before, ..PLAIN }).unwrap();
+    arena.lttng_ok("create s -o /nowhere");
+    arena.lttng_ok("enable-event -u 'sample:*'");
+    let refused = arena.lttng("start");
+    assert_eq!(refused.code, 58, "{refused:?}");
+    assert!(refused.stderr.contains("UST create channel failed"), "{refused:?}");
+    assert!(daemon.log().contains("larger than files may be"), "{}", daemon.log());
+    arena.lttng_ok("destroy");
+
+    // Smaller ones are recorded, and the daemons live on when a file of the trace is full.
+    let output = arena.file("o");
+    arena.lttng_ok(&format!("create s -o '{}'", output.display()));
+    arena.lttng_ok("enable-channel -u c --subbuf-size=4k --num-subbuf=4");
+    arena.lttng_ok("enable-event -u 'sample:*' -c c");
+    arena.lttng_ok("start");
+    Program::start(&arena, &["number=20"]).finish();
+    arena.lttng_ok("rotate");
+    Program::start(&arena, &["delay=100", "number=5000"]).finish();
+    arena.lttng_ok("stop");
+    arena.lttng_ok("destroy");
+    assert!(arena.events(&output.join("archives")).len() >= 20);
+    assert!(daemon.is_running());
+    daemon.stop(&arena);
+}
+
+/// For none of the applications that run can buffers be made, for a reason that only they show.
+#[test]
+fn applications_that_cannot_be_followed_are_told_at_start() {
+    for applications in [0, 2] {
+        let (daemon, arena) = start(Which::Ours, &PLAIN).unwrap();
+        let programs: Vec<_> = (0..applications).map(|_| Program::ready(&arena)).collect();
+        arena.lttng_ok("create s --shm-path=/dev/null/no/directory");
+        arena.lttng_ok("enable-event -u 'sample:*'");
+        let started = arena.lttng("start");
+        assert_eq!(started.code == 0, applications == 0, "{started:?}");
+        let is_active = arena.lttng_ok("list").contains("[active]");
+        assert_eq!(is_active, applications == 0);
+        drop(programs);
+        arena.lttng_ok("destroy");
+        daemon.stop(&arena);
+    }
+}
+
+/// Whoever owns a directory on the way to root's trace cannot lead root elsewhere.
+#[test]
+fn roots_traces_are_not_led_elsewhere_by_anothers_link() {
+    let (daemon, arena) = start(Which::Ours, &PLAIN).unwrap();
+    if !arena.is_root() {
+        return;
+    }
+    shell(&arena, "mkdir theirs precious; chown 1234 theirs");
+    arena.lttng_ok(&format!("create s -o '{}'", arena.home().join("theirs/o").display()));
+    arena.lttng_ok("enable-event -u 'sample:*'");
+    arena.lttng_ok("start");
+    Program::start(&arena, &["number=20"]).finish();
+    shell(&arena, "mv theirs away; ln -s precious theirs; chown -h 1234 theirs");
+    assert_ne!(arena.lttng("rotate").code, 0);
+    let led: Vec<_> = fs::read_dir(arena.home().join("precious")).unwrap().collect();
+    assert!(led.is_empty(), "{led:?}");
+    assert!(daemon.log().contains("link of user 1234"), "{}", daemon.log());
+    shell(&arena, "rm theirs; mv away theirs");
+    arena.lttng("stop");
+    arena.lttng_ok("destroy");
+    assert_eq!(arena.events(&arena.home().join("theirs/o")).len(), 20);
+    daemon.stop(&arena);
 }

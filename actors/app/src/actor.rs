@@ -144,10 +144,10 @@ impl Actor for App {
             async move {
                 match notify::serve(&notify, &shared.handles, &large, info.pid).await {
                     Broken::Peer(end) => {
-                        tracing::debug!(pid = info.pid, app = %info.name, %end, "notify socket closed");
+                        tracing::debug!(pid = info.pid, app = info.name, %end, "notify socket closed");
                     }
                     Broken::Protocol(reason) => tracing::warn!(
-                        pid = info.pid, app = %info.name, %reason,
+                        pid = info.pid, app = info.name, %reason,
                         "an application's notify socket is closed: it registers no more events"
                     ),
                 }
@@ -157,7 +157,7 @@ impl Actor for App {
         self.registered.tell(registered);
         self.serving.push(tokio::task::spawn_local(async move {
             let end = driver.run().await;
-            tracing::debug!(pid = info.pid, app = %info.name, %end, "application gone");
+            tracing::debug!(pid = info.pid, app = info.name, %end, "application gone");
             // It fails only when the actor is gone already.
             let _ = me.send(Gone).await;
         }));

@@ -56,11 +56,13 @@ impl Shared {
     pub(crate) fn new(info: Arc<AppInfo>, deadline: Option<Duration>) -> Self {
         let told = move |attention| match attention {
             Attention::SetAside => tracing::warn!(
-                pid = info.pid, app = %info.name,
+                pid = info.pid,
+                app = info.name,
                 "an application does not answer and is set aside: nobody waits for it until it does"
             ),
             Attention::Regained => tracing::warn!(
-                pid = info.pid, app = %info.name,
+                pid = info.pid,
+                app = info.name,
                 "an application that was set aside answers again"
             ),
         };
@@ -214,7 +216,7 @@ impl Driver {
                 Ok(()) => {}
                 Err(refusal) => {
                     tracing::warn!(
-                        pid = self.info.pid, app = %self.info.name, session = %id, ?target, %refusal,
+                        pid = self.info.pid, app = self.info.name, session = %id, ?target, %refusal,
                         "the application does not do a part of what the session wants"
                     );
                     failed.insert(target);

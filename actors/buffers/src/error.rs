@@ -17,7 +17,7 @@ pub enum BuffersError {
     #[error("too many requests wait for the buffers")]
     Busy,
     /// A directory of the trace could not be made.
-    #[error("directory {path} could not be made: {reason}")]
+    #[error("directory {path:?} could not be made: {reason}")]
     Directory {
         /// Relative to the trace.
         path: String,

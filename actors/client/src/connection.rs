@@ -54,7 +54,7 @@ pub(crate) async fn serve(
         Err(code) => Reply::error(&request, code),
     };
     if let Some(code) = reply.failure() {
-        tracing::debug!(command = request.command, session = %request.session_name, %code, "refused");
+        tracing::debug!(command = request.command, session = request.session_name, %code, "refused");
     }
     send(peer, &reply.encode()).await
 }

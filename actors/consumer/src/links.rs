@@ -11,11 +11,11 @@ use std::{
 };
 
 use lttngd_model::SessionId;
-use lttngd_runtime::{Descriptors, Peer};
+use lttngd_runtime::Descriptors;
 use lttngd_wire::consumer::STATUS_LEN;
 use tokio::sync::OnceCell;
 
-use crate::link::Link;
+use crate::{link::Link, process::connect_own};
 
 /// How long the consumer daemon may take to greet a connection.
 const GREETING_DEADLINE: Duration = Duration::from_secs(5);
@@ -87,7 +87,7 @@ impl Links {
 
 /// Makes a connection. It is one when it is greeted: a consumer daemon without descriptors closes it.
 async fn connect(socket: &Path) -> io::Result<Link> {
-    let peer = Peer::connect(socket).await?;
+    let peer = connect_own(socket).await?;
     let mut status = [0; STATUS_LEN];
     match tokio::time::timeout(GREETING_DEADLINE, peer.read_exact(&mut status)).await {
         Ok(Ok(())) if status == [0; STATUS_LEN] => Link::new(peer),

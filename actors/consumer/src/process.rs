@@ -3,20 +3,17 @@
 use std::{
     ffi::OsString,
     fs, io,
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::{fs::PermissionsExt, net::UnixListener as StdListener},
-    },
-    path::PathBuf,
+    os::fd::{AsFd, OwnedFd},
+    path::{Path, PathBuf},
     process::Stdio,
 };
 
 use lttngd_model::Bitness;
-use lttngd_runtime::{Descriptors, Peer, PeerError};
+use lttngd_runtime::{Descriptors, Peer, PeerError, check_is_own, private_listener};
 use lttngd_wire::consumer::{CONNECTIONS_OFFER, Message, TAKES_CONNECTIONS};
 use thiserror::Error;
 use tokio::{
-    net::UnixListener,
+    net::{UnixListener, UnixStream},
     process::{Child, Command},
 };
 
@@ -139,13 +136,13 @@ impl ConsumerConfig {
         let mut child =
             self.command(binary).spawn().map_err(|e| StartError::Io("it did not run", e))?;
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = accept_own(&listener) => accepted,
             exited = child.wait() => {
                 return Err(exited.map_or_else(|e| StartError::Io("its exit", e), StartError::Exited));
             }
         };
         let error = accepted
-            .and_then(|(stream, _)| stream.into_std())
+            .and_then(UnixStream::into_std)
             .and_then(|stream| Peer::new(stream.into()))
             .map_err(|e| StartError::Io("its error socket", e))?;
         let mut word = [0; 4];
@@ -156,7 +153,7 @@ impl ConsumerConfig {
         }
         // The order of the two is what tells the consumer which is which.
         let connect = || async {
-            Peer::connect(&self.command_socket)
+            connect_own(&self.command_socket)
                 .await
                 .map_err(|e| StartError::Io("its command socket", e))
         };
@@ -183,18 +180,33 @@ impl ConsumerConfig {
 
     fn listen(&self) -> io::Result<UnixListener> {
         remove_stale(&self.error_socket)?;
-        let listener = StdListener::bind(&self.error_socket)?;
-        fs::set_permissions(&self.error_socket, fs::Permissions::from_mode(0o660))?;
-        listener.set_nonblocking(true)?;
-        UnixListener::from_std(listener)
+        UnixListener::from_std(private_listener(&self.error_socket)?)
     }
 
     /// Removes the sockets of a consumer that is gone.
     pub(crate) fn remove_sockets(&self) {
         for path in [&self.error_socket, &self.command_socket] {
             if let Err(error) = remove_stale(path) {
-                tracing::warn!(path = %path.display(), %error, "a consumer's socket stays");
+                tracing::warn!(path = ?path, %error, "a consumer's socket stays");
             }
+        }
+    }
+}
+
+/// Connects to a consumer daemon, which is one when it listens as our own user.
+pub(crate) async fn connect_own(path: &Path) -> io::Result<Peer> {
+    let peer = Peer::connect(path).await?;
+    check_is_own(&peer)?;
+    Ok(peer)
+}
+
+/// The next connection of our own user's. Others are closed.
+async fn accept_own(listener: &UnixListener) -> io::Result<UnixStream> {
+    loop {
+        let (stream, _) = listener.accept().await?;
+        match check_is_own(&stream) {
+            Ok(()) => return Ok(stream),
+            Err(error) => tracing::error!(%error, "somebody else wants to be the consumer daemon"),
         }
     }
 }

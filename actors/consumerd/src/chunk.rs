@@ -65,7 +65,7 @@ impl Drop for Chunk {
         {
             for fault in files.delete_files() {
                 let (path, error) = (fault.path, fault.source);
-                tracing::error!(session = %self.session, %path, %error, "a cleared file stays");
+                tracing::error!(session = %self.session, ?path, %error, "a cleared file stays");
             }
         }
         // Nobody listens when the consumer ends.

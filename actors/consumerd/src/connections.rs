@@ -3,7 +3,7 @@
 use std::{fs::File, rc::Rc, time::Duration};
 
 use futures::FutureExt;
-use lttngd_runtime::{Peer, peer_credentials};
+use lttngd_runtime::{Peer, check_is_own};
 use lttngd_wire::consumer::encode_status;
 use tokio::{
     net::{UnixListener, UnixStream},
@@ -63,13 +63,9 @@ pub(crate) async fn accept_more(listener: UnixListener, control: Rc<Control>) {
 }
 
 async fn serve(socket: UnixStream, control: Rc<Control>) {
-    let own_uid = rustix::process::geteuid().as_raw();
-    match peer_credentials(&socket) {
-        Ok(peer) if peer.uid == own_uid => {}
-        peer => {
-            tracing::error!(?peer, "somebody else wants to give commands");
-            return;
-        }
+    if let Err(error) = check_is_own(&socket) {
+        tracing::error!(%error, "somebody else wants to give commands");
+        return;
     }
     let peer = Peer::accepted(socket).with_place(control.descriptors().control(DESCRIPTORS_EACH));
     // One that is not served is not greeted.

@@ -2,7 +2,6 @@
 
 use std::{
     fs, io,
-    os::unix::net::UnixListener as StdListener,
     path::{Path, PathBuf},
     rc::Rc,
     sync::{
@@ -15,7 +14,9 @@ use std::{
 use actix::System;
 use lttngd_relaystream::RelayLimits;
 use lttngd_runas::Runas;
-use lttngd_runtime::{Descriptors, Peer, PeerError, TooFewDescriptors};
+use lttngd_runtime::{
+    Descriptors, Peer, PeerError, TooFewDescriptors, check_is_own, private_listener,
+};
 use lttngd_wire::consumer::{CONNECTIONS_OFFER, ConsumerError as Code};
 use tokio::{
     net::UnixListener,
@@ -194,9 +195,7 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let listener = StdListener::bind(path)?;
-    listener.set_nonblocking(true)?;
-    UnixListener::from_std(listener)
+    UnixListener::from_std(private_listener(path)?)
 }
 
 /// The session daemon's two connections: for commands, then for metadata.
@@ -213,7 +212,15 @@ async fn accept_both(
             }
         };
         let (socket, _) = accepted.map_err(system("accept the session daemon"))?;
-        Ok(Peer::accepted(socket))
+        Ok(socket)
+    };
+    // Who may reach the socket may be more than may give commands.
+    let accept = async || loop {
+        let socket = accept().await?;
+        match check_is_own(&socket) {
+            Ok(()) => return Ok(Peer::accepted(socket)),
+            Err(error) => tracing::error!(%error, "somebody else wants to give commands"),
+        }
     };
     Ok((accept().await?, accept().await?))
 }

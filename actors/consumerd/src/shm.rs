@@ -101,7 +101,7 @@ impl Drop for ShmPlace {
     fn drop(&mut self) {
         if let Err(error) = self.remove() {
             let path = self.prefix.display();
-            tracing::error!(%path, %error, "files of shared memory stay");
+            tracing::error!(?path, %error, "files of shared memory stay");
         }
     }
 }

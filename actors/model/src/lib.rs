@@ -10,6 +10,7 @@ mod context;
 mod credentials;
 mod domain;
 mod error;
+mod escaped;
 mod event;
 mod field;
 mod filter;
@@ -26,6 +27,7 @@ pub use context::{AppContext, Context, ContextKind, PerfContext};
 pub use credentials::Credentials;
 pub use domain::{Bitness, BufferScheme, Domain};
 pub use error::ErrorCode;
+pub use escaped::Escaped;
 pub use event::{
     EventDescription, EventField, EventFieldKind, EventKind, EventListing, LogLevelRule,
     ProbeAttributes, UserspaceProbe,

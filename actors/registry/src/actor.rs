@@ -243,14 +243,14 @@ impl Handler<AppRegistered> for Registry {
 
     fn handle(&mut self, registered: AppRegistered, _: &mut Self::Context) -> Self::Result {
         let AppRegistered { info, app } = registered;
-        tracing::info!(pid = info.pid, uid = info.uid, app = %info.name, "application registered");
+        tracing::info!(pid = info.pid, uid = info.uid, app = info.name, "application registered");
         self.apps.insert(info.id, (Arc::clone(&info), app.clone()));
         let arrived = AppArrived { info: Arc::clone(&info), app: app.clone() };
         let synchronised = self.ask_sessions(&arrived);
         Box::pin(async move {
             synchronised.await;
             if let Ok(Err(error)) = app.send(RegisterDone).await {
-                tracing::debug!(pid = info.pid, app = %info.name, %error, "registration not done");
+                tracing::debug!(pid = info.pid, app = info.name, %error, "registration not done");
             }
         })
     }
@@ -261,7 +261,7 @@ impl Handler<AppUnregistered> for Registry {
 
     fn handle(&mut self, gone: AppUnregistered, _: &mut Self::Context) {
         if let Some((info, _)) = self.apps.remove(&gone.id) {
-            tracing::info!(pid = info.pid, app = %info.name, "application gone");
+            tracing::info!(pid = info.pid, app = info.name, "application gone");
         }
         self.tell_sessions(&AppGone { id: gone.id });
     }

@@ -15,13 +15,13 @@ use rustix::{
 use crate::{Below, Opening};
 
 /// Mode of the directories that hold traces.
-const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o770);
+pub(crate) const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o770);
 /// How often others may come between looking for a file and making it.
 const OPEN_TRIES: usize = 8;
 /// Most directories within each other that are removed; each is open meanwhile.
 const TREE_DEPTH_MAX: usize = 64;
 
-const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+pub(crate) const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// Makes a directory with all its parents, where they are missing, and opens it. Links in the path
 /// lead where they lead whoever asks.

@@ -26,6 +26,7 @@ mod process;
 mod protocol;
 #[cfg(test)]
 mod tests;
+mod trusted;
 mod worker;
 
 pub use book::{IN_FLIGHT_EACH_MAX, IN_FLIGHT_MAX, WAITING_MAX};

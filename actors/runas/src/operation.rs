@@ -2,7 +2,10 @@
 
 use std::{io, os::fd::OwnedFd, path::Path, path::PathBuf, sync::Arc};
 
-use crate::below;
+use crate::{
+    below,
+    trusted::{self, Missing},
+};
 
 /// A place below an open directory. No link on the way to it is followed.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -107,6 +110,22 @@ impl<D> Operation<D> {
 }
 
 impl Operation {
+    /// Does it as the process itself.
+    ///
+    /// # Errors
+    /// As [`Operation::perform`]; `ELOOP` for root where somebody else's link is on an absolute path.
+    pub(crate) fn perform_as_process(&self) -> io::Result<Option<OwnedFd>> {
+        match self {
+            Self::MakeRoot(path) if rustix::process::geteuid().is_root() => {
+                trusted::open(path, Missing::Make).map(Some)
+            }
+            Self::OpenDirectory(path) if rustix::process::geteuid().is_root() => {
+                trusted::open(path, Missing::Fail).map(Some)
+            }
+            other => other.perform(),
+        }
+    }
+
     /// Does it, with the rights that the thread has. What is opened is returned.
     ///
     /// # Errors

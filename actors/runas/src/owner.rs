@@ -175,12 +175,13 @@ impl Owner {
     }
 
     /// Makes the directory of an absolute path with all its parents, where they are missing, mode
-    /// 0770, and opens it. Links in the path lead where they lead the owner.
+    /// 0770, and opens it. Links in the path lead where they lead the owner; root's process itself
+    /// follows those of root alone.
     pub fn make_root_directory(&self, path: impl Into<PathBuf>) -> Act<OwnedFd> {
         self.open(Operation::MakeRoot(path.into()))
     }
 
-    /// Opens the directory of an absolute path.
+    /// Opens the directory of an absolute path, as [`Owner::make_root_directory`] does.
     pub fn open_directory(&self, path: impl Into<PathBuf>) -> Act<OwnedFd> {
         self.open(Operation::OpenDirectory(path.into()))
     }
@@ -254,7 +255,7 @@ impl<T> Act<T> {
     /// See [`Act`].
     pub fn wait(self) -> io::Result<T> {
         let outcome = match self.state {
-            State::Own(operation) => operation.perform(),
+            State::Own(operation) => operation.perform_as_process(),
             State::Asked(outcome) => told(futures::executor::block_on(outcome)),
             State::Refused(error) => Err(error),
         };
@@ -271,7 +272,7 @@ impl<T: 'static> IntoFuture for Act<T> {
         Box::pin(async move {
             let outcome = match state {
                 State::Own(operation) => {
-                    let done = tokio::task::spawn_blocking(move || operation.perform());
+                    let done = tokio::task::spawn_blocking(move || operation.perform_as_process());
                     done.await.map_err(io::Error::other).flatten()
                 }
                 State::Asked(outcome) => told(outcome.await),

@@ -12,7 +12,7 @@ use lttngd_buffers::{
     tsdl::{Clock, Scheme},
 };
 use lttngd_model::{
-    BufferScheme, ChannelAttributes,
+    BufferScheme, ChannelAttributes, ErrorCode,
     ust::{Channel, TrackedProcess},
 };
 use lttngd_runtime::ask;
@@ -22,6 +22,7 @@ use crate::{
     AppArrived, AppGone, ConsumerLost, Output,
     actor::{Inner, SessionSet},
     chunk::Chunk,
+    error::buffers_code,
 };
 
 /// Why an application was not brought to what the session wants.
@@ -35,6 +36,27 @@ pub(crate) enum SynchroniseError {
     App(#[from] AppError),
 }
 
+/// The code for buffers that could be made for none of some applications. One that does not follow for a
+/// reason of its own, as one that is silent, has them: it may follow later.
+fn nobody_has_buffers(
+    outcomes: impl Iterator<Item = Result<(), SynchroniseError>>,
+) -> Option<ErrorCode> {
+    let mut code = None;
+    for outcome in outcomes {
+        match outcome {
+            Err(SynchroniseError::App(AppError::Gone)) => {}
+            Ok(()) | Err(SynchroniseError::App(_)) => return None,
+            Err(SynchroniseError::NoConsumer(_)) => {
+                code.get_or_insert(ErrorCode::NoUstconsumerd);
+            }
+            Err(SynchroniseError::Buffers(error)) => {
+                code.get_or_insert(buffers_code(&error, ErrorCode::UstChanFail));
+            }
+        }
+    }
+    code
+}
+
 impl Inner {
     pub(crate) async fn app_arrived(self: Rc<Self>, arrived: AppArrived) {
         let AppArrived { info, app } = arrived;
@@ -44,7 +66,8 @@ impl Inner {
         self.apps.borrow_mut().insert(info.id, (Arc::clone(&info), app.clone()));
         let life = self.life.get();
         if life.active && !life.lost_consumer {
-            self.synchronise_and_log(&info, &app).await;
+            // It is in the log; no command waits for it.
+            let _ = self.synchronise_and_log(&info, &app).await;
         }
     }
 
@@ -74,7 +97,7 @@ impl Inner {
                 tracing::debug!(%error, "buffers went with their consumer");
             }
             Err(error) => {
-                tracing::error!(session = %self.config.name, %error, "buffers of an application that is gone were not finished");
+                tracing::error!(session = self.config.name, %error, "buffers of an application that is gone were not finished");
             }
         }
     }
@@ -90,7 +113,7 @@ impl Inner {
         });
         if touched || self.chunk.borrow().is_some() {
             tracing::error!(
-                session = %self.config.name,
+                session = self.config.name,
                 "the session lost its consumer daemon and what was not written yet; destroy it"
             );
             self.change_life(|life| life.lost_consumer = true);
@@ -100,23 +123,35 @@ impl Inner {
         }
     }
 
-    /// Brings all applications to what the session wants, side by side.
-    pub(crate) async fn synchronise_all(&self) {
+    /// Brings all applications to what the session wants, side by side. The code is for none of those
+    /// that it tracks having buffers: there were some, and there was none of them for which buffers could
+    /// be made.
+    pub(crate) async fn synchronise_all(&self) -> Option<ErrorCode> {
         let apps: Vec<_> = self.apps.borrow().values().cloned().collect();
-        join_all(apps.iter().map(|(info, app)| self.synchronise_and_log(info, app))).await;
+        let done = apps.iter().map(|(info, app)| self.synchronise_and_log(info, app));
+        let outcomes = join_all(done).await;
+        let tracked =
+            apps.iter().zip(outcomes).filter(|((info, _), _)| self.wanted(info).is_some());
+        nobody_has_buffers(tracked.map(|(_, outcome)| outcome))
     }
 
-    async fn synchronise_and_log(&self, info: &Arc<AppInfo>, app: &Addr<App>) {
-        match self.synchronise(info, app).await {
+    async fn synchronise_and_log(
+        &self,
+        info: &Arc<AppInfo>,
+        app: &Addr<App>,
+    ) -> Result<(), SynchroniseError> {
+        let outcome = self.synchronise(info, app).await;
+        match &outcome {
             // Of one that does not answer its actor says so, once.
             Ok(()) | Err(SynchroniseError::App(AppError::Gone | AppError::TimedOut)) => {}
             Err(error) => {
                 tracing::warn!(
-                    session = %self.config.name, pid = info.pid, app = %info.name, %error,
+                    session = self.config.name, pid = info.pid, app = info.name, %error,
                     "an application does not follow the session"
                 );
             }
         }
+        outcome
     }
 
     async fn synchronise(
@@ -261,5 +296,32 @@ impl Inner {
         self.sets.borrow_mut().insert(key, SessionSet { actor: actor.clone(), path });
         self.tell_viewers();
         Ok(actor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lttngd_consumer::ConsumerError;
+
+    use super::*;
+
+    #[test]
+    fn a_start_fails_when_buffers_can_be_made_for_nobody() {
+        let refused = || Err(BuffersError::Consumer(ConsumerError::TimedOut).into());
+        let lost = || Err(BuffersError::Consumer(ConsumerError::Lost).into());
+        let gone = || Err(AppError::Gone.into());
+        let silent = || Err(AppError::TimedOut.into());
+        for (outcomes, expected) in [
+            (vec![], None),
+            (vec![Ok(())], None),
+            (vec![gone()], None),
+            (vec![refused()], Some(ErrorCode::UstChanFail)),
+            (vec![gone(), refused(), lost()], Some(ErrorCode::UstChanFail)),
+            (vec![lost()], Some(ErrorCode::NoUstconsumerd)),
+            (vec![refused(), Ok(())], None),
+            (vec![refused(), silent()], None),
+        ] {
+            assert_eq!(nobody_has_buffers(outcomes.into_iter()), expected);
+        }
     }
 }

@@ -46,7 +46,7 @@ impl Inner {
             self.written(left.chunk.id).await?;
             if let Some(root) = self.chunk_root() {
                 root.remove().await.map_err(|error| {
-                    tracing::error!(session = %self.config.name, %error, "a cleared trace chunk stays");
+                    tracing::error!(session = self.config.name, %error, "a cleared trace chunk stays");
                     ErrorCode::ClearFailConsumer
                 })?;
             }
@@ -61,7 +61,7 @@ impl Inner {
     }
 
     fn failed_clear(&self, error: &buffers::BuffersError) -> ErrorCode {
-        tracing::error!(session = %self.config.name, %error, "the session is not cleared");
+        tracing::error!(session = self.config.name, %error, "the session is not cleared");
         buffers_code(error, ErrorCode::ClearFailConsumer)
     }
 }

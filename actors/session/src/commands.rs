@@ -48,7 +48,7 @@ impl Inner {
                 .map_err(ConsumerError::from)
                 .flatten()
                 .map_err(|error| {
-                    tracing::error!(session = %self.config.name, %error);
+                    tracing::error!(session = self.config.name, %error);
                     match bitness {
                         Bitness::Bits64 => ErrorCode::UstConsumer64Fail,
                         Bitness::Bits32 => ErrorCode::UstConsumer32Fail,
@@ -161,7 +161,7 @@ impl Inner {
                 // What the dead consumer counted nobody knows.
                 Ok(Err(_)) if lost => {}
                 Ok(Err(error)) => {
-                    tracing::error!(session = %self.config.name, %error, "counters are not known");
+                    tracing::error!(session = self.config.name, %error, "counters are not known");
                     return Err(unknown());
                 }
                 Err(AskError::TimedOut) => return Err(unknown()),

@@ -46,7 +46,7 @@ impl Inner {
             }
             self.disconnect_relayd().await;
             keep(self.on_all_sets(Close).await.map_err(|error| {
-                tracing::error!(session = %self.config.name, %error, "buffers are not closed cleanly");
+                tracing::error!(session = self.config.name, %error, "buffers are not closed cleanly");
                 buffers_code(&error, ErrorCode::Unk)
             }));
             self.wait_for_removal(self.shm_directories()).await;

@@ -33,7 +33,7 @@ impl Inner {
         let mut outcomes = outcomes.await.into_iter();
         outcomes.try_for_each(|outcome| outcome.map_err(BuffersError::from).flatten()).map_err(
             |error| {
-                tracing::error!(session = %self.config.name, %error, "metadata is not regenerated");
+                tracing::error!(session = self.config.name, %error, "metadata is not regenerated");
                 buffers_code(&error, ErrorCode::UstMetaFail)
             },
         )
@@ -53,7 +53,7 @@ impl Inner {
             match app.send(message).await.unwrap_or(Err(AppError::Gone)) {
                 Ok(()) | Err(AppError::Gone | AppError::TimedOut) => {}
                 Err(error) => tracing::warn!(
-                    session = %self.config.name, pid = info.pid, app = %info.name, %error,
+                    session = self.config.name, pid = info.pid, app = info.name, %error,
                     "an application does not record its state dump again"
                 ),
             }

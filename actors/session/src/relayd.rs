@@ -110,7 +110,7 @@ impl Inner {
     ) -> Result<(), ErrorCode> {
         let Relayd { version, session_id, output_path, control, data, .. } = relayd;
         let session = self.config.id;
-        tracing::info!(session = %self.config.name, %net_index, %output_path, "connected to a relay daemon");
+        tracing::info!(session = self.config.name, %net_index, ?output_path, "connected to a relay daemon");
         let add = AddRelayd {
             net_index,
             version: (version.major, version.minor),
@@ -123,13 +123,13 @@ impl Inner {
             if matches!(error, ConsumerError::Ended) {
                 return ErrorCode::SessNotFound;
             }
-            tracing::error!(session = %self.config.name, %error, "the consumer daemon does not take the relay daemon");
+            tracing::error!(session = self.config.name, %error, "the consumer daemon does not take the relay daemon");
             consumer_code(&error, ErrorCode::EnableConsumerFail)
         })
     }
 
     pub(crate) fn no_relayd(&self, error: &lttngd_relayd::RelaydError) -> ErrorCode {
-        tracing::error!(session = %self.config.name, %error);
+        tracing::error!(session = self.config.name, %error);
         relayd_code(error)
     }
 
@@ -148,7 +148,7 @@ impl Inner {
             if let Err(error) =
                 self.ask_consumer(consumer, DestroyRelayd { session, net_index }).await
             {
-                tracing::debug!(session = %self.config.name, %net_index, %error);
+                tracing::debug!(session = self.config.name, %net_index, %error);
             }
         }
     }

@@ -78,7 +78,7 @@ impl Inner {
             };
             let archived = root.archive(&left.chunk, left.ended_at).await;
             archived.map(TraceArchive::Local).map_err(|error| {
-                tracing::error!(session = %self.config.name, %error, "a trace chunk is not archived");
+                tracing::error!(session = self.config.name, %error, "a trace chunk is not archived");
                 ErrorCode::RotateRenameFailConsumer
             })
         }
@@ -143,7 +143,7 @@ impl Inner {
             && let Some(root) = self.chunk_root()
         {
             root.set_aside(&old).await.map_err(|error| {
-                tracing::error!(session = %self.config.name, %error, "a trace chunk cannot be moved");
+                tracing::error!(session = self.config.name, %error, "a trace chunk cannot be moved");
                 ErrorCode::CreateDirFail
             })?;
         }
@@ -174,7 +174,7 @@ impl Inner {
         let id = self.rotations.borrow_mut().next_chunk();
         let chunk = match self.chunk_root() {
             Some(root) => root.make(id, now(), own, sets).await.map_err(|error| {
-                tracing::error!(session = %self.config.name, path = %root.path.display(), %error, "the output directory cannot be made");
+                tracing::error!(session = self.config.name, path = ?root.path, %error, "the output directory cannot be made");
                 ErrorCode::CreateDirFail
             })?,
             None => Chunk::at_relayd(id, now()),
@@ -208,7 +208,7 @@ impl Inner {
                 override_name: override_name.clone(),
             };
             if let Err(error) = self.ask_consumer(consumer, create).await {
-                tracing::error!(session = %self.config.name, %error, "no trace chunk");
+                tracing::error!(session = self.config.name, %error, "no trace chunk");
                 let told = self.config.consumers.all().take(told).map(|(_, consumer)| consumer);
                 // What went wrong first says more.
                 let _ = self.close_chunk_at(told, chunk.id, None, relayd).await;
@@ -220,7 +220,7 @@ impl Inner {
 
     async fn rotate_sets(&self) -> Result<(), ErrorCode> {
         self.on_all_sets(buffers::Rotate).await.map_err(|error| {
-            tracing::error!(session = %self.config.name, %error, "streams do not leave the trace chunk");
+            tracing::error!(session = self.config.name, %error, "streams do not leave the trace chunk");
             buffers_code(&error, ErrorCode::RotationFailConsumer)
         })
     }
@@ -250,7 +250,7 @@ impl Inner {
         });
         let closed: Result<Vec<_>, _> = join_all(closed).await.into_iter().collect();
         closed.map(|paths| paths.into_iter().next().unwrap_or_default()).map_err(|error| {
-            tracing::error!(session = %self.config.name, %error, "the trace chunk is not closed");
+            tracing::error!(session = self.config.name, %error, "the trace chunk is not closed");
             consumer_code(&error, ErrorCode::CloseTraceChunkFailConsumer)
         })
     }
@@ -276,7 +276,7 @@ impl Inner {
             .await
             .unwrap_or(Err(ConsumerError::TimedOut))
             .map_err(|error| {
-                tracing::error!(session = %self.config.name, %error, "a trace chunk is not written");
+                tracing::error!(session = self.config.name, %error, "a trace chunk is not written");
                 consumer_code(&error, ErrorCode::TraceChunkExistsFailConsumer)
             })
     }

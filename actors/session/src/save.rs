@@ -43,7 +43,7 @@ impl Inner {
         };
         let path = saved_path(directory, &self.config.name)?;
         let owner = self.config.runas.owner(requester).await.map_err(|error| {
-            tracing::error!(session = %self.config.name, %error, "the session cannot be saved");
+            tracing::error!(session = self.config.name, %error, "the session cannot be saved");
             ErrorCode::Eperm
         })?;
         save_to(&owner, &path, text, overwrite).await
@@ -109,12 +109,12 @@ async fn save_to(
 ) -> Result<(), ErrorCode> {
     let SavedPath { directory, name } = path;
     let opened = owner.make_root_directory(directory).await.map_err(|error| {
-        tracing::error!(path = %directory.display(), %error, "sessions cannot be saved there");
+        tracing::error!(path = ?directory, %error, "sessions cannot be saved there");
         ErrorCode::SetUrl
     })?;
     let place = Below::new(&Arc::new(opened), name);
     let mut file = open(owner, &place, overwrite).await.map_err(|error| {
-        tracing::error!(path = %directory.display(), name, %error, "the session cannot be saved");
+        tracing::error!(path = ?directory, name, %error, "the session cannot be saved");
         match rustix::io::Errno::from_io_error(&error) {
             Some(rustix::io::Errno::EXIST) => ErrorCode::SaveFileExist,
             Some(rustix::io::Errno::ACCESS) => ErrorCode::Eperm,
@@ -123,7 +123,7 @@ async fn save_to(
     })?;
     let written = tokio::task::spawn_blocking(move || file.write_all(text.as_bytes()));
     if let Err(error) = written.await.map_err(io::Error::other).flatten() {
-        tracing::error!(path = %directory.display(), name, %error, "the session is not saved");
+        tracing::error!(path = ?directory, name, %error, "the session is not saved");
         // What is left when this fails too is not whole, and is not loaded.
         let _ = owner.remove_file(place).await;
         return Err(ErrorCode::SaveIoFail);

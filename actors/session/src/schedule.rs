@@ -131,9 +131,9 @@ impl Inner {
     async fn rotate_on_schedule(self: Rc<Self>) {
         let name = self.config.name.clone();
         match self.rotate(Rotate).await {
-            Ok(id) => tracing::debug!(session = %name, id, "rotated on schedule"),
+            Ok(id) => tracing::debug!(session = name, id, "rotated on schedule"),
             // It is tried again when the schedule says so.
-            Err(code) => tracing::debug!(session = %name, ?code, "not rotated on schedule"),
+            Err(code) => tracing::debug!(session = name, ?code, "not rotated on schedule"),
         }
     }
 

@@ -164,7 +164,7 @@ impl Inner {
         let root = self.root_at(path);
         let paths = sets.iter().map(|set| set.path.clone()).collect();
         root.make(id, begun_at, false, paths).await.map_err(|error| {
-            tracing::error!(session = %self.config.name, path = %root.path.display(), %error, "the snapshot's directory cannot be made");
+            tracing::error!(session = self.config.name, path = ?root.path, %error, "the snapshot's directory cannot be made");
             ErrorCode::CreateDirFail
         })
     }
@@ -180,7 +180,10 @@ impl Inner {
             Ok(())
         };
         tokio::time::timeout(self.config.consumer_deadline, written).await.unwrap_or_else(|_| {
-            tracing::error!(session = %self.config.name, "the relay daemon does not write the snapshot");
+            tracing::error!(
+                session = self.config.name,
+                "the relay daemon does not write the snapshot"
+            );
             Err(ErrorCode::SnapshotFail)
         })
     }
@@ -192,7 +195,7 @@ impl Inner {
                 .map_err(BuffersError::from)?
         });
         try_join_all(recorded).await.map(drop).map_err(|error| {
-            tracing::error!(session = %self.config.name, %error, "the snapshot is not recorded");
+            tracing::error!(session = self.config.name, %error, "the snapshot is not recorded");
             buffers_code(&error, ErrorCode::SnapshotFail)
         })
     }

@@ -8,7 +8,7 @@ use std::{
 use futures::future::join_all;
 use lttngd_buffers::{BufferSet, BuffersError, ClearQuiescent, Flush, OpenPackets, PushMetadata};
 use lttngd_consumer::{self as consumer, ConsumerError};
-use lttngd_model::{ErrorCode, Timestamp};
+use lttngd_model::{BufferMode, ChannelAttributes, ErrorCode, Timestamp};
 use lttngd_runtime::{Backoff, ask};
 use tokio::time::Instant;
 
@@ -26,6 +26,7 @@ impl Inner {
         let has_channel = self.domain.borrow().as_ref().is_some_and(|ust| !ust.channels.is_empty());
         self.life.get().admit_start(has_channel)?;
         self.rotations.borrow().admit_start()?;
+        self.admit_buffers()?;
         self.connect_relayd().await?;
         self.ensure_consumers().await?;
         self.enter_chunk().await?;
@@ -40,7 +41,12 @@ impl Inner {
         // Before applications record: what comes then is within the time of every stream. Buffers that are
         // made by now begin when they are.
         self.open_packets().await.map_err(|error| self.failed_start(&error))?;
-        self.synchronise_all().await;
+        if let Some(code) = self.synchronise_all().await {
+            // Nobody is recorded, and nobody would be: the session is as it says, not started. What
+            // else goes wrong now is in the log, and says less.
+            let _ = self.quiet().await;
+            return Err(code);
+        }
         Ok(())
     }
 
@@ -52,8 +58,26 @@ impl Inner {
         self.on_all_sets(OpenPackets).await
     }
 
+    /// Refuses buffers that cannot be made for any application, as shared memory larger than files may be.
+    fn admit_buffers(&self) -> Result<(), ErrorCode> {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+        let domain = self.domain.borrow();
+        let channels = domain.iter().flat_map(|ust| ust.channels.iter());
+        let largest = channels.map(|channel| buffer_len(&channel.attributes)).max().unwrap_or(0);
+        if limit.is_some_and(|limit| largest > limit) {
+            tracing::error!(
+                session = self.config.name,
+                limit,
+                largest,
+                "the session does not start: its buffers are larger than files may be (ulimit -f, RLIMIT_FSIZE)"
+            );
+            return Err(ErrorCode::UstChanFail);
+        }
+        Ok(())
+    }
+
     fn failed_start(&self, error: &BuffersError) -> ErrorCode {
-        tracing::error!(session = %self.config.name, %error, "the session does not start");
+        tracing::error!(session = self.config.name, %error, "the session does not start");
         buffers_code(error, ErrorCode::UstStartFail)
     }
 
@@ -74,7 +98,7 @@ impl Inner {
         let flushed = self.on_all_sets(Flush).await;
         let pushed = self.on_all_sets(PushMetadata).await;
         flushed.and(pushed).map_err(|error| {
-            tracing::error!(session = %self.config.name, %error, "the session does not stop cleanly");
+            tracing::error!(session = self.config.name, %error, "the session does not stop cleanly");
             buffers_code(&error, ErrorCode::UstStopFail)
         })
     }
@@ -119,13 +143,20 @@ impl Inner {
                 Ok(false) | Err(ConsumerError::Lost | ConsumerError::Ended) => {}
                 Ok(true) => return Ok(true),
                 Err(error) => {
-                    tracing::error!(session = %self.config.name, %error, "whether data is pending is not known");
+                    tracing::error!(session = self.config.name, %error, "whether data is pending is not known");
                     return Err(ErrorCode::Unk);
                 }
             }
         }
         Ok(false)
     }
+}
+
+/// Bytes of the sub-buffers of a stream; in overwrite mode the reader has one more.
+fn buffer_len(attributes: &ChannelAttributes) -> u64 {
+    let count =
+        attributes.num_subbuf.saturating_add((attributes.mode == BufferMode::Overwrite).into());
+    attributes.subbuf_size_bytes.saturating_mul(count)
 }
 
 /// The time.

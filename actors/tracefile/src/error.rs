@@ -8,10 +8,10 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum FileError {
     /// A name or path that cannot be one of a trace's file.
-    #[error("`{0}` cannot be the name of a trace file")]
+    #[error("{0:?} cannot be the name of a trace file")]
     Name(String),
     /// A file could not be opened or made.
-    #[error("cannot open the trace file `{path}`: {source}")]
+    #[error("cannot open the trace file {path:?}: {source}")]
     Open {
         /// The file, below the trace chunk.
         path: String,
@@ -19,7 +19,7 @@ pub enum FileError {
         source: io::Error,
     },
     /// A file could not be written.
-    #[error("cannot write to the trace file `{path}`: {source}")]
+    #[error("cannot write to the trace file {path:?}: {source}")]
     Write {
         /// The file, below the trace chunk.
         path: String,
@@ -33,7 +33,7 @@ pub enum FileError {
         path: String,
     },
     /// A file could not be cut.
-    #[error("cannot cut the trace file `{path}` to its whole packets: {source}")]
+    #[error("cannot cut the trace file {path:?} to its whole packets: {source}")]
     Cut {
         /// The file, below the trace chunk.
         path: String,

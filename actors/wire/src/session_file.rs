@@ -35,7 +35,7 @@ const SESSIONS_MAX: usize = 1 << 16;
 
 /// Why a file of saved sessions cannot be used.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
-#[error("not a file of saved sessions: {0}")]
+#[error("not a file of saved sessions: {}", lttngd_model::Escaped(.0))]
 pub struct SessionFileError(String);
 
 /// A saved session.

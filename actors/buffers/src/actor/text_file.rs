@@ -32,7 +32,7 @@ impl Inner {
             }
             let (version, end) = (text.version, text.offset + text.bytes.len() as u64);
             if let Err(error) = shm::write(Arc::clone(&file), text).await {
-                tracing::error!(session = %self.config.session_name, %error, "metadata for lttng-crash is not written");
+                tracing::error!(session = self.config.session_name, %error, "metadata for lttng-crash is not written");
                 return;
             }
             let mut written = self.written.get();
@@ -58,7 +58,7 @@ impl Inner {
             return;
         }
         if let Err(error) = directory.remove(&self.config).await {
-            tracing::warn!(path = %directory.path().display(), %error, "metadata for lttng-crash stays");
+            tracing::warn!(path = ?directory.path(), %error, "metadata for lttng-crash stays");
         }
     }
 }

@@ -23,17 +23,17 @@ const REVERSE_BYTE_ORDER: &str =
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[allow(missing_docs, reason = "each message says it")]
 pub enum FieldError {
-    #[error("field name `{0}` is no identifier")]
+    #[error("field name {0:?} is no identifier")]
     Name(String),
-    #[error("field `{0}`: elements can only be integers")]
+    #[error("field {0:?}: elements can only be integers")]
     Element(String),
-    #[error("field `{0}`: structures with members are not supported")]
+    #[error("field {0:?}: structures with members are not supported")]
     Members(String),
-    #[error("field `{0}`: floating point number without mantissa")]
+    #[error("field {0:?}: floating point number without mantissa")]
     Mantissa(String),
-    #[error("field `{field}`: no enumeration `{name}` with id {id}")]
+    #[error("field {field:?}: no enumeration {name:?} with id {id}")]
     UnknownEnumeration { field: String, name: String, id: u64 },
-    #[error("field `{0}`: nested deeper than {FIELD_NESTING_MAX}")]
+    #[error("field {0:?}: nested deeper than {FIELD_NESTING_MAX}")]
     Nesting(String),
     #[error("field `{field}`: {why}, which makes the trace unreadable")]
     Unreadable { field: String, why: &'static str },

@@ -26,7 +26,7 @@ pub enum RegistryError {
     #[error("context fields of channel {0} differ from those of the first application")]
     ContextMismatch(u32),
     /// Old sequences have no modern form to compare with.
-    #[error("context field `{0}` is a sequence of an ABI 8 application")]
+    #[error("context field {0:?} is a sequence of an ABI 8 application")]
     LegacySequence(String),
     /// A field cannot be described.
     #[error(transparent)]

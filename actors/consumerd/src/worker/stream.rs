@@ -105,6 +105,8 @@ pub(super) struct DataStream {
     is_recorder: bool,
     /// Whether it was told that writing fails, or that there is nowhere to write.
     complained: bool,
+    /// Whether it was logged that its buffer is damaged, which does not end.
+    is_damage_told: bool,
 }
 
 impl DataStream {
@@ -141,6 +143,7 @@ impl DataStream {
             is_live,
             is_recorder,
             complained: false,
+            is_damage_told: false,
         }
     }
 
@@ -238,7 +241,7 @@ impl DataStream {
         match outcome {
             Ok(value) => Some(value),
             Err(corruption) => {
-                if !std::mem::replace(&mut self.complained, true) {
+                if !std::mem::replace(&mut self.is_damage_told, true) {
                     let stream = self.name();
                     tracing::error!(session = %self.writing.session, %stream, %corruption,
                         "an application damaged the buffer of a stream, which is given up");
