@@ -312,7 +312,7 @@ handle! {
     };
     CreateChannel -> Arc<ChannelObject>, Refused of m.ask.session_id, |live, link, m| {
         let session = m.ask.session_id;
-        let object = live.channels.create(&link, m.ask).await?;
+        let object = live.channels.create(link, m.ask).await?;
         // Dropping it ends the channel.
         if live.has_ended(session) {
             return Err(ConsumerError::Ended);

@@ -218,7 +218,7 @@ async fn accept_both(
     let accept = async || loop {
         let socket = accept().await?;
         match check_is_own(&socket) {
-            Ok(()) => return Ok(Peer::accepted(socket)),
+            Ok(()) => return Ok::<_, ConsumerdError>(Peer::accepted(socket)),
             Err(error) => tracing::error!(%error, "somebody else wants to give commands"),
         }
     };

@@ -21,7 +21,7 @@ impl Inner {
                     return Err(error);
                 }
                 tracing::warn!(
-                    session = %self.config.session_name, channel = %name, %error,
+                    session = self.config.session_name, channel = name, %error,
                     "a channel has no buffers, and what would go there is not recorded"
                 );
                 refused = Err(error);
