@@ -1,10 +1,12 @@
 /* What an application can do to the buffers that it shares with the consumer daemon. */
+#define _GNU_SOURCE
 #include "hostile.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +18,8 @@
 
 /* Where the writers' position is in a buffer: struct lttng_ust_ring_buffer, ring_buffer.offset. */
 #define OFFSET_WORD (128 / 8)
+/* Where its processor is: struct lttng_ust_ring_buffer, backend.cpu. */
+#define CPU_WORD (264 / 8)
 /* Where the size of a sub-buffer is: struct lttng_crash_abi, subbuf_size. */
 #define SUBBUF_SIZE_WORD (104 / 8)
 /* The header of a packet. */
@@ -172,4 +176,18 @@ int hold(long len)
 		while (!__atomic_compare_exchange_n(offset, &old, new, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 	}
 	return found;
+}
+
+int rewind_own(long position)
+{
+	int found = find_areas();
+	int rewound = 0;
+
+	for (int i = 0; i < found; i++) {
+		if ((int) (uint32_t) areas[i].words[CPU_WORD] != sched_getcpu())
+			continue;
+		areas[i].words[OFFSET_WORD] = (uint64_t) position;
+		rewound++;
+	}
+	return found < 0 ? found : rewound;
 }

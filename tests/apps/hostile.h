@@ -16,4 +16,7 @@ int ring(void);
 /* Reserves len bytes, as for an event, and never writes them. */
 int hold(long len);
 
+/* Writes a position over the writers' one, of the buffers of the processor that it runs on alone. */
+int rewind_own(long position);
+
 #endif

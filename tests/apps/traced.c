@@ -18,6 +18,7 @@
  *   scribble=N   write anything anywhere in its buffers from now on, as the seed N says
  *   deface=N     write anything to every word of its buffers, once
  *   hold=N       reserve N bytes in each of its buffers and never write them
+ *   rewind=N     write N over the writers' position in the buffers of the processor that it runs on
  *   ring         ring the consumer daemon without end
  *   pid          answer the process id
  *   exit         leave at once, without clean-up
@@ -194,6 +195,8 @@ static int command(char *words, char **rest)
 		return scribble_all(count);
 	if (!strcmp(words, "hold"))
 		return hold(count);
+	if (!strcmp(words, "rewind"))
+		return rewind_own(count);
 	if (!strcmp(words, "ring"))
 		return ring();
 	if (!strcmp(words, "pid"))

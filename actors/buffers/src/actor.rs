@@ -16,7 +16,7 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, ResponseFuture
 use futures::future::join_all;
 use lttngd_consumer::{
     self as consumer, Consumer, ConsumerError, CreateMetadata, MetadataAccepted, MetadataRequested,
-    MetadataSource,
+    MetadataSource, RotateChannel,
 };
 use lttngd_model::{ChannelKey, SessionId};
 use lttngd_runtime::{Outlet, Turns, ask};
@@ -190,31 +190,34 @@ impl Inner {
         outcomes.into_iter().try_for_each(|outcome| self.config.output.without_relayd(outcome))
     }
 
-    async fn rotate(&self) -> Result<(), BuffersError> {
-        let (session, relayd) = (self.config.session, self.config.output.relayd());
-        self.for_each_channel(|session, key| consumer::RotateChannel {
-            session,
-            key,
-            metadata: false,
-            relayd,
-        })
-        .await?;
-        self.push().await?;
-        if let Some(key) = self.metadata.get() {
-            self.ask(consumer::RotateChannel { session, key, metadata: true, relayd }).await?;
+    /// Makes one request for the metadata channel, if there is one.
+    async fn for_metadata<M>(
+        &self,
+        message: impl FnOnce(SessionId, ChannelKey) -> M,
+    ) -> Result<(), BuffersError>
+    where
+        M: Message<Result = Result<(), ConsumerError>> + Send + 'static,
+        Consumer: Handler<M>,
+    {
+        match self.metadata.get() {
+            Some(key) => self.ask(message(self.config.session, key)).await,
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Moves data and what describes it: a channel that fails keeps the others' packets from nobody.
+    async fn rotate(&self) -> Result<(), BuffersError> {
+        let relayd = self.config.output.relayd();
+        let to = |metadata| move |session, key| RotateChannel { session, key, metadata, relayd };
+        let data = self.for_each_channel(to(false)).await;
+        let pushed = self.push().await;
+        data.and(pushed).and(self.for_metadata(to(true)).await)
     }
 
     async fn clear(&self) -> Result<(), BuffersError> {
-        self.for_each_channel(|session, key| consumer::ClearChannel { session, key }).await?;
-        match self.metadata.get() {
-            Some(key) => {
-                let session = self.config.session;
-                self.ask(consumer::ClearChannel { session, key }).await
-            }
-            None => Ok(()),
-        }
+        let clear = |session, key| consumer::ClearChannel { session, key };
+        let data = self.for_each_channel(clear).await;
+        data.and(self.for_metadata(clear).await)
     }
 
     /// The consumer asks for the metadata text itself.
@@ -231,18 +234,17 @@ impl Inner {
             packets_per_stream,
             relayd,
         };
-        self.for_each_channel(record).await?;
-        match self.metadata.get() {
-            Some(key) => {
-                let all = consumer::RecordChannel {
-                    metadata: true,
-                    packets_per_stream: 0,
-                    ..record(self.config.session, key)
-                };
-                self.ask(all).await
-            }
-            None => Ok(()),
-        }
+        let data = self.for_each_channel(record).await;
+        // Without it what was recorded could not be read.
+        let metadata = self
+            .for_metadata(|session, key| consumer::RecordChannel {
+                metadata: true,
+                packets_per_stream: 0,
+                ..record(session, key)
+            })
+            .await;
+        // Buffers of an application that left meanwhile are gone with what was in them.
+        if self.closed.get() { Ok(()) } else { data.and(metadata) }
     }
 
     async fn counters(&self) -> Result<Vec<ChannelCounters>, BuffersError> {

@@ -102,6 +102,12 @@ impl Chunks {
         self.known.get(&id)?.published.clone()
     }
 
+    /// The newest chunk that the session daemon has not closed.
+    pub(crate) fn newest_published(&self) -> Option<Arc<Chunk>> {
+        let published = self.known.values().filter_map(|known| known.published.as_ref());
+        published.max_by_key(|chunk| chunk.id).cloned()
+    }
+
     /// Gives up what is held for the session daemon.
     pub(crate) fn close(&mut self, id: ChunkId) -> Option<Arc<Chunk>> {
         self.known.get_mut(&id)?.published.take()

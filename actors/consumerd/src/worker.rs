@@ -235,6 +235,7 @@ impl Worker {
             Progress::Rotating => self.wait_for_indexes(place),
             Progress::Ended => self.remove_stream(place),
         }
+        self.retire_if_given_up(place);
         if let Some(relay) = relay {
             self.unpark(relay);
         }
@@ -298,15 +299,20 @@ impl Worker {
         }
     }
 
-    /// Takes a trace chunk from the channels of a session. Streams keep it until they leave it.
-    pub(crate) fn leave_chunk(&mut self, session: SessionId, id: ChunkId) {
-        let has = |chunk: &Option<Arc<Chunk>>| chunk.as_ref().is_some_and(|chunk| chunk.id == id);
-        for channel in self.channels.values_mut().filter(|c| c.session == session) {
-            channel.chunk.take_if(|chunk| chunk.id == id);
-        }
-        for metadata in self.metadata.values_mut().filter(|m| m.session() == session) {
-            if has(&metadata.next_chunk) {
-                metadata.next_chunk = None;
+    /// Takes a trace chunk from the channels of a session, for the one before it if there is one.
+    /// Streams keep it until they leave it.
+    pub(crate) fn leave_chunk(
+        &mut self,
+        session: SessionId,
+        id: ChunkId,
+        before: Option<&Arc<Chunk>>,
+    ) {
+        let channels = self.channels.values_mut().filter(|channel| channel.session == session);
+        let metadata = self.metadata.values_mut().filter(|metadata| metadata.session() == session);
+        let chunks = channels.map(|channel| &mut channel.chunk);
+        for chunk in chunks.chain(metadata.map(|metadata| &mut metadata.next_chunk)) {
+            if chunk.as_ref().is_some_and(|chunk| chunk.id == id) {
+                *chunk = before.cloned();
             }
         }
     }

@@ -42,6 +42,12 @@ impl Stream {
     /// The packet that is held, or else the oldest that a snapshot has.
     #[must_use]
     pub fn packet(&self) -> Option<Packet<'_>> {
+        if self.corruption.is_none() { self.last_packet() } else { None }
+    }
+
+    /// The same, also of a stream that was given up since: for whoever has sent a part of it.
+    #[must_use]
+    pub fn last_packet(&self) -> Option<Packet<'_>> {
         match &self.held {
             Some(held) => Some(self.packet_of(held)),
             None => self.snapshot_packet(),

@@ -220,7 +220,9 @@ impl Stream {
     /// Puts all that is left of the snapshot.
     pub fn drop_snapshot(&mut self) {
         for packet in std::mem::take(&mut self.taken).packets {
-            if let TakenPacket::Held(held) = packet {
+            if let TakenPacket::Held(held) = packet
+                && !self.is_given_up()
+            {
                 self.give_back(&held);
             }
         }

@@ -228,6 +228,12 @@ impl Stream {
         if self.guard.is_some() { self.check_file() } else { Ok(()) }
     }
 
+    /// Whether it is known that the stream is of no use any more.
+    #[must_use]
+    pub fn is_given_up(&self) -> bool {
+        self.corruption.is_some()
+    }
+
     /// Looks at each page of the packet that is held, and whether any page was missing so far.
     fn check_file(&mut self) -> Result<(), Corruption> {
         if let Some(packet) = self.packet() {
@@ -240,10 +246,9 @@ impl Stream {
         self.guard.as_ref().is_some_and(Guard::is_truncated)
     }
 
-    /// Nothing is done with the stream any more. Words that were not there look like wrong words.
+    /// Nothing is done with the stream any more. Words that were not there look like wrong words. A packet
+    /// that is held stays for [`last_packet`](Self::last_packet).
     pub(crate) fn give_up<T>(&mut self, corruption: Corruption) -> Result<T, Corruption> {
-        self.held = None;
-        self.taken = Taken::default();
         let corruption = if self.is_truncated() { Corruption::Truncated } else { corruption };
         Err(*self.corruption.insert(corruption))
     }

@@ -18,6 +18,7 @@
 mod below;
 mod book;
 mod confine;
+mod faults;
 mod link;
 mod operation;
 mod owner;
@@ -30,6 +31,7 @@ mod trusted;
 mod worker;
 
 pub use book::{IN_FLIGHT_EACH_MAX, IN_FLIGHT_MAX, WAITING_MAX};
+pub use faults::{Fault, Faults};
 pub use operation::{Below, Opening};
 pub use owner::{Act, DEADLINE, Owner, Runas};
 pub use process::PROGRAM;

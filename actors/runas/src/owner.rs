@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use tokio::sync::oneshot;
 
 use crate::{
-    Below, Opening,
+    Below, Faults, Opening,
     book::{Outcome, Refused, Waiting},
     link::Link,
     operation::Operation,
@@ -37,6 +37,7 @@ struct Shared {
     program: Option<PathBuf>,
     deadline: Duration,
     urgent: bool,
+    faults: Option<Faults>,
     link: Mutex<Option<Arc<Link>>>,
 }
 
@@ -61,8 +62,22 @@ impl Runas {
         Self::with(program, deadline, false)
     }
 
+    /// Without a program, for tests: what is done fails as `faults` wants it.
+    #[must_use]
+    pub fn failing(faults: Faults) -> Self {
+        let (faults, link) = (Some(faults), Mutex::default());
+        let (program, deadline, urgent) = (None, DEADLINE, false);
+        Self(Arc::new(Shared { program, deadline, urgent, faults, link }))
+    }
+
     fn with(program: Option<PathBuf>, deadline: Duration, urgent: bool) -> Self {
-        Self(Arc::new(Shared { program, deadline, urgent, link: Mutex::default() }))
+        let (faults, link) = (None, Mutex::default());
+        Self(Arc::new(Shared { program, deadline, urgent, faults, link }))
+    }
+
+    /// The process itself.
+    fn process(&self) -> Owner {
+        Owner { other: None, faults: self.0.faults.clone() }
     }
 
     /// The owner of these credentials. The user database is read, which may block, unless it is the
@@ -75,7 +90,7 @@ impl Runas {
         let own = rustix::process::geteuid();
         // A process of the user itself keeps the group that it has.
         if own.as_raw() == credentials.uid {
-            return Ok(Owner::process());
+            return Ok(self.process());
         }
         if !own.is_root() {
             return Err(Errno::PERM.into());
@@ -88,7 +103,7 @@ impl Runas {
             return Err(io::Error::new(io::ErrorKind::Unsupported, text));
         }
         let identity = Arc::new(Identity { credentials, groups: groups_of(credentials) });
-        Ok(Owner { other: Some(Other { identity, runas: self.clone() }) })
+        Ok(Owner { other: Some(Other { identity, runas: self.clone() }), faults: None })
     }
 
     /// [`Runas::look_up`] for those who must not block.
@@ -97,7 +112,7 @@ impl Runas {
     /// As there.
     pub async fn owner(&self, credentials: Credentials) -> io::Result<Owner> {
         if rustix::process::geteuid().as_raw() == credentials.uid {
-            return Ok(Owner::process());
+            return Ok(self.process());
         }
         let this = self.clone();
         let owner = tokio::task::spawn_blocking(move || this.look_up(credentials));
@@ -159,6 +174,8 @@ impl Drop for Shared {
 pub struct Owner {
     /// `None` for the process itself.
     other: Option<Other>,
+    /// What is to fail, in tests.
+    faults: Option<Faults>,
 }
 
 #[derive(Clone, Debug)]
@@ -171,7 +188,7 @@ impl Owner {
     /// The process itself.
     #[must_use]
     pub fn process() -> Self {
-        Self { other: None }
+        Self { other: None, faults: None }
     }
 
     /// Makes the directory of an absolute path with all its parents, where they are missing, mode
@@ -221,9 +238,14 @@ impl Owner {
     }
 
     fn act<T>(&self, operation: Operation, finish: fn(Option<OwnedFd>) -> io::Result<T>) -> Act<T> {
-        let state = match &self.other {
-            None => State::Own(operation),
-            Some(other) => other.runas.ask(&other.identity, operation),
+        let state = match (&self.other, self.faults.as_ref().and_then(Faults::next)) {
+            (_, Some((error, done))) => {
+                // Whatever comes of it, the answer is lost.
+                let _ = done.then(|| operation.perform());
+                State::Refused(error)
+            }
+            (None, None) => State::Own(operation),
+            (Some(other), None) => other.runas.ask(&other.identity, operation),
         };
         Act { state, finish }
     }

@@ -28,8 +28,9 @@ use crate::{
     Output, PrepareDomain, RecordSnapshot, RegenerateMetadata, RegenerateStatedump,
     RemoveTrackerValue, Rotate, RotationInfo, RotationSchedules, Save, SessionConfig,
     SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, Start,
-    Stop, chunk::Chunk, lifecycle::Lifecycle, relayd::SessionRelayd, rotation::Rotations,
-    schedule::Schedules, snapshot_outputs::Snapshots, unfinished::Unfinished, viewers::Viewers,
+    Stop, chunk::Chunk, leftover::Leftovers, lifecycle::Lifecycle, relayd::SessionRelayd,
+    rotation::Rotations, schedule::Schedules, snapshot_outputs::Snapshots, unfinished::Unfinished,
+    viewers::Viewers,
 };
 
 /// Most commands that wait for their turn.
@@ -53,6 +54,8 @@ pub(crate) struct Inner {
     /// The directory for files of the buffers, if they are to be in files.
     pub(crate) shm_path: RefCell<Option<PathBuf>>,
     pub(crate) chunk: RefCell<Option<Chunk>>,
+    /// Chunks that streams have left and that are not where they are to be.
+    pub(crate) leftovers: RefCell<Leftovers>,
     pub(crate) domain: RefCell<Option<UstDomain>>,
     pub(crate) apps: RefCell<KnownApps>,
     pub(crate) agents: RefCell<KnownAgents>,
@@ -111,6 +114,7 @@ impl Session {
                 life: Cell::default(),
                 shm_path: RefCell::default(),
                 chunk: RefCell::default(),
+                leftovers: RefCell::default(),
                 domain: RefCell::default(),
                 apps: RefCell::new(apps),
                 agents: RefCell::new(agents),

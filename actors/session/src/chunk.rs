@@ -2,9 +2,11 @@
 //!
 //! The first chunk's directory is the session's own. Once a chunk was archived, each new one has a
 //! directory of its own below the session's, `<begin>-<id>`; those that are over go to
-//! `archives/<begin>-<end>-<id>`, by way of `.tmp_old_chunk` while streams still write to them.
+//! `archives/<begin>-<end>-<id>`. A chunk stays where it is until nobody writes to it, and goes from
+//! there to where it ends in one step: whatever fails on the way, it is in a place that can be seen.
 
 use std::{
+    collections::BTreeSet,
     io,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
@@ -17,8 +19,6 @@ use lttngd_runas::{Below, Owner, Runas};
 
 /// Directory of the user-space domain in a chunk.
 const UST: &str = "ust";
-/// Where a chunk waits for its last stream.
-const OLD_CHUNK: &str = ".tmp_old_chunk";
 /// Where chunks end.
 const ARCHIVES: &str = "archives";
 
@@ -27,7 +27,10 @@ const ARCHIVES: &str = "archives";
 pub(crate) struct Chunk {
     pub(crate) id: ChunkId,
     pub(crate) begun_at: Timestamp,
-    /// Directory below the session's; empty for the session's own.
+    /// The directory of the session, or of the snapshot, in which it was made; empty when a relay
+    /// daemon has it.
+    pub(crate) root: PathBuf,
+    /// Directory below that one; empty for that one itself.
     pub(crate) location: String,
     /// Its directory of the user-space domain; `None` when a relay daemon has it.
     pub(crate) domain_directory: Option<Arc<OwnedFd>>,
@@ -36,8 +39,28 @@ pub(crate) struct Chunk {
 impl Chunk {
     /// A chunk that a relay daemon has.
     pub(crate) fn at_relayd(id: ChunkId, begun_at: Timestamp) -> Self {
-        Self { id, begun_at, location: String::new(), domain_directory: None }
+        let (root, location) = (PathBuf::new(), String::new());
+        Self { id, begun_at, root, location, domain_directory: None }
     }
+
+    /// What is moved or removed of it as a whole, below its root.
+    pub(crate) fn place(&self) -> &str {
+        if self.location.is_empty() { UST } else { &self.location }
+    }
+
+    /// Where that is.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.root.join(self.place())
+    }
+}
+
+/// What became of a chunk that was to go somewhere.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Moved {
+    /// It is there.
+    To(PathBuf),
+    /// It was not where it had been made.
+    Gone,
 }
 
 /// The directory of a session.
@@ -58,51 +81,116 @@ impl ChunkRoot {
 
     /// Makes a chunk with the directories of the buffer sets that will write to it. `own` is whether
     /// it gets a directory of its own.
+    ///
+    /// # Errors
+    /// What the system says. Nothing of it is left then, as far as that goes.
     pub(crate) async fn make(
         &self,
         id: ChunkId,
         begun_at: Timestamp,
         own: bool,
-        sets: Vec<String>,
+        sets: &[String],
     ) -> io::Result<Chunk> {
         let location =
             if own { format!("{}-{id}", begun_at.iso8601_basic()) } else { String::new() };
         let (owner, root) = self.open().await?;
-        let domain = Below::new(&root, Path::new(&location).join(UST));
-        let domain = Arc::new(owner.make_directory(domain).await?);
-        let directories = sets.iter().map(|set| {
-            owner.make_directory(Below::new(&domain, Path::new(set).join("index"))).into_future()
-        });
-        try_join_all(directories).await?;
-        Ok(Chunk { id, begun_at, location, domain_directory: Some(domain) })
+        let made = async {
+            let domain = Below::new(&root, Path::new(&location).join(UST));
+            let domain = Arc::new(owner.make_directory(domain).await?);
+            let directories = sets.iter().map(|set| {
+                let place = Below::new(&domain, Path::new(set).join("index"));
+                owner.make_directory(place).into_future()
+            });
+            try_join_all(directories).await?;
+            Ok(domain)
+        }
+        .await;
+        match made {
+            Ok(domain) => {
+                let root = self.path.clone();
+                Ok(Chunk { id, begun_at, root, location, domain_directory: Some(domain) })
+            }
+            Err(error) => {
+                remove_empty(&owner, &root, &location, sets).await;
+                Err(error)
+            }
+        }
     }
 
-    /// Moves a chunk that streams may still write to out of the way.
-    pub(crate) async fn set_aside(&self, chunk: &Chunk) -> io::Result<()> {
-        let (owner, root) = self.open().await?;
-        let (from, to) = if chunk.location.is_empty() {
-            owner.make_directory(Below::new(&root, OLD_CHUNK)).await?;
-            (UST, Path::new(OLD_CHUNK).join(UST))
-        } else {
-            (chunk.location.as_str(), OLD_CHUNK.into())
-        };
-        owner.rename(Below::new(&root, from), Below::new(&root, to)).await
+    /// Removes the directories of a chunk to which nobody wrote. One that has something in it stays.
+    pub(crate) async fn unmake(&self, chunk: &Chunk, sets: &[String]) {
+        if let Ok((owner, root)) = self.open().await {
+            remove_empty(&owner, &root, &chunk.location, sets).await;
+        }
     }
 
-    /// Moves a chunk that was set aside to the archives, and returns where it is now.
-    pub(crate) async fn archive(&self, chunk: &Chunk, ended_at: Timestamp) -> io::Result<PathBuf> {
+    /// Moves a chunk to the archives.
+    ///
+    /// # Errors
+    /// What the system says. The chunk is where it was.
+    pub(crate) async fn archive(&self, chunk: &Chunk, ended_at: Timestamp) -> io::Result<Moved> {
         let name =
             format!("{}-{}-{}", chunk.begun_at.iso8601_basic(), ended_at.iso8601_basic(), chunk.id);
         let (owner, root) = self.open().await?;
         let archives = Arc::new(owner.make_directory(Below::new(&root, ARCHIVES)).await?);
-        owner.rename(Below::new(&root, OLD_CHUNK), Below::new(&archives, &name)).await?;
-        Ok(self.path.join(ARCHIVES).join(name))
+        let from = Below::new(&root, chunk.place());
+        let renamed = if chunk.location.is_empty() {
+            // The session's directory has more in it than the chunk.
+            let archive = Arc::new(owner.make_directory(Below::new(&archives, &name)).await?);
+            let renamed = owner.rename(from, Below::new(&archive, UST)).await;
+            if renamed.is_err() {
+                // It stays when it was moved all the same.
+                let _ = owner.remove_directory(Below::new(&archives, &name)).await;
+            }
+            renamed
+        } else {
+            owner.rename(from, Below::new(&archives, &name)).await
+        };
+        match renamed {
+            Ok(()) => Ok(Moved::To(self.path.join(ARCHIVES).join(name))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Moved::Gone),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Removes a chunk that was set aside. The consumer has removed its files.
-    pub(crate) async fn remove(&self) -> io::Result<()> {
+    /// Removes a chunk. The consumer has removed its files.
+    ///
+    /// # Errors
+    /// What the system says. What is left of it is where it was.
+    pub(crate) async fn remove(&self, chunk: &Chunk) -> io::Result<()> {
         let (owner, root) = self.open().await?;
-        owner.remove_tree(Below::new(&root, OLD_CHUNK)).await
+        match owner.remove_tree(Below::new(&root, chunk.place())).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes a chunk that has a directory of its own one that has the session's, as the first one of a
+    /// session.
+    ///
+    /// # Errors
+    /// What the system says. The chunk is where it was.
+    pub(crate) async fn move_to_root(&self, chunk: &mut Chunk) -> io::Result<()> {
+        let (owner, root) = self.open().await?;
+        let domain = Below::new(&root, Path::new(&chunk.location).join(UST));
+        owner.rename(domain, Below::new(&root, UST)).await?;
+        let location = std::mem::take(&mut chunk.location);
+        // An empty directory that stays does no harm.
+        let _ = owner.remove_directory(Below::new(&root, location)).await;
+        Ok(())
+    }
+}
+
+/// Removes what is empty of the directories that [`ChunkRoot::make`] makes.
+async fn remove_empty(owner: &Owner, root: &Arc<OwnedFd>, location: &str, sets: &[String]) {
+    let domain = Path::new(location).join(UST);
+    let deepest = sets.iter().map(|set| domain.join(set).join("index"));
+    let deepest: Vec<PathBuf> = deepest.chain([domain.clone()]).collect();
+    let ancestors = deepest.iter().flat_map(|path| path.ancestors());
+    let all: BTreeSet<&Path> = ancestors.filter(|path| !path.as_os_str().is_empty()).collect();
+    // Those within others come first.
+    for directory in all.into_iter().rev() {
+        let _ = owner.remove_directory(Below::new(root, directory)).await;
     }
 }
 
@@ -128,21 +216,44 @@ mod tests {
         let root = root(&place);
         let (begin, end) =
             (Timestamp { epoch_s: 1_000_000_000 }, Timestamp { epoch_s: 1_000_000_009 });
-        let sets = || vec!["uid/0/64-bit".to_owned()];
-        let first = root.make(ChunkId(0), begin, false, sets()).await.unwrap();
+        let sets = ["uid/0/64-bit".to_owned()];
+        let first = root.make(ChunkId(0), begin, false, &sets).await.unwrap();
         assert!(root.path.join("ust/uid/0/64-bit/index").is_dir());
-        root.set_aside(&first).await.unwrap();
-        assert!(!root.path.join("ust").exists());
-        let second = root.make(ChunkId(1), end, true, sets()).await.unwrap();
-        assert!(root.path.join(&second.location).join("ust/uid/0/64-bit/index").is_dir());
-        let archive = root.archive(&first, end).await.unwrap();
+        let second = root.make(ChunkId(1), end, true, &sets).await.unwrap();
+        assert!(second.path().join("ust/uid/0/64-bit/index").is_dir());
         let name = format!("{}-{}-0", begin.iso8601_basic(), end.iso8601_basic());
-        assert_eq!(archive, root.path.join("archives").join(name));
+        let archive = root.path.join("archives").join(name);
+        let moved = root.archive(&first, end).await.unwrap();
+        assert_eq!(moved, Moved::To(archive.clone()));
         assert!(archive.join("ust/uid/0/64-bit/index").is_dir());
-        root.set_aside(&second).await.unwrap();
-        root.remove().await.unwrap();
-        let left: Vec<_> =
-            fs::read_dir(&root.path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(left, ["archives"]);
+        assert!(!root.path.join("ust").exists());
+        assert_eq!(root.archive(&first, end).await.unwrap(), Moved::Gone);
+        let mut moved = second.clone();
+        root.move_to_root(&mut moved).await.unwrap();
+        assert_eq!(moved.path(), root.path.join("ust"));
+        assert!(moved.path().join("uid/0/64-bit/index").is_dir());
+        root.remove(&moved).await.unwrap();
+        root.remove(&moved).await.unwrap();
+        assert_eq!(left(&root), ["archives"]);
+    }
+
+    fn left(root: &ChunkRoot) -> Vec<std::ffi::OsString> {
+        fs::read_dir(&root.path).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    }
+
+    #[tokio::test]
+    async fn of_a_chunk_that_cannot_be_made_nothing_is_left() {
+        let place = tempfile::tempdir().unwrap();
+        let root = root(&place);
+        let begin = Timestamp { epoch_s: 0 };
+        let sets = ["uid/0/64-bit".to_owned(), format!("pid/{}", "x".repeat(300))];
+        root.make(ChunkId(0), begin, true, &sets).await.unwrap_err();
+        assert_eq!(left(&root), [""; 0]);
+        // What somebody else has there is not touched.
+        fs::create_dir_all(root.path.join("ust/uid/0")).unwrap();
+        fs::write(root.path.join("ust/uid/0/file"), "").unwrap();
+        root.make(ChunkId(0), begin, false, &sets).await.unwrap_err();
+        assert!(root.path.join("ust/uid/0/file").exists());
+        assert!(!root.path.join("ust/uid/0/64-bit").exists());
     }
 }

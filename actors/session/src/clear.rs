@@ -15,7 +15,7 @@ impl Inner {
             self.clear_available()?;
         }
         if !self.rotations.borrow().has_something_to_clear(life) {
-            return Ok(());
+            return self.settle().await;
         }
         life.admit_with_consumer()?;
         if self.rotations.borrow().is_ongoing() {
@@ -42,15 +42,18 @@ impl Inner {
             self.on_all_sets(Flush).await.map_err(|error| self.failed_clear(&error))?;
         }
         self.on_all_sets(buffers::Clear).await.map_err(|error| self.failed_clear(&error))?;
-        if let Some(left) = self.leave_chunk(Leaving::Delete, active).await? {
-            self.written(left.chunk.id).await?;
-            if let Some(root) = self.chunk_root() {
-                root.remove().await.map_err(|error| {
-                    tracing::error!(session = self.config.name, %error, "a cleared trace chunk stays");
-                    ErrorCode::ClearFailConsumer
-                })?;
-            }
+        let Some(left) = self.leave_chunk(Leaving::Delete, active).await? else { return Ok(()) };
+        if let Some(code) = left.failure {
+            // Of two failures the first says more.
+            let _ = self.put_away(left).await;
+            return Err(code);
         }
+        if let Err(code) = self.written(left.chunk.id).await {
+            self.keep_in_mind(left);
+            return Err(code);
+        }
+        self.put_away(left).await?;
+        self.return_to_root().await;
         Ok(())
     }
 

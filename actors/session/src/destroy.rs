@@ -68,10 +68,17 @@ impl Inner {
         let rotated = self.rotations.borrow().rotated;
         let leaving = if rotated { Leaving::Archive } else { Leaving::Stay };
         let Some(left) = self.leave_chunk(leaving, false).await? else { return Ok(None) };
-        if leaving == Leaving::Archive {
-            return self.end_rotation(left).await.map(Some);
-        }
-        self.written(left.chunk.id).await?;
-        Ok(None)
+        let archived = match (left.failure, leaving) {
+            (Some(code), _) => {
+                // Of two failures the first says more.
+                let _ = self.put_away(left).await;
+                Err(code)
+            }
+            (None, Leaving::Archive) => self.end_rotation(left).await.map(Some),
+            (None, _) => self.written(left.chunk.id).await.map(|()| None),
+        };
+        // There is no later command that would.
+        let _ = self.settle().await;
+        archived
     }
 }

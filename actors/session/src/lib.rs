@@ -28,6 +28,7 @@ mod clear;
 mod commands;
 mod destroy;
 mod error;
+mod leftover;
 mod lifecycle;
 mod listings;
 mod message;

@@ -9,14 +9,15 @@ use lttngd_consumer::{
     ChunkPlace, CloseCommand, CloseTraceChunk, Consumer, ConsumerError, CreateTraceChunk,
     TraceChunkExists,
 };
-use lttngd_model::{ChunkId, ErrorCode, NetIndex, Timestamp};
+use lttngd_model::{ChunkId, ErrorCode, NetIndex};
 use lttngd_runtime::{Backoff, ask};
 
 use crate::{
     GetRotationInfo, Output, Rotate, RotationInfo, TraceArchive,
     actor::Inner,
-    chunk::{Chunk, ChunkRoot},
+    chunk::{Chunk, ChunkRoot, Moved},
     error::{buffers_code, consumer_code},
+    leftover::LeftChunk,
     start_stop::now,
 };
 
@@ -28,14 +29,6 @@ const RELAYD_WRITE_DEADLINE: Duration = Duration::from_secs(600);
 /// How long the reply to a rotation waits for its end. The stock command line looks every 200 ms for
 /// the end of a rotation that was not over at its first look.
 const ROTATION_PATIENCE: Duration = Duration::from_millis(100);
-
-/// A chunk that streams have left or are about to.
-pub(crate) struct LeftChunk {
-    pub(crate) chunk: Chunk,
-    pub(crate) ended_at: Timestamp,
-    /// What the relay daemon calls it.
-    pub(crate) relayd_path: String,
-}
 
 /// Why streams leave a chunk, which decides what becomes of it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -57,6 +50,13 @@ impl Inner {
         let left = self.leave_chunk(Leaving::Archive, life.active).await?;
         let Some(left) = left else { return Err(ErrorCode::RotationMultipleAfterStop) };
         let id = left.chunk.id;
+        if let Some(code) = left.failure {
+            // Streams that did not leave it write to it for as long as they stay.
+            self.rotations.borrow_mut().rotated = true;
+            // Of two failures the first says more.
+            let _ = self.put_away(left).await;
+            return Err(code);
+        }
         self.rotations.borrow_mut().begin(id);
         let (this, work) = (Rc::clone(&self), self.archiving.begin());
         let end = tokio::task::spawn_local(async move {
@@ -71,18 +71,18 @@ impl Inner {
 
     /// Waits until the streams have written their last packet to a chunk, and archives it.
     pub(crate) async fn end_rotation(&self, left: LeftChunk) -> Result<TraceArchive, ErrorCode> {
-        let archived = async {
-            self.written(left.chunk.id).await?;
-            let Some(root) = self.chunk_root() else {
-                return Ok(self.relayd_archive(left.relayd_path));
-            };
-            let archived = root.archive(&left.chunk, left.ended_at).await;
-            archived.map(TraceArchive::Local).map_err(|error| {
-                tracing::error!(session = self.config.name, %error, "a trace chunk is not archived");
-                ErrorCode::RotateRenameFailConsumer
-            })
-        }
-        .await;
+        let relayd_path = left.relayd_path.clone();
+        let archived = match self.written(left.chunk.id).await {
+            Ok(()) => self.put_away(left).await,
+            Err(code) => {
+                self.keep_in_mind(left);
+                Err(code)
+            }
+        };
+        let archived = archived.map(|moved| match moved {
+            Some(Moved::To(path)) => TraceArchive::Local(path),
+            _ => self.relayd_archive(relayd_path),
+        });
         self.rotations.borrow_mut().end(archived.clone().ok());
         archived
     }
@@ -95,8 +95,13 @@ impl Inner {
         Ok(self.rotations.borrow().info(request.rotation_id))
     }
 
+    /// The directory that a chunk was made in, if it is on this machine.
+    pub(crate) fn root_of(&self, chunk: &Chunk) -> Option<ChunkRoot> {
+        chunk.domain_directory.is_some().then(|| self.root_at(chunk.root.clone()))
+    }
+
     /// The session's directory on this machine, if it has one.
-    pub(crate) fn chunk_root(&self) -> Option<ChunkRoot> {
+    fn chunk_root(&self) -> Option<ChunkRoot> {
         match &*self.output.borrow() {
             Output::Local(path) => Some(self.root_at(path.clone())),
             Output::None | Output::Network(_) => None,
@@ -122,34 +127,43 @@ impl Inner {
             return Ok(());
         }
         let _alone = self.chunk_gate.write().await;
-        let own = self.rotations.borrow().rotated;
+        // What still fails is told there, and no reason not to go on.
+        let _ = self.settle().await;
+        let own = self.rotations.borrow().rotated || self.leftovers.borrow().are_at_root();
         let chunk = self.make_chunk(own).await?;
-        self.chunk.replace(Some(chunk));
         // Buffers of an earlier start have streams that are in no chunk.
-        self.rotate_sets().await
+        if let Err(code) = self.rotate_sets().await {
+            // The next start begins with another chunk. Nothing was recorded in this one; where the first
+            // one of a session is, that start uses its files.
+            let own = !chunk.location.is_empty();
+            let command = own.then_some(CloseCommand::Delete);
+            let _ = self.close_chunk(chunk.id, command, self.net_index()).await;
+            if own {
+                let (leaving, ended_at) = (Leaving::Delete, now());
+                let (relayd_path, failure) = (String::new(), None);
+                self.keep_in_mind(LeftChunk { chunk, leaving, ended_at, relayd_path, failure });
+            }
+            return Err(code);
+        }
+        self.chunk.replace(Some(chunk));
+        Ok(())
     }
 
     /// Moves all streams out of the current chunk: into a new one if the session goes on, else into
-    /// none. `None` when there is no current chunk.
+    /// none. `None` when there is no current chunk. With an error all is as it was.
     pub(crate) async fn leave_chunk(
         &self,
         leaving: Leaving,
         goes_on: bool,
     ) -> Result<Option<LeftChunk>, ErrorCode> {
         let _alone = self.chunk_gate.write().await;
-        let Some(old) = self.chunk.borrow().clone() else { return Ok(None) };
+        // What still fails is told there, and no reason not to go on.
+        let _ = self.settle().await;
+        let Some(chunk) = self.chunk.borrow().clone() else { return Ok(None) };
         let ended_at = now();
-        if leaving != Leaving::Stay
-            && let Some(root) = self.chunk_root()
-        {
-            root.set_aside(&old).await.map_err(|error| {
-                tracing::error!(session = self.config.name, %error, "a trace chunk cannot be moved");
-                ErrorCode::CreateDirFail
-            })?;
-        }
         let new = if goes_on {
-            let own = leaving == Leaving::Archive || self.rotations.borrow().rotated;
-            Some(self.make_chunk(own).await?)
+            // Both are there for a while, so that a step that fails leaves either as it is.
+            Some(self.make_chunk(leaving != Leaving::Stay).await?)
         } else {
             None
         };
@@ -158,29 +172,57 @@ impl Inner {
         if leaving != Leaving::Stay {
             self.rotations.borrow_mut().left_chunk(goes_on);
         }
+        let leaving = match (leaving, rotated) {
+            // Streams that stayed would write to files that are to be deleted.
+            (Leaving::Delete, Err(_)) if self.rotations.borrow().rotated => Leaving::Archive,
+            (Leaving::Delete, Err(_)) => Leaving::Stay,
+            _ => leaving,
+        };
         let command = match leaving {
             Leaving::Archive => Some(CloseCommand::MoveToCompleted),
             Leaving::Delete => Some(CloseCommand::Delete),
             Leaving::Stay => None,
         };
-        let closed = self.close_chunk(old.id, command, self.net_index()).await;
-        let relayd_path = rotated.and(closed)?;
-        Ok(Some(LeftChunk { chunk: old, ended_at, relayd_path }))
+        let closed = self.close_chunk(chunk.id, command, self.net_index()).await;
+        let failure = rotated.err().or(closed.as_ref().err().copied());
+        let relayd_path = closed.unwrap_or_default();
+        Ok(Some(LeftChunk { chunk, leaving, ended_at, relayd_path, failure }))
+    }
+
+    /// Moves the current chunk to where the first one of a session is, once that place is free again.
+    pub(crate) async fn return_to_root(&self) {
+        let free = !self.rotations.borrow().rotated && !self.leftovers.borrow().are_at_root();
+        let chunk = self.chunk.borrow().clone().filter(|chunk| free && !chunk.location.is_empty());
+        let Some(mut chunk) = chunk else { return };
+        let Some(root) = self.root_of(&chunk) else { return };
+        match root.move_to_root(&mut chunk).await {
+            Ok(()) => drop(self.chunk.replace(Some(chunk))),
+            // It can be seen where it is.
+            Err(error) => {
+                tracing::warn!(session = self.config.name, path = ?chunk.path(), %error,
+                    "a trace chunk keeps a directory of its own");
+            }
+        }
     }
 
     /// Makes the directories of the next chunk and publishes it to the consumers.
     async fn make_chunk(&self, own: bool) -> Result<Chunk, ErrorCode> {
-        let sets = self.sets.borrow().values().map(|set| set.path.clone()).collect();
+        let sets: Vec<_> = self.sets.borrow().values().map(|set| set.path.clone()).collect();
         let id = self.rotations.borrow_mut().next_chunk();
         let chunk = match self.chunk_root() {
-            Some(root) => root.make(id, now(), own, sets).await.map_err(|error| {
+            Some(root) => root.make(id, now(), own, &sets).await.map_err(|error| {
                 tracing::error!(session = self.config.name, path = ?root.path, %error, "the output directory cannot be made");
                 ErrorCode::CreateDirFail
             })?,
             None => Chunk::at_relayd(id, now()),
         };
-        self.publish_chunk(&chunk, String::new(), self.net_index()).await?;
-        Ok(chunk)
+        let published = self.publish_chunk(&chunk, String::new(), self.net_index()).await;
+        if published.is_err()
+            && let Some(root) = self.root_of(&chunk)
+        {
+            root.unmake(&chunk, &sets).await;
+        }
+        published.map(|()| chunk)
     }
 
     /// Makes a chunk known to the consumers, or to none: one of a directory, or of the relay daemon

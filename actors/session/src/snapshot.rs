@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, rc::Rc, time::Duration};
 
-use futures::future::try_join_all;
+use futures::future::{join_all, try_join_all};
 use lttngd_buffers::{BuffersError, ChannelSize, Record, Sizes};
 use lttngd_model::{ChunkId, ErrorCode, PlaceUrl, Timestamp, Uri};
 use lttngd_relayd::look_up;
@@ -141,7 +141,12 @@ impl Inner {
             (SnapshotPlace::Relayd(_), None) => return Err(ErrorCode::RelaydConnectFail),
         };
         let relayd = relayd.map(|relayd| relayd.net_index);
-        self.publish_chunk(&chunk, name, relayd).await?;
+        if let Err(code) = self.publish_chunk(&chunk, name, relayd).await {
+            if let Some(root) = self.root_of(&chunk) {
+                root.unmake(&chunk, &paths(&sets)).await;
+            }
+            return Err(code);
+        }
         let mut recorded =
             self.record_sets(&sets, Record { packets_per_stream, relayd, prefix }).await;
         if recorded.is_ok() && relayd.is_some() {
@@ -162,8 +167,7 @@ impl Inner {
         sets: &[SessionSet],
     ) -> Result<Chunk, ErrorCode> {
         let root = self.root_at(path);
-        let paths = sets.iter().map(|set| set.path.clone()).collect();
-        root.make(id, begun_at, false, paths).await.map_err(|error| {
+        root.make(id, begun_at, false, &paths(sets)).await.map_err(|error| {
             tracing::error!(session = self.config.name, path = ?root.path, %error, "the snapshot's directory cannot be made");
             ErrorCode::CreateDirFail
         })
@@ -188,14 +192,17 @@ impl Inner {
         })
     }
 
+    /// Has every set recorded, whatever becomes of the others: a trace chunk that closed meanwhile would
+    /// take it from those that are not done.
     async fn record_sets(&self, sets: &[SessionSet], record: Record) -> Result<(), ErrorCode> {
         let recorded = sets.iter().map(async |set| {
             ask(&set.actor, record.clone(), self.config.consumer_deadline)
                 .await
                 .map_err(BuffersError::from)?
         });
-        try_join_all(recorded).await.map(drop).map_err(|error| {
-            tracing::error!(session = self.config.name, %error, "the snapshot is not recorded");
+        let recorded: Result<(), _> = join_all(recorded).await.into_iter().collect();
+        recorded.map_err(|error| {
+            tracing::error!(session = self.config.name, %error, "the snapshot is not recorded whole");
             buffers_code(&error, ErrorCode::SnapshotFail)
         })
     }
@@ -209,4 +216,9 @@ impl Inner {
         let sizes = try_join_all(sizes).await;
         Ok(sizes.map_err(|error| buffers_code(&error, ErrorCode::SnapshotFail))?.concat())
     }
+}
+
+/// The directories of buffer sets below the user-space domain's.
+fn paths(sets: &[SessionSet]) -> Vec<String> {
+    sets.iter().map(|set| set.path.clone()).collect()
 }

@@ -3,6 +3,7 @@
 
 mod apps;
 mod consumer;
+mod files;
 mod phases;
 mod regenerate;
 mod relay_snapshots;

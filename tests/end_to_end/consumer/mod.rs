@@ -4,12 +4,14 @@
 
 mod beside_stock;
 mod bystander;
+mod damaged;
 mod deaths;
 mod descriptors;
 mod hostile;
 mod lost;
 mod output;
 mod relays;
+mod rooms;
 
 use bystander::Bystander;
 

@@ -7,9 +7,12 @@ use std::{
     collections::HashMap,
     fs::{File, OpenOptions},
     io::{BufRead, BufReader, Read, Write},
-    os::unix::{
-        fs::{OpenOptionsExt, PermissionsExt},
-        net::{UnixListener, UnixStream},
+    os::{
+        fd::OwnedFd,
+        unix::{
+            fs::{OpenOptionsExt, PermissionsExt},
+            net::{UnixListener, UnixStream},
+        },
     },
     path::PathBuf,
     sync::{Arc, Mutex},
@@ -17,7 +20,7 @@ use std::{
 };
 
 use lttngd_consumer::ConsumerConfig;
-use lttngd_model::{Bitness, ChannelKey};
+use lttngd_model::{Bitness, ChannelKey, ChunkId};
 use lttngd_wire::consumer::{ConsumerError, MESSAGE_LEN, Message, MetadataRequest};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -121,6 +124,7 @@ pub(crate) struct Record {
     faults: Mutex<Vec<String>>,
     metadata: Mutex<Option<UnixStream>>,
     monitor: Mutex<Option<File>>,
+    directories: Mutex<Vec<(ChunkId, OwnedFd)>>,
     process: Mutex<Option<Pid>>,
 }
 
@@ -232,6 +236,17 @@ impl FakeConsumer {
     pub fn text(&self, key: ChannelKey) -> String {
         let texts = self.record.texts.lock().unwrap();
         String::from_utf8(texts.get(&key).cloned().unwrap_or_default()).unwrap()
+    }
+
+    /// Writes an empty file of this name to the trace chunk that was made last and not closed. `false`
+    /// without one.
+    #[must_use]
+    pub fn write_to_chunk(&self, name: &str) -> bool {
+        let directories = self.record.directories.lock().unwrap();
+        let Some((_, directory)) = directories.last() else { return false };
+        let flags = rustix::fs::OFlags::CREATE | rustix::fs::OFlags::WRONLY;
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::openat(directory, name, flags, mode).is_ok()
     }
 
     /// What the daemon did wrong.

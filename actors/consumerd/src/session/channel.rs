@@ -75,12 +75,12 @@ impl Channel {
         }
     }
 
-    /// Lets go of a chunk.
-    pub(super) fn leave_chunk(&mut self, id: ChunkId) {
+    /// Lets go of a chunk, for the one before it if there is one.
+    pub(super) fn leave_chunk(&mut self, id: ChunkId, before: Option<&Arc<Chunk>>) {
         if let Phase::Asked(asked) = &mut self.phase
             && asked.chunk().as_ref().is_some_and(|chunk| chunk.id == id)
         {
-            *asked.chunk() = None;
+            *asked.chunk() = before.cloned();
         }
     }
 

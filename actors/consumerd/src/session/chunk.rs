@@ -97,21 +97,25 @@ impl Inner {
         if command == Some(CloseCommand::Delete) {
             chunk.delete_at_end();
         }
-        {
+        let before = {
             let mut state = self.state.borrow_mut();
+            // A session daemon that gives a new chunk up goes on in the one before it.
+            let before = state.chunks.newest_published();
             if state.current.as_ref().is_some_and(|current| current.id == chunk_id) {
-                state.current = None;
+                state.current.clone_from(&before);
             }
             for channel in state.channels.values_mut() {
-                channel.leave_chunk(chunk_id);
+                channel.leave_chunk(chunk_id, before.as_ref());
             }
-        }
+            before
+        };
         // Until its relay daemon has closed it the session is not over, and so is no connection of its
         // snapshots. A chunk that is here is held by its writers alone, who delete it then.
         let held = relayd_id.map(|_| chunk);
         for worker in self.workers() {
-            let session = self.id;
-            if worker.ask(move |w| w.leave_chunk(session, chunk_id)).await.is_err() {
+            let (session, before) = (self.id, before.clone());
+            if worker.ask(move |w| w.leave_chunk(session, chunk_id, before.as_ref())).await.is_err()
+            {
                 return refused(Code::CLOSE_TRACE_CHUNK_FAILED);
             }
         }

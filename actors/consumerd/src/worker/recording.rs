@@ -37,6 +37,8 @@ pub(super) struct Job {
     places: Vec<usize>,
     /// The stream whose turn it is.
     current: Option<usize>,
+    /// What went wrong with the streams so far.
+    outcome: Result<(), Code>,
     reply: oneshot::Sender<Result<(), Code>>,
 }
 
@@ -80,7 +82,7 @@ impl Worker {
             }
             Some(_) => {
                 let places = self.streams_of(recording.key);
-                let job = Job { recording, places, current: None, reply };
+                let job = Job { recording, places, current: None, outcome: Ok(()), reply };
                 match job.recording.relay {
                     Some(relay) => self.open_remote_snapshot(relay, job),
                     None => self.jobs.push_back(job),
@@ -109,22 +111,20 @@ impl Worker {
         let Some(place) = job.current.take() else {
             let Some(place) = job.places.pop() else {
                 // Who asked may have gone.
-                let _ = job.reply.send(Ok(()));
+                let _ = job.reply.send(job.outcome);
                 return Step::Done;
             };
             return match self.begin(place, &job.recording) {
-                Ok(()) => {
+                Ok(true) => {
                     job.current = Some(place);
                     Step::Again(job)
                 }
-                Err(code) => self.fail(job, place, code),
+                Ok(false) => self.go_on(job, place, Ok(())),
+                Err(code) => self.go_on(job, place, Err(code)),
             };
         };
         match self.write(job.recording.key, place) {
-            Ok(Written::All) => {
-                self.close_recording(job.recording.key, place);
-                Step::Again(job)
-            }
+            Ok(Written::All) => self.go_on(job, place, Ok(())),
             Ok(Written::Some) => {
                 job.current = Some(place);
                 Step::Again(job)
@@ -133,8 +133,15 @@ impl Worker {
                 job.current = Some(place);
                 Step::Parked(job)
             }
-            Err(code) => self.fail(job, place, code),
+            Err(code) => self.go_on(job, place, Err(code)),
         }
+    }
+
+    /// Goes on with the next stream, whatever became of this one: it takes nobody's packets with it.
+    fn go_on(&mut self, mut job: Job, place: usize, outcome: Result<(), Code>) -> Step {
+        self.close_recording(job.recording.key, place);
+        job.outcome = job.outcome.and(outcome);
+        Step::Again(job)
     }
 
     /// Gives a snapshot up before its first stream.
@@ -146,18 +153,9 @@ impl Worker {
         let _ = job.reply.send(Err(Code::RELAYD_FAIL));
     }
 
-    fn fail(&mut self, job: Job, place: usize, code: Code) -> Step {
-        self.close_recording(job.recording.key, place);
-        for place in &job.places {
-            self.close_recording(job.recording.key, *place);
-        }
-        // As above.
-        let _ = job.reply.send(Err(code));
-        Step::Done
-    }
-
-    /// Opens a stream's output, then takes all that its buffer has at once: writing it may last.
-    fn begin(&mut self, place: usize, recording: &Recording) -> Result<(), Code> {
+    /// Opens a stream's output, then takes all that its buffer has at once: writing it may last. `false`
+    /// for a stream that was given up.
+    fn begin(&mut self, place: usize, recording: &Recording) -> Result<bool, Code> {
         let stream = self.stream_of(recording.key, place).ok_or(Code::CHAN_NOT_FOUND)?;
         if recording.relay.is_none() {
             stream.output = stream
@@ -171,13 +169,14 @@ impl Worker {
         stream.chunk = Some(Arc::clone(&recording.chunk));
         let stream = &mut self.streams[place];
         let unfinished = stream.ring.take_snapshot(recording.packets_max, &self.setup.clock);
-        if stream.note(unfinished).ok_or(Code::SNAPSHOT_FAILED)? {
+        let Some(unfinished) = stream.note(unfinished) else { return Ok(false) };
+        if unfinished {
             // Behind what a writer left there nothing would be seen: events that follow begin another packet,
             // and this one is finished for it.
             stream.flush(FlushMode::Filled, &self.setup.clock);
             self.wait_for_writers(place);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Writes packets that were taken, as many as a turn allows.
@@ -187,19 +186,33 @@ impl Worker {
         let stream = &mut self.streams[place];
         let mut bytes = 0;
         while stream.ring.packet().is_some() {
-            match stream.write_snapshot_packet(&mut self.relays)? {
-                Sent::Parked { .. } => return Ok(Written::Parked),
-                Sent::Lost => return Err(Code::SNAPSHOT_FAILED),
-                Sent::Whole(len) => bytes += usize::try_from(len).unwrap_or(usize::MAX),
+            match stream.write_snapshot_packet(&mut self.relays) {
+                // Its memory may not be there any more.
+                Err(code) => {
+                    let usable = stream.ring.check();
+                    return stream.note(usable).map_or(Ok(Written::All), |()| Err(code));
+                }
+                Ok(Sent::Parked { .. }) => return Ok(Written::Parked),
+                Ok(Sent::Lost) => {
+                    stream.ring.count_lost_packet();
+                    let Output::Remote(remote) = &stream.output else {
+                        return Err(Code::SNAPSHOT_FAILED);
+                    };
+                    // A packet that no relay daemon takes is lost alone.
+                    if !self.relays.live(remote.net_index) {
+                        return Err(Code::SNAPSHOT_FAILED);
+                    }
+                }
+                Ok(Sent::Whole(len)) => bytes += usize::try_from(len).unwrap_or(usize::MAX),
             }
             let put = stream.ring.put_snapshot_packet();
-            stream.note(put).ok_or(Code::SNAPSHOT_FAILED)?;
+            stream.note(put);
             if bytes >= TURN_BYTES_MAX {
                 return Ok(Written::Some);
             }
         }
         let whole = stream.ring.check();
-        stream.note(whole).ok_or(Code::SNAPSHOT_FAILED)?;
+        stream.note(whole);
         Ok(Written::All)
     }
 

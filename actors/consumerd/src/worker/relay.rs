@@ -110,6 +110,11 @@ pub(super) struct Relays {
 }
 
 impl Relays {
+    /// Whether a connection is of use.
+    pub(super) fn live(&self, net_index: u64) -> bool {
+        self.known.get(&net_index).is_some_and(|relay| relay.connection.fault().is_none())
+    }
+
     fn touch(&mut self, net_index: u64) -> Option<&mut Relay> {
         let relay = self.known.get_mut(&net_index)?;
         if self.touched.last() != Some(&net_index) {
@@ -250,7 +255,7 @@ impl Worker {
 
     /// Whether a connection is of use.
     pub(super) fn relay_lives(&self, net_index: u64) -> bool {
-        self.relays.known.get(&net_index).is_some_and(|relay| relay.connection.fault().is_none())
+        self.relays.live(net_index)
     }
 
     /// Minor version of a connection.

@@ -61,6 +61,8 @@ impl Worker {
                 stream.read_to_rotation(&self.setup.clock, &mut self.relays);
             }
             stream.begin_rotation(&next, &self.setup.clock);
+            self.retire_if_given_up(*place);
+            let stream = &self.streams[*place];
             if let (Output::Remote(remote), Some(rotation)) = (&stream.output, &stream.rotation) {
                 positions.push(RotationPosition {
                     handle: remote.stream.handle(),
@@ -69,7 +71,8 @@ impl Worker {
             }
         }
         let relay = places.first().and_then(|place| self.streams[*place].writing.relay);
-        if let Some(net_index) = relay {
+        let is_over = places.iter().all(|place| self.streams[*place].ring.is_given_up());
+        if let Some(net_index) = relay.filter(|_| !is_over) {
             let to = to_new_chunk.then_some(next.id);
             let rotation = RemoteRotation { net_index, to, positions };
             return self.rotate_remote_streams(key, rotation, reply);
@@ -130,7 +133,12 @@ impl DataStream {
         // The files of all streams are opened meanwhile.
         let to = to.then(|| {
             let path = &self.writing.path;
-            (Arc::clone(next), self.open_files(next, path, true))
+            let opening = if self.ring.is_given_up() {
+                Ok(Opening::default())
+            } else {
+                self.open_files(next, path, true)
+            };
+            (Arc::clone(next), opening)
         });
         let position = produced - produced % self.ring.subbuf_size_bytes();
         let untold = matches!(self.output, Output::Remote(_));

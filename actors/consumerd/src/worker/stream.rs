@@ -279,6 +279,8 @@ impl DataStream {
                 Err(GetError::Overwritten) => continue,
                 Err(GetError::Corrupt(corruption)) => {
                     self.note::<()>(Err(corruption));
+                    // Others do not get past a packet of which a part is sent.
+                    self.release_packet(relays);
                     return self.nothing_left();
                 }
             }
@@ -386,7 +388,8 @@ impl DataStream {
 
     /// Lets go of the packet that is held, which may be partly sent.
     pub(super) fn release_packet(&mut self, relays: &mut Relays) {
-        if let (Output::Remote(remote), Some(packet)) = (&mut self.output, self.ring.packet()) {
+        if let (Output::Remote(remote), Some(packet)) = (&mut self.output, self.ring.last_packet())
+        {
             remote.keep_rest(&packet, relays);
         }
     }

@@ -3,15 +3,19 @@
 use std::{
     fs::File,
     io::{self, Read, Write},
-    os::{fd::AsFd, unix::net::UnixStream},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::net::UnixStream,
+    },
 };
 
-use lttngd_model::ChannelKey;
+use lttngd_model::{ChannelKey, ChunkId};
 use lttngd_wire::consumer::{
-    ChannelClass, ChannelHead, ChannelStatus, ChunkReplyHead, ConsumerError, END_OF_STREAMS,
-    MESSAGE_LEN, Message, MetadataRequest, StreamHead, TraceChunkPresence, encode_counter,
-    encode_status,
+    ChannelClass, ChannelHead, ChannelStatus, ChunkReplyHead, CloseCommand, ConsumerError,
+    END_OF_STREAMS, MESSAGE_LEN, Message, MetadataRequest, StreamHead, TraceChunkPresence,
+    encode_counter, encode_status,
 };
+use rustix::fs::{AtFlags, Dir};
 
 use super::{MetadataPush, Record};
 use crate::{receive_descriptors, send_descriptors};
@@ -43,8 +47,16 @@ pub(super) fn answer(
             if descriptors.len() != 1 {
                 record.faults.lock().unwrap().push(format!("{message:?}: not one descriptor"));
             }
-            if *message == Message::SetChannelMonitorPipe {
-                *record.monitor.lock().unwrap() = descriptors.pop().map(File::from);
+            let descriptor = descriptors.pop();
+            match message {
+                Message::SetChannelMonitorPipe => {
+                    *record.monitor.lock().unwrap() = descriptor.map(File::from);
+                }
+                Message::CreateTraceChunk { chunk_id, .. } => {
+                    let mut directories = record.directories.lock().unwrap();
+                    directories.extend(descriptor.map(|directory| (*chunk_id, directory)));
+                }
+                _ => {}
             }
             status(socket, 0)
         }
@@ -63,7 +75,13 @@ pub(super) fn answer(
             }
             Ok(())
         }
-        Message::CloseTraceChunk { relayd_id, .. } => {
+        Message::CloseTraceChunk { relayd_id, chunk_id, command, .. } => {
+            let closed = |(id, _): &mut (ChunkId, OwnedFd)| id == chunk_id;
+            for (_, directory) in record.directories.lock().unwrap().extract_if(.., closed) {
+                if *command == Some(CloseCommand::Delete) {
+                    delete_files(&directory)?;
+                }
+            }
             let path = if relayd_id.is_some() { RELAYD_PATH } else { "" };
             socket.write_all(&ChunkReplyHead::encode(0, path))
         }
@@ -89,6 +107,15 @@ pub(super) fn refuse(
         Message::CloseTraceChunk { .. } => socket.write_all(&ChunkReplyHead::encode(code.0, "")),
         _ => status(socket, code.0),
     }
+}
+
+/// Deletes what [`FakeConsumer::write_to_chunk`](super::FakeConsumer::write_to_chunk) wrote.
+fn delete_files(directory: &OwnedFd) -> io::Result<()> {
+    for entry in Dir::read_from(directory)? {
+        // Directories stay.
+        let _ = rustix::fs::unlinkat(directory, entry?.file_name(), AtFlags::empty());
+    }
+    Ok(())
 }
 
 fn objects(socket: &mut UnixStream, streams: u32) -> io::Result<()> {

@@ -30,7 +30,10 @@ impl Worker {
             stream.flush(FlushMode::Active, &self.setup.clock);
             let timestamp_end = self.setup.clock.now();
             let readable = stream.ring.is_readable();
-            if stream.note(readable).unwrap_or(false) {
+            let readable = stream.note(readable);
+            if readable.is_none() {
+                self.retire_if_given_up(place);
+            } else if readable == Some(true) {
                 self.make_ready_if_monitored(key, place);
             } else if let Output::Remote(remote) = &stream.output
                 && remote.indexed

@@ -263,6 +263,24 @@ impl Worker {
         });
     }
 
+    /// Ends a stream that was given up at its relay daemon, which would wait for its packets before it
+    /// ends a trace chunk, and has viewers wait for them.
+    pub(in crate::worker) fn retire_if_given_up(&mut self, place: usize) {
+        let Some(stream) = self.streams.get_mut(place) else { return };
+        if !stream.ring.is_given_up() || !matches!(stream.output, Output::Remote(_)) {
+            return;
+        }
+        stream.release_packet(&mut self.relays);
+        stream.rotation = None;
+        let left = stream.chunk.take();
+        if let Output::Remote(remote) = std::mem::replace(&mut stream.output, Output::Nowhere) {
+            self.close_remote(&remote);
+            if let Some(left) = left {
+                self.relays.leave(&remote, left);
+            }
+        }
+    }
+
     /// Closes a stream at its relay daemon.
     pub(in crate::worker) fn close_remote(&mut self, remote: &RemoteStream) {
         self.command(remote.net_index, &remote.stream.close(), |_, _| {});

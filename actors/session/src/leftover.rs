@@ -1,0 +1,103 @@
+//! Trace chunks that streams have left, and getting them to where they end: in the archives, or nowhere.
+//! What fails is done again before the next change of trace chunk; until then a chunk stays where it was
+//! recorded.
+
+use lttngd_model::{ErrorCode, Timestamp};
+
+use crate::{
+    actor::Inner,
+    chunk::{Chunk, Moved},
+    rotate::Leaving,
+};
+
+/// Most trace chunks of a session that are kept in mind because they could not be put away. The oldest is
+/// left where it is when there are more.
+pub(crate) const LEFTOVERS_MAX: usize = 64;
+
+/// A chunk that streams have left or are about to.
+#[derive(Clone, Debug)]
+pub(crate) struct LeftChunk {
+    pub(crate) chunk: Chunk,
+    /// What becomes of it.
+    pub(crate) leaving: Leaving,
+    pub(crate) ended_at: Timestamp,
+    /// What the relay daemon calls it.
+    pub(crate) relayd_path: String,
+    /// What went wrong when the streams left it: some may be in it still.
+    pub(crate) failure: Option<ErrorCode>,
+}
+
+/// Chunks that could not be put away.
+#[derive(Debug, Default)]
+pub(crate) struct Leftovers(Vec<LeftChunk>);
+
+impl Leftovers {
+    /// Remembers a chunk, and returns one that is given up for it.
+    fn push(&mut self, left: LeftChunk) -> Option<LeftChunk> {
+        let oldest = (self.0.len() >= LEFTOVERS_MAX).then(|| self.0.remove(0));
+        self.0.push(left);
+        oldest
+    }
+
+    /// Whether one of them is where the first chunk of a session is.
+    pub(crate) fn are_at_root(&self) -> bool {
+        self.0.iter().any(|left| left.chunk.location.is_empty())
+    }
+}
+
+impl Inner {
+    /// Puts away what could not be put away before.
+    ///
+    /// # Errors
+    /// The first failure.
+    pub(crate) async fn settle(&self) -> Result<(), ErrorCode> {
+        let leftovers = self.leftovers.take();
+        let mut outcome = Ok(());
+        for left in leftovers.0 {
+            let put_away = self.put_away(left).await.map(drop);
+            outcome = outcome.and(put_away);
+        }
+        outcome
+    }
+
+    /// Gets a chunk to where it ends; where that is, for one that was archived.
+    pub(crate) async fn put_away(&self, left: LeftChunk) -> Result<Option<Moved>, ErrorCode> {
+        let Some(root) = self.root_of(&left.chunk) else { return Ok(None) };
+        let (moved, code) = match left.leaving {
+            Leaving::Stay => return Ok(None),
+            Leaving::Archive => (
+                root.archive(&left.chunk, left.ended_at).await.map(Some),
+                ErrorCode::RotateRenameFailConsumer,
+            ),
+            Leaving::Delete => {
+                (root.remove(&left.chunk).await.map(|()| None), ErrorCode::ClearFailConsumer)
+            }
+        };
+        let (session, path) = (self.config.name.as_str(), left.chunk.path());
+        match moved {
+            Ok(Some(Moved::Gone)) => {
+                tracing::error!(
+                    session,
+                    ?path,
+                    "a trace chunk is not archived: it is not there, its owner moved or removed it"
+                );
+                Err(code)
+            }
+            Ok(moved) => Ok(moved),
+            Err(error) => {
+                tracing::error!(session, ?path, %error,
+                    "a trace chunk stays where it was recorded until the next rotation, clear, start or destroy");
+                self.keep_in_mind(left);
+                Err(code)
+            }
+        }
+    }
+
+    /// Remembers a chunk that is to be put away later.
+    pub(crate) fn keep_in_mind(&self, left: LeftChunk) {
+        if let Some(oldest) = self.leftovers.borrow_mut().push(left) {
+            tracing::error!(session = self.config.name, path = ?oldest.chunk.path(),
+                "a trace chunk stays where it was recorded: too many could not be put away");
+        }
+    }
+}
