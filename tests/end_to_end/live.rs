@@ -7,13 +7,14 @@ use std::process::{Child, Stdio};
 use super::world::{Relay, Stage, alone, both, eventually};
 
 /// A viewer of a session, from before there is something to see until the session is over.
-struct Viewer {
+pub struct Viewer {
     child: Child,
     output: PathBuf,
 }
 
 impl Viewer {
-    fn start(stage: &Stage, relay: &Relay, session: &str) -> Viewer {
+    /// Starts one.
+    pub fn start(stage: &Stage, relay: &Relay, session: &str) -> Viewer {
         let host = rustix::system::uname();
         let host = host.nodename().to_str().unwrap();
         let url = format!("net://127.0.0.1:{}/host/{host}/{session}", relay.ports[2]);
@@ -26,7 +27,7 @@ impl Viewer {
     }
 
     /// Waits until the relay daemon has a viewer of its session.
-    fn wait_until_attached(stage: &Stage, relay: &Relay) {
+    pub fn wait_until_attached(stage: &Stage, relay: &Relay) {
         eventually("the viewer is attached", || {
             let url = format!("net://127.0.0.1:{}", relay.ports[2]);
             let arguments = format!("--input-format=lttng-live {url}");
@@ -40,12 +41,13 @@ impl Viewer {
         fs::read_to_string(&self.output).unwrap().matches("sample:number").count()
     }
 
-    fn wait_for(&self, events: usize) {
+    /// Waits until it has shown so many.
+    pub fn wait_for(&self, events: usize) {
         eventually("the viewer shows the events", || (self.events() >= events).then_some(()));
     }
 
     /// The count of events, when it ends by itself.
-    fn end(mut self) -> usize {
+    pub fn end(mut self) -> usize {
         let status = eventually("the viewer ends", || self.child.try_wait().unwrap());
         assert!(status.success(), "{status}");
         self.events()
@@ -73,6 +75,7 @@ fn is_seen_while_it_is_recorded(buffers: &str) {
         create(stage, &relay, "watched", buffers);
         stage.lttng_ok("start watched");
         let viewer = Viewer::start(stage, &relay, "watched");
+        Viewer::wait_until_attached(stage, &relay);
         program.tell("number=3");
         viewer.wait_for(3);
         program.tell("number=4");

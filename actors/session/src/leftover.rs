@@ -101,3 +101,31 @@ impl Inner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use lttngd_model::ChunkId;
+
+    use super::*;
+
+    #[test]
+    fn the_oldest_goes_for_one_too_many() {
+        let left = |id, location: &str| {
+            let chunk = Chunk::at_relayd(ChunkId(id), Timestamp { epoch_s: 0 });
+            let (ended_at, relayd_path) = (chunk.begun_at, String::new());
+            let chunk = Chunk { location: location.to_owned(), ..chunk };
+            let leaving = Leaving::Archive;
+            LeftChunk { chunk, leaving, ended_at, relayd_path, failure: None }
+        };
+        let mut leftovers = Leftovers::default();
+        assert!(leftovers.push(left(0, "")).is_none() && leftovers.are_at_root());
+        for id in 1..LEFTOVERS_MAX as u64 {
+            assert!(leftovers.push(left(id, "own")).is_none());
+        }
+        assert_eq!(leftovers.push(left(99, "own")).unwrap().chunk.id, ChunkId(0));
+        assert!(!leftovers.are_at_root());
+        assert_eq!(leftovers.0.len(), LEFTOVERS_MAX);
+    }
+}

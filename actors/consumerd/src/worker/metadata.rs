@@ -312,6 +312,8 @@ impl Worker {
         key: ChannelKey,
         reply: oneshot::Sender<Result<(), Code>>,
     ) {
+        // What is not there when it leaves will never be.
+        self.write_again(key, Instant::now());
         let outcome = match self.metadata.get_mut(&key) {
             None => Err(Code::CHAN_NOT_FOUND),
             Some(metadata) => match metadata.next_chunk.clone() {
@@ -325,7 +327,9 @@ impl Worker {
                     }
                     metadata.output = MetadataOutput::Nowhere;
                     metadata.chunk = to;
-                    metadata.open_file(true).map_err(|_| Code::ROTATION_FAIL)
+                    // Where there is no room for it now it is written later, as packets are.
+                    let _ = metadata.open_file(true);
+                    Ok(())
                 }
             },
         };

@@ -130,15 +130,19 @@ impl DataStream {
         let produced = self.note(positions).map_or(0, |positions| positions.produced);
         self.packet_opened = false;
         self.packet_due = false;
+        if self.ring.is_given_up() {
+            // It is in no trace chunk any more, once its relay daemon was told.
+            self.rotation = None;
+            if !matches!(self.output, Output::Remote(_)) {
+                self.output = Output::Nowhere;
+                self.chunk = None;
+            }
+            return;
+        }
         // The files of all streams are opened meanwhile.
         let to = to.then(|| {
             let path = &self.writing.path;
-            let opening = if self.ring.is_given_up() {
-                Ok(Opening::default())
-            } else {
-                self.open_files(next, path, true)
-            };
-            (Arc::clone(next), opening)
+            (Arc::clone(next), self.open_files(next, path, true))
         });
         let position = produced - produced % self.ring.subbuf_size_bytes();
         let untold = matches!(self.output, Output::Remote(_));
