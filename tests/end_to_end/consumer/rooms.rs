@@ -140,7 +140,9 @@ fn a_clear_finds_no_room() {
     room.does("start");
     room.scarce(
         "clear victim",
-        || drop(program.borrow_mut().tell("number=7")),
+        || {
+            program.borrow_mut().tell("number=7");
+        },
         |_| {
             program.borrow_mut().tell("number=5");
             room.does("clear");
@@ -187,7 +189,9 @@ fn a_snapshot_finds_no_room() {
     room.does("start");
     room.scarce(
         "snapshot record -s victim",
-        || drop(program.borrow_mut().tell("number=7")),
+        || {
+            program.borrow_mut().tell("number=7");
+        },
         |_| {
             room.shell(&format!("rm -rf {}/*", output.display()));
             program.borrow_mut().tell("number=5");

@@ -114,8 +114,9 @@ impl World {
         count
     }
 
-    /// Adds a channel with one stream. What is returned is what applications have of it.
-    fn add_channel(&mut self, chunk: &Arc<Chunk>) -> (OwnedFd, OwnedFd) {
+    /// Adds a channel with one stream. What is returned is what applications have of it; the last is its
+    /// memory.
+    fn add_channel(&mut self, chunk: &Arc<Chunk>) -> (OwnedFd, OwnedFd, OwnedFd) {
         let clock = PacketClock::default();
         let config = ChannelConfig {
             mode: Mode::Discard,
@@ -152,7 +153,7 @@ impl World {
         assert!(matches!(self.command(), ConsumerCommand::AddStream(_)));
         self.reply(&ConsumerReply::StreamAdded { handle: HANDLE });
         assert_eq!(outcome.try_recv(), Ok(Ok(())));
-        (held, wakeup)
+        (held, wakeup, object.memory)
     }
 }
 
@@ -260,6 +261,33 @@ fn packets_of_the_next_trace_chunk_follow_the_rotation_and_the_last_index() {
             world.turn();
         }
     }
+    assert!(matches!(world.events.try_recv(), Ok(Event::ChunkEnded { chunk: ChunkId(0), .. })));
+}
+
+#[test]
+fn a_stream_that_is_given_up_is_closed_and_no_rotation_waits_for_it() {
+    /// Where the writers' position is.
+    const POSITION: u64 = 128;
+
+    let mut world = World::new();
+    let (old, new) = (world.chunk(0), world.chunk(1));
+    let (_held, _wakeup, memory) = world.add_channel(&old);
+    rustix::io::pwrite(&memory, &1_u64.to_ne_bytes(), POSITION).unwrap();
+    world.worker.set_chunk(SESSION, &new);
+    for _ in 0..2 {
+        let (reply, mut outcome) = oneshot::channel();
+        world.worker.rotate_channel(KEY, reply);
+        world.turn();
+        assert_eq!(outcome.try_recv(), Ok(Ok(())));
+    }
+    assert!(matches!(world.command(), ConsumerCommand::CloseStream { handle: HANDLE, .. }));
+    assert!(world.control.read(&mut [0]).is_err(), "it is told nothing else");
+    assert!(world.worker.streams[0].chunk.is_none());
+    let mut outcome = world.ask_data_pending();
+    world.turn();
+    assert_eq!(world.command(), ConsumerCommand::BeginDataPending(RELAY_SESSION));
+    assert!(outcome.try_recv().is_err(), "the relay daemon alone is asked");
+    drop(old);
     assert!(matches!(world.events.try_recv(), Ok(Event::ChunkEnded { chunk: ChunkId(0), .. })));
 }
 
