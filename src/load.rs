@@ -7,8 +7,7 @@ mod replay;
 mod tests;
 
 use std::{
-    fs,
-    io::{self, Read},
+    fs, io,
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
 };
@@ -17,7 +16,7 @@ use lttngd_model::ErrorCode;
 use lttngd_registry::Handle;
 use lttngd_wire::session_file::{SESSION_FILE_MAX, SavedSession, SessionFileError, decode, read};
 
-use crate::process::read_regular_file;
+use crate::process::{read_regular_file, read_to_limit};
 
 /// What the name of a file of saved sessions ends in.
 const EXTENSION: &[u8] = b".lttng";
@@ -143,15 +142,8 @@ fn read_autoloaded(path: &Path) -> Result<Vec<SavedSession>, LoadError> {
 
 /// Reads a file that somebody named: it may be a pipe too.
 fn read_file(path: &Path) -> Result<Vec<SavedSession>, LoadError> {
-    let mut bytes = Vec::new();
-    fs::File::open(path)
-        // One byte more shows that there is more.
-        .and_then(|file| file.take(SESSION_FILE_MAX + 1).read_to_end(&mut bytes))
-        .map_err(failed(path))?;
-    if bytes.len() as u64 > SESSION_FILE_MAX {
-        return Err(failed(path)(io::ErrorKind::FileTooLarge.into()));
-    }
-    parse(path, &bytes)
+    let read = fs::File::open(path).and_then(|file| read_to_limit(file, SESSION_FILE_MAX));
+    parse(path, &read.map_err(failed(path))?)
 }
 
 fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<SavedSession>, LoadError> {

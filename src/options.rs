@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use lttngd::Config;
 use lttngd::config::HomeUnknown;
-use lttngd::process::{own_program, read_regular_file};
+use lttngd::process::{own_program, read_regular_file, read_to_limit};
 
 pub use self::settings::READINESS_FD;
 
@@ -33,8 +33,12 @@ const HOME_CONFIG_FILE: &str = ".lttng/lttng.conf";
 pub trait Surroundings {
     /// The value of an environment variable.
     fn variable(&self, name: &str) -> Option<OsString>;
-    /// The content of a configuration file.
+    /// The content of a configuration file where there usually is one.
     fn read_file(&self, path: &Path) -> io::Result<String>;
+    /// The content of one that somebody named, which may be a pipe.
+    fn read_named_file(&self, path: &Path) -> io::Result<String> {
+        self.read_file(path)
+    }
     /// Whether the daemon runs as root.
     fn is_root(&self) -> bool;
     /// Whether the rights of the process come from its file instead of its caller, who then must
@@ -55,9 +59,11 @@ impl Surroundings for Process {
     }
 
     fn read_file(&self, path: &Path) -> io::Result<String> {
-        let content = read_regular_file(path, CONFIG_FILE_MAX_LEN)?;
-        String::from_utf8(content)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+        text(read_regular_file(path, CONFIG_FILE_MAX_LEN)?)
+    }
+
+    fn read_named_file(&self, path: &Path) -> io::Result<String> {
+        text(read_to_limit(std::fs::File::open(path)?, CONFIG_FILE_MAX_LEN)?)
     }
 
     fn is_root(&self) -> bool {
@@ -177,6 +183,10 @@ pub fn parse(args: &[OsString], around: &dyn Surroundings) -> Result<Invocation,
     Ok(Invocation::Start(Box::new(options)))
 }
 
+fn text(content: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(content).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
 /// The contents of the configuration files there are, the one with the last word last.
 fn config_files(
     named: Option<&Path>,
@@ -195,7 +205,7 @@ fn config_files(
     }
     if let Some(named) = named {
         let path = around.working_dir().join(named);
-        match around.read_file(&path) {
+        match around.read_named_file(&path) {
             Ok(content) => contents.push(content),
             Err(source) => return Err(OptionsError::ConfigFile { path, source }),
         }

@@ -33,7 +33,7 @@ pub(crate) mod time_zone;
 
 use std::{ffi::OsString, os::unix::ffi::OsStrExt, path::PathBuf, process::ExitCode};
 
-pub use regular_file::read_regular_file;
+pub use regular_file::{read_regular_file, read_to_limit};
 
 /// The program that this process runs, wherever it stands and also after it was replaced there.
 pub const OWN_PROGRAM: &str = "/proc/self/exe";

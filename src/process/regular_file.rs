@@ -18,6 +18,14 @@ pub fn read_regular_file(path: &Path, len_max: u64) -> io::Result<Vec<u8>> {
     if !file.metadata()?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
     }
+    read_to_limit(file, len_max)
+}
+
+/// Reads a file of at most `len_max` bytes to its end, whatever it is.
+///
+/// # Errors
+/// When it cannot be read, or is larger.
+pub fn read_to_limit(file: File, len_max: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     // One byte more shows that there is more.
     file.take(len_max.saturating_add(1)).read_to_end(&mut content)?;

@@ -25,7 +25,7 @@ const LAST_PART: usize = 4;
 /// See [`LAST_PART`].
 const LAST_MIN: usize = 4;
 /// Most descriptors that are kept for channels when many register, else half of those that both share.
-const CHANNELS_KEPT_MAX: usize = 4096;
+const CHANNELS_KEPT_MAX: usize = 1024;
 /// Fewest descriptors with which anything can be done: a client, an application and a channel for it.
 const USABLE_MIN: usize = 16;
 /// Descriptors that a process is thought to have open where it cannot be seen.

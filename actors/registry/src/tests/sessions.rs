@@ -169,7 +169,10 @@ async fn a_dead_consumer_costs_the_sessions_it_had() {
     world.session("next").await;
     world.handle.start("next").await.unwrap();
     assert_eq!(world.fake.starts().len(), 2);
-    world.handle.destroy_session("lost").await.unwrap();
+    // It is gone, and what it recorded may not be whole.
+    let destroyed = world.handle.destroy_session("lost").await;
+    assert_eq!(destroyed, Err(ErrorCode::NoUstconsumerd));
+    assert_eq!(world.handle.start("lost").await, Err(ErrorCode::SessNotFound));
     world.handle.destroy_session("next").await.unwrap();
     world.end().await;
 }
