@@ -2,7 +2,7 @@
 //! notices.
 
 use std::io::Write;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::world::raw::{
     CLIENT_REQUEST_BYTES, ClientRequest, DESCRIPTORS_OFFSET, ENABLE_LENGTH_OFFSET, LENGTH_OFFSET,
@@ -20,18 +20,13 @@ const NO_SESSION: u32 = 23;
 /// The socket of clients.
 const SOCKET: &str = "client-lttng-sessiond";
 
-/// The longest that three commands of another client may take. They take some 0.03 s; the stock daemon's
-/// delays are 5 s and more.
-const AT_ONCE: Duration = Duration::from_millis(4500);
-
 /// Checks that another client is served at once.
 fn others_are_served(stage: &Stage) {
     let start = Instant::now();
     stage.arena.lttng_ok("create bystander --no-output");
     assert!(stage.arena.lttng_ok("list").contains("bystander"));
     stage.arena.lttng_ok("destroy bystander");
-    let took = start.elapsed();
-    assert!(took < AT_ONCE, "another client's create, list and destroy took {took:?}");
+    stage.is_unconcerned(start.elapsed());
 }
 
 /// Has `disturb` done, and checks that others are served meanwhile and that no descriptor stays open after it.

@@ -25,8 +25,7 @@ fn others_are_answered(stage: &Stage) {
     stage.arena.lttng_ok("create bystander --no-output");
     assert!(stage.arena.lttng_ok("list").contains("bystander"));
     stage.arena.lttng_ok("destroy bystander");
-    let took = start.elapsed();
-    assert!(took < AT_ONCE, "create, list and destroy took {took:?}");
+    stage.is_unconcerned(start.elapsed());
 }
 
 fn registered(stage: &Stage, count: usize) -> Vec<FakeApp> {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use super::{Answer, Arena, Consumer, Daemon, Event, Program, Which, eventually, listing, trace};
 
@@ -21,9 +23,23 @@ pub struct Stage {
     /// Which one it is.
     pub which: Which,
     transcript: String,
+    usual: OnceLock<Duration>,
 }
 
+/// The longest that something unconcerned may take: less than the daemon waits for any peer.
+const AT_ONCE: Duration = Duration::from_millis(4500);
+/// How many times as long as with nothing in its way something unconcerned may take where that is longer,
+/// on a busy machine.
+const TIMES: u32 = 4;
+
 impl Stage {
+    /// Checks that something that no disturbance concerns `took` no longer than [`AT_ONCE`], or than
+    /// some times what it took at first, when nothing was in its way.
+    pub fn is_unconcerned(&self, took: Duration) {
+        let longest = AT_ONCE.max(*self.usual.get_or_init(|| took) * TIMES);
+        assert!(took < longest, "something unconcerned took {took:?}, longer than {longest:?}");
+    }
+
     /// A fresh world with a daemon.
     pub fn new(which: Which) -> Stage {
         Stage::with_options(which, &[])
@@ -33,7 +49,7 @@ impl Stage {
     pub fn with_options(which: Which, options: &[&str]) -> Stage {
         let arena = Arena::new();
         let daemon = Daemon::start(&arena, which, options);
-        Stage { arena, daemon, which, transcript: String::new() }
+        Stage { arena, daemon, which, transcript: String::new(), usual: OnceLock::new() }
     }
 
     /// A fresh world with a daemon that starts this consumer daemon.
@@ -43,14 +59,14 @@ impl Stage {
         let options: Vec<&str> =
             [consumer.as_str()].into_iter().chain(options.iter().copied()).collect();
         let daemon = Daemon::start(&arena, which, &options);
-        Stage { arena, daemon, which, transcript: String::new() }
+        Stage { arena, daemon, which, transcript: String::new(), usual: OnceLock::new() }
     }
 
     /// A fresh world with a daemon of which no process may have more than `count` descriptors open.
     pub fn within(which: Which, count: u64) -> Stage {
         let arena = Arena::new();
         let daemon = Daemon::start_after(&arena, which, &format!("ulimit -n {count}"));
-        Stage { arena, daemon, which, transcript: String::new() }
+        Stage { arena, daemon, which, transcript: String::new(), usual: OnceLock::new() }
     }
 
     /// Runs `lttng` and notes the command, its exit code and its words.
