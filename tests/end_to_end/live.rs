@@ -13,8 +13,16 @@ pub struct Viewer {
 }
 
 impl Viewer {
-    /// Starts one.
+    /// Starts one, when the relay daemon has the metadata of the session: babeltrace2 ends in an assertion
+    /// when it is told that nothing happens in a stream before it knows the stream's clock.
     pub fn start(stage: &Stage, relay: &Relay, session: &str) -> Viewer {
+        eventually("the relay daemon has metadata", || {
+            let find = format!(
+                "find {} -path '*/{session}*' -name metadata -size +0",
+                relay.output.display()
+            );
+            (!stage.arena.shell_within(30, &find).stdout.is_empty()).then_some(())
+        });
         let host = rustix::system::uname();
         let host = host.nodename().to_str().unwrap();
         let url = format!("net://127.0.0.1:{}/host/{host}/{session}", relay.ports[2]);
