@@ -4,7 +4,7 @@
 //! The text is that of `lttng-sessiond` 2.13 to the byte, so that every reader which knows its traces
 //! knows ours, with two exceptions for what hostile or odd applications send. Quotes, backslashes and
 //! line breaks are escaped in every quoted string, and what babeltrace2 could not read back is refused
-//! ([`readable`]); stock writes both as they are, which makes the whole trace unreadable.
+//! (`readable.rs`); stock writes both as they are, which makes the whole trace unreadable.
 
 mod block;
 mod field;

@@ -184,7 +184,10 @@ impl Stream {
         self.drop_snapshot();
         let outcome = self.flush(FlushMode::Active, clock)?;
         let produced = self.look()?.produced;
-        self.move_consumed(self.layout.geometry.trunc(produced))?;
+        let next = self.layout.geometry.trunc(produced);
+        self.move_consumed(next)?;
+        let number = self.number_of(next);
+        self.losses.skip_to(number);
         Ok(outcome)
     }
 

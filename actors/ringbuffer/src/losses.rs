@@ -15,7 +15,8 @@ pub struct Losses {
 #[derive(Debug, Default)]
 pub(crate) struct LossCounter {
     losses: Losses,
-    last_sequence_number: Option<u64>,
+    /// The number that the next packet should have; that of the first one of a buffer is 0.
+    next_sequence_number: u64,
     last_events_discarded: u64,
 }
 
@@ -37,15 +38,18 @@ impl LossCounter {
     /// A packet was read.
     pub fn count(&mut self, header: &PacketHeader) {
         let number = header.sequence_number;
-        if let Some(last) = self.last_sequence_number {
-            // Numbers that do not grow are no loss.
-            let gap = number.saturating_sub(last).saturating_sub(1);
-            self.losses.lost_packets = self.losses.lost_packets.saturating_add(gap);
-        }
-        self.last_sequence_number = Some(number);
+        // Numbers that do not grow are no loss.
+        let gap = number.saturating_sub(self.next_sequence_number);
+        self.losses.lost_packets = self.losses.lost_packets.saturating_add(gap);
+        self.next_sequence_number = number.saturating_add(1);
         let discarded = header.events_discarded.saturating_sub(self.last_events_discarded);
         self.losses.discarded_events = self.losses.discarded_events.saturating_add(discarded);
         self.last_events_discarded = header.events_discarded;
+    }
+
+    /// The packets before this number are dropped, since nobody wants them.
+    pub fn skip_to(&mut self, number: u64) {
+        self.next_sequence_number = number;
     }
 
     /// A packet of a snapshot could not be read.

@@ -25,7 +25,7 @@ const REGISTER_DONE: u32 = 0x44;
 const QUIESCENT: u32 = 0x43;
 
 /// A time after which an application that is held counts as silent.
-const SOON: Duration = Duration::from_millis(60);
+const SOON: Duration = Duration::from_millis(500);
 /// Enough waits of [`SOON`] that nobody takes them for one.
 const MANY: u32 = 50;
 
@@ -152,7 +152,7 @@ async fn an_application_that_answers_slowly_but_steadily_is_waited_for() {
     let script = AppScript {
         tracepoints: (0..LISTED).map(|n| (format!("p:{n}"), 13)).collect(),
         ..AppScript::new(|_| {
-            std::thread::sleep(SOON / 20);
+            std::thread::sleep(SOON / 30);
             AppAct::Answer
         })
     };

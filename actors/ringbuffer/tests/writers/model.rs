@@ -74,6 +74,8 @@ pub struct Model {
     newest: u64,
     held: Option<u64>,
     last: Option<PacketHeader>,
+    /// The oldest packet that is lost if it is not read.
+    wanted: u64,
     losses: Losses,
 }
 
@@ -98,6 +100,7 @@ impl Model {
             newest: 0,
             held: None,
             last: None,
+            wanted: 0,
             losses: Losses::default(),
         }
     }
@@ -204,8 +207,9 @@ impl Model {
         let header = self.check_packet(packet);
         if let Some(last) = self.last {
             assert!(header.timestamp_begin >= last.timestamp_end);
-            self.losses.lost_packets += packet - last.sequence_number - 1;
         }
+        self.losses.lost_packets += packet - self.wanted;
+        self.wanted = packet + 1;
         assert!(header.events_discarded >= self.losses.discarded_events);
         self.losses.discarded_events = header.events_discarded;
         self.rig.stream.put_next().unwrap();
@@ -302,6 +306,8 @@ impl Model {
                 self.held = None;
                 self.newest = self.newest.max(self.position() / PAGE - u64::from(is_open));
                 self.next = self.position() / PAGE;
+                // Nobody wants what was cleared.
+                self.wanted = self.next;
             }
             Step::Snapshot(count, len) => self.snapshot(count, len),
             Step::Sample => {

@@ -128,8 +128,8 @@ fn check(
         assert!(header.sequence_number >= next);
         if let Some(previous) = previous {
             assert!(header.timestamp_begin >= previous.timestamp_end);
-            lost += header.sequence_number - next;
         }
+        lost += header.sequence_number - next;
         previous = Some(header);
     }
     if config.mode == Mode::Discard {
