@@ -217,7 +217,9 @@ fn records_beside_a_busy_program(stage: &mut Stage, pin: bool) {
         .collect();
     program.kill();
     if !closes_empty_packets(stage) {
-        assert!(counts.iter().all(|count| *count >= 4), "{counts:?}");
+        // A writer that was put off before it began its packet has left none.
+        assert!(counts.iter().all(|count| *count >= 3), "{counts:?}");
+        assert!(counts.iter().filter(|count| **count >= 4).count() >= 4, "{counts:?}");
     }
     stage.lttng_ok("destroy s");
 }

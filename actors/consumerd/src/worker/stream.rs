@@ -3,7 +3,9 @@
 use std::{os::fd::OwnedFd, sync::Arc};
 
 use lttngd_model::ChannelKey;
-use lttngd_ringbuffer::{Corruption, FlushMode, GetError, Losses, Mode, PacketHeader, Wakeup};
+use lttngd_ringbuffer::{
+    BeginOutcome, Corruption, FlushMode, FlushOutcome, GetError, Losses, Mode, PacketHeader, Wakeup,
+};
 use lttngd_tracefile::{FileError, FileLimits, OpeningStream, StreamFile, StreamFileConfig};
 use lttngd_wire::ctf::PacketIndex;
 
@@ -272,7 +274,12 @@ impl DataStream {
                     self.complain("a packet was damaged", &damage);
                     continue;
                 }
-                Err(GetError::Empty) => return self.nothing_left(),
+                Err(GetError::Empty) => {
+                    if self.open_packet_if_due(clock) {
+                        continue;
+                    }
+                    return self.nothing_left();
+                }
                 // Writers that finish a packet ring once more.
                 Err(GetError::Uncommitted) if self.hung_up => return Progress::Ended,
                 Err(GetError::Uncommitted) => return Progress::Unfinished,
@@ -395,13 +402,29 @@ impl DataStream {
     }
 
     /// Opens a packet that found no room when its trace chunk began.
-    fn open_packet_if_due(&mut self, clock: &PacketClock) {
-        if self.packet_due && self.rotation.is_none() && self.chunk.is_some() {
+    fn open_packet_if_due(&mut self, clock: &PacketClock) -> bool {
+        let is_due = self.packet_due && self.rotation.is_none() && self.chunk.is_some();
+        if is_due {
             self.packet_due = false;
-            let begun = self.ring.begin_packet(clock);
+            let begun = self.begin_packet(clock);
             self.note(begun);
             self.packet_opened = true;
         }
+        is_due
+    }
+
+    /// Makes sure that a packet was begun by now. A relay daemon gets it at once: that is what it moves its
+    /// stream to the next trace chunk by, also when older packets were cleared and never come.
+    fn begin_packet(&mut self, clock: &PacketClock) -> Result<BeginOutcome, Corruption> {
+        if !matches!(self.output, Output::Remote(_)) {
+            return self.ring.begin_packet(clock);
+        }
+        Ok(match self.ring.flush(FlushMode::Full, clock)? {
+            FlushOutcome::Closed => BeginOutcome::Begun,
+            FlushOutcome::Nothing | FlushOutcome::NoRoom | FlushOutcome::Contended => {
+                BeginOutcome::NoRoom
+            }
+        })
     }
 }
 
