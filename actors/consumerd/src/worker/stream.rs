@@ -401,7 +401,8 @@ impl DataStream {
         }
     }
 
-    /// Opens a packet that found no room when its trace chunk began.
+    /// Opens a packet that is due: one that found no room when its trace chunk began, or the first one after
+    /// a clear at a relay daemon. Whether one was due.
     fn open_packet_if_due(&mut self, clock: &PacketClock) -> bool {
         let is_due = self.packet_due && self.rotation.is_none() && self.chunk.is_some();
         if is_due {
