@@ -1,5 +1,5 @@
 //! The thin shell around actix that every actor crate shares: asks with deadlines, events told
-//! upwards, turns for commands that must not overlap, wishes of peers that may be slow and how long they
+//! upwards, the line of commands that must not overlap, notices of failures, wishes of peers that may be slow and how long they
 //! are waited for, Unix sockets that carry descriptors, the budget of those, log lines that come in floods,
 //! and the priority of threads that must not come late.
 //!
@@ -9,12 +9,14 @@
 mod ask;
 mod backoff;
 mod descriptors;
+mod failure;
 mod growing;
 mod outlet;
 mod own;
 mod patience;
 mod peer;
 mod priority;
+mod queue;
 mod sparing;
 mod turns;
 mod wishes;
@@ -25,12 +27,14 @@ mod tests;
 pub use ask::{AskError, ask};
 pub use backoff::Backoff;
 pub use descriptors::{Descriptors, Held, NoDescriptors, Purpose, Shares, TooFewDescriptors};
+pub use failure::FailureNotice;
 pub use growing::{STEP_LEN, read_growing, skip};
 pub use outlet::Outlet;
 pub use own::{check_is_own, private_listener};
 pub use patience::{Attention, Patience};
 pub use peer::{DESCRIPTORS_MAX, Peer, PeerCredentials, PeerError, peer_credentials};
 pub use priority::{come_first, come_first_with_children};
+pub use queue::{NotRun, Place, Queue, QueueReport};
 pub use sparing::Sparing;
 pub use turns::{Turn, Turns, TurnsFull};
 pub use wishes::{Wished, Wishes};

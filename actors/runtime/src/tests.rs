@@ -1,9 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod actix_facts;
+mod actix_panics;
 mod credentials;
 mod descriptors;
 mod patience;
 mod peer;
+mod queue;
 mod turns;
 mod wishes;
