@@ -15,11 +15,11 @@ use crate::{AgentArrived, AgentGone, actor::Inner};
 impl Inner {
     pub(crate) async fn agent_arrived(self: Rc<Self>, arrived: AgentArrived) {
         let AgentArrived { info, agent } = arrived;
-        if self.life.get().destroyed {
+        if self.life().destroyed {
             return;
         }
-        self.agents.borrow_mut().insert(info.id, (info, agent.clone()));
-        let wish = self.agent_wishes.borrow().get(&info.domain).cloned();
+        self.state_mut().agents.insert(info.id, (info, agent.clone()));
+        let wish = self.state().agent_wishes.get(&info.domain).cloned();
         if let Some(want) = wish {
             // Nobody asked for this very agent: what it refuses is logged.
             let _ = self.synchronise_agent(&agent, want).await;
@@ -27,7 +27,7 @@ impl Inner {
     }
 
     pub(crate) async fn agent_gone(self: Rc<Self>, gone: AgentGone) {
-        self.agents.borrow_mut().remove(&gone.id);
+        self.state_mut().agents.remove(&gone.id);
     }
 
     /// Adds to an agent domain. The agents are asked first, and when one refuses, nothing is changed;
@@ -38,7 +38,7 @@ impl Inner {
         change: impl FnOnce(&mut UstDomain) -> Result<(), ErrorCode>,
     ) -> Result<(), ErrorCode> {
         let _turn = self.turn().await?;
-        let mut after = self.domain.borrow().clone().ok_or(ErrorCode::UnknownDomain)?;
+        let mut after = self.state().domain.clone().ok_or(ErrorCode::UnknownDomain)?;
         let before = asked_of(&after, of);
         let changed = change(&mut after);
         if changed.is_ok()
@@ -49,9 +49,9 @@ impl Inner {
             return Err(code(refusal));
         }
         // A failed attempt leaves its trace as well.
-        self.domain.replace(Some(after));
+        self.state_mut().domain = Some(after);
         changed?;
-        if self.life.get().active {
+        if self.life().active {
             self.synchronise_all().await;
         }
         Ok(())
@@ -65,12 +65,12 @@ impl Inner {
     ) -> Result<(), ErrorCode> {
         let _turn = self.turn().await?;
         let after = {
-            let mut domain = self.domain.borrow_mut();
-            let domain = domain.as_mut().ok_or(ErrorCode::NoChannel)?;
+            let mut state = self.state_mut();
+            let domain = state.domain.as_mut().ok_or(ErrorCode::NoChannel)?;
             change(domain)?;
             asked_of(domain, of)
         };
-        if self.life.get().active {
+        if self.life().active {
             self.synchronise_all().await;
         }
         self.synchronise_agents(of, after).await.map_err(code)
@@ -78,13 +78,13 @@ impl Inner {
 
     /// Brings the agents of a domain to what is wanted of them, side by side: the first refusal.
     async fn synchronise_agents(&self, of: Domain, want: Arc<AgentDomain>) -> Result<(), Refusal> {
-        let old = self.agent_wishes.borrow_mut().insert(of, Arc::clone(&want)).unwrap_or_default();
+        let old = self.state_mut().agent_wishes.insert(of, Arc::clone(&want)).unwrap_or_default();
         if want == old {
             return Ok(());
         }
         let agents: Vec<_> = {
-            let agents = self.agents.borrow();
-            agents.values().filter(|(info, _)| info.domain == of).cloned().collect()
+            let state = self.state();
+            state.agents.values().filter(|(info, _)| info.domain == of).cloned().collect()
         };
         let asked =
             agents.iter().map(|(_, agent)| self.synchronise_agent(agent, Arc::clone(&want)));

@@ -5,7 +5,7 @@ use std::{rc::Rc, sync::Arc};
 
 use actix::{Actor, Addr};
 use futures::future::join_all;
-use lttngd_app::{App, AppError, AppInfo, Forget, Synchronise, WantedSession};
+use lttngd_app::{App, AppError, AppId, AppInfo, Forget, Synchronise, WantedSession};
 use lttngd_buffers::{
     BufferSet, BufferSetConfig, BuffersError, ChannelRequest, Finish, Prepare, PushMetadata,
     SetKey, SetOutput,
@@ -19,10 +19,8 @@ use lttngd_runtime::ask;
 use thiserror::Error;
 
 use crate::{
-    AppArrived, AppGone, ConsumerLost, Output,
-    actor::{Inner, SessionSet},
-    chunk::Chunk,
-    error::buffers_code,
+    AppArrived, AppGone, ConsumerLost, Output, actor::Inner, chunk::Chunk, error::buffers_code,
+    gate::GateFull, state::SessionSet,
 };
 
 /// Why an application was not brought to what the session wants.
@@ -30,6 +28,8 @@ use crate::{
 pub(crate) enum SynchroniseError {
     #[error("no consumer daemon for {0}-bit applications")]
     NoConsumer(u32),
+    #[error(transparent)]
+    Gate(#[from] GateFull),
     #[error(transparent)]
     Buffers(#[from] BuffersError),
     #[error(transparent)]
@@ -45,7 +45,7 @@ fn nobody_has_buffers(
     for outcome in outcomes {
         match outcome {
             Err(SynchroniseError::App(AppError::Gone)) => {}
-            Ok(()) | Err(SynchroniseError::App(_)) => return None,
+            Ok(()) | Err(SynchroniseError::App(_) | SynchroniseError::Gate(_)) => return None,
             Err(SynchroniseError::NoConsumer(_)) => {
                 code.get_or_insert(ErrorCode::NoUstconsumerd);
             }
@@ -60,11 +60,11 @@ fn nobody_has_buffers(
 impl Inner {
     pub(crate) async fn app_arrived(self: Rc<Self>, arrived: AppArrived) {
         let AppArrived { info, app } = arrived;
-        if self.life.get().destroyed {
+        if self.life().destroyed {
             return;
         }
-        self.apps.borrow_mut().insert(info.id, (Arc::clone(&info), app.clone()));
-        let life = self.life.get();
+        self.state_mut().apps.insert(info.id, (Arc::clone(&info), app.clone()));
+        let life = self.life();
         if life.active && !life.lost_consumer {
             // It is in the log; no command waits for it.
             let _ = self.synchronise_and_log(&info, &app).await;
@@ -72,14 +72,14 @@ impl Inner {
     }
 
     pub(crate) async fn app_gone(self: Rc<Self>, gone: AppGone) {
-        self.apps.borrow_mut().remove(&gone.id);
-        let own = self.sets.borrow_mut().remove(&SetKey::App(gone.id.0));
+        self.state_mut().apps.remove(&gone.id);
+        let own = self.state_mut().sets.remove(&SetKey::App(gone.id.0));
         if let Some(set) = own {
             self.finish(set.actor).await;
         } else {
             // What the application announced may be in no metadata file yet.
             let sets = self.set_actors();
-            if self.life.get().active {
+            if self.life().active {
                 join_all(
                     sets.iter().map(|set| ask(set, PushMetadata, self.config.consumer_deadline)),
                 )
@@ -92,8 +92,8 @@ impl Inner {
     async fn finish(&self, set: Addr<BufferSet>) {
         let _work = self.finishing.begin();
         match ask(&set, Finish, self.config.consumer_deadline).await.map_err(Into::into).flatten() {
-            Ok(counters) => self.past_counters.borrow_mut().extend(counters),
-            Err(error) if self.life.get().lost_consumer => {
+            Ok(counters) => self.state_mut().past_counters.extend(counters),
+            Err(error) if self.life().lost_consumer => {
                 tracing::debug!(%error, "buffers went with their consumer");
             }
             Err(error) => {
@@ -103,15 +103,17 @@ impl Inner {
     }
 
     pub(crate) async fn consumer_lost(self: Rc<Self>, lost: ConsumerLost) {
-        let sets: Vec<_> = self.sets.borrow().keys().copied().collect();
-        let touched = sets.iter().any(|key| match key {
-            SetKey::Uid { bitness, .. } => *bitness == lost.bitness,
-            SetKey::App(id) => {
-                let apps = self.apps.borrow();
-                apps.values().any(|(info, _)| info.id.0 == *id && info.bitness == lost.bitness)
-            }
-        });
-        if touched || self.chunk.borrow().is_some() {
+        let is_touched = {
+            let state = self.state();
+            let of_app = |id: &u64| Some(state.apps.get(&AppId(*id))?.0.bitness);
+            let mut sets = state.sets.keys();
+            state.chunk.is_some()
+                || sets.any(|key| match key {
+                    SetKey::Uid { bitness, .. } => *bitness == lost.bitness,
+                    SetKey::App(id) => of_app(id) == Some(lost.bitness),
+                })
+        };
+        if is_touched {
             tracing::error!(
                 session = self.config.name,
                 "the session lost its consumer daemon and what was not written yet; destroy it"
@@ -127,7 +129,7 @@ impl Inner {
     /// that it tracks having buffers: there were some, and there was none of them for which buffers could
     /// be made.
     pub(crate) async fn synchronise_all(&self) -> Option<ErrorCode> {
-        let apps: Vec<_> = self.apps.borrow().values().cloned().collect();
+        let apps: Vec<_> = self.state().apps.values().cloned().collect();
         let done = apps.iter().map(|(info, app)| self.synchronise_and_log(info, app));
         let outcomes = join_all(done).await;
         let tracked =
@@ -163,26 +165,26 @@ impl Inner {
             return self.take_out(app).await;
         };
         // A change of trace chunk sees either all of this or nothing.
-        let gate = self.chunk_gate.read().await;
+        let inside = self.chunk_gate.pass().await?;
         let mut clock = None;
-        if self.records() && !self.sets.borrow().contains_key(&key) {
+        if self.state().records() && !self.state().sets.contains_key(&key) {
             clock = Some(self.config.clock.sample().await);
         }
-        let known = self.sets.borrow().get(&key).cloned();
+        let known = self.state().sets.get(&key).cloned();
         let buffers = match (known, clock) {
             (Some(set), _) => set.actor,
             // Nothing was ever recorded there, and nothing will be now.
             (None, None) => return Ok(()),
-            (None, Some(_)) if !self.records() => return Ok(()),
+            (None, Some(_)) if !self.state().records() => return Ok(()),
             // An application that left meanwhile must not leave buffers that nobody finishes.
-            (None, Some(_)) if !self.apps.borrow().contains_key(&info.id) => {
+            (None, Some(_)) if !self.state().apps.contains_key(&info.id) => {
                 return Err(AppError::Gone.into());
             }
             (None, Some(clock)) => self.new_set(key, info, clock)?,
         };
         // What could not be made while applications recorded is of no use when they do not: its packets
         // would be of streams that no application has described.
-        let records = self.records();
+        let records = self.state().records();
         let requests = channels.iter().filter(|_| records).map(|channel| ChannelRequest {
             index: channel.index,
             name: channel.name.clone(),
@@ -192,8 +194,8 @@ impl Inner {
         let objects = ask(&buffers, prepare, self.config.consumer_deadline)
             .await
             .map_err(BuffersError::from)??;
-        drop(gate);
-        if self.life.get().destroyed {
+        drop(inside);
+        if self.life().destroyed {
             // It was told to forget the session, and is not to hear of it again.
             return Ok(());
         }
@@ -204,7 +206,7 @@ impl Inner {
         };
         let has_object = |channel: &&Channel| objects.channel(channel.index).is_some();
         let channels = channels.iter().filter(has_object).cloned().collect();
-        let want = WantedSession { active: self.records(), channels, buffers, objects };
+        let want = WantedSession { active: self.state().records(), channels, buffers, objects };
         let request = Synchronise { session: self.config.id, want };
         // The application keeps its own deadline.
         app.send(request).await.unwrap_or(Err(AppError::Gone))?;
@@ -217,17 +219,12 @@ impl Inner {
         Ok(app.send(forget).await.unwrap_or(Err(AppError::Gone))?)
     }
 
-    /// Whether applications record now.
-    fn records(&self) -> bool {
-        self.life.get().active && !self.paused.get()
-    }
-
     /// Which buffers an application uses, and the channels and metadata attributes of the domain;
     /// `None` for one that the session does not track.
     fn wanted(&self, info: &AppInfo) -> Option<(SetKey, Arc<[Channel]>, ChannelAttributes)> {
-        let domain = self.domain.borrow();
+        let state = self.state();
         let process = TrackedProcess { pid: info.pid, uid: info.uid, gid: info.gid };
-        let ust = domain.as_ref().filter(|ust| ust.tracks(process))?;
+        let ust = state.domain.as_ref().filter(|ust| ust.tracks(process))?;
         let key = match ust.scheme {
             BufferScheme::PerPid => SetKey::App(info.id.0),
             BufferScheme::PerUid | BufferScheme::Global => {
@@ -239,7 +236,8 @@ impl Inner {
 
     /// Where a buffer set that is made now writes.
     fn set_output(&self) -> SetOutput {
-        match (&*self.chunk.borrow(), self.relayd.get(), &*self.output.borrow()) {
+        let state = self.state();
+        match (&state.chunk, state.relayd, &state.output) {
             (Some(Chunk { id, domain_directory: Some(domain), .. }), ..) => {
                 SetOutput::Directory { chunk: *id, domain: Arc::clone(domain) }
             }
@@ -284,8 +282,8 @@ impl Inner {
             app_uid: info.uid,
             app_id: info.id.0,
             output: self.set_output(),
-            live_timer_interval_us: self.live_timer_interval_us(),
-            shm_path: self.shm_path.borrow().clone(),
+            live_timer_interval_us: self.config.live_timer_interval_us(),
+            shm_path: self.state().shm_path.clone(),
             keys: self.config.keys.clone(),
             sampled: self.sampled_outlet(),
             consumer_deadline: self.config.consumer_deadline,
@@ -293,7 +291,7 @@ impl Inner {
         };
         let path = config.path();
         let actor = BufferSet::new(config, consumer.clone()).start();
-        self.sets.borrow_mut().insert(key, SessionSet { actor: actor.clone(), path });
+        self.state_mut().sets.insert(key, SessionSet { actor: actor.clone(), path });
         self.tell_viewers();
         Ok(actor)
     }

@@ -10,20 +10,20 @@ use crate::{Clear, actor::Inner, error::buffers_code, rotate::Leaving};
 impl Inner {
     pub(crate) async fn clear(self: Rc<Self>, _: Clear) -> Result<(), ErrorCode> {
         let _turn = self.turn().await?;
-        let life = self.life.get();
+        let life = self.life();
         if life.was_started {
             self.clear_available()?;
         }
-        if !self.rotations.borrow().has_something_to_clear(life) {
+        if !self.state().rotations.has_something_to_clear(life) {
             return self.settle().await;
         }
         life.admit_with_consumer()?;
-        if self.rotations.borrow().is_ongoing() {
+        if self.state().rotations.is_ongoing() {
             return Err(ErrorCode::RotationPending);
         }
-        self.paused.set(true);
+        self.state_mut().paused = true;
         let cleared = self.clear_quiet(life.active).await;
-        self.paused.set(false);
+        self.state_mut().paused = false;
         if life.active {
             // Applications go on whatever became of the rest.
             let resumed = self.resume_cleared().await;
@@ -31,7 +31,7 @@ impl Inner {
             resumed.map_err(|error| self.failed_clear(&error))?;
         }
         cleared?;
-        self.rotations.borrow_mut().cleared(life.active);
+        self.state_mut().rotations.cleared(life.active);
         Ok(())
     }
 

@@ -23,13 +23,13 @@ impl Inner {
         if !is_user_space(request.domain) {
             return Ok(());
         }
-        self.life.get().admit_with_consumer()?;
+        self.life().admit_with_consumer()?;
         self.make_domain();
         self.ensure_consumers().await
     }
 
     pub(crate) async fn open_domain(self: Rc<Self>, request: OpenDomain) -> Result<(), ErrorCode> {
-        self.life.get().admit()?;
+        self.life().admit()?;
         if is_user_space(request.domain) {
             self.make_domain();
         }
@@ -37,7 +37,7 @@ impl Inner {
     }
 
     fn make_domain(&self) {
-        self.domain.borrow_mut().get_or_insert_with(|| UstDomain::new(self.config.page_size));
+        self.state_mut().domain.get_or_insert_with(|| UstDomain::new(self.config.page_size));
     }
 
     /// Starts the consumer daemons that do not run.
@@ -65,8 +65,8 @@ impl Inner {
         change: impl FnOnce(&mut UstDomain) -> Result<(), ErrorCode>,
     ) -> Result<(), ErrorCode> {
         let _turn = self.turn().await?;
-        change(self.domain.borrow_mut().as_mut().ok_or(missing)?)?;
-        if self.life.get().active {
+        change(self.state_mut().domain.as_mut().ok_or(missing)?)?;
+        if self.life().active {
             self.synchronise_all().await;
         }
         Ok(())
@@ -77,7 +77,7 @@ impl Inner {
         request: EnableChannel,
     ) -> Result<(), ErrorCode> {
         let EnableChannel { domain, buffer_type, channel } = request;
-        let facts = self.life.get().facts(self.config.kind);
+        let facts = self.life().facts(self.config.kind);
         self.change(ErrorCode::UnknownDomain, |ust| {
             ust.enable_channel(&channel, domain, buffer_type, facts)
         })
@@ -99,7 +99,7 @@ impl Inner {
         request: EnableEvent,
     ) -> Result<(), ErrorCode> {
         let EnableEvent { domain, buffer_type, channel, event } = request;
-        let facts = self.life.get().facts(self.config.kind);
+        let facts = self.life().facts(self.config.kind);
         if domain.is_agent() {
             let change =
                 |ust: &mut UstDomain| ust.enable_agent_event(domain, &event, buffer_type, facts);
@@ -125,7 +125,7 @@ impl Inner {
 
     pub(crate) async fn add_context(self: Rc<Self>, request: AddContext) -> Result<(), ErrorCode> {
         let AddContext { domain, channel, raw_type, context } = request;
-        let facts = self.life.get().facts(self.config.kind);
+        let facts = self.life().facts(self.config.kind);
         let change = |ust: &mut UstDomain| {
             ust.add_context(domain, &channel, raw_type, context.as_ref(), facts)
         };
@@ -140,7 +140,7 @@ impl Inner {
         self: Rc<Self>,
         _: ListChannels,
     ) -> Result<Vec<ChannelListing>, ErrorCode> {
-        let (mut listings, indexes): (Vec<_>, Vec<_>) = match &*self.domain.borrow() {
+        let (mut listings, indexes): (Vec<_>, Vec<_>) = match &self.state().domain {
             Some(ust) => {
                 (ust.list_channels(), ust.channels.iter().map(|channel| channel.index).collect())
             }
@@ -148,11 +148,11 @@ impl Inner {
         };
         let sets = self.set_actors();
         let counted = sets.iter().map(|set| ask(set, Counters, self.config.consumer_deadline));
-        let lost = self.life.get().lost_consumer;
+        let lost = self.life().lost_consumer;
         let present = join_all(counted).await;
         // Whoever lists while the session ends is told that it is not there any more.
-        let unknown = || self.life.get().admit().err().unwrap_or(ErrorCode::Unk);
-        let mut counters = self.past_counters.borrow().clone();
+        let unknown = || self.life().admit().err().unwrap_or(ErrorCode::Unk);
+        let mut counters = self.state().past_counters.clone();
         for set in present {
             match set {
                 Ok(Ok(set)) => counters.extend(set),
@@ -185,8 +185,7 @@ impl Inner {
         request: ListEvents,
     ) -> Result<Vec<EventListing>, ErrorCode> {
         let ListEvents { domain, channel } = request;
-        let ust = self.domain.borrow();
-        match &*ust {
+        match &self.state().domain {
             Some(ust) if domain.is_agent() => Ok(ust.list_agent_events(domain)),
             Some(ust) => ust.list_events(&channel),
             None => Err(ErrorCode::UstChanNotFound),
@@ -197,11 +196,10 @@ impl Inner {
         self: Rc<Self>,
         _: ListDomains,
     ) -> Result<Vec<(Domain, BufferScheme)>, ErrorCode> {
-        let domain = self.domain.borrow();
         let shown = |ust: &UstDomain| {
             ust.list_domains().into_iter().map(|domain| (domain, ust.scheme)).collect()
         };
-        Ok(domain.as_ref().map(shown).unwrap_or_default())
+        Ok(self.state().domain.as_ref().map(shown).unwrap_or_default())
     }
 
     pub(crate) async fn set_consumer_uri(
@@ -213,14 +211,14 @@ impl Inner {
             return Err(ErrorCode::Invalid);
         }
         // Once started, the trace has its place.
-        if self.life.get().was_started {
+        if self.life().was_started {
             return Err(ErrorCode::TraceAlreadyStarted);
         }
-        let output = self.output.borrow().with_uris(&request.uris)?;
-        if *self.output.borrow() != output {
+        let output = self.state().output.with_uris(&request.uris)?;
+        if self.state().output != output {
             self.disconnect_relayd().await;
         }
-        self.output.replace(output);
+        self.state_mut().output = output;
         self.show_changed();
         Ok(())
     }

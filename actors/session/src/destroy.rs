@@ -19,15 +19,15 @@ impl Inner {
                 outcome = Err(code);
             }
         };
-        if self.life.get().active {
+        if self.life().active {
             keep(self.quiet().await);
         }
-        keep(self.life.get().admit_with_consumer());
+        keep(self.life().admit_with_consumer());
         self.change_life(|life| life.destroyed = true);
-        let apps: Vec<_> = self.apps.take().into_values().collect();
+        let apps: Vec<_> = std::mem::take(&mut self.state_mut().apps).into_values().collect();
         let forget = Forget { session: self.config.id };
         // An application or an agent that does not answer now forgets the session when it does.
-        let agents: Vec<_> = self.agents.take().into_values().collect();
+        let agents: Vec<_> = std::mem::take(&mut self.state_mut().agents).into_values().collect();
         let forget_rules = lttngd_agent::Forget { session: self.config.id };
         tokio::join!(
             join_all(apps.iter().map(|(_, app)| app.send(forget))),
@@ -38,7 +38,7 @@ impl Inner {
         self.finishing.none_left().await;
         self.archiving.none_left().await;
         let mut archive = None;
-        if !self.life.get().lost_consumer {
+        if !self.life().lost_consumer {
             self.wait_for_viewers().await;
             match self.leave_last_chunk().await {
                 Ok(path) => archive = path,
@@ -51,7 +51,7 @@ impl Inner {
             }));
             self.wait_for_removal(self.shm_directories()).await;
         }
-        self.sets.take();
+        std::mem::take(&mut self.state_mut().sets);
         // Applications that went meanwhile.
         self.finishing.none_left().await;
         // From here on nothing is asked of a consumer for this session, and nothing would be done.
@@ -65,7 +65,7 @@ impl Inner {
     /// Lets the streams finish the last chunk. That of a session that was rotated goes to the
     /// archives like the others.
     async fn leave_last_chunk(&self) -> Result<Option<TraceArchive>, ErrorCode> {
-        let rotated = self.rotations.borrow().rotated;
+        let rotated = self.state().rotations.rotated;
         let leaving = if rotated { Leaving::Archive } else { Leaving::Stay };
         let Some(left) = self.leave_chunk(leaving, false).await? else { return Ok(None) };
         let archived = match (left.failure, leaving) {

@@ -51,7 +51,7 @@ impl Inner {
     /// # Errors
     /// The first failure.
     pub(crate) async fn settle(&self) -> Result<(), ErrorCode> {
-        let leftovers = self.leftovers.take();
+        let leftovers = std::mem::take(&mut self.state_mut().leftovers);
         let mut outcome = Ok(());
         for left in leftovers.0 {
             let put_away = self.put_away(left).await.map(drop);
@@ -95,7 +95,7 @@ impl Inner {
 
     /// Remembers a chunk that is to be put away later.
     pub(crate) fn keep_in_mind(&self, left: LeftChunk) {
-        if let Some(oldest) = self.leftovers.borrow_mut().push(left) {
+        if let Some(oldest) = self.state_mut().leftovers.push(left) {
             tracing::error!(session = self.config.name, path = ?oldest.chunk.path(),
                 "a trace chunk stays where it was recorded: too many could not be put away");
         }

@@ -28,6 +28,7 @@ mod clear;
 mod commands;
 mod destroy;
 mod error;
+mod gate;
 mod leftover;
 mod lifecycle;
 mod listings;
@@ -44,6 +45,7 @@ mod shm;
 mod snapshot;
 mod snapshot_outputs;
 mod start_stop;
+mod state;
 #[cfg(test)]
 mod tests;
 mod trackers;

@@ -92,6 +92,16 @@ pub struct SessionConfig {
     pub listings: SessionListings,
 }
 
+impl SessionConfig {
+    /// The period of a live session's timer, 0 for another.
+    pub(crate) fn live_timer_interval_us(&self) -> u32 {
+        match self.kind {
+            SessionKind::Live { timer_interval_us } => timer_interval_us,
+            SessionKind::Regular | SessionKind::Snapshot => 0,
+        }
+    }
+}
+
 /// Makes the session ready for commands of a domain: what every command that names one does first.
 /// The user-space domain comes to be, and its consumer daemons are started.
 ///

@@ -19,9 +19,9 @@ impl Inner {
         _: RegenerateMetadata,
     ) -> Result<(), ErrorCode> {
         let _turn = self.turn().await?;
-        let scheme = self.domain.borrow().as_ref().map(|ust| ust.scheme);
-        self.life.get().admit_regenerate_metadata(self.config.kind, scheme)?;
-        if self.relayd.get().is_some_and(|relayd| !relayd.version.can_reset_metadata()) {
+        let scheme = self.state().domain.as_ref().map(|ust| ust.scheme);
+        self.life().admit_regenerate_metadata(self.config.kind, scheme)?;
+        if self.state().relayd.is_some_and(|relayd| !relayd.version.can_reset_metadata()) {
             return Err(ErrorCode::RelaydVersionFail);
         }
         let clock = self.config.clock.sample().await;
@@ -44,10 +44,10 @@ impl Inner {
         _: RegenerateStatedump,
     ) -> Result<(), ErrorCode> {
         let _turn = self.turn().await?;
-        if !self.life.get().active {
+        if !self.life().active {
             return Err(ErrorCode::SessionNotStarted);
         }
-        let apps: Vec<_> = self.apps.borrow().values().cloned().collect();
+        let apps: Vec<_> = self.state().apps.values().cloned().collect();
         let message = app::RegenerateStatedump { session: self.config.id };
         join_all(apps.iter().map(async |(info, app)| {
             match app.send(message).await.unwrap_or(Err(AppError::Gone)) {

@@ -28,18 +28,18 @@ impl Inner {
             return Ok(());
         }
         let _turn = self.connecting.take().await.map_err(|_| ErrorCode::Fatal)?;
-        let Output::Network(network) = self.output.borrow().clone() else { return Ok(()) };
+        let Output::Network(network) = self.state().output.clone() else { return Ok(()) };
         if !self.needs_relayd() {
             return Ok(());
         }
         let relayd = self.connect_to(&network, false).await?;
         // The session may have ended, or gone somewhere else, while the relay daemon took its time.
-        let wanted = self.life.get().admit_with_consumer().and_then(|()| {
-            let same = *self.output.borrow() == Output::Network(network);
+        let wanted = self.life().admit_with_consumer().and_then(|()| {
+            let same = self.state().output == Output::Network(network);
             if same { Ok(()) } else { Err(ErrorCode::RelaydConnectFail) }
         });
         match wanted {
-            Ok(()) => self.relayd.set(Some(relayd)),
+            Ok(()) => self.state_mut().relayd = Some(relayd),
             Err(_) => self.give_up(relayd.net_index).await,
         }
         wanted
@@ -64,7 +64,7 @@ impl Inner {
     }
 
     fn needs_relayd(&self) -> bool {
-        matches!(*self.output.borrow(), Output::Network(_)) && self.relayd.get().is_none()
+        matches!(self.state().output, Output::Network(_)) && self.state().relayd.is_none()
     }
 
     /// Each consumer has connections of its own, and a session of its own in the relay daemon.
@@ -80,7 +80,7 @@ impl Inner {
             name: config.name.clone(),
             hostname: config.hostname.clone(),
             base_path: network.base_path().to_owned(),
-            live_timer_us: self.live_timer_interval_us(),
+            live_timer_us: config.live_timer_interval_us(),
             snapshot,
             name_contains_creation_time: config.auto_named,
             sessiond_uuid: config.relayd.sessiond_uuid,
@@ -135,7 +135,8 @@ impl Inner {
 
     /// Lets go of the connection, which closes with the last stream that uses it.
     pub(crate) async fn disconnect_relayd(&self) {
-        if let Some(relayd) = self.relayd.take() {
+        let relayd = self.state_mut().relayd.take();
+        if let Some(relayd) = relayd {
             self.give_up(relayd.net_index).await;
         }
     }
@@ -174,16 +175,16 @@ impl Inner {
 
     /// The connection, as requests to consumers name it.
     pub(crate) fn net_index(&self) -> Option<NetIndex> {
-        self.relayd.get().map(|relayd| relayd.net_index)
+        self.state().relayd.map(|relayd| relayd.net_index)
     }
 
     /// Whether a session that was started can be rotated by a client.
     pub(crate) fn rotation_available(&self) -> Result<(), ErrorCode> {
         let live = matches!(self.config.kind, SessionKind::Live { .. });
-        if live || *self.output.borrow() == Output::None {
+        if live || self.state().output == Output::None {
             return Err(ErrorCode::RotationNotAvailable);
         }
-        match self.relayd.get() {
+        match self.state().relayd {
             Some(relayd) if !relayd.version.has_trace_chunks() => {
                 Err(ErrorCode::RotationNotAvailableRelay)
             }
@@ -193,18 +194,11 @@ impl Inner {
 
     /// Whether the relay daemon, if there is one, lets the session be cleared.
     pub(crate) fn clear_available(&self) -> Result<(), ErrorCode> {
-        match self.relayd.get() {
+        match self.state().relayd {
             Some(relayd) if !(relayd.version.has_clear() && relayd.clear_allowed) => {
                 Err(ErrorCode::ClearNotAvailableRelay)
             }
             _ => Ok(()),
-        }
-    }
-
-    pub(crate) fn live_timer_interval_us(&self) -> u32 {
-        match self.config.kind {
-            SessionKind::Live { timer_interval_us } => timer_interval_us,
-            SessionKind::Regular | SessionKind::Snapshot => 0,
         }
     }
 }

@@ -44,20 +44,20 @@ pub(crate) enum Leaving {
 impl Inner {
     pub(crate) async fn rotate(self: Rc<Self>, _: Rotate) -> Result<u64, ErrorCode> {
         let _turn = self.turn().await?;
-        let life = self.life.get();
-        self.rotations.borrow().admit_rotate(life, self.rotation_available())?;
+        let life = self.life();
+        self.state().rotations.admit_rotate(life, self.rotation_available())?;
         life.admit_with_consumer()?;
         let left = self.leave_chunk(Leaving::Archive, life.active).await?;
         let Some(left) = left else { return Err(ErrorCode::RotationMultipleAfterStop) };
         let id = left.chunk.id;
         if let Some(code) = left.failure {
             // Streams that did not leave it write to it for as long as they stay.
-            self.rotations.borrow_mut().rotated = true;
+            self.state_mut().rotations.rotated = true;
             // Of two failures the first says more.
             let _ = self.put_away(left).await;
             return Err(code);
         }
-        self.rotations.borrow_mut().begin(id);
+        self.state_mut().rotations.begin(id);
         let (this, work) = (Rc::clone(&self), self.archiving.begin());
         let end = tokio::task::spawn_local(async move {
             let _work = work;
@@ -83,7 +83,7 @@ impl Inner {
             Some(Moved::To(path)) => TraceArchive::Local(path),
             _ => self.relayd_archive(relayd_path),
         });
-        self.rotations.borrow_mut().end(archived.clone().ok());
+        self.state_mut().rotations.end(archived.clone().ok());
         archived
     }
 
@@ -91,8 +91,8 @@ impl Inner {
         self: Rc<Self>,
         request: GetRotationInfo,
     ) -> Result<RotationInfo, ErrorCode> {
-        self.life.get().admit()?;
-        Ok(self.rotations.borrow().info(request.rotation_id))
+        self.life().admit()?;
+        Ok(self.state().rotations.info(request.rotation_id))
     }
 
     /// The directory that a chunk was made in, if it is on this machine.
@@ -102,7 +102,7 @@ impl Inner {
 
     /// The session's directory on this machine, if it has one.
     fn chunk_root(&self) -> Option<ChunkRoot> {
-        match &*self.output.borrow() {
+        match &self.state().output {
             Output::Local(path) => Some(self.root_at(path.clone())),
             Output::None | Output::Network(_) => None,
         }
@@ -114,7 +114,7 @@ impl Inner {
     }
 
     fn relayd_archive(&self, relative_path: String) -> TraceArchive {
-        let (host, control_port, data_port) = match &*self.output.borrow() {
+        let (host, control_port, data_port) = match &self.state().output {
             Output::Network(network) => network.host_and_ports(),
             Output::None | Output::Local(_) => Default::default(),
         };
@@ -123,13 +123,13 @@ impl Inner {
 
     /// Makes the chunk of a session with an output that starts and has none.
     pub(crate) async fn enter_chunk(&self) -> Result<(), ErrorCode> {
-        if *self.output.borrow() == Output::None || self.chunk.borrow().is_some() {
+        if self.state().output == Output::None || self.state().chunk.is_some() {
             return Ok(());
         }
-        let _alone = self.chunk_gate.write().await;
+        let _alone = self.chunk_gate.close().await.map_err(|_| ErrorCode::Fatal)?;
         // What still fails is told there, and no reason not to go on.
         let _ = self.settle().await;
-        let own = self.rotations.borrow().rotated || self.leftovers.borrow().are_at_root();
+        let own = self.state().rotations.rotated || self.state().leftovers.are_at_root();
         let chunk = self.make_chunk(own).await?;
         // Buffers of an earlier start have streams that are in no chunk.
         if let Err(code) = self.rotate_sets().await {
@@ -145,7 +145,7 @@ impl Inner {
             }
             return Err(code);
         }
-        self.chunk.replace(Some(chunk));
+        self.state_mut().chunk = Some(chunk);
         Ok(())
     }
 
@@ -156,10 +156,10 @@ impl Inner {
         leaving: Leaving,
         goes_on: bool,
     ) -> Result<Option<LeftChunk>, ErrorCode> {
-        let _alone = self.chunk_gate.write().await;
+        let _alone = self.chunk_gate.close().await.map_err(|_| ErrorCode::Fatal)?;
         // What still fails is told there, and no reason not to go on.
         let _ = self.settle().await;
-        let Some(chunk) = self.chunk.borrow().clone() else { return Ok(None) };
+        let Some(chunk) = self.state().chunk.clone() else { return Ok(None) };
         let ended_at = now();
         let new = if goes_on {
             // Both are there for a while, so that a step that fails leaves either as it is.
@@ -167,14 +167,14 @@ impl Inner {
         } else {
             None
         };
-        self.chunk.replace(new);
+        self.state_mut().chunk = new;
         let rotated = self.rotate_sets().await;
         if leaving != Leaving::Stay {
-            self.rotations.borrow_mut().left_chunk(goes_on);
+            self.state_mut().rotations.left_chunk(goes_on);
         }
         let leaving = match (leaving, rotated) {
             // Streams that stayed would write to files that are to be deleted.
-            (Leaving::Delete, Err(_)) if self.rotations.borrow().rotated => Leaving::Archive,
+            (Leaving::Delete, Err(_)) if self.state().rotations.rotated => Leaving::Archive,
             (Leaving::Delete, Err(_)) => Leaving::Stay,
             _ => leaving,
         };
@@ -191,12 +191,12 @@ impl Inner {
 
     /// Moves the current chunk to where the first one of a session is, once that place is free again.
     pub(crate) async fn return_to_root(&self) {
-        let free = !self.rotations.borrow().rotated && !self.leftovers.borrow().are_at_root();
-        let chunk = self.chunk.borrow().clone().filter(|chunk| free && !chunk.location.is_empty());
+        let free = !self.state().rotations.rotated && !self.state().leftovers.are_at_root();
+        let chunk = self.state().chunk.clone().filter(|chunk| free && !chunk.location.is_empty());
         let Some(mut chunk) = chunk else { return };
         let Some(root) = self.root_of(&chunk) else { return };
         match root.move_to_root(&mut chunk).await {
-            Ok(()) => drop(self.chunk.replace(Some(chunk))),
+            Ok(()) => self.state_mut().chunk = Some(chunk),
             // It can be seen where it is.
             Err(error) => {
                 tracing::warn!(session = self.config.name, path = ?chunk.path(), %error,
@@ -207,8 +207,8 @@ impl Inner {
 
     /// Makes the directories of the next chunk and publishes it to the consumers.
     async fn make_chunk(&self, own: bool) -> Result<Chunk, ErrorCode> {
-        let sets: Vec<_> = self.sets.borrow().values().map(|set| set.path.clone()).collect();
-        let id = self.rotations.borrow_mut().next_chunk();
+        let sets: Vec<_> = self.state().sets.values().map(|set| set.path.clone()).collect();
+        let id = self.state_mut().rotations.next_chunk();
         let chunk = match self.chunk_root() {
             Some(root) => root.make(id, now(), own, &sets).await.map_err(|error| {
                 tracing::error!(session = self.config.name, path = ?root.path, %error, "the output directory cannot be made");

@@ -34,7 +34,7 @@ const FILE_MODE: u32 = 0o660;
 
 impl Inner {
     pub(crate) async fn save(self: Rc<Self>, request: Save) -> Result<(), ErrorCode> {
-        self.life.get().admit()?;
+        self.life().admit()?;
         let text = write(&[self.saved()?]);
         let Save { requester, directory, overwrite } = request;
         let directory = match directory {
@@ -52,16 +52,16 @@ impl Inner {
     /// What the session is.
     fn saved(&self) -> Result<SavedSession, ErrorCode> {
         let kind = self.config.kind;
-        let schedules = self.schedules.borrow().set;
+        let schedules = self.state().schedules.set;
         Ok(SavedSession {
             name: self.config.name.clone(),
             shared_memory_path: self
+                .state()
                 .shm_path
-                .borrow()
                 .as_ref()
                 .map(|path| path.display().to_string()),
-            domains: self.domain.borrow().as_ref().map(saved_domains).unwrap_or_default(),
-            started: Some(self.life.get().active),
+            domains: self.state().domain.as_ref().map(saved_domains).unwrap_or_default(),
+            started: Some(self.life().active),
             attributes: SavedAttributes {
                 snapshot_mode: kind == SessionKind::Snapshot,
                 live_timer_interval_us: match kind {
@@ -73,7 +73,7 @@ impl Inner {
                     size_threshold_bytes: schedules.size_bytes.unwrap_or(0),
                 },
             },
-            output: saved_output(kind, &self.output.borrow(), self.snapshots.borrow().outputs())?,
+            output: saved_output(kind, &self.state().output, self.state().snapshots.outputs())?,
         })
     }
 }

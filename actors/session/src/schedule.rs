@@ -80,12 +80,12 @@ impl Inner {
     ) -> Result<(), ErrorCode> {
         let _turn = self.turn().await?;
         let is_live = matches!(self.config.kind, SessionKind::Live { .. });
-        if is_live || *self.output.borrow() == Output::None {
+        if is_live || self.state().output == Output::None {
             return Err(ErrorCode::RotationNotAvailable);
         }
-        self.schedules.borrow_mut().change(request.add, request.schedule)?;
+        self.state_mut().schedules.change(request.add, request.schedule)?;
         if matches!(request.schedule, RotationSchedule::Periodic { .. }) {
-            if self.life.get().active {
+            if self.life().active {
                 self.arm_rotation_timer();
             } else {
                 self.disarm_rotation_timer();
@@ -98,15 +98,15 @@ impl Inner {
         self: Rc<Self>,
         _: ListRotationSchedules,
     ) -> Result<RotationSchedules, ErrorCode> {
-        self.life.get().admit()?;
-        Ok(self.schedules.borrow().set)
+        self.life().admit()?;
+        Ok(self.state().schedules.set)
     }
 
     /// Rotates periodically from now on, if a schedule says so. Whoever calls has the turn: no
     /// rotation is cut.
     pub(crate) fn arm_rotation_timer(self: &Rc<Self>) {
         self.disarm_rotation_timer();
-        let Some(period_us) = self.schedules.borrow().set.period_us else { return };
+        let Some(period_us) = self.state().schedules.set.period_us else { return };
         let period = Duration::from_micros(period_us);
         let session = Rc::downgrade(self);
         let timer = tokio::task::spawn_local(async move {
@@ -118,12 +118,13 @@ impl Inner {
                 session.rotate_on_schedule().await;
             }
         });
-        self.rotation_timer.replace(Some(timer.abort_handle()));
+        self.state_mut().rotation_timer = Some(timer.abort_handle());
     }
 
     /// Rotates periodically no longer. Whoever calls has the turn: no rotation is cut.
     pub(crate) fn disarm_rotation_timer(&self) {
-        if let Some(timer) = self.rotation_timer.take() {
+        let timer = self.state_mut().rotation_timer.take();
+        if let Some(timer) = timer {
             timer.abort();
         }
     }
@@ -139,12 +140,12 @@ impl Inner {
 
     /// Where the consumer daemons' samples of the session's channels go.
     pub(crate) fn sampled_outlet(&self) -> Outlet<ChannelSampled> {
-        let address = self.address.borrow().as_ref().and_then(actix::WeakAddr::upgrade);
+        let address = self.state().address.as_ref().and_then(actix::WeakAddr::upgrade);
         address.map_or_else(Outlet::closed, |session| Outlet::to(session.recipient()))
     }
 
     pub(crate) fn sampled(self: &Rc<Self>, sampled: ChannelSampled) {
-        if self.schedules.borrow_mut().consumed(sampled.newly_consumed_bytes) {
+        if self.state_mut().schedules.consumed(sampled.newly_consumed_bytes) {
             tokio::task::spawn_local(Rc::clone(self).rotate_on_schedule());
         }
     }

@@ -15,22 +15,22 @@ const REMOVAL_PERIOD: Duration = Duration::from_millis(10);
 impl Inner {
     pub(crate) async fn set_shm_path(self: Rc<Self>, request: SetShmPath) -> Result<(), ErrorCode> {
         let _turn = self.turn().await?;
-        if self.life.get().was_started {
+        if self.life().was_started {
             return Err(ErrorCode::SessionStarted);
         }
         let path = Some(request.path).filter(|path| !path.as_os_str().is_empty());
         if path.as_ref().is_some_and(|path| !path.is_absolute()) {
             return Err(ErrorCode::Invalid);
         }
-        *self.shm_path.borrow_mut() = path;
+        self.state_mut().shm_path = path;
         Ok(())
     }
 
     /// The directories of the present buffer sets' files.
     pub(crate) fn shm_directories(&self) -> Vec<PathBuf> {
-        let root = self.shm_path.borrow();
-        let Some(root) = &*root else { return Vec::new() };
-        self.sets.borrow().values().map(|set| root.join("ust").join(&set.path)).collect()
+        let state = self.state();
+        let Some(root) = &state.shm_path else { return Vec::new() };
+        state.sets.values().map(|set| root.join("ust").join(&set.path)).collect()
     }
 
     /// Waits until the consumer daemons have removed what was in these directories.

@@ -10,13 +10,8 @@ use lttngd_runtime::{Backoff, ask};
 
 use crate::{
     AddSnapshotOutput, DeleteSnapshotOutput, ListSnapshotOutputs, Output, RecordSnapshot,
-    SnapshotOutput, SnapshotPlace,
-    actor::{Inner, SessionSet},
-    chunk::Chunk,
-    error::buffers_code,
-    relayd::SessionRelayd,
-    snapshot_outputs::packets_within,
-    start_stop::now,
+    SnapshotOutput, SnapshotPlace, actor::Inner, chunk::Chunk, error::buffers_code,
+    relayd::SessionRelayd, snapshot_outputs::packets_within, start_stop::now, state::SessionSet,
 };
 
 /// First and longest pause between two looks whether a relay daemon has written everything.
@@ -25,8 +20,8 @@ const PENDING_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration
 impl Inner {
     /// Refuses a session whose events are written as they come.
     fn admit_snapshots(&self) -> Result<(), ErrorCode> {
-        self.life.get().admit()?;
-        if *self.output.borrow() == Output::None {
+        self.life().admit()?;
+        if self.state().output == Output::None {
             Ok(())
         } else {
             Err(ErrorCode::NotSnapshotSession)
@@ -38,12 +33,12 @@ impl Inner {
         request: AddSnapshotOutput,
     ) -> Result<u32, ErrorCode> {
         self.admit_snapshots()?;
-        self.snapshots.borrow().admit_add()?;
+        self.state().snapshots.admit_add()?;
         // Nobody waits while a name is looked up; what was admitted may be over then.
         let place = self.snapshot_place(&request.control_url, &request.data_url).await?;
         let _turn = self.turn().await?;
         self.admit_snapshots()?;
-        self.snapshots.borrow_mut().add(request.name, request.max_size_bytes, place)
+        self.state_mut().snapshots.add(request.name, request.max_size_bytes, place)
     }
 
     /// The place that URLs tell.
@@ -67,7 +62,7 @@ impl Inner {
     ) -> Result<(), ErrorCode> {
         let _turn = self.turn().await?;
         self.admit_snapshots()?;
-        self.snapshots.borrow_mut().delete(request.id, &request.name)
+        self.state_mut().snapshots.delete(request.id, &request.name)
     }
 
     pub(crate) async fn list_snapshot_outputs(
@@ -75,12 +70,12 @@ impl Inner {
         _: ListSnapshotOutputs,
     ) -> Result<Vec<SnapshotOutput>, ErrorCode> {
         self.admit_snapshots()?;
-        Ok(self.snapshots.borrow().outputs().to_vec())
+        Ok(self.state().snapshots.outputs().to_vec())
     }
 
     fn admit_record(&self) -> Result<(), ErrorCode> {
         self.admit_snapshots()?;
-        let life = self.life.get();
+        let life = self.life();
         if !life.was_started {
             return Err(ErrorCode::StartSessionOnce);
         }
@@ -96,7 +91,7 @@ impl Inner {
             "" => None,
             url => Some(self.snapshot_place(url, &request.data_url).await?),
         };
-        let outputs = self.snapshots.borrow().meant(&request, temporary)?;
+        let outputs = self.state().snapshots.meant(&request, temporary)?;
         for output in outputs {
             self.record_to(&output).await?;
         }
@@ -122,14 +117,14 @@ impl Inner {
     ) -> Result<(), ErrorCode> {
         let _turn = self.turn().await?;
         self.admit_record()?;
-        let sets: Vec<_> = self.sets.borrow().values().cloned().collect();
+        let sets: Vec<_> = self.state().sets.values().cloned().collect();
         let packets_per_stream = match output.max_size_bytes {
             0 => 0,
             limit => packets_within(&self.sizes(&sets).await?, limit)?,
         };
         let begun_at = now();
-        let name = self.snapshots.borrow().directory_name(&output.name, begun_at)?;
-        let id = self.rotations.borrow_mut().next_chunk();
+        let name = self.state().snapshots.directory_name(&output.name, begun_at)?;
+        let id = self.state_mut().rotations.next_chunk();
         let (chunk, prefix) = match (&output.place, relayd) {
             (SnapshotPlace::Relayd(network), Some(relayd)) => {
                 (Chunk::at_relayd(id, begun_at), self.directory_at(relayd, network, &name))
@@ -154,7 +149,7 @@ impl Inner {
         }
         let closed = self.close_chunk(id, None, relayd).await;
         recorded.and(closed)?;
-        self.snapshots.borrow_mut().taken();
+        self.state_mut().snapshots.taken();
         Ok(())
     }
 

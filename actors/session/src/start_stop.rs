@@ -23,9 +23,9 @@ const PENDING_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration
 impl Inner {
     pub(crate) async fn start(self: Rc<Self>, _: Start) -> Result<(), ErrorCode> {
         let _turn = self.turn().await?;
-        let has_channel = self.domain.borrow().as_ref().is_some_and(|ust| !ust.channels.is_empty());
-        self.life.get().admit_start(has_channel)?;
-        self.rotations.borrow().admit_start()?;
+        let has_channel = self.state().domain.as_ref().is_some_and(|ust| !ust.channels.is_empty());
+        self.life().admit_start(has_channel)?;
+        self.state().rotations.admit_start()?;
         self.admit_buffers()?;
         self.connect_relayd().await?;
         self.ensure_consumers().await?;
@@ -35,7 +35,7 @@ impl Inner {
             life.active = true;
             life.was_started = true;
         });
-        self.rotations.borrow_mut().started();
+        self.state_mut().rotations.started();
         self.tell_viewers();
         self.arm_rotation_timer();
         // Before applications record: what comes then is within the time of every stream. Buffers that are
@@ -52,7 +52,7 @@ impl Inner {
 
     /// Makes the time of all streams begin by now. Those that are in a trace chunk have a first packet there.
     pub(crate) async fn open_packets(&self) -> Result<(), BuffersError> {
-        if self.chunk.borrow().is_some() {
+        if self.state().chunk.is_some() {
             return Ok(());
         }
         self.on_all_sets(OpenPackets).await
@@ -61,8 +61,8 @@ impl Inner {
     /// Refuses buffers that cannot be made for any application, as shared memory larger than files may be.
     fn admit_buffers(&self) -> Result<(), ErrorCode> {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
-        let domain = self.domain.borrow();
-        let channels = domain.iter().flat_map(|ust| ust.channels.iter());
+        let state = self.state();
+        let channels = state.domain.iter().flat_map(|ust| ust.channels.iter());
         let largest = channels.map(|channel| buffer_len(&channel.attributes)).max().unwrap_or(0);
         if limit.is_some_and(|limit| largest > limit) {
             tracing::error!(
@@ -83,7 +83,7 @@ impl Inner {
 
     pub(crate) async fn stop(self: Rc<Self>, _: Stop) -> Result<(), ErrorCode> {
         let _turn = self.turn().await?;
-        self.life.get().admit_stop()?;
+        self.life().admit_stop()?;
         self.quiet().await
     }
 
@@ -92,7 +92,7 @@ impl Inner {
     pub(crate) async fn quiet(&self) -> Result<(), ErrorCode> {
         self.change_life(|life| life.active = false);
         self.disarm_rotation_timer();
-        self.life.get().admit_with_consumer()?;
+        self.life().admit_with_consumer()?;
         self.synchronise_all().await;
         // Metadata last: the stock consumer answers a push late, and everybody waits behind it.
         let flushed = self.on_all_sets(Flush).await;
@@ -121,11 +121,11 @@ impl Inner {
         let patience = Instant::now() + PENDING_PATIENCE;
         let mut pause = Backoff::new(PENDING_PAUSES.0, PENDING_PAUSES.1);
         loop {
-            if !self.life.get().admit_data_pending()? {
+            if !self.life().admit_data_pending()? {
                 return Ok(false);
             }
             let pending = !self.finishing.is_none()
-                || self.rotations.borrow().is_ongoing()
+                || self.state().rotations.is_ongoing()
                 || self.pending_at_consumers().await?;
             let step = pause.step();
             if !pending || Instant::now() + step > patience {

@@ -18,16 +18,20 @@ impl Inner {
         self: Rc<Self>,
         request: GetTrackingPolicy,
     ) -> Result<TrackingPolicy, ErrorCode> {
-        let domain = self.domain.borrow();
-        domain.as_ref().ok_or(ErrorCode::UnsupportedDomain)?.tracking_policy(request.attribute)
+        let state = self.state();
+        state
+            .domain
+            .as_ref()
+            .ok_or(ErrorCode::UnsupportedDomain)?
+            .tracking_policy(request.attribute)
     }
 
     pub(crate) async fn inclusion_set(
         self: Rc<Self>,
         request: GetInclusionSet,
     ) -> Result<Vec<TrackerValue>, ErrorCode> {
-        let domain = self.domain.borrow();
-        domain.as_ref().ok_or(ErrorCode::UnsupportedDomain)?.inclusion_set(request.attribute)
+        let state = self.state();
+        state.domain.as_ref().ok_or(ErrorCode::UnsupportedDomain)?.inclusion_set(request.attribute)
     }
 
     pub(crate) async fn set_tracking_policy(

@@ -4,7 +4,7 @@
 //! of 2.13 show nothing, or say for ever that there is nothing yet. So a session does not end before its
 //! viewers had the time to look.
 
-use std::{cell::Cell, time::Duration};
+use std::time::Duration;
 
 use lttngd_model::SessionKind;
 use tokio::time::Instant;
@@ -15,20 +15,20 @@ use crate::{actor::Inner, output::Output};
 const LOOK: Duration = Duration::from_millis(500);
 
 /// When there was last something new.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Viewers {
-    news: Cell<Option<Instant>>,
+    news: Option<Instant>,
 }
 
 impl Viewers {
     /// There is something new.
-    fn news(&self, now: Instant) {
-        self.news.set(Some(now));
+    fn news(&mut self, now: Instant) {
+        self.news = Some(now);
     }
 
     /// Until when they are given time, if there was anything.
-    fn until(&self) -> Option<Instant> {
-        self.news.get().map(|news| news + LOOK)
+    fn until(self) -> Option<Instant> {
+        self.news.map(|news| news + LOOK)
     }
 }
 
@@ -36,14 +36,16 @@ impl Inner {
     /// Streams or a trace chunk began.
     pub(crate) fn tell_viewers(&self) {
         let is_live = matches!(self.config.kind, SessionKind::Live { .. });
-        if is_live && matches!(*self.output.borrow(), Output::Network(_)) {
-            self.viewers.news(Instant::now());
+        let mut state = self.state_mut();
+        if is_live && matches!(state.output, Output::Network(_)) {
+            state.viewers.news(Instant::now());
         }
     }
 
     /// Waits until viewers have seen what there is.
     pub(crate) async fn wait_for_viewers(&self) {
-        if let Some(until) = self.viewers.until() {
+        let until = self.state().viewers.until();
+        if let Some(until) = until {
             tokio::time::sleep_until(until).await;
         }
     }
@@ -55,7 +57,7 @@ mod tests {
 
     #[test]
     fn time_is_given_from_the_last_news() {
-        let (viewers, now) = (Viewers::default(), Instant::now());
+        let (mut viewers, now) = (Viewers::default(), Instant::now());
         assert_eq!(viewers.until(), None);
         viewers.news(now);
         viewers.news(now + LOOK);

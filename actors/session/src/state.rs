@@ -1,0 +1,159 @@
+//! What a session holds: one plain value that its actor owns. Commands look at it for moments and never
+//! across an await, see [`Inner::state`].
+
+use std::{
+    cell::{Ref, RefMut},
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use actix::{Addr, WeakAddr};
+use lttngd_agent::{Agent, AgentId, AgentInfo};
+use lttngd_app::{App, AppId, AppInfo};
+use lttngd_buffers::{BufferSet, ChannelCounters, SetKey};
+use lttngd_model::{
+    Domain, SessionKind, SessionListing,
+    ust::{AgentDomain, UstDomain},
+};
+use tokio::task::AbortHandle;
+
+use crate::{
+    Output, Session, SessionConfig, actor::Inner, chunk::Chunk, leftover::Leftovers,
+    lifecycle::Lifecycle, relayd::SessionRelayd, rotation::Rotations, schedule::Schedules,
+    snapshot_outputs::Snapshots, viewers::Viewers,
+};
+
+/// The applications that are registered.
+pub(crate) type KnownApps = BTreeMap<AppId, (Arc<AppInfo>, Addr<App>)>;
+/// The agents that are registered, or wait for that.
+pub(crate) type KnownAgents = BTreeMap<AgentId, (AgentInfo, Addr<Agent>)>;
+
+/// What a session holds.
+pub(crate) struct State {
+    /// Where it stands.
+    pub(crate) life: Lifecycle,
+    /// Where its traces go. Fixed once it was started.
+    pub(crate) output: Output,
+    /// The directory for files of the buffers, if they are to be in files.
+    pub(crate) shm_path: Option<PathBuf>,
+    /// The trace chunk that streams write to: from the first start on, but not between a rotation or a
+    /// clear of a stopped session and its next start. Changed by who is alone at the chunk gate.
+    pub(crate) chunk: Option<Chunk>,
+    /// Chunks that streams have left and that are not where they are to be.
+    pub(crate) leftovers: Leftovers,
+    /// Channels, event rules, contexts and trackers, from the first command on that names the domain.
+    pub(crate) domain: Option<UstDomain>,
+    pub(crate) apps: KnownApps,
+    pub(crate) agents: KnownAgents,
+    /// What the agents of each domain are asked for now. One that arrives is asked for the same.
+    pub(crate) agent_wishes: BTreeMap<Domain, Arc<AgentDomain>>,
+    /// One for each user, or for each application with per-PID buffers. They come at the chunk gate.
+    pub(crate) sets: HashMap<SetKey, SessionSet>,
+    pub(crate) rotations: Rotations,
+    pub(crate) schedules: Schedules,
+    /// The task that rotates periodically.
+    pub(crate) rotation_timer: Option<AbortHandle>,
+    pub(crate) snapshots: Snapshots,
+    /// Whether applications are kept from recording for a moment, by a clear. It ends what it began
+    /// whatever becomes of the rest.
+    pub(crate) paused: bool,
+    /// What the buffers of applications that are gone had lost.
+    pub(crate) past_counters: Vec<ChannelCounters>,
+    /// The relay daemon that the consumers are connected to.
+    pub(crate) relayd: Option<SessionRelayd>,
+    /// When viewers of a live session have seen what there is.
+    pub(crate) viewers: Viewers,
+    /// Where buffer sets find us. Weak: a session that nobody knows ends.
+    pub(crate) address: Option<WeakAddr<Session>>,
+}
+
+/// A buffer set of the session.
+#[derive(Clone)]
+pub(crate) struct SessionSet {
+    pub(crate) actor: Addr<BufferSet>,
+    /// Its directory below the user-space domain's.
+    pub(crate) path: String,
+}
+
+impl State {
+    /// That of a session without channels, among the applications and agents that are registered.
+    pub(crate) fn new(config: &SessionConfig, apps: KnownApps, agents: KnownAgents) -> Self {
+        Self {
+            life: Lifecycle::default(),
+            output: config.output.clone(),
+            shm_path: None,
+            chunk: None,
+            leftovers: Leftovers::default(),
+            domain: None,
+            apps,
+            agents,
+            agent_wishes: BTreeMap::new(),
+            sets: HashMap::new(),
+            rotations: Rotations::default(),
+            schedules: Schedules::default(),
+            rotation_timer: None,
+            snapshots: Snapshots::with_output(config.snapshot_output.clone()),
+            paused: false,
+            past_counters: Vec::new(),
+            relayd: None,
+            viewers: Viewers::default(),
+            address: None,
+        }
+    }
+
+    /// How it looks in listings.
+    pub(crate) fn listing(&self, config: &SessionConfig) -> SessionListing {
+        SessionListing {
+            name: config.name.clone(),
+            path: self.output.path(),
+            active: self.life.active,
+            snapshot_mode: config.kind == SessionKind::Snapshot,
+            live_timer_interval_us: config.live_timer_interval_us(),
+            creation_time_s: config.created_at.epoch_s,
+        }
+    }
+
+    /// The buffer sets.
+    pub(crate) fn set_actors(&self) -> Vec<Addr<BufferSet>> {
+        self.sets.values().map(|set| set.actor.clone()).collect()
+    }
+
+    /// Whether applications record now.
+    pub(crate) fn records(&self) -> bool {
+        self.life.active && !self.paused
+    }
+}
+
+impl Inner {
+    /// The state, to be looked at for a moment: the borrow ends before the next await.
+    pub(crate) fn state(&self) -> Ref<'_, State> {
+        self.state.borrow()
+    }
+
+    /// The state, to be changed.
+    pub(crate) fn state_mut(&self) -> RefMut<'_, State> {
+        self.state.borrow_mut()
+    }
+
+    /// Where the session stands.
+    pub(crate) fn life(&self) -> Lifecycle {
+        self.state().life
+    }
+
+    /// Changes where the session stands, and shows it.
+    pub(crate) fn change_life(&self, change: impl FnOnce(&mut Lifecycle)) {
+        change(&mut self.state_mut().life);
+        self.show_changed();
+    }
+
+    /// Shows the session as it is now.
+    pub(crate) fn show_changed(&self) {
+        self.config.listings.update(self.config.id, self.state().listing(&self.config));
+    }
+
+    /// The buffer sets.
+    pub(crate) fn set_actors(&self) -> Vec<Addr<BufferSet>> {
+        self.state().set_actors()
+    }
+}
