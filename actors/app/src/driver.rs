@@ -2,13 +2,15 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     rc::Rc,
     sync::Arc,
     time::Duration,
 };
 
+use actix::Addr;
 use futures::{StreamExt, future::join, stream::FuturesUnordered};
+use lttngd_buffers::{BufferSet, PreparedChannel};
 use lttngd_model::SessionId;
 use lttngd_runtime::{Attention, Patience, Peer, PeerError, Wishes};
 use lttngd_wire::ust::command::{Command, FieldEntry, ROOT_HANDLE, UstError};
@@ -23,7 +25,7 @@ use crate::{
     jobs::{Claim, Jobs},
     link::{Answer, Link, Order},
     notify::Handles,
-    plan::{AppChannel, AppEvent, AppSession, Step, next_step},
+    plan::{AppChannel, AppEvent, AppSession, Step, Walk},
 };
 
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, AppError>>;
@@ -198,7 +200,7 @@ impl Driver {
     async fn synchronise(&self, id: SessionId) -> Result<(), Broken> {
         let known = self.sessions.borrow_mut().remove(&id);
         let mut has = known.unwrap_or_default();
-        let mut failed = HashSet::new();
+        let mut walk = Walk::default();
         loop {
             // Looked up before every step: what changed meanwhile counts at once.
             let Some(want) = self.shared.wishes.newest(id) else {
@@ -207,20 +209,29 @@ impl Driver {
                     return Ok(());
                 }
                 // It is wanted again since.
-                failed.clear();
+                walk = Walk::default();
                 continue;
             };
-            let Some(step) = next_step(&has, want.active, &want.channels, &failed) else { break };
+            let WantedSession { active, channels, buffers, objects } = want;
+            let Some(step) = walk.next_step(&mut has, active, &channels) else { break };
             let target = step.target();
-            match self.step(&mut has, want, step).await? {
-                Ok(()) => {}
-                Err(refusal) => {
-                    tracing::warn!(
-                        pid = self.info.pid, app = self.info.name, session = %id, ?target, %refusal,
-                        "the application does not do a part of what the session wants"
-                    );
-                    failed.insert(target);
+            let mut object = None;
+            if let Step::CreateChannel { channel } = step {
+                object = objects.channel(channel).cloned();
+                if object.is_none() {
+                    // There are no buffers of it for anybody.
+                    walk.failed(target);
+                    continue;
                 }
+            }
+            // An application that falls silent is not to keep the descriptors of a session that ends.
+            drop(objects);
+            if let Err(refusal) = self.step(&mut has, step, buffers, object).await? {
+                tracing::warn!(
+                    pid = self.info.pid, app = self.info.name, session = %id, ?target, %refusal,
+                    "the application does not do a part of what the session wants"
+                );
+                walk.failed(target);
             }
         }
         if has.handle.is_some() {
@@ -229,72 +240,60 @@ impl Driver {
         Ok(())
     }
 
-    async fn step(&self, has: &mut AppSession, want: WantedSession, step: Step) -> Answer<()> {
-        let WantedSession { buffers, objects, .. } = want;
-        // An application that falls silent is not to keep the descriptors of a session that ends.
-        let objects = matches!(step, Step::CreateChannel { .. }).then_some(objects);
+    /// Takes a step; `object` is that of the channel to be made.
+    async fn step(
+        &self,
+        has: &mut AppSession,
+        step: Step<'_>,
+        buffers: Addr<BufferSet>,
+        object: Option<PreparedChannel>,
+    ) -> Answer<()> {
+        // What a step names is there; if it were not, the step would have failed.
+        const MISSING: Answer<()> = Ok(Err(UstError::NoEntry));
         let link = self.link();
         let session = has.handle.unwrap_or(ROOT_HANDLE);
         let state = |on| if on { Command::Enable } else { Command::Disable };
-        match step {
-            Step::CreateSession => match link.command(ROOT_HANDLE, &Command::Session).await? {
-                Ok(handle) => {
+        Ok(match step {
+            Step::CreateSession => {
+                let made = link.command(ROOT_HANDLE, &Command::Session).await?;
+                made.map(|handle| {
                     self.shared.handles.insert_session(handle, buffers);
                     has.handle = Some(handle);
-                }
-                Err(refusal) => return Ok(Err(refusal)),
-            },
-            Step::CreateChannel { index } => {
-                let objects = objects.as_ref();
-                let Some(prepared) = objects.and_then(|objects| objects.channel(index)) else {
-                    return Ok(Err(UstError::NoEntry));
-                };
-                match link.create_channel(session, &prepared.object).await? {
-                    Ok(handle) => {
-                        self.shared.handles.insert_channel(handle, prepared.id, buffers);
-                        has.channels.push(AppChannel {
-                            index,
-                            handle,
-                            enabled: true,
-                            contexts: 0,
-                            events: Vec::new(),
-                        });
-                    }
-                    Err(refusal) => return Ok(Err(refusal)),
-                }
+                })
+            }
+            Step::CreateChannel { channel } => {
+                let Some(PreparedChannel { id, object, .. }) = object else { return MISSING };
+                let made = link.create_channel(session, &object).await?;
+                made.map(|handle| {
+                    self.shared.handles.insert_channel(handle, id, buffers);
+                    has.insert(AppChannel::new(channel, handle));
+                })
             }
             Step::AddContext { channel, context } => {
-                let channel = &mut has.channels[channel];
-                match link.add_context(channel.handle, &context).await? {
-                    Ok(()) => channel.contexts += 1,
-                    Err(refusal) => return Ok(Err(refusal)),
-                }
+                let Some(channel) = has.channel_mut(channel) else { return MISSING };
+                let added = link.add_context(channel.handle, context).await?;
+                added.map(|()| channel.contexts += 1)
             }
             Step::CreateEvent { channel, event, rule } => {
-                let channel = &mut has.channels[channel];
-                match link.create_event(channel.handle, &rule).await? {
-                    Ok(handle) => {
-                        let len = channel.events.len().max(event + 1);
-                        channel.events.resize_with(len, || None);
-                        channel.events[event] = Some(AppEvent { handle, enabled: false });
-                    }
-                    Err(refusal) => return Ok(Err(refusal)),
-                }
+                let Some(channel) = has.channel_mut(channel) else { return MISSING };
+                let made = link.create_event(channel.handle, rule).await?;
+                made.map(|handle| {
+                    let len = channel.events.len().max(event + 1);
+                    channel.events.resize_with(len, || None);
+                    channel.events[event] = Some(AppEvent { handle, enabled: false });
+                })
             }
             Step::SetEvent { channel, event, enabled } => {
-                if let Some(known) = &mut has.channels[channel].events[event] {
-                    match link.command(known.handle, &state(enabled)).await? {
-                        Ok(_) => known.enabled = enabled,
-                        Err(refusal) => return Ok(Err(refusal)),
-                    }
-                }
+                let channel = has.channel_mut(channel);
+                let known = channel.and_then(|channel| channel.events.get_mut(event)?.as_mut());
+                let Some(event) = known else { return MISSING };
+                let set = link.command(event.handle, &state(enabled)).await?;
+                set.map(|_| event.enabled = enabled)
             }
             Step::SetChannel { channel, enabled } => {
-                let channel = &mut has.channels[channel];
-                match link.command(channel.handle, &state(enabled)).await? {
-                    Ok(_) => channel.enabled = enabled,
-                    Err(refusal) => return Ok(Err(refusal)),
-                }
+                let Some(channel) = has.channel_mut(channel) else { return MISSING };
+                let set = link.command(channel.handle, &state(enabled)).await?;
+                set.map(|_| channel.enabled = enabled)
             }
             Step::SetSession { active } => {
                 // When it is quiescent no probe that began before is still recording.
@@ -303,13 +302,12 @@ impl Driver {
                 match set? {
                     Ok(_) => {
                         has.active = active;
-                        return quiescent;
+                        quiescent?
                     }
-                    Err(refusal) => return Ok(Err(refusal)),
+                    Err(refusal) => Err(refusal),
                 }
             }
-        }
-        Ok(Ok(()))
+        })
     }
 
     async fn statedump(&self, id: SessionId) -> Answer<()> {
@@ -331,7 +329,7 @@ impl Driver {
     async fn release(&self, has: AppSession) -> Result<(), Broken> {
         let Some(session) = has.handle else { return Ok(()) };
         let mut handles = Vec::new();
-        for channel in &has.channels {
+        for channel in has.channels() {
             handles.extend(channel.events.iter().flatten().map(|event| event.handle));
             handles.push(channel.handle);
             // Before it is released: the application may then give the handle to another channel.

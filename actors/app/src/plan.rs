@@ -1,7 +1,7 @@
 //! What an application has, what a session wants, and the next step from one to the other. No input
 //! or output.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use lttngd_model::{
     Context,
@@ -13,7 +13,39 @@ use lttngd_model::{
 pub(crate) struct AppSession {
     pub(crate) handle: Option<u32>,
     pub(crate) active: bool,
-    pub(crate) channels: Vec<AppChannel>,
+    /// In the order of their numbers.
+    channels: Vec<AppChannel>,
+    /// What the session wanted when the application last had all of it: it need not be looked at again.
+    reached: Option<Arc<[Channel]>>,
+}
+
+impl AppSession {
+    /// The channels, in the order of their numbers.
+    pub(crate) fn channels(&self) -> &[AppChannel] {
+        &self.channels
+    }
+
+    fn position(&self, index: u32) -> Result<usize, usize> {
+        self.channels.binary_search_by_key(&index, |channel| channel.index)
+    }
+
+    /// The channel that the session numbers `index`.
+    pub(crate) fn channel(&self, index: u32) -> Option<&AppChannel> {
+        self.position(index).ok().map(|at| &self.channels[at])
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn channel_mut(&mut self, index: u32) -> Option<&mut AppChannel> {
+        self.position(index).ok().map(|at| &mut self.channels[at])
+    }
+
+    /// The application made a channel.
+    pub(crate) fn insert(&mut self, channel: AppChannel) {
+        match self.position(channel.index) {
+            Ok(at) => self.channels[at] = channel,
+            Err(at) => self.channels.insert(at, channel),
+        }
+    }
 }
 
 /// A channel in an application.
@@ -29,6 +61,13 @@ pub(crate) struct AppChannel {
     pub(crate) events: Vec<Option<AppEvent>>,
 }
 
+impl AppChannel {
+    /// A channel that was just made.
+    pub(crate) fn new(index: u32, handle: u32) -> Self {
+        Self { index, handle, enabled: true, contexts: 0, events: Vec::new() }
+    }
+}
+
 /// An event rule in an application.
 #[derive(Debug)]
 pub(crate) struct AppEvent {
@@ -36,15 +75,15 @@ pub(crate) struct AppEvent {
     pub(crate) enabled: bool,
 }
 
-/// A step. Positions are those of [`AppSession::channels`] and [`AppChannel::events`].
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Step {
+/// A step. A `channel` is the session's number of it, an `event` the position of its rule there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Step<'a> {
     CreateSession,
-    CreateChannel { index: u32 },
-    AddContext { channel: usize, context: Context },
-    CreateEvent { channel: usize, event: usize, rule: EventRule },
-    SetEvent { channel: usize, event: usize, enabled: bool },
-    SetChannel { channel: usize, enabled: bool },
+    CreateChannel { channel: u32 },
+    AddContext { channel: u32, context: &'a Context },
+    CreateEvent { channel: u32, event: usize, rule: &'a EventRule },
+    SetEvent { channel: u32, event: usize, enabled: bool },
+    SetChannel { channel: u32, enabled: bool },
     SetSession { active: bool },
 }
 
@@ -53,18 +92,18 @@ pub(crate) enum Step {
 pub(crate) enum Target {
     Session,
     Channel(u32),
-    Context(usize),
-    NewEvent(usize, usize),
-    Event(usize, usize),
-    ChannelState(usize),
+    Context(u32),
+    NewEvent(u32, usize),
+    Event(u32, usize),
+    ChannelState(u32),
     SessionState,
 }
 
-impl Step {
+impl Step<'_> {
     pub(crate) fn target(&self) -> Target {
         match *self {
             Self::CreateSession => Target::Session,
-            Self::CreateChannel { index } => Target::Channel(index),
+            Self::CreateChannel { channel } => Target::Channel(channel),
             Self::AddContext { channel, .. } => Target::Context(channel),
             Self::CreateEvent { channel, event, .. } => Target::NewEvent(channel, event),
             Self::SetEvent { channel, event, .. } => Target::Event(channel, event),
@@ -74,51 +113,103 @@ impl Step {
     }
 }
 
-/// The next step that has not failed, `None` when nothing is left to do.
-pub(crate) fn next_step(
-    has: &AppSession,
-    active: bool,
-    channels: &[Channel],
-    failed: &HashSet<Target>,
-) -> Option<Step> {
-    let fresh = |step: &Step| !failed.contains(&step.target());
-    if !active {
-        // What else changed is made up for at the next start.
-        return has.active.then_some(Step::SetSession { active: false }).filter(fresh);
-    }
-    if has.handle.is_none() {
-        return Some(Step::CreateSession).filter(fresh);
-    }
-    let session = (!has.active).then_some(Step::SetSession { active: true });
-    channels.iter().find_map(|channel| channel_step(has, channel, failed)).or(session).filter(fresh)
+/// The way from what an application has to what a session wants. It goes on where it was: what lies
+/// behind is as it is wanted, or has failed, and stays so while the session wants the same channels.
+#[derive(Debug, Default)]
+pub(crate) struct Walk {
+    failed: HashSet<Target>,
+    /// What is wanted on this way.
+    wanted: Option<Arc<[Channel]>>,
+    /// The channel and the event rule to look at next, as positions in it.
+    at: (usize, usize),
 }
 
-fn channel_step(has: &AppSession, want: &Channel, failed: &HashSet<Target>) -> Option<Step> {
-    let fresh = |step: Step| (!failed.contains(&step.target())).then_some(step);
-    let Some(channel) = has.channels.iter().position(|c| c.index == want.index) else {
-        // An application takes no new channel once the session was active in it.
-        return fresh(Step::CreateChannel { index: want.index });
-    };
-    let there = &has.channels[channel];
-    if let Some(context) = want.contexts.get(there.contexts) {
-        // Without all its contexts the channel would hold events that cannot be told apart from
-        // others; it gets no events before.
-        return fresh(Step::AddContext { channel, context: context.clone() });
+impl Walk {
+    /// A step failed.
+    pub(crate) fn failed(&mut self, target: Target) {
+        self.failed.insert(target);
     }
-    let events = want.events.iter().enumerate().find_map(|(event, rule)| {
-        match there.events.get(event).and_then(Option::as_ref) {
-            None => fresh(Step::CreateEvent { channel, event, rule: rule.clone() }),
-            Some(known) if known.enabled != rule.enabled => {
-                fresh(Step::SetEvent { channel, event, enabled: rule.enabled })
-            }
-            Some(_) => None,
+
+    /// The next step that has not failed, `None` when nothing is left to do.
+    pub(crate) fn next_step<'a>(
+        &mut self,
+        has: &mut AppSession,
+        active: bool,
+        channels: &'a Arc<[Channel]>,
+    ) -> Option<Step<'a>> {
+        let step = self.step(has, active, channels)?;
+        (!self.failed.contains(&step.target())).then_some(step)
+    }
+
+    fn step<'a>(
+        &mut self,
+        has: &mut AppSession,
+        active: bool,
+        channels: &'a Arc<[Channel]>,
+    ) -> Option<Step<'a>> {
+        if !active {
+            // What else changed is made up for at the next start.
+            return has.active.then_some(Step::SetSession { active: false });
         }
-    });
-    events.or_else(|| {
+        if has.handle.is_none() {
+            return Some(Step::CreateSession);
+        }
+        let is_same = |known: &Option<Arc<[Channel]>>| {
+            known.as_ref().is_some_and(|known| Arc::ptr_eq(known, channels))
+        };
+        if !is_same(&self.wanted) {
+            self.wanted = Some(Arc::clone(channels));
+            self.at = (0, 0);
+            if is_same(&has.reached) {
+                self.at.0 = channels.len();
+            } else {
+                // What is changed on this way is what is wanted now.
+                has.reached = None;
+            }
+        }
+        while let Some(channel) = channels.get(self.at.0) {
+            if let Some(step) = self.channel_step(has, channel) {
+                return Some(step);
+            }
+            self.at = (self.at.0 + 1, 0);
+        }
+        if self.failed.is_empty() {
+            has.reached.clone_from(&self.wanted);
+        }
+        (!has.active).then_some(Step::SetSession { active: true })
+    }
+
+    fn channel_step<'a>(&mut self, has: &AppSession, want: &'a Channel) -> Option<Step<'a>> {
+        let failed = &self.failed;
+        let fresh = |step: Step<'a>| (!failed.contains(&step.target())).then_some(step);
+        let channel = want.index;
+        let Some(there) = has.channel(channel) else {
+            // An application takes no new channel once the session was active in it.
+            return fresh(Step::CreateChannel { channel });
+        };
+        if let Some(context) = want.contexts.get(there.contexts) {
+            // Without all its contexts the channel would hold events that cannot be told apart from
+            // others; it gets no events before.
+            return fresh(Step::AddContext { channel, context });
+        }
+        while let Some(rule) = want.events.get(self.at.1) {
+            let event = self.at.1;
+            let step = match there.events.get(event).and_then(Option::as_ref) {
+                None => fresh(Step::CreateEvent { channel, event, rule }),
+                Some(known) if known.enabled != rule.enabled => {
+                    fresh(Step::SetEvent { channel, event, enabled: rule.enabled })
+                }
+                Some(_) => None,
+            };
+            if step.is_some() {
+                return step;
+            }
+            self.at.1 += 1;
+        }
         (there.enabled != want.enabled)
             .then_some(Step::SetChannel { channel, enabled: want.enabled })
             .and_then(fresh)
-    })
+    }
 }
 
 #[cfg(test)]
