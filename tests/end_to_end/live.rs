@@ -13,12 +13,13 @@ pub struct Viewer {
 }
 
 impl Viewer {
-    /// Starts one, when the relay daemon has the metadata of the session: babeltrace2 ends in an assertion
-    /// when it is told that nothing happens in a stream before it knows the stream's clock.
+    /// Starts one, when the relay daemon has metadata of the session with an event in it: babeltrace2 ends in
+    /// an assertion when it is told that nothing happens in a stream before it knows the stream's clock, and
+    /// metadata comes in parts.
     pub fn start(stage: &Stage, relay: &Relay, session: &str) -> Viewer {
         eventually("the relay daemon has metadata", || {
             let find = format!(
-                "find {} -path '*/{session}*' -name metadata -size +0",
+                "find {} -path '*/{session}*' -name metadata -exec grep -la 'event {{' {{}} +",
                 relay.output.display()
             );
             (!stage.arena.shell_within(30, &find).stdout.is_empty()).then_some(())

@@ -51,6 +51,14 @@ pub struct PacketHeader {
     pub events_discarded: u64,
 }
 
+impl PacketHeader {
+    /// Whether there is anything in the packet but its header.
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        self.content_size_bits > PACKET_HEADER_LEN * BITS
+    }
+}
+
 /// The identity of a stream's packets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PacketIdentity {

@@ -158,6 +158,40 @@ fn a_data_connection_that_is_reset_within_a_packet() {
     stage.end();
 }
 
+/// The relay daemon goes to the next trace chunk by packets that come, and those were cleared.
+#[test]
+fn a_clear_while_packets_wait_for_a_slow_relay_and_nothing_is_recorded_later() {
+    let stage = own();
+    let relay = Relay::start(&stage);
+    let gated = Gated::before(&stage, &relay);
+    let mut program = stage.program();
+    start(&stage, "victim", &gated.url);
+    stage.arena.lttng_ok("enable-event -u -s victim -c c sample:bulk");
+    for clear in 1..=3 {
+        gated.data.hold(|_| true);
+        // More than sockets and buffers hold.
+        program.tell("bulk=20000");
+        let rotated = gated.control.seen(ROTATE_STREAMS);
+        std::thread::scope(|scope| {
+            let cleared = scope.spawn(|| stage.arena.lttng_ok("clear victim"));
+            eventually("its streams are to go to the next trace chunk", || {
+                (gated.control.seen(ROTATE_STREAMS) > rotated).then_some(())
+            });
+            gated.data.release();
+            cleared.join().unwrap();
+        });
+        if clear == 2 {
+            stage.arena.lttng_ok("rotate victim");
+        }
+    }
+    program.tell("number=10");
+    stage.arena.lttng_ok("stop victim");
+    stage.arena.lttng_ok("destroy victim");
+    assert_eq!(numbers(&stage.arena, &relay.output).len(), 10);
+    program.finish();
+    stage.end();
+}
+
 #[test]
 fn old_versions() {
     for minor in [4, 8, 10, 11, 12] {

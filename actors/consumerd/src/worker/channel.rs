@@ -279,10 +279,8 @@ impl Worker {
             stream.release_packet(&mut self.relays);
             let cleared = stream.ring.clear(&self.setup.clock);
             stream.note(cleared);
-            // A relay daemon goes to the next trace chunk by the packets that come: those that it waits for
-            // were cleared, unless it had them already.
-            if matches!(stream.output, Output::Remote(_)) {
-                stream.packet_due = true;
+            stream.drop_packets();
+            if stream.packet_due {
                 self.make_ready(place);
             }
             // Where writers are missing behind the reader, later ones come no further.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lttngd_model::ChannelKey;
-use lttngd_ringbuffer::{BeginOutcome, Corruption, FlushMode, Stream};
+use lttngd_ringbuffer::{Corruption, FlushMode, Stream};
 use lttngd_tracefile::FileError;
 use lttngd_wire::{consumer::ConsumerError as Code, relay::RotationPosition};
 use tokio::sync::oneshot;
@@ -98,7 +98,9 @@ impl Worker {
             if let Some(rotation) = &mut stream.rotation {
                 rotation.untold = false;
                 if rotation.to.is_some() {
-                    stream.open_first_packet(&self.setup.clock);
+                    // The new trace chunk begins at the time of the rotation, whatever is traced later. Where
+                    // nothing is, the packet reaches to the next rotation, which closes it.
+                    stream.begin_packet(&self.setup.clock);
                 }
             }
             stream.rotate_if_due(&mut self.relays);
@@ -119,7 +121,8 @@ impl DataStream {
             // A file without a packet is one that readers choke on.
             let left = packets_left(&mut self.ring);
             let left = self.note(left).unwrap_or(0);
-            let mode = if self.packet_opened || self.bytes_in_chunk > 0 || left > 0 {
+            let has_one = self.packet_opened || self.bytes_in_chunk > 0 || left > 0;
+            let mode = if has_one && !self.relay_misses_packets {
                 FlushMode::Active
             } else {
                 FlushMode::Full
@@ -147,14 +150,6 @@ impl DataStream {
         let position = produced - produced % self.ring.subbuf_size_bytes();
         let untold = matches!(self.output, Output::Remote(_));
         self.rotation = Some(Rotation { position, to, untold });
-    }
-
-    /// Makes the new trace chunk begin at the time of the rotation, whatever is traced later. Where nothing
-    /// is, the packet reaches to the next rotation, which closes it.
-    fn open_first_packet(&mut self, clock: &PacketClock) {
-        let begun = self.ring.begin_packet(clock);
-        self.packet_opened = self.note(begun) == Some(BeginOutcome::Begun);
-        self.packet_due = !self.packet_opened;
     }
 
     /// Reads all packets of the trace chunk that the stream leaves; at most what the buffer holds.

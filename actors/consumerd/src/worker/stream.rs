@@ -80,6 +80,9 @@ pub(super) struct DataStream {
     pub(super) rotation: Option<Rotation>,
     /// Whether a packet that was to begin a trace chunk found no room.
     pub(super) packet_due: bool,
+    /// Whether its relay daemon was not sent packets that it may wait for: it goes to the next trace chunk by
+    /// those that come.
+    pub(super) relay_misses_packets: bool,
     /// Whether a packet was opened when the stream's trace chunk began.
     pub(super) packet_opened: bool,
     pub(super) bytes_written: u64,
@@ -129,6 +132,7 @@ impl DataStream {
             output: Output::Nowhere,
             rotation: None,
             packet_due: false,
+            relay_misses_packets: false,
             packet_opened: false,
             bytes_written: 0,
             unwritten_packets: 0,
@@ -271,6 +275,7 @@ impl DataStream {
                 Err(GetError::Damaged(damage)) => {
                     // In overwrite mode the next number tells.
                     self.unwritten_packets += u64::from(self.ring.mode() == Mode::Discard);
+                    self.drop_packets();
                     self.complain("a packet was damaged", &damage);
                     continue;
                 }
@@ -294,10 +299,11 @@ impl DataStream {
             match self.write_held(relays) {
                 Written::Whole(len) => {
                     bytes += len;
+                    self.relay_misses_packets = false;
                     self.bytes_written += len;
                     self.bytes_in_chunk += len;
                 }
-                Written::Lost => {}
+                Written::Nothing | Written::Lost => {}
                 Written::Parked { partly } => return Progress::Parked { partly },
             }
             let put = self.ring.put_next();
@@ -357,14 +363,16 @@ impl DataStream {
                 Sent::Parked { partly } => Ok(Written::Parked { partly }),
                 Sent::Lost => Ok(Written::Lost),
             },
-            _ => Err("there is no trace chunk for it".to_owned()),
+            // As the open packet of a stream that has left its last trace chunk, closed with the stream.
+            _ if !packet.header.has_events() => return Written::Nothing,
+            _ => Err("there is no trace chunk for its events".to_owned()),
         };
         match written {
             Ok(written) => {
                 match written {
                     Written::Whole(_) => self.complained = false,
                     Written::Lost => self.unwritten_packets += 1,
-                    Written::Parked { .. } => {}
+                    Written::Nothing | Written::Parked { .. } => {}
                 }
                 written
             }
@@ -401,38 +409,47 @@ impl DataStream {
         }
     }
 
-    /// Opens a packet that is due: one that found no room when its trace chunk began, or the first one after
-    /// a clear at a relay daemon. Whether one was due.
-    fn open_packet_if_due(&mut self, clock: &PacketClock) -> bool {
-        let is_due = self.packet_due && self.rotation.is_none() && self.chunk.is_some();
-        if is_due {
-            self.packet_due = false;
-            let begun = self.begin_packet(clock);
-            self.note(begun);
-            self.packet_opened = true;
-        }
-        is_due
+    /// Packets were dropped that nobody will send.
+    pub(super) fn drop_packets(&mut self) {
+        self.relay_misses_packets = matches!(self.output, Output::Remote(_));
+        self.packet_due |= self.relay_misses_packets;
     }
 
-    /// Makes sure that a packet was begun by now. A relay daemon gets it at once: that is what it moves its
-    /// stream to the next trace chunk by, also when older packets were cleared and never come.
-    fn begin_packet(&mut self, clock: &PacketClock) -> Result<BeginOutcome, Corruption> {
-        if !matches!(self.output, Output::Remote(_)) {
-            return self.ring.begin_packet(clock);
+    /// Opens a packet that is due: one that found no room when its trace chunk began, or the first one after
+    /// some that its relay daemon was not sent. Whether one was.
+    fn open_packet_if_due(&mut self, clock: &PacketClock) -> bool {
+        if !self.packet_due || self.rotation.is_some() || self.chunk.is_none() {
+            return false;
         }
-        Ok(match self.ring.flush(FlushMode::Full, clock)? {
-            FlushOutcome::Closed => BeginOutcome::Begun,
-            FlushOutcome::Nothing | FlushOutcome::NoRoom | FlushOutcome::Contended => {
-                BeginOutcome::NoRoom
-            }
-        })
+        self.begin_packet(clock);
+        !self.packet_due
+    }
+
+    /// Makes sure that a packet was begun by now, or is as soon as there is room: a full buffer gets some by
+    /// reading, and writers that were faster come again.
+    pub(super) fn begin_packet(&mut self, clock: &PacketClock) {
+        let begun = if self.relay_misses_packets {
+            // At once, and not when it is full or the chunk ends.
+            self.ring.flush(FlushMode::Full, clock).map(|flushed| match flushed {
+                FlushOutcome::Closed | FlushOutcome::Nothing => BeginOutcome::Begun,
+                FlushOutcome::NoRoom | FlushOutcome::Contended => BeginOutcome::NoRoom,
+            })
+        } else {
+            self.ring.begin_packet(clock)
+        };
+        self.packet_opened = self.note(begun) == Some(BeginOutcome::Begun);
+        self.packet_due = !self.packet_opened;
     }
 }
 
 enum Written {
     Whole(u64),
+    /// Nothing needed to be.
+    Nothing,
     Lost,
-    Parked { partly: bool },
+    Parked {
+        partly: bool,
+    },
 }
 
 /// What the index says of a packet.
