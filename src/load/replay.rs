@@ -8,7 +8,7 @@ use lttngd_model::{
 use lttngd_registry::Handle;
 use lttngd_session::{
     AddContext, AddSnapshotOutput, AddTrackerValue, DisableChannel, DisableEvent, EnableChannel,
-    EnableEvent, RotationSchedule, SetTrackingPolicy,
+    EnableEvent, RotationSchedule, SessionRequest, SetTrackingPolicy,
 };
 use lttngd_wire::session_file::{
     SavedBufferType, SavedChannel, SavedContext, SavedDomain, SavedDomainType, SavedEvent,
@@ -119,7 +119,7 @@ impl Replay<'_> {
                 data_url,
             };
             let what = format!("snapshot output {}", output.name);
-            let added = self.handle.ask(self.session, message).await;
+            let added = self.handle.ask(message.in_session(self.session)).await;
             added.map_err(refused(what))?;
         }
         Ok(())
@@ -154,15 +154,15 @@ impl Replay<'_> {
             [] => TrackingPolicy::ExcludeAll,
             _ => TrackingPolicy::IncludeSet,
         };
-        let set = SetTrackingPolicy { attribute, policy };
-        let done = self.handle.ask_in(self.session, Some(domain), set).await;
+        let set = SetTrackingPolicy { domain, attribute, policy };
+        let done = self.handle.ask(set.in_session(self.session)).await;
         done.map_err(refused(what()))?;
         for value in &saved.values {
             let Some(value) = value.of(attribute) else {
                 return Err((what(), ErrorCode::LoadInvalidConfig));
             };
-            let add = AddTrackerValue { attribute, value };
-            let done = self.handle.ask_in(self.session, Some(domain), add).await;
+            let add = AddTrackerValue { domain, attribute, value };
+            let done = self.handle.ask(add.in_session(self.session)).await;
             done.map_err(refused(what()))?;
         }
         Ok(())
@@ -179,7 +179,7 @@ impl Replay<'_> {
         let buffer_type = scheme as u32;
         let channel = ChannelListing::new(name, attributes(saved, scheme));
         let enable = EnableChannel { domain, buffer_type, channel };
-        let made = handle.ask_in(session, Some(domain), enable).await;
+        let made = handle.ask(enable.in_session(session)).await;
         made.map_err(refused(format!("channel {name}")))?;
         // All rules are made, then those that were disabled are disabled.
         for event in &saved.events {
@@ -187,7 +187,7 @@ impl Replay<'_> {
         }
         let event = EventDescription::of_any_kind("");
         let disable = DisableEvent { domain, channel: name.clone(), event };
-        let disabled = handle.ask_in(session, Some(domain), disable).await;
+        let disabled = handle.ask(disable.in_session(session)).await;
         match disabled {
             // An agent domain without rules has none to disable.
             Err(ErrorCode::UstEventNotFound) if domain.is_agent() => {}
@@ -201,7 +201,7 @@ impl Replay<'_> {
         }
         if !saved.enabled {
             let disable = DisableChannel { domain, channel: name.clone() };
-            let disabled = handle.ask_in(session, Some(domain), disable).await;
+            let disabled = handle.ask(disable.in_session(session)).await;
             disabled.map_err(refused(format!("disabled channel {name}")))?;
         }
         Ok(())
@@ -235,7 +235,7 @@ impl Replay<'_> {
             event = event.for_agents().map_err(wrong)?;
         }
         let enable = EnableEvent { domain, buffer_type, channel: channel.to_owned(), event };
-        self.handle.ask_in(self.session, Some(domain), enable).await.map_err(refused(what))
+        self.handle.ask(enable.in_session(self.session)).await.map_err(refused(what))
     }
 
     async fn add_context(
@@ -254,7 +254,7 @@ impl Replay<'_> {
         let domain = if domain == Domain::Python { Domain::Ust } else { domain };
         let channel = channel.to_owned();
         let add = AddContext { domain, channel, raw_type, context: Some(context) };
-        self.handle.ask_in(self.session, Some(domain), add).await.map_err(refused(what))
+        self.handle.ask(add.in_session(self.session)).await.map_err(refused(what))
     }
 }
 

@@ -6,8 +6,8 @@ use lttngd_session::{
     AddContext, AddSnapshotOutput, AddTrackerValue, Clear, DataPending, DeleteSnapshotOutput,
     DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo,
     GetTrackingPolicy, ListChannels, ListDomains, ListEvents, ListSnapshotOutputs, RecordSnapshot,
-    RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate, Session, SetConsumerUri,
-    SetRotationSchedule, SetShmPath, SetTrackingPolicy, Start, Stop, TraceArchive,
+    RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate, Session, SessionRequest,
+    SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy, Start, Stop, TraceArchive,
 };
 use lttngd_wire::client::{
     ArchiveLocation, Command, ContextRequest, DomainListing, Reply, Request, RotationInfo,
@@ -63,44 +63,39 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
             let buffer_type = request.buffer_type;
             let domain = checked(handle, session, known()).await?;
             let message = EnableChannel { domain, buffer_type, channel };
-            handle.ask_in(session, Some(domain), message).await.map(|()| ok())
+            handle.ask(message.in_session(session)).await.map(|()| ok())
         }
         Command::DisableChannel { channel } => {
             let domain = disabling(handle, session, domain).await?;
             let message = DisableChannel { domain, channel };
-            handle.ask_in(session, Some(domain), message).await.map(|()| ok())
+            handle.ask(message.in_session(session)).await.map(|()| ok())
         }
         Command::EnableEvent { channel, event } => {
             let buffer_type = request.buffer_type;
             let known = known().and_then(some_domain(ErrorCode::UnknownDomain));
             let domain = checked(handle, session, known).await?;
             let message = EnableEvent { domain, buffer_type, channel, event };
-            handle.ask_in(session, Some(domain), message).await.map(|()| ok())
+            handle.ask(message.in_session(session)).await.map(|()| ok())
         }
         Command::DisableEvent { channel, event } => {
             let domain = disabling(handle, session, domain).await?;
             let message = DisableEvent { domain, channel, event };
-            handle.ask_in(session, Some(domain), message).await.map(|()| ok())
+            handle.ask(message.in_session(session)).await.map(|()| ok())
         }
         Command::AddContext { channel, context } => {
             let known = domain.ok_or(ErrorCode::Und).and_then(some_domain(ErrorCode::Und));
             let domain = checked(handle, session, known).await?;
             let ContextRequest { raw_type, context } = context;
             let message = AddContext { domain, channel, raw_type, context };
-            handle.ask_in(session, Some(domain), message).await.map(|()| ok())
+            handle.ask(message.in_session(session)).await.map(|()| ok())
         }
         Command::ListChannels => match domain {
             Some(Domain::None) | None => {
                 handle.check(session, None).await?;
                 Ok(ok().with_list(0, Vec::new()))
             }
-            // What agents hand over goes through channels of user space.
-            Some(agents) if agents.is_agent() => {
-                handle.check(session, domain).await?;
-                Ok(ok().with_list(0, Vec::new()))
-            }
             Some(domain) => {
-                let channels = handle.query_in(session, domain, ListChannels).await?;
+                let channels = handle.ask(ListChannels { domain }.in_session(session)).await?;
                 Ok(ok().with_list(channels.len(), encode_channels(&channels)))
             }
         },
@@ -108,25 +103,25 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
             let known = domain.ok_or(ErrorCode::Und).and_then(some_domain(ErrorCode::Und));
             let domain = checked(handle, session, known).await?;
             let message = ListEvents { domain, channel };
-            let events = handle.query_in(session, domain, message).await?;
+            let events = handle.ask(message.in_session(session)).await?;
             Ok(ok().with_list(events.len(), encode_events(&events)?))
         }
         Command::ListDomains => {
-            let domains = handle.ask(session, ListDomains).await?;
+            let domains = handle.ask(ListDomains.in_session(session)).await?;
             let domains: Vec<_> = domains
                 .into_iter()
                 .map(|(domain, scheme)| DomainListing { domain, scheme })
                 .collect();
             Ok(ok().with_data(encode_domains(&domains)))
         }
-        Command::StartTrace => handle.ask(session, Start).await.map(|()| ok()),
-        Command::StopTrace => handle.ask(session, Stop).await.map(|()| ok()),
+        Command::StartTrace => handle.ask(Start.in_session(session)).await.map(|()| ok()),
+        Command::StopTrace => handle.ask(Stop.in_session(session)).await.map(|()| ok()),
         Command::DataPending => {
-            let pending = handle.ask(session, DataPending).await?;
+            let pending = handle.ask(DataPending.in_session(session)).await?;
             Ok(ok().with_data(encode_data_pending(pending)))
         }
         Command::SetConsumerUri(uris) => {
-            handle.ask_in(session, domain, SetConsumerUri { uris }).await.map(|()| ok())
+            handle.ask(SetConsumerUri { domain, uris }.in_session(session)).await.map(|()| ok())
         }
         Command::ListTracepoints => {
             let events = handle.list_tracepoints(domain).await?;
@@ -137,51 +132,55 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
             Ok(ok().with_list(fields.len(), encode_event_fields(&fields)?))
         }
         Command::ListSyscalls => {
-            let events = handle.list_syscalls()?;
+            let events = handle.list_syscalls().await?;
             Ok(ok().with_list(events.len(), encode_events(&events)?))
         }
         Command::TrackerGetPolicy { attribute } => {
             check_tracked(handle, request).await?;
-            let policy =
-                handle.query_in(session, Domain::Ust, GetTrackingPolicy { attribute }).await?;
+            let policy = handle
+                .ask(GetTrackingPolicy { domain: Domain::Ust, attribute }.in_session(session))
+                .await?;
             Ok(ok().with_data(encode_tracking_policy(policy)))
         }
         Command::TrackerSetPolicy { attribute, policy } => {
-            let message = SetTrackingPolicy { attribute, policy };
+            let message = SetTrackingPolicy { domain: Domain::Ust, attribute, policy };
             tracker(handle, request, message).await.map(|()| ok())
         }
         Command::TrackerAddValue { attribute, value } => {
-            let message = AddTrackerValue { attribute, value };
+            let message = AddTrackerValue { domain: Domain::Ust, attribute, value };
             tracker(handle, request, message).await.map(|()| ok())
         }
         Command::TrackerRemoveValue { attribute, value } => {
-            let message = RemoveTrackerValue { attribute, value };
+            let message = RemoveTrackerValue { domain: Domain::Ust, attribute, value };
             tracker(handle, request, message).await.map(|()| ok())
         }
         Command::TrackerGetInclusionSet { attribute } => {
             check_tracked(handle, request).await?;
-            let values =
-                handle.query_in(session, Domain::Ust, GetInclusionSet { attribute }).await?;
+            let values = handle
+                .ask(GetInclusionSet { domain: Domain::Ust, attribute }.in_session(session))
+                .await?;
             Ok(ok().with_data(encode_tracker_values(&values)))
         }
         Command::RotateSession => {
-            let id = handle.ask(session, Rotate).await?;
+            let id = handle.ask(Rotate.in_session(session)).await?;
             Ok(ok().with_data(encode_rotation_id(id)))
         }
         Command::RotationGetInfo { rotation_id } => {
-            let info = handle.ask(session, GetRotationInfo { rotation_id }).await?;
+            let info = handle.ask(GetRotationInfo { rotation_id }.in_session(session)).await?;
             Ok(ok().with_data(encode_rotation_info(&rotation_info(info))))
         }
         Command::ClearSession => {
-            handle.ask(session, Clear).await?;
+            handle.ask(Clear.in_session(session)).await?;
             Ok(ok().deferred())
         }
         Command::SetSessionShmPath { path } => {
-            handle.ask(session, SetShmPath { path: path.into() }).await.map(|()| ok())
+            handle.ask(SetShmPath { path: path.into() }.in_session(session)).await.map(|()| ok())
         }
-        Command::RegenerateMetadata => handle.ask(session, RegenerateMetadata).await.map(|()| ok()),
+        Command::RegenerateMetadata => {
+            handle.ask(RegenerateMetadata.in_session(session)).await.map(|()| ok())
+        }
         Command::RegenerateStatedump => {
-            handle.ask(session, RegenerateStatedump).await.map(|()| ok())
+            handle.ask(RegenerateStatedump.in_session(session)).await.map(|()| ok())
         }
         Command::SnapshotAddOutput(output) => {
             let message = AddSnapshotOutput {
@@ -190,14 +189,14 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
                 control_url: output.control_url,
                 data_url: output.data_url,
             };
-            let id = handle.ask(session, message).await?;
+            let id = handle.ask(message.in_session(session)).await?;
             Ok(ok().with_data(encode_snapshot_output_id(id)))
         }
         Command::SnapshotDelOutput(SnapshotOutput { id, name, .. }) => {
-            handle.ask(session, DeleteSnapshotOutput { id, name }).await.map(|()| ok())
+            handle.ask(DeleteSnapshotOutput { id, name }.in_session(session)).await.map(|()| ok())
         }
         Command::SnapshotListOutput => {
-            let outputs = handle.ask(session, ListSnapshotOutputs).await?;
+            let outputs = handle.ask(ListSnapshotOutputs.in_session(session)).await?;
             let outputs: Vec<_> = outputs.into_iter().map(snapshot_output).collect();
             Ok(ok().with_data(encode_snapshot_outputs(&outputs)))
         }
@@ -209,7 +208,7 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
                 data_url: output.data_url,
                 max_size_bytes: output.max_size_bytes,
             };
-            handle.ask(session, message).await.map(|()| ok())
+            handle.ask(message.in_session(session)).await.map(|()| ok())
         }
         Command::SessionListRotationSchedules => {
             let schedules = handle.list_rotation_schedules(session).await?;
@@ -217,7 +216,7 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
         }
         Command::RotationSetSchedule { set, schedule } => {
             let message = SetRotationSchedule { add: set, schedule };
-            handle.ask(session, message).await.map(|()| ok())
+            handle.ask(message.in_session(session)).await.map(|()| ok())
         }
         Command::SaveSession(SaveSession {
             session_name, configuration_url, overwrite, ..
@@ -271,7 +270,7 @@ async fn disabling(
     session: &str,
     domain: Option<Domain>,
 ) -> Result<Domain, ErrorCode> {
-    let domains = handle.ask(session, ListDomains).await?;
+    let domains = handle.ask(ListDomains.in_session(session)).await?;
     match domain {
         None | Some(Domain::None) => Err(ErrorCode::UnknownDomain),
         Some(domain) if domain != Domain::Kernel && !domains.is_empty() => Ok(domain),
@@ -285,14 +284,17 @@ fn some_domain(code: ErrorCode) -> impl FnOnce(Domain) -> Result<Domain, ErrorCo
 }
 
 /// A command on a tracker: those of the user-space domain alone are there.
-async fn tracker<M, T>(handle: &Handle, request: &Request, message: M) -> Result<T, ErrorCode>
+async fn tracker<M>(
+    handle: &Handle,
+    request: &Request,
+    message: M,
+) -> Result<<M as SessionRequest>::Reply, ErrorCode>
 where
-    M: actix::Message<Result = Result<T, ErrorCode>> + Send + 'static,
-    T: Send + 'static,
+    M: SessionRequest,
     Session: actix::Handler<M>,
 {
     check_tracked(handle, request).await?;
-    handle.ask_in(&request.session_name, Some(Domain::Ust), message).await
+    handle.ask(message.in_session(&request.session_name)).await
 }
 
 /// Processes are tracked in the user-space domain alone.

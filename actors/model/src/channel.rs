@@ -1,9 +1,11 @@
 //! Channels as clients describe them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{BufferScheme, ust::UstDomain};
 
 /// What a full ring buffer does with new events.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum BufferMode {
     /// The session decides: overwrite in snapshot sessions, discard otherwise (wire value -1).
     Default,
@@ -14,7 +16,7 @@ pub enum BufferMode {
 }
 
 /// How a consumer daemon reads a channel (`enum lttng_event_output`).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[repr(u32)]
 pub enum ChannelOutput {
     /// `splice(2)`; the kernel domain only.
@@ -24,7 +26,7 @@ pub enum ChannelOutput {
 }
 
 /// The attributes of a channel (`struct lttng_channel_attr` and its extension).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ChannelAttributes {
     /// What a full buffer does.
     pub mode: BufferMode,
@@ -62,7 +64,7 @@ impl ChannelAttributes {
 }
 
 /// A channel as a client names it or a listing shows it (`struct lttng_channel`).
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ChannelListing {
     /// Name, without NUL.
     pub name: String,

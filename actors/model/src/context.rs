@@ -1,7 +1,9 @@
 //! Context fields.
 
+use serde::{Deserialize, Serialize};
+
 /// A context type (`enum lttng_event_context_type`).
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[repr(u32)]
 #[allow(missing_docs, reason = "the names are LTTng's own; each is the type of that name")]
 pub enum ContextKind {
@@ -133,7 +135,7 @@ impl ContextKind {
 }
 
 /// A performance counter context.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct PerfContext {
     /// `perf_event_attr.type`.
     pub perf_type: u32,
@@ -144,7 +146,7 @@ pub struct PerfContext {
 }
 
 /// A context that an application's own provider fills (`$app.provider:name`).
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct AppContext {
     /// Provider name.
     pub provider: String,
@@ -153,7 +155,7 @@ pub struct AppContext {
 }
 
 /// A context field of a channel.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum Context {
     /// A type without parameters.
     Plain(ContextKind),

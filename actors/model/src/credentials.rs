@@ -1,7 +1,9 @@
 //! Who asks, and who owns.
 
+use serde::{Deserialize, Serialize};
+
 /// The user and group of a peer (taken from its socket, never from a message) or of an object.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Credentials {
     /// User id.
     pub uid: u32,

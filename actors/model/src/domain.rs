@@ -1,7 +1,9 @@
 //! Tracing domains and buffering schemes.
 
+use serde::{Deserialize, Serialize};
+
 /// A tracing domain (`enum lttng_domain_type`).
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[repr(u32)]
 pub enum Domain {
     /// No domain.
@@ -41,7 +43,7 @@ impl Domain {
 }
 
 /// How ring buffers are shared among applications (`enum lttng_buffer_type`).
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[repr(u32)]
 pub enum BufferScheme {
     /// Each application has its own.
@@ -66,7 +68,7 @@ impl BufferScheme {
 }
 
 /// The size of an application's `long`, which decides its consumer daemon and its buffer layout.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[repr(u32)]
 pub enum Bitness {
     /// 32-bit application.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 macro_rules! codes {
     ($($number:literal $name:ident $text:literal)*) => {
         /// Why a command failed. The number is what a client reads in a reply.
@@ -208,3 +210,18 @@ impl fmt::Display for ErrorCode {
 }
 
 impl std::error::Error for ErrorCode {}
+
+/// The number, which is the same in every version of the client protocol.
+impl Serialize for ErrorCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(self.to_raw())
+    }
+}
+
+impl<'de> Deserialize<'de> for ErrorCode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = u32::deserialize(deserializer)?;
+        Self::from_raw(raw)
+            .ok_or_else(|| de::Error::custom(format_args!("no error has the number {raw}")))
+    }
+}

@@ -1,9 +1,11 @@
 //! Event rules as clients describe them and as listings show them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Filter, FilterError};
 
 /// The kind of instrumentation (`enum lttng_event_type`).
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[repr(i8)]
 pub enum EventKind {
     /// Every kind.
@@ -44,7 +46,7 @@ impl EventKind {
 
 /// Which log levels a rule matches. In user space a smaller number is more severe, in agent domains a
 /// larger one.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum LogLevelRule {
     /// Every level.
     All,
@@ -78,7 +80,7 @@ impl LogLevelRule {
 }
 
 /// Attributes of a kernel probe or function (`struct lttng_event_probe_attr`).
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ProbeAttributes {
     /// Address, 0 when a symbol is meant.
     pub address: u64,
@@ -89,12 +91,12 @@ pub struct ProbeAttributes {
 }
 
 /// The serialized location of a user space probe, kept as received (kernel domain).
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct UserspaceProbe(pub Vec<u8>);
 
 /// An event as a client describes it in ENABLE_EVENT and DISABLE_EVENT: not yet checked, so that
 /// each command can answer its own error.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct EventDescription {
     /// Raw kind, see [`EventKind::from_raw`].
     pub kind: i8,
@@ -217,7 +219,7 @@ impl EventDescription {
 }
 
 /// An event in a listing (`struct lttng_event` with its extension).
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct EventListing {
     /// Kind.
     pub kind: EventKind,
@@ -240,7 +242,7 @@ pub struct EventListing {
 }
 
 /// The type of a tracepoint's field in a listing (`enum lttng_event_field_type`).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[repr(u8)]
 pub enum EventFieldKind {
     /// Anything else.
@@ -270,7 +272,7 @@ impl EventFieldKind {
 }
 
 /// A field of a tracepoint in a listing (`struct lttng_event_field`).
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct EventField {
     /// Name; empty for a tracepoint without fields.
     pub name: String,

@@ -26,6 +26,8 @@ mod tests;
 
 pub use error::{FilterError, FilterFault};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{AppContext, FILTER_MAX_LEN};
 use program::Program;
 
@@ -34,7 +36,7 @@ use program::Program;
 pub const CODE_MAX_LEN: usize = FILTER_MAX_LEN - 48;
 
 /// Compiled form of a filter. What a client compiled, the daemon passes on without a look.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Bytecode {
     /// Offset of the relocation table in `data`, in bytes.
     pub reloc_table_offset: u32,
@@ -72,7 +74,7 @@ impl Bytecode {
 }
 
 /// A filter: its text, which listings show, and its compiled form, which applications get.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Filter {
     /// The text that the user wrote.
     pub expression: String,

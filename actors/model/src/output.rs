@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 /// Address family of a relay daemon.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum AddressFamily {
     /// IPv4.
     V4,
@@ -12,7 +14,7 @@ pub enum AddressFamily {
 }
 
 /// Which of a relay daemon's two connections (`enum lttng_stream_type`).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum StreamKind {
     /// Control.
     Control,
@@ -21,7 +23,7 @@ pub enum StreamKind {
 }
 
 /// The address of a relay daemon.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct NetworkUri {
     /// Address family.
     pub family: AddressFamily,
@@ -36,7 +38,7 @@ pub struct NetworkUri {
 }
 
 /// A place for traces (`struct lttng_uri`).
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Uri {
     /// A directory of this machine.
     Path(PathBuf),

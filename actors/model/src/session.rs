@@ -1,9 +1,11 @@
 //! Sessions as clients describe them and as listings show them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Uri;
 
 /// What a session is for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum SessionKind {
     /// Records continuously.
     Regular,
@@ -17,7 +19,7 @@ pub enum SessionKind {
 }
 
 /// The output part of a session descriptor.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum DescriptorOutput {
     /// None.
     None,
@@ -28,7 +30,7 @@ pub enum DescriptorOutput {
 }
 
 /// A request for a new session (`struct lttng_session_descriptor`).
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct SessionDescriptor {
     /// What for.
     pub kind: SessionKind,
@@ -39,7 +41,7 @@ pub struct SessionDescriptor {
 }
 
 /// A session in a listing (`struct lttng_session`).
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct SessionListing {
     /// Name.
     pub name: String,

@@ -1,7 +1,9 @@
 //! What trackers select processes by.
 
+use serde::{Deserialize, Serialize};
+
 /// A process attribute that a tracker selects by (`enum lttng_process_attr`).
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[repr(i32)]
 #[allow(missing_docs, reason = "the names are LTTng's own")]
 pub enum ProcessAttribute {
@@ -36,7 +38,7 @@ impl ProcessAttribute {
 }
 
 /// What a tracker lets through (`enum lttng_tracking_policy`).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[repr(u32)]
 pub enum TrackingPolicy {
     /// Every process.
@@ -48,7 +50,7 @@ pub enum TrackingPolicy {
 }
 
 /// A value of a process attribute (`enum lttng_process_attr_value_type`).
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum TrackerValue {
     /// Process id.
     Pid(i32),

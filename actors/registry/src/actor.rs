@@ -278,7 +278,10 @@ impl Handler<ConsumerExited> for Registry {
 impl Handler<ListTracepoints> for Registry {
     type Result = ResponseFuture<Vec<EventListing>>;
 
-    fn handle(&mut self, _: ListTracepoints, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, request: ListTracepoints, _: &mut Self::Context) -> Self::Result {
+        if let Some(agents) = request.domain.filter(|domain| domain.is_agent()) {
+            return Box::pin(self.list_loggers(agents));
+        }
         let apps: Vec<_> = self.apps.values().cloned().collect();
         Box::pin(async move {
             let listings = apps.iter().map(async |(info, app)| {

@@ -4,7 +4,7 @@ use lttngd_model::{
     AppContext, BufferScheme, Context, ContextKind, Domain, ErrorCode, EventDescription,
     EventListing,
 };
-use lttngd_session::{AddContext, DisableEvent, EnableEvent, ListEvents};
+use lttngd_session::{AddContext, DisableEvent, EnableEvent, ListEvents, SessionRequest};
 
 use crate::Handle;
 
@@ -23,7 +23,7 @@ impl Handle {
         let event = event.for_agents().map_err(|error| error.code())?;
         let buffer_type = BufferScheme::PerUid as u32;
         let request = EnableEvent { domain, buffer_type, channel: String::new(), event };
-        self.ask_in(session, Some(domain), request).await
+        self.ask(request.in_session(session)).await
     }
 
     /// DISABLE_EVENT of an agent domain; an empty event name means every event.
@@ -37,7 +37,7 @@ impl Handle {
         event: EventDescription,
     ) -> Result<(), ErrorCode> {
         let request = DisableEvent { domain, channel: String::new(), event };
-        self.ask_in(session, Some(domain), request).await
+        self.ask(request.in_session(session)).await
     }
 
     /// ADD_CONTEXT of an agent domain: what an application's own provider knows, recorded with what
@@ -57,19 +57,19 @@ impl Handle {
             raw_type: ContextKind::AppContext as u32,
             context: Some(Context::App(context)),
         };
-        self.ask_in(session, Some(domain), request).await
+        self.ask(request.in_session(session)).await
     }
 
     /// LIST_EVENTS of an agent domain.
     ///
     /// # Errors
-    /// Those of [`Handle::ask_in`].
+    /// As [`ListEvents`].
     pub async fn list_agent_events(
         &self,
         session: &str,
         domain: Domain,
     ) -> Result<Vec<EventListing>, ErrorCode> {
         let request = ListEvents { domain, channel: String::new() };
-        self.ask_in(session, Some(domain), request).await
+        self.ask(request.in_session(session)).await
     }
 }

@@ -7,10 +7,10 @@ use futures::future::join_all;
 use lttngd_agent::{
     Agent, AgentId, AgentInfo, AgentRegistered, AgentUnregistered, RegistrationDone,
 };
-use lttngd_model::{EventListing, SYMBOL_NAME_LEN};
+use lttngd_model::{Domain, EventListing, SYMBOL_NAME_LEN};
 use lttngd_session::{AgentArrived, AgentGone};
 
-use crate::{ListLoggers, Registry, actor::tracepoint_listing};
+use crate::{Registry, actor::tracepoint_listing};
 
 /// The agents that are registered, or wait for that.
 pub(crate) type Agents = BTreeMap<AgentId, (AgentInfo, Addr<Agent>)>;
@@ -43,13 +43,15 @@ impl Handler<AgentUnregistered> for Registry {
     }
 }
 
-impl Handler<ListLoggers> for Registry {
-    type Result = ResponseFuture<Vec<EventListing>>;
-
-    fn handle(&mut self, request: ListLoggers, _: &mut Self::Context) -> Self::Result {
-        let agents = self.agents.values().filter(|(info, _)| info.domain == request.domain);
+impl Registry {
+    /// The loggers of all agents of a domain.
+    pub(crate) fn list_loggers(
+        &self,
+        domain: Domain,
+    ) -> impl Future<Output = Vec<EventListing>> + use<> {
+        let agents = self.agents.values().filter(|(info, _)| info.domain == domain);
         let agents: Vec<_> = agents.cloned().collect();
-        Box::pin(async move {
+        async move {
             let listings = agents.iter().map(async |(info, agent)| {
                 let loggers = agent.send(lttngd_agent::ListLoggers).await;
                 let loggers = loggers.ok().and_then(Result::ok).unwrap_or_default();
@@ -57,6 +59,6 @@ impl Handler<ListLoggers> for Registry {
                 fitting.map(|name| tracepoint_listing(info.pid, name, 0)).collect::<Vec<_>>()
             });
             join_all(listings).await.concat()
-        })
+        }
     }
 }

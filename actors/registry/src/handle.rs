@@ -6,11 +6,13 @@ use actix::{Addr, Handler, Message};
 use lttngd_model::{
     Credentials, Domain, ErrorCode, EventField, EventListing, SessionDescriptor, SessionListing,
 };
-use lttngd_session::{Destroyed, OpenDomain, PrepareDomain, Session, SessionListings};
+use lttngd_session::{
+    Destroyed, Needs, OpenDomain, PrepareDomain, Session, SessionListings, SessionRequest,
+};
 
 use crate::{
-    CreateSession, DestroySession, FindSession, ListLoggers, ListTracepointFields, ListTracepoints,
-    Registry,
+    CreateSession, DestroySession, FindSession, ListSessions, ListSyscalls, ListTracepointFields,
+    ListTracepoints, RegisterConsumer, Registry, Request,
 };
 
 /// What answers depend on besides sessions.
@@ -23,7 +25,7 @@ pub struct Settings {
 }
 
 /// The way into a daemon. It can be cloned and used from any thread and any asynchronous runtime;
-/// each method sends a message and awaits its reply.
+/// [`Handle::ask`] sends any request and awaits its reply, and each other method is a shorthand for one.
 ///
 /// Every method answers `LTTNG_ERR_FATAL` when the daemon is gone. Methods that name a session
 /// answer `LTTNG_ERR_SESS_NOT_FOUND` and `LTTNG_ERR_EPERM` before their own errors, and of those the
@@ -55,11 +57,13 @@ impl Handle {
         Self { requester, ..self.clone() }
     }
 
-    pub(crate) fn requester(&self) -> Credentials {
+    /// For whom it acts.
+    #[must_use]
+    pub fn requester(&self) -> Credentials {
         self.requester
     }
 
-    async fn registry<M, T>(&self, message: M) -> Result<T, ErrorCode>
+    pub(crate) async fn registry<M, T>(&self, message: M) -> Result<T, ErrorCode>
     where
         M: Message<Result = T> + Send + 'static,
         T: Send + 'static,
@@ -78,69 +82,43 @@ impl Handle {
         Ok(found.session)
     }
 
-    /// Asks a session what needs no domain.
+    /// Asks what a request asks, and awaits the reply.
     ///
     /// # Errors
-    /// Those of the request.
-    pub async fn ask<M, T>(&self, session: &str, message: M) -> Result<T, ErrorCode>
-    where
-        M: Message<Result = Result<T, ErrorCode>> + Send + 'static,
-        T: Send + 'static,
-        Session: Handler<M>,
-    {
-        self.find(session).await?.send(message).await.map_err(|_| ErrorCode::SessNotFound)?
+    /// Those that the request documents, after those that every request has.
+    pub async fn ask<R: Request>(&self, request: R) -> Result<R::Reply, ErrorCode> {
+        request.ask(self).await
     }
 
-    /// Asks a session what needs a domain, which is made ready first. `domain` is `None` for a
-    /// number that no domain has: then the request itself decides.
-    ///
-    /// # Errors
-    /// `KernNa`, `NeedRootSessiond`, `AgentTracingDisabled`, those of [`PrepareDomain`], then those of
-    /// the request.
-    pub async fn ask_in<M, T>(
+    /// Finds a session, makes it ready for the request and asks it.
+    pub(crate) async fn ask_session<M>(
         &self,
         session: &str,
-        domain: Option<Domain>,
-        message: M,
-    ) -> Result<T, ErrorCode>
+        mut request: M,
+    ) -> Result<<M as SessionRequest>::Reply, ErrorCode>
     where
-        M: Message<Result = Result<T, ErrorCode>> + Send + 'static,
-        T: Send + 'static,
+        M: SessionRequest,
         Session: Handler<M>,
     {
+        request.act_for(self.requester);
         let session = self.find(session).await?;
-        if let Some(domain) = domain {
-            self.check_domain(domain)?;
-            prepare(&session, domain).await?;
+        match request.needs() {
+            Needs::Nothing => {}
+            Needs::Open(domain) => {
+                self.check_domain(domain)?;
+                open(&session, domain).await?;
+            }
+            Needs::Ready(domain) => {
+                self.check_domain(domain)?;
+                prepare(&session, domain).await?;
+            }
         }
-        session.send(message).await.map_err(|_| ErrorCode::SessNotFound)?
-    }
-
-    /// As [`Self::ask_in`], for what a session can tell without a consumer daemon and a relay daemon,
-    /// whatever became of them.
-    ///
-    /// # Errors
-    /// As [`Self::ask_in`], without those of consumer daemons and relay daemons.
-    pub async fn query_in<M, T>(
-        &self,
-        session: &str,
-        domain: Domain,
-        message: M,
-    ) -> Result<T, ErrorCode>
-    where
-        M: Message<Result = Result<T, ErrorCode>> + Send + 'static,
-        T: Send + 'static,
-        Session: Handler<M>,
-    {
-        let session = self.find(session).await?;
-        self.check_domain(domain)?;
-        open(&session, domain).await?;
-        session.send(message).await.map_err(|_| ErrorCode::SessNotFound)?
+        session.send(request).await.map_err(|_| ErrorCode::SessNotFound)?
     }
 
     /// The kernel domain answers what a daemon answers where there is no kernel tracer, and those of
     /// agents what one answers that found no port for them.
-    fn check_domain(&self, domain: Domain) -> Result<(), ErrorCode> {
+    pub(crate) fn check_domain(&self, domain: Domain) -> Result<(), ErrorCode> {
         match domain {
             Domain::Kernel if self.settings.is_root => Err(ErrorCode::KernNa),
             Domain::Kernel => Err(ErrorCode::NeedRootSessiond),
@@ -178,7 +156,7 @@ impl Handle {
         descriptor: SessionDescriptor,
     ) -> Result<SessionDescriptor, ErrorCode> {
         let requester = self.requester;
-        self.registry(CreateSession { requester, home, descriptor }).await?
+        self.ask(CreateSession { requester, home, descriptor }).await
     }
 
     /// LIST_SESSIONS: the sessions that the requester may access, newest first.
@@ -186,7 +164,7 @@ impl Handle {
     /// # Errors
     /// None of its own.
     pub async fn list_sessions(&self) -> Result<Vec<SessionListing>, ErrorCode> {
-        self.visible_sessions()
+        self.ask(ListSessions).await
     }
 
     /// What [`Handle::list_sessions`] answers, for callers that cannot wait.
@@ -214,7 +192,7 @@ impl Handle {
     /// The last one met on the way; the session is gone all the same.
     pub async fn destroy_session(&self, name: &str) -> Result<Destroyed, ErrorCode> {
         let requester = self.requester;
-        self.registry(DestroySession { requester, name: name.to_owned() }).await?
+        self.ask(DestroySession { requester, name: name.to_owned() }).await
     }
 
     /// LIST_TRACEPOINTS: the tracepoints of every application, in agent domains the loggers of every
@@ -226,16 +204,7 @@ impl Handle {
         &self,
         domain: Option<Domain>,
     ) -> Result<Vec<EventListing>, ErrorCode> {
-        match domain {
-            Some(domain) if domain.is_agent() => {
-                self.check_domain(domain)?;
-                self.registry(ListLoggers { domain }).await
-            }
-            domain => {
-                self.check_listing(domain)?;
-                self.registry(ListTracepoints).await
-            }
-        }
+        self.ask(ListTracepoints { domain }).await
     }
 
     /// LIST_TRACEPOINT_FIELDS: the fields of the tracepoints of every application.
@@ -246,16 +215,15 @@ impl Handle {
         &self,
         domain: Option<Domain>,
     ) -> Result<Vec<EventField>, ErrorCode> {
-        self.check_listing(domain)?;
-        self.registry(ListTracepointFields).await
+        self.ask(ListTracepointFields { domain }).await
     }
 
     /// LIST_SYSCALLS: there is no kernel tracer.
     ///
     /// # Errors
     /// Always: `KernNa` or `NeedRootSessiond`.
-    pub fn list_syscalls(&self) -> Result<Vec<EventListing>, ErrorCode> {
-        self.check_domain(Domain::Kernel).map(|()| Vec::new())
+    pub async fn list_syscalls(&self) -> Result<Vec<EventListing>, ErrorCode> {
+        self.ask(ListSyscalls).await
     }
 
     /// REGISTER_CONSUMER: would have a consumer daemon that somebody else started write the traces of
@@ -268,7 +236,7 @@ impl Handle {
         session: &str,
         domain: Option<Domain>,
     ) -> Result<(), ErrorCode> {
-        self.check(session, domain).await.and(Err(ErrorCode::Und))
+        self.ask(RegisterConsumer { session: session.to_owned(), domain }).await
     }
 
     /// `lttng_calibrate()`: measured the kernel tracer until LTTng 2.9 removed its command, CALIBRATE,
@@ -281,7 +249,7 @@ impl Handle {
         Err(ErrorCode::Und)
     }
 
-    fn check_listing(&self, domain: Option<Domain>) -> Result<(), ErrorCode> {
+    pub(crate) fn check_listing(&self, domain: Option<Domain>) -> Result<(), ErrorCode> {
         match domain {
             Some(Domain::Ust) => Ok(()),
             Some(domain) => self.check_domain(domain).and(Err(ErrorCode::Und)),

@@ -15,17 +15,23 @@
 mod actor;
 mod agent_requests;
 mod agents;
+mod any;
 mod handle;
 mod message;
 mod naming;
+mod request;
 mod requests;
 #[cfg(test)]
 mod tests;
+mod version;
 
 pub use actor::{Registry, RegistryConfig, SESSIONS_MAX};
+pub use any::{AnyReply, AnyRequest};
 pub use handle::{Handle, Settings};
 pub use lttngd_buffers::TraceClock;
 pub use message::{
-    CreateSession, DestroySession, FindSession, FoundSession, ListLoggers, ListTracepointFields,
-    ListTracepoints, Shutdown,
+    CreateSession, DestroySession, FindSession, FoundSession, ListSessions, ListSyscalls,
+    ListTracepointFields, ListTracepoints, RegisterConsumer, SaveAllSessions, Shutdown,
 };
+pub use request::Request;
+pub use version::{VERSION, Versioned};

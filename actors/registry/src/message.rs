@@ -1,11 +1,16 @@
-//! What the registry is asked.
+//! What the registry is asked, and what is asked of the daemon as a whole.
+
+use std::path::PathBuf;
 
 use actix::{Addr, Message};
 use lttngd_model::{Credentials, Domain, ErrorCode, EventField, EventListing, SessionDescriptor};
 use lttngd_session::{Destroyed, Session};
+use serde::{Deserialize, Serialize};
 
-/// CREATE_SESSION_EXT.
-#[derive(Clone, Debug, Message)]
+/// CREATE_SESSION_EXT: makes a session. Replies with the descriptor, name and place filled in.
+///
+/// Errors: `Invalid`, `NotSupported`, `ExistSess`, `SessionInvalidChar`, `SetUrl`, `SessionFail`.
+#[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<SessionDescriptor, ErrorCode>")]
 pub struct CreateSession {
     /// Who asks, and will own it.
@@ -34,7 +39,9 @@ pub struct FoundSession {
 }
 
 /// DESTROY_SESSION. Its name is free at once; the reply comes when it is gone.
-#[derive(Clone, Debug, Message)]
+///
+/// Errors: `SessNotFound`, `Eperm`, else the last one met on the way; the session is gone all the same.
+#[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<Destroyed, ErrorCode>")]
 pub struct DestroySession {
     /// Who asks.
@@ -43,23 +50,62 @@ pub struct DestroySession {
     pub name: String,
 }
 
-/// LIST_TRACEPOINTS of all applications.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Vec<EventListing>")]
-pub struct ListTracepoints;
+/// LIST_SESSIONS: the sessions that the requester may access, newest first. No mailbox takes it: the
+/// sessions show how they look, see [`SessionListings`](lttngd_session::SessionListings).
+///
+/// Errors: none of its own.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct ListSessions;
 
-/// LIST_TRACEPOINTS of an agent domain: the loggers of all agents.
-#[derive(Clone, Copy, Debug, Message)]
+/// LIST_TRACEPOINTS: the tracepoints of every application, in agent domains the loggers of every agent.
+///
+/// Errors: `KernNa`, `NeedRootSessiond`, `AgentTracingDisabled`, `Und` for other domains.
+#[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Vec<EventListing>")]
-pub struct ListLoggers {
-    /// The domain.
-    pub domain: Domain,
+pub struct ListTracepoints {
+    /// The domain; `None` for a number that no domain has.
+    pub domain: Option<Domain>,
 }
 
-/// LIST_TRACEPOINT_FIELDS of all applications.
-#[derive(Clone, Copy, Debug, Message)]
+/// LIST_TRACEPOINT_FIELDS: the fields of the tracepoints of every application.
+///
+/// Errors: `KernNa`, `NeedRootSessiond`, `AgentTracingDisabled`, `Und` for other domains.
+#[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Vec<EventField>")]
-pub struct ListTracepointFields;
+pub struct ListTracepointFields {
+    /// The domain; `None` for a number that no domain has.
+    pub domain: Option<Domain>,
+}
+
+/// LIST_SYSCALLS: there is no kernel tracer.
+///
+/// Errors: always, `KernNa` or `NeedRootSessiond`.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct ListSyscalls;
+
+/// REGISTER_CONSUMER: would have a consumer daemon that somebody else started write the traces of
+/// the kernel domain, the only one for which there is such a thing.
+///
+/// Errors: always, `KernNa`, `NeedRootSessiond`, else `Und`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct RegisterConsumer {
+    /// Name of the session.
+    pub session: String,
+    /// The domain; `None` for a number that no domain has.
+    pub domain: Option<Domain>,
+}
+
+/// SAVE_SESSION of every session that the requester may access, but for files that the requester
+/// may not write.
+///
+/// Errors: those of [`Save`](lttngd_session::Save); the first one ends it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct SaveAllSessions {
+    /// As in [`Save`](lttngd_session::Save).
+    pub directory: Option<PathBuf>,
+    /// Whether files that are there are written anew.
+    pub overwrite: bool,
+}
 
 /// Ends every session and takes no new one.
 #[derive(Clone, Copy, Debug, Message)]

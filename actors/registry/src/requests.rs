@@ -12,11 +12,11 @@ use lttngd_session::{
     GetTrackingPolicy, ListChannels, ListDomains, ListEvents, ListRotationSchedules,
     ListSnapshotOutputs, RecordSnapshot, RegenerateMetadata, RegenerateStatedump,
     RemoveTrackerValue, Rotate, RotationInfo, RotationSchedule, RotationSchedules, Save,
-    SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, Start,
-    Stop,
+    SessionRequest, SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy,
+    SnapshotOutput, Start, Stop,
 };
 
-use crate::Handle;
+use crate::{Handle, SaveAllSessions};
 
 impl Handle {
     /// ENABLE_CHANNEL: makes a channel of the user-space domain, or enables it again.
@@ -30,7 +30,7 @@ impl Handle {
         channel: ChannelListing,
     ) -> Result<(), ErrorCode> {
         let request = EnableChannel { domain: Domain::Ust, buffer_type: scheme as u32, channel };
-        self.ask_in(session, Some(Domain::Ust), request).await
+        self.ask(request.in_session(session)).await
     }
 
     /// DISABLE_CHANNEL of the user-space domain; an empty name means the default channel.
@@ -39,7 +39,7 @@ impl Handle {
     /// As [`DisableChannel`].
     pub async fn disable_channel(&self, session: &str, channel: &str) -> Result<(), ErrorCode> {
         let request = DisableChannel { domain: Domain::Ust, channel: channel.to_owned() };
-        self.ask_in(session, Some(Domain::Ust), request).await
+        self.ask(request.in_session(session)).await
     }
 
     /// ENABLE_EVENT of the user-space domain; an empty channel name means the default channel,
@@ -56,7 +56,7 @@ impl Handle {
         let buffer_type = BufferScheme::PerUid as u32;
         let request =
             EnableEvent { domain: Domain::Ust, buffer_type, channel: channel.to_owned(), event };
-        self.ask_in(session, Some(Domain::Ust), request).await
+        self.ask(request.in_session(session)).await
     }
 
     /// DISABLE_EVENT of the user-space domain; an empty event name means every event.
@@ -70,7 +70,7 @@ impl Handle {
         event: EventDescription,
     ) -> Result<(), ErrorCode> {
         let request = DisableEvent { domain: Domain::Ust, channel: channel.to_owned(), event };
-        self.ask_in(session, Some(Domain::Ust), request).await
+        self.ask(request.in_session(session)).await
     }
 
     /// ADD_CONTEXT of the user-space domain; an empty channel name means every channel.
@@ -89,7 +89,7 @@ impl Handle {
             raw_type: context.kind() as u32,
             context: Some(context),
         };
-        self.ask_in(session, Some(Domain::Ust), request).await
+        self.ask(request.in_session(session)).await
     }
 
     /// LIST_CHANNELS of the user-space domain, with what each lost so far.
@@ -97,7 +97,7 @@ impl Handle {
     /// # Errors
     /// As [`ListChannels`].
     pub async fn list_channels(&self, session: &str) -> Result<Vec<ChannelListing>, ErrorCode> {
-        self.query_in(session, Domain::Ust, ListChannels).await
+        self.ask(ListChannels { domain: Domain::Ust }.in_session(session)).await
     }
 
     /// LIST_EVENTS of a channel of the user-space domain.
@@ -110,7 +110,7 @@ impl Handle {
         channel: &str,
     ) -> Result<Vec<EventListing>, ErrorCode> {
         let request = ListEvents { domain: Domain::Ust, channel: channel.to_owned() };
-        self.ask_in(session, Some(Domain::Ust), request).await
+        self.ask(request.in_session(session)).await
     }
 
     /// LIST_DOMAINS.
@@ -121,7 +121,7 @@ impl Handle {
         &self,
         session: &str,
     ) -> Result<Vec<(Domain, BufferScheme)>, ErrorCode> {
-        self.ask(session, ListDomains).await
+        self.ask(ListDomains.in_session(session)).await
     }
 
     /// START_TRACE.
@@ -129,7 +129,7 @@ impl Handle {
     /// # Errors
     /// As [`Start`].
     pub async fn start(&self, session: &str) -> Result<(), ErrorCode> {
-        self.ask(session, Start).await
+        self.ask(Start.in_session(session)).await
     }
 
     /// STOP_TRACE. Afterwards [`Handle::data_pending`] tells when the trace can be read.
@@ -137,7 +137,7 @@ impl Handle {
     /// # Errors
     /// As [`Stop`].
     pub async fn stop(&self, session: &str) -> Result<(), ErrorCode> {
-        self.ask(session, Stop).await
+        self.ask(Stop.in_session(session)).await
     }
 
     /// DATA_PENDING.
@@ -145,7 +145,7 @@ impl Handle {
     /// # Errors
     /// As [`DataPending`].
     pub async fn data_pending(&self, session: &str) -> Result<bool, ErrorCode> {
-        self.ask(session, DataPending).await
+        self.ask(DataPending.in_session(session)).await
     }
 
     /// SET_CONSUMER_URI: where the traces of a session that was not started yet go.
@@ -153,7 +153,7 @@ impl Handle {
     /// # Errors
     /// As [`SetConsumerUri`].
     pub async fn set_consumer_uri(&self, session: &str, uris: Vec<Uri>) -> Result<(), ErrorCode> {
-        self.ask(session, SetConsumerUri { uris }).await
+        self.ask(SetConsumerUri { domain: None, uris }.in_session(session)).await
     }
 
     /// SAVE_SESSION: writes a session to a file with the requester's rights. `directory` is absolute;
@@ -168,7 +168,7 @@ impl Handle {
         overwrite: bool,
     ) -> Result<(), ErrorCode> {
         let requester = self.requester();
-        self.ask(session, Save { requester, directory, overwrite }).await
+        self.ask(Save { requester, directory, overwrite }.in_session(session)).await
     }
 
     /// SAVE_SESSION of every session that the requester may access, but for files that the requester
@@ -181,14 +181,7 @@ impl Handle {
         directory: Option<PathBuf>,
         overwrite: bool,
     ) -> Result<(), ErrorCode> {
-        for session in self.list_sessions().await? {
-            match self.save_session(&session.name, directory.clone(), overwrite).await {
-                // It may have been destroyed meanwhile.
-                Ok(()) | Err(ErrorCode::Eperm | ErrorCode::SessNotFound) => {}
-                Err(code) => return Err(code),
-            }
-        }
-        Ok(())
+        self.ask(SaveAllSessions { directory, overwrite }).await
     }
 
     /// ROTATE_SESSION: archives what was recorded so far. Returns the rotation's id, for
@@ -197,7 +190,7 @@ impl Handle {
     /// # Errors
     /// As [`Rotate`].
     pub async fn rotate(&self, session: &str) -> Result<u64, ErrorCode> {
-        self.ask(session, Rotate).await
+        self.ask(Rotate.in_session(session)).await
     }
 
     /// ROTATION_GET_INFO: where a rotation stands, and where its trace archive is.
@@ -209,7 +202,7 @@ impl Handle {
         session: &str,
         rotation_id: u64,
     ) -> Result<RotationInfo, ErrorCode> {
-        self.ask(session, GetRotationInfo { rotation_id }).await
+        self.ask(GetRotationInfo { rotation_id }.in_session(session)).await
     }
 
     /// CLEAR_SESSION: throws away what was recorded so far.
@@ -217,7 +210,7 @@ impl Handle {
     /// # Errors
     /// As [`Clear`].
     pub async fn clear(&self, session: &str) -> Result<(), ErrorCode> {
-        self.ask(session, Clear).await
+        self.ask(Clear.in_session(session)).await
     }
 
     /// SNAPSHOT_ADD_OUTPUT: a place for the snapshots of a snapshot session. Returns its id.
@@ -229,7 +222,7 @@ impl Handle {
         session: &str,
         output: AddSnapshotOutput,
     ) -> Result<u32, ErrorCode> {
-        self.ask(session, output).await
+        self.ask(output.in_session(session)).await
     }
 
     /// SNAPSHOT_DEL_OUTPUT.
@@ -241,7 +234,7 @@ impl Handle {
         session: &str,
         output: DeleteSnapshotOutput,
     ) -> Result<(), ErrorCode> {
-        self.ask(session, output).await
+        self.ask(output.in_session(session)).await
     }
 
     /// SNAPSHOT_LIST_OUTPUT.
@@ -252,7 +245,7 @@ impl Handle {
         &self,
         session: &str,
     ) -> Result<Vec<SnapshotOutput>, ErrorCode> {
-        self.ask(session, ListSnapshotOutputs).await
+        self.ask(ListSnapshotOutputs.in_session(session)).await
     }
 
     /// SNAPSHOT_RECORD. When it returns, the snapshot can be read.
@@ -264,7 +257,7 @@ impl Handle {
         session: &str,
         snapshot: RecordSnapshot,
     ) -> Result<(), ErrorCode> {
-        self.ask(session, snapshot).await
+        self.ask(snapshot.in_session(session)).await
     }
 
     /// ROTATION_SET_SCHEDULE: rotates the session of its own accord.
@@ -276,7 +269,7 @@ impl Handle {
         session: &str,
         schedule: RotationSchedule,
     ) -> Result<(), ErrorCode> {
-        self.ask(session, SetRotationSchedule { add: true, schedule }).await
+        self.ask(SetRotationSchedule { add: true, schedule }.in_session(session)).await
     }
 
     /// ROTATION_SET_SCHEDULE: takes a schedule away.
@@ -288,7 +281,7 @@ impl Handle {
         session: &str,
         schedule: RotationSchedule,
     ) -> Result<(), ErrorCode> {
-        self.ask(session, SetRotationSchedule { add: false, schedule }).await
+        self.ask(SetRotationSchedule { add: false, schedule }.in_session(session)).await
     }
 
     /// SESSION_LIST_ROTATION_SCHEDULES.
@@ -299,7 +292,7 @@ impl Handle {
         &self,
         session: &str,
     ) -> Result<RotationSchedules, ErrorCode> {
-        self.ask(session, ListRotationSchedules).await
+        self.ask(ListRotationSchedules.in_session(session)).await
     }
 
     /// TRACKER_GET_POLICY of the user-space domain: which processes a tracker lets through.
@@ -311,7 +304,7 @@ impl Handle {
         session: &str,
         attribute: ProcessAttribute,
     ) -> Result<TrackingPolicy, ErrorCode> {
-        self.query_in(session, Domain::Ust, GetTrackingPolicy { attribute }).await
+        self.ask(GetTrackingPolicy { domain: Domain::Ust, attribute }.in_session(session)).await
     }
 
     /// TRACKER_SET_POLICY of the user-space domain.
@@ -324,7 +317,8 @@ impl Handle {
         attribute: ProcessAttribute,
         policy: TrackingPolicy,
     ) -> Result<(), ErrorCode> {
-        self.ask_in(session, Some(Domain::Ust), SetTrackingPolicy { attribute, policy }).await
+        self.ask(SetTrackingPolicy { domain: Domain::Ust, attribute, policy }.in_session(session))
+            .await
     }
 
     /// TRACKER_ADD_VALUE of the user-space domain, to a tracker whose policy is
@@ -338,7 +332,8 @@ impl Handle {
         attribute: ProcessAttribute,
         value: TrackerValue,
     ) -> Result<(), ErrorCode> {
-        self.ask_in(session, Some(Domain::Ust), AddTrackerValue { attribute, value }).await
+        self.ask(AddTrackerValue { domain: Domain::Ust, attribute, value }.in_session(session))
+            .await
     }
 
     /// TRACKER_REMOVE_VALUE of the user-space domain.
@@ -351,7 +346,8 @@ impl Handle {
         attribute: ProcessAttribute,
         value: TrackerValue,
     ) -> Result<(), ErrorCode> {
-        self.ask_in(session, Some(Domain::Ust), RemoveTrackerValue { attribute, value }).await
+        self.ask(RemoveTrackerValue { domain: Domain::Ust, attribute, value }.in_session(session))
+            .await
     }
 
     /// TRACKER_GET_INCLUSION_SET of the user-space domain.
@@ -363,7 +359,7 @@ impl Handle {
         session: &str,
         attribute: ProcessAttribute,
     ) -> Result<Vec<TrackerValue>, ErrorCode> {
-        self.query_in(session, Domain::Ust, GetInclusionSet { attribute }).await
+        self.ask(GetInclusionSet { domain: Domain::Ust, attribute }.in_session(session)).await
     }
 
     /// SET_SESSION_SHM_PATH: where the buffers of a session that was not started yet will be files.
@@ -371,7 +367,7 @@ impl Handle {
     /// # Errors
     /// As [`SetShmPath`].
     pub async fn set_shm_path(&self, session: &str, path: PathBuf) -> Result<(), ErrorCode> {
-        self.ask(session, SetShmPath { path }).await
+        self.ask(SetShmPath { path }.in_session(session)).await
     }
 
     /// REGENERATE_METADATA.
@@ -379,7 +375,7 @@ impl Handle {
     /// # Errors
     /// As [`RegenerateMetadata`].
     pub async fn regenerate_metadata(&self, session: &str) -> Result<(), ErrorCode> {
-        self.ask(session, RegenerateMetadata).await
+        self.ask(RegenerateMetadata.in_session(session)).await
     }
 
     /// REGENERATE_STATEDUMP.
@@ -387,6 +383,6 @@ impl Handle {
     /// # Errors
     /// As [`RegenerateStatedump`].
     pub async fn regenerate_statedump(&self, session: &str) -> Result<(), ErrorCode> {
-        self.ask(session, RegenerateStatedump).await
+        self.ask(RegenerateStatedump.in_session(session)).await
     }
 }

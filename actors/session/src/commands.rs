@@ -138,8 +138,11 @@ impl Inner {
 
     pub(crate) async fn list_channels(
         self: Rc<Self>,
-        _: ListChannels,
+        request: ListChannels,
     ) -> Result<Vec<ChannelListing>, ErrorCode> {
+        if request.domain != Domain::Ust {
+            return Ok(Vec::new());
+        }
         let (mut listings, indexes): (Vec<_>, Vec<_>) = match &self.state().domain {
             Some(ust) => {
                 (ust.list_channels(), ust.channels.iter().map(|channel| channel.index).collect())

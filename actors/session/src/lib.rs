@@ -37,6 +37,7 @@ mod network;
 mod output;
 mod regenerate;
 mod relayd;
+mod request;
 mod rotate;
 mod rotation;
 mod save;
@@ -67,3 +68,4 @@ pub use message::{
 };
 pub use network::NetworkOutput;
 pub use output::Output;
+pub use request::{InSession, Needs, SessionRequest};

@@ -13,6 +13,7 @@ use lttngd_model::{
 };
 use lttngd_relayd::RelaydConfig;
 use lttngd_runas::Runas;
+use serde::{Deserialize, Serialize};
 
 use crate::{Output, RotationSchedule, RotationSchedules, SessionListings};
 
@@ -129,7 +130,7 @@ pub struct OpenDomain {
 /// ENABLE_CHANNEL: creates a channel, or enables it again.
 ///
 /// Errors: those of [`lttngd_model::ust::UstDomain::enable_channel`].
-#[derive(Clone, Debug, Message)]
+#[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct EnableChannel {
     /// The domain.
@@ -143,7 +144,7 @@ pub struct EnableChannel {
 /// DISABLE_CHANNEL.
 ///
 /// Errors: `NoChannel` without the domain, `UstChanNotFound`.
-#[derive(Clone, Debug, Message)]
+#[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct DisableChannel {
     /// The domain.
@@ -157,7 +158,7 @@ pub struct DisableChannel {
 /// Errors: those of [`lttngd_model::ust::UstDomain::enable_event`], in agent domains those of
 /// [`lttngd_model::ust::UstDomain::enable_agent_event`] and, when an agent refuses the rule,
 /// `UstEventNotFound` or `Unk`: then nothing is changed.
-#[derive(Clone, Debug, Message)]
+#[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct EnableEvent {
     /// The domain.
@@ -176,7 +177,7 @@ pub struct EnableEvent {
 /// [`lttngd_model::ust::UstDomain::disable_event`], in agent domains those of
 /// [`lttngd_model::ust::UstDomain::disable_agent_event`] and, when an agent refuses, `UstEventNotFound`
 /// or `Unk`: the rule does not record any more all the same.
-#[derive(Clone, Debug, Message)]
+#[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct DisableEvent {
     /// The domain.
@@ -190,7 +191,7 @@ pub struct DisableEvent {
 /// ADD_CONTEXT: to one channel or to all.
 ///
 /// Errors: those of [`lttngd_model::ust::UstDomain::add_context`], `Unk` when an agent refuses the context.
-#[derive(Clone, Debug, Message)]
+#[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct AddContext {
     /// The domain.
@@ -206,14 +207,17 @@ pub struct AddContext {
 /// LIST_CHANNELS, with what each channel lost so far.
 ///
 /// Errors: `Unk` when the consumer daemon does not tell.
-#[derive(Clone, Debug, Message)]
+#[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<Vec<ChannelListing>, ErrorCode>")]
-pub struct ListChannels;
+pub struct ListChannels {
+    /// The domain. What agents hand over goes through channels of user space: theirs have none.
+    pub domain: Domain,
+}
 
 /// LIST_EVENTS.
 ///
 /// Errors: `UstChanNotFound`, not in agent domains.
-#[derive(Clone, Debug, Message)]
+#[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<Vec<EventListing>, ErrorCode>")]
 pub struct ListEvents {
     /// The domain.
@@ -225,7 +229,7 @@ pub struct ListEvents {
 /// LIST_DOMAINS.
 ///
 /// Errors: none of its own.
-#[derive(Clone, Debug, Message)]
+#[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<Vec<(Domain, BufferScheme)>, ErrorCode>")]
 pub struct ListDomains;
 
@@ -233,7 +237,7 @@ pub struct ListDomains;
 ///
 /// Errors: `TraceAlreadyStarted`, `NoChannel`, `NoUstconsumerd`, `CreateDirFail`,
 /// `CreateTraceChunkFailConsumer`, `UstStartFail`.
-#[derive(Clone, Debug, Message)]
+#[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct Start;
 
@@ -241,23 +245,25 @@ pub struct Start;
 /// consumer may still be writing, see [`DataPending`].
 ///
 /// Errors: `TraceAlreadyStopped`, `UstStopFail`.
-#[derive(Clone, Debug, Message)]
+#[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct Stop;
 
 /// DATA_PENDING: whether packets of a stopped session are not written yet.
 ///
 /// Errors: `SessionStarted` while it is active.
-#[derive(Clone, Debug, Message)]
+#[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<bool, ErrorCode>")]
 pub struct DataPending;
 
 /// SET_CONSUMER_URI.
 ///
 /// Errors: `Invalid`, `TraceAlreadyStarted`, `UrlExist` for a relay daemon's place that is set.
-#[derive(Clone, Debug, Message)]
+#[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct SetConsumerUri {
+    /// The domain that is made ready first, as [`PrepareDomain`] does, if it is a domain.
+    pub domain: Option<Domain>,
     /// The places.
     pub uris: Vec<Uri>,
 }
@@ -276,14 +282,14 @@ pub struct Destroy;
 /// Errors: `StartSessionOnce`, `RotationNotAvailable`, `RotationNotAvailableRelay`, `RotationPending`,
 /// `RotationMultipleAfterStop`, `RotationAfterStopClear`, `CreateDirFail`,
 /// `CreateTraceChunkFailConsumer`, `RotationFailConsumer`, `CloseTraceChunkFailConsumer`.
-#[derive(Clone, Copy, Debug, Message)]
+#[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<u64, ErrorCode>")]
 pub struct Rotate;
 
 /// ROTATION_GET_INFO. A rotation that is not the last one is [`RotationState::Expired`].
 ///
 /// Errors: none of its own.
-#[derive(Clone, Copy, Debug, Message)]
+#[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<RotationInfo, ErrorCode>")]
 pub struct GetRotationInfo {
     /// The rotation's id.
@@ -294,14 +300,14 @@ pub struct GetRotationInfo {
 /// chunk; the reply comes when it is gone.
 ///
 /// Errors: those of [`Rotate`], `ClearNotAvailableRelay`, `ClearFailConsumer`.
-#[derive(Clone, Copy, Debug, Message)]
+#[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct Clear;
 
 /// ROTATION_SET_SCHEDULE: rotates the session of its own accord, or does so no longer.
 ///
 /// Errors: `RotationNotAvailable`, `Invalid`, `RotationScheduleSet`, `RotationScheduleNotSet`.
-#[derive(Clone, Copy, Debug, Message)]
+#[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct SetRotationSchedule {
     /// Whether the schedule is added, else taken away.
@@ -313,14 +319,14 @@ pub struct SetRotationSchedule {
 /// SESSION_LIST_ROTATION_SCHEDULES.
 ///
 /// Errors: none of its own.
-#[derive(Clone, Copy, Debug, Message)]
+#[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<RotationSchedules, ErrorCode>")]
 pub struct ListRotationSchedules;
 
 /// SAVE_SESSION: writes what the session is to a file that `lttng load` takes.
 ///
 /// Errors: `SetUrl` for a directory that cannot be, `SaveFileExist`, `Eperm`, `SaveIoFail`.
-#[derive(Clone, Debug, Message)]
+#[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct Save {
     /// Who asks, with whose rights the file is written.
@@ -336,7 +342,7 @@ pub struct Save {
 /// them. They are removed at the session's end, but not when their consumer daemon dies.
 ///
 /// Errors: `SessionStarted` once it was started, `Invalid` for a path that is not absolute.
-#[derive(Clone, Debug, Message)]
+#[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct SetShmPath {
     /// The directory, made when the first buffers are; empty for memory that has no name.
@@ -347,7 +353,7 @@ pub struct SetShmPath {
 /// meanwhile.
 ///
 /// Errors: `LiveSession`, `SessionNotStarted`, `PerPidSession`, `NoUstconsumerd`, `UstMetaFail`.
-#[derive(Clone, Copy, Debug, Message)]
+#[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct RegenerateMetadata;
 
@@ -355,12 +361,12 @@ pub struct RegenerateMetadata;
 /// again. One that does not is only logged.
 ///
 /// Errors: `SessionNotStarted`.
-#[derive(Clone, Copy, Debug, Message)]
+#[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct RegenerateStatedump;
 
 /// Where a rotation stands (`enum lttng_rotation_state`).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum RotationState {
     /// On its way.
     Ongoing,
@@ -373,7 +379,7 @@ pub enum RotationState {
 }
 
 /// Where an archived trace chunk is.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum TraceArchive {
     /// A directory of this machine.
     Local(PathBuf),
@@ -391,7 +397,7 @@ pub enum TraceArchive {
 }
 
 /// What is known of a rotation.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct RotationInfo {
     /// Where it stands.
     pub state: RotationState,
@@ -400,7 +406,7 @@ pub struct RotationInfo {
 }
 
 /// How a destroyed session ended.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Destroyed {
     /// Where the last trace chunk of a session that was rotated before went.
     pub archive: Option<TraceArchive>,

@@ -4,13 +4,14 @@ use lttngd_model::{
     AddressFamily, CONTROL_PORT, DATA_PORT, ErrorCode, NetworkUri, StreamKind, Timestamp,
 };
 use lttngd_relayd::{RelaydError, RelaydTarget};
+use serde::{Deserialize, Serialize};
 
 /// Address of the relay daemon unless another is named.
 const ADDRESS: &str = "127.0.0.1";
 
 /// The relay daemon to which a session streams. A client may name its two places one after the
 /// other.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct NetworkOutput {
     control: Option<NetworkUri>,
     data: Option<NetworkUri>,

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use lttngd_model::{ErrorCode, TrackerValue, TrackingPolicy};
+use lttngd_model::{Domain, ErrorCode, TrackerValue, TrackingPolicy};
 use nix::{
     errno::Errno,
     unistd::{Group, User},
@@ -18,6 +18,7 @@ impl Inner {
         self: Rc<Self>,
         request: GetTrackingPolicy,
     ) -> Result<TrackingPolicy, ErrorCode> {
+        tracked(request.domain)?;
         let state = self.state();
         state
             .domain
@@ -30,6 +31,7 @@ impl Inner {
         self: Rc<Self>,
         request: GetInclusionSet,
     ) -> Result<Vec<TrackerValue>, ErrorCode> {
+        tracked(request.domain)?;
         let state = self.state();
         state.domain.as_ref().ok_or(ErrorCode::UnsupportedDomain)?.inclusion_set(request.attribute)
     }
@@ -38,7 +40,8 @@ impl Inner {
         self: Rc<Self>,
         request: SetTrackingPolicy,
     ) -> Result<(), ErrorCode> {
-        let SetTrackingPolicy { attribute, policy } = request;
+        let SetTrackingPolicy { domain, attribute, policy } = request;
+        tracked(domain)?;
         self.change(ErrorCode::UnsupportedDomain, |ust| ust.set_tracking_policy(attribute, policy))
             .await
     }
@@ -47,7 +50,8 @@ impl Inner {
         self: Rc<Self>,
         request: AddTrackerValue,
     ) -> Result<(), ErrorCode> {
-        let AddTrackerValue { attribute, value } = request;
+        let AddTrackerValue { domain, attribute, value } = request;
+        tracked(domain)?;
         let (value, id) = look_up(value).await?;
         self.change(ErrorCode::UnsupportedDomain, |ust| ust.track(attribute, value, id)).await
     }
@@ -56,11 +60,17 @@ impl Inner {
         self: Rc<Self>,
         request: RemoveTrackerValue,
     ) -> Result<(), ErrorCode> {
-        let RemoveTrackerValue { attribute, value } = request;
+        let RemoveTrackerValue { domain, attribute, value } = request;
+        tracked(domain)?;
         // A name that nobody has any more cannot be taken out, as the stock daemon has it.
         let (value, _) = look_up(value).await?;
         self.change(ErrorCode::UnsupportedDomain, |ust| ust.untrack(attribute, &value)).await
     }
+}
+
+/// Processes are tracked in the user-space domain alone.
+fn tracked(domain: Domain) -> Result<(), ErrorCode> {
+    if domain == Domain::Ust { Ok(()) } else { Err(ErrorCode::UnsupportedDomain) }
 }
 
 /// The number that a value means. Names may have to be asked of a server, which takes its time.

@@ -5,7 +5,7 @@ use lttngd_peer::{
     AppScript, ConsumerAct, ConsumerScript, Gate, channel_listing, event_description, eventually,
     eventually_so,
 };
-use lttngd_session::DisableEvent;
+use lttngd_session::{DisableEvent, SessionRequest};
 
 use super::world::{World, own};
 
@@ -130,8 +130,6 @@ async fn a_shutdown_ends_every_session_whole_and_takes_no_new_one() {
 async fn domains_that_are_not_there() {
     let world = World::new(ConsumerScript::default(), None).await;
     world.session("s").await;
-    let disable =
-        DisableEvent { domain: Domain::Ust, channel: String::new(), event: event_description("e") };
     let cases = [
         (Domain::Kernel, ErrorCode::KernNa),
         (Domain::Jul, ErrorCode::AgentTracingDisabled),
@@ -139,7 +137,9 @@ async fn domains_that_are_not_there() {
     ];
     for (domain, code) in cases {
         let handle = &world.without_agents;
-        let outcome = handle.ask_in("s", Some(domain), disable.clone()).await;
+        let disable =
+            DisableEvent { domain, channel: String::new(), event: event_description("e") };
+        let outcome = handle.ask(disable.in_session("s")).await;
         assert_eq!(outcome, Err(code), "{domain:?}");
         assert_eq!(handle.check("s", Some(domain)).await, Err(code));
         assert_eq!(handle.list_tracepoints(Some(domain)).await, Err(code));
@@ -149,7 +149,7 @@ async fn domains_that_are_not_there() {
     // Loggers have no fields.
     let fields = world.handle.list_tracepoint_fields(Some(Domain::Jul)).await;
     assert_eq!(fields, Err(ErrorCode::Und));
-    assert_eq!(world.handle.list_syscalls(), Err(ErrorCode::KernNa));
+    assert_eq!(world.handle.list_syscalls().await, Err(ErrorCode::KernNa));
     world.end().await;
 }
 

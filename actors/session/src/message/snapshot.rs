@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use actix::Message;
 use lttngd_model::ErrorCode;
+use serde::{Deserialize, Serialize};
 
 use crate::{NetworkOutput, Output};
 
 /// Where snapshots are recorded to.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum SnapshotPlace {
     /// Into a directory of this machine.
     Directory(PathBuf),
@@ -43,7 +44,7 @@ impl TryFrom<Output> for SnapshotPlace {
 }
 
 /// A place for snapshots (`struct lttng_snapshot_output`).
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct SnapshotOutput {
     /// Its id, from 1.
     pub id: u32,
@@ -58,7 +59,7 @@ pub struct SnapshotOutput {
 /// SNAPSHOT_ADD_OUTPUT. Replies with the output's id. The names of machines are looked up now.
 ///
 /// Errors: `NotSnapshotSession`, `SnapshotOutputExist`, `Invalid`.
-#[derive(Clone, Debug, Message)]
+#[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<u32, ErrorCode>")]
 pub struct AddSnapshotOutput {
     /// Name; empty for `snapshot-<id>`.
@@ -74,7 +75,7 @@ pub struct AddSnapshotOutput {
 /// SNAPSHOT_DEL_OUTPUT.
 ///
 /// Errors: `NotSnapshotSession`, `Invalid`.
-#[derive(Clone, Debug, Message)]
+#[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct DeleteSnapshotOutput {
     /// Its id; 0 to go by the name.
@@ -86,7 +87,7 @@ pub struct DeleteSnapshotOutput {
 /// SNAPSHOT_LIST_OUTPUT.
 ///
 /// Errors: `NotSnapshotSession`.
-#[derive(Clone, Copy, Debug, Message)]
+#[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<Vec<SnapshotOutput>, ErrorCode>")]
 pub struct ListSnapshotOutputs;
 
@@ -97,7 +98,7 @@ pub struct ListSnapshotOutputs;
 /// `CreateDirFail`, `CreateTraceChunkFailConsumer`, `CloseTraceChunkFailConsumer`, those of
 /// [`AddSnapshotOutput`] for a temporary output, and for a relay daemon `RelaydConnectFail`,
 /// `RelaydVersionFail`, `EnableConsumerFail`.
-#[derive(Clone, Debug, Message)]
+#[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct RecordSnapshot {
     /// Name instead of the output's; empty to keep that.

@@ -1,14 +1,18 @@
 //! The commands on process attribute trackers.
 
 use actix::Message;
-use lttngd_model::{ErrorCode, ProcessAttribute, TrackerValue, TrackingPolicy};
+use lttngd_model::{Domain, ErrorCode, ProcessAttribute, TrackerValue, TrackingPolicy};
+use serde::{Deserialize, Serialize};
 
 /// TRACKER_GET_POLICY.
 ///
-/// Errors: `Invalid` for an attribute that is not virtual, also of the next four.
-#[derive(Clone, Copy, Debug, Message)]
+/// Errors: `UnsupportedDomain` for a domain other than that of user space, `Invalid` for an attribute
+/// that is not virtual, both also of the next four.
+#[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<TrackingPolicy, ErrorCode>")]
 pub struct GetTrackingPolicy {
+    /// The domain.
+    pub domain: Domain,
     /// Whose.
     pub attribute: ProcessAttribute,
 }
@@ -17,9 +21,11 @@ pub struct GetTrackingPolicy {
 /// of an active session that are not tracked any more are taken out of it.
 ///
 /// Errors: `Invalid`, as [`GetTrackingPolicy`].
-#[derive(Clone, Copy, Debug, Message)]
+#[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct SetTrackingPolicy {
+    /// The domain.
+    pub domain: Domain,
     /// Whose.
     pub attribute: ProcessAttribute,
     /// The policy.
@@ -29,9 +35,11 @@ pub struct SetTrackingPolicy {
 /// TRACKER_ADD_VALUE. Names are looked up before anything else is checked.
 ///
 /// Errors: `UserNotFound`, `GroupNotFound`, those of [`lttngd_model::ust::UstDomain::track`].
-#[derive(Clone, Debug, Message)]
+#[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct AddTrackerValue {
+    /// The domain.
+    pub domain: Domain,
     /// Whose.
     pub attribute: ProcessAttribute,
     /// The value.
@@ -41,9 +49,11 @@ pub struct AddTrackerValue {
 /// TRACKER_REMOVE_VALUE. Names are looked up before anything else is checked.
 ///
 /// Errors: `UserNotFound`, `GroupNotFound`, those of [`lttngd_model::ust::UstDomain::untrack`].
-#[derive(Clone, Debug, Message)]
+#[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct RemoveTrackerValue {
+    /// The domain.
+    pub domain: Domain,
     /// Whose.
     pub attribute: ProcessAttribute,
     /// The value.
@@ -53,9 +63,11 @@ pub struct RemoveTrackerValue {
 /// TRACKER_GET_INCLUSION_SET: the values in the order they were added.
 ///
 /// Errors: `ProcessAttrTrackerInvalidTrackingPolicy`.
-#[derive(Clone, Copy, Debug, Message)]
+#[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<Vec<TrackerValue>, ErrorCode>")]
 pub struct GetInclusionSet {
+    /// The domain.
+    pub domain: Domain,
     /// Whose.
     pub attribute: ProcessAttribute,
 }

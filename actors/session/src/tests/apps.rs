@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lttngd_model::{BufferScheme, ErrorCode};
+use lttngd_model::{BufferScheme, Domain, ErrorCode};
 use lttngd_peer::{
     AppAct, AppScript, ConsumerAct, ConsumerScript, Gate, eventually, eventually_so,
 };
@@ -143,7 +143,7 @@ async fn data_is_pending_until_the_buffers_of_an_application_that_is_gone_are_fi
     gate.open();
     eventually("they are", || world.fake.count(CLOSE_METADATA) == 1).await;
     eventually_so("nothing is pending", async || !world.ask(DataPending).await.unwrap()).await;
-    let listed = world.ask(ListChannels).await.unwrap();
+    let listed = world.ask(ListChannels { domain: Domain::Ust }).await.unwrap();
     assert_eq!(listed[0].discarded_events, 5, "what it lost is remembered");
     world.ask(Destroy).await.unwrap();
     assert_eq!(world.fake.count(CLOSE_METADATA), 1);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lttngd_model::{BufferScheme, ErrorCode};
+use lttngd_model::{BufferScheme, Domain, ErrorCode};
 use lttngd_peer::{AppScript, ConsumerAct, ConsumerScript};
 use lttngd_wire::consumer::ConsumerError as Code;
 
@@ -63,7 +63,7 @@ async fn a_consumer_that_dies_at_any_command_leaves_a_session_that_can_be_listed
         let fake = world.app(AppScript::default()).await;
         // Whatever they answer, they do answer.
         let _ = world.ask(Start).await;
-        drop(world.ask(ListChannels).await);
+        drop(world.ask(ListChannels { domain: Domain::Ust }).await);
         let _ = world.ask(Stop).await;
         let _ = world.ask(DataPending).await;
         let _ = world.ask(Destroy).await;
@@ -89,7 +89,7 @@ async fn a_lost_session_does_not_touch_the_next_consumer() {
     assert_eq!(world.ask(Stop).await, Err(ErrorCode::TraceAlreadyStopped));
     assert_eq!(world.ask(Start).await, Err(ErrorCode::NoUstconsumerd));
     assert!(!world.ask(DataPending).await.unwrap());
-    world.ask(ListChannels).await.unwrap();
+    world.ask(ListChannels { domain: Domain::Ust }).await.unwrap();
     assert_eq!(world.ask(Destroy).await.map(drop), Err(ErrorCode::NoUstconsumerd));
     assert_eq!(world.ask(Stop).await, Err(ErrorCode::SessNotFound), "gone all the same");
     // Of a consumer that never heard of the channels only their counters are asked.

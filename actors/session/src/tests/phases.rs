@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::Pin};
 
-use lttngd_model::{BufferScheme, Context, ContextKind, ErrorCode, Uri};
+use lttngd_model::{BufferScheme, Context, ContextKind, Domain, ErrorCode, Uri};
 use lttngd_peer::{AppScript, ConsumerScript};
 
 use super::world::{CHANNEL, World};
@@ -19,7 +19,7 @@ const COMMANDS: [Command; 11] = [
     ("enable channel", |world| Box::pin(world.enable_channel("new", BufferScheme::PerUid))),
     ("disable channel", |world| {
         let channel = CHANNEL.to_owned();
-        Box::pin(world.ask(DisableChannel { domain: lttngd_model::Domain::Ust, channel }))
+        Box::pin(world.ask(DisableChannel { domain: Domain::Ust, channel }))
     }),
     ("enable event", |world| Box::pin(world.enable_event("p:new"))),
     ("add context", |world| {
@@ -27,7 +27,7 @@ const COMMANDS: [Command; 11] = [
         let context = Some(Context::Plain(kind));
         let channel = CHANNEL.to_owned();
         Box::pin(world.ask(AddContext {
-            domain: lttngd_model::Domain::Ust,
+            domain: Domain::Ust,
             channel,
             raw_type: kind as u32,
             context,
@@ -38,9 +38,11 @@ const COMMANDS: [Command; 11] = [
     ("data pending", |world| Box::pin(async { world.ask(DataPending).await.map(drop) })),
     ("set consumer uri", |world| {
         let uris = vec![Uri::Path(world.trace().join("other"))];
-        Box::pin(world.ask(SetConsumerUri { uris }))
+        Box::pin(world.ask(SetConsumerUri { domain: Some(Domain::Ust), uris }))
     }),
-    ("list channels", |world| Box::pin(async { world.ask(ListChannels).await.map(drop) })),
+    ("list channels", |world| {
+        Box::pin(async { world.ask(ListChannels { domain: Domain::Ust }).await.map(drop) })
+    }),
     ("destroy", |world| Box::pin(async { world.ask(Destroy).await.map(drop) })),
 ];
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lttngd_model::{BufferScheme, ErrorCode, ProcessAttribute, TrackingPolicy};
+use lttngd_model::{BufferScheme, Domain, ErrorCode, ProcessAttribute, TrackingPolicy};
 use lttngd_peer::{AppAct, AppScript, ConsumerScript, Gate};
 
 use super::world::World;
@@ -65,7 +65,14 @@ async fn state_dumps_are_asked_of_every_application_that_has_the_session() {
     }
     gate.open();
     let attribute = ProcessAttribute::VirtualUserId;
-    world.ask(SetTrackingPolicy { attribute, policy: TrackingPolicy::ExcludeAll }).await.unwrap();
+    world
+        .ask(SetTrackingPolicy {
+            domain: Domain::Ust,
+            attribute,
+            policy: TrackingPolicy::ExcludeAll,
+        })
+        .await
+        .unwrap();
     world.ask(RegenerateStatedump).await.unwrap();
     assert_eq!(good.commands().iter().filter(|number| **number == STATEDUMP).count(), 1);
     world.ask(Destroy).await.unwrap();

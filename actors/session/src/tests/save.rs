@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use lttngd_model::{BufferScheme, Context, ContextKind, Credentials, ErrorCode};
+use lttngd_model::{BufferScheme, Context, ContextKind, Credentials, Domain, ErrorCode};
 use lttngd_peer::ConsumerScript;
 use lttngd_wire::session_file::{SavedSession, read};
 
@@ -55,7 +55,7 @@ async fn a_started_session_is_saved_as_by_the_stock_daemon() {
         world.ask(SetRotationSchedule { add: true, schedule }).await.unwrap();
     }
     let uris = vec![lttngd_model::Uri::Path("/traces/started".into())];
-    world.ask(SetConsumerUri { uris }).await.unwrap();
+    world.ask(SetConsumerUri { domain: Some(Domain::Ust), uris }).await.unwrap();
     let directory = tempfile::tempdir().unwrap();
     save(&world, directory.path(), false).await.unwrap();
     let path = directory.path().join("s.lttng");
@@ -84,12 +84,7 @@ async fn contexts_and_the_state_are_saved() {
     let context = Some(Context::Plain(kind));
     let channel = CHANNEL.to_owned();
     world
-        .ask(AddContext {
-            domain: lttngd_model::Domain::Ust,
-            channel,
-            raw_type: kind as u32,
-            context,
-        })
+        .ask(AddContext { domain: Domain::Ust, channel, raw_type: kind as u32, context })
         .await
         .unwrap();
     world.ask(Start).await.unwrap();

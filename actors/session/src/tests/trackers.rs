@@ -1,7 +1,7 @@
 //! Trackers, before and while the session records.
 
 use lttngd_model::{
-    BufferScheme, ErrorCode, ProcessAttribute as A, TrackerValue as V, TrackingPolicy as P,
+    BufferScheme, Domain, ErrorCode, ProcessAttribute as A, TrackerValue as V, TrackingPolicy as P,
 };
 use lttngd_peer::{AppScript, ConsumerScript, FakeApp};
 
@@ -16,15 +16,15 @@ const CLOSE_METADATA: u32 = 11;
 const APP_ENABLE: u32 = 0x80;
 
 async fn policy(world: &World, attribute: A, policy: P) {
-    world.ask(SetTrackingPolicy { attribute, policy }).await.unwrap();
+    world.ask(SetTrackingPolicy { domain: Domain::Ust, attribute, policy }).await.unwrap();
 }
 
 async fn add(world: &World, attribute: A, value: V) -> Result<(), ErrorCode> {
-    world.ask(AddTrackerValue { attribute, value }).await
+    world.ask(AddTrackerValue { domain: Domain::Ust, attribute, value }).await
 }
 
 async fn remove(world: &World, attribute: A, value: V) -> Result<(), ErrorCode> {
-    world.ask(RemoveTrackerValue { attribute, value }).await
+    world.ask(RemoveTrackerValue { domain: Domain::Ust, attribute, value }).await
 }
 
 /// The process id of this test, which every fake application has.
@@ -104,11 +104,17 @@ async fn names_mean_the_numbers_of_their_users_and_groups() {
         [(A::VirtualUserId, user("root"), V::Uid(0)), (A::VirtualGroupId, group("root"), V::Gid(0))]
     {
         policy(&world, attribute, P::IncludeSet).await;
-        assert_eq!(world.ask(GetTrackingPolicy { attribute }).await, Ok(P::IncludeSet));
+        assert_eq!(
+            world.ask(GetTrackingPolicy { domain: Domain::Ust, attribute }).await,
+            Ok(P::IncludeSet)
+        );
         add(&world, attribute, named.clone()).await.unwrap();
         let exists = Err(ErrorCode::ProcessAttrExists);
         assert_eq!(add(&world, attribute, number).await, exists, "the name meant this number");
-        assert_eq!(world.ask(GetInclusionSet { attribute }).await, Ok(vec![named.clone()]));
+        assert_eq!(
+            world.ask(GetInclusionSet { domain: Domain::Ust, attribute }).await,
+            Ok(vec![named.clone()])
+        );
         remove(&world, attribute, named.clone()).await.unwrap();
         let missing = Err(ErrorCode::ProcessAttrMissing);
         assert_eq!(remove(&world, attribute, named).await, missing);

@@ -2,6 +2,7 @@
 
 use std::mem::offset_of;
 
+use serde::{Deserialize, Serialize};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::ArchiveLocation;
@@ -98,7 +99,7 @@ pub struct RotationInfo {
 }
 
 /// A rotation schedule (`enum lttng_rotation_schedule_type` and its value).
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum RotationSchedule {
     /// After so many bytes were recorded.
     SizeThreshold {
@@ -113,7 +114,7 @@ pub enum RotationSchedule {
 }
 
 /// The schedules of a session.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct RotationSchedules {
     /// Period in microseconds.
     pub period_us: Option<u64>,
