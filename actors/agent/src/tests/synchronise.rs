@@ -11,7 +11,7 @@ use crate::{AgentError, ListLoggers, Refusal, RegistrationDone};
 
 const OTHER: SessionId = SessionId(6);
 /// Far less than anybody is patient.
-const SHORT: Duration = Duration::from_millis(50);
+const SHORT: Duration = Duration::from_millis(500);
 
 #[actix::test]
 async fn each_session_has_its_own_wish() {

@@ -175,7 +175,7 @@ async fn a_rule_that_an_agent_will_not_take_back_is_disabled_all_the_same() {
 
 #[actix::test]
 async fn a_silent_agent_delays_who_needs_it_and_catches_up() {
-    const SHORT: Duration = Duration::from_millis(60);
+    const SHORT: Duration = Duration::from_millis(500);
     let gate = Gate::default();
     let held = gate.clone();
     let world = World::new(ConsumerScript::default(), Some(SHORT)).await;

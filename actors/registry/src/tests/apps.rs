@@ -55,7 +55,7 @@ async fn main_begins_without_a_session_that_cannot_be_had() {
 async fn listings_are_of_all_applications_that_answer() {
     let gate = Gate::default();
     let held = gate.clone();
-    let world = World::new(ConsumerScript::default(), Some(Duration::from_millis(60))).await;
+    let world = World::new(ConsumerScript::default(), Some(Duration::from_millis(500))).await;
     let with = |tracepoint: &str| AppScript {
         tracepoints: vec![(tracepoint.to_owned(), 4)],
         ..AppScript::default()

@@ -173,7 +173,7 @@ async fn an_application_that_dies_before_its_buffers_are_made_leaves_none() {
 async fn a_silent_application_delays_a_command_by_its_deadline_and_others_not_at_all() {
     let gate = Gate::default();
     let held = gate.clone();
-    let soon = Duration::from_millis(60);
+    let soon = Duration::from_millis(500);
     let world = World::with_deadlines(
         ConsumerScript::default(),
         BufferScheme::PerUid,

@@ -41,7 +41,7 @@ async fn buffers_of_single_applications_keep_their_metadata() {
 async fn state_dumps_are_asked_of_every_application_that_has_the_session() {
     let gate = Gate::default();
     let held = gate.clone();
-    let soon = Some(Duration::from_millis(60));
+    let soon = Some(Duration::from_millis(500));
     let world = World::with_deadlines(
         ConsumerScript::default(),
         BufferScheme::PerUid,
