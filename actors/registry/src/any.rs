@@ -4,11 +4,11 @@
 use lttngd_model::ErrorCode;
 use lttngd_session::{
     AddContext, AddSnapshotOutput, AddTrackerValue, Clear, DataPending, DeleteSnapshotOutput,
-    DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo,
-    GetTrackingPolicy, InSession, ListChannels, ListDomains, ListEvents, ListRotationSchedules,
-    ListSnapshotOutputs, RecordSnapshot, RegenerateMetadata, RegenerateStatedump,
-    RemoveTrackerValue, Rotate, Save, SetConsumerUri, SetRotationSchedule, SetShmPath,
-    SetTrackingPolicy, Start, Stop,
+    DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetQueueReport,
+    GetRotationInfo, GetTrackingPolicy, InSession, ListChannels, ListDomains, ListEvents,
+    ListRotationSchedules, ListSnapshotOutputs, RecordSnapshot, RegenerateMetadata,
+    RegenerateStatedump, RemoveTrackerValue, Rotate, Save, SetConsumerUri, SetRotationSchedule,
+    SetShmPath, SetTrackingPolicy, Start, Stop,
 };
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +77,6 @@ any! {
         EnableChannel DisableChannel EnableEvent DisableEvent AddContext ListChannels ListEvents
         ListDomains Start Stop DataPending SetConsumerUri Rotate GetRotationInfo Clear
         SetRotationSchedule ListRotationSchedules Save SetShmPath RegenerateMetadata
-        RegenerateStatedump AddSnapshotOutput DeleteSnapshotOutput ListSnapshotOutputs RecordSnapshot
+        RegenerateStatedump GetQueueReport AddSnapshotOutput DeleteSnapshotOutput ListSnapshotOutputs RecordSnapshot
         GetTrackingPolicy SetTrackingPolicy AddTrackerValue RemoveTrackerValue GetInclusionSet;
 }

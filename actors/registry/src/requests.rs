@@ -7,13 +7,13 @@ use lttngd_model::{
     ProcessAttribute, TrackerValue, TrackingPolicy, Uri,
 };
 use lttngd_session::{
-    AddContext, AddSnapshotOutput, AddTrackerValue, Clear, DataPending, DeleteSnapshotOutput,
-    DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo,
-    GetTrackingPolicy, ListChannels, ListDomains, ListEvents, ListRotationSchedules,
-    ListSnapshotOutputs, RecordSnapshot, RegenerateMetadata, RegenerateStatedump,
-    RemoveTrackerValue, Rotate, RotationInfo, RotationSchedule, RotationSchedules, Save,
-    SessionRequest, SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy,
-    SnapshotOutput, Start, Stop,
+    AddContext, AddSnapshotOutput, AddTrackerValue, Clear, CommandQueue, DataPending,
+    DeleteSnapshotOutput, DisableChannel, DisableEvent, EnableChannel, EnableEvent,
+    GetInclusionSet, GetQueueReport, GetRotationInfo, GetTrackingPolicy, ListChannels, ListDomains,
+    ListEvents, ListRotationSchedules, ListSnapshotOutputs, RecordSnapshot, RegenerateMetadata,
+    RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo, RotationSchedule,
+    RotationSchedules, Save, SessionRequest, SetConsumerUri, SetRotationSchedule, SetShmPath,
+    SetTrackingPolicy, SnapshotOutput, Start, Stop,
 };
 
 use crate::{Handle, SaveAllSessions};
@@ -146,6 +146,15 @@ impl Handle {
     /// As [`DataPending`].
     pub async fn data_pending(&self, session: &str) -> Result<bool, ErrorCode> {
         self.ask(DataPending.in_session(session)).await
+    }
+
+    /// What waits in the session's queue of commands, what runs and for how long. LTTng has no such
+    /// command: it is there for programs that embed the daemon.
+    ///
+    /// # Errors
+    /// As [`GetQueueReport`].
+    pub async fn queue_report(&self, session: &str) -> Result<CommandQueue, ErrorCode> {
+        self.ask(GetQueueReport.in_session(session)).await
     }
 
     /// SET_CONSUMER_URI: where the traces of a session that was not started yet go.

@@ -18,7 +18,14 @@ impl FailureNotice {
     where
         E: Message<Result = ()> + Send + 'static,
     {
-        Self(Some(Box::new(move || outlet.tell(event))))
+        Self::of(move || outlet.tell(event))
+    }
+
+    /// Calls `tell` at a failure: for an event that has something of the actor that is dropped. It must not
+    /// panic.
+    #[must_use]
+    pub fn of(tell: impl FnOnce() + 'static) -> Self {
+        Self(Some(Box::new(tell)))
     }
 
     /// From now on the end of the actor is no failure.

@@ -1,5 +1,5 @@
 //! The thin shell around actix that every actor crate shares: asks with deadlines, events told
-//! upwards, the line of commands that must not overlap, notices of failures, wishes of peers that may be slow and how long they
+//! upwards, the line of commands that must not overlap and the works beside them, notices of failures, wishes of peers that may be slow and how long they
 //! are waited for, Unix sockets that carry descriptors, the budget of those, log lines that come in floods,
 //! and the priority of threads that must not come late.
 //!
@@ -20,6 +20,7 @@ mod queue;
 mod sparing;
 mod turns;
 mod wishes;
+mod works;
 
 #[cfg(test)]
 mod tests;
@@ -38,3 +39,4 @@ pub use queue::{NotRun, Place, Queue, QueueReport};
 pub use sparing::Sparing;
 pub use turns::{Turn, Turns, TurnsFull};
 pub use wishes::{Wished, Wishes};
+pub use works::{Beside, MayBegin, Works};

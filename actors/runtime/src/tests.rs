@@ -9,3 +9,4 @@ mod peer;
 mod queue;
 mod turns;
 mod wishes;
+mod works;

@@ -2,22 +2,27 @@
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
-use actix::{Actor, Addr, AsyncContext, Context, Handler, ResponseFuture};
+use actix::{
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, ResponseActFuture, ResponseFuture,
+    WrapFuture,
+};
+use futures::{TryFutureExt, future::ready};
 use lttngd_agent::{Agent, AgentInfo};
 use lttngd_app::{App, AppInfo};
 use lttngd_consumer::ChannelSampled;
 use lttngd_model::{Domain, ErrorCode, SessionListing};
-use lttngd_runtime::{Turn, Turns};
+use lttngd_runtime::{Beside, Queue, Turns, Works};
 
 use crate::{
     AddContext, AddSnapshotOutput, AddTrackerValue, AgentArrived, AgentGone, AppArrived, AppGone,
-    Clear, ConsumerLost, DataPending, DeleteSnapshotOutput, Destroy, Destroyed, DisableChannel,
-    DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo, GetTrackingPolicy,
-    ListChannels, ListDomains, ListEvents, ListRotationSchedules, ListSnapshotOutputs, OpenDomain,
-    PrepareDomain, RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue,
-    Rotate, RotationInfo, RotationSchedules, Save, SessionConfig, SetConsumerUri,
-    SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, Start, Stop,
-    gate::ChunkGate, state::State, unfinished::Unfinished,
+    Clear, CommandQueue, ConsumerLost, DataPending, DeleteSnapshotOutput, Destroy, Destroyed,
+    DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetQueueReport,
+    GetRotationInfo, GetTrackingPolicy, ListChannels, ListDomains, ListEvents,
+    ListRotationSchedules, ListSnapshotOutputs, OpenDomain, PrepareDomain, RecordSnapshot,
+    RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo,
+    RotationSchedules, Save, SessionConfig, SetConsumerUri, SetRotationSchedule, SetShmPath,
+    SetTrackingPolicy, SnapshotOutput, Start, Stop, error::Refused, gate::ChunkGate, state::State,
+    unfinished::Unfinished,
 };
 
 /// Most commands that wait for their turn.
@@ -25,7 +30,11 @@ pub const COMMANDS_MAX: usize = 1 << 12;
 
 /// The actor of one session.
 pub struct Session {
-    inner: Rc<Inner>,
+    /// Commands that change the session, one after the other in the order in which they came.
+    queue: Queue<Self>,
+    /// What goes on beside them: queries, and what comes of applications.
+    pub(crate) works: Works,
+    pub(crate) inner: Rc<Inner>,
 }
 
 /// What the commands of a session share.
@@ -40,8 +49,10 @@ pub(crate) struct Inner {
     pub(crate) archiving: Rc<Unfinished>,
     /// Of commands that wait for the relay daemon.
     pub(crate) connecting: Turns,
-    turns: Turns,
 }
+
+/// A reply that comes when the command's turn has come and it is done.
+pub(crate) type InTurn<R> = ResponseFuture<Result<R, ErrorCode>>;
 
 impl Session {
     /// A session without channels, among the applications and agents that are registered.
@@ -55,6 +66,8 @@ impl Session {
         let agents = agents.into_iter().map(|(info, agent)| (info.id, (info, agent))).collect();
         let state = State::new(&config, apps, agents);
         Self {
+            queue: Queue::new(COMMANDS_MAX),
+            works: Works::default(),
             inner: Rc::new(Inner {
                 config,
                 state: RefCell::new(state),
@@ -62,7 +75,6 @@ impl Session {
                 finishing: Rc::default(),
                 archiving: Rc::default(),
                 connecting: Turns::new(COMMANDS_MAX),
-                turns: Turns::new(COMMANDS_MAX),
             }),
         }
     }
@@ -72,6 +84,75 @@ impl Session {
     pub fn listing(&self) -> SessionListing {
         self.inner.state().listing(&self.inner.config)
     }
+
+    fn queue(&mut self) -> &mut Queue<Self> {
+        &mut self.queue
+    }
+
+    /// Runs a command that changes the session when those that came before it have replied.
+    pub(crate) fn in_turn<R: 'static, F>(
+        &mut self,
+        context: &mut Context<Self>,
+        name: &'static str,
+        command: impl FnOnce(Rc<Inner>) -> F + 'static,
+    ) -> InTurn<R>
+    where
+        F: Future<Output = Result<R, ErrorCode>> + 'static,
+    {
+        let work = |session: &mut Self, _: &mut Context<Self>| {
+            admitted(Rc::clone(&session.inner), command)
+        };
+        Box::pin(Queue::run(Self::queue, self, context, name, work).map_err(ErrorCode::from))
+    }
+
+    /// The same for the last one of all, which is not refused for want of room in the line.
+    pub(crate) fn in_last_turn<R: 'static, F>(
+        &mut self,
+        context: &mut Context<Self>,
+        name: &'static str,
+        command: impl FnOnce(Rc<Inner>) -> F + 'static,
+    ) -> InTurn<R>
+    where
+        F: Future<Output = Result<R, ErrorCode>> + 'static,
+    {
+        let work = |session: &mut Self, _: &mut Context<Self>| {
+            admitted(Rc::clone(&session.inner), command)
+        };
+        Box::pin(Queue::run_always(Self::queue, self, context, name, work).map_err(ErrorCode::from))
+    }
+
+    /// Runs a command in its turn with what it needs of others, for which it waits before: other commands
+    /// go on meanwhile, and what was admitted may be over then.
+    pub(crate) fn in_turn_after<P: 'static, R: 'static, F>(
+        &mut self,
+        before: impl Future<Output = Result<P, ErrorCode>> + 'static,
+        name: &'static str,
+        command: impl FnOnce(Rc<Inner>, P) -> F + 'static,
+    ) -> ResponseActFuture<Self, Result<R, ErrorCode>>
+    where
+        F: Future<Output = Result<R, ErrorCode>> + 'static,
+    {
+        let then = move |before, session: &mut Self, context: &mut Context<Self>| {
+            let replied = match before {
+                Ok(needed) => session.in_turn(context, name, |inner| command(inner, needed)),
+                Err(code) => Box::pin(ready(Err(code))),
+            };
+            replied.into_actor(session)
+        };
+        Box::pin(before.into_actor(self).then(then))
+    }
+}
+
+/// A command whose turn has come, unless the session has ended.
+async fn admitted<R, F>(
+    inner: Rc<Inner>,
+    command: impl FnOnce(Rc<Inner>) -> F,
+) -> Result<R, Refused>
+where
+    F: Future<Output = Result<R, ErrorCode>>,
+{
+    inner.life().admit()?;
+    Ok(command(inner).await?)
 }
 
 impl Actor for Session {
@@ -82,79 +163,141 @@ impl Actor for Session {
     }
 }
 
-impl Inner {
-    /// Waits for the turn of a command that changes the session.
-    pub(crate) async fn turn(&self) -> Result<Turn, ErrorCode> {
-        let turn = self.turns.take().await.map_err(|_| ErrorCode::Fatal)?;
-        self.life().admit()?;
-        Ok(turn)
-    }
-
-    /// The same for the last one of all, which is not refused for want of room in the line.
-    pub(crate) async fn last_turn(&self) -> Result<Turn, ErrorCode> {
-        let turn = self.turns.take_always().await.map_err(|_| ErrorCode::Fatal)?;
-        self.life().admit()?;
-        Ok(turn)
-    }
-}
-
-macro_rules! handle {
+/// Commands that change the session: each in its turn.
+macro_rules! commands {
     ($($message:ident -> $reply:ty, $method:ident;)*) => {$(
         impl Handler<$message> for Session {
-            type Result = ResponseFuture<$reply>;
+            type Result = InTurn<$reply>;
 
-            fn handle(&mut self, message: $message, _: &mut Self::Context) -> Self::Result {
-                Box::pin(Rc::clone(&self.inner).$method(message))
+            fn handle(&mut self, message: $message, context: &mut Self::Context) -> Self::Result {
+                self.in_turn(context, stringify!($method), move |inner| inner.$method(message))
             }
         }
     )*};
 }
 
-handle! {
+commands! {
+    EnableChannel -> (), enable_channel;
+    DisableChannel -> (), disable_channel;
+    EnableEvent -> (), enable_event;
+    DisableEvent -> (), disable_event;
+    AddContext -> (), add_context;
+    SetTrackingPolicy -> (), set_tracking_policy;
+    Start -> (), start;
+    Stop -> (), stop;
+    SetConsumerUri -> (), set_consumer_uri;
+    Clear -> (), clear;
+    SetRotationSchedule -> (), set_rotation_schedule;
+    SetShmPath -> (), set_shm_path;
+    RegenerateMetadata -> (), regenerate_metadata;
+    RegenerateStatedump -> (), regenerate_statedump;
+    DeleteSnapshotOutput -> (), delete_snapshot_output;
+}
+
+/// What is answered at once.
+macro_rules! queries {
+    ($($message:ident -> $reply:ty, $method:ident;)*) => {$(
+        impl Handler<$message> for Session {
+            type Result = Result<$reply, ErrorCode>;
+
+            fn handle(&mut self, message: $message, _: &mut Self::Context) -> Self::Result {
+                self.inner.$method(message)
+            }
+        }
+    )*};
+}
+
+queries! {
+    OpenDomain -> (), open_domain;
+    GetTrackingPolicy -> lttngd_model::TrackingPolicy, tracking_policy;
+    GetInclusionSet -> Vec<lttngd_model::TrackerValue>, inclusion_set;
+    ListEvents -> Vec<lttngd_model::EventListing>, list_events;
+    ListDomains -> Vec<(Domain, lttngd_model::BufferScheme)>, list_domains;
+    GetRotationInfo -> RotationInfo, rotation_info;
+    ListRotationSchedules -> RotationSchedules, list_rotation_schedules;
+    ListSnapshotOutputs -> Vec<SnapshotOutput>, list_snapshot_outputs;
+}
+
+/// What waits for others beside the commands.
+macro_rules! beside {
+    ($($message:ident -> $reply:ty, $method:ident;)*) => {$(
+        impl Handler<$message> for Session {
+            type Result = Beside<$reply>;
+
+            fn handle(&mut self, message: $message, _: &mut Self::Context) -> Self::Result {
+                self.works.answer(Rc::clone(&self.inner).$method(message))
+            }
+        }
+    )*};
+}
+
+beside! {
     PrepareDomain -> Result<(), ErrorCode>, prepare_domain;
-    OpenDomain -> Result<(), ErrorCode>, open_domain;
-    EnableChannel -> Result<(), ErrorCode>, enable_channel;
-    DisableChannel -> Result<(), ErrorCode>, disable_channel;
-    EnableEvent -> Result<(), ErrorCode>, enable_event;
-    DisableEvent -> Result<(), ErrorCode>, disable_event;
-    AddContext -> Result<(), ErrorCode>, add_context;
-    GetTrackingPolicy -> Result<lttngd_model::TrackingPolicy, ErrorCode>, tracking_policy;
-    SetTrackingPolicy -> Result<(), ErrorCode>, set_tracking_policy;
-    AddTrackerValue -> Result<(), ErrorCode>, add_tracker_value;
-    RemoveTrackerValue -> Result<(), ErrorCode>, remove_tracker_value;
-    GetInclusionSet -> Result<Vec<lttngd_model::TrackerValue>, ErrorCode>, inclusion_set;
     ListChannels -> Result<Vec<lttngd_model::ChannelListing>, ErrorCode>, list_channels;
-    ListEvents -> Result<Vec<lttngd_model::EventListing>, ErrorCode>, list_events;
-    ListDomains -> Result<Vec<(Domain, lttngd_model::BufferScheme)>, ErrorCode>, list_domains;
-    Start -> Result<(), ErrorCode>, start;
-    Stop -> Result<(), ErrorCode>, stop;
-    DataPending -> Result<bool, ErrorCode>, data_pending;
-    SetConsumerUri -> Result<(), ErrorCode>, set_consumer_uri;
-    Rotate -> Result<u64, ErrorCode>, rotate;
-    GetRotationInfo -> Result<RotationInfo, ErrorCode>, rotation_info;
-    Clear -> Result<(), ErrorCode>, clear;
-    SetRotationSchedule -> Result<(), ErrorCode>, set_rotation_schedule;
-    ListRotationSchedules -> Result<RotationSchedules, ErrorCode>, list_rotation_schedules;
     Save -> Result<(), ErrorCode>, save;
-    SetShmPath -> Result<(), ErrorCode>, set_shm_path;
-    RegenerateMetadata -> Result<(), ErrorCode>, regenerate_metadata;
-    RegenerateStatedump -> Result<(), ErrorCode>, regenerate_statedump;
-    AddSnapshotOutput -> Result<u32, ErrorCode>, add_snapshot_output;
-    DeleteSnapshotOutput -> Result<(), ErrorCode>, delete_snapshot_output;
-    ListSnapshotOutputs -> Result<Vec<SnapshotOutput>, ErrorCode>, list_snapshot_outputs;
-    RecordSnapshot -> Result<(), ErrorCode>, record_snapshot;
-    Destroy -> Result<Destroyed, ErrorCode>, destroy;
     AppArrived -> (), app_arrived;
     AppGone -> (), app_gone;
     AgentArrived -> (), agent_arrived;
-    AgentGone -> (), agent_gone;
     ConsumerLost -> (), consumer_lost;
+}
+
+/// Commands that wait for others before their turn, or after it.
+macro_rules! longer_commands {
+    ($($message:ident -> $reply:ty, $method:ident;)*) => {$(
+        impl Handler<$message> for Session {
+            type Result = ResponseActFuture<Self, Result<$reply, ErrorCode>>;
+
+            fn handle(&mut self, message: $message, context: &mut Self::Context) -> Self::Result {
+                self.$method(message, context)
+            }
+        }
+    )*};
+}
+
+longer_commands! {
+    DataPending -> bool, data_pending;
+    AddTrackerValue -> (), add_tracker_value;
+    RemoveTrackerValue -> (), remove_tracker_value;
+    AddSnapshotOutput -> u32, add_snapshot_output;
+    RecordSnapshot -> (), record_snapshot;
+}
+
+impl Handler<Rotate> for Session {
+    type Result = InTurn<u64>;
+
+    fn handle(&mut self, _: Rotate, context: &mut Self::Context) -> Self::Result {
+        self.rotate(context, |_| true)
+    }
+}
+
+impl Handler<Destroy> for Session {
+    type Result = InTurn<Destroyed>;
+
+    fn handle(&mut self, _: Destroy, context: &mut Self::Context) -> Self::Result {
+        self.in_last_turn(context, "destroy", Inner::destroy)
+    }
+}
+
+impl Handler<GetQueueReport> for Session {
+    type Result = Result<CommandQueue, ErrorCode>;
+
+    fn handle(&mut self, _: GetQueueReport, _: &mut Self::Context) -> Self::Result {
+        Ok(self.queue.report().into())
+    }
+}
+
+impl Handler<AgentGone> for Session {
+    type Result = ();
+
+    fn handle(&mut self, gone: AgentGone, _: &mut Self::Context) {
+        self.inner.agent_gone(gone);
+    }
 }
 
 impl Handler<ChannelSampled> for Session {
     type Result = ();
 
-    fn handle(&mut self, sampled: ChannelSampled, _: &mut Self::Context) {
-        self.inner.sampled(sampled);
+    fn handle(&mut self, sampled: ChannelSampled, context: &mut Self::Context) {
+        self.sampled(sampled, context);
     }
 }

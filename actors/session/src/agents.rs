@@ -13,20 +13,29 @@ use lttngd_model::{
 use crate::{AgentArrived, AgentGone, actor::Inner};
 
 impl Inner {
-    pub(crate) async fn agent_arrived(self: Rc<Self>, arrived: AgentArrived) {
+    /// It is known at once. What is begun is over when it does what the session wants.
+    pub(crate) fn agent_arrived(
+        self: Rc<Self>,
+        arrived: AgentArrived,
+    ) -> impl Future<Output = ()> + 'static {
         let AgentArrived { info, agent } = arrived;
-        if self.life().destroyed {
-            return;
-        }
-        self.state_mut().agents.insert(info.id, (info, agent.clone()));
-        let wish = self.state().agent_wishes.get(&info.domain).cloned();
-        if let Some(want) = wish {
-            // Nobody asked for this very agent: what it refuses is logged.
-            let _ = self.synchronise_agent(&agent, want).await;
+        let wish = {
+            let mut state = self.state_mut();
+            let is_wanted = !state.life.destroyed;
+            if is_wanted {
+                state.agents.insert(info.id, (info, agent.clone()));
+            }
+            state.agent_wishes.get(&info.domain).filter(|_| is_wanted).cloned()
+        };
+        async move {
+            if let Some(want) = wish {
+                // Nobody asked for this very agent: what it refuses is logged.
+                let _ = self.synchronise_agent(&agent, want).await;
+            }
         }
     }
 
-    pub(crate) async fn agent_gone(self: Rc<Self>, gone: AgentGone) {
+    pub(crate) fn agent_gone(&self, gone: AgentGone) {
         self.state_mut().agents.remove(&gone.id);
     }
 
@@ -37,7 +46,6 @@ impl Inner {
         of: Domain,
         change: impl FnOnce(&mut UstDomain) -> Result<(), ErrorCode>,
     ) -> Result<(), ErrorCode> {
-        let _turn = self.turn().await?;
         let mut after = self.state().domain.clone().ok_or(ErrorCode::UnknownDomain)?;
         let before = asked_of(&after, of);
         let changed = change(&mut after);
@@ -63,7 +71,6 @@ impl Inner {
         of: Domain,
         change: impl FnOnce(&mut UstDomain) -> Result<(), ErrorCode>,
     ) -> Result<(), ErrorCode> {
-        let _turn = self.turn().await?;
         let after = {
             let mut state = self.state_mut();
             let domain = state.domain.as_mut().ok_or(ErrorCode::NoChannel)?;

@@ -58,39 +58,47 @@ fn nobody_has_buffers(
 }
 
 impl Inner {
-    pub(crate) async fn app_arrived(self: Rc<Self>, arrived: AppArrived) {
+    /// It is known at once. What is begun is over when it has what the session wants.
+    pub(crate) fn app_arrived(
+        self: Rc<Self>,
+        arrived: AppArrived,
+    ) -> impl Future<Output = ()> + 'static {
         let AppArrived { info, app } = arrived;
-        if self.life().destroyed {
-            return;
-        }
-        self.state_mut().apps.insert(info.id, (Arc::clone(&info), app.clone()));
         let life = self.life();
-        if life.active && !life.lost_consumer {
-            // It is in the log; no command waits for it.
-            let _ = self.synchronise_and_log(&info, &app).await;
+        if !life.destroyed {
+            self.state_mut().apps.insert(info.id, (Arc::clone(&info), app.clone()));
         }
-    }
-
-    pub(crate) async fn app_gone(self: Rc<Self>, gone: AppGone) {
-        self.state_mut().apps.remove(&gone.id);
-        let own = self.state_mut().sets.remove(&SetKey::App(gone.id.0));
-        if let Some(set) = own {
-            self.finish(set.actor).await;
-        } else {
-            // What the application announced may be in no metadata file yet.
-            let sets = self.set_actors();
-            if self.life().active {
-                join_all(
-                    sets.iter().map(|set| ask(set, PushMetadata, self.config.consumer_deadline)),
-                )
-                .await;
+        async move {
+            if !life.destroyed && life.active && !life.lost_consumer {
+                // It is in the log; no command waits for it.
+                let _ = self.synchronise_and_log(&info, &app).await;
             }
         }
     }
 
-    /// Ends the buffers of an application that is gone. Until that is done data is pending.
+    /// It is unknown at once. What is begun is over when its buffers are finished.
+    pub(crate) fn app_gone(self: Rc<Self>, gone: AppGone) -> impl Future<Output = ()> + 'static {
+        let own = {
+            let mut state = self.state_mut();
+            state.apps.remove(&gone.id);
+            state.sets.remove(&SetKey::App(gone.id.0))
+        };
+        // Until that is done data is pending.
+        let own = own.map(|set| (set.actor, self.finishing.begin()));
+        async move {
+            if let Some((set, _work)) = own {
+                self.finish(set).await;
+            } else if self.life().active {
+                // What the application announced may be in no metadata file yet.
+                let deadline = self.config.consumer_deadline;
+                let sets = self.set_actors();
+                join_all(sets.iter().map(|set| ask(set, PushMetadata, deadline))).await;
+            }
+        }
+    }
+
+    /// Ends the buffers of an application that is gone.
     async fn finish(&self, set: Addr<BufferSet>) {
-        let _work = self.finishing.begin();
         match ask(&set, Finish, self.config.consumer_deadline).await.map_err(Into::into).flatten() {
             Ok(counters) => self.state_mut().past_counters.extend(counters),
             Err(error) if self.life().lost_consumer => {
@@ -102,7 +110,11 @@ impl Inner {
         }
     }
 
-    pub(crate) async fn consumer_lost(self: Rc<Self>, lost: ConsumerLost) {
+    /// What was recorded is lost at once, if there was something.
+    pub(crate) fn consumer_lost(
+        self: Rc<Self>,
+        lost: ConsumerLost,
+    ) -> impl Future<Output = ()> + 'static {
         let is_touched = {
             let state = self.state();
             let of_app = |id: &u64| Some(state.apps.get(&AppId(*id))?.0.bitness);
@@ -119,9 +131,12 @@ impl Inner {
                 "the session lost its consumer daemon and what was not written yet; destroy it"
             );
             self.change_life(|life| life.lost_consumer = true);
-        } else {
-            // The connection went with the consumer. The next command that needs it makes another.
-            self.disconnect_relayd().await;
+        }
+        async move {
+            if !is_touched {
+                // The connection went with the consumer. The next command that needs it makes another.
+                self.disconnect_relayd().await;
+            }
         }
     }
 

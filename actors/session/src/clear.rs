@@ -9,7 +9,6 @@ use crate::{Clear, actor::Inner, error::buffers_code, rotate::Leaving};
 
 impl Inner {
     pub(crate) async fn clear(self: Rc<Self>, _: Clear) -> Result<(), ErrorCode> {
-        let _turn = self.turn().await?;
         let life = self.life();
         if life.was_started {
             self.clear_available()?;

@@ -28,7 +28,7 @@ impl Inner {
         self.ensure_consumers().await
     }
 
-    pub(crate) async fn open_domain(self: Rc<Self>, request: OpenDomain) -> Result<(), ErrorCode> {
+    pub(crate) fn open_domain(&self, request: OpenDomain) -> Result<(), ErrorCode> {
         self.life().admit()?;
         if is_user_space(request.domain) {
             self.make_domain();
@@ -64,7 +64,6 @@ impl Inner {
         missing: ErrorCode,
         change: impl FnOnce(&mut UstDomain) -> Result<(), ErrorCode>,
     ) -> Result<(), ErrorCode> {
-        let _turn = self.turn().await?;
         change(self.state_mut().domain.as_mut().ok_or(missing)?)?;
         if self.life().active {
             self.synchronise_all().await;
@@ -183,10 +182,7 @@ impl Inner {
         Ok(listings)
     }
 
-    pub(crate) async fn list_events(
-        self: Rc<Self>,
-        request: ListEvents,
-    ) -> Result<Vec<EventListing>, ErrorCode> {
+    pub(crate) fn list_events(&self, request: ListEvents) -> Result<Vec<EventListing>, ErrorCode> {
         let ListEvents { domain, channel } = request;
         match &self.state().domain {
             Some(ust) if domain.is_agent() => Ok(ust.list_agent_events(domain)),
@@ -195,8 +191,8 @@ impl Inner {
         }
     }
 
-    pub(crate) async fn list_domains(
-        self: Rc<Self>,
+    pub(crate) fn list_domains(
+        &self,
         _: ListDomains,
     ) -> Result<Vec<(Domain, BufferScheme)>, ErrorCode> {
         let shown = |ust: &UstDomain| {
@@ -209,7 +205,6 @@ impl Inner {
         self: Rc<Self>,
         request: SetConsumerUri,
     ) -> Result<(), ErrorCode> {
-        let _turn = self.turn().await?;
         if request.uris.is_empty() {
             return Err(ErrorCode::Invalid);
         }

@@ -8,11 +8,10 @@ use lttngd_buffers::Close;
 use lttngd_consumer::EndSession;
 use lttngd_model::ErrorCode;
 
-use crate::{Destroy, Destroyed, TraceArchive, actor::Inner, error::buffers_code, rotate::Leaving};
+use crate::{Destroyed, TraceArchive, actor::Inner, error::buffers_code, rotate::Leaving};
 
 impl Inner {
-    pub(crate) async fn destroy(self: Rc<Self>, _: Destroy) -> Result<Destroyed, ErrorCode> {
-        let _turn = self.last_turn().await?;
+    pub(crate) async fn destroy(self: Rc<Self>) -> Result<Destroyed, ErrorCode> {
         let mut outcome = Ok(Destroyed::default());
         let mut keep = |step: Result<(), ErrorCode>| {
             if let Err(code) = step {

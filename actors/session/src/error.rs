@@ -4,6 +4,7 @@ use lttngd_buffers::BuffersError;
 use lttngd_consumer::ConsumerError;
 use lttngd_model::ErrorCode;
 use lttngd_relayd::RelaydError;
+use lttngd_runtime::NotRun;
 
 /// The code for a consumer daemon that failed, where `refused` is the command's own code for a
 /// refusal.
@@ -31,6 +32,10 @@ pub(crate) fn buffers_code(error: &BuffersError, refused: ErrorCode) -> ErrorCod
     }
 }
 
+/// What every command but a few answers in a session whose actor failed: a fault of this daemon, for which
+/// `liblttng-ctl` has no other code.
+pub const FAILED: ErrorCode = ErrorCode::Fatal;
+
 /// The code for a relay daemon that could not be connected.
 pub(crate) fn relayd_code(error: &RelaydError) -> ErrorCode {
     match error {
@@ -41,5 +46,30 @@ pub(crate) fn relayd_code(error: &RelaydError) -> ErrorCode {
         | RelaydError::TimedOut { .. }
         | RelaydError::Broken { .. }
         | RelaydError::Configuration(_) => ErrorCode::RelaydConnectFail,
+    }
+}
+
+/// Why a command did not do what it was to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Refused(ErrorCode);
+
+impl From<ErrorCode> for Refused {
+    fn from(code: ErrorCode) -> Self {
+        Self(code)
+    }
+}
+
+impl From<NotRun> for Refused {
+    fn from(not_run: NotRun) -> Self {
+        match not_run {
+            NotRun::Full => Self(ErrorCode::Fatal),
+            NotRun::Ended => Self(FAILED),
+        }
+    }
+}
+
+impl From<Refused> for ErrorCode {
+    fn from(refused: Refused) -> Self {
+        refused.0
     }
 }

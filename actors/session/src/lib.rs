@@ -11,14 +11,15 @@
 //!      +-------------------+---------------------------------------+
 //! ```
 //!
-//! Commands that change the session take turns; queries are answered at once. Applications come and
-//! go meanwhile: one that arrives while the session is active is synchronised before its `main`
-//! begins.
+//! Commands that change the session wait in its bounded queue and run one after the other in the order in
+//! which they came; queries are answered meanwhile, among them what waits in the queue
+//! ([`GetQueueReport`]). Applications come and go meanwhile: one that arrives while the session is active
+//! is synchronised before its `main` begins.
 //!
 //! A session whose consumer daemon died has lost its buffers: it can be listed and destroyed, and
 //! every other command that needs the consumer answers `LTTNG_ERR_NO_USTCONSUMERD`.
 //!
-//! Limits: [`COMMANDS_MAX`] commands wait for their turn.
+//! Limits: [`COMMANDS_MAX`] commands wait in the queue.
 
 mod actor;
 mod agents;
@@ -54,17 +55,18 @@ mod unfinished;
 mod viewers;
 
 pub use actor::{COMMANDS_MAX, Session};
+pub use error::FAILED;
 pub use listings::SessionListings;
 pub use lttngd_wire::client::{RotationSchedule, RotationSchedules};
 pub use message::{
     AddContext, AddSnapshotOutput, AddTrackerValue, AgentArrived, AgentGone, AppArrived, AppGone,
-    Clear, ConsumerLost, Consumers, DataPending, DeleteSnapshotOutput, Destroy, Destroyed,
-    DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo,
-    GetTrackingPolicy, ListChannels, ListDomains, ListEvents, ListRotationSchedules,
-    ListSnapshotOutputs, OpenDomain, PrepareDomain, RecordSnapshot, RegenerateMetadata,
-    RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo, RotationState, Save,
-    SessionConfig, SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy,
-    SnapshotOutput, SnapshotPlace, Start, Stop, TraceArchive,
+    Clear, CommandQueue, ConsumerLost, Consumers, DataPending, DeleteSnapshotOutput, Destroy,
+    Destroyed, DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet,
+    GetQueueReport, GetRotationInfo, GetTrackingPolicy, ListChannels, ListDomains, ListEvents,
+    ListRotationSchedules, ListSnapshotOutputs, OpenDomain, PrepareDomain, RecordSnapshot,
+    RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo,
+    RotationState, RunningCommand, Save, SessionConfig, SetConsumerUri, SetRotationSchedule,
+    SetShmPath, SetTrackingPolicy, SnapshotOutput, SnapshotPlace, Start, Stop, TraceArchive,
 };
 pub use network::NetworkOutput;
 pub use output::Output;

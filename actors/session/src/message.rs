@@ -17,9 +17,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Output, RotationSchedule, RotationSchedules, SessionListings};
 
+mod queue;
 mod snapshot;
 mod trackers;
 
+pub use queue::{CommandQueue, GetQueueReport, RunningCommand};
 pub use snapshot::{
     AddSnapshotOutput, DeleteSnapshotOutput, ListSnapshotOutputs, RecordSnapshot, SnapshotOutput,
     SnapshotPlace,

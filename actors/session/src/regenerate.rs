@@ -18,7 +18,6 @@ impl Inner {
         self: Rc<Self>,
         _: RegenerateMetadata,
     ) -> Result<(), ErrorCode> {
-        let _turn = self.turn().await?;
         let scheme = self.state().domain.as_ref().map(|ust| ust.scheme);
         self.life().admit_regenerate_metadata(self.config.kind, scheme)?;
         if self.state().relayd.is_some_and(|relayd| !relayd.version.can_reset_metadata()) {
@@ -43,7 +42,6 @@ impl Inner {
         self: Rc<Self>,
         _: RegenerateStatedump,
     ) -> Result<(), ErrorCode> {
-        let _turn = self.turn().await?;
         if !self.life().active {
             return Err(ErrorCode::SessionNotStarted);
         }

@@ -5,12 +5,13 @@ use lttngd_model::{Credentials, Domain, ErrorCode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    AddContext, AddSnapshotOutput, AddTrackerValue, Clear, DataPending, DeleteSnapshotOutput,
-    DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo,
-    GetTrackingPolicy, ListChannels, ListDomains, ListEvents, ListRotationSchedules,
-    ListSnapshotOutputs, RecordSnapshot, RegenerateMetadata, RegenerateStatedump,
-    RemoveTrackerValue, Rotate, RotationInfo, RotationSchedules, Save, SetConsumerUri,
-    SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, Start, Stop,
+    AddContext, AddSnapshotOutput, AddTrackerValue, Clear, CommandQueue, DataPending,
+    DeleteSnapshotOutput, DisableChannel, DisableEvent, EnableChannel, EnableEvent,
+    GetInclusionSet, GetQueueReport, GetRotationInfo, GetTrackingPolicy, ListChannels, ListDomains,
+    ListEvents, ListRotationSchedules, ListSnapshotOutputs, RecordSnapshot, RegenerateMetadata,
+    RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo, RotationSchedules, Save,
+    SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, Start,
+    Stop,
 };
 
 /// What a client or an embedding program asks a session.
@@ -24,7 +25,7 @@ pub trait SessionRequest:
     /// What it answers when it does not fail.
     type Reply: Serialize + DeserializeOwned + Send + 'static;
 
-    /// LTTng's name of the command.
+    /// LTTng's name of the command, or ours where LTTng has none.
     const COMMAND: &'static str;
 
     /// What must be there before.
@@ -101,6 +102,7 @@ requests! {
     SetRotationSchedule "ROTATION_SET_SCHEDULE" -> ();
     ListRotationSchedules "SESSION_LIST_ROTATION_SCHEDULES" -> RotationSchedules;
     SetShmPath "SET_SESSION_SHM_PATH" -> ();
+    GetQueueReport "QUEUE_REPORT" -> CommandQueue;
     RegenerateMetadata "REGENERATE_METADATA" -> ();
     RegenerateStatedump "REGENERATE_STATEDUMP" -> ();
     AddSnapshotOutput "SNAPSHOT_ADD_OUTPUT" -> u32;

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, rc::Rc, sync::Arc, time::Duration};
 
-use actix::Addr;
+use actix::{Addr, Context};
 use futures::future::join_all;
 use lttngd_buffers as buffers;
 use lttngd_consumer::{
@@ -10,15 +10,17 @@ use lttngd_consumer::{
     TraceChunkExists,
 };
 use lttngd_model::{ChunkId, ErrorCode, NetIndex};
-use lttngd_runtime::{Backoff, ask};
+use lttngd_runtime::{Backoff, MayBegin, ask};
+use tokio::sync::oneshot;
 
 use crate::{
-    GetRotationInfo, Output, Rotate, RotationInfo, TraceArchive,
-    actor::Inner,
+    GetRotationInfo, Output, RotationInfo, Session, TraceArchive,
+    actor::{InTurn, Inner},
     chunk::{Chunk, ChunkRoot, Moved},
     error::{buffers_code, consumer_code},
     leftover::LeftChunk,
     start_stop::now,
+    state::State,
 };
 
 /// First and longest pause between two looks whether the consumer has written everything.
@@ -41,9 +43,25 @@ pub(crate) enum Leaving {
     Stay,
 }
 
+impl Session {
+    /// Rotates in its turn, unless `is_due` says then that nobody wants it any more.
+    pub(crate) fn rotate(
+        &mut self,
+        context: &mut Context<Self>,
+        is_due: impl FnOnce(&State) -> bool + 'static,
+    ) -> InTurn<u64> {
+        let works = self.works.expect(context);
+        self.in_turn(context, "rotate", async |inner| {
+            if !is_due(&inner.state()) {
+                return Err(ErrorCode::RotationScheduleNotSet);
+            }
+            inner.rotate(works).await
+        })
+    }
+}
+
 impl Inner {
-    pub(crate) async fn rotate(self: Rc<Self>, _: Rotate) -> Result<u64, ErrorCode> {
-        let _turn = self.turn().await?;
+    async fn rotate(self: Rc<Self>, works: MayBegin) -> Result<u64, ErrorCode> {
         let life = self.life();
         self.state().rotations.admit_rotate(life, self.rotation_available())?;
         life.admit_with_consumer()?;
@@ -58,14 +76,15 @@ impl Inner {
             return Err(code);
         }
         self.state_mut().rotations.begin(id);
+        let (over, is_over) = oneshot::channel::<()>();
         let (this, work) = (Rc::clone(&self), self.archiving.begin());
-        let end = tokio::task::spawn_local(async move {
-            let _work = work;
+        works.begin(async move {
+            let _until_then = (work, over);
             // Kept for a later question; whoever asked for the rotation has its id.
             let _ = this.end_rotation(left).await;
         });
         // It fails only when it is not over yet.
-        let _ = tokio::time::timeout(ROTATION_PATIENCE, end).await;
+        let _ = tokio::time::timeout(ROTATION_PATIENCE, is_over).await;
         Ok(id.0)
     }
 
@@ -87,8 +106,8 @@ impl Inner {
         archived
     }
 
-    pub(crate) async fn rotation_info(
-        self: Rc<Self>,
+    pub(crate) fn rotation_info(
+        &self,
         request: GetRotationInfo,
     ) -> Result<RotationInfo, ErrorCode> {
         self.life().admit()?;

@@ -2,14 +2,18 @@
 
 use std::{rc::Rc, time::Duration};
 
+use actix::{Context, Handler, Message};
 use lttngd_consumer::ChannelSampled;
 use lttngd_model::{ErrorCode, SessionKind};
-use lttngd_runtime::Outlet;
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use lttngd_runtime::{Beside, Outlet};
+use tokio::{
+    task::AbortHandle,
+    time::{Instant, MissedTickBehavior, interval_at},
+};
 
 use crate::{
-    ListRotationSchedules, Output, Rotate, RotationSchedule, RotationSchedules,
-    SetRotationSchedule, actor::Inner,
+    ListRotationSchedules, Output, RotationSchedule, RotationSchedules, Session,
+    SetRotationSchedule, actor::Inner, state::State,
 };
 
 /// The first period in microseconds that is too long.
@@ -78,7 +82,6 @@ impl Inner {
         self: Rc<Self>,
         request: SetRotationSchedule,
     ) -> Result<(), ErrorCode> {
-        let _turn = self.turn().await?;
         let is_live = matches!(self.config.kind, SessionKind::Live { .. });
         if is_live || self.state().output == Output::None {
             return Err(ErrorCode::RotationNotAvailable);
@@ -94,48 +97,41 @@ impl Inner {
         Ok(())
     }
 
-    pub(crate) async fn list_rotation_schedules(
-        self: Rc<Self>,
+    pub(crate) fn list_rotation_schedules(
+        &self,
         _: ListRotationSchedules,
     ) -> Result<RotationSchedules, ErrorCode> {
         self.life().admit()?;
         Ok(self.state().schedules.set)
     }
 
-    /// Rotates periodically from now on, if a schedule says so. Whoever calls has the turn: no
-    /// rotation is cut.
-    pub(crate) fn arm_rotation_timer(self: &Rc<Self>) {
+    /// Rotates periodically from now on, if a schedule says so.
+    pub(crate) fn arm_rotation_timer(&self) {
         self.disarm_rotation_timer();
-        let Some(period_us) = self.state().schedules.set.period_us else { return };
+        let (period_us, session) = {
+            let state = self.state();
+            (state.schedules.set.period_us, state.address.clone())
+        };
+        let (Some(period_us), Some(session)) = (period_us, session) else { return };
         let period = Duration::from_micros(period_us);
-        let session = Rc::downgrade(self);
         let timer = tokio::task::spawn_local(async move {
             let mut ticks = interval_at(Instant::now() + period, period);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let due = RotationDue { timer: tokio::task::id() };
             loop {
                 ticks.tick().await;
                 let Some(session) = session.upgrade() else { return };
-                session.rotate_on_schedule().await;
+                if session.send(due).await.is_err() {
+                    return;
+                }
             }
         });
-        self.state_mut().rotation_timer = Some(timer.abort_handle());
+        self.state_mut().rotation_timer = Some(RotationTimer(timer.abort_handle()));
     }
 
-    /// Rotates periodically no longer. Whoever calls has the turn: no rotation is cut.
+    /// Rotates periodically no longer. A rotation that is under way goes on.
     pub(crate) fn disarm_rotation_timer(&self) {
-        let timer = self.state_mut().rotation_timer.take();
-        if let Some(timer) = timer {
-            timer.abort();
-        }
-    }
-
-    async fn rotate_on_schedule(self: Rc<Self>) {
-        let name = self.config.name.clone();
-        match self.rotate(Rotate).await {
-            Ok(id) => tracing::debug!(session = name, id, "rotated on schedule"),
-            // It is tried again when the schedule says so.
-            Err(code) => tracing::debug!(session = name, ?code, "not rotated on schedule"),
-        }
+        self.state_mut().rotation_timer = None;
     }
 
     /// Where the consumer daemons' samples of the session's channels go.
@@ -143,11 +139,60 @@ impl Inner {
         let address = self.state().address.as_ref().and_then(actix::WeakAddr::upgrade);
         address.map_or_else(Outlet::closed, |session| Outlet::to(session.recipient()))
     }
+}
 
-    pub(crate) fn sampled(self: &Rc<Self>, sampled: ChannelSampled) {
-        if self.state_mut().schedules.consumed(sampled.newly_consumed_bytes) {
-            tokio::task::spawn_local(Rc::clone(self).rotate_on_schedule());
+impl Session {
+    pub(crate) fn sampled(&mut self, sampled: ChannelSampled, context: &mut Context<Self>) {
+        let is_due = self.inner.state_mut().schedules.consumed(sampled.newly_consumed_bytes);
+        if is_due {
+            let rotated = self.rotate_on_schedule(context, |_| true);
+            self.works.begin(context, rotated);
         }
+    }
+
+    fn rotate_on_schedule(
+        &mut self,
+        context: &mut Context<Self>,
+        is_due: impl FnOnce(&State) -> bool + 'static,
+    ) -> impl Future<Output = ()> + 'static {
+        let session = self.inner.config.name.clone();
+        let rotated = self.rotate(context, is_due);
+        async move {
+            match rotated.await {
+                Ok(id) => tracing::debug!(session, id, "rotated on schedule"),
+                // It is tried again when the schedule says so.
+                Err(code) => tracing::debug!(session, ?code, "not rotated on schedule"),
+            }
+        }
+    }
+}
+
+/// A task that tells the session when to rotate, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct RotationTimer(AbortHandle);
+
+impl Drop for RotationTimer {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// It is time for a periodic rotation, unless the timer is another by then.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+struct RotationDue {
+    timer: tokio::task::Id,
+}
+
+impl Handler<RotationDue> for Session {
+    type Result = Beside<()>;
+
+    fn handle(&mut self, due: RotationDue, context: &mut Self::Context) -> Self::Result {
+        let is_due = move |state: &State| {
+            state.rotation_timer.as_ref().is_some_and(|timer| timer.0.id() == due.timer)
+        };
+        let rotated = self.rotate_on_schedule(context, is_due);
+        self.works.answer(rotated)
     }
 }
 

@@ -14,7 +14,6 @@ const REMOVAL_PERIOD: Duration = Duration::from_millis(10);
 
 impl Inner {
     pub(crate) async fn set_shm_path(self: Rc<Self>, request: SetShmPath) -> Result<(), ErrorCode> {
-        let _turn = self.turn().await?;
         if self.life().was_started {
             return Err(ErrorCode::SessionStarted);
         }

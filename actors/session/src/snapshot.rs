@@ -2,20 +2,83 @@
 
 use std::{path::PathBuf, rc::Rc, time::Duration};
 
-use futures::future::{join_all, try_join_all};
+use actix::{ActorFutureExt, Context, ResponseActFuture, WrapFuture};
+use futures::future::{join_all, ready, try_join_all};
 use lttngd_buffers::{BuffersError, ChannelSize, Record, Sizes};
 use lttngd_model::{ChunkId, ErrorCode, PlaceUrl, Timestamp, Uri};
 use lttngd_relayd::look_up;
 use lttngd_runtime::{Backoff, ask};
 
 use crate::{
-    AddSnapshotOutput, DeleteSnapshotOutput, ListSnapshotOutputs, Output, RecordSnapshot,
-    SnapshotOutput, SnapshotPlace, actor::Inner, chunk::Chunk, error::buffers_code,
-    relayd::SessionRelayd, snapshot_outputs::packets_within, start_stop::now, state::SessionSet,
+    AddSnapshotOutput, DeleteSnapshotOutput, ListSnapshotOutputs, Output, RecordSnapshot, Session,
+    SnapshotOutput, SnapshotPlace,
+    actor::{InTurn, Inner},
+    chunk::Chunk,
+    error::buffers_code,
+    relayd::SessionRelayd,
+    snapshot_outputs::packets_within,
+    start_stop::now,
+    state::SessionSet,
 };
 
 /// First and longest pause between two looks whether a relay daemon has written everything.
 const PENDING_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(100));
+
+impl Session {
+    pub(crate) fn add_snapshot_output(
+        &mut self,
+        request: AddSnapshotOutput,
+        _: &mut Context<Self>,
+    ) -> ResponseActFuture<Self, Result<u32, ErrorCode>> {
+        let inner = Rc::clone(&self.inner);
+        let AddSnapshotOutput { name, max_size_bytes, control_url, data_url } = request;
+        let place = async move {
+            inner.admit_snapshots()?;
+            inner.state().snapshots.admit_add()?;
+            // Nobody waits while a name is looked up.
+            inner.snapshot_place(&control_url, &data_url).await
+        };
+        self.in_turn_after(place, "add_snapshot_output", async move |inner: Rc<Inner>, place| {
+            inner.admit_snapshots()?;
+            inner.state_mut().snapshots.add(name, max_size_bytes, place)
+        })
+    }
+
+    pub(crate) fn record_snapshot(
+        &mut self,
+        request: RecordSnapshot,
+        _: &mut Context<Self>,
+    ) -> ResponseActFuture<Self, Result<(), ErrorCode>> {
+        let prepared = Rc::clone(&self.inner).prepare_record(request);
+        let record = |prepared, session: &mut Self, context: &mut Context<Self>| {
+            let recorded = match prepared {
+                Ok((output, relayd)) => session.record_in_turn(context, output, relayd),
+                Err(code) => Box::pin(ready(Err(code))),
+            };
+            recorded.into_actor(session)
+        };
+        Box::pin(prepared.into_actor(self).then(record))
+    }
+
+    fn record_in_turn(
+        &mut self,
+        context: &mut Context<Self>,
+        output: SnapshotOutput,
+        relayd: Option<SessionRelayd>,
+    ) -> InTurn<()> {
+        let recorded = self.in_turn(context, "record_snapshot", async move |inner: Rc<Inner>| {
+            inner.record(&output, relayd).await
+        });
+        let inner = Rc::clone(&self.inner);
+        Box::pin(async move {
+            let recorded = recorded.await;
+            if let Some(relayd) = relayd {
+                inner.give_up(relayd.net_index).await;
+            }
+            recorded
+        })
+    }
+}
 
 impl Inner {
     /// Refuses a session whose events are written as they come.
@@ -26,19 +89,6 @@ impl Inner {
         } else {
             Err(ErrorCode::NotSnapshotSession)
         }
-    }
-
-    pub(crate) async fn add_snapshot_output(
-        self: Rc<Self>,
-        request: AddSnapshotOutput,
-    ) -> Result<u32, ErrorCode> {
-        self.admit_snapshots()?;
-        self.state().snapshots.admit_add()?;
-        // Nobody waits while a name is looked up; what was admitted may be over then.
-        let place = self.snapshot_place(&request.control_url, &request.data_url).await?;
-        let _turn = self.turn().await?;
-        self.admit_snapshots()?;
-        self.state_mut().snapshots.add(request.name, request.max_size_bytes, place)
     }
 
     /// The place that URLs tell.
@@ -60,13 +110,12 @@ impl Inner {
         self: Rc<Self>,
         request: DeleteSnapshotOutput,
     ) -> Result<(), ErrorCode> {
-        let _turn = self.turn().await?;
         self.admit_snapshots()?;
         self.state_mut().snapshots.delete(request.id, &request.name)
     }
 
-    pub(crate) async fn list_snapshot_outputs(
-        self: Rc<Self>,
+    pub(crate) fn list_snapshot_outputs(
+        &self,
         _: ListSnapshotOutputs,
     ) -> Result<Vec<SnapshotOutput>, ErrorCode> {
         self.admit_snapshots()?;
@@ -82,40 +131,31 @@ impl Inner {
         life.admit_with_consumer()
     }
 
-    pub(crate) async fn record_snapshot(
+    /// Finds out where a snapshot goes. One that goes to a relay daemon has connections of its own, which
+    /// are made before it is this command's turn: other commands need not wait for them.
+    async fn prepare_record(
         self: Rc<Self>,
         request: RecordSnapshot,
-    ) -> Result<(), ErrorCode> {
+    ) -> Result<(SnapshotOutput, Option<SessionRelayd>), ErrorCode> {
         self.admit_record()?;
         let temporary = match request.control_url.as_str() {
             "" => None,
             url => Some(self.snapshot_place(url, &request.data_url).await?),
         };
-        let outputs = self.state().snapshots.meant(&request, temporary)?;
-        for output in outputs {
-            self.record_to(&output).await?;
-        }
-        Ok(())
-    }
-
-    /// Records one snapshot to one output. Each one that goes to a relay daemon has connections of its
-    /// own, which are made before it is this command's turn: other commands need not wait for them.
-    async fn record_to(&self, output: &SnapshotOutput) -> Result<(), ErrorCode> {
-        let SnapshotPlace::Relayd(network) = &output.place else {
-            return self.record_in_turn(output, None).await;
+        let output = self.state().snapshots.meant(&request, temporary)?;
+        let relayd = match &output.place {
+            SnapshotPlace::Relayd(network) => Some(self.connect_to(network, true).await?),
+            SnapshotPlace::Directory(_) => None,
         };
-        let relayd = self.connect_to(network, true).await?;
-        let recorded = self.record_in_turn(output, Some(relayd)).await;
-        self.give_up(relayd.net_index).await;
-        recorded
+        Ok((output, relayd))
     }
 
-    async fn record_in_turn(
+    /// Records one snapshot to one output.
+    async fn record(
         &self,
         output: &SnapshotOutput,
         relayd: Option<SessionRelayd>,
     ) -> Result<(), ErrorCode> {
-        let _turn = self.turn().await?;
         self.admit_record()?;
         let sets: Vec<_> = self.state().sets.values().cloned().collect();
         let packets_per_stream = match output.max_size_bytes {

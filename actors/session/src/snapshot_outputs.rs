@@ -72,8 +72,8 @@ impl Snapshots {
         Ok(())
     }
 
-    /// The outputs to which a snapshot goes, with what the request says instead of them. `temporary`
-    /// is the place that it names, if it does.
+    /// The output to which a snapshot goes, with what the request says instead. `temporary` is the place that
+    /// it names, if it does.
     ///
     /// # Errors
     /// `SnapshotFail` without any output, `Invalid` for a name that cannot be.
@@ -81,26 +81,21 @@ impl Snapshots {
         &self,
         request: &RecordSnapshot,
         temporary: Option<SnapshotPlace>,
-    ) -> Result<Vec<SnapshotOutput>, ErrorCode> {
+    ) -> Result<SnapshotOutput, ErrorCode> {
         if let Some(place) = temporary {
             let size = request.max_size_bytes;
-            return Ok(vec![output(0, request.name.clone(), size, place)?]);
+            return output(0, request.name.clone(), size, place);
         }
-        if self.outputs.is_empty() {
-            return Err(ErrorCode::SnapshotFail);
-        }
+        // There is never a second one.
+        let mut output = self.outputs.first().cloned().ok_or(ErrorCode::SnapshotFail)?;
         check_name(&request.name)?;
-        let overridden = |output: &SnapshotOutput| {
-            let mut output = output.clone();
-            if !request.name.is_empty() {
-                output.name.clone_from(&request.name);
-            }
-            if request.max_size_bytes != KEEP_SIZE {
-                output.max_size_bytes = request.max_size_bytes;
-            }
-            output
-        };
-        Ok(self.outputs.iter().map(overridden).collect())
+        if !request.name.is_empty() {
+            output.name.clone_from(&request.name);
+        }
+        if request.max_size_bytes != KEEP_SIZE {
+            output.max_size_bytes = request.max_size_bytes;
+        }
+        Ok(output)
     }
 
     /// Name of the directory of the next snapshot.
@@ -221,14 +216,14 @@ mod tests {
         let mut snapshots = Snapshots::default();
         snapshots.add(String::new(), 77, directory("/a")).unwrap();
         let kept = snapshots.meant(&record("", KEEP_SIZE), None).unwrap();
-        assert_eq!(kept, snapshots.outputs());
-        let other = &snapshots.meant(&record("mine", 5), None).unwrap()[0];
+        assert_eq!([kept], snapshots.outputs());
+        let other = snapshots.meant(&record("mine", 5), None).unwrap();
         assert_eq!((other.name.as_str(), other.max_size_bytes), ("mine", 5));
         let relayd = SnapshotPlace::Relayd(Box::new(NetworkOutput::on_this_machine()));
         let temporary = snapshots.meant(&record("", KEEP_SIZE), Some(relayd.clone())).unwrap();
-        let SnapshotOutput { id, name, max_size_bytes, place } = &temporary[0];
-        assert_eq!((*id, name.as_str(), *max_size_bytes), (0, "snapshot-0", 0));
-        assert_eq!(*place, relayd);
+        let SnapshotOutput { id, name, max_size_bytes, place } = temporary;
+        assert_eq!((id, name.as_str(), max_size_bytes), (0, "snapshot-0", 0));
+        assert_eq!(place, relayd);
         let at = Timestamp { epoch_s: 0 };
         let name = format!("x-{}-0", at.datetime());
         assert_eq!(snapshots.directory_name("x", at), Ok(name));

@@ -5,14 +5,15 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use futures::future::join_all;
+use actix::{Context, ResponseActFuture, WrapFuture};
+use futures::{TryFutureExt, future::join_all};
 use lttngd_buffers::{BufferSet, BuffersError, ClearQuiescent, Flush, OpenPackets, PushMetadata};
 use lttngd_consumer::{self as consumer, ConsumerError};
 use lttngd_model::{BufferMode, ChannelAttributes, ErrorCode, Timestamp};
 use lttngd_runtime::{Backoff, ask};
 use tokio::time::Instant;
 
-use crate::{DataPending, Start, Stop, actor::Inner, error::buffers_code};
+use crate::{DataPending, Session, Start, Stop, actor::Inner, error::buffers_code};
 
 /// How long the reply to DATA_PENDING waits for what is about to be written. The stock command line,
 /// which asks when it stops and destroys a session, asks again only 200 ms later.
@@ -20,9 +21,21 @@ const PENDING_PATIENCE: Duration = Duration::from_millis(100);
 /// First and longest pause between two looks meanwhile.
 const PENDING_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
 
+impl Session {
+    pub(crate) fn data_pending(
+        &mut self,
+        _: DataPending,
+        context: &mut Context<Self>,
+    ) -> ResponseActFuture<Self, Result<bool, ErrorCode>> {
+        // Applications may record until a stop that is under way is through.
+        let turn = self.in_turn(context, "data_pending", async |_| Ok(()));
+        let pending = Rc::clone(&self.inner).data_pending();
+        Box::pin(async { turn.and_then(|()| pending).await }.into_actor(self))
+    }
+}
+
 impl Inner {
     pub(crate) async fn start(self: Rc<Self>, _: Start) -> Result<(), ErrorCode> {
-        let _turn = self.turn().await?;
         let has_channel = self.state().domain.as_ref().is_some_and(|ust| !ust.channels.is_empty());
         self.life().admit_start(has_channel)?;
         self.state().rotations.admit_start()?;
@@ -82,7 +95,6 @@ impl Inner {
     }
 
     pub(crate) async fn stop(self: Rc<Self>, _: Stop) -> Result<(), ErrorCode> {
-        let _turn = self.turn().await?;
         self.life().admit_stop()?;
         self.quiet().await
     }
@@ -115,9 +127,7 @@ impl Inner {
         outcomes.try_for_each(|outcome| outcome.map_err(BuffersError::from).flatten())
     }
 
-    pub(crate) async fn data_pending(self: Rc<Self>, _: DataPending) -> Result<bool, ErrorCode> {
-        // Applications may record until a stop that is under way is through.
-        drop(self.turn().await?);
+    async fn data_pending(self: Rc<Self>) -> Result<bool, ErrorCode> {
         let patience = Instant::now() + PENDING_PATIENCE;
         let mut pause = Backoff::new(PENDING_PAUSES.0, PENDING_PAUSES.1);
         loop {

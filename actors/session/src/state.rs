@@ -16,12 +16,18 @@ use lttngd_model::{
     Domain, SessionKind, SessionListing,
     ust::{AgentDomain, UstDomain},
 };
-use tokio::task::AbortHandle;
 
 use crate::{
-    Output, Session, SessionConfig, actor::Inner, chunk::Chunk, leftover::Leftovers,
-    lifecycle::Lifecycle, relayd::SessionRelayd, rotation::Rotations, schedule::Schedules,
-    snapshot_outputs::Snapshots, viewers::Viewers,
+    Output, Session, SessionConfig,
+    actor::Inner,
+    chunk::Chunk,
+    leftover::Leftovers,
+    lifecycle::Lifecycle,
+    relayd::SessionRelayd,
+    rotation::Rotations,
+    schedule::{RotationTimer, Schedules},
+    snapshot_outputs::Snapshots,
+    viewers::Viewers,
 };
 
 /// The applications that are registered.
@@ -53,7 +59,7 @@ pub(crate) struct State {
     pub(crate) rotations: Rotations,
     pub(crate) schedules: Schedules,
     /// The task that rotates periodically.
-    pub(crate) rotation_timer: Option<AbortHandle>,
+    pub(crate) rotation_timer: Option<RotationTimer>,
     pub(crate) snapshots: Snapshots,
     /// Whether applications are kept from recording for a moment, by a clear. It ends what it began
     /// whatever becomes of the rest.

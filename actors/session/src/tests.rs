@@ -5,6 +5,7 @@ mod apps;
 mod consumer;
 mod files;
 mod phases;
+mod queue;
 mod regenerate;
 mod relay_snapshots;
 mod save;

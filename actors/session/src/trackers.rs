@@ -2,20 +2,21 @@
 
 use std::rc::Rc;
 
-use lttngd_model::{Domain, ErrorCode, TrackerValue, TrackingPolicy};
+use actix::{Context, ResponseActFuture};
+use lttngd_model::{Domain, ErrorCode, TrackerValue, TrackingPolicy, ust::UstDomain};
 use nix::{
     errno::Errno,
     unistd::{Group, User},
 };
 
 use crate::{
-    AddTrackerValue, GetInclusionSet, GetTrackingPolicy, RemoveTrackerValue, SetTrackingPolicy,
-    actor::Inner,
+    AddTrackerValue, GetInclusionSet, GetTrackingPolicy, RemoveTrackerValue, Session,
+    SetTrackingPolicy, actor::Inner,
 };
 
 impl Inner {
-    pub(crate) async fn tracking_policy(
-        self: Rc<Self>,
+    pub(crate) fn tracking_policy(
+        &self,
         request: GetTrackingPolicy,
     ) -> Result<TrackingPolicy, ErrorCode> {
         tracked(request.domain)?;
@@ -27,8 +28,8 @@ impl Inner {
             .tracking_policy(request.attribute)
     }
 
-    pub(crate) async fn inclusion_set(
-        self: Rc<Self>,
+    pub(crate) fn inclusion_set(
+        &self,
         request: GetInclusionSet,
     ) -> Result<Vec<TrackerValue>, ErrorCode> {
         tracked(request.domain)?;
@@ -45,26 +46,34 @@ impl Inner {
         self.change(ErrorCode::UnsupportedDomain, |ust| ust.set_tracking_policy(attribute, policy))
             .await
     }
+}
 
-    pub(crate) async fn add_tracker_value(
-        self: Rc<Self>,
+impl Session {
+    pub(crate) fn add_tracker_value(
+        &mut self,
         request: AddTrackerValue,
-    ) -> Result<(), ErrorCode> {
+        _: &mut Context<Self>,
+    ) -> ResponseActFuture<Self, Result<(), ErrorCode>> {
         let AddTrackerValue { domain, attribute, value } = request;
-        tracked(domain)?;
-        let (value, id) = look_up(value).await?;
-        self.change(ErrorCode::UnsupportedDomain, |ust| ust.track(attribute, value, id)).await
+        let command = async move |inner: Rc<Inner>, (value, id)| {
+            let track = |ust: &mut UstDomain| ust.track(attribute, value, id);
+            inner.change(ErrorCode::UnsupportedDomain, track).await
+        };
+        self.in_turn_after(look_up(domain, value), "add_tracker_value", command)
     }
 
-    pub(crate) async fn remove_tracker_value(
-        self: Rc<Self>,
+    pub(crate) fn remove_tracker_value(
+        &mut self,
         request: RemoveTrackerValue,
-    ) -> Result<(), ErrorCode> {
+        _: &mut Context<Self>,
+    ) -> ResponseActFuture<Self, Result<(), ErrorCode>> {
         let RemoveTrackerValue { domain, attribute, value } = request;
-        tracked(domain)?;
         // A name that nobody has any more cannot be taken out, as the stock daemon has it.
-        let (value, _) = look_up(value).await?;
-        self.change(ErrorCode::UnsupportedDomain, |ust| ust.untrack(attribute, &value)).await
+        let command = async move |inner: Rc<Inner>, (value, _)| {
+            let untrack = |ust: &mut UstDomain| ust.untrack(attribute, &value);
+            inner.change(ErrorCode::UnsupportedDomain, untrack).await
+        };
+        self.in_turn_after(look_up(domain, value), "remove_tracker_value", command)
     }
 }
 
@@ -74,7 +83,8 @@ fn tracked(domain: Domain) -> Result<(), ErrorCode> {
 }
 
 /// The number that a value means. Names may have to be asked of a server, which takes its time.
-async fn look_up(value: TrackerValue) -> Result<(TrackerValue, u32), ErrorCode> {
+async fn look_up(domain: Domain, value: TrackerValue) -> Result<(TrackerValue, u32), ErrorCode> {
+    tracked(domain)?;
     let id = match &value {
         TrackerValue::Pid(pid) => pid.cast_unsigned(),
         TrackerValue::Uid(id) | TrackerValue::Gid(id) => *id,
