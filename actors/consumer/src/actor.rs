@@ -1,46 +1,81 @@
-//! The shell: admits, asks the process, and follows its life.
+//! The shell: starts the process, owns its sockets, and follows its life.
 
-use std::{
-    cell::{Cell, RefCell},
-    os::fd::{AsFd, OwnedFd},
-    rc::Rc,
-    sync::Arc,
-    time::Duration,
+use std::{rc::Rc, time::Duration};
+
+use actix::{
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, ResponseFuture, WrapFuture,
 };
-
-use actix::{Actor, Context, Handler, ResponseFuture};
-use lttngd_model::{SessionId, StreamKind};
-use lttngd_runtime::{Outlet, Peer, PeerError, Turns};
-use lttngd_wire::consumer::{AddRelaydSocket, ConsumerError as Code, Message, SnapshotChannel};
-use tokio::{process::Child, sync::Notify, task::JoinHandle};
+use lttngd_model::SessionId;
+use lttngd_runtime::{FailureNotice, Outlet, tell};
+use tokio::{process::Child, sync::oneshot};
 
 use crate::{
-    AddRelayd, ChannelObject, ChunkPlace, ClearChannel, ClearQuiescentChannel, CloseMetadata,
-    CloseTraceChunk, ConsumerConfig, ConsumerError, ConsumerExited, CreateChannel, CreateMetadata,
-    CreateTraceChunk, DataPending, DestroyRelayd, DiscardedEvents, EndSampling, EndSession,
-    EnsureRunning, FlushChannel, LostPackets, OpenChannelPackets, PushMetadata, RecordChannel,
-    RotateChannel, Running, Stop, TraceChunkExists,
-    channels::NewChannels,
+    ConsumerConfig, ConsumerError, ConsumerExited, EnsureRunning, Running as IsRunning, Stop,
+    channels::Channels,
+    command::{CommandSocket, NewConnection},
     ended::EndedSessions,
-    link::Link,
-    live::{Late, Live},
-    metadata::Sources,
+    error_socket::ErrorSocket,
+    life::{Gone, Life},
+    link::LinkEnd,
+    metadata::{MetadataSocket, Sources},
     process::Process,
-    samples::Samples,
+    reader::{Leave, Reader},
+    reports::{Owner, Start},
+    samples::{MonitorPipe, Samples},
+    sockets::{Late, Sockets},
+    waiting::Waiting,
 };
 
 /// Longest wait for a new consumer daemon to be ready.
 pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(20);
 /// Most requests that wait for the command socket.
 pub const REQUESTS_MAX: usize = 1 << 17;
-/// Most requests that wait for the start of the consumer daemon.
-const STARTS_MAX: usize = 1 << 14;
 /// How long a consumer may take to leave after its command socket was closed.
 const EXIT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The actor of one consumer daemon.
 pub struct Consumer {
-    inner: Rc<Inner>,
+    config: Rc<ConsumerConfig>,
+    exited: Outlet<ConsumerExited>,
+    /// In the life of this actor, whichever daemon it had then.
+    pub(crate) ended: EndedSessions,
+    pub(crate) life: Life<Running>,
+    /// The newest one.
+    start: Start,
+    pub(crate) waiting: Waiting,
+    /// While its process is there.
+    failure: Option<FailureNotice>,
+}
+
+/// What belongs to a consumer daemon that runs.
+pub(crate) struct Running {
+    pub(crate) start: Start,
+    pub(crate) sockets: Sockets<Socket>,
+    pub(crate) sources: Sources,
+    pub(crate) samples: Samples,
+    pub(crate) channels: Channels,
+    config: Rc<ConsumerConfig>,
+    owner: Owner,
+    pub(crate) error: Addr<Reader<ErrorSocket>>,
+    pub(crate) metadata: Addr<Reader<MetadataSocket>>,
+    pub(crate) monitor: Addr<Reader<MonitorPipe>>,
+    leave: oneshot::Sender<Leaving>,
+}
+
+/// A connection to the command socket: its actor, and what ends it in the middle of an exchange.
+pub(crate) struct Socket {
+    actor: Addr<CommandSocket>,
+    /// `None` while it is being made.
+    end: Option<LinkEnd>,
+}
+
+/// How a process ends that has not ended by itself.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Leaving {
+    /// It leaves when it finds its sockets closed, and has some time for that.
+    Asked,
+    /// At once.
+    Killed,
 }
 
 impl Consumer {
@@ -48,375 +83,221 @@ impl Consumer {
     #[must_use]
     pub fn new(config: ConsumerConfig, exited: Outlet<ConsumerExited>) -> Self {
         Self {
-            inner: Rc::new(Inner {
-                config,
-                exited,
-                ended: Rc::default(),
-                live: RefCell::default(),
-                supervisor: RefCell::default(),
-                starting: Turns::new(STARTS_MAX),
-                stopping: Cell::new(false),
-                waiting: Cell::new(0),
-            }),
+            config: Rc::new(config),
+            exited,
+            ended: EndedSessions::default(),
+            life: Life::default(),
+            start: Start::default(),
+            waiting: Waiting::new(REQUESTS_MAX),
+            failure: None,
         }
     }
+
+    pub(crate) fn has_ended(&self, session: SessionId) -> bool {
+        self.ended.contains(session)
+    }
+
+    /// Starts a process.
+    fn begin(&self, context: &mut Context<Self>) {
+        let config = Rc::clone(&self.config);
+        let start = async move {
+            tokio::time::timeout(HANDSHAKE_DEADLINE, config.start()).await.unwrap_or_else(|_| {
+                Err(ConsumerError::NotStarted {
+                    bits: config.bitness.bits_per_long(),
+                    reason: format!("no handshake within {} s", HANDSHAKE_DEADLINE.as_secs()),
+                })
+            })
+        };
+        context.spawn(start.into_actor(self).map(Self::started));
+    }
+
+    fn started(
+        process: Result<Process, ConsumerError>,
+        this: &mut Self,
+        context: &mut Context<Self>,
+    ) {
+        let running = process
+            .and_then(|process| this.run(process, context))
+            .inspect_err(|error| tracing::error!(%error));
+        if let Some(running) = this.life.started(running) {
+            this.let_go(running, Leaving::Asked);
+        }
+    }
+
+    /// Has actors for the sockets of a process, and follows it.
+    fn run(
+        &mut self,
+        process: Process,
+        context: &mut Context<Self>,
+    ) -> Result<Running, ConsumerError> {
+        let Process { child, command, takes_more, error, metadata, monitor } = process;
+        let (config, pid) = (Rc::clone(&self.config), child.id());
+        let end = command.end().map_err(|error| ConsumerError::NotStarted {
+            bits: config.bitness.bits_per_long(),
+            reason: format!("its command socket: {error}"),
+        })?;
+        self.start = Start(self.start.0 + 1);
+        let start = self.start;
+        let owner = Owner { consumer: context.address(), start, pid };
+        let shared = CommandSocket::shared(command, owner.clone());
+        let (leave, left) = oneshot::channel();
+        context.spawn(follow(child, left).into_actor(self).map(
+            move |by_itself, this: &mut Self, context| this.process_ended(pid, by_itself, context),
+        ));
+        let failed = ConsumerExited {
+            bitness: config.bitness,
+            reason: "the actor of the consumer daemon failed".to_owned(),
+        };
+        self.failure = Some(FailureNotice::new(self.exited.clone(), failed));
+        tracing::info!(pid, bits = config.bitness.bits_per_long(), "consumer daemon started");
+        Ok(Running {
+            start,
+            sockets: Sockets::new(Socket { actor: shared, end: Some(end) }, takes_more),
+            sources: Sources::default(),
+            samples: Samples::default(),
+            channels: Channels::new(config.descriptors.clone()),
+            config,
+            error: Reader::start(ErrorSocket(error), owner.clone()),
+            metadata: Reader::start(MetadataSocket(metadata), owner.clone()),
+            monitor: Reader::start(MonitorPipe(monitor), owner.clone()),
+            owner,
+            leave,
+        })
+    }
+
+    /// The consumer daemon is of no use any more.
+    pub(crate) fn fail(&mut self, reason: String) {
+        if let Some(running) = self.life.fail(reason) {
+            self.let_go(running, Leaving::Killed);
+        }
+    }
+
+    fn let_go(&mut self, running: Running, how: Leaving) {
+        if let (Leaving::Asked, Some(failure)) = (how, &mut self.failure) {
+            failure.dismiss();
+        }
+        running.let_go(how);
+    }
+
+    fn process_ended(
+        &mut self,
+        pid: Option<u32>,
+        by_itself: Option<String>,
+        context: &mut Context<Self>,
+    ) {
+        if let Some(reason) = by_itself {
+            self.fail(reason);
+        }
+        // The next one's sockets have the names of this one's.
+        self.config.remove_sockets();
+        if let Some(mut failure) = self.failure.take() {
+            failure.dismiss();
+        }
+        let Gone { reason, starts_again } = self.life.gone();
+        if let Some(reason) = reason {
+            tracing::error!(pid, %reason, "the consumer daemon is gone");
+            self.exited.tell(ConsumerExited { bitness: self.config.bitness, reason });
+        }
+        if starts_again {
+            self.begin(context);
+        }
+    }
+}
+
+impl Running {
+    /// The actor that makes exchanges for a session.
+    pub(crate) fn socket(
+        &mut self,
+        session: SessionId,
+        has_ended: bool,
+        late: Late,
+    ) -> Result<Addr<CommandSocket>, ConsumerError> {
+        let (config, owner) = (&self.config, &self.owner);
+        let make = |shared: &Socket| {
+            let new = NewConnection {
+                session,
+                socket: config.command_socket.clone(),
+                shared: shared.actor.clone(),
+                descriptors: config.descriptors.clone(),
+            };
+            Socket { actor: CommandSocket::own(new, owner.clone()), end: None }
+        };
+        self.sockets.of(session, has_ended, late, make).map(|socket| socket.actor.clone())
+    }
+
+    /// A session's own connection is made.
+    pub(crate) fn connected(&mut self, session: SessionId, end: LinkEnd) {
+        // That of a session that has ended comes to its end without us.
+        if let Some(socket) = self.sockets.own_mut(session) {
+            socket.end = Some(end);
+        }
+    }
+
+    /// A session has ended. An exchange that is under way, and those that wait, come to their ends.
+    pub(crate) fn end_session(&mut self, session: SessionId) {
+        if let Some(socket) = self.sockets.end(session) {
+            tell(&socket.actor, Leave);
+        }
+        self.sources.end(session);
+        self.samples.end(session);
+    }
+
+    /// Closes the sockets: exchanges under way fail, and those that wait.
+    fn let_go(self, how: Leaving) {
+        for Socket { actor, end } in self.sockets.into_all() {
+            if let Some(end) = end {
+                end.shut_down();
+            }
+            tell(&actor, Leave);
+        }
+        tell(&self.error, Leave);
+        tell(&self.metadata, Leave);
+        tell(&self.monitor, Leave);
+        // It fails only when the process has ended already.
+        let _ = self.leave.send(how);
+    }
+}
+
+/// Follows a process until it is gone. How it ended, if it did so by itself.
+async fn follow(mut child: Child, left: oneshot::Receiver<Leaving>) -> Option<String> {
+    let how = tokio::select! {
+        status = child.wait() => return Some(match status {
+            Ok(status) => format!("it ended with {status}"),
+            Err(error) => format!("its exit could not be awaited: {error}"),
+        }),
+        how = left => how.unwrap_or(Leaving::Killed),
+    };
+    let is_gone =
+        how == Leaving::Asked && tokio::time::timeout(EXIT_DEADLINE, child.wait()).await.is_ok();
+    if !is_gone {
+        // It may have ended by itself already: then there is nothing to kill.
+        let _ = child.start_kill();
+        let _ = child.wait().await;
+    }
+    None
 }
 
 impl Actor for Consumer {
     type Context = Context<Self>;
 }
 
-struct Inner {
-    config: ConsumerConfig,
-    exited: Outlet<ConsumerExited>,
-    /// In the life of this actor, whichever daemon it had then.
-    ended: Rc<RefCell<EndedSessions>>,
-    live: RefCell<Option<Rc<Live>>>,
-    supervisor: RefCell<Option<JoinHandle<()>>>,
-    starting: Turns,
-    stopping: Cell<bool>,
-    waiting: Cell<usize>,
-}
-
-impl Inner {
-    fn live(&self) -> Result<Rc<Live>, ConsumerError> {
-        self.live.borrow().clone().ok_or(ConsumerError::Lost)
-    }
-
-    async fn ensure_running(self: Rc<Self>) -> Result<(), ConsumerError> {
-        if self.live().is_ok() {
-            return Ok(());
-        }
-        let _turn = self.starting.take().await.map_err(|_| ConsumerError::Busy)?;
-        if self.live().is_ok() {
-            return Ok(());
-        }
-        if self.stopping.get() {
-            return Err(ConsumerError::Lost);
-        }
-        let process = tokio::time::timeout(HANDSHAKE_DEADLINE, self.config.start())
-            .await
-            .unwrap_or_else(|_| {
-                Err(ConsumerError::NotStarted {
-                    bits: self.config.bitness.bits_per_long(),
-                    reason: format!("no handshake within {} s", HANDSHAKE_DEADLINE.as_secs()),
-                })
-            })
-            .inspect_err(|error| tracing::error!(%error))?;
-        let Process { child, command, error, metadata, monitor } = process;
-        let live = Rc::new(Live {
-            pid: child.id(),
-            links: command,
-            sources: Sources::default(),
-            samples: Samples::default(),
-            channels: NewChannels::new(self.config.descriptors.clone()),
-            ended: Rc::clone(&self.ended),
-            failed: Notify::new(),
-            stop: Notify::new(),
-        });
-        tracing::info!(
-            pid = live.pid,
-            bits = self.config.bitness.bits_per_long(),
-            "consumer daemon started"
-        );
-        *self.live.borrow_mut() = Some(Rc::clone(&live));
-        let this = Rc::clone(&self);
-        *self.supervisor.borrow_mut() = Some(tokio::task::spawn_local(async move {
-            this.supervise(live, child, error, metadata, monitor).await;
-        }));
-        Ok(())
-    }
-
-    /// Follows the consumer until it is gone.
-    async fn supervise(
-        self: Rc<Self>,
-        live: Rc<Live>,
-        mut child: Child,
-        error: Peer,
-        metadata: Peer,
-        monitor: OwnedFd,
-    ) {
-        let reason = tokio::select! {
-            reason = last_words(&error) => Some(reason),
-            status = child.wait() => Some(match status {
-                Ok(status) => format!("it ended with {status}"),
-                Err(error) => format!("its exit could not be awaited: {error}"),
-            }),
-            error = live.sources.serve(&metadata) => Some(format!("its metadata socket: {error}")),
-            never = live.samples.serve(monitor) => match never {},
-            () = live.failed.notified() => Some("its command socket failed".to_owned()),
-            () = live.stop.notified() => None,
-        };
-        // The next consumer's sockets have the names of this one's: it starts when these are gone. A
-        // full line of starts does not keep an end from going on.
-        let turn = self.starting.take().await;
-        *self.live.borrow_mut() = None;
-        live.sources.clear();
-        live.samples.clear();
-        live.links.close();
-        drop((error, metadata));
-        if reason.is_some() || tokio::time::timeout(EXIT_DEADLINE, child.wait()).await.is_err() {
-            // It may have ended by itself already: then there is nothing to kill.
-            let _ = child.start_kill();
-            let _ = child.wait().await;
-        }
-        self.config.remove_sockets();
-        drop(turn);
-        if let Some(reason) = reason {
-            tracing::error!(pid = live.pid, %reason, "the consumer daemon is gone");
-            self.exited.tell(ConsumerExited { bitness: self.config.bitness, reason });
-        }
-    }
-
-    async fn stop(self: Rc<Self>) {
-        self.stopping.set(true);
-        // A start that is under way comes to its end first; none begins before ours.
-        drop(self.starting.take().await);
-        if let Ok(live) = self.live() {
-            live.stop.notify_one();
-        }
-        let supervisor = self.supervisor.borrow_mut().take();
-        if let Some(supervisor) = supervisor {
-            // It fails only when it panicked, which has been reported then.
-            let _ = supervisor.await;
-        }
-        self.stopping.set(false);
-    }
-
-    /// Makes one exchange for a session with the running consumer. What breaks the connection ends the
-    /// consumer: nobody can tell any more where in the stream it is.
-    async fn exchange<T>(
-        self: Rc<Self>,
-        session: SessionId,
-        late: Late,
-        exchange: impl AsyncFnOnce(&Live, &Link) -> Result<T, ConsumerError>,
-    ) -> Result<T, ConsumerError> {
-        let live = self.live()?;
-        if self.waiting.get() >= REQUESTS_MAX {
-            return Err(ConsumerError::Busy);
-        }
-        self.waiting.set(self.waiting.get() + 1);
-        let outcome = match live.link(session, late).await {
-            Ok(link) => exchange(&live, &link).await,
-            Err(error) => Err(error),
-        };
-        self.waiting.set(self.waiting.get() - 1);
-        match &outcome {
-            Err(ConsumerError::Lost) => live.failed.notify_one(),
-            Err(error @ ConsumerError::Protocol(_)) => {
-                tracing::error!(pid = live.pid, %error);
-                live.failed.notify_one();
-            }
-            _ => {}
-        }
-        outcome
-    }
-}
-
-/// What the error socket says before the end.
-async fn last_words(error: &Peer) -> String {
-    let mut word = [0; 4];
-    match error.read_exact(&mut word).await {
-        Ok(()) => format!("it reported {}", Code(i32::from_ne_bytes(word))),
-        Err(PeerError::Closed) => "it closed its error socket".to_owned(),
-        Err(error) => format!("its error socket: {error}"),
-    }
-}
-
-/// Hands both connections over; with the first one alone the consumer can do nothing.
-async fn add_relayd(link: &Link, relayd: AddRelayd) -> Result<(), ConsumerError> {
-    let AddRelayd { net_index, version: (major, minor), .. } = relayd;
-    let message = |stream, relayd_session_id| {
-        let session_id = relayd.session;
-        let net_index = net_index.0;
-        let socket =
-            AddRelaydSocket { net_index, stream, major, minor, session_id, relayd_session_id };
-        Message::AddRelaydSocket(socket)
-    };
-    let control = message(StreamKind::Control, relayd.relayd_session_id);
-    link.descriptor(&control, relayd.control.as_fd()).await?;
-    let data = message(StreamKind::Data, 0);
-    let added = link.descriptor(&data, relayd.data.as_fd()).await;
-    if let Err(ConsumerError::Refused(_)) = &added {
-        // Whether the consumer keeps the half pair after its own refusal is its business.
-        let _ = link.status(&Message::DestroyRelayd { net_index: net_index.0 }).await;
-    }
-    added
-}
-
-macro_rules! handle {
-    ($($message:ident -> $reply:ty, $late:ident of $session:expr, |$live:ident, $link:ident, $m:ident| $exchange:expr;)*) => {$(
-        impl Handler<$message> for Consumer {
-            type Result = ResponseFuture<Result<$reply, ConsumerError>>;
-
-            fn handle(&mut self, $m: $message, _: &mut Self::Context) -> Self::Result {
-                let (inner, session) = (Rc::clone(&self.inner), $session);
-                Box::pin(inner.exchange(session, Late::$late, async move |$live: &Live, $link: &Link| {
-                    $exchange
-                }))
-            }
-        }
-    )*};
-}
-
-handle! {
-    AddRelayd -> (), Refused of m.session, |live, link, m| {
-        let (session, net_index) = (m.session, m.net_index.0);
-        add_relayd(link, m).await?;
-        live.unless_ended(session, link, Message::DestroyRelayd { net_index }).await
-    };
-    DestroyRelayd -> (), Served of m.session, |_live, link, m| {
-        link.status(&Message::DestroyRelayd { net_index: m.net_index.0 }).await
-    };
-    CreateTraceChunk -> (), Refused of m.session, |live, link, m| {
-        let (relayd, owner, directory) = match m.place {
-            ChunkPlace::Directory { owner, directory } => (None, Some(owner), Some(directory)),
-            ChunkPlace::Relayd(net_index) => (Some(net_index), None, None),
-        };
-        let message = Message::CreateTraceChunk {
-            relayd_id: relayd.map(|relayd| relayd.0),
-            override_name: m.override_name,
-            session_id: m.session,
-            chunk_id: m.chunk,
-            creation_timestamp_s: m.created_at_s,
-            owner,
-        };
-        match directory {
-            Some(directory) => link.descriptor(&message, directory.as_fd()).await?,
-            None => link.status(&message).await?,
-        }
-        let close = Message::CloseTraceChunk {
-            relayd_id: relayd.map(|relayd| relayd.0),
-            session_id: m.session,
-            chunk_id: m.chunk,
-            close_timestamp_s: m.created_at_s,
-            command: None,
-        };
-        live.unless_ended(m.session, link, close).await
-    };
-    CloseTraceChunk -> String, Served of m.session, |_live, link, m| {
-        link.close_chunk(&Message::CloseTraceChunk {
-            relayd_id: m.relayd.map(|relayd| relayd.0),
-            session_id: m.session,
-            chunk_id: m.chunk,
-            close_timestamp_s: m.closed_at_s,
-            command: m.command,
-        }).await
-    };
-    TraceChunkExists -> bool, Refused of m.session, |_live, link, m| {
-        link.chunk_presence(&Message::TraceChunkExists {
-            relayd_id: m.relayd.map(|relayd| relayd.0),
-            session_id: m.session,
-            chunk_id: m.chunk,
-        }).await
-    };
-    CreateChannel -> Arc<ChannelObject>, Refused of m.ask.session_id, |live, link, m| {
-        let session = m.ask.session_id;
-        let object = live.channels.create(link, m.ask).await?;
-        // Dropping it ends the channel.
-        if live.has_ended(session) {
-            return Err(ConsumerError::Ended);
-        }
-        live.samples.insert(session, object.key, m.sampled);
-        Ok(Arc::new(object))
-    };
-    CreateMetadata -> (), Refused of m.ask.session_id, |live, link, m| {
-        let (key, session) = (m.ask.key, m.ask.session_id);
-        link.ask_channel(&Message::AskChannelCreation(m.ask)).await?;
-        live.sources.insert(session, key, m.source);
-        link.status(&Message::SetupMetadata { key }).await
-            .inspect_err(|_| live.sources.remove(key))?;
-        live.unless_ended(session, link, Message::CloseMetadata { key }).await
-            .inspect_err(|_| live.sources.remove(key))
-    };
-    PushMetadata -> (), Refused of m.session, |_live, link, m| {
-        link.payload(&Message::PushMetadata {
-            key: m.key,
-            target_offset: m.text.offset,
-            len: m.text.bytes.len() as u64,
-            version: m.text.version,
-        }, &m.text.bytes).await
-    };
-    CloseMetadata -> (), Served of m.session, |live, link, m| {
-        live.sources.remove(m.key);
-        link.status(&Message::CloseMetadata { key: m.key }).await
-    };
-    FlushChannel -> (), Refused of m.session, |_live, link, m| link.status(&Message::FlushChannel { key: m.key }).await;
-    ClearQuiescentChannel -> (), Refused of m.session, |_live, link, m| {
-        link.status(&Message::ClearQuiescentChannel { key: m.key }).await
-    };
-    OpenChannelPackets -> (), Refused of m.session, |_live, link, m| {
-        link.status(&Message::OpenChannelPackets { key: m.key }).await
-    };
-    RotateChannel -> (), Refused of m.session, |_live, link, m| {
-        link.status(&Message::RotateChannel {
-            metadata: m.metadata,
-            relayd_id: m.relayd.map(|relayd| relayd.0),
-            key: m.key,
-        }).await
-    };
-    ClearChannel -> (), Refused of m.session, |_live, link, m| {
-        link.status(&Message::ClearChannel { key: m.key }).await
-    };
-    RecordChannel -> (), Refused of m.session, |_live, link, m| {
-        link.status(&Message::SnapshotChannel(Box::new(SnapshotChannel {
-            pathname: m.path,
-            metadata: m.metadata,
-            relayd_id: m.relayd.map(|relayd| relayd.0),
-            key: m.key,
-            nb_packets_per_stream: m.packets_per_stream,
-        }))).await
-    };
-    DataPending -> bool, Refused of m.session, |_live, link, m| {
-        link.data_pending(&Message::DataPending { session_id: m.session }).await
-    };
-    DiscardedEvents -> u64, Refused of m.session, |_live, link, m| {
-        link.counter(&Message::DiscardedEvents { session_id: m.session, key: m.key }).await
-    };
-    LostPackets -> u64, Refused of m.session, |live, link, m| {
-        if !m.overwrite && !live.links.are_of_our_consumer() {
-            return Ok(0);
-        }
-        link.counter(&Message::LostPackets { session_id: m.session, key: m.key }).await
-    };
-}
-
-impl Handler<EndSampling> for Consumer {
-    type Result = ();
-
-    fn handle(&mut self, request: EndSampling, _: &mut Self::Context) {
-        if let Ok(live) = self.inner.live() {
-            live.samples.remove(&request.keys);
-        }
-    }
-}
-
-impl Handler<EndSession> for Consumer {
-    type Result = ();
-
-    fn handle(&mut self, request: EndSession, _: &mut Self::Context) {
-        self.inner.ended.borrow_mut().insert(request.session);
-        if let Ok(live) = self.inner.live() {
-            live.links.end(request.session);
-            live.sources.end(request.session);
-            live.samples.end(request.session);
-        }
-    }
-}
-
 impl Handler<EnsureRunning> for Consumer {
     type Result = ResponseFuture<Result<(), ConsumerError>>;
 
-    fn handle(&mut self, _: EnsureRunning, _: &mut Self::Context) -> Self::Result {
-        Box::pin(Rc::clone(&self.inner).ensure_running())
+    fn handle(&mut self, _: EnsureRunning, context: &mut Self::Context) -> Self::Result {
+        let (reply, started) = oneshot::channel();
+        if self.life.start(reply) {
+            self.begin(context);
+        }
+        Box::pin(async move { started.await.unwrap_or(Err(ConsumerError::Lost)) })
     }
 }
 
-impl Handler<Running> for Consumer {
+impl Handler<IsRunning> for Consumer {
     type Result = Option<u32>;
 
-    fn handle(&mut self, _: Running, _: &mut Self::Context) -> Self::Result {
-        self.inner.live().ok().and_then(|live| live.pid)
+    fn handle(&mut self, _: IsRunning, _: &mut Self::Context) -> Self::Result {
+        self.life.running().and_then(|running| running.owner.pid)
     }
 }
 
@@ -424,6 +305,13 @@ impl Handler<Stop> for Consumer {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
-        Box::pin(Rc::clone(&self.inner).stop())
+        let (reply, stopped) = oneshot::channel();
+        if let Some(running) = self.life.stop(reply) {
+            self.let_go(running, Leaving::Asked);
+        }
+        Box::pin(async move {
+            // It fails only when the actor fails, and the process is gone with it.
+            let _ = stopped.await;
+        })
     }
 }

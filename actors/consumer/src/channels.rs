@@ -1,60 +1,127 @@
 //! Making channels, of which each needs descriptors here.
 
-use std::cell::Cell;
-
-use lttngd_runtime::{Descriptors, Held, Purpose};
+use lttngd_runtime::{Descriptors, Held, NoDescriptors, Outlet, Purpose};
 use lttngd_wire::consumer::{AskChannel, CHANNEL_WAKEUP_FDS, Message, STREAM_FDS};
 
-use crate::{ChannelObject, ConsumerError, link::Link};
+use crate::{ChannelObject, ChannelSampled, ConsumerError, link::Link};
 
-/// How channels are made.
+/// How channels are made. No input or output.
 #[derive(Debug)]
-pub(crate) struct NewChannels {
+pub(crate) struct Channels {
     descriptors: Descriptors,
     /// How many streams the last one had: as many as the consumer daemon sees processors.
-    streams: Cell<Option<u32>>,
+    streams: Option<u32>,
 }
 
-impl NewChannels {
+/// The room for a channel's descriptors.
+#[derive(Debug)]
+pub(crate) struct Room {
+    descriptors: Descriptors,
+    /// For a channel of so many streams, once it is known how many they have.
+    taken: Option<(u32, Held)>,
+}
+
+impl Channels {
     pub(crate) fn new(descriptors: Descriptors) -> Self {
-        Self { descriptors, streams: Cell::new(None) }
+        Self { descriptors, streams: None }
     }
 
-    fn room(&self, streams: u32) -> Result<Held, ConsumerError> {
-        let count = CHANNEL_WAKEUP_FDS + STREAM_FDS * streams as usize;
-        Ok(self.descriptors.take(Purpose::Channels, count)?)
+    /// Room for one more, before it is asked for, if it is known how many streams it will have.
+    pub(crate) fn room(&self) -> Result<Room, NoDescriptors> {
+        let take = |streams| Ok((streams, take(&self.descriptors, streams)?));
+        let taken = self.streams.map(take).transpose()?;
+        Ok(Room { descriptors: self.descriptors.clone(), taken })
     }
 
-    /// Asks for a channel and fetches it. There is room for its descriptors before it is fetched, and
-    /// before it is asked for, once it is known how many streams channels have.
-    pub(crate) async fn create(
-        &self,
-        link: &Link,
-        ask: Box<AskChannel>,
-    ) -> Result<ChannelObject, ConsumerError> {
-        let key = ask.key;
-        let expected = self.streams.get();
-        let held = expected.map(|streams| self.room(streams)).transpose()?;
-        let streams = link.ask_channel(&Message::AskChannelCreation(ask)).await?;
-        self.streams.set(Some(streams));
-        let held = match held {
-            Some(held) if expected == Some(streams) => Ok(held),
+    /// A channel was asked for and has so many streams.
+    pub(crate) fn count(&mut self, streams: u32) {
+        self.streams = Some(streams);
+    }
+}
+
+impl Room {
+    /// Whether it is for a channel of so many streams.
+    fn fits(&self, streams: u32) -> bool {
+        matches!(self.taken, Some((expected, _)) if expected == streams)
+    }
+
+    /// Makes it fit.
+    fn for_streams(self, streams: u32) -> Result<Held, NoDescriptors> {
+        match self.taken {
+            Some((expected, held)) if expected == streams => Ok(held),
             other => {
                 drop(other);
-                self.room(streams)
+                take(&self.descriptors, streams)
             }
-        };
-        let fetched = match held {
-            Ok(held) => {
-                let object = link.get_channel(key).await;
-                object.map(|object| ChannelObject { _held: Some(held), ..object })
-            }
-            Err(error) => Err(error),
-        };
-        if let Err(ConsumerError::Refused(_) | ConsumerError::NoDescriptors(_)) = &fetched {
-            // Nobody will fetch it.
-            link.status(&Message::DestroyChannel { key }).await?;
         }
-        fetched
+    }
+}
+
+fn take(descriptors: &Descriptors, streams: u32) -> Result<Held, NoDescriptors> {
+    let count = CHANNEL_WAKEUP_FDS + STREAM_FDS * streams as usize;
+    descriptors.take(Purpose::Channels, count)
+}
+
+/// Asks for a channel and fetches it.
+#[derive(Debug)]
+pub(crate) struct FetchChannel {
+    pub(crate) ask: Box<AskChannel>,
+    pub(crate) sampled: Outlet<ChannelSampled>,
+    pub(crate) room: Room,
+}
+
+/// Asks for a channel and fetches it. There is room for its descriptors before it is fetched. `counted` is
+/// told how many streams it has, when that was not foreseen.
+pub(crate) async fn fetch(
+    link: &Link,
+    ask: Box<AskChannel>,
+    room: Room,
+    counted: impl FnOnce(u32),
+) -> Result<ChannelObject, ConsumerError> {
+    let key = ask.key;
+    let streams = link.ask_channel(&Message::AskChannelCreation(ask)).await?;
+    if !room.fits(streams) {
+        counted(streams);
+    }
+    let fetched = match room.for_streams(streams) {
+        Ok(held) => {
+            let object = link.get_channel(key).await;
+            object.map(|object| ChannelObject { _held: Some(held), ..object })
+        }
+        Err(error) => Err(error.into()),
+    };
+    if let Err(ConsumerError::Refused(_) | ConsumerError::NoDescriptors(_)) = &fetched {
+        // Nobody will fetch it.
+        link.status(&Message::DestroyChannel { key }).await?;
+    }
+    fetched
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use lttngd_runtime::Shares;
+
+    use super::*;
+
+    #[test]
+    fn room_is_taken_ahead_once_it_is_known_how_much() {
+        // Room for the descriptors of 1 + 2 * 3, and the last ones that are kept.
+        let mut channels = Channels::new(Descriptors::new(Shares::new(14, 0)));
+        let unknown = channels.room().unwrap();
+        assert!(!unknown.fits(3));
+        let held = unknown.for_streams(3).unwrap();
+        channels.count(3);
+        assert!(channels.room().is_err(), "there is room for one");
+        drop(held);
+        let room = channels.room().unwrap();
+        assert!(room.fits(3) && !room.fits(2));
+        assert!(channels.room().is_err());
+        drop(room);
+        // One that has others than was foreseen gets others.
+        let held = channels.room().unwrap().for_streams(1).unwrap();
+        drop(held);
+        assert!(channels.room().unwrap().for_streams(30).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! The command socket: the exchanges of the protocol, one at a time.
+//! A connection to the command socket: the exchanges of the protocol, one at a time.
 
 use std::{
     io,
@@ -16,24 +16,21 @@ use lttngd_wire::{
         decode_data_pending,
     },
 };
-use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{ChannelObject, ConsumerError, StreamObject};
 
-/// The command socket. Exchanges run in the order in which they were begun.
+/// A connection to the command socket. Who has it makes one exchange after the other: until an exchange
+/// is at its end the connection is in the middle of it.
 #[derive(Debug)]
 pub(crate) struct Link {
-    peer: Mutex<Peer>,
-    /// The same socket, to end an exchange that is under way.
-    socket: OwnedFd,
+    peer: Peer,
     /// The place of a session in the budget of descriptors, if this is its own.
     _held: Option<Held>,
 }
 
 impl Link {
-    pub(crate) fn new(peer: Peer) -> io::Result<Self> {
-        let socket = peer.as_fd().try_clone_to_owned()?;
-        Ok(Self { peer: Mutex::new(peer), socket, _held: None })
+    pub(crate) fn new(peer: Peer) -> Self {
+        Self { peer, _held: None }
     }
 
     /// The same, of one session.
@@ -41,16 +38,14 @@ impl Link {
         Self { _held: Some(held), ..self }
     }
 
-    /// Ends the connection; exchanges under way fail.
-    pub(crate) fn close(&self) {
-        // It fails only when the peer has closed already.
-        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+    /// What ends it from outside, also in the middle of an exchange.
+    pub(crate) fn end(&self) -> io::Result<LinkEnd> {
+        self.peer.as_fd().try_clone_to_owned().map(LinkEnd)
     }
 
     async fn begin(&self, message: &Message) -> Result<Exchange<'_>, ConsumerError> {
-        let exchange = Exchange(self.peer.lock().await);
-        exchange.0.write_all(&message.encode()).await.map_err(lost)?;
-        Ok(exchange)
+        self.peer.write_all(&message.encode()).await.map_err(lost)?;
+        Ok(Exchange(&self.peer))
     }
 
     /// A command that a status answers.
@@ -166,8 +161,20 @@ impl Link {
     }
 }
 
-/// One exchange.
-struct Exchange<'a>(MutexGuard<'a, Peer>);
+/// The descriptor of a [`Link`], in the hands of who may end it.
+#[derive(Debug)]
+pub(crate) struct LinkEnd(OwnedFd);
+
+impl LinkEnd {
+    /// Ends the connection: the exchange that is under way fails, and each that follows.
+    pub(crate) fn shut_down(&self) {
+        // It fails only when the peer has closed already.
+        let _ = rustix::net::shutdown(&self.0, rustix::net::Shutdown::Both);
+    }
+}
+
+/// One exchange that has begun.
+struct Exchange<'a>(&'a Peer);
 
 impl Exchange<'_> {
     async fn read<const N: usize>(&self) -> Result<[u8; N], ConsumerError> {

@@ -1,8 +1,8 @@
 //! The metadata socket: the consumer asks for text, whoever has it is told, and what comes back is
-//! pushed. Served on its own, because the consumer asks here while it makes us wait on the command
+//! pushed. Its actor serves it, because the consumer asks here while it makes us wait on the command
 //! socket.
 
-use std::{cell::RefCell, collections::HashMap, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use lttngd_model::{ChannelKey, SessionId};
 use lttngd_runtime::{Peer, PeerError};
@@ -11,51 +11,62 @@ use lttngd_wire::consumer::{
 };
 use tokio::sync::oneshot;
 
-use crate::{MetadataAccepted, MetadataRequested, MetadataSource, MetadataText};
+use crate::{
+    MetadataAccepted, MetadataRequested, MetadataSource, MetadataText,
+    reader::Socket,
+    reports::{FindSource, Owner},
+};
 
 /// How long whoever has the text may take; after that the consumer is told that there is none yet.
 const SOURCE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Who has the text of which metadata channel.
 #[derive(Debug, Default)]
-pub(crate) struct Sources(RefCell<HashMap<ChannelKey, (SessionId, MetadataSource)>>);
+pub(crate) struct Sources(HashMap<ChannelKey, (SessionId, MetadataSource)>);
 
 impl Sources {
-    pub(crate) fn insert(&self, session: SessionId, key: ChannelKey, source: MetadataSource) {
-        self.0.borrow_mut().insert(key, (session, source));
+    pub(crate) fn insert(&mut self, session: SessionId, key: ChannelKey, source: MetadataSource) {
+        self.0.insert(key, (session, source));
     }
 
-    pub(crate) fn remove(&self, key: ChannelKey) {
-        self.0.borrow_mut().remove(&key);
+    pub(crate) fn remove(&mut self, key: ChannelKey) {
+        self.0.remove(&key);
     }
 
     /// Nobody of a session that has ended is asked.
-    pub(crate) fn end(&self, session: SessionId) {
-        self.0.borrow_mut().retain(|_, (of, _)| *of != session);
+    pub(crate) fn end(&mut self, session: SessionId) {
+        self.0.retain(|_, (of, _)| *of != session);
     }
 
-    pub(crate) fn clear(&self) {
-        self.0.borrow_mut().clear();
+    pub(crate) fn get(&self, key: ChannelKey) -> Option<MetadataSource> {
+        self.0.get(&key).map(|(_, source)| source.clone())
     }
+}
 
-    fn get(&self, key: ChannelKey) -> Option<MetadataSource> {
-        self.0.borrow().get(&key).map(|(_, source)| source.clone())
-    }
+/// The socket.
+pub(crate) struct MetadataSocket(pub(crate) Peer);
 
-    /// Answers requests until the socket ends.
-    pub(crate) async fn serve(&self, socket: &Peer) -> PeerError {
+impl Socket for MetadataSocket {
+    const VITAL: Option<&'static str> = Some("its metadata socket");
+
+    async fn serve(self, owner: &Owner) -> String {
         loop {
-            if let Err(error) = self.answer(socket).await {
-                return error;
+            if let Err(error) = self.answer(owner).await {
+                return format!("its metadata socket: {error}");
             }
         }
     }
+}
 
-    async fn answer(&self, socket: &Peer) -> Result<(), PeerError> {
+impl MetadataSocket {
+    async fn answer(&self, owner: &Owner) -> Result<(), PeerError> {
+        let Self(socket) = self;
         let mut bytes = [0; METADATA_REQUEST_LEN];
         socket.read_exact(&mut bytes).await?;
         let request = MetadataRequest::decode(&bytes).map_err(invalid)?;
-        let source = self.get(request.key);
+        let find = FindSource { start: owner.start, key: request.key };
+        // Without its owner nobody has text.
+        let source = owner.ask(find).await.ok().flatten();
         let text = match &source {
             Some(source) => wanted(source).await,
             None => None,
@@ -69,10 +80,10 @@ impl Sources {
             version: text.version,
         };
         socket.write_all(&push.encode()).await?;
-        let mut status = self.status(socket).await?;
+        let mut status = self.status().await?;
         if status == 0 && !text.bytes.is_empty() {
             socket.write_all(&text.bytes).await?;
-            status = self.status(socket).await?;
+            status = self.status().await?;
         }
         match (status, source) {
             (0, Some(source)) => source.accepted.tell(MetadataAccepted {
@@ -87,9 +98,9 @@ impl Sources {
         Ok(())
     }
 
-    async fn status(&self, socket: &Peer) -> Result<i32, PeerError> {
+    async fn status(&self) -> Result<i32, PeerError> {
         let mut status = [0; STATUS_LEN];
-        socket.read_exact(&mut status).await?;
+        self.0.read_exact(&mut status).await?;
         decode_status(&status).map_err(invalid)
     }
 }

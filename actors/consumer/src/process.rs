@@ -17,7 +17,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::{ConsumerError, link::Link, links::Links};
+use crate::{ConsumerError, link::Link};
 
 /// First word of a healthy consumer on its error socket (`LTTCOMM_CONSUMERD_COMMAND_SOCK_READY`).
 const COMMAND_SOCK_READY: i32 = 100;
@@ -55,7 +55,9 @@ pub struct ConsumerConfig {
 /// A consumer daemon after the handshake.
 pub(crate) struct Process {
     pub(crate) child: Child,
-    pub(crate) command: Links,
+    pub(crate) command: Link,
+    /// Whether it takes more connections to its command socket.
+    pub(crate) takes_more: bool,
     pub(crate) error: Peer,
     pub(crate) metadata: Peer,
     /// Read end of its monitor pipe. The consumer drops samples that do not fit.
@@ -157,7 +159,7 @@ impl ConsumerConfig {
                 .await
                 .map_err(|e| StartError::Io("its command socket", e))
         };
-        let command = Link::new(connect().await?).map_err(|e| StartError::Io("a socket", e))?;
+        let command = Link::new(connect().await?);
         let metadata = connect().await?;
         let init = Message::Init { sessiond_uuid: self.sessiond_uuid };
         let takes_more = match command.status(&init).await {
@@ -173,9 +175,7 @@ impl ConsumerConfig {
             .descriptor(&Message::SetChannelMonitorPipe, samples.as_fd())
             .await
             .map_err(|e| StartError::Command("SET_CHANNEL_MONITOR_PIPE", e))?;
-        let socket = takes_more.then(|| self.command_socket.clone());
-        let command = Links::new(command, socket, self.descriptors.clone());
-        Ok(Process { child, command, error, metadata, monitor })
+        Ok(Process { child, command, takes_more, error, metadata, monitor })
     }
 
     fn listen(&self) -> io::Result<UnixListener> {

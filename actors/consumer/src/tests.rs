@@ -3,9 +3,10 @@
 
 mod ends;
 mod exchanges;
+mod failures;
 mod life;
-mod links;
 mod metadata;
 mod relayd;
 mod samples;
+mod sockets;
 mod world;

@@ -1,4 +1,4 @@
-//! Sending a request to an actor and awaiting its reply.
+//! Sending a request to an actor and awaiting its reply, or telling it something.
 
 use std::time::Duration;
 
@@ -39,4 +39,15 @@ where
         Ok(Err(MailboxError::Closed)) => Err(AskError::Gone),
         Ok(Err(MailboxError::Timeout)) | Err(_) => Err(AskError::TimedOut),
     }
+}
+
+/// Tells `message` to an actor of one's own, whose mailbox takes it in the order of telling, however many
+/// are in it: the bound is the teller's. A message for an actor that has ended is dropped.
+pub fn tell<A, M>(actor: &Addr<A>, message: M)
+where
+    A: Actor + Handler<M>,
+    A::Context: ToEnvelope<A, M>,
+    M: Message<Result = ()> + Send + 'static,
+{
+    actor.do_send(message);
 }

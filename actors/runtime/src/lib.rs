@@ -25,7 +25,7 @@ mod works;
 #[cfg(test)]
 mod tests;
 
-pub use ask::{AskError, ask};
+pub use ask::{AskError, ask, tell};
 pub use backoff::Backoff;
 pub use descriptors::{Descriptors, Held, NoDescriptors, Purpose, Shares, TooFewDescriptors};
 pub use failure::FailureNotice;

@@ -1,0 +1,75 @@
+//! The actor of a socket on which the consumer daemon says something of itself: it reads all the time,
+//! whatever is asked elsewhere.
+
+use actix::{
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture,
+};
+use lttngd_runtime::FailureNotice;
+
+use crate::reports::Owner;
+
+/// A socket that is read.
+pub(crate) trait Socket: Unpin + 'static {
+    /// What it is called when the consumer daemon is given up for it; `None` for one that it can do without.
+    const VITAL: Option<&'static str>;
+
+    /// Reads it to its end, and answers what is asked there. Why it ended.
+    async fn serve(self, owner: &Owner) -> String;
+}
+
+/// The actor of a socket.
+pub(crate) struct Reader<S> {
+    socket: Option<S>,
+    owner: Owner,
+    failure: Option<FailureNotice>,
+}
+
+/// The consumer daemon is given up, and the socket closed.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Leave;
+
+impl<S: Socket> Reader<S> {
+    pub(crate) fn start(socket: S, owner: Owner) -> Addr<Self> {
+        let failure = S::VITAL.map(|name| owner.failure_notice(name));
+        Actor::start(Self { socket: Some(socket), owner, failure })
+    }
+
+    fn leave(&mut self, context: &mut Context<Self>) {
+        if let Some(failure) = &mut self.failure {
+            failure.dismiss();
+        }
+        context.stop();
+    }
+
+    fn ended(&mut self, reason: String, context: &mut Context<Self>) {
+        match S::VITAL {
+            Some(_) => self.owner.socket_ended(reason),
+            None => tracing::debug!(pid = self.owner.pid, reason, "a consumer's pipe has ended"),
+        }
+        self.leave(context);
+    }
+}
+
+impl<S: Socket> Actor for Reader<S> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        let Some(socket) = self.socket.take() else { return };
+        let owner = self.owner.clone();
+        let served = async move { socket.serve(&owner).await };
+        context.spawn(
+            served
+                .into_actor(self)
+                .map(|reason, reader: &mut Self, context| reader.ended(reason, context)),
+        );
+    }
+}
+
+impl<S: Socket> Handler<Leave> for Reader<S> {
+    type Result = ();
+
+    fn handle(&mut self, _: Leave, context: &mut Self::Context) {
+        self.leave(context);
+    }
+}

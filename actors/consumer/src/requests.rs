@@ -1,0 +1,157 @@
+//! What sessions and buffer sets ask: which connection makes the exchange.
+
+use std::{future::ready, sync::Arc};
+
+use actix::{Addr, Handler, ResponseFuture};
+use lttngd_model::SessionId;
+use lttngd_runtime::tell;
+use tokio::sync::oneshot;
+
+use crate::{
+    AddRelayd, ChannelObject, ClearChannel, ClearQuiescentChannel, CloseMetadata, CloseTraceChunk,
+    Consumer, ConsumerError, CreateChannel, CreateMetadata, CreateTraceChunk, DataPending,
+    DestroyRelayd, DiscardedEvents, EndSampling, EndSession, FlushChannel, LostPackets,
+    OpenChannelPackets, PushMetadata, RecordChannel, RotateChannel, TraceChunkExists,
+    actor::Running,
+    channels::FetchChannel,
+    command::{CommandSocket, Perform},
+    exchange::Exchange,
+    sockets::Late,
+    waiting::Place,
+};
+
+/// What answers a request.
+type Answer<T> = ResponseFuture<Result<T, ConsumerError>>;
+
+impl Consumer {
+    /// The connection that makes an exchange for a session, and the exchange's place.
+    fn admit(
+        &mut self,
+        session: SessionId,
+        late: Late,
+    ) -> Result<(Addr<CommandSocket>, Place), ConsumerError> {
+        let has_ended = self.has_ended(session);
+        let running = self.life.running_mut().ok_or(ConsumerError::Lost)?;
+        let place = self.waiting.take()?;
+        Ok((running.socket(session, has_ended, late)?, place))
+    }
+
+    /// Has an exchange made for a session, behind those that its connection has to make.
+    pub(crate) fn perform<E: Exchange>(
+        &mut self,
+        session: SessionId,
+        late: Late,
+        exchange: impl FnOnce(&mut Running) -> Result<E, ConsumerError>,
+    ) -> Answer<E::Reply> {
+        let begun = self.admit(session, late).and_then(|(socket, place)| {
+            let running = self.life.running_mut().ok_or(ConsumerError::Lost)?;
+            let (reply, replied) = oneshot::channel();
+            tell(&socket, Perform { exchange: exchange(running)?, reply });
+            Ok((replied, place))
+        });
+        match begun {
+            Ok((replied, place)) => Box::pin(async move {
+                let _place = place;
+                // A socket that failed is gone with all that it had to do.
+                replied.await.unwrap_or(Err(ConsumerError::Lost))
+            }),
+            Err(error) => Box::pin(ready(Err(error))),
+        }
+    }
+}
+
+macro_rules! handle {
+    ($($message:ident -> $reply:ty, $late:ident;)*) => {$(
+        impl Handler<$message> for Consumer {
+            type Result = Answer<$reply>;
+
+            fn handle(&mut self, message: $message, _: &mut Self::Context) -> Self::Result {
+                self.perform(message.session, Late::$late, |_| Ok(message))
+            }
+        }
+    )*};
+}
+
+handle! {
+    AddRelayd -> (), Refused;
+    DestroyRelayd -> (), Served;
+    CreateTraceChunk -> (), Refused;
+    CloseTraceChunk -> String, Served;
+    TraceChunkExists -> bool, Refused;
+    PushMetadata -> (), Refused;
+    FlushChannel -> (), Refused;
+    ClearQuiescentChannel -> (), Refused;
+    OpenChannelPackets -> (), Refused;
+    RotateChannel -> (), Refused;
+    ClearChannel -> (), Refused;
+    RecordChannel -> (), Refused;
+    DataPending -> bool, Refused;
+    DiscardedEvents -> u64, Refused;
+}
+
+impl Handler<CreateChannel> for Consumer {
+    type Result = Answer<Arc<ChannelObject>>;
+
+    fn handle(&mut self, request: CreateChannel, _: &mut Self::Context) -> Self::Result {
+        let CreateChannel { ask, sampled } = request;
+        self.perform(ask.session_id, Late::Refused, |running| {
+            Ok(FetchChannel { ask, sampled, room: running.channels.room()? })
+        })
+    }
+}
+
+impl Handler<CreateMetadata> for Consumer {
+    type Result = Answer<()>;
+
+    fn handle(&mut self, request: CreateMetadata, _: &mut Self::Context) -> Self::Result {
+        self.perform(request.ask.session_id, Late::Refused, |_| Ok(request))
+    }
+}
+
+impl Handler<CloseMetadata> for Consumer {
+    type Result = Answer<()>;
+
+    fn handle(&mut self, request: CloseMetadata, _: &mut Self::Context) -> Self::Result {
+        self.perform(request.session, Late::Served, |running| {
+            running.sources.remove(request.key);
+            Ok(request)
+        })
+    }
+}
+
+impl Handler<LostPackets> for Consumer {
+    type Result = Answer<u64>;
+
+    fn handle(&mut self, request: LostPackets, _: &mut Self::Context) -> Self::Result {
+        let is_counted = request.overwrite
+            || self.life.running().is_none_or(|running| running.sockets.are_of_our_consumer());
+        match is_counted {
+            true => self.perform(request.session, Late::Refused, |_| Ok(request)),
+            false => {
+                let none = self.admit(request.session, Late::Refused).map(|_| 0);
+                Box::pin(ready(none))
+            }
+        }
+    }
+}
+
+impl Handler<EndSampling> for Consumer {
+    type Result = ();
+
+    fn handle(&mut self, request: EndSampling, _: &mut Self::Context) {
+        if let Some(running) = self.life.running_mut() {
+            running.samples.remove(&request.keys);
+        }
+    }
+}
+
+impl Handler<EndSession> for Consumer {
+    type Result = ();
+
+    fn handle(&mut self, EndSession { session }: EndSession, _: &mut Self::Context) {
+        self.ended.insert(session);
+        if let Some(running) = self.life.running_mut() {
+            running.end_session(session);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! What is left when an actor of the room fails in the middle of what it does.
+
+use actix::{Handler, MailboxError, Message, ResponseFuture};
+use lttngd_peer::{ConsumerAct, ConsumerScript, Gate, eventually};
+use lttngd_runtime::tell;
+
+use super::world::{KEY, SESSION, World};
+use crate::{
+    Consumer, ConsumerError, FlushChannel, Running,
+    exchange::Exchange,
+    link::Link,
+    reader::{Reader, Socket},
+    reports::Owner,
+    sockets::Late,
+};
+
+/// An exchange that panics when it has waited.
+struct FaultyExchange;
+
+impl Exchange for FaultyExchange {
+    type Reply = ();
+
+    async fn make(self, _: &Link, _: &Owner) -> Result<(), ConsumerError> {
+        tokio::task::yield_now().await;
+        panic!("asked to");
+    }
+}
+
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct Panic;
+
+impl<S: Socket> Handler<Panic> for Reader<S> {
+    type Result = ();
+
+    fn handle(&mut self, _: Panic, _: &mut Self::Context) {
+        panic!("asked to");
+    }
+}
+
+impl Handler<Panic> for Consumer {
+    type Result = ();
+
+    fn handle(&mut self, _: Panic, _: &mut Self::Context) {
+        panic!("asked to");
+    }
+}
+
+/// Which socket's actor is to fail.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<(), ConsumerError>")]
+enum Fail {
+    Command,
+    Error,
+    Metadata,
+    Monitor,
+}
+
+impl Handler<Fail> for Consumer {
+    type Result = ResponseFuture<Result<(), ConsumerError>>;
+
+    fn handle(&mut self, fail: Fail, _: &mut Self::Context) -> Self::Result {
+        let running = self.life.running().unwrap();
+        match fail {
+            Fail::Command => {
+                return self.perform(SESSION, Late::Refused, |_| Ok(FaultyExchange));
+            }
+            Fail::Error => tell(&running.error, Panic),
+            Fail::Metadata => tell(&running.metadata, Panic),
+            Fail::Monitor => tell(&running.monitor, Panic),
+        }
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+#[actix::test]
+async fn a_socket_whose_actor_fails_is_broken_and_the_next_start_is_good() {
+    for fail in [Fail::Command, Fail::Error, Fail::Metadata] {
+        let world = World::running(ConsumerScript::default()).await;
+        let failed = world.consumer.send(fail);
+        let behind = world.consumer.send(FlushChannel { session: SESSION, key: KEY });
+        let (failed, behind) = tokio::join!(failed, behind);
+        if matches!(fail, Fail::Command) {
+            assert!(matches!(failed.unwrap(), Err(ConsumerError::Lost)));
+            assert!(matches!(behind.unwrap(), Err(ConsumerError::Lost)), "what waits is answered");
+        }
+        world.exited(1).await;
+        assert_eq!(world.consumer.send(Running).await.unwrap(), None, "{fail:?}");
+        world.ensure_running().await.unwrap();
+        world.flush().await.unwrap();
+        world.end().await;
+    }
+}
+
+#[actix::test]
+async fn the_consumer_daemon_goes_on_without_the_actor_of_its_monitor_pipe() {
+    let world = World::running(ConsumerScript::default()).await;
+    world.consumer.send(Fail::Monitor).await.unwrap().unwrap();
+    world.flush().await.unwrap();
+    assert_eq!(world.exits(), 0);
+    world.end().await;
+}
+
+#[actix::test]
+async fn a_consumer_actor_that_fails_takes_its_process_along_and_is_told() {
+    let gate = Gate::default();
+    let world = World::running(ConsumerScript::at(13, ConsumerAct::Late(gate.clone()))).await;
+    let flush =
+        tokio::task::spawn_local(world.consumer.send(FlushChannel { session: SESSION, key: KEY }));
+    eventually("the flush is held", || world.fake.count(13) == 1).await;
+    let process = world.fake.process().unwrap();
+    assert_eq!(world.consumer.send(Panic).await, Err(MailboxError::Closed));
+    world.exited(1).await;
+    eventually("the process is killed", || rustix::process::test_kill_process(process).is_err())
+        .await;
+    // The sockets are closed with the process; here a thread has their other ends.
+    gate.open();
+    drop(flush.await.unwrap());
+    assert!(world.consumer.send(Running).await.is_err());
+}
