@@ -1,0 +1,93 @@
+//! What docs/architecture.md says is there is there.
+
+use std::collections::HashSet;
+
+use super::{File, files, report};
+
+const ARCHITECTURE: &str = "docs/architecture.md";
+/// Begins the names of the stock project, which are in its sources alone.
+const STOCK: [&str; 2] = ["LTTNG_", "lttng_"];
+
+/// The text of the page, and the Rust sources of the product.
+fn page_and_sources() -> (String, Vec<File>) {
+    let (page, others): (Vec<_>, Vec<_>) =
+        files().into_iter().partition(|file| file.path == ARCHITECTURE);
+    let sources = others.into_iter().filter(|file| file.path.ends_with(".rs")).collect();
+    (page.into_iter().next().map(|page| page.text).unwrap_or_default(), sources)
+}
+
+/// What stands between backticks in a line.
+fn quoted(line: &str) -> impl Iterator<Item = &str> {
+    line.split('`').skip(1).step_by(2)
+}
+
+fn is_word_part(it: char) -> bool {
+    it.is_alphanumeric() || it == '_'
+}
+
+/// The names of a quotation, if it is one of code: those of a path like `a::B`, and no words of prose or
+/// of a command.
+fn names(quotation: &str) -> Vec<&str> {
+    let code = quotation.trim_end_matches("()");
+    let is_code = code.contains("::") || code.contains('_') || code.starts_with(char::is_uppercase);
+    let is_path = code.chars().all(|it| is_word_part(it) || it == ':');
+    let is_stock = STOCK.iter().any(|stock| code.starts_with(stock));
+    if is_code && is_path && !is_stock { code.split("::").collect() } else { Vec::new() }
+}
+
+fn words(text: &str) -> HashSet<&str> {
+    text.split(|it| !is_word_part(it)).collect()
+}
+
+#[test]
+fn each_name_of_code_in_the_architecture_exists() {
+    let (page, sources) = page_and_sources();
+    // Names of crates' modules and files are words of their paths.
+    let there: HashSet<_> = sources
+        .iter()
+        .flat_map(|file| words(&file.text).into_iter().chain(words(&file.path)))
+        .collect();
+    let is_there = |name: &str| {
+        there.contains(name) || name.strip_prefix("lttngd_").is_some_and(|it| there.contains(it))
+    };
+    let missing = page.lines().enumerate().flat_map(|(number, line)| {
+        let names = quoted(line).flat_map(names).filter(|name| !is_there(name));
+        names
+            .map(move |name| format!("{ARCHITECTURE}:{}: `{name}`", number + 1))
+            .collect::<Vec<_>>()
+    });
+    report("names that no source has", &missing.collect::<Vec<_>>());
+}
+
+#[test]
+fn each_limit_stands_in_the_file_that_the_architecture_names() {
+    let (page, sources) = page_and_sources();
+    let mut complaints = Vec::new();
+    let rows = page.lines().skip_while(|line| !line.starts_with("## Limits"));
+    for row in
+        rows.take_while(|line| !line.starts_with("## Tests")).filter(|it| it.starts_with('|'))
+    {
+        let cells: Vec<_> = row.split('|').collect();
+        let [_, limit, _, place, _] = cells[..] else {
+            complaints.push(format!("not three columns: {row}"));
+            continue;
+        };
+        let places: Vec<_> = quoted(place).flat_map(|path| source(&sources, path)).collect();
+        if places.len() != quoted(place).count() {
+            complaints.push(format!("a file is not there: {row}"));
+        }
+        let constants = quoted(limit).flat_map(names);
+        complaints.extend(
+            constants
+                .filter(|constant| !places.iter().any(|file| words(&file.text).contains(constant)))
+                .map(|constant| format!("`{constant}` is not in {place}")),
+        );
+    }
+    report("limits that are not where the architecture says", &complaints);
+}
+
+/// A file by its path, which is one below `actors/` unless it is the binary's.
+fn source<'a>(sources: &'a [File], path: &str) -> Option<&'a File> {
+    let of_member = format!("actors/{path}");
+    sources.iter().find(|file| file.path == path || file.path == of_member)
+}
