@@ -28,6 +28,23 @@
 //! # }
 //! ```
 //!
+//! Each method is a shorthand for a message. [`Handle::ask`] takes the messages themselves: they are
+//! plain values that `serde` writes and reads, the very ones that the actors' mailboxes take.
+//! [`AnyRequest`] is any of them, for logs, recorded tests and other front ends, and [`VERSION`] says
+//! what their written form promises. [`Handle::subscribe`] gives a stream of what happens.
+//!
+//! ```no_run
+//! use lttngd::session::{SessionEvent, SessionRequest, Start};
+//! use lttngd::{AnyRequest, Event, Handle};
+//!
+//! # async fn start(handle: &Handle) -> Result<(), Box<dyn std::error::Error>> {
+//! let events = handle.subscribe(1024).await?;
+//! let request: AnyRequest = Start.in_session("mine").into();
+//! handle.ask(request).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! The library leaves the process alone: it catches no signal, writes no log (it reports through
 //! `tracing`) and does not raise the limit of open descriptors, of which each traced application
 //! costs several.
@@ -46,7 +63,11 @@ pub use daemon::Daemon;
 pub use error::StartError;
 pub use load::LoadError;
 pub use lttngd_model as model;
-pub use lttngd_registry::Handle;
+pub use lttngd_registry::{
+    AnyReply, AnyRequest, AppDescription, CreateSession, DestroySession, EVENTS_MAX, Event, Handle,
+    ListSessions, ListSyscalls, ListTracepointFields, ListTracepoints, RegisterConsumer, Request,
+    SUBSCRIPTIONS_MAX, SaveAllSessions, Subscription, VERSION, Versioned,
+};
 pub use lttngd_session as session;
 
 use model::{BufferScheme, ChannelAttributes, ChannelListing};

@@ -1,7 +1,13 @@
 //! The embedded interface has a typed request for each command of the client protocol.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
+
+use lttngd::{AnyRequest, Request, Versioned};
 use lttngd_wire::client::CommandKind;
+
+/// One of each request at least.
+const RECORDED: &str = include_str!("../actors/registry/src/tests/recorded/requests.jsonl");
 
 /// Where the methods of `Handle` stand.
 const SOURCES: [&str; 2] = [
@@ -78,4 +84,19 @@ fn each_command_has_a_method_that_names_it_and_its_errors() {
         assert!(begins, "{name} is to begin with {command}: {comment:?}");
         assert!(comment.contains(&"/// # Errors"), "{name}: {comment:?}");
     }
+}
+
+#[test]
+fn each_command_is_a_request_that_can_be_written_down() {
+    let command = |line: &str| {
+        let request: Versioned<AnyRequest> = serde_json::from_str(line).unwrap();
+        request.content.command()
+    };
+    let requests: BTreeSet<_> = RECORDED.lines().map(command).collect();
+    let commands: BTreeSet<_> = CommandKind::ALL
+        .iter()
+        .filter_map(|kind| method(*kind))
+        .map(|(command, _)| command)
+        .collect();
+    assert_eq!(commands.difference(&requests).next(), None);
 }

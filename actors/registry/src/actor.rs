@@ -12,20 +12,23 @@ use lttngd_app::{App, AppId, AppInfo, AppRegistered, AppUnregistered, RegisterDo
 use lttngd_buffers::{ChannelKeys, TraceClock};
 use lttngd_consumer::ConsumerExited;
 use lttngd_model::{
-    Credentials, ErrorCode, EventField, EventKind, EventListing, SessionDescriptor, SessionId,
-    SessionKind, Timestamp,
+    Credentials, Domain, ErrorCode, EventField, EventKind, EventListing, SessionDescriptor,
+    SessionId, SessionKind, Timestamp,
 };
 use lttngd_relayd::RelaydConfig;
 use lttngd_runas::Runas;
 use lttngd_runtime::Outlet;
 use lttngd_session::{
-    AppArrived, AppGone, ConsumerLost, Consumers, Destroy, Destroyed, Output, Session,
-    SessionConfig, SessionListings,
+    AppArrived, AppGone, ConsumerLost, Consumers, Destroy, Destroyed, ListChannels, Output,
+    Session, SessionChanged, SessionConfig, SessionEvent, SessionListings,
 };
 
 use crate::{
     CreateSession, DestroySession, FindSession, FoundSession, ListTracepointFields,
-    ListTracepoints, Shutdown, agents::Agents, naming,
+    ListTracepoints, Shutdown,
+    agents::Agents,
+    events::{AppDescription, Audience, Event, Subscribers},
+    naming,
 };
 
 /// Most sessions at a time.
@@ -66,6 +69,7 @@ pub struct Registry {
     sessions: BTreeMap<SessionId, Entry>,
     apps: BTreeMap<AppId, (Arc<AppInfo>, Addr<App>)>,
     pub(crate) agents: Agents,
+    pub(crate) subscribers: Subscribers,
     ending: bool,
 }
 
@@ -87,11 +91,16 @@ impl Registry {
             sessions: BTreeMap::new(),
             apps: BTreeMap::new(),
             agents: Agents::new(),
+            subscribers: Subscribers::default(),
             ending: false,
         }
     }
 
-    fn create(&mut self, request: CreateSession) -> Result<SessionDescriptor, ErrorCode> {
+    fn create(
+        &mut self,
+        request: CreateSession,
+        changes: Outlet<SessionChanged>,
+    ) -> Result<SessionDescriptor, ErrorCode> {
         if self.ending || self.sessions.len() >= SESSIONS_MAX {
             return Err(ErrorCode::SessionFail);
         }
@@ -127,6 +136,7 @@ impl Registry {
                 consumer_deadline: self.config.consumer_deadline,
                 runas: self.config.runas.clone(),
                 listings: self.config.listings.clone(),
+                changes,
             },
             self.apps.values().cloned(),
             self.agents.values().cloned(),
@@ -134,6 +144,7 @@ impl Registry {
         self.config.listings.publish(id, request.requester, session.listing());
         let entry =
             Entry { name: named.name.clone(), session: session.start(), owner: request.requester };
+        self.publish_change(&entry, SessionEvent::Created);
         self.sessions.insert(id, entry);
         self.names.insert(named.name, id);
         Ok(complete)
@@ -153,6 +164,25 @@ impl Registry {
         }
         self.config.listings.withdraw(id);
         Some(entry.session.clone())
+    }
+
+    fn publish_change(&mut self, entry: &Entry, event: SessionEvent) {
+        let session = entry.name.clone();
+        let audience = Audience::User(entry.owner);
+        self.subscribers.publish(audience, || Event::Session { session, event });
+    }
+
+    /// Has a session look what its channels lost, which it tells of.
+    pub(crate) fn look_for_losses(&self, session: SessionId) {
+        let Some(entry) = self.sessions.get(&session) else { return };
+        let listed = entry.session.send(ListChannels { domain: Domain::Ust });
+        // What it answers is not needed: the session tells what is new in it.
+        tokio::task::spawn_local(async move { drop(listed.await) });
+    }
+
+    fn publish_app(&mut self, info: &AppInfo, event: fn(AppDescription) -> Event) {
+        let audience = Audience::User(Credentials { uid: info.uid, gid: info.gid });
+        self.subscribers.publish(audience, || event(info.into()));
     }
 
     /// Asks every session; the future is over when all have replied.
@@ -186,8 +216,8 @@ impl Actor for Registry {
 impl Handler<CreateSession> for Registry {
     type Result = Result<SessionDescriptor, ErrorCode>;
 
-    fn handle(&mut self, request: CreateSession, _: &mut Self::Context) -> Self::Result {
-        self.create(request)
+    fn handle(&mut self, request: CreateSession, context: &mut Self::Context) -> Self::Result {
+        self.create(request, Outlet::to(context.address().recipient()))
     }
 }
 
@@ -234,7 +264,9 @@ impl Handler<SessionEnded> for Registry {
     type Result = ();
 
     fn handle(&mut self, ended: SessionEnded, _: &mut Self::Context) {
-        self.sessions.remove(&ended.id);
+        if let Some(entry) = self.sessions.remove(&ended.id) {
+            self.publish_change(&entry, SessionEvent::Destroyed);
+        }
     }
 }
 
@@ -245,6 +277,7 @@ impl Handler<AppRegistered> for Registry {
         let AppRegistered { info, app } = registered;
         tracing::info!(pid = info.pid, uid = info.uid, app = info.name, "application registered");
         self.apps.insert(info.id, (Arc::clone(&info), app.clone()));
+        self.publish_app(&info, Event::AppRegistered);
         let arrived = AppArrived { info: Arc::clone(&info), app: app.clone() };
         let synchronised = self.ask_sessions(&arrived);
         Box::pin(async move {
@@ -262,6 +295,7 @@ impl Handler<AppUnregistered> for Registry {
     fn handle(&mut self, gone: AppUnregistered, _: &mut Self::Context) {
         if let Some((info, _)) = self.apps.remove(&gone.id) {
             tracing::info!(pid = info.pid, app = info.name, "application gone");
+            self.publish_app(&info, Event::AppUnregistered);
         }
         self.tell_sessions(&AppGone { id: gone.id });
     }
@@ -271,7 +305,9 @@ impl Handler<ConsumerExited> for Registry {
     type Result = ();
 
     fn handle(&mut self, exited: ConsumerExited, _: &mut Self::Context) {
-        self.tell_sessions(&ConsumerLost { bitness: exited.bitness });
+        let bitness = exited.bitness;
+        self.subscribers.publish(Audience::All, || Event::ConsumerLost { bitness });
+        self.tell_sessions(&ConsumerLost { bitness });
     }
 }
 

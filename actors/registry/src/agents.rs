@@ -10,7 +10,11 @@ use lttngd_agent::{
 use lttngd_model::{Domain, EventListing, SYMBOL_NAME_LEN};
 use lttngd_session::{AgentArrived, AgentGone};
 
-use crate::{Registry, actor::tracepoint_listing};
+use crate::{
+    Registry,
+    actor::tracepoint_listing,
+    events::{Audience, Event},
+};
 
 /// The agents that are registered, or wait for that.
 pub(crate) type Agents = BTreeMap<AgentId, (AgentInfo, Addr<Agent>)>;
@@ -22,6 +26,8 @@ impl Handler<AgentRegistered> for Registry {
         let AgentRegistered { info, agent } = registered;
         tracing::info!(pid = info.pid, domain = ?info.domain, "agent registered");
         self.agents.insert(info.id, (info, agent.clone()));
+        let AgentInfo { pid, domain, .. } = info;
+        self.subscribers.publish(Audience::Root, || Event::AgentRegistered { pid, domain });
         let synchronised = self.ask_sessions(&AgentArrived { info, agent: agent.clone() });
         Box::pin(async move {
             synchronised.await;
@@ -38,6 +44,8 @@ impl Handler<AgentUnregistered> for Registry {
     fn handle(&mut self, gone: AgentUnregistered, _: &mut Self::Context) {
         if let Some((info, _)) = self.agents.remove(&gone.id) {
             tracing::info!(pid = info.pid, domain = ?info.domain, "agent gone");
+            let AgentInfo { pid, domain, .. } = info;
+            self.subscribers.publish(Audience::Root, || Event::AgentUnregistered { pid, domain });
         }
         self.tell_sessions(&AgentGone { id: gone.id });
     }

@@ -51,11 +51,6 @@ macro_rules! any {
             }
         )*
 
-        impl AnyRequest {
-            /// The names of all variants, which `serde` writes too.
-            pub const NAMES: &'static [&'static str] = &[$(stringify!($name),)*];
-        }
-
         impl Request for AnyRequest {
             type Reply = AnyReply;
 

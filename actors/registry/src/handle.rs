@@ -12,7 +12,7 @@ use lttngd_session::{
 
 use crate::{
     CreateSession, DestroySession, FindSession, ListSessions, ListSyscalls, ListTracepointFields,
-    ListTracepoints, RegisterConsumer, Registry, Request,
+    ListTracepoints, RegisterConsumer, Registry, Request, Subscribe, Subscription,
 };
 
 /// What answers depend on besides sessions.
@@ -88,6 +88,16 @@ impl Handle {
     /// Those that the request documents, after those that every request has.
     pub async fn ask<R: Request>(&self, request: R) -> Result<R::Reply, ErrorCode> {
         request.ask(self).await
+    }
+
+    /// Subscribes to what happens from now on, as far as the one for whom the handle acts may know it.
+    /// `capacity` is how many events may wait, from 1 to [`EVENTS_MAX`](crate::EVENTS_MAX): more are
+    /// dropped and counted.
+    ///
+    /// # Errors
+    /// `Overflow` when there are [`SUBSCRIPTIONS_MAX`](crate::SUBSCRIPTIONS_MAX) subscriptions.
+    pub async fn subscribe(&self, capacity: usize) -> Result<Subscription, ErrorCode> {
+        self.registry(Subscribe { requester: self.requester, capacity }).await?
     }
 
     /// Finds a session, makes it ready for the request and asks it.

@@ -16,6 +16,7 @@ mod actor;
 mod agent_requests;
 mod agents;
 mod any;
+mod events;
 mod handle;
 mod message;
 mod naming;
@@ -27,6 +28,7 @@ mod version;
 
 pub use actor::{Registry, RegistryConfig, SESSIONS_MAX};
 pub use any::{AnyReply, AnyRequest};
+pub use events::{AppDescription, EVENTS_MAX, Event, SUBSCRIPTIONS_MAX, Subscribe, Subscription};
 pub use handle::{Handle, Settings};
 pub use lttngd_buffers::TraceClock;
 pub use message::{

@@ -3,6 +3,7 @@
 
 mod agents;
 mod apps;
+mod events;
 mod recorded;
 mod sessions;
 mod silence;

@@ -179,6 +179,7 @@ impl Inner {
                 listing.lost_packets = listing.lost_packets.saturating_add(*lost_packets);
             }
         }
+        self.tell_losses(&listings);
         Ok(listings)
     }
 

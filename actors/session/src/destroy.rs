@@ -8,7 +8,9 @@ use lttngd_buffers::Close;
 use lttngd_consumer::EndSession;
 use lttngd_model::ErrorCode;
 
-use crate::{Destroyed, TraceArchive, actor::Inner, error::buffers_code, rotate::Leaving};
+use crate::{
+    Destroyed, SessionEvent, TraceArchive, actor::Inner, error::buffers_code, rotate::Leaving,
+};
 
 impl Inner {
     pub(crate) async fn destroy(self: Rc<Self>) -> Result<Destroyed, ErrorCode> {
@@ -20,6 +22,7 @@ impl Inner {
         };
         if self.life().active {
             keep(self.quiet().await);
+            self.tell(SessionEvent::Stopped);
         }
         keep(self.life().admit_with_consumer());
         self.change_life(|life| life.destroyed = true);

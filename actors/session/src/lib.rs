@@ -24,6 +24,7 @@
 mod actor;
 mod agents;
 mod apps;
+mod changes;
 mod chunk;
 mod clear;
 mod commands;
@@ -65,8 +66,9 @@ pub use message::{
     GetQueueReport, GetRotationInfo, GetTrackingPolicy, ListChannels, ListDomains, ListEvents,
     ListRotationSchedules, ListSnapshotOutputs, OpenDomain, PrepareDomain, RecordSnapshot,
     RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo,
-    RotationState, RunningCommand, Save, SessionConfig, SetConsumerUri, SetRotationSchedule,
-    SetShmPath, SetTrackingPolicy, SnapshotOutput, SnapshotPlace, Start, Stop, TraceArchive,
+    RotationState, RunningCommand, Save, SessionChanged, SessionConfig, SessionEvent,
+    SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput,
+    SnapshotPlace, Start, Stop, TraceArchive,
 };
 pub use network::NetworkOutput;
 pub use output::Output;

@@ -13,14 +13,17 @@ use lttngd_model::{
 };
 use lttngd_relayd::RelaydConfig;
 use lttngd_runas::Runas;
+use lttngd_runtime::Outlet;
 use serde::{Deserialize, Serialize};
 
 use crate::{Output, RotationSchedule, RotationSchedules, SessionListings};
 
+mod events;
 mod queue;
 mod snapshot;
 mod trackers;
 
+pub use events::{SessionChanged, SessionEvent};
 pub use queue::{CommandQueue, GetQueueReport, RunningCommand};
 pub use snapshot::{
     AddSnapshotOutput, DeleteSnapshotOutput, ListSnapshotOutputs, RecordSnapshot, SnapshotOutput,
@@ -93,6 +96,8 @@ pub struct SessionConfig {
     pub runas: Runas,
     /// Where it shows how it looks.
     pub listings: SessionListings,
+    /// Where it tells what happens to it.
+    pub changes: Outlet<SessionChanged>,
 }
 
 impl SessionConfig {

@@ -14,7 +14,7 @@ use lttngd_runtime::{Backoff, MayBegin, ask};
 use tokio::sync::oneshot;
 
 use crate::{
-    GetRotationInfo, Output, RotationInfo, Session, TraceArchive,
+    GetRotationInfo, Output, RotationInfo, Session, SessionEvent, TraceArchive,
     actor::{InTurn, Inner},
     chunk::{Chunk, ChunkRoot, Moved},
     error::{buffers_code, consumer_code},
@@ -90,7 +90,7 @@ impl Inner {
 
     /// Waits until the streams have written their last packet to a chunk, and archives it.
     pub(crate) async fn end_rotation(&self, left: LeftChunk) -> Result<TraceArchive, ErrorCode> {
-        let relayd_path = left.relayd_path.clone();
+        let (relayd_path, rotation_id) = (left.relayd_path.clone(), left.chunk.id.0);
         let archived = match self.written(left.chunk.id).await {
             Ok(()) => self.put_away(left).await,
             Err(code) => {
@@ -103,6 +103,10 @@ impl Inner {
             _ => self.relayd_archive(relayd_path),
         });
         self.state_mut().rotations.end(archived.clone().ok());
+        self.tell(match archived.clone() {
+            Ok(archive) => SessionEvent::RotationCompleted { rotation_id, archive },
+            Err(error) => SessionEvent::RotationFailed { rotation_id, error },
+        });
         archived
     }
 

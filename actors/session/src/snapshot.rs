@@ -11,7 +11,7 @@ use lttngd_runtime::{Backoff, ask};
 
 use crate::{
     AddSnapshotOutput, DeleteSnapshotOutput, ListSnapshotOutputs, Output, RecordSnapshot, Session,
-    SnapshotOutput, SnapshotPlace,
+    SessionEvent, SnapshotOutput, SnapshotPlace,
     actor::{InTurn, Inner},
     chunk::Chunk,
     error::buffers_code,
@@ -190,6 +190,7 @@ impl Inner {
         let closed = self.close_chunk(id, None, relayd).await;
         recorded.and(closed)?;
         self.state_mut().snapshots.taken();
+        self.tell(SessionEvent::SnapshotRecorded { output: output.name.clone() });
         Ok(())
     }
 

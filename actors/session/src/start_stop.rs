@@ -13,7 +13,7 @@ use lttngd_model::{BufferMode, ChannelAttributes, ErrorCode, Timestamp};
 use lttngd_runtime::{Backoff, ask};
 use tokio::time::Instant;
 
-use crate::{DataPending, Session, Start, Stop, actor::Inner, error::buffers_code};
+use crate::{DataPending, Session, SessionEvent, Start, Stop, actor::Inner, error::buffers_code};
 
 /// How long the reply to DATA_PENDING waits for what is about to be written. The stock command line,
 /// which asks when it stops and destroys a session, asks again only 200 ms later.
@@ -60,6 +60,7 @@ impl Inner {
             let _ = self.quiet().await;
             return Err(code);
         }
+        self.tell(SessionEvent::Started);
         Ok(())
     }
 
@@ -96,7 +97,9 @@ impl Inner {
 
     pub(crate) async fn stop(self: Rc<Self>, _: Stop) -> Result<(), ErrorCode> {
         self.life().admit_stop()?;
-        self.quiet().await
+        let stopped = self.quiet().await;
+        self.tell(SessionEvent::Stopped);
+        stopped
     }
 
     /// Stops every application and closes every packet. Of a session that lost its consumer daemon there

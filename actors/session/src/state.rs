@@ -20,6 +20,7 @@ use lttngd_model::{
 use crate::{
     Output, Session, SessionConfig,
     actor::Inner,
+    changes::ToldLosses,
     chunk::Chunk,
     leftover::Leftovers,
     lifecycle::Lifecycle,
@@ -64,6 +65,8 @@ pub(crate) struct State {
     /// Whether applications are kept from recording for a moment, by a clear. It ends what it began
     /// whatever becomes of the rest.
     pub(crate) paused: bool,
+    /// What was told of its losses.
+    pub(crate) told_losses: ToldLosses,
     /// What the buffers of applications that are gone had lost.
     pub(crate) past_counters: Vec<ChannelCounters>,
     /// The relay daemon that the consumers are connected to.
@@ -101,6 +104,7 @@ impl State {
             rotation_timer: None,
             snapshots: Snapshots::with_output(config.snapshot_output.clone()),
             paused: false,
+            told_losses: ToldLosses::default(),
             past_counters: Vec::new(),
             relayd: None,
             viewers: Viewers::default(),

@@ -28,7 +28,7 @@ fn context() -> AppContext {
 
 impl World {
     /// An agent whose registration is done.
-    async fn registered(&self, script: AgentScript) -> FakeAgent {
+    pub(super) async fn registered(&self, script: AgentScript) -> FakeAgent {
         let agent = self.agent(script);
         let done = || agent.numbers().contains(&REGISTRATION_DONE);
         eventually("the registration is done", done).await;

@@ -4,14 +4,15 @@
 use std::collections::BTreeSet;
 
 use lttngd_model::{Credentials, ErrorCode};
-use lttngd_session::{InSession, Start};
+use lttngd_session::{InSession, SessionEvent, Start};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use crate::{AnyReply, AnyRequest, ListSessions, Request, VERSION, Versioned};
+use crate::{AnyReply, AnyRequest, Event, ListSessions, Request, VERSION, Versioned};
 
 const REQUESTS: &str = include_str!("recorded/requests.jsonl");
 const REPLIES: &str = include_str!("recorded/replies.jsonl");
+const EVENTS: &str = include_str!("recorded/events.jsonl");
 
 /// Reads each line, and looks whether it is written as it was read.
 fn read<T: Serialize + DeserializeOwned>(recorded: &str) -> Vec<T> {
@@ -35,6 +36,13 @@ fn variants<'a>(contents: impl Iterator<Item = &'a Value>) -> BTreeSet<String> {
     contents.filter_map(name).collect()
 }
 
+/// The names of all variants of an enum, which are told to whoever names another.
+fn all_variants<T: DeserializeOwned>() -> BTreeSet<String> {
+    let refusal = serde_json::from_value::<T>(json!({ "?": null })).err().unwrap().to_string();
+    let (_, expected) = refusal.split_once("expected").unwrap();
+    expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
 fn contents(recorded: &str) -> Vec<Value> {
     let content = |line| serde_json::from_str::<Value>(line).unwrap()["content"].take();
     recorded.lines().map(content).collect()
@@ -45,7 +53,7 @@ fn requests_of_this_version_are_read_and_written_the_same() {
     let read: Vec<AnyRequest> = read(REQUESTS);
     assert!(read.iter().all(|request| !request.command().is_empty()));
     let recorded = variants(contents(REQUESTS).iter());
-    assert_eq!(recorded, AnyRequest::NAMES.iter().map(|name| (*name).to_owned()).collect());
+    assert_eq!(recorded, all_variants::<AnyRequest>());
 }
 
 #[test]
@@ -54,7 +62,18 @@ fn replies_of_this_version_are_read_and_written_the_same() {
     assert!(read.iter().any(|reply| matches!(reply, Err(ErrorCode::SessNotFound))));
     let contents = contents(REPLIES);
     let recorded = variants(contents.iter().filter_map(|reply| reply.get("Ok")));
-    assert_eq!(recorded, AnyRequest::NAMES.iter().map(|name| (*name).to_owned()).collect());
+    assert_eq!(recorded, all_variants::<AnyReply>());
+    assert_eq!(recorded, all_variants::<AnyRequest>());
+}
+
+#[test]
+fn events_of_this_version_are_read_and_written_the_same() {
+    let read: Vec<Event> = read(EVENTS);
+    assert!(read.contains(&Event::Missed { count: 7 }));
+    let contents = contents(EVENTS);
+    assert_eq!(variants(contents.iter()), all_variants::<Event>());
+    let of_sessions = contents.iter().filter_map(|event| event.pointer("/Session/event"));
+    assert_eq!(variants(of_sessions), all_variants::<SessionEvent>());
 }
 
 #[test]

@@ -156,6 +156,7 @@ impl World {
             consumer_deadline: lttngd_peer::PATIENCE,
             runas: lttngd_runas::Runas::new(None),
             listings: listings.clone(),
+            changes: Outlet::closed(),
         };
         change(&mut config);
         let (id, owner) = (config.id, config.owner);

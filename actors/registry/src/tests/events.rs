@@ -1,0 +1,159 @@
+//! What subscribers are told, and what happens to those who do not read.
+
+use futures::{FutureExt, StreamExt};
+use lttngd_model::{Bitness, Credentials, Domain, ErrorCode};
+use lttngd_peer::{AgentScript, AppScript, ConsumerAct, ConsumerScript, PATIENCE, eventually};
+use lttngd_session::SessionEvent;
+
+use super::world::{World, own};
+use crate::{Event, SUBSCRIPTIONS_MAX, Subscription};
+
+/// DISCARDED_EVENTS of the consumer protocol.
+const DISCARDED_EVENTS: u32 = 17;
+
+async fn next(events: &mut Subscription) -> Event {
+    tokio::time::timeout(PATIENCE, events.next()).await.unwrap().unwrap()
+}
+
+fn of(session: &str, event: SessionEvent) -> Event {
+    Event::Session { session: session.to_owned(), event }
+}
+
+#[actix::test]
+async fn the_life_of_a_session_and_of_an_application_is_told_in_its_order() {
+    let world = World::new(ConsumerScript::default(), None).await;
+    let mut events = world.handle.subscribe(64).await.unwrap();
+    world.session("s").await;
+    world.handle.start("s").await.unwrap();
+    assert_eq!(next(&mut events).await, of("s", SessionEvent::Created));
+    assert_eq!(next(&mut events).await, of("s", SessionEvent::Started));
+    let fake = world.app(AppScript::default());
+    let Event::AppRegistered(app) = next(&mut events).await else { panic!() };
+    assert_eq!((app.pid, app.bitness), (std::process::id(), Bitness::Bits64));
+    eventually("its main begins", || fake.has_got(0x44)).await;
+    drop(fake);
+    assert_eq!(next(&mut events).await, Event::AppUnregistered(app));
+    world.handle.stop("s").await.unwrap();
+    assert_eq!(next(&mut events).await, of("s", SessionEvent::Stopped));
+    world.handle.destroy_session("s").await.unwrap();
+    assert_eq!(next(&mut events).await, of("s", SessionEvent::Destroyed));
+    assert_eq!(events.next().now_or_never(), None, "nothing else");
+    world.end().await;
+}
+
+#[actix::test]
+async fn what_a_session_lost_is_told_once_when_it_stops() {
+    let script = ConsumerScript::new(|message| match message.number() {
+        DISCARDED_EVENTS => ConsumerAct::Bytes(5_u64.to_ne_bytes().to_vec()),
+        _ => ConsumerAct::Answer,
+    });
+    let world = World::new(script, None).await;
+    let fake = world.app(AppScript::default());
+    eventually("it registers", || fake.has_got(0x44)).await;
+    world.session("s").await;
+    world.handle.start("s").await.unwrap();
+    let mut events = world.handle.subscribe(64).await.unwrap();
+    world.handle.stop("s").await.unwrap();
+    assert_eq!(next(&mut events).await, of("s", SessionEvent::Stopped));
+    let lost =
+        SessionEvent::EventsLost { channel: "c".to_owned(), discarded_events: 5, lost_packets: 0 };
+    assert_eq!(next(&mut events).await, of("s", lost));
+    let listed = world.handle.list_channels("s").await.unwrap();
+    assert_eq!(listed[0].discarded_events, 5);
+    world.handle.destroy_session("s").await.unwrap();
+    assert_eq!(next(&mut events).await, of("s", SessionEvent::Destroyed));
+    drop(fake);
+    world.end().await;
+}
+
+#[actix::test]
+async fn nobody_who_did_not_subscribe_costs_the_consumer_a_question() {
+    let world = World::new(ConsumerScript::default(), None).await;
+    let fake = world.app(AppScript::default());
+    eventually("it registers", || fake.has_got(0x44)).await;
+    world.session("s").await;
+    world.handle.start("s").await.unwrap();
+    world.handle.stop("s").await.unwrap();
+    world.handle.destroy_session("s").await.unwrap();
+    assert_eq!(world.fake.count(DISCARDED_EVENTS), 0);
+    drop(fake);
+    world.end().await;
+}
+
+#[actix::test]
+async fn a_subscriber_who_does_not_read_delays_nobody_and_learns_how_much_he_missed() {
+    let world = World::new(ConsumerScript::default(), None).await;
+    let mut slow = world.handle.subscribe(2).await.unwrap();
+    let mut quick = world.handle.subscribe(64).await.unwrap();
+    let names = ["a", "b", "c", "d", "e"];
+    for name in names {
+        world.handle.create_session(None, world.descriptor(name)).await.unwrap();
+    }
+    for name in names {
+        assert_eq!(next(&mut quick).await, of(name, SessionEvent::Created));
+    }
+    assert_eq!(next(&mut slow).await, of("a", SessionEvent::Created));
+    // What comes while older ones wait is told in its place.
+    world.handle.create_session(None, world.descriptor("f")).await.unwrap();
+    assert_eq!(next(&mut slow).await, of("b", SessionEvent::Created));
+    assert_eq!(next(&mut slow).await, Event::Missed { count: 3 });
+    assert_eq!(next(&mut slow).await, of("f", SessionEvent::Created));
+    assert_eq!(slow.next().now_or_never(), None);
+    for name in ["g", "h", "i"] {
+        world.handle.create_session(None, world.descriptor(name)).await.unwrap();
+    }
+    assert_eq!(next(&mut slow).await, of("g", SessionEvent::Created));
+    assert_eq!(next(&mut slow).await, of("h", SessionEvent::Created));
+    assert_eq!(next(&mut slow).await, Event::Missed { count: 1 }, "though nothing came after");
+    world.end().await;
+}
+
+#[actix::test]
+async fn users_are_told_of_what_is_theirs_and_root_of_all() {
+    let world = World::new(ConsumerScript::default(), None).await;
+    let (one, root) = (Credentials { uid: 4001, gid: 4001 }, Credentials { uid: 0, gid: 0 });
+    let stranger = Credentials { uid: 4002, gid: 4001 };
+    let mut subscriptions = Vec::new();
+    for who in [one, stranger, root] {
+        subscriptions.push(world.handle.acting_for(who).subscribe(64).await.unwrap());
+    }
+    let agent = world.registered(AgentScript::answering(Domain::Jul)).await;
+    let owned = world.handle.acting_for(one);
+    owned.create_session(None, world.descriptor("s")).await.unwrap();
+    owned.destroy_session("s").await.unwrap();
+    drop(agent);
+    let told = [of("s", SessionEvent::Created), of("s", SessionEvent::Destroyed)];
+    for event in told {
+        assert_eq!(next(&mut subscriptions[0]).await, event);
+    }
+    assert_eq!(subscriptions[0].next().now_or_never(), None, "agents do not prove whose they are");
+    assert_eq!(subscriptions[1].next().now_or_never(), None, "nothing of it is the stranger's");
+    assert!(matches!(next(&mut subscriptions[2]).await, Event::AgentRegistered { .. }));
+    world.end().await;
+}
+
+#[actix::test]
+async fn a_consumer_daemon_that_dies_is_told() {
+    let world = World::new(ConsumerScript::default(), None).await;
+    world.session("s").await;
+    let mut events = world.handle.subscribe(64).await.unwrap();
+    world.handle.start("s").await.unwrap();
+    world.fake.kill();
+    assert_eq!(next(&mut events).await, of("s", SessionEvent::Started));
+    assert_eq!(next(&mut events).await, Event::ConsumerLost { bitness: Bitness::Bits64 });
+    world.end().await;
+}
+
+#[actix::test]
+async fn subscriptions_are_bounded_and_end_when_they_are_dropped() {
+    let world = World::new(ConsumerScript::default(), None).await;
+    let handle = world.handle.acting_for(own());
+    let mut held = Vec::new();
+    for _ in 0..SUBSCRIPTIONS_MAX {
+        held.push(handle.subscribe(0).await.unwrap());
+    }
+    assert_eq!(handle.subscribe(1).await.map(drop), Err(ErrorCode::Overflow));
+    drop(held.pop());
+    held.push(handle.subscribe(1).await.unwrap());
+    world.end().await;
+}

@@ -1,0 +1,66 @@
+//! What a session tells of what happens to it.
+
+use actix::Message;
+use lttngd_model::{Credentials, ErrorCode, SessionId};
+use serde::{Deserialize, Serialize};
+
+use crate::TraceArchive;
+
+/// Something happened to a session.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct SessionChanged {
+    /// Its id.
+    pub id: SessionId,
+    /// Its name.
+    pub session: String,
+    /// Its owner, who may know.
+    pub owner: Credentials,
+    /// What happened.
+    pub event: SessionEvent,
+}
+
+/// What happens to a session.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub enum SessionEvent {
+    /// It was made.
+    Created,
+    /// It was started: what applications do from now on is recorded.
+    Started,
+    /// It was stopped. What it recorded may not be written yet, see
+    /// [`DataPending`](crate::DataPending).
+    Stopped,
+    /// A rotation is over: everything is in the archived trace chunk.
+    RotationCompleted {
+        /// The rotation's id.
+        rotation_id: u64,
+        /// Where the trace chunk is.
+        archive: TraceArchive,
+    },
+    /// A rotation is over and failed; what was recorded stays in the session's directory.
+    RotationFailed {
+        /// The rotation's id.
+        rotation_id: u64,
+        /// Why.
+        error: ErrorCode,
+    },
+    /// A snapshot was recorded: it can be read.
+    SnapshotRecorded {
+        /// Name of the output.
+        output: String,
+    },
+    /// A channel lost more than was told before. It is looked for when the session stops, when a
+    /// rotation or a snapshot is over, and whenever its channels are listed.
+    EventsLost {
+        /// Name of the channel.
+        channel: String,
+        /// Events dropped since the session began.
+        discarded_events: u64,
+        /// Packets overwritten since the session began.
+        lost_packets: u64,
+    },
+    /// It is gone, and its trace is as whole as it gets. Another of its name may have been made since its
+    /// end began.
+    Destroyed,
+}
