@@ -15,7 +15,7 @@ use lttngd_app::AppSettings;
 use lttngd_consumer::{Consumer, ConsumerConfig};
 use lttngd_model::{Bitness, Credentials};
 use lttngd_registry::{Handle, Registry, RegistryConfig, Settings, Shutdown, TraceClock};
-use lttngd_relayd::{ExpectedSessionIds, NetIndexes, RelaydConfig};
+use lttngd_relayd::{RelaydConfig, Relayds};
 use lttngd_runas::Runas;
 use lttngd_runtime::{Descriptors, Outlet, ask};
 use lttngd_session::{Consumers, SessionListings};
@@ -270,12 +270,11 @@ fn wire_actors(
             hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             clock,
             consumers: all,
-            relayd: RelaydConfig {
+            relayds: Relayds::new(RelaydConfig {
                 sessiond_uuid,
                 socket_timeout: config.network_socket_timeout,
-                indexes: NetIndexes::default(),
-                session_ids: ExpectedSessionIds::default(),
-            },
+            })
+            .start(),
             consumer_deadline: CONSUMER_DEADLINE,
             runas,
             listings,

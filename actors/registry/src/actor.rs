@@ -15,7 +15,7 @@ use lttngd_model::{
     Credentials, Domain, ErrorCode, EventField, EventKind, EventListing, SessionDescriptor,
     SessionId, SessionKind, Timestamp,
 };
-use lttngd_relayd::RelaydConfig;
+use lttngd_relayd::Relayds;
 use lttngd_runas::Runas;
 use lttngd_runtime::Outlet;
 use lttngd_session::{
@@ -50,8 +50,8 @@ pub struct RegistryConfig {
     pub clock: TraceClock,
     /// The consumer daemons.
     pub consumers: Consumers,
-    /// What connections to relay daemons are made with.
-    pub relayd: RelaydConfig,
+    /// Who opens connections to relay daemons.
+    pub relayds: Addr<Relayds>,
     /// Longest wait for one reply of a consumer daemon.
     pub consumer_deadline: Duration,
     /// Makes the sessions' files with the rights of their owners.
@@ -128,7 +128,7 @@ impl Registry {
                 hostname: self.config.hostname.clone(),
                 clock: self.config.clock.clone(),
                 output,
-                relayd: self.config.relayd.clone(),
+                relayds: self.config.relayds.clone(),
                 snapshot_output,
                 page_size: self.config.page_size,
                 consumers: self.config.consumers.clone(),

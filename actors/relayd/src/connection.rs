@@ -1,241 +1,189 @@
-//! Setting a connection up.
+//! The actor of one connection: the shell around [`Progress`].
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-    os::fd::OwnedFd,
-    time::Duration,
+use std::{cell::RefCell, rc::Rc};
+
+use actix::{
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, ResponseFuture,
+    SpawnHandle, WrapFuture,
+};
+use lttngd_runtime::{FailureNotice, Outlet};
+use tokio::sync::oneshot;
+
+use crate::{
+    Announcement, Connect, ConnectError, GiveUp, HandedOver, LostByConsumer, RelaydConfig,
+    RelaydTarget, Relayds,
+    handshake::connect,
+    progress::{Progress, State},
+    receivers::Receivers,
+    relayds::{ConnectionEnded, ExpectedIds},
 };
 
-use lttngd_model::{AddressFamily, NetworkUri, SessionId};
-use lttngd_wire::relay::{
-    CONFIGURATION_LEN, Command, Configuration, CreateSession, OWN_VERSION, SESSION_HEAD_LEN_MAX,
-    SessionHead, VERSION_LEN, Version,
-};
-use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+/// Most commands that wait for one connection, until it is there or until it is given up.
+pub const WAITING_MAX: usize = 1 << 12;
 
-use crate::{ExpectedSessionIds, NetIndexes, RelaydError};
-
-/// How long each step may take unless something else is configured.
-pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
-
-/// How often a session is announced by the id that the relay daemon is expected to give it. More than
-/// one is wrong only where others announce sessions to the same relay daemon at the same moment.
-const EXPECTATIONS_MAX: usize = 4;
-
-/// What every connection is made with.
-#[derive(Clone, Debug)]
-pub struct RelaydConfig {
-    /// This session daemon, never all zeros.
-    pub sessiond_uuid: [u8; 16],
-    /// How long each step, and later each read and write of the consumer daemon, may take; `None` for
-    /// [`DEFAULT_DEADLINE`], and no limit for a consumer daemon that streams.
-    pub socket_timeout: Option<Duration>,
-    /// Numbers of connections.
-    pub indexes: NetIndexes,
-    /// Numbers that relay daemons give to sessions.
-    pub session_ids: ExpectedSessionIds,
+/// What a connection is made with.
+pub(crate) struct Terms {
+    pub(crate) config: RelaydConfig,
+    pub(crate) target: RelaydTarget,
+    pub(crate) session: Announcement,
+    pub(crate) ids: ExpectedIds,
+    pub(crate) receivers: Receivers,
 }
 
-impl RelaydConfig {
-    /// How long each step may take.
-    #[must_use]
-    pub fn deadline(&self) -> Duration {
-        self.socket_timeout.unwrap_or(DEFAULT_DEADLINE)
+/// The actor of one connection to a relay daemon.
+pub struct RelayConnection {
+    terms: Rc<Terms>,
+    progress: Rc<RefCell<Progress>>,
+    /// The work of connecting, while it is under way.
+    connecting: Option<SpawnHandle>,
+    /// Whoever waits until consumer daemons have it.
+    wanted_by: Vec<oneshot::Sender<Result<HandedOver, ConnectError>>>,
+    /// Whoever waits until they have let go of it.
+    unwanted_by: Vec<oneshot::Sender<()>>,
+    ended: Outlet<ConnectionEnded>,
+    failure: FailureNotice,
+}
+
+impl RelayConnection {
+    /// One that is connected when it is wanted.
+    pub(crate) fn new(terms: Terms, relayds: &Addr<Relayds>) -> Self {
+        let Announcement { id, snapshot, .. } = terms.session;
+        let progress = Progress::new(id, snapshot, terms.receivers.consumers.len());
+        let ended = Outlet::to(relayds.clone().recipient());
+        let net_index = terms.receivers.net_index;
+        let failure =
+            FailureNotice::new(ended.clone(), ConnectionEnded { net_index, failed: true });
+        Self {
+            terms: Rc::new(terms),
+            progress: Rc::new(RefCell::new(progress)),
+            connecting: None,
+            wanted_by: Vec::new(),
+            unwanted_by: Vec::new(),
+            ended,
+            failure,
+        }
     }
-}
 
-/// Where a relay daemon listens.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct RelaydTarget {
-    /// For control connections.
-    pub control: SocketAddr,
-    /// For data connections.
-    pub data: SocketAddr,
-}
-
-impl RelaydTarget {
-    /// The target of two places.
-    ///
-    /// # Errors
-    /// [`RelaydError::Address`].
-    pub fn new(control: &NetworkUri, data: &NetworkUri) -> Result<Self, RelaydError> {
-        Ok(Self { control: socket_address(control)?, data: socket_address(data)? })
+    fn handed_over(&self) -> Option<HandedOver> {
+        self.progress.borrow().handed_over(self.terms.receivers.net_index)
     }
-}
 
-fn socket_address(uri: &NetworkUri) -> Result<SocketAddr, RelaydError> {
-    let address: Option<IpAddr> = uri.address.parse().ok();
-    match (uri.family, address) {
-        (AddressFamily::V4, Some(ip @ IpAddr::V4(_)))
-        | (AddressFamily::V6, Some(ip @ IpAddr::V6(_))) => Ok(SocketAddr::new(ip, uri.port)),
-        _ => Err(RelaydError::Address(uri.address.clone())),
-    }
-}
-
-/// A relay daemon that was told of a session, ready for a consumer daemon.
-#[derive(Debug)]
-pub struct Relayd {
-    /// The version that is spoken.
-    pub version: Version,
-    /// Whether it allows clearing.
-    pub clear_allowed: bool,
-    /// The session in the relay daemon.
-    pub session_id: u64,
-    /// The session's id by which it was announced.
-    pub announced_id: SessionId,
-    /// Where it writes the session, below its own output directory; empty before 2.11.
-    pub output_path: String,
-    /// The control connection.
-    pub control: OwnedFd,
-    /// The data connection.
-    pub data: OwnedFd,
-}
-
-impl Relayd {
-    /// Connects and announces a session. All connections of one session announce it by the same id:
-    /// `id` is what an earlier one announced.
-    ///
-    /// # Errors
-    /// [`RelaydError`].
-    pub async fn connect(
-        config: &RelaydConfig,
-        target: RelaydTarget,
-        session: CreateSession,
-        id: Option<SessionId>,
-    ) -> Result<Self, RelaydError> {
-        let deadline = config.deadline();
-        // A consumer daemon records a snapshot in one piece, for which all its other work waits.
-        let socket_timeout = if session.snapshot { Some(deadline) } else { config.socket_timeout };
-        // Nobody asks for the chunk of a snapshot, and there are as many sessions as snapshots.
-        let mut expectations = if id.is_some() || session.snapshot { 0 } else { EXPECTATIONS_MAX };
-        let mut announced = session;
-        announced.session_id = id.unwrap_or(announced.session_id);
-        let fallback = announced.session_id;
-        let (control, version, configuration, head, output_path) = loop {
-            let mut control = Connection::open(target.control, deadline).await?;
-            let version = control.agree_on_version().await?;
-            let configuration = control.configuration(version).await?;
-            let expects = expectations > 0 && version.has_trace_chunks();
-            announced.session_id =
-                if expects { config.session_ids.next(target.control) } else { fallback };
-            let (head, output_path) = control.create_session(version, announced.clone()).await?;
-            if !expects || head.session_id == announced.session_id.0 {
-                break (control, version, configuration, head, output_path);
+    fn connect(&mut self, context: &mut Context<Self>) {
+        if self.connecting.is_some() {
+            return;
+        }
+        let (terms, progress) = (Rc::clone(&self.terms), Rc::clone(&self.progress));
+        let work = async move { hand_over(&terms, &progress).await }.into_actor(self);
+        let work = work.map(|outcome, this, context| {
+            this.connecting = None;
+            match (outcome, this.handed_over()) {
+                (Ok(()), Some(handed_over)) => {
+                    for waiter in this.wanted_by.drain(..) {
+                        // Who asked may have gone.
+                        let _ = waiter.send(Ok(handed_over));
+                    }
+                }
+                (outcome, _) => this.give_up(outcome.err(), context),
             }
-            config.session_ids.correct(target.control, head.session_id);
-            expectations -= 1;
+        });
+        self.connecting = Some(context.spawn(work));
+    }
+
+    /// Ends what is under way, has consumer daemons let go of the connection, and then says so to all who
+    /// wait. The first one who wanted it is told why.
+    fn give_up(&mut self, why: Option<ConnectError>, context: &mut Context<Self>) {
+        if !self.progress.borrow_mut().give_up() {
+            return;
+        }
+        if let Some(work) = self.connecting.take() {
+            context.cancel_future(work);
+        }
+        let terms = Rc::clone(&self.terms);
+        let holders: Vec<_> = self.progress.borrow().holders().collect();
+        let let_go = async move { terms.receivers.let_go(holders).await }.into_actor(self);
+        context.spawn(let_go.map(|(), this, context| this.close(why, context)));
+    }
+
+    fn close(&mut self, mut why: Option<ConnectError>, context: &mut Context<Self>) {
+        self.progress.borrow_mut().closed();
+        let net_index = self.terms.receivers.net_index;
+        // Before whoever waits: what is opened after this is another connection.
+        self.ended.tell(ConnectionEnded { net_index, failed: false });
+        self.failure.dismiss();
+        for waiter in self.wanted_by.drain(..) {
+            // Who asked may have gone.
+            let _ = waiter.send(Err(why.take().unwrap_or(ConnectError::GivenUp)));
+        }
+        for waiter in self.unwanted_by.drain(..) {
+            // The same.
+            let _ = waiter.send(());
+        }
+        context.stop();
+    }
+}
+
+/// Gives every consumer daemon connections of its own, each with a session of its own in the relay daemon.
+async fn hand_over(terms: &Terms, progress: &RefCell<Progress>) -> Result<(), ConnectError> {
+    for consumer in &terms.receivers.consumers {
+        let pair = connect(terms, progress).await?;
+        terms.receivers.hand_over(consumer, pair).await?;
+        progress.borrow_mut().taken();
+    }
+    Ok(())
+}
+
+impl Actor for RelayConnection {
+    type Context = Context<Self>;
+}
+
+impl Handler<Connect> for RelayConnection {
+    type Result = ResponseFuture<Result<HandedOver, ConnectError>>;
+
+    fn handle(&mut self, _: Connect, context: &mut Self::Context) -> Self::Result {
+        let known = match (self.progress.borrow().state(), self.handed_over()) {
+            (_, Some(handed_over)) => Some(Ok(handed_over)),
+            (State::Closed, _) => Some(Err(ConnectError::GivenUp)),
+            _ if self.wanted_by.len() >= WAITING_MAX => Some(Err(ConnectError::Busy)),
+            _ => None,
         };
-        let data = Connection::open(target.data, deadline).await?;
-        Ok(Self {
-            version,
-            clear_allowed: configuration.clear_allowed,
-            session_id: head.session_id,
-            announced_id: announced.session_id,
-            output_path,
-            control: control.hand_over(socket_timeout)?,
-            data: data.hand_over(socket_timeout)?,
+        if let Some(known) = known {
+            return Box::pin(async { known });
+        }
+        let (waiter, outcome) = oneshot::channel();
+        self.wanted_by.push(waiter);
+        if self.progress.borrow().state() != State::GivenUp {
+            self.connect(context);
+        }
+        Box::pin(async { outcome.await.unwrap_or(Err(ConnectError::Failed)) })
+    }
+}
+
+impl Handler<GiveUp> for RelayConnection {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: GiveUp, context: &mut Self::Context) -> Self::Result {
+        let (waiter, done) = oneshot::channel();
+        self.unwanted_by.push(waiter);
+        if self.progress.borrow().state() == State::Closed {
+            self.close(None, context);
+        } else {
+            self.give_up(None, context);
+        }
+        Box::pin(async {
+            // It fails only when the actor failed, whose owner gives the connection up.
+            let _ = done.await;
         })
     }
 }
 
-struct Connection {
-    stream: TcpStream,
-    address: SocketAddr,
-    deadline: Duration,
-}
+impl Handler<LostByConsumer> for RelayConnection {
+    type Result = ();
 
-impl Connection {
-    async fn open(address: SocketAddr, deadline: Duration) -> Result<Self, RelaydError> {
-        let stream = tokio::time::timeout(deadline, TcpStream::connect(address))
-            .await
-            .map_err(|_| RelaydError::TimedOut { address, deadline })?
-            .map_err(|source| RelaydError::Unreachable { address, source })?;
-        let connection = Self { stream, address, deadline };
-        // The consumer writes heads and bodies apart: without this each body would wait for the
-        // acknowledgement of its head, which comes late.
-        connection.stream.set_nodelay(true).map_err(|source| connection.broken(source))?;
-        Ok(connection)
-    }
-
-    fn broken(&self, source: io::Error) -> RelaydError {
-        RelaydError::Broken { address: self.address, source }
-    }
-
-    async fn in_time<T>(
-        &mut self,
-        work: impl AsyncFnOnce(&mut TcpStream) -> io::Result<T>,
-    ) -> Result<T, RelaydError> {
-        let (address, deadline) = (self.address, self.deadline);
-        tokio::time::timeout(deadline, work(&mut self.stream))
-            .await
-            .map_err(|_| RelaydError::TimedOut { address, deadline })?
-            .map_err(|source| RelaydError::Broken { address, source })
-    }
-
-    /// Sends a command and reads `reply`.
-    async fn exchange(
-        &mut self,
-        command: &Command,
-        minor: u32,
-        reply: &mut [u8],
-    ) -> Result<(), RelaydError> {
-        let bytes = command.encode(minor);
-        self.in_time(async |stream| {
-            stream.write_all(&bytes).await?;
-            stream.read_exact(reply).await.map(drop)
-        })
-        .await
-    }
-
-    async fn agree_on_version(&mut self) -> Result<Version, RelaydError> {
-        let mut reply = [0; VERSION_LEN];
-        self.exchange(&Command::Version(OWN_VERSION), OWN_VERSION.minor, &mut reply).await?;
-        let theirs = Version::decode(&reply).map_err(|error| {
-            self.broken(io::Error::new(io::ErrorKind::InvalidData, error.to_string()))
-        })?;
-        OWN_VERSION.common(theirs).ok_or(RelaydError::Version(theirs))
-    }
-
-    async fn configuration(&mut self, version: Version) -> Result<Configuration, RelaydError> {
-        if !version.has_clear() {
-            return Ok(Configuration { clear_allowed: false });
+    fn handle(&mut self, lost: LostByConsumer, context: &mut Self::Context) {
+        let consumers = &self.terms.receivers.consumers;
+        let place = consumers.iter().position(|consumer| *consumer == lost.consumer);
+        if place.is_some_and(|place| self.progress.borrow_mut().lost_by(place)) {
+            self.close(None, context);
         }
-        let mut reply = [0; CONFIGURATION_LEN];
-        self.exchange(&Command::GetConfiguration, version.minor, &mut reply).await?;
-        Configuration::decode(&reply).map_err(RelaydError::Configuration)
-    }
-
-    async fn create_session(
-        &mut self,
-        version: Version,
-        session: CreateSession,
-    ) -> Result<(SessionHead, String), RelaydError> {
-        let command = Command::CreateSession(Box::new(session));
-        let mut reply = [0; SESSION_HEAD_LEN_MAX];
-        let reply = &mut reply[..SessionHead::len(version.minor)];
-        self.exchange(&command, version.minor, reply).await?;
-        let head = SessionHead::decode(reply, version.minor).map_err(RelaydError::Session)?;
-        let mut path = vec![0; head.path_len];
-        self.in_time(async |stream| stream.read_exact(&mut path).await.map(drop)).await?;
-        let path = head.decode_path(&path).map_err(RelaydError::malformed_session)?;
-        Ok((head, path))
-    }
-
-    /// The socket as a consumer daemon expects it: one that blocks.
-    fn hand_over(self, timeout: Option<Duration>) -> Result<OwnedFd, RelaydError> {
-        let address = self.address;
-        let broken = |source| RelaydError::Broken { address, source };
-        let stream = self.stream.into_std().map_err(broken)?;
-        stream.set_nonblocking(false).map_err(broken)?;
-        for direction in [Timeout::Recv, Timeout::Send] {
-            set_socket_timeout(&stream, direction, timeout)
-                .map_err(|error| broken(error.into()))?;
-        }
-        Ok(stream.into())
     }
 }

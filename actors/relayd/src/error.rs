@@ -2,11 +2,32 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
+use lttngd_consumer::ConsumerError;
 use lttngd_wire::{
     DecodeError,
     relay::{RelayRefusal, ReplyError, Version},
 };
 use thiserror::Error;
+
+/// Why consumer daemons have no connection to a relay daemon.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// There is none.
+    #[error(transparent)]
+    Relayd(#[from] RelaydError),
+    /// A consumer daemon did not take it.
+    #[error("the consumer daemon does not take the relay daemon: {0}")]
+    Consumer(#[from] ConsumerError),
+    /// It was given up meanwhile, or failed for whoever wanted it first.
+    #[error("the connection to the relay daemon was given up")]
+    GivenUp,
+    /// Too many commands wait for it.
+    #[error("too many commands wait for the relay daemon")]
+    Busy,
+    /// Its actor failed.
+    #[error("the connection to the relay daemon failed in the session daemon: see its log")]
+    Failed,
+}
 
 /// Why there is no connection to a relay daemon.
 #[derive(Debug, Error)]

@@ -1,31 +1,49 @@
 //! Connections to relay daemons (`lttng-relayd`), as far as a session daemon has them: it connects,
 //! agrees on a version, announces the session, and hands both sockets to a consumer daemon.
 //!
-//! There is no actor here: a connection lives for one exchange in the task of the session that wants
-//! it, and nobody else waits for it. What is owned for longer is the count of connections
-//! ([`NetIndexes`]) and what is known of relay daemons' numbers ([`ExpectedSessionIds`]).
+//! [`Relayds`] owns what is counted for all of them: network sequence indexes, and the session ids that
+//! relay daemons are expected to give. It opens connections: each is a [`RelayConnection`], an actor that
+//! whoever wanted it asks to [`Connect`] and to [`GiveUp`]. Both are asked by sessions; they ask consumer
+//! daemons, and tell the session when an actor of a connection failed.
 //!
 //! ```text
-//!   control: connect -> VERSION -> GET_CONFIGURATION (from 2.12) -> CREATE_SESSION
-//!   data:    connect
+//!             control: connect    VERSION, GET_CONFIGURATION     data: connect,
+//!                                 (from 2.12), CREATE_SESSION    ADD_RELAYD_SOCKET
+//!   Connecting -----------> Negotiating -----------> Announced -----------> HandedOver
+//!     ^  ^                     | another id than expected |  for the next      |
+//!     |  +---------------------+                          |  consumer daemon   |
+//!     +---------------------------------------------------+                    |
+//!   any of them -- failed, GiveUp --> GivenUp -- DESTROY_RELAYD --> Closed <---+
+//!                                                     the consumer daemons lost it
 //! ```
 //!
-//! A relay daemon that gave the session another id than was announced is connected anew, see
-//! [`ExpectedSessionIds`].
+//! While a connection is made its mailbox goes on: it is given up at once, whatever a relay daemon makes
+//! it wait for. A relay daemon that gave the session another id than was announced is connected anew, see
+//! `session_id`.
 //!
-//! Limits: each step takes at most [`DEFAULT_DEADLINE`], or what is configured.
+//! Limits: each step takes at most [`DEFAULT_DEADLINE`], or what is configured; [`WAITING_MAX`] commands
+//! wait for one connection.
 
 mod connection;
 mod error;
+mod handshake;
 mod host;
-mod index;
+mod ledger;
+mod message;
+mod progress;
+mod receivers;
+mod relayds;
 mod session_id;
 #[cfg(test)]
 mod tests;
 
-pub use connection::{DEFAULT_DEADLINE, Relayd, RelaydConfig, RelaydTarget};
-pub use error::RelaydError;
+pub use connection::{RelayConnection, WAITING_MAX};
+pub use error::{ConnectError, RelaydError};
+pub use handshake::{DEFAULT_DEADLINE, RelaydConfig, RelaydTarget};
 pub use host::look_up;
-pub use index::NetIndexes;
-pub use lttngd_wire::relay::{CreateSession, Version};
-pub use session_id::ExpectedSessionIds;
+pub use lttngd_wire::relay::Version;
+pub use message::{
+    Announcement, Connect, ConnectionFailed, GiveUp, HandedOver, Held, LookUp, LostByConsumer,
+    Open, Opened,
+};
+pub use relayds::Relayds;

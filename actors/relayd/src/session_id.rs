@@ -5,11 +5,7 @@
 //! sessions of which both ids are the same. They number sessions from 1 on, so the next number can be
 //! expected, and announced as ours; whether it was right, the reply tells.
 
-use std::{
-    collections::HashMap,
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::HashMap, net::SocketAddr};
 
 use lttngd_model::SessionId;
 
@@ -17,27 +13,25 @@ use lttngd_model::SessionId;
 const RELAYDS_MAX: usize = 256;
 
 /// The ids that relay daemons are expected to give next.
-#[derive(Clone, Debug, Default)]
-pub struct ExpectedSessionIds(Arc<Mutex<HashMap<SocketAddr, u64>>>);
+#[derive(Debug, Default)]
+pub(crate) struct ExpectedSessionIds(HashMap<SocketAddr, u64>);
 
 impl ExpectedSessionIds {
     /// The id of the session that is announced next at `relayd`.
-    pub(crate) fn next(&self, relayd: SocketAddr) -> SessionId {
-        let mut next = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if next.len() >= RELAYDS_MAX && !next.contains_key(&relayd) {
+    pub(crate) fn next(&mut self, relayd: SocketAddr) -> SessionId {
+        if self.0.len() >= RELAYDS_MAX && !self.0.contains_key(&relayd) {
             // Each of them costs one wrong expectation more.
-            next.clear();
+            self.0.clear();
         }
-        let next = next.entry(relayd).or_insert(1);
+        let next = self.0.entry(relayd).or_insert(1);
         let id = SessionId(*next);
         *next += 1;
         id
     }
 
     /// `relayd` gave another one than was expected.
-    pub(crate) fn correct(&self, relayd: SocketAddr, given: u64) {
-        let mut next = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        next.insert(relayd, given.wrapping_add(1));
+    pub(crate) fn correct(&mut self, relayd: SocketAddr, given: u64) {
+        self.0.insert(relayd, given.wrapping_add(1));
     }
 }
 
@@ -47,7 +41,7 @@ mod tests {
 
     #[test]
     fn each_relay_daemon_has_its_own_numbers() {
-        let ids = ExpectedSessionIds::default();
+        let mut ids = ExpectedSessionIds::default();
         let relayd = |port| SocketAddr::from(([127, 0, 0, 1], port));
         assert_eq!(
             [ids.next(relayd(1)).0, ids.next(relayd(1)).0, ids.next(relayd(2)).0],
@@ -61,6 +55,6 @@ mod tests {
         for port in 1..=1000 {
             ids.next(relayd(port));
         }
-        assert!(ids.0.lock().unwrap_or_else(PoisonError::into_inner).len() <= RELAYDS_MAX);
+        assert!(ids.0.len() <= RELAYDS_MAX);
     }
 }

@@ -1,50 +1,108 @@
 //! Relay daemons of every version, and those that fail at every step.
 #![allow(clippy::unwrap_used)]
 
+mod connections;
+
 use std::{
+    cell::RefCell,
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use lttngd_model::{AddressFamily, HostUrl, NetworkUri, SessionId, StreamKind, Timestamp};
+use actix::{Actor, Addr};
+use lttngd_model::{
+    AddressFamily, HostUrl, NetIndex, NetworkUri, SessionId, StreamKind, Timestamp,
+};
 use lttngd_peer::answer_as_relayd;
 use lttngd_wire::relay::{Command, HEADER_LEN, RelayRefusal, SessionHead, Version};
 
 use crate::{
-    CreateSession, ExpectedSessionIds, NetIndexes, Relayd, RelaydConfig, RelaydError, RelaydTarget,
-    look_up,
+    Announcement, RelaydConfig, RelaydError, RelaydTarget, Relayds,
+    connection::Terms,
+    handshake, look_up,
+    progress::{AnnouncedBy, Progress},
+    receivers::{Pair, Receivers},
+    relayds::ExpectedIds,
 };
 
 /// Long enough for every step that succeeds.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// A session that announces itself by the id it has.
-const ID: Option<SessionId> = Some(SessionId(7));
+/// A session's own id.
+const ID: SessionId = SessionId(7);
 
 fn config(socket_timeout: Duration) -> RelaydConfig {
-    RelaydConfig {
-        sessiond_uuid: [1; 16],
-        socket_timeout: Some(socket_timeout),
-        indexes: NetIndexes::default(),
-        session_ids: ExpectedSessionIds::default(),
-    }
+    RelaydConfig { sessiond_uuid: [1; 16], socket_timeout: Some(socket_timeout) }
 }
 
-fn session() -> CreateSession {
-    CreateSession {
+fn session() -> Announcement {
+    Announcement {
+        id: ID,
         name: "s".to_owned(),
         hostname: "h".to_owned(),
         base_path: String::new(),
         live_timer_us: 0,
         snapshot: false,
         name_contains_creation_time: false,
-        sessiond_uuid: [1; 16],
-        session_id: SessionId(7),
         created_at: Timestamp { epoch_s: 1 },
-        current_chunk_id: None,
     }
+}
+
+/// The first connection of a session.
+fn first(session: &Announcement) -> Progress {
+    Progress::new(session.id, session.snapshot, 1)
+}
+
+/// A later one of a session that was announced by `id`.
+fn later(id: SessionId) -> Progress {
+    let mut progress = Progress::new(ID, false, 2);
+    progress.connected();
+    progress.replied(AnnouncedBy::Id(id), id, 0, Version { major: 2, minor: 1 }, false);
+    progress.taken();
+    progress
+}
+
+/// What a consumer daemon would be given, and what was learned.
+struct Made {
+    pair: Pair,
+    progress: Progress,
+}
+
+async fn connect(
+    relayds: &Addr<Relayds>,
+    socket_timeout: Duration,
+    target: RelaydTarget,
+    session: Announcement,
+    progress: Progress,
+) -> Result<Made, RelaydError> {
+    let receivers = Receivers {
+        net_index: NetIndex(2),
+        session: session.id,
+        session_name: session.name.clone(),
+        consumers: Vec::new(),
+        deadline: DEADLINE,
+    };
+    let terms = Terms {
+        config: config(socket_timeout),
+        target,
+        session,
+        ids: ExpectedIds::of(relayds.clone()),
+        receivers,
+    };
+    let progress = RefCell::new(progress);
+    let pair = handshake::connect(&terms, &progress).await?;
+    Ok(Made { pair, progress: progress.into_inner() })
+}
+
+/// The same for a session that announces itself by the id it has.
+async fn connect_by_id(
+    socket_timeout: Duration,
+    target: RelaydTarget,
+) -> Result<Made, RelaydError> {
+    let relayds = Relayds::new(config(socket_timeout)).start();
+    connect(&relayds, socket_timeout, target, session(), later(ID)).await
 }
 
 /// Answers a command; sessions get the id 6.
@@ -78,12 +136,12 @@ fn v4() -> SocketAddr {
 
 async fn fails(act: impl FnOnce(TcpStream) + Send + 'static) -> RelaydError {
     let (target, _data, thread) = relay(v4(), act);
-    let error = Relayd::connect(&config(DEADLINE), target, session(), ID).await.unwrap_err();
+    let error = connect_by_id(DEADLINE, target).await.err().unwrap();
     thread.join().unwrap();
     error
 }
 
-#[tokio::test]
+#[actix::test]
 async fn every_version() {
     for (address, minor, spoken) in [
         (v4(), 1, 1),
@@ -97,10 +155,13 @@ async fn every_version() {
             let commands = std::iter::from_fn(|| answer(&mut stream, minor).map(Some));
             commands.flatten().map(|command| command.number()).collect::<Vec<_>>()
         });
-        let relayd = Relayd::connect(&config(DEADLINE), target, session(), ID).await.unwrap();
+        let Made { pair: relayd, mut progress } = connect_by_id(DEADLINE, target).await.unwrap();
         data.accept().unwrap();
         assert_eq!(relayd.version, Version { major: 2, minor: spoken });
-        assert_eq!((relayd.session_id, relayd.clear_allowed), (6, minor >= 12));
+        progress.taken();
+        let handed_over = progress.handed_over(NetIndex(2)).unwrap();
+        assert_eq!(handed_over.version, relayd.version);
+        assert_eq!((relayd.session_id, handed_over.clear_allowed), (6, minor >= 12));
         assert_eq!(relayd.output_path, if minor >= 11 { "h/s" } else { "" });
         for socket in [&relayd.control, &relayd.data] {
             assert!(rustix::net::sockopt::tcp_nodelay(socket).unwrap());
@@ -139,38 +200,42 @@ fn numbering(
     })
 }
 
-#[tokio::test]
+#[actix::test]
 async fn sessions_are_announced_by_the_ids_that_relay_daemons_give() {
-    let config = config(DEADLINE);
-    let connect = async |target, session, id| {
-        let relayd = Relayd::connect(&config, target, session, id).await.unwrap();
-        (relayd.session_id, relayd.announced_id.0)
+    let relayds = Relayds::new(config(DEADLINE)).start();
+    let connect = async |target, session: Announcement, progress| {
+        let made = connect(&relayds, DEADLINE, target, session, progress).await.unwrap();
+        let announced = made.progress.announced_by(made.pair.version);
+        let AnnouncedBy::Id(id) = announced else { panic!("{announced:?}") };
+        (made.pair.session_id, id.0)
     };
     // Another session daemon was there before.
     let (target, _data, thread) = numbering(13, 40..45);
-    assert_eq!(connect(target, session(), None).await, (41, 41));
-    assert_eq!(connect(target, session(), None).await, (42, 42));
+    assert_eq!(connect(target, session(), first(&session())).await, (41, 41));
+    assert_eq!(connect(target, session(), first(&session())).await, (42, 42));
     // The second connection of the same session.
-    assert_eq!(connect(target, session(), Some(SessionId(42))).await, (43, 42));
-    let snapshot = CreateSession { snapshot: true, ..session() };
-    assert_eq!(connect(target, snapshot, None).await, (44, 7));
+    assert_eq!(connect(target, session(), later(SessionId(42))).await, (43, 42));
+    let snapshot = Announcement { snapshot: true, ..session() };
+    let progress = first(&snapshot);
+    assert_eq!(connect(target, snapshot, progress).await, (44, 7));
     assert_eq!(thread.join().unwrap(), [1, 41, 42, 42, 7]);
     // Those without trace chunks are not told any id.
     let (target, _data, thread) = numbering(10, [40]);
-    assert_eq!(connect(target, session(), None).await, (40, 7));
+    assert_eq!(connect(target, session(), first(&session())).await, (40, 7));
     assert_eq!(thread.join().unwrap(), [0]);
 }
 
-#[tokio::test]
+#[actix::test]
 async fn numbers_that_cannot_be_foreseen_are_not_guessed_for_ever() {
     let (target, _data, thread) = numbering(13, [1 << 40; 5]);
-    let relayd = Relayd::connect(&config(DEADLINE), target, session(), None).await.unwrap();
-    assert_eq!(relayd.announced_id, SessionId(7));
+    let relayds = Relayds::new(config(DEADLINE)).start();
+    let made = connect(&relayds, DEADLINE, target, session(), first(&session())).await.unwrap();
+    assert_eq!(made.progress.announced_by(made.pair.version), AnnouncedBy::Id(ID));
     let wrong = (1 << 40) + 1;
     assert_eq!(thread.join().unwrap(), [1, wrong, wrong, wrong, 7]);
 }
 
-#[tokio::test]
+#[actix::test]
 async fn relays_that_refuse() {
     let other_major = fails(|mut stream| {
         stream.read_exact(&mut [0; HEADER_LEN + 8]).unwrap();
@@ -201,7 +266,7 @@ async fn relays_that_refuse() {
     assert!(matches!(cut, RelaydError::Broken { .. }), "{cut}");
 }
 
-#[tokio::test]
+#[actix::test]
 async fn relays_that_are_silent_are_not_waited_for() {
     for steps in 0..3 {
         let (target, _data, thread) = relay(v4(), move |mut stream| {
@@ -212,23 +277,23 @@ async fn relays_that_are_silent_are_not_waited_for() {
         });
         let begun = Instant::now();
         let short = Duration::from_millis(100);
-        let error = Relayd::connect(&config(short), target, session(), ID).await.unwrap_err();
+        let error = connect_by_id(short, target).await.err().unwrap();
         assert!(matches!(error, RelaydError::TimedOut { .. }), "{error}");
         assert!(begun.elapsed() < DEADLINE);
         thread.join().unwrap();
     }
 }
 
-#[tokio::test]
+#[actix::test]
 async fn ports_where_nobody_listens() {
     let free = TcpListener::bind(v4()).unwrap().local_addr().unwrap();
     let nobody = RelaydTarget { control: free, data: free };
-    let error = Relayd::connect(&config(DEADLINE), nobody, session(), ID).await.unwrap_err();
+    let error = connect_by_id(DEADLINE, nobody).await.err().unwrap();
     assert!(matches!(error, RelaydError::Unreachable { .. }), "{error}");
     let (target, data, thread) =
         relay(v4(), |mut stream| while answer(&mut stream, 13).is_some() {});
     drop(data);
-    let error = Relayd::connect(&config(DEADLINE), target, session(), ID).await.unwrap_err();
+    let error = connect_by_id(DEADLINE, target).await.err().unwrap();
     assert!(matches!(error, RelaydError::Unreachable { .. }), "{error}");
     thread.join().unwrap();
 }
@@ -257,7 +322,7 @@ fn addresses_are_numbers_of_their_family() {
     }
 }
 
-#[tokio::test]
+#[actix::test]
 async fn names_are_looked_up_in_their_family() {
     use AddressFamily::{V4, V6};
     let url = |family, host: &str, port| HostUrl {
@@ -289,11 +354,4 @@ async fn names_are_looked_up_in_their_family() {
     }
     let apart = look_up(url(V4, "10.0.0.1", 5), url(V4, "10.0.0.2", 6), DEADLINE).await;
     assert!(matches!(apart, Err(RelaydError::TwoMachines { .. })), "{apart:?}");
-}
-
-#[test]
-fn indexes_begin_at_2_and_never_come_again() {
-    let indexes = NetIndexes::default();
-    let other = indexes.clone();
-    assert_eq!([indexes.next().0, other.next().0, indexes.next().0], [2, 3, 4]);
 }

@@ -11,7 +11,8 @@ use lttngd_agent::{Agent, AgentInfo};
 use lttngd_app::{App, AppInfo};
 use lttngd_consumer::ChannelSampled;
 use lttngd_model::{Domain, ErrorCode, SessionListing};
-use lttngd_runtime::{Beside, Queue, Turns, Works};
+use lttngd_relayd::ConnectionFailed;
+use lttngd_runtime::{Beside, Queue, Works};
 
 use crate::{
     AddContext, AddSnapshotOutput, AddTrackerValue, AgentArrived, AgentGone, AppArrived, AppGone,
@@ -47,8 +48,6 @@ pub(crate) struct Inner {
     pub(crate) finishing: Rc<Unfinished>,
     /// Trace chunks on their way to the archives.
     pub(crate) archiving: Rc<Unfinished>,
-    /// Of commands that wait for the relay daemon.
-    pub(crate) connecting: Turns,
 }
 
 /// A reply that comes when the command's turn has come and it is done.
@@ -74,7 +73,6 @@ impl Session {
                 chunk_gate: ChunkGate::default(),
                 finishing: Rc::default(),
                 archiving: Rc::default(),
-                connecting: Turns::new(COMMANDS_MAX),
             }),
         }
     }
@@ -291,6 +289,14 @@ impl Handler<AgentGone> for Session {
 
     fn handle(&mut self, gone: AgentGone, _: &mut Self::Context) {
         self.inner.agent_gone(gone);
+    }
+}
+
+impl Handler<ConnectionFailed> for Session {
+    type Result = ();
+
+    fn handle(&mut self, failed: ConnectionFailed, _: &mut Self::Context) {
+        self.inner.connection_failed(failed);
     }
 }
 

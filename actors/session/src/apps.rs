@@ -125,6 +125,9 @@ impl Inner {
                     SetKey::App(id) => of_app(id) == Some(lost.bitness),
                 })
         };
+        if let Some(consumer) = self.config.consumers.of(lost.bitness) {
+            self.relayd_lost_by(consumer.clone());
+        }
         if is_touched {
             tracing::error!(
                 session = self.config.name,
@@ -133,7 +136,8 @@ impl Inner {
             self.change_life(|life| life.lost_consumer = true);
         }
         async move {
-            if !is_touched {
+            let is_connected = self.state().relayd().is_some();
+            if !is_touched && is_connected {
                 // The connection went with the consumer. The next command that needs it makes another.
                 self.disconnect_relayd().await;
             }
@@ -252,7 +256,7 @@ impl Inner {
     /// Where a buffer set that is made now writes.
     fn set_output(&self) -> SetOutput {
         let state = self.state();
-        match (&state.chunk, state.relayd, &state.output) {
+        match (&state.chunk, state.relayd(), &state.output) {
             (Some(Chunk { id, domain_directory: Some(domain), .. }), ..) => {
                 SetOutput::Directory { chunk: *id, domain: Arc::clone(domain) }
             }

@@ -11,7 +11,7 @@ use lttngd_model::{
     Bitness, BufferScheme, ChannelListing, Context, Credentials, Domain, ErrorCode,
     EventDescription, EventListing, SessionId, SessionKind, Timestamp, Uri,
 };
-use lttngd_relayd::RelaydConfig;
+use lttngd_relayd::Relayds;
 use lttngd_runas::Runas;
 use lttngd_runtime::Outlet;
 use serde::{Deserialize, Serialize};
@@ -80,8 +80,8 @@ pub struct SessionConfig {
     pub clock: TraceClock,
     /// Where its traces go.
     pub output: Output,
-    /// What connections to relay daemons are made with.
-    pub relayd: RelaydConfig,
+    /// Who opens connections to relay daemons.
+    pub relayds: Addr<Relayds>,
     /// Where its snapshots go.
     pub snapshot_output: Option<SnapshotPlace>,
     /// Size of a page in bytes.

@@ -20,7 +20,7 @@ impl Inner {
     ) -> Result<(), ErrorCode> {
         let scheme = self.state().domain.as_ref().map(|ust| ust.scheme);
         self.life().admit_regenerate_metadata(self.config.kind, scheme)?;
-        if self.state().relayd.is_some_and(|relayd| !relayd.version.can_reset_metadata()) {
+        if self.state().relayd().is_some_and(|relayd| !relayd.version.can_reset_metadata()) {
             return Err(ErrorCode::RelaydVersionFail);
         }
         let clock = self.config.clock.sample().await;

@@ -1,134 +1,137 @@
 //! The session's connection to its relay daemon.
 
-use lttngd_consumer::{AddRelayd, Consumer, ConsumerError, DestroyRelayd};
-use lttngd_model::{ErrorCode, NetIndex, SessionKind};
-use lttngd_relayd::{CreateSession, Relayd, RelaydTarget, Version};
-
 use actix::Addr;
+use lttngd_consumer::Consumer;
+use lttngd_model::{ErrorCode, NetIndex, SessionKind};
+use lttngd_relayd::{
+    Announcement, Connect, ConnectError, ConnectionFailed, GiveUp, HandedOver, Held,
+    LostByConsumer, Open, Opened, RelayConnection, RelaydError,
+};
+use lttngd_runtime::Outlet;
 
 use crate::{
     NetworkOutput, Output, SessionConfig,
     actor::Inner,
     error::{consumer_code, relayd_code},
+    state::State,
 };
 
-/// A relay daemon that the consumers are connected to.
-#[derive(Clone, Copy, Debug)]
+/// The connection of a session that streams.
 pub(crate) struct SessionRelayd {
-    pub(crate) net_index: NetIndex,
-    pub(crate) version: Version,
-    pub(crate) clear_allowed: bool,
+    held: Held,
+    /// Once the consumers have it.
+    handed_over: Option<HandedOver>,
 }
 
 impl Inner {
     /// Connects every consumer to the relay daemon of a session that streams, unless they are.
-    /// Commands that need no connection go on meanwhile.
+    /// Commands that need no connection go on meanwhile. Of those that do each tries it anew when the one
+    /// before it failed.
     pub(crate) async fn connect_relayd(&self) -> Result<(), ErrorCode> {
-        if !self.needs_relayd() {
-            return Ok(());
+        while self.needs_relayd() {
+            let Output::Network(network) = self.state().output.clone() else { return Ok(()) };
+            let opened = self.open_relayd(&network, false).await?;
+            if let Err(code) = self.still_streams_to(&network) {
+                drop(Held::new(opened));
+                return Err(code);
+            }
+            let Opened { net_index, connection } = opened.clone();
+            // It is the same for all commands that want it.
+            if self.state().relayd_index() != Some(net_index) {
+                let held = Held::new(opened);
+                self.state_mut().relayd = Some(SessionRelayd { held, handed_over: None });
+            }
+            let connected = self.connect(&connection).await;
+            // The session may have ended, or gone somewhere else, while the relay daemon took its time.
+            let kept = match connected {
+                Ok(handed_over) => self.still_streams_to(&network).map(|()| Some(handed_over)),
+                // It failed for another command, or nobody wants it any more.
+                Err(ConnectError::GivenUp) => self.still_streams_to(&network).map(|()| None),
+                Err(error) => Err(self.no_connection(&error)),
+            };
+            let is_ours = self.state().relayd_index() == Some(net_index);
+            match &kept {
+                _ if !is_ours => {}
+                Ok(Some(handed_over)) => {
+                    if let Some(relayd) = &mut self.state_mut().relayd {
+                        relayd.handed_over = Some(*handed_over);
+                    }
+                }
+                Ok(None) | Err(_) => self.disconnect_relayd().await,
+            }
+            kept?;
         }
-        let _turn = self.connecting.take().await.map_err(|_| ErrorCode::Fatal)?;
-        let Output::Network(network) = self.state().output.clone() else { return Ok(()) };
-        if !self.needs_relayd() {
-            return Ok(());
-        }
-        let relayd = self.connect_to(&network, false).await?;
-        // The session may have ended, or gone somewhere else, while the relay daemon took its time.
-        let wanted = self.life().admit_with_consumer().and_then(|()| {
-            let same = self.state().output == Output::Network(network);
-            if same { Ok(()) } else { Err(ErrorCode::RelaydConnectFail) }
-        });
-        match wanted {
-            Ok(()) => self.state_mut().relayd = Some(relayd),
-            Err(_) => self.give_up(relayd.net_index).await,
-        }
-        wanted
+        Ok(())
     }
 
-    /// Connects every consumer to a relay daemon, or none, to stream there or to record one snapshot.
-    pub(crate) async fn connect_to(
+    /// Opens a connection to a relay daemon, to stream there or to record one snapshot.
+    pub(crate) async fn open_relayd(
         &self,
         network: &NetworkOutput,
         snapshot: bool,
-    ) -> Result<SessionRelayd, ErrorCode> {
+    ) -> Result<Opened, ErrorCode> {
         let target = match network.target() {
             Some(target) => target.map_err(|error| self.no_relayd(&error))?,
             None => return Err(ErrorCode::Invalid),
         };
-        let net_index = self.config.relayd.indexes.next();
-        let connected = self.connect_consumers(net_index, target, network, snapshot).await;
-        if connected.is_err() {
-            self.give_up(net_index).await;
-        }
-        connected
-    }
-
-    fn needs_relayd(&self) -> bool {
-        matches!(self.state().output, Output::Network(_)) && self.state().relayd.is_none()
-    }
-
-    /// Each consumer has connections of its own, and a session of its own in the relay daemon.
-    async fn connect_consumers(
-        &self,
-        net_index: NetIndex,
-        target: RelaydTarget,
-        network: &NetworkOutput,
-        snapshot: bool,
-    ) -> Result<SessionRelayd, ErrorCode> {
         let config = &self.config;
-        let announced = CreateSession {
+        let session = Announcement {
+            id: config.id,
             name: config.name.clone(),
             hostname: config.hostname.clone(),
             base_path: network.base_path().to_owned(),
             live_timer_us: config.live_timer_interval_us(),
             snapshot,
             name_contains_creation_time: config.auto_named,
-            sessiond_uuid: config.relayd.sessiond_uuid,
-            session_id: config.id,
             created_at: config.created_at,
-            current_chunk_id: None,
         };
-        let mut connected = None;
-        let mut id = None;
-        for (_, consumer) in config.consumers.all() {
-            let relayd = Relayd::connect(&config.relayd, target, announced.clone(), id)
-                .await
-                .map_err(|error| self.no_relayd(&error))?;
-            id = Some(relayd.announced_id);
-            let (version, clear_allowed) = (relayd.version, relayd.clear_allowed);
-            self.hand_over(relayd, net_index, consumer).await?;
-            connected = Some(SessionRelayd { net_index, version, clear_allowed });
-        }
-        connected.ok_or(ErrorCode::NoUstconsumerd)
-    }
-
-    async fn hand_over(
-        &self,
-        relayd: Relayd,
-        net_index: NetIndex,
-        consumer: &Addr<Consumer>,
-    ) -> Result<(), ErrorCode> {
-        let Relayd { version, session_id, output_path, control, data, .. } = relayd;
-        let session = self.config.id;
-        tracing::info!(session = self.config.name, %net_index, ?output_path, "connected to a relay daemon");
-        let add = AddRelayd {
-            net_index,
-            version: (version.major, version.minor),
+        let address = self.state().address.as_ref().and_then(actix::WeakAddr::upgrade);
+        let open = Open {
+            target,
             session,
-            relayd_session_id: session_id,
-            control,
-            data,
+            consumers: config.consumers.all().map(|(_, consumer)| consumer.clone()).collect(),
+            consumer_deadline: config.consumer_deadline,
+            failed: address.map_or_else(Outlet::closed, |session| Outlet::to(session.recipient())),
         };
-        self.ask_consumer(consumer, add).await.map_err(|error| {
-            if matches!(error, ConsumerError::Ended) {
-                return ErrorCode::SessNotFound;
-            }
-            tracing::error!(session = self.config.name, %error, "the consumer daemon does not take the relay daemon");
-            consumer_code(&error, ErrorCode::EnableConsumerFail)
-        })
+        // It fails only when that actor failed, without which no relay daemon is connected any more.
+        config.relayds.send(open).await.map_err(|_| ErrorCode::RelaydConnectFail)
     }
 
-    pub(crate) fn no_relayd(&self, error: &lttngd_relayd::RelaydError) -> ErrorCode {
+    /// Waits until every consumer is connected.
+    pub(crate) async fn connect(
+        &self,
+        connection: &Addr<RelayConnection>,
+    ) -> Result<HandedOver, ConnectError> {
+        // It is gone when it was given up before it was asked.
+        connection.send(Connect).await.unwrap_or(Err(ConnectError::GivenUp))
+    }
+
+    fn needs_relayd(&self) -> bool {
+        let state = self.state();
+        matches!(state.output, Output::Network(_)) && state.relayd().is_none()
+    }
+
+    fn still_streams_to(&self, network: &NetworkOutput) -> Result<(), ErrorCode> {
+        let state = self.state();
+        state.life.admit_with_consumer()?;
+        let same = matches!(&state.output, Output::Network(now) if **now == *network);
+        if same { Ok(()) } else { Err(ErrorCode::RelaydConnectFail) }
+    }
+
+    pub(crate) fn no_connection(&self, error: &ConnectError) -> ErrorCode {
+        if let ConnectError::Consumer(lttngd_consumer::ConsumerError::Ended) = error {
+            return ErrorCode::SessNotFound;
+        }
+        tracing::error!(session = self.config.name, %error);
+        match error {
+            ConnectError::Relayd(error) => relayd_code(error),
+            ConnectError::Consumer(error) => consumer_code(error, ErrorCode::EnableConsumerFail),
+            ConnectError::Busy => ErrorCode::Fatal,
+            ConnectError::GivenUp | ConnectError::Failed => ErrorCode::RelaydConnectFail,
+        }
+    }
+
+    pub(crate) fn no_relayd(&self, error: &RelaydError) -> ErrorCode {
         tracing::error!(session = self.config.name, %error);
         relayd_code(error)
     }
@@ -137,32 +140,40 @@ impl Inner {
     pub(crate) async fn disconnect_relayd(&self) {
         let relayd = self.state_mut().relayd.take();
         if let Some(relayd) = relayd {
-            self.give_up(relayd.net_index).await;
+            self.give_up(relayd.held.connection()).await;
         }
     }
 
     /// The same for one connection.
-    pub(crate) async fn give_up(&self, net_index: NetIndex) {
-        let session = self.config.id;
-        for (_, consumer) in self.config.consumers.all() {
-            // It refuses one that it never got, and one whose relay daemon is gone.
-            if let Err(error) =
-                self.ask_consumer(consumer, DestroyRelayd { session, net_index }).await
-            {
-                tracing::debug!(session = self.config.name, %net_index, %error);
-            }
+    pub(crate) async fn give_up(&self, connection: &Addr<RelayConnection>) {
+        // It fails only when the connection was given up already.
+        let _ = connection.send(GiveUp).await;
+    }
+
+    /// A consumer has ended, and its connection with it.
+    pub(crate) fn relayd_lost_by(&self, consumer: Addr<Consumer>) {
+        if let Some(relayd) = &self.state().relayd {
+            Outlet::to(relayd.held.connection().clone().recipient())
+                .tell(LostByConsumer { consumer });
         }
+    }
+
+    /// The next command that needs the relay daemon connects it again.
+    pub(crate) fn connection_failed(&self, failed: ConnectionFailed) {
+        let state = &mut *self.state_mut();
+        let failed = state.relayd.take_if(|relayd| relayd.held.net_index() == failed.net_index);
+        drop(failed);
     }
 
     /// Where a relay daemon writes the user-space domain of a chunk; nothing for one that knows of
     /// chunks and is told of this one.
     pub(crate) fn directory_at(
         &self,
-        relayd: SessionRelayd,
+        relayd: HandedOver,
         network: &NetworkOutput,
         chunk: &str,
     ) -> String {
-        if relayd.version.has_trace_chunks() {
+        if relayd.has_trace_chunks() {
             return String::new();
         }
         let SessionConfig { hostname, name, auto_named, created_at, .. } = &self.config;
@@ -175,7 +186,7 @@ impl Inner {
 
     /// The connection, as requests to consumers name it.
     pub(crate) fn net_index(&self) -> Option<NetIndex> {
-        self.state().relayd.map(|relayd| relayd.net_index)
+        self.state().relayd().map(|relayd| relayd.net_index)
     }
 
     /// Whether a session that was started can be rotated by a client.
@@ -184,21 +195,29 @@ impl Inner {
         if live || self.state().output == Output::None {
             return Err(ErrorCode::RotationNotAvailable);
         }
-        match self.state().relayd {
-            Some(relayd) if !relayd.version.has_trace_chunks() => {
-                Err(ErrorCode::RotationNotAvailableRelay)
-            }
+        match self.state().relayd() {
+            Some(relayd) if !relayd.has_trace_chunks() => Err(ErrorCode::RotationNotAvailableRelay),
             _ => Ok(()),
         }
     }
 
     /// Whether the relay daemon, if there is one, lets the session be cleared.
     pub(crate) fn clear_available(&self) -> Result<(), ErrorCode> {
-        match self.state().relayd {
-            Some(relayd) if !(relayd.version.has_clear() && relayd.clear_allowed) => {
-                Err(ErrorCode::ClearNotAvailableRelay)
-            }
+        match self.state().relayd() {
+            Some(relayd) if !relayd.can_be_cleared() => Err(ErrorCode::ClearNotAvailableRelay),
             _ => Ok(()),
         }
+    }
+}
+
+impl State {
+    /// The connection that the consumers have.
+    pub(crate) fn relayd(&self) -> Option<HandedOver> {
+        self.relayd.as_ref().and_then(|relayd| relayd.handed_over)
+    }
+
+    /// The connection that they have, or will have.
+    fn relayd_index(&self) -> Option<NetIndex> {
+        self.relayd.as_ref().map(|relayd| relayd.held.net_index())
     }
 }

@@ -6,7 +6,7 @@ use actix::{ActorFutureExt, Context, ResponseActFuture, WrapFuture};
 use futures::future::{join_all, ready, try_join_all};
 use lttngd_buffers::{BuffersError, ChannelSize, Record, Sizes};
 use lttngd_model::{ChunkId, ErrorCode, PlaceUrl, Timestamp, Uri};
-use lttngd_relayd::look_up;
+use lttngd_relayd::{HandedOver, Held, LookUp};
 use lttngd_runtime::{Backoff, ask};
 
 use crate::{
@@ -15,7 +15,6 @@ use crate::{
     actor::{InTurn, Inner},
     chunk::Chunk,
     error::buffers_code,
-    relayd::SessionRelayd,
     snapshot_outputs::packets_within,
     start_stop::now,
     state::SessionSet,
@@ -64,16 +63,17 @@ impl Session {
         &mut self,
         context: &mut Context<Self>,
         output: SnapshotOutput,
-        relayd: Option<SessionRelayd>,
+        relayd: Option<(Held, HandedOver)>,
     ) -> InTurn<()> {
+        let (held, relayd) = relayd.unzip();
         let recorded = self.in_turn(context, "record_snapshot", async move |inner: Rc<Inner>| {
             inner.record(&output, relayd).await
         });
         let inner = Rc::clone(&self.inner);
         Box::pin(async move {
             let recorded = recorded.await;
-            if let Some(relayd) = relayd {
-                inner.give_up(relayd.net_index).await;
+            if let Some(held) = held {
+                inner.give_up(held.connection()).await;
             }
             recorded
         })
@@ -101,7 +101,9 @@ impl Inner {
             PlaceUrl::Path(path) => return Output::from_path(path)?.try_into(),
             PlaceUrl::Relayd { control, data } => (control, data),
         };
-        let found = look_up(control, data, self.config.relayd.deadline()).await;
+        let found = self.config.relayds.send(LookUp { control, data }).await;
+        // It fails only when that actor failed, without which no relay daemon is connected any more.
+        let found = found.map_err(|_| ErrorCode::RelaydConnectFail)?;
         let (control, data) = found.map_err(|error| self.no_relayd(&error))?;
         Output::None.with_uris(&[Uri::Network(control), Uri::Network(data)])?.try_into()
     }
@@ -136,7 +138,7 @@ impl Inner {
     async fn prepare_record(
         self: Rc<Self>,
         request: RecordSnapshot,
-    ) -> Result<(SnapshotOutput, Option<SessionRelayd>), ErrorCode> {
+    ) -> Result<(SnapshotOutput, Option<(Held, HandedOver)>), ErrorCode> {
         self.admit_record()?;
         let temporary = match request.control_url.as_str() {
             "" => None,
@@ -144,7 +146,11 @@ impl Inner {
         };
         let output = self.state().snapshots.meant(&request, temporary)?;
         let relayd = match &output.place {
-            SnapshotPlace::Relayd(network) => Some(self.connect_to(network, true).await?),
+            SnapshotPlace::Relayd(network) => {
+                let held = Held::new(self.open_relayd(network, true).await?);
+                let connected = self.connect(held.connection()).await;
+                Some((held, connected.map_err(|error| self.no_connection(&error))?))
+            }
             SnapshotPlace::Directory(_) => None,
         };
         Ok((output, relayd))
@@ -154,7 +160,7 @@ impl Inner {
     async fn record(
         &self,
         output: &SnapshotOutput,
-        relayd: Option<SessionRelayd>,
+        relayd: Option<HandedOver>,
     ) -> Result<(), ErrorCode> {
         self.admit_record()?;
         let sets: Vec<_> = self.state().sets.values().cloned().collect();

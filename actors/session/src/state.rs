@@ -69,7 +69,7 @@ pub(crate) struct State {
     pub(crate) told_losses: ToldLosses,
     /// What the buffers of applications that are gone had lost.
     pub(crate) past_counters: Vec<ChannelCounters>,
-    /// The relay daemon that the consumers are connected to.
+    /// The relay daemon that the consumers are connected to, or will be.
     pub(crate) relayd: Option<SessionRelayd>,
     /// When viewers of a live session have seen what there is.
     pub(crate) viewers: Viewers,

@@ -11,5 +11,6 @@ mod relay_snapshots;
 mod save;
 mod schedule;
 mod shm;
+mod streaming;
 mod trackers;
 mod world;

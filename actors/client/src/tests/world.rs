@@ -15,7 +15,7 @@ use lttngd_model::{
 };
 use lttngd_peer::{ConsumerScript, FakeClient, FakeConsumer};
 use lttngd_registry::{Handle, Registry, RegistryConfig, Settings, Shutdown, TraceClock};
-use lttngd_relayd::{ExpectedSessionIds, NetIndexes, RelaydConfig};
+use lttngd_relayd::{RelaydConfig, Relayds};
 use lttngd_runtime::Outlet;
 use lttngd_session::{Consumers, SessionListings};
 use lttngd_wire::client::{Command, Reply, Request};
@@ -38,12 +38,8 @@ pub(super) fn daemon(fake: &FakeConsumer) -> (Handle, Addr<Registry>, Addr<Consu
         hostname: "host".to_owned(),
         clock: TraceClock::Monotonic,
         consumers: Consumers { bits64: consumer.clone(), bits32: None },
-        relayd: RelaydConfig {
-            sessiond_uuid: [1; 16],
-            socket_timeout: None,
-            indexes: NetIndexes::default(),
-            session_ids: ExpectedSessionIds::default(),
-        },
+        relayds: Relayds::new(RelaydConfig { sessiond_uuid: [1; 16], socket_timeout: None })
+            .start(),
         consumer_deadline: lttngd_peer::PATIENCE,
         runas: lttngd_runas::Runas::new(None),
         listings: listings.clone(),

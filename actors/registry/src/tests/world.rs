@@ -13,7 +13,7 @@ use lttngd_app::{AppSettings, listen};
 use lttngd_consumer::Consumer;
 use lttngd_model::{Bitness, Credentials, DescriptorOutput, SessionDescriptor, SessionKind, Uri};
 use lttngd_peer::{AgentScript, AppScript, ConsumerScript, FakeAgent, FakeApp, FakeConsumer};
-use lttngd_relayd::{ExpectedSessionIds, NetIndexes, RelaydConfig};
+use lttngd_relayd::{RelaydConfig, Relayds};
 use lttngd_runtime::Outlet;
 use lttngd_session::{Consumers, SessionListings};
 use tokio::task::JoinHandle;
@@ -58,12 +58,11 @@ impl World {
                 hostname: "host".to_owned(),
                 clock: TraceClock::Monotonic,
                 consumers: Consumers { bits64: started, bits32: None },
-                relayd: RelaydConfig {
+                relayds: Relayds::new(RelaydConfig {
                     sessiond_uuid: [1; 16],
                     socket_timeout: None,
-                    indexes: NetIndexes::default(),
-                    session_ids: ExpectedSessionIds::default(),
-                },
+                })
+                .start(),
                 consumer_deadline: lttngd_peer::PATIENCE,
                 runas: lttngd_runas::Runas::new(None),
                 listings: shown,

@@ -6,7 +6,7 @@ use lttngd_model::{BufferScheme, ErrorCode, SessionId, StreamKind};
 use lttngd_peer::{AppScript, ConsumerAct, ConsumerScript, FakeApp, FakeRelayd, Gate};
 use lttngd_wire::consumer::{ConsumerError as Code, Message};
 
-use super::world::World;
+use super::world::{World, relayds};
 use crate::{
     AddSnapshotOutput, DeleteSnapshotOutput, Destroy, ListSnapshotOutputs, Output, RecordSnapshot,
     Start, Stop,
@@ -23,7 +23,7 @@ const CLOSE_TRACE_CHUNK: u32 = 24;
 async fn started(script: ConsumerScript) -> (World, FakeApp) {
     let world = World::configured(script, BufferScheme::PerUid, None, |config| {
         config.output = Output::None;
-        config.relayd.socket_timeout = Some(lttngd_peer::PATIENCE);
+        config.relayds = relayds(Some(lttngd_peer::PATIENCE));
     })
     .await;
     let fake = world.app(AppScript::default()).await;
@@ -214,7 +214,7 @@ async fn a_relay_daemon_that_is_silent_or_absent_costs_nobody_else() {
     let world =
         World::configured(ConsumerScript::default(), BufferScheme::PerUid, None, |config| {
             config.output = Output::None;
-            config.relayd.socket_timeout = Some(Duration::from_millis(60));
+            config.relayds = relayds(Some(Duration::from_millis(60)));
         })
         .await;
     let fake = world.app(AppScript::default()).await;

@@ -18,7 +18,7 @@ use lttngd_peer::{
     AppScript, ConsumerScript, FakeApp, FakeConsumer, channel_listing, event_description,
     eventually,
 };
-use lttngd_relayd::{ExpectedSessionIds, NetIndexes, RelaydConfig};
+use lttngd_relayd::{RelaydConfig, Relayds};
 use lttngd_runtime::Outlet;
 use tokio::task::JoinHandle;
 
@@ -84,6 +84,11 @@ pub(super) struct World {
     listener: JoinHandle<std::io::Result<()>>,
 }
 
+/// An owner of connections to relay daemons.
+pub(super) fn relayds(socket_timeout: Option<Duration>) -> Addr<Relayds> {
+    Relayds::new(RelaydConfig { sessiond_uuid: [1; 16], socket_timeout }).start()
+}
+
 /// Name of the channel.
 pub(super) const CHANNEL: &str = "c";
 
@@ -143,12 +148,7 @@ impl World {
             hostname: "host".to_owned(),
             clock: TraceClock::Monotonic,
             output: Output::Local(directory.path().join("trace")),
-            relayd: RelaydConfig {
-                sessiond_uuid: [1; 16],
-                socket_timeout: None,
-                indexes: NetIndexes::default(),
-                session_ids: ExpectedSessionIds::default(),
-            },
+            relayds: relayds(None),
             snapshot_output: None,
             page_size: 4096,
             consumers: Consumers { bits64: consumer.clone(), bits32: None },

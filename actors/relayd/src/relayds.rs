@@ -1,0 +1,176 @@
+//! The actor that opens connections, and owns what is counted for all of them.
+
+use std::net::SocketAddr;
+
+use actix::{
+    Actor, Addr, AsyncContext, Context, Handler, Message, MessageResponse, ResponseActFuture,
+    WeakAddr, WrapFuture,
+};
+use lttngd_model::{NetIndex, NetworkUri, SessionId};
+use lttngd_runtime::Outlet;
+
+use crate::{
+    ConnectionFailed, LookUp, Open, Opened, RelayConnection, RelaydConfig, RelaydError,
+    connection::Terms, ledger::Ledger, look_up, receivers::Receivers,
+    session_id::ExpectedSessionIds,
+};
+
+/// The actor of all connections to relay daemons.
+pub struct Relayds {
+    config: RelaydConfig,
+    connections: Ledger<Entry>,
+    session_ids: ExpectedSessionIds,
+}
+
+/// A connection that did not end.
+struct Entry {
+    connection: WeakAddr<RelayConnection>,
+    receivers: Receivers,
+    failed: Outlet<ConnectionFailed>,
+}
+
+impl Relayds {
+    /// One that makes connections as `config` says.
+    #[must_use]
+    pub fn new(config: RelaydConfig) -> Self {
+        Self { config, connections: Ledger::default(), session_ids: ExpectedSessionIds::default() }
+    }
+
+    /// The connection by which a session streams, if it did not end.
+    fn streaming(&self, session: SessionId) -> Option<Opened> {
+        let (net_index, entry) = self.connections.streaming(session)?;
+        let connection = entry.connection.upgrade().filter(Addr::connected)?;
+        Some(Opened { net_index, connection })
+    }
+}
+
+impl Actor for Relayds {
+    type Context = Context<Self>;
+}
+
+impl Handler<Open> for Relayds {
+    type Result = Opened;
+
+    fn handle(&mut self, open: Open, context: &mut Self::Context) -> Self::Result {
+        let Open { target, session, consumers, consumer_deadline, failed } = open;
+        let streams = (!session.snapshot).then_some(session.id);
+        if let Some(opened) = streams.and_then(|session| self.streaming(session)) {
+            return opened;
+        }
+        let net_index = self.connections.next_index();
+        let receivers = Receivers {
+            net_index,
+            session: session.id,
+            session_name: session.name.clone(),
+            consumers,
+            deadline: consumer_deadline,
+        };
+        let terms = Terms {
+            config: self.config.clone(),
+            target,
+            session,
+            ids: ExpectedIds { relayds: context.address() },
+            receivers: receivers.clone(),
+        };
+        let connection = RelayConnection::new(terms, &context.address()).start();
+        let entry = Entry { connection: connection.downgrade(), receivers, failed };
+        self.connections.opened(net_index, streams, entry);
+        Opened { net_index, connection }
+    }
+}
+
+impl Handler<LookUp> for Relayds {
+    type Result = ResponseActFuture<Self, Result<(NetworkUri, NetworkUri), RelaydError>>;
+
+    fn handle(&mut self, names: LookUp, _: &mut Self::Context) -> Self::Result {
+        let LookUp { control, data } = names;
+        Box::pin(look_up(control, data, self.config.deadline()).into_actor(self))
+    }
+}
+
+/// A connection ended, as was meant or not.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ConnectionEnded {
+    pub(crate) net_index: NetIndex,
+    pub(crate) failed: bool,
+}
+
+impl Handler<ConnectionEnded> for Relayds {
+    type Result = ();
+
+    fn handle(&mut self, ended: ConnectionEnded, context: &mut Self::Context) {
+        let ConnectionEnded { net_index, failed } = ended;
+        let Some(entry) = self.connections.ended(net_index) else { return };
+        if !failed {
+            return;
+        }
+        let Entry { receivers, failed, .. } = entry;
+        tracing::error!(
+            session = receivers.session_name, %net_index,
+            "the actor of a relay daemon's connection failed: the session has lost the relay daemon"
+        );
+        failed.tell(ConnectionFailed { net_index });
+        // What they have they keep for the streams that use it.
+        let let_go = async move { receivers.let_go(0..receivers.consumers.len()).await };
+        context.spawn(let_go.into_actor(self));
+    }
+}
+
+/// Asks for the id of the session that is announced next at a relay daemon.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "ExpectedId")]
+struct ExpectId {
+    relayd: SocketAddr,
+}
+
+#[derive(MessageResponse)]
+struct ExpectedId(SessionId);
+
+impl Handler<ExpectId> for Relayds {
+    type Result = ExpectedId;
+
+    fn handle(&mut self, expect: ExpectId, _: &mut Self::Context) -> Self::Result {
+        ExpectedId(self.session_ids.next(expect.relayd))
+    }
+}
+
+/// A relay daemon gave another id than was expected.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+struct CorrectId {
+    relayd: SocketAddr,
+    given: u64,
+}
+
+impl Handler<CorrectId> for Relayds {
+    type Result = ();
+
+    fn handle(&mut self, correct: CorrectId, _: &mut Self::Context) {
+        self.session_ids.correct(correct.relayd, correct.given);
+    }
+}
+
+/// Where connections ask for the ids that relay daemons are expected to give.
+#[derive(Clone, Debug)]
+pub(crate) struct ExpectedIds {
+    relayds: Addr<Relayds>,
+}
+
+impl ExpectedIds {
+    #[cfg(test)]
+    pub(crate) fn of(relayds: Addr<Relayds>) -> Self {
+        Self { relayds }
+    }
+
+    /// The id of the session that is announced next at `relayd`; `None` when nobody knows.
+    pub(crate) async fn next(&self, relayd: SocketAddr) -> Option<SessionId> {
+        // It fails only when that actor is gone, and what it knew with it.
+        self.relayds.send(ExpectId { relayd }).await.ok().map(|ExpectedId(id)| id)
+    }
+
+    /// `relayd` gave another one than was expected. What is asked for next takes it into account.
+    pub(crate) fn correct(&self, relayd: SocketAddr, given: u64) {
+        Outlet::to(self.relayds.clone().recipient()).tell(CorrectId { relayd, given });
+    }
+}
