@@ -9,7 +9,7 @@ use std::{
 };
 
 use actix::Actor;
-use lttngd_runtime::{Backoff, Descriptors, Held, Outlet, Purpose, Sparing};
+use lttngd_runtime::{Backoff, Count, Counted, Descriptors, Held, Outlet, Purpose, Sparing};
 use lttngd_wire::{
     DecodeError,
     agent::{REGISTRATION_LEN, Registration},
@@ -27,10 +27,6 @@ pub const REGISTRATION_DEADLINE: Duration = Duration::from_secs(5);
 /// Most agents and connections that may become agents at a time. Every process of the machine can
 /// connect.
 pub const AGENTS_MAX: usize = 4096;
-/// Most lines that say in [`REFUSALS_PERIOD`] who was refused for want of descriptors.
-const REFUSALS_MAX: usize = 256;
-/// See [`REFUSALS_MAX`].
-const REFUSALS_PERIOD: Duration = Duration::from_secs(10);
 
 /// What the daemon does with agents.
 #[derive(Clone, Debug)]
@@ -59,22 +55,15 @@ enum Rejected {
 
 /// One of the [`AGENTS_MAX`] places with its descriptor, given back on drop.
 #[derive(Debug)]
-pub(crate) struct Place(Rc<Cell<usize>>, #[expect(dead_code, reason = "held")] Held);
+pub(crate) struct Place {
+    _counted: Counted,
+    _held: Held,
+}
 
 impl Place {
     /// A place, if one is left.
-    pub(crate) fn take(taken: &Rc<Cell<usize>>, held: Held) -> Option<Self> {
-        if taken.get() >= AGENTS_MAX {
-            return None;
-        }
-        taken.set(taken.get() + 1);
-        Some(Self(Rc::clone(taken), held))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
+    pub(crate) fn take(taken: &Count, held: Held) -> Option<Self> {
+        Some(Self { _counted: taken.one_of(AGENTS_MAX)?, _held: held })
     }
 }
 
@@ -87,10 +76,10 @@ pub async fn listen(listener: StdListener, settings: AgentSettings) -> io::Resul
     let socket = TcpListener::from_std(listener)?;
     let settings = Rc::new(settings);
     let next_id = Rc::new(Cell::new(1));
-    let taken = Rc::new(Cell::new(0));
+    let taken = Count::default();
     let pause = || Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
     let mut backoff = pause();
-    let mut refusals = Sparing::new(REFUSALS_MAX, REFUSALS_PERIOD);
+    let mut refusals = Sparing::for_refusals();
     loop {
         let accepted = match socket.accept().await {
             Ok((stream, address)) => {

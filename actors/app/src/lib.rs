@@ -23,6 +23,7 @@ mod actor;
 mod driver;
 mod error;
 mod jobs;
+mod large;
 mod link;
 mod listener;
 mod message;

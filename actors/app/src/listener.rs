@@ -7,17 +7,14 @@ use std::{
     io,
     os::unix::net::UnixListener as StdListener,
     rc::Rc,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use actix::Actor;
 use lttngd_model::{Bitness, Timestamp};
 use lttngd_runtime::{
-    Backoff, Descriptors, NoDescriptors, Outlet, Peer, PeerCredentials, PeerError, Purpose, Sparing,
+    Backoff, Count, Descriptors, NoDescriptors, Outlet, Peer, PeerCredentials, PeerError, Purpose, Sparing,
 };
 use lttngd_wire::ust::{
     is_supported_abi,
@@ -38,10 +35,6 @@ use crate::{
 pub const REGISTRATION_DEADLINE: Duration = Duration::from_secs(5);
 /// Most connections that have not become applications yet.
 const CONNECTIONS_MAX: usize = 4096;
-/// Most lines that say in [`REFUSALS_PERIOD`] who was refused for want of descriptors.
-const REFUSALS_MAX: usize = 256;
-/// See [`REFUSALS_MAX`].
-const REFUSALS_PERIOD: Duration = Duration::from_secs(10);
 
 /// What the daemon does with applications.
 #[derive(Clone, Debug)]
@@ -106,8 +99,9 @@ struct Half {
 struct Listener {
     settings: AppSettings,
     places: Rc<Places>,
-    next_id: AtomicU64,
-    open: Cell<usize>,
+    next_id: Cell<u64>,
+    /// Connections that have not become applications yet.
+    open: Count,
     /// First connections that wait for the second of their process.
     halves: RefCell<HashMap<u32, oneshot::Sender<Half>>>,
     refusals: RefCell<Sparing>,
@@ -133,10 +127,10 @@ pub(crate) async fn listen_allowing(
     let listener = Rc::new(Listener {
         settings,
         places: Rc::new(Places::new(connections_each_max)),
-        next_id: AtomicU64::new(1),
-        open: Cell::new(0),
+        next_id: Cell::new(1),
+        open: Count::default(),
         halves: RefCell::default(),
-        refusals: RefCell::new(Sparing::new(REFUSALS_MAX, REFUSALS_PERIOD)),
+        refusals: RefCell::new(Sparing::for_refusals()),
     });
     let pause = || Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
     let mut backoff = pause();
@@ -150,13 +144,13 @@ pub(crate) async fn listen_allowing(
             Ok(peer) => {
                 backoff = pause();
                 let Some(peer) = listener.place(peer) else { continue };
-                listener.open.set(listener.open.get() + 1);
+                let open = listener.open.one_more();
                 let listener = Rc::clone(&listener);
                 tokio::task::spawn_local(async move {
                     if let Err(reason) = listener.connection(peer).await {
                         tracing::warn!(%reason, "an application is not registered");
                     }
-                    listener.open.set(listener.open.get() - 1);
+                    drop(open);
                 });
             }
             Err(error) => {
@@ -281,7 +275,7 @@ impl Listener {
             .map_err(Rejected::VersionRefused)?;
         let registration = command.registration;
         let info = Arc::new(AppInfo {
-            id: AppId(self.next_id.fetch_add(1, Ordering::Relaxed)),
+            id: AppId(self.next_id.replace(self.next_id.get() + 1)),
             pid,
             uid: command.uid,
             gid: command.gid,

@@ -8,12 +8,12 @@ use lttngd_buffers::{
     tsdl::HeaderType as TsdlHeader,
     ustregistry::{EventRegistration, RegistryError},
 };
-use lttngd_runtime::{AskError, Peer, STEP_LEN, Turns, ask, read_growing, skip};
+use lttngd_runtime::{AskError, Peer, STEP_LEN, ask, read_growing, skip};
 use lttngd_wire::ust::notify::{
     Answer, EINVAL, Head, HeaderType, KIND_LEN, Kind, Request, RequestError, to_nestable,
 };
 
-use crate::error::Broken;
+use crate::{error::Broken, large::LargeRequests};
 
 /// Longest wait for ids. The application itself gives up after 3 s, and would take an answer that
 /// comes later for the answer to its next request.
@@ -104,9 +104,9 @@ impl From<AskError> for Refusal {
     }
 }
 
-/// Answers requests until the socket ends; the error says why it does. `large` is the line in which
-/// the large requests of one process are read.
-pub(crate) async fn serve(socket: &Peer, handles: &Handles, large: &Turns, pid: u32) -> Broken {
+/// Answers requests until the socket ends; the error says why it does. `large` are the
+/// large requests of all its process's connections.
+pub(crate) async fn serve(socket: &Peer, handles: &Handles, large: &LargeRequests, pid: u32) -> Broken {
     loop {
         if let Err(end) = serve_one(socket, handles, large, pid).await {
             return end;
@@ -119,7 +119,7 @@ pub(crate) async fn serve(socket: &Peer, handles: &Handles, large: &Turns, pid: 
 async fn serve_one(
     socket: &Peer,
     handles: &Handles,
-    large: &Turns,
+    large: &LargeRequests,
     pid: u32,
 ) -> Result<(), Broken> {
     let mut number = [0; KIND_LEN];
@@ -155,7 +155,7 @@ async fn read(
     socket: &Peer,
     number: u32,
     handles: &Handles,
-    large: &Turns,
+    large: &LargeRequests,
 ) -> Result<(Kind, Asked), Broken> {
     let kind = Kind::from_raw(number)
         .ok_or_else(|| Broken::Protocol(format!("notification {number} is unknown")))?;
@@ -174,7 +174,7 @@ async fn read(
     let decoded = if len <= STEP_LEN {
         head.decode_variable(&read_growing(len, fill).await?)
     } else {
-        let _turn = large.take().await.map_err(|full| Broken::Protocol(full.to_string()))?;
+        let _held = large.begin().await;
         let bytes = read_growing(len, fill).await?;
         // Decoding takes milliseconds, in which nobody else would be served.
         tokio::task::spawn_blocking(move || head.decode_variable(&bytes))

@@ -6,7 +6,9 @@ use std::{
     rc::Rc,
 };
 
-use lttngd_runtime::{PeerCredentials, Turns};
+use lttngd_runtime::PeerCredentials;
+
+use crate::large::LargeRequests;
 
 /// Most registrations of one process at a time. One library registers once with each daemon. More come
 /// from two generations of the library in one process, and from programs that fork and execute
@@ -28,7 +30,7 @@ struct Taken {
     count: usize,
     /// Whether it was told that it has all that it may have.
     told: bool,
-    large: Turns,
+    large: LargeRequests,
 }
 
 /// The connections of all processes.
@@ -58,7 +60,7 @@ impl Places {
         let taken = all.entry(process).or_insert_with(|| Taken {
             count: 0,
             told: false,
-            large: Turns::new(self.each_max),
+            large: LargeRequests::default(),
         });
         if taken.count >= self.each_max {
             return Err(Full { is_news: !std::mem::replace(&mut taken.told, true) });
@@ -73,12 +75,12 @@ impl Places {
 pub(crate) struct Place {
     places: Rc<Places>,
     process: Process,
-    large: Turns,
+    large: LargeRequests,
 }
 
 impl Place {
-    /// In whose order large requests of this process are read, so that it holds one at a time.
-    pub(crate) fn large(&self) -> &Turns {
+    /// The large requests of this process.
+    pub(crate) fn large(&self) -> &LargeRequests {
         &self.large
     }
 }

@@ -8,6 +8,7 @@
 
 mod ask;
 mod backoff;
+mod count;
 mod descriptors;
 mod failure;
 mod growing;
@@ -27,6 +28,7 @@ mod tests;
 
 pub use ask::{AskError, ask, tell};
 pub use backoff::Backoff;
+pub use count::{Count, Counted};
 pub use descriptors::{Descriptors, Held, NoDescriptors, Purpose, Shares, TooFewDescriptors};
 pub use failure::FailureNotice;
 pub use growing::{STEP_LEN, read_growing, skip};

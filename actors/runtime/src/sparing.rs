@@ -2,6 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+/// Most lines that say in [`REFUSALS_PERIOD`] which peers were refused.
+const REFUSALS_MAX: usize = 256;
+/// See [`REFUSALS_MAX`].
+const REFUSALS_PERIOD: Duration = Duration::from_secs(10);
+
 /// Lets so many lines be written in a while, and says how many were left out since.
 #[derive(Debug)]
 pub struct Sparing {
@@ -17,6 +22,12 @@ impl Sparing {
     #[must_use]
     pub fn new(max: usize, period: Duration) -> Self {
         Self { max, period, begun: None, written: 0, left_out: 0 }
+    }
+
+    /// For peers that are refused: as many as want may come.
+    #[must_use]
+    pub fn for_refusals() -> Self {
+        Self::new(REFUSALS_MAX, REFUSALS_PERIOD)
     }
 
     /// Asks for a line: how many were left out before it, or `None` when it is left out itself.

@@ -3,13 +3,12 @@
 use std::{
     io::{Read, Write},
     net::{Shutdown, TcpStream},
-    rc::Rc,
     time::Duration,
 };
 
 use lttngd_model::Domain;
 use lttngd_peer::eventually;
-use lttngd_runtime::{Descriptors, Held};
+use lttngd_runtime::{Count, Descriptors, Held};
 use lttngd_wire::agent::{REGISTRATION_LEN, Registration};
 
 use super::world::World;
@@ -95,7 +94,7 @@ async fn silence_is_closed_after_the_deadline_and_holds_nobody_up() {
 
 #[test]
 fn there_are_only_so_many_places() {
-    let taken = Rc::default();
+    let taken = Count::default();
     let mut places: Vec<_> =
         (0..AGENTS_MAX).map(|_| Place::take(&taken, held()).unwrap()).collect();
     assert!(Place::take(&taken, held()).is_none());
