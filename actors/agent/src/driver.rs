@@ -1,26 +1,20 @@
 //! What runs on the connection: jobs one after the other, each towards the newest wish.
 
-use std::{
-    cell::RefCell,
-    collections::{HashMap, VecDeque},
-    rc::Rc,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, rc::Rc, sync::Arc};
 
 use lttngd_model::{SessionId, ust::AgentDomain};
-use lttngd_runtime::{Attention, Patience, Wishes};
+use lttngd_runtime::{Agenda, Claim, reply_to_all};
 use lttngd_wire::agent::Refusal;
-use tokio::{
-    sync::{Notify, oneshot},
-    time::Instant,
-};
+use tokio::sync::oneshot;
 
 use crate::{
     AgentError, AgentInfo, connection::Connection, error::Broken, link::Link, plan::AgentSession,
 };
 
-pub(crate) type Reply<T> = oneshot::Sender<Result<T, AgentError>>;
+type Reply<T> = oneshot::Sender<Result<T, AgentError>>;
+
+/// What is to be done with an agent.
+pub(crate) type AgentAgenda = Agenda<SessionId, Arc<AgentDomain>, Job, AgentError>;
 
 /// What the connection is used for.
 pub(crate) enum Job {
@@ -30,94 +24,60 @@ pub(crate) enum Job {
     Loggers(Reply<Vec<String>>),
 }
 
-/// What the actor and its driver share.
-pub(crate) struct Shared {
-    pub(crate) wishes: Wishes<SessionId, Arc<AgentDomain>, Result<(), AgentError>>,
-    pub(crate) patience: Rc<Patience>,
-    /// In the order in which they came.
-    jobs: RefCell<VecDeque<Job>>,
-    /// A job is queued.
-    queued: Notify,
-}
+impl lttngd_runtime::Job<SessionId> for Job {
+    fn fulfil(session: SessionId) -> Self {
+        Self::Synchronise(session)
+    }
 
-impl Shared {
-    /// Of an agent that may go without an answer for `deadline`.
-    pub(crate) fn new(info: AgentInfo, deadline: Option<Duration>) -> Self {
-        let told = move |attention| match attention {
-            Attention::SetAside => tracing::warn!(
-                pid = info.pid, domain = ?info.domain,
-                "an agent does not answer and is set aside: nobody waits for it until it does"
-            ),
-            Attention::Regained => tracing::warn!(
-                pid = info.pid, domain = ?info.domain,
-                "an agent that was set aside answers again"
-            ),
-        };
-        Self {
-            wishes: Wishes::default(),
-            patience: Rc::new(Patience::new(deadline, told)),
-            jobs: RefCell::default(),
-            queued: Notify::new(),
+    fn claim(&self) -> Claim<SessionId> {
+        match self {
+            Self::Synchronise(session) => Claim::Purpose(*session),
+            Self::RegistrationDone(_) | Self::Loggers(_) => Claim::Everything,
         }
     }
 
-    /// Queues a job.
-    pub(crate) fn queue(&self, job: Job) {
-        self.patience.asked(Instant::now());
-        self.jobs.borrow_mut().push_back(job);
-        self.queued.notify_one();
+    fn is_wish(&self) -> bool {
+        matches!(self, Self::Synchronise(_))
     }
 
-    /// Takes the job of a session back, which has not begun.
-    pub(crate) fn take_back(&self, session: SessionId) {
-        let mut jobs = self.jobs.borrow_mut();
-        let is_meant = |job: &Job| matches!(job, Job::Synchronise(of) if *of == session);
-        if let Some(place) = jobs.iter().position(is_meant) {
-            jobs.remove(place);
-            self.patience.done();
-        }
-    }
-
-    /// Waits for the next job.
-    async fn next(&self) -> Job {
-        loop {
-            let next = self.jobs.borrow_mut().pop_front();
-            match next {
-                Some(job) => return job,
-                None => self.queued.notified().await,
-            }
-        }
+    fn is_question(&self) -> bool {
+        matches!(self, Self::Loggers(_))
     }
 }
 
 /// The driver of one agent.
 pub(crate) struct Driver {
-    pub(crate) info: AgentInfo,
-    pub(crate) connection: Connection,
-    pub(crate) shared: Rc<Shared>,
-    pub(crate) sessions: HashMap<SessionId, AgentSession>,
+    info: AgentInfo,
+    connection: Connection,
+    agenda: Rc<AgentAgenda>,
+    sessions: HashMap<SessionId, AgentSession>,
     /// Whether it was told that its registration is done.
-    pub(crate) is_registered: bool,
+    is_registered: bool,
 }
 
 impl Driver {
+    /// The driver of an agent that has said what it is.
+    pub(crate) fn new(info: AgentInfo, connection: Connection, agenda: Rc<AgentAgenda>) -> Self {
+        Self { info, connection, agenda, sessions: HashMap::new(), is_registered: false }
+    }
+
     /// Runs jobs until the agent is gone; the error says how that was noticed.
     pub(crate) async fn run(mut self) -> Broken {
         loop {
-            let job = tokio::select! {
+            let (claim, job) = tokio::select! {
                 biased;
                 broken = self.connection.ended() => return broken,
-                job = self.shared.next() => job,
+                next = self.agenda.next() => next,
             };
             if let Err(broken) = self.job(job).await {
                 return broken;
             }
-            self.shared.patience.done();
+            self.agenda.done(claim);
         }
     }
 
     fn link(&self) -> Link<'_> {
-        Link { connection: &self.connection, patience: &self.shared.patience }
+        Link { connection: &self.connection, agenda: &self.agenda }
     }
 
     async fn job(&mut self, job: Job) -> Result<(), Broken> {
@@ -125,11 +85,9 @@ impl Driver {
         // question is not asked.
         match job {
             Job::Synchronise(session) => {
-                let waiting = self.shared.wishes.begin(session);
+                let waiting = self.agenda.begin_wish(session);
                 let done = self.synchronise(session).await?;
-                for reply in waiting {
-                    let _ = reply.send(done.map_err(Into::into));
-                }
+                reply_to_all(waiting, || done.map_err(Into::into));
             }
             Job::RegistrationDone(reply) => {
                 self.link().registration_done().await?;
@@ -154,7 +112,7 @@ impl Driver {
         let mut outcome = Ok(());
         loop {
             // Looked up before every step: what changed meanwhile counts at once.
-            let wish = self.shared.wishes.newest(id);
+            let wish = self.agenda.newest(id);
             let Some(step) = has.next_step(&wish.unwrap_or_default()) else { break };
             let answer = self.link().command(&step.command()).await?;
             if let Err(refusal) = answer {
@@ -167,7 +125,7 @@ impl Driver {
             has.taken(step, answer.is_err());
         }
         // If it was to be ended; a wish for something stays.
-        self.shared.wishes.ended(id);
+        self.agenda.ended(id);
         if !has.is_empty() {
             self.sessions.insert(id, has);
         }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use lttngd_runtime::{Patience, STEP_LEN, read_growing};
+use lttngd_runtime::{STEP_LEN, read_growing};
 use lttngd_wire::agent::{
     Command, LIST_HEAD_LEN, ListHead, REPLY_LEN, Refusal, Reply, decode_loggers,
 };
 
-use tokio::time::Instant;
-
-use crate::{connection::Connection, error::Broken};
+#[cfg(test)]
+use crate::tests::fail_point::{FailPoint, reached};
+use crate::{connection::Connection, driver::AgentAgenda, error::Broken};
 
 /// Longest time for the names of a listing to come when their size has.
 pub(crate) const LIST_DEADLINE: Duration = Duration::from_secs(10);
@@ -21,16 +21,18 @@ pub(crate) type Answer<T> = Result<Result<T, Refusal>, Broken>;
 pub(crate) struct Link<'a> {
     pub(crate) connection: &'a Connection,
     /// Is told of each answer.
-    pub(crate) patience: &'a Patience,
+    pub(crate) agenda: &'a AgentAgenda,
 }
 
 impl Link<'_> {
     /// A command that is answered by a code.
     pub(crate) async fn command(&self, command: &Command) -> Answer<()> {
         self.connection.write_all(&command.encode()).await?;
+        #[cfg(test)]
+        reached(FailPoint::Command(command.number()));
         let mut bytes = [0; REPLY_LEN];
         self.connection.read_exact(&mut bytes).await?;
-        self.patience.answered(Instant::now());
+        self.agenda.answered();
         Ok(Reply::decode(bytes).0)
     }
 
@@ -51,7 +53,7 @@ impl Link<'_> {
         let names = read_growing(data_size as usize, fill);
         let names =
             tokio::time::timeout(LIST_DEADLINE, names).await.map_err(|_| Broken::Unended)??;
-        self.patience.answered(Instant::now());
+        self.agenda.answered();
         if names.len() <= STEP_LEN {
             return Ok(Ok(decode_loggers(count, &names)?));
         }

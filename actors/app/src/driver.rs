@@ -1,34 +1,32 @@
 //! What runs on the command socket: jobs, each towards the newest wish of its session.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::HashMap,
-    rc::Rc,
-    sync::Arc,
-    time::Duration,
-};
+use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
 
 use actix::Addr;
 use futures::{StreamExt, future::join, stream::FuturesUnordered};
 use lttngd_buffers::{BufferSet, PreparedChannel};
 use lttngd_model::SessionId;
-use lttngd_runtime::{Attention, Patience, Peer, PeerError, Wishes};
+use lttngd_runtime::{Agenda, Claim, reply_to_all};
 use lttngd_wire::ust::command::{Command, FieldEntry, ROOT_HANDLE, UstError};
-use tokio::{
-    sync::{Notify, oneshot},
-    time::Instant,
-};
+use tokio::sync::oneshot;
 
 use crate::{
     AppError, AppInfo, Tracepoint, WantedSession,
     error::Broken,
-    jobs::{Claim, Jobs},
-    link::{Answer, Link, Order},
+    link::Link,
     notify::Handles,
     plan::{AppChannel, AppEvent, AppSession, Step, Walk},
+    socket::{Answer, CommandSocket},
 };
 
+/// Most jobs that run at a time. While the application does what one asks, the next request of
+/// another is already in its socket; more than a few would only wait there.
+pub(crate) const RUNNING_MAX: usize = 4;
+
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, AppError>>;
+
+/// What is to be done with an application.
+pub(crate) type AppAgenda = Agenda<SessionId, WantedSession, Job, AppError>;
 
 /// What the command socket is used for.
 pub(crate) enum Job {
@@ -41,120 +39,83 @@ pub(crate) enum Job {
     TracepointFields(Reply<Vec<FieldEntry>>),
 }
 
-/// What the actor and its driver share.
-pub(crate) struct Shared {
-    pub(crate) wishes: Wishes<SessionId, WantedSession, Result<(), AppError>>,
-    pub(crate) handles: Handles,
-    /// How many questions are in the queue.
-    pub(crate) questions: Cell<usize>,
-    pub(crate) patience: Rc<Patience>,
-    pub(crate) jobs: RefCell<Jobs<Job>>,
-    /// A job is queued.
-    pub(crate) queued: Notify,
-}
-
-impl Shared {
-    /// Of an application that may go without an answer for `deadline`.
-    pub(crate) fn new(info: Arc<AppInfo>, deadline: Option<Duration>) -> Self {
-        let told = move |attention| match attention {
-            Attention::SetAside => tracing::warn!(
-                pid = info.pid,
-                app = info.name,
-                "an application does not answer and is set aside: nobody waits for it until it does"
-            ),
-            Attention::Regained => tracing::warn!(
-                pid = info.pid,
-                app = info.name,
-                "an application that was set aside answers again"
-            ),
-        };
-        Self {
-            wishes: Wishes::default(),
-            handles: Handles::default(),
-            questions: Cell::default(),
-            patience: Rc::new(Patience::new(deadline, told)),
-            jobs: RefCell::default(),
-            queued: Notify::new(),
-        }
+impl lttngd_runtime::Job<SessionId> for Job {
+    fn fulfil(session: SessionId) -> Self {
+        Self::Synchronise(session)
     }
 
-    /// Queues a job.
-    pub(crate) fn queue(&self, job: Job) {
-        self.patience.asked(Instant::now());
-        self.jobs.borrow_mut().push(job.claim(), job);
-        self.queued.notify_one();
-    }
-
-    /// Takes a job back that has not begun, if it is in the queue.
-    pub(crate) fn take_back(&self, is_meant: impl Fn(&Job) -> bool) {
-        if self.jobs.borrow_mut().take_back(is_meant).is_some() {
-            self.patience.done();
-        }
-    }
-}
-
-impl Job {
-    fn claim(&self) -> Claim {
+    fn claim(&self) -> Claim<SessionId> {
         match self {
-            Self::Synchronise(session) | Self::Statedump(session, _) => Claim::Session(*session),
+            Self::Synchronise(session) | Self::Statedump(session, _) => Claim::Purpose(*session),
             Self::RegisterDone(_) | Self::Tracepoints(_) | Self::TracepointFields(_) => {
                 Claim::Everything
             }
+        }
+    }
+
+    fn is_wish(&self) -> bool {
+        matches!(self, Self::Synchronise(_))
+    }
+
+    fn is_question(&self) -> bool {
+        matches!(self, Self::Tracepoints(_) | Self::TracepointFields(_))
+    }
+
+    fn merge(&mut self, other: Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Statedump(session, waiting), Self::Statedump(of, more)) if *session == of => {
+                waiting.retain(|reply| !reply.is_closed());
+                waiting.extend(more);
+                None
+            }
+            (_, other) => Some(other),
         }
     }
 }
 
 /// The driver of one application.
 pub(crate) struct Driver {
-    pub(crate) info: Arc<AppInfo>,
-    pub(crate) peer: Peer,
-    pub(crate) shared: Rc<Shared>,
-    order: Order,
+    info: Arc<AppInfo>,
+    socket: CommandSocket,
+    agenda: Rc<AppAgenda>,
+    handles: Rc<Handles>,
     sessions: RefCell<HashMap<SessionId, AppSession>>,
 }
 
 impl Driver {
-    /// The driver of an application that has answered its version on `peer`.
-    pub(crate) fn new(info: Arc<AppInfo>, peer: Peer, shared: Rc<Shared>) -> Self {
-        let (order, sessions) = (Order::default(), RefCell::default());
-        Self { info, peer, shared, order, sessions }
+    /// The driver of an application that has answered its version on `socket`.
+    pub(crate) fn new(
+        info: Arc<AppInfo>,
+        socket: CommandSocket,
+        agenda: Rc<AppAgenda>,
+        handles: Rc<Handles>,
+    ) -> Self {
+        Self { info, socket, agenda, handles, sessions: RefCell::default() }
     }
 
     /// Runs jobs until the application is gone; the error says how that was noticed.
     pub(crate) async fn run(&self) -> Broken {
-        let jobs = &self.shared.jobs;
+        let mut socket = std::pin::pin!(self.socket.serve(|| self.agenda.answered()));
         let mut running = FuturesUnordered::new();
         loop {
-            loop {
-                let Some((claim, job)) = jobs.borrow_mut().start() else { break };
+            while let Some((claim, job)) = self.agenda.begin() {
                 running.push(async move { self.job(job).await.map(|()| claim) });
             }
-            let is_idle = jobs.borrow().is_idle();
             tokio::select! {
                 biased;
-                closed = self.peer.closed(), if is_idle => {
-                    return closed.map_or_else(Into::into, |()| Broken::Peer(PeerError::Closed));
-                }
                 Some(done) = running.next() => match done {
-                    Ok(claim) => {
-                        jobs.borrow_mut().done(claim);
-                        self.shared.patience.done();
-                    }
+                    Ok(claim) => self.agenda.done(claim),
                     Err(broken) => return broken,
                 },
-                () = self.shared.queued.notified() => {}
+                // What the jobs ask is written at once.
+                broken = &mut socket => return broken,
+                () = self.agenda.queued() => {}
             }
         }
     }
 
-    /// A question left the queue.
-    fn answered(&self) {
-        let questions = &self.shared.questions;
-        questions.set(questions.get().saturating_sub(1));
-    }
-
     fn link(&self) -> Link<'_> {
-        Link { peer: &self.peer, order: &self.order, patience: Some(&self.shared.patience) }
+        Link(&self.socket)
     }
 
     async fn job(&self, job: Job) -> Result<(), Broken> {
@@ -162,34 +123,24 @@ impl Driver {
         // question is not asked.
         match job {
             Job::Synchronise(session) => {
-                let waiting = self.shared.wishes.begin(session);
+                let waiting = self.agenda.begin_wish(session);
                 self.synchronise(session).await?;
-                for reply in waiting {
-                    let _ = reply.send(Ok(()));
-                }
+                reply_to_all(waiting, || Ok(()));
             }
             Job::Statedump(session, waiting) => {
                 let done = self.statedump(session).await?;
-                for reply in waiting {
-                    let _ = reply.send(done.map_err(Into::into));
-                }
+                reply_to_all(waiting, || done.map_err(Into::into));
             }
             Job::RegisterDone(reply) => {
                 let done = self.link().command(ROOT_HANDLE, &Command::RegisterDone).await?;
                 let _ = reply.send(done.map(drop).map_err(Into::into));
             }
+            Job::Tracepoints(reply) if reply.is_closed() => {}
             Job::Tracepoints(reply) => {
-                self.answered();
-                if reply.is_closed() {
-                    return Ok(());
-                }
                 let _ = reply.send(self.link().tracepoints().await?.map_err(Into::into));
             }
+            Job::TracepointFields(reply) if reply.is_closed() => {}
             Job::TracepointFields(reply) => {
-                self.answered();
-                if reply.is_closed() {
-                    return Ok(());
-                }
                 let _ = reply.send(self.link().tracepoint_fields().await?.map_err(Into::into));
             }
         }
@@ -203,9 +154,9 @@ impl Driver {
         let mut walk = Walk::default();
         loop {
             // Looked up before every step: what changed meanwhile counts at once.
-            let Some(want) = self.shared.wishes.newest(id) else {
+            let Some(want) = self.agenda.newest(id) else {
                 self.release(std::mem::take(&mut has)).await?;
-                if self.shared.wishes.ended(id) {
+                if self.agenda.ended(id) {
                     return Ok(());
                 }
                 // It is wanted again since.
@@ -257,7 +208,7 @@ impl Driver {
             Step::CreateSession => {
                 let made = link.command(ROOT_HANDLE, &Command::Session).await?;
                 made.map(|handle| {
-                    self.shared.handles.insert_session(handle, buffers);
+                    self.handles.insert_session(handle, buffers);
                     has.handle = Some(handle);
                 })
             }
@@ -265,7 +216,7 @@ impl Driver {
                 let Some(PreparedChannel { id, object, .. }) = object else { return MISSING };
                 let made = link.create_channel(session, &object).await?;
                 made.map(|handle| {
-                    self.shared.handles.insert_channel(handle, id, buffers);
+                    self.handles.insert_channel(handle, id, buffers);
                     has.insert(AppChannel::new(channel, handle));
                 })
             }
@@ -333,10 +284,10 @@ impl Driver {
             handles.extend(channel.events.iter().flatten().map(|event| event.handle));
             handles.push(channel.handle);
             // Before it is released: the application may then give the handle to another channel.
-            self.shared.handles.remove_channel(channel.handle);
+            self.handles.remove_channel(channel.handle);
         }
         handles.push(session);
-        self.shared.handles.remove_session(session);
+        self.handles.remove_session(session);
         self.link().release(&handles, self.info.pid).await?;
         if let Err(refusal) = self.quiesce().await? {
             tracing::debug!(pid = self.info.pid, %refusal, "no quiescence after a session's end");

@@ -22,7 +22,6 @@
 mod actor;
 mod driver;
 mod error;
-mod jobs;
 mod large;
 mod link;
 mod listener;
@@ -30,6 +29,7 @@ mod message;
 mod notify;
 mod places;
 mod plan;
+mod socket;
 #[cfg(test)]
 mod tests;
 

@@ -1,52 +1,30 @@
-//! The command socket. An application reads one request after the other and answers each before it
-//! reads the next, so several may be on their way: it need not wait for us in between.
+//! The command socket as commands and replies.
 
-use std::{
-    cell::Cell,
-    os::fd::{AsFd, BorrowedFd},
-};
+use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use lttngd_buffers::ChannelObject;
 use lttngd_model::{Context, ust::EventRule};
-use lttngd_runtime::{Patience, Peer};
 use lttngd_wire::ust::command::{
-    Command, FIELD_ENTRY_LEN, FieldEntry, REPLY_LEN, ROOT_HANDLE, Reply, UstContext, UstError,
-    app_context, exclusions,
-};
-use tokio::{
-    sync::{Mutex, oneshot},
-    time::Instant,
+    Command, FIELD_ENTRY_LEN, FieldEntry, ROOT_HANDLE, Reply, UstContext, UstError, app_context,
+    exclusions,
 };
 
-use crate::{Tracepoint, error::Broken};
+use crate::{
+    Tracepoint,
+    error::Broken,
+    socket::{Answer, Attached, CommandSocket},
+};
 
 /// Most entries that are taken from one listing.
 const LISTING_MAX: usize = 1 << 16;
-
-/// What the application answered: a value or its refusal.
-pub(crate) type Answer<T> = Result<Result<T, UstError>, Broken>;
 
 /// Most requests of one job that are on their way together. What an application has not read fills
 /// its socket; more would only wait there.
 pub(crate) const ON_THEIR_WAY_MAX: usize = 8;
 
-/// The order of the requests on a command socket, in which the replies come.
-#[derive(Default)]
-pub(crate) struct Order {
-    /// Held while a request is written: it has several parts.
-    writing: Mutex<()>,
-    /// Ends when the reply to the last request was read.
-    last: Cell<Option<oneshot::Receiver<()>>>,
-}
-
 /// The command socket.
-pub(crate) struct Link<'a> {
-    pub(crate) peer: &'a Peer,
-    pub(crate) order: &'a Order,
-    /// Is told of each answer; `None` while nobody but us waits for one.
-    pub(crate) patience: Option<&'a Patience>,
-}
+pub(crate) struct Link<'a>(pub(crate) &'a CommandSocket);
 
 /// Goes on with the value of an answer, or returns the refusal.
 macro_rules! granted {
@@ -59,77 +37,41 @@ macro_rules! granted {
 }
 
 impl Link<'_> {
-    /// Sends a request and reads its reply; with `entry` also what follows a reply that grants it.
-    ///
-    /// Must not be abandoned: the next reply would be taken for this one's.
-    async fn exchange(
-        &self,
-        handle: u32,
-        command: &Command,
-        (payload, descriptors): (&[u8], &[BorrowedFd<'_>]),
-        entry: &mut [u8],
-    ) -> Answer<Reply> {
-        let (before, _read) = {
-            let _writing = self.order.writing.lock().await;
-            let mut bytes = command.encode(handle);
-            bytes.extend_from_slice(payload);
-            self.peer.write_all(&bytes).await?;
-            if !descriptors.is_empty() {
-                self.peer.write_descriptors(descriptors).await?;
-            }
-            let (read, last) = oneshot::channel::<()>();
-            (self.order.last.replace(Some(last)), read)
-        };
-        if let Some(before) = before {
-            // Nothing is sent: it ends when it is dropped.
-            let _ = before.await;
-        }
-        let mut bytes = [0; REPLY_LEN];
-        self.peer.read_exact(&mut bytes).await?;
-        if let Some(patience) = self.patience {
-            patience.answered(Instant::now());
-        }
-        let reply = Reply::decode(&bytes)?;
-        match reply.check(handle, command.number()) {
-            Ok(_) => {
-                self.peer.read_exact(entry).await?;
-                Ok(Ok(reply))
-            }
-            Err(error @ UstError::Mismatch { .. }) => Err(Broken::Protocol(error.to_string())),
-            Err(refusal) => Ok(Err(refusal)),
-        }
-    }
-
     async fn request(
         &self,
         handle: u32,
         command: &Command,
         payload: &[u8],
-        descriptors: &[BorrowedFd<'_>],
+        attached: Option<Attached>,
     ) -> Answer<Reply> {
-        self.exchange(handle, command, (payload, descriptors), &mut []).await
+        let answer = self.0.exchange(handle, command, (payload, attached), 0).await?;
+        Ok(answer.map(|(reply, _)| reply))
     }
 
     /// A command without payload: the value of its reply.
     pub(crate) async fn command(&self, handle: u32, command: &Command) -> Answer<u32> {
-        Ok(self.request(handle, command, &[], &[]).await?.map(|reply| reply.ret_val))
+        Ok(self.request(handle, command, &[], None).await?.map(|reply| reply.ret_val))
     }
 
     pub(crate) async fn tracer_version(&self) -> Answer<(u32, u32, u32)> {
-        let reply = self.request(ROOT_HANDLE, &Command::TracerVersion, &[], &[]).await?;
+        let reply = self.request(ROOT_HANDLE, &Command::TracerVersion, &[], None).await?;
         Ok(reply.map(|reply| reply.tracer_version()))
     }
 
     /// CHANNEL and all its STREAMs: the channel's handle.
-    pub(crate) async fn create_channel(&self, session: u32, object: &ChannelObject) -> Answer<u32> {
+    pub(crate) async fn create_channel(
+        &self,
+        session: u32,
+        object: &Arc<ChannelObject>,
+    ) -> Answer<u32> {
         let command = Command::Channel { len: object.image.len() as u64 };
-        let reply =
-            self.request(session, &command, &object.image, &[object.wakeup.as_fd()]).await?;
+        let attached = Attached::Channel(Arc::clone(object));
+        let reply = self.request(session, &command, &object.image, Some(attached)).await?;
         let channel = granted!(reply).ret_val;
-        let streams = stream::iter(&object.streams).map(async |stream| {
+        let streams = stream::iter(object.streams.iter().enumerate()).map(async |(at, stream)| {
             let command = Command::Stream { len: stream.len, stream_nr: stream.number };
-            let descriptors = [stream.memory.as_fd(), stream.wakeup.as_fd()];
-            self.request(channel, &command, &[], &descriptors).await
+            let attached = Attached::Stream(Arc::clone(object), at);
+            self.request(channel, &command, &[], Some(attached)).await
         });
         let sent: Vec<_> = streams.buffered(ON_THEIR_WAY_MAX).try_collect().await?;
         if let Err(refusal) = sent.into_iter().collect::<Result<Vec<_>, _>>() {
@@ -146,7 +88,7 @@ impl Link<'_> {
             Context::App(app) => app_context(app),
             _ => Vec::new(),
         };
-        Ok(self.request(channel, &Command::Context(wire), &payload, &[]).await?.map(drop))
+        Ok(self.request(channel, &Command::Context(wire), &payload, None).await?.map(drop))
     }
 
     /// EVENT with its filter and exclusions: the handle of the event, which is disabled.
@@ -163,12 +105,12 @@ impl Link<'_> {
     async fn qualify_event(&self, event: u32, rule: &EventRule) -> Answer<()> {
         if let Some(filter) = &rule.filter {
             let command = Command::filter(&filter.bytecode);
-            granted!(self.request(event, &command, &filter.bytecode.data, &[]).await?);
+            granted!(self.request(event, &command, &filter.bytecode.data, None).await?);
         }
         if !rule.exclusions.is_empty() {
             let count = u32::try_from(rule.exclusions.len()).unwrap_or(u32::MAX);
             let payload = exclusions(&rule.exclusions);
-            granted!(self.request(event, &Command::Exclusion { count }, &payload, &[]).await?);
+            granted!(self.request(event, &Command::Exclusion { count }, &payload, None).await?);
         }
         Ok(Ok(()))
     }
@@ -188,7 +130,7 @@ impl Link<'_> {
         let list = granted!(self.command(ROOT_HANDLE, &Command::TracepointList).await?);
         let mut tracepoints = Vec::new();
         while tracepoints.len() < LISTING_MAX {
-            match self.request(list, &Command::TracepointListGet, &[], &[]).await? {
+            match self.request(list, &Command::TracepointListGet, &[], None).await? {
                 Ok(reply) => {
                     let (name, loglevel) = reply.tracepoint();
                     tracepoints.push(Tracepoint { name, loglevel });
@@ -205,10 +147,9 @@ impl Link<'_> {
         let list = granted!(self.command(ROOT_HANDLE, &Command::TracepointFieldList).await?);
         let mut fields = Vec::new();
         while fields.len() < LISTING_MAX {
-            let mut entry = [0; FIELD_ENTRY_LEN];
             let command = Command::TracepointFieldListGet;
-            match self.exchange(list, &command, (&[], &[]), &mut entry).await? {
-                Ok(_) => fields.push(FieldEntry::decode(&entry)?),
+            match self.0.exchange(list, &command, (&[], None), FIELD_ENTRY_LEN).await? {
+                Ok((_, entry)) => fields.push(FieldEntry::decode(&entry)?),
                 Err(UstError::NoEntry) => break,
                 Err(refusal) => return Ok(Err(refusal)),
             }

@@ -14,7 +14,8 @@ use std::{
 use actix::Actor;
 use lttngd_model::{Bitness, Timestamp};
 use lttngd_runtime::{
-    Backoff, Count, Descriptors, NoDescriptors, Outlet, Peer, PeerCredentials, PeerError, Purpose, Sparing,
+    Backoff, Count, Descriptors, NoDescriptors, Outlet, Peer, PeerCredentials, PeerError, Purpose,
+    Sparing,
 };
 use lttngd_wire::ust::{
     is_supported_abi,
@@ -26,8 +27,9 @@ use tokio::{net::UnixListener, sync::oneshot};
 use crate::{
     App, AppId, AppInfo, AppRegistered, AppUnregistered,
     error::Broken,
-    link::{Link, Order},
+    link::Link,
     places::{CONNECTIONS_EACH_MAX, Place, Places, REGISTRATIONS_EACH_MAX},
+    socket::CommandSocket,
 };
 
 /// Longest time from a connection to its registration message, and from an application's first
@@ -266,8 +268,10 @@ impl Listener {
             (SocketKind::Notify, SocketKind::Command) => (other, one),
             _ => return Err(Rejected::SameKind),
         };
-        let link = Link { peer: &command.peer, order: &Order::default(), patience: None };
-        let version = tokio::time::timeout(REGISTRATION_DEADLINE, link.tracer_version());
+        let socket = CommandSocket::new(command.peer);
+        let link = Link(&socket);
+        let version = socket.serve_while(link.tracer_version());
+        let version = tokio::time::timeout(REGISTRATION_DEADLINE, version);
         let tracer_version = version
             .await
             .map_err(|_| Rejected::Silent)?
@@ -289,7 +293,7 @@ impl Listener {
         });
         App::new(
             info,
-            (command.peer, notify.peer),
+            (socket, notify.peer),
             (command.place, notify.place),
             self.settings.deadline,
             self.settings.registered.clone(),

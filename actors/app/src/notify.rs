@@ -13,6 +13,8 @@ use lttngd_wire::ust::notify::{
     Answer, EINVAL, Head, HeaderType, KIND_LEN, Kind, Request, RequestError, to_nestable,
 };
 
+#[cfg(test)]
+use crate::tests::fail_point::{FailPoint, reached};
 use crate::{error::Broken, large::LargeRequests};
 
 /// Longest wait for ids. The application itself gives up after 3 s, and would take an answer that
@@ -106,7 +108,12 @@ impl From<AskError> for Refusal {
 
 /// Answers requests until the socket ends; the error says why it does. `large` are the
 /// large requests of all its process's connections.
-pub(crate) async fn serve(socket: &Peer, handles: &Handles, large: &LargeRequests, pid: u32) -> Broken {
+pub(crate) async fn serve(
+    socket: &Peer,
+    handles: &Handles,
+    large: &LargeRequests,
+    pid: u32,
+) -> Broken {
     loop {
         if let Err(end) = serve_one(socket, handles, large, pid).await {
             return end;
@@ -132,6 +139,8 @@ async fn serve_one(
         let seconds = REQUEST_DEADLINE.as_secs();
         Broken::Protocol(format!("a request was begun and not ended within {seconds} s"))
     })??;
+    #[cfg(test)]
+    reached(FailPoint::Notification);
     let answer = match request {
         Ok((target, request)) => answer(target, request).await,
         Err(refusal) => Err(refusal),

@@ -3,6 +3,8 @@
 
 mod begun;
 mod death;
+pub(crate) mod fail_point;
+mod failure;
 mod listener;
 mod notify;
 mod silence;

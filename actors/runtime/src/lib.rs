@@ -6,12 +6,14 @@
 //! It knows nothing of LTTng. The facts about actix that the project rests on are tests of this
 //! crate, so that an upgrade that changes one is seen.
 
+mod agenda;
 mod ask;
 mod backoff;
 mod count;
 mod descriptors;
 mod failure;
 mod growing;
+mod jobs;
 mod outlet;
 mod own;
 mod patience;
@@ -26,12 +28,14 @@ mod works;
 #[cfg(test)]
 mod tests;
 
+pub use agenda::{Agenda, Job, Waiting, reply_to_all};
 pub use ask::{AskError, ask, tell};
 pub use backoff::Backoff;
 pub use count::{Count, Counted};
 pub use descriptors::{Descriptors, Held, NoDescriptors, Purpose, Shares, TooFewDescriptors};
 pub use failure::FailureNotice;
 pub use growing::{STEP_LEN, read_growing, skip};
+pub use jobs::Claim;
 pub use outlet::Outlet;
 pub use own::{check_is_own, private_listener};
 pub use patience::{Attention, Patience};
@@ -40,5 +44,4 @@ pub use priority::{come_first, come_first_with_children};
 pub use queue::{NotRun, Place, Queue, QueueReport};
 pub use sparing::Sparing;
 pub use turns::{Turn, Turns, TurnsFull};
-pub use wishes::{Wished, Wishes};
 pub use works::{Beside, MayBegin, Works};

@@ -2,6 +2,7 @@
 
 mod actix_facts;
 mod actix_panics;
+mod agenda;
 mod credentials;
 mod descriptors;
 mod patience;

@@ -1,14 +1,15 @@
-//! What others want of a peer that may be slow: the newest wish for each purpose, and who waits for it.
+//! What others want of a peer that may be slow: the newest wish for each purpose, and who waits for it. No
+//! input or output.
 
-use std::{cell::RefCell, collections::HashMap, hash::Hash};
+use std::{collections::HashMap, hash::Hash};
 
 use tokio::sync::oneshot;
 
 /// The newest wish `W` for each purpose `K`, and who waits for it to come true or for why it does not, a
-/// `T`. Shared by the actor that takes wishes and the driver that makes them true, in the same thread.
+/// `T`.
 #[derive(Debug)]
-pub struct Wishes<K, W, T> {
-    purposes: RefCell<HashMap<K, Purpose<W, T>>>,
+pub(crate) struct Wishes<K, W, T> {
+    purposes: HashMap<K, Purpose<W, T>>,
 }
 
 #[derive(Debug)]
@@ -24,7 +25,7 @@ struct Purpose<W, T> {
 
 /// What is to be done for a wish.
 #[derive(Debug)]
-pub enum Wished<T> {
+pub(crate) enum Wished<T> {
     /// Nothing: the peer has nothing that could be ended.
     Nothing,
     /// A job is to be queued, whose end is told.
@@ -38,14 +39,14 @@ pub enum Wished<T> {
 
 impl<K, W, T> Default for Wishes<K, W, T> {
     fn default() -> Self {
-        Self { purposes: RefCell::default() }
+        Self { purposes: HashMap::new() }
     }
 }
 
 impl<K: Copy + Eq + Hash, W: Clone, T> Wishes<K, W, T> {
     /// A wish that replaces the one before; `None` to end that.
-    pub fn wish(&self, purpose: K, wish: Option<W>) -> Wished<T> {
-        let mut purposes = self.purposes.borrow_mut();
+    pub(crate) fn wish(&mut self, purpose: K, wish: Option<W>) -> Wished<T> {
+        let purposes = &mut self.purposes;
         if wish.is_none() {
             // A peer that does not answer is not waited for, and keeps nothing of what comes and goes
             // meanwhile.
@@ -76,34 +77,31 @@ impl<K: Copy + Eq + Hash, W: Clone, T> Wishes<K, W, T> {
     }
 
     /// Whether something is wished, or not ended yet.
-    pub fn is_known(&self, purpose: K) -> bool {
-        let purposes = self.purposes.borrow();
-        purposes.get(&purpose).is_some_and(|known| known.is_begun || known.newest.is_some())
+    pub(crate) fn is_known(&self, purpose: K) -> bool {
+        self.purposes.get(&purpose).is_some_and(|known| known.is_begun || known.newest.is_some())
     }
 
     /// The newest wish, `None` when the peer is to have nothing for this purpose.
-    pub fn newest(&self, purpose: K) -> Option<W> {
-        self.purposes.borrow().get(&purpose)?.newest.clone()
+    pub(crate) fn newest(&self, purpose: K) -> Option<W> {
+        self.purposes.get(&purpose)?.newest.clone()
     }
 
     /// The job for a purpose begins: who is told its end. Who comes from now on needs another job.
-    pub fn begin(&self, purpose: K) -> Vec<oneshot::Sender<T>> {
-        let mut purposes = self.purposes.borrow_mut();
-        let Some(known) = purposes.get_mut(&purpose) else { return Vec::new() };
+    pub(crate) fn begin(&mut self, purpose: K) -> Vec<oneshot::Sender<T>> {
+        let Some(known) = self.purposes.get_mut(&purpose) else { return Vec::new() };
         (known.is_queued, known.is_begun) = (false, true);
         std::mem::take(&mut known.waiting)
     }
 
     /// The peer has nothing for this purpose any more. Whether that is what is wished still.
-    pub fn ended(&self, purpose: K) -> bool {
-        let mut purposes = self.purposes.borrow_mut();
-        let Some(known) = purposes.get_mut(&purpose) else { return true };
+    pub(crate) fn ended(&mut self, purpose: K) -> bool {
+        let Some(known) = self.purposes.get_mut(&purpose) else { return true };
         if known.newest.is_some() {
             return false;
         }
         known.is_begun = false;
         if !known.is_queued {
-            purposes.remove(&purpose);
+            self.purposes.remove(&purpose);
         }
         true
     }

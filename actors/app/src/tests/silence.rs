@@ -15,6 +15,7 @@ use super::world::{SESSION, World, forget};
 use crate::{
     App, AppError, Forget, ListTracepointFields, ListTracepoints, RegenerateStatedump,
     RegisterDone, Synchronise, Tracepoint, places::Places, plan::tests::channel,
+    socket::CommandSocket,
 };
 
 const CHANNEL: u32 = 0x51;
@@ -171,13 +172,13 @@ async fn sessions_that_come_and_go_leave_nothing_with_a_silent_application() {
     let world = World::new(Some(PATIENCE)).await;
     let (fake, live, info) = world.app(AppScript::default()).await;
     // One that is never driven: nothing that is queued begins.
-    let sockets = [(); 2].map(|()| lttngd_runtime::Peer::accepted(UnixStream::pair().unwrap().0));
+    let socket = || lttngd_runtime::Peer::accepted(UnixStream::pair().unwrap().0);
     let process = PeerCredentials { pid: info.pid, uid: info.uid, gid: info.gid };
     let places = Rc::new(Places::new(2));
     let place = || places.take(process).unwrap();
     let silent = App::new(
         info,
-        sockets.into(),
+        (CommandSocket::new(socket()), socket()),
         (place(), place()),
         Some(SOON),
         lttngd_runtime::Outlet::closed(),

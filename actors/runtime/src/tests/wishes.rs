@@ -1,10 +1,10 @@
-use crate::{Wished, Wishes};
+use crate::wishes::{Wished, Wishes};
 
 type Numbers = Wishes<char, u32, Result<(), ()>>;
 
 #[test]
 fn the_newest_wish_counts_and_one_job_serves_all_who_wait() {
-    let wishes = Numbers::default();
+    let mut wishes = Numbers::default();
     let Wished::Queue(mut first) = wishes.wish('a', Some(1)) else { panic!("no job") };
     let Wished::Queued(mut second) = wishes.wish('a', Some(2)) else { panic!("two jobs") };
     assert!(matches!(wishes.wish('b', Some(3)), Wished::Queue(_)), "another purpose");
@@ -22,7 +22,7 @@ fn the_newest_wish_counts_and_one_job_serves_all_who_wait() {
 
 #[test]
 fn what_ends_is_forgotten_unless_it_is_wished_again() {
-    let wishes = Numbers::default();
+    let mut wishes = Numbers::default();
     assert!(matches!(wishes.wish('a', None), Wished::Nothing));
     let _ = wishes.wish('a', Some(1));
     wishes.begin('a');
@@ -39,7 +39,7 @@ fn what_ends_is_forgotten_unless_it_is_wished_again() {
 
 #[test]
 fn what_comes_and_goes_before_its_job_begins_leaves_nothing() {
-    let wishes = Numbers::default();
+    let mut wishes = Numbers::default();
     let Wished::Queue(mut done) = wishes.wish('a', Some(1)) else { panic!("no job") };
     let Wished::TakeBack(waiting) = wishes.wish('a', None) else { panic!("the job stays") };
     waiting.into_iter().for_each(|reply| reply.send(Ok(())).unwrap());
@@ -55,7 +55,7 @@ fn what_comes_and_goes_before_its_job_begins_leaves_nothing() {
 
 #[test]
 fn whoever_gave_up_is_forgotten() {
-    let wishes = Numbers::default();
+    let mut wishes = Numbers::default();
     for _ in 0..100 {
         drop(wishes.wish('a', Some(1)));
     }

@@ -1,0 +1,237 @@
+//! What is wanted of a peer that may be slow, the jobs that come of it, and who waits for them.
+
+use std::{cell::RefCell, hash::Hash, rc::Rc, time::Duration};
+
+use actix::ResponseFuture;
+use tokio::{
+    sync::{Notify, oneshot},
+    time::Instant,
+};
+
+use crate::{
+    AskError, Attention, Patience,
+    jobs::{Claim, Jobs},
+    wishes::{Wished, Wishes},
+};
+
+/// Most questions that wait for one peer. Wishes have no limit of their own: each purpose has one.
+const QUESTIONS_MAX: usize = 1 << 12;
+
+/// Something that is to be done with a peer.
+pub trait Job<K>: Sized {
+    /// The job that brings the peer to the newest wish for a purpose.
+    fn fulfil(purpose: K) -> Self;
+
+    /// What it needs for itself.
+    fn claim(&self) -> Claim<K>;
+
+    /// Whether it is one that [`fulfil`](Self::fulfil) makes.
+    fn is_wish(&self) -> bool;
+
+    /// Whether it only asks something. A peer that is set aside is not asked.
+    fn is_question(&self) -> bool;
+
+    /// Does another one together with this one, which has not begun, or gives it back.
+    fn merge(&mut self, other: Self) -> Option<Self> {
+        Some(other)
+    }
+}
+
+/// The agenda of a peer: the newest wish `W` for each purpose `K`, the jobs `J`, and whoever waits for
+/// them, with how much patience. Shared by the actor that takes wishes and questions and its driver, which
+/// does the jobs, both in the context of that actor.
+pub struct Agenda<K, W, J, E> {
+    state: RefCell<State<K, W, J, E>>,
+    /// A job is queued.
+    queued: Notify,
+    patience: Rc<Patience>,
+}
+
+struct State<K, W, J, E> {
+    wishes: Wishes<K, W, Result<(), E>>,
+    jobs: Jobs<K, J>,
+    /// How many questions wait.
+    questions: usize,
+}
+
+/// What whoever asks waits for.
+pub type Waiting<T, E> = ResponseFuture<Result<T, E>>;
+
+impl<K, W, J, E> Agenda<K, W, J, E>
+where
+    K: Copy + Eq + Hash + 'static,
+    W: Clone,
+    J: Job<K>,
+    E: From<AskError> + 'static,
+{
+    /// Of a peer that is to do at most `running_max` jobs at a time, and may go without an answer for
+    /// `deadline`; `told` is told when it is set aside or regained.
+    #[must_use]
+    pub fn new(
+        running_max: usize,
+        deadline: Option<Duration>,
+        told: impl Fn(Attention) + 'static,
+    ) -> Self {
+        let state = State { wishes: Wishes::default(), jobs: Jobs::new(running_max), questions: 0 };
+        Self {
+            state: RefCell::new(state),
+            queued: Notify::new(),
+            patience: Rc::new(Patience::new(deadline, told)),
+        }
+    }
+
+    /// Takes a wish that replaces the one before; `None` to end that, and what waits for its purpose. Over
+    /// when the peer is as it is wished.
+    pub fn wish(&self, purpose: K, want: Option<W>) -> Waiting<(), E> {
+        let ends = want.is_none();
+        let wished = self.state.borrow_mut().wishes.wish(purpose, want);
+        if ends {
+            let is_all = matches!(wished, Wished::TakeBack(_));
+            self.take_back(|claim, job| {
+                *claim == Claim::Purpose(purpose) && (is_all || !job.is_wish())
+            });
+        }
+        match wished {
+            Wished::Nothing => done(),
+            Wished::TakeBack(waiting) => {
+                reply_to_all(waiting, || Ok(()));
+                done()
+            }
+            Wished::Queue(done) => {
+                self.queue(J::fulfil(purpose));
+                self.wait(done)
+            }
+            Wished::Queued(done) => self.wait(done),
+        }
+    }
+
+    /// Queues a question, unless nobody would wait for its answer.
+    pub fn ask<T: 'static>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, E>>) -> J,
+    ) -> Waiting<T, E> {
+        let has_room = {
+            let mut state = self.state.borrow_mut();
+            let has_room = state.questions < QUESTIONS_MAX && !self.patience.is_set_aside();
+            state.questions += usize::from(has_room);
+            has_room
+        };
+        if !has_room {
+            return Box::pin(std::future::ready(Err(AskError::TimedOut.into())));
+        }
+        let (reply, done) = oneshot::channel();
+        self.queue(job(reply));
+        self.wait(done)
+    }
+
+    /// Queues what is to be done in any case, together with one of its like that waits.
+    pub fn require<T: 'static>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, E>>) -> J,
+    ) -> Waiting<T, E> {
+        let (reply, done) = oneshot::channel();
+        let left = {
+            let mut left = Some(job(reply));
+            for waiting in self.state.borrow_mut().jobs.waiting() {
+                let Some(job) = left else { break };
+                left = waiting.merge(job);
+            }
+            left
+        };
+        if let Some(job) = left {
+            self.queue(job);
+        }
+        self.wait(done)
+    }
+
+    fn queue(&self, job: J) {
+        self.patience.asked(Instant::now());
+        self.state.borrow_mut().jobs.push(job.claim(), job);
+        self.queued.notify_one();
+    }
+
+    fn take_back(&self, is_meant: impl Fn(&Claim<K>, &J) -> bool) {
+        let taken_back = self.state.borrow_mut().jobs.take_back(is_meant);
+        for _ in 0..taken_back {
+            self.patience.done();
+        }
+    }
+
+    /// Waits until a job is done, or until the peer is set aside.
+    fn wait<T: 'static>(&self, done: oneshot::Receiver<Result<T, E>>) -> Waiting<T, E> {
+        let patience = Rc::clone(&self.patience);
+        Box::pin(async move { patience.wait(done).await? })
+    }
+
+    /// Whether something is wished for a purpose, or not ended yet.
+    pub fn is_known(&self, purpose: K) -> bool {
+        self.state.borrow().wishes.is_known(purpose)
+    }
+
+    /// How many jobs wait or run.
+    pub fn owed(&self) -> usize {
+        self.patience.owed()
+    }
+
+    /// For the driver: the next job that may begin, with what it is to be [`done`](Self::done) with.
+    pub fn begin(&self) -> Option<(Claim<K>, J)> {
+        let mut state = self.state.borrow_mut();
+        let (claim, job) = state.jobs.start()?;
+        state.questions -= usize::from(job.is_question());
+        Some((claim, job))
+    }
+
+    /// For the driver: waits until a job was queued since this was asked last.
+    pub async fn queued(&self) {
+        self.queued.notified().await;
+    }
+
+    /// For a driver that does one job at a time: waits for the next one.
+    pub async fn next(&self) -> (Claim<K>, J) {
+        loop {
+            if let Some(next) = self.begin() {
+                return next;
+            }
+            self.queued().await;
+        }
+    }
+
+    /// For the driver: a job is done.
+    pub fn done(&self, claim: Claim<K>) {
+        self.state.borrow_mut().jobs.done(claim);
+        self.patience.done();
+    }
+
+    /// For the driver: the peer answered something.
+    pub fn answered(&self) {
+        self.patience.answered(Instant::now());
+    }
+
+    /// For the driver: the job for a purpose begins; who is told its end. Who comes from now on needs
+    /// another job.
+    pub fn begin_wish(&self, purpose: K) -> Vec<oneshot::Sender<Result<(), E>>> {
+        self.state.borrow_mut().wishes.begin(purpose)
+    }
+
+    /// For the driver: the newest wish, `None` when the peer is to have nothing for this purpose.
+    pub fn newest(&self, purpose: K) -> Option<W> {
+        self.state.borrow().wishes.newest(purpose)
+    }
+
+    /// For the driver: the peer has nothing for this purpose any more. Whether that is what is wished
+    /// still.
+    pub fn ended(&self, purpose: K) -> bool {
+        self.state.borrow_mut().wishes.ended(purpose)
+    }
+}
+
+/// Tells all who waited for the same; whoever waited may have given up.
+pub fn reply_to_all<T>(waiting: Vec<oneshot::Sender<T>>, outcome: impl Fn() -> T) {
+    for reply in waiting {
+        let _ = reply.send(outcome());
+    }
+}
+
+fn done<E: 'static>() -> Waiting<(), E> {
+    Box::pin(std::future::ready(Ok(())))
+}
