@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 #[expect(dead_code, reason = "a test has a main of its own")]
+#[path = "../examples/messages.rs"]
+mod messages;
+#[expect(dead_code, reason = "a test has a main of its own")]
 #[path = "../examples/record.rs"]
 mod record;
 #[expect(dead_code, reason = "a test has a main of its own")]
@@ -16,7 +19,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use lttngd::Config;
+use lttngd::{Config, Event, Versioned};
+use messages::Line;
 use world::{
     Arena, eventually,
     inside::{again, in_arena, inside},
@@ -48,6 +52,26 @@ fn a_program_is_recorded() {
             assert_eq!(count(arena, &traces.join("trace")), 7);
         }),
     }
+}
+
+#[test]
+fn a_program_is_recorded_by_messages_that_are_written_down() {
+    let name = "a_program_is_recorded_by_messages_that_are_written_down";
+    if let Some(traces) = inside() {
+        return messages::run(config(), arguments(traces, &["number=7"])).unwrap();
+    }
+    in_arena(name, |arena, traces| {
+        assert_eq!(count(arena, &traces.join("trace/archives")), 7);
+        let log = fs::read_to_string(traces.join("messages.jsonl")).unwrap();
+        let lines: Vec<Versioned<Line>> =
+            log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let of = |kind: fn(&Line) -> bool| lines.iter().filter(|line| kind(&line.content)).count();
+        assert_eq!(of(|line| matches!(line, Line::Request(_))), 7);
+        assert_eq!(of(|line| matches!(line, Line::Reply(Ok(_)))), 7);
+        assert_eq!(of(|line| matches!(line, Line::Event(Event::AppRegistered(_)))), 1);
+        assert_eq!(of(|line| matches!(line, Line::Event(Event::AppUnregistered(_)))), 1);
+        assert_eq!(of(|line| matches!(line, Line::Event(Event::Missed { .. }))), 0);
+    });
 }
 
 /// Where the sample program waits in the middle.
