@@ -2,9 +2,11 @@
 //!
 //! `cargo bench --bench load [-- OPTION...]` prints a table of medians over the rounds and their ratio;
 //! `--help` lists the options. `--soak MINUTES` lets sessions live and die at random instead, and looks
-//! what is left. `--report docs/performance.md` writes the page of that name.
+//! what is left; `--callers` measures requests and events of a program that embeds the daemon.
+//! `--report docs/performance.md` writes the page of that name.
 #![allow(clippy::unwrap_used)]
 
+mod callers;
 mod clients;
 mod contender;
 mod distance;
@@ -31,6 +33,10 @@ fn main() -> ExitCode {
     let options = Options::parse();
     if let Some(count) = options.embedded_rotations {
         embedded::rotations(count, options.embedded_consumer);
+        return ExitCode::SUCCESS;
+    }
+    if options.callers {
+        callers::callers();
         return ExitCode::SUCCESS;
     }
     if let Some(minutes) = options.soak {

@@ -44,6 +44,10 @@ pub struct Options {
     /// What the random choices of the soak begin with
     #[arg(long, default_value_t = 1)]
     pub seed: u32,
+    /// Instead of all scenarios, measure the requests and events of 1 to 64 threads of a program that
+    /// embeds our daemon
+    #[arg(long)]
+    pub callers: bool,
     /// Inside a private world: rotate a session of a daemon in this process so often, and print how
     /// long each took
     #[arg(long, hide = true, value_name = "COUNT")]
