@@ -19,8 +19,8 @@ use lttngd_relayd::Relayds;
 use lttngd_runas::Runas;
 use lttngd_runtime::Outlet;
 use lttngd_session::{
-    AppArrived, AppGone, ConsumerLost, Consumers, Destroy, Destroyed, ListChannels, Output,
-    Session, SessionChanged, SessionConfig, SessionEvent, SessionListings,
+    AppArrived, AppGone, ConsumerLost, Consumers, Destroy, Destroyed, FAILED, ListChannels, Output,
+    Session, SessionConfig, SessionEvent, SessionFailed, SessionListings,
 };
 
 use crate::{
@@ -99,7 +99,7 @@ impl Registry {
     fn create(
         &mut self,
         request: CreateSession,
-        changes: Outlet<SessionChanged>,
+        me: &Addr<Self>,
     ) -> Result<SessionDescriptor, ErrorCode> {
         if self.ending || self.sessions.len() >= SESSIONS_MAX {
             return Err(ErrorCode::SessionFail);
@@ -136,7 +136,8 @@ impl Registry {
                 consumer_deadline: self.config.consumer_deadline,
                 runas: self.config.runas.clone(),
                 listings: self.config.listings.clone(),
-                changes,
+                changes: Outlet::to(me.clone().recipient()),
+                failed: Outlet::to(me.clone().recipient()),
             },
             self.apps.values().cloned(),
             self.agents.values().cloned(),
@@ -217,7 +218,7 @@ impl Handler<CreateSession> for Registry {
     type Result = Result<SessionDescriptor, ErrorCode>;
 
     fn handle(&mut self, request: CreateSession, context: &mut Self::Context) -> Self::Result {
-        self.create(request, Outlet::to(context.address().recipient()))
+        self.create(request, &context.address())
     }
 }
 
@@ -245,7 +246,7 @@ impl Handler<DestroySession> for Registry {
         let me = context.address();
         Box::pin(async move {
             let (id, session) = begun?;
-            let outcome = session.send(Destroy).await.unwrap_or(Err(ErrorCode::Fatal));
+            let outcome = session.send(Destroy).await.unwrap_or(Err(FAILED));
             // It fails only when the daemon ends.
             let _ = me.send(SessionEnded { id }).await;
             outcome
@@ -267,6 +268,20 @@ impl Handler<SessionEnded> for Registry {
         if let Some(entry) = self.sessions.remove(&ended.id) {
             self.publish_change(&entry, SessionEvent::Destroyed);
         }
+    }
+}
+
+impl Handler<SessionFailed> for Registry {
+    type Result = ();
+
+    /// The session keeps its name, and the place of its actor has one that lets go of what is left.
+    fn handle(&mut self, failed: SessionFailed, _: &mut Self::Context) {
+        let Some(entry) = self.sessions.get_mut(&failed.id) else { return };
+        tracing::error!(
+            session = entry.name,
+            "the session failed, by a fault of this daemon (the panic is in its log); destroy it"
+        );
+        entry.session = failed.remains.into_session().start();
     }
 }
 

@@ -7,7 +7,7 @@ use lttngd_model::{
     Credentials, Domain, ErrorCode, EventField, EventListing, SessionDescriptor, SessionListing,
 };
 use lttngd_session::{
-    Destroyed, Needs, OpenDomain, PrepareDomain, Session, SessionListings, SessionRequest,
+    Destroyed, FAILED, Needs, OpenDomain, PrepareDomain, Session, SessionListings, SessionRequest,
 };
 
 use crate::{
@@ -27,7 +27,8 @@ pub struct Settings {
 /// The way into a daemon. It can be cloned and used from any thread and any asynchronous runtime;
 /// [`Handle::ask`] sends any request and awaits its reply, and each other method is a shorthand for one.
 ///
-/// Every method answers `LTTNG_ERR_FATAL` when the daemon is gone. Methods that name a session
+/// Every method answers `LTTNG_ERR_FATAL` when the daemon is gone, and when the session that it names failed
+/// by a fault of the daemon: such a session can be listed and destroyed. Methods that name a session
 /// answer `LTTNG_ERR_SESS_NOT_FOUND` and `LTTNG_ERR_EPERM` before their own errors, and of those the
 /// ones about channels, events, contexts and trackers the errors of [`PrepareDomain`].
 #[derive(Clone, Debug)]
@@ -111,19 +112,38 @@ impl Handle {
         Session: Handler<M>,
     {
         request.act_for(self.requester);
-        let session = self.find(session).await?;
+        let actor = self.find(session).await?;
         match request.needs() {
             Needs::Nothing => {}
             Needs::Open(domain) => {
                 self.check_domain(domain)?;
-                open(&session, domain).await?;
+                self.send::<OpenDomain, _>(session, &actor, OpenDomain { domain }).await?;
             }
             Needs::Ready(domain) => {
                 self.check_domain(domain)?;
-                prepare(&session, domain).await?;
+                self.send::<PrepareDomain, _>(session, &actor, PrepareDomain { domain }).await?;
             }
         }
-        session.send(request).await.map_err(|_| ErrorCode::SessNotFound)?
+        self.send(session, &actor, request).await
+    }
+
+    /// Sends a request to the actor of a session that was found.
+    async fn send<M, T>(
+        &self,
+        session: &str,
+        actor: &Addr<Session>,
+        request: M,
+    ) -> Result<T, ErrorCode>
+    where
+        M: Message<Result = Result<T, ErrorCode>> + Send + 'static,
+        T: Send + 'static,
+        Session: Handler<M>,
+    {
+        match actor.send(request).await {
+            Ok(reply) => reply,
+            // Its actor ended: as it was to, and then it is not found any more, or it failed.
+            Err(_) => Err(self.find(session).await.err().unwrap_or(FAILED)),
+        }
     }
 
     /// The kernel domain answers what a daemon answers where there is no kernel tracer, and those of
@@ -145,11 +165,11 @@ impl Handle {
     /// # Errors
     /// Those of the checks.
     pub async fn check(&self, session: &str, domain: Option<Domain>) -> Result<(), ErrorCode> {
-        let session = self.find(session).await?;
+        let actor = self.find(session).await?;
         match domain {
             Some(domain) => {
                 self.check_domain(domain)?;
-                prepare(&session, domain).await
+                self.send(session, &actor, PrepareDomain { domain }).await
             }
             None => Ok(()),
         }
@@ -266,12 +286,4 @@ impl Handle {
             None => Err(ErrorCode::Und),
         }
     }
-}
-
-async fn prepare(session: &Addr<Session>, domain: Domain) -> Result<(), ErrorCode> {
-    session.send(PrepareDomain { domain }).await.map_err(|_| ErrorCode::SessNotFound)?
-}
-
-async fn open(session: &Addr<Session>, domain: Domain) -> Result<(), ErrorCode> {
-    session.send(OpenDomain { domain }).await.map_err(|_| ErrorCode::SessNotFound)?
 }

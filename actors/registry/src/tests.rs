@@ -4,6 +4,7 @@
 mod agents;
 mod apps;
 mod events;
+mod failure;
 mod recorded;
 mod sessions;
 mod silence;

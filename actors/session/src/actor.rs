@@ -12,7 +12,7 @@ use lttngd_app::{App, AppInfo};
 use lttngd_consumer::ChannelSampled;
 use lttngd_model::{Domain, ErrorCode, SessionListing};
 use lttngd_relayd::ConnectionFailed;
-use lttngd_runtime::{Beside, Queue, Works};
+use lttngd_runtime::{Beside, FailureNotice, Queue, Works};
 
 use crate::{
     AddContext, AddSnapshotOutput, AddTrackerValue, AgentArrived, AgentGone, AppArrived, AppGone,
@@ -31,8 +31,10 @@ pub const COMMANDS_MAX: usize = 1 << 12;
 
 /// The actor of one session.
 pub struct Session {
+    /// The first to go, so that the owner knows of a failure before those who wait for a reply.
+    pub(crate) failure: FailureNotice,
     /// Commands that change the session, one after the other in the order in which they came.
-    queue: Queue<Self>,
+    pub(crate) queue: Queue<Self>,
     /// What goes on beside them: queries, and what comes of applications.
     pub(crate) works: Works,
     pub(crate) inner: Rc<Inner>,
@@ -63,18 +65,8 @@ impl Session {
     ) -> Self {
         let apps = apps.into_iter().map(|(info, app)| (info.id, (info, app))).collect();
         let agents = agents.into_iter().map(|(info, agent)| (info.id, (info, agent))).collect();
-        let state = State::new(&config, apps, agents);
-        Self {
-            queue: Queue::new(COMMANDS_MAX),
-            works: Works::default(),
-            inner: Rc::new(Inner {
-                config,
-                state: RefCell::new(state),
-                chunk_gate: ChunkGate::default(),
-                finishing: Rc::default(),
-                archiving: Rc::default(),
-            }),
-        }
+        let state = State { apps, agents, ..State::of(&config) };
+        Self::with_state(config, state)
     }
 
     /// How it looks in listings now.
@@ -83,7 +75,7 @@ impl Session {
         self.inner.state().listing(&self.inner.config)
     }
 
-    fn queue(&mut self) -> &mut Queue<Self> {
+    pub(crate) fn queue(&mut self) -> &mut Queue<Self> {
         &mut self.queue
     }
 
@@ -101,22 +93,6 @@ impl Session {
             admitted(Rc::clone(&session.inner), command)
         };
         Box::pin(Queue::run(Self::queue, self, context, name, work).map_err(ErrorCode::from))
-    }
-
-    /// The same for the last one of all, which is not refused for want of room in the line.
-    pub(crate) fn in_last_turn<R: 'static, F>(
-        &mut self,
-        context: &mut Context<Self>,
-        name: &'static str,
-        command: impl FnOnce(Rc<Inner>) -> F + 'static,
-    ) -> InTurn<R>
-    where
-        F: Future<Output = Result<R, ErrorCode>> + 'static,
-    {
-        let work = |session: &mut Self, _: &mut Context<Self>| {
-            admitted(Rc::clone(&session.inner), command)
-        };
-        Box::pin(Queue::run_always(Self::queue, self, context, name, work).map_err(ErrorCode::from))
     }
 
     /// Runs a command in its turn with what it needs of others, for which it waits before: other commands
@@ -158,6 +134,10 @@ impl Actor for Session {
 
     fn started(&mut self, context: &mut Self::Context) {
         self.inner.state_mut().address = Some(context.address().downgrade());
+        if self.inner.life().failed {
+            let letting_go = self.inner.finishing.begin();
+            self.works.begin(context, Rc::clone(&self.inner).let_go(letting_go));
+        }
     }
 }
 
@@ -272,7 +252,7 @@ impl Handler<Destroy> for Session {
     type Result = InTurn<Destroyed>;
 
     fn handle(&mut self, _: Destroy, context: &mut Self::Context) -> Self::Result {
-        self.in_last_turn(context, "destroy", Inner::destroy)
+        self.destroy(context)
     }
 }
 

@@ -19,8 +19,13 @@ use lttngd_runtime::ask;
 use thiserror::Error;
 
 use crate::{
-    AppArrived, AppGone, ConsumerLost, Output, actor::Inner, chunk::Chunk, error::buffers_code,
-    gate::GateFull, state::SessionSet,
+    AppArrived, AppGone, ConsumerLost, Output,
+    actor::Inner,
+    chunk::Chunk,
+    error::buffers_code,
+    fail_point::{FailPoint, reached},
+    gate::GateFull,
+    state::SessionSet,
 };
 
 /// Why an application was not brought to what the session wants.
@@ -100,7 +105,7 @@ impl Inner {
     /// Ends the buffers of an application that is gone.
     async fn finish(&self, set: Addr<BufferSet>) {
         match ask(&set, Finish, self.config.consumer_deadline).await.map_err(Into::into).flatten() {
-            Ok(counters) => self.state_mut().past_counters.extend(counters),
+            Ok(counters) => self.state_mut().past_losses.extend(counters),
             Err(error) if self.life().lost_consumer => {
                 tracing::debug!(%error, "buffers went with their consumer");
             }
@@ -214,6 +219,7 @@ impl Inner {
             .await
             .map_err(BuffersError::from)??;
         drop(inside);
+        reached(FailPoint::BuffersPrepared);
         if self.life().destroyed {
             // It was told to forget the session, and is not to hear of it again.
             return Ok(());

@@ -5,7 +5,13 @@ use std::rc::Rc;
 use lttngd_buffers::{self as buffers, ClearQuiescent, Flush};
 use lttngd_model::ErrorCode;
 
-use crate::{Clear, actor::Inner, error::buffers_code, rotate::Leaving};
+use crate::{
+    Clear,
+    actor::Inner,
+    error::buffers_code,
+    fail_point::{FailPoint, reached},
+    rotate::Leaving,
+};
 
 impl Inner {
     pub(crate) async fn clear(self: Rc<Self>, _: Clear) -> Result<(), ErrorCode> {
@@ -22,6 +28,7 @@ impl Inner {
         }
         self.state_mut().paused = true;
         let cleared = self.clear_quiet(life.active).await;
+        reached(FailPoint::Paused);
         self.state_mut().paused = false;
         if life.active {
             // Applications go on whatever became of the rest.

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use futures::future::join_all;
-use lttngd_buffers::{ChannelCounters, Counters};
+use lttngd_buffers::Counters;
 use lttngd_consumer::{ConsumerError, EnsureRunning};
 use lttngd_model::{
     Bitness, BufferScheme, ChannelListing, Domain, ErrorCode, EventListing, ust::UstDomain,
@@ -29,7 +29,7 @@ impl Inner {
     }
 
     pub(crate) fn open_domain(&self, request: OpenDomain) -> Result<(), ErrorCode> {
-        self.life().admit()?;
+        self.life().admit_listing()?;
         if is_user_space(request.domain) {
             self.make_domain();
         }
@@ -150,18 +150,18 @@ impl Inner {
         };
         let sets = self.set_actors();
         let counted = sets.iter().map(|set| ask(set, Counters, self.config.consumer_deadline));
-        let lost = self.life().lost_consumer;
+        let unknown_is_lost = self.life().lost_consumer || self.life().failed;
         let present = join_all(counted).await;
         // Whoever lists while the session ends is told that it is not there any more.
         let unknown = || self.life().admit().err().unwrap_or(ErrorCode::Unk);
-        let mut counters = self.state().past_counters.clone();
+        let mut losses = self.state().past_losses.clone();
         for set in present {
             match set {
-                Ok(Ok(set)) => counters.extend(set),
+                Ok(Ok(set)) => losses.extend(set),
                 // A set of an application that has just gone, which left its counters behind.
                 Err(AskError::Gone) => {}
-                // What the dead consumer counted nobody knows.
-                Ok(Err(_)) if lost => {}
+                // What the dead consumer counted nobody knows, nor what a failed session had.
+                Ok(Err(_)) if unknown_is_lost => {}
                 Ok(Err(error)) => {
                     tracing::error!(session = self.config.name, %error, "counters are not known");
                     return Err(unknown());
@@ -170,14 +170,9 @@ impl Inner {
             }
         }
         for (listing, index) in listings.iter_mut().zip(indexes) {
-            for ChannelCounters { discarded_events, lost_packets, .. } in
-                counters.iter().filter(|counters| counters.index == index)
-            {
-                // Applications may tell any numbers.
-                listing.discarded_events =
-                    listing.discarded_events.saturating_add(*discarded_events);
-                listing.lost_packets = listing.lost_packets.saturating_add(*lost_packets);
-            }
+            let lost = losses.of(index);
+            listing.discarded_events = lost.discarded_events;
+            listing.lost_packets = lost.lost_packets;
         }
         self.tell_losses(&listings);
         Ok(listings)

@@ -2,18 +2,49 @@
 
 use std::rc::Rc;
 
-use futures::future::join_all;
+use actix::{ActorFutureExt, Context, WrapFuture};
+use futures::{TryFutureExt, future::join_all};
 use lttngd_app::Forget;
 use lttngd_buffers::Close;
 use lttngd_consumer::EndSession;
 use lttngd_model::ErrorCode;
+use lttngd_runtime::Queue;
 
 use crate::{
-    Destroyed, SessionEvent, TraceArchive, actor::Inner, error::buffers_code, rotate::Leaving,
+    Destroyed, Session, SessionEvent, TraceArchive,
+    actor::{InTurn, Inner},
+    error::{Refused, buffers_code},
+    fail_point::{FailPoint, reached},
+    rotate::Leaving,
 };
 
+impl Session {
+    /// Ends the session in its turn, which is not refused for want of room in the line.
+    pub(crate) fn destroy(&mut self, context: &mut Context<Self>) -> InTurn<Destroyed> {
+        let work = |session: &mut Self, _: &mut Context<Self>| {
+            let inner = Rc::clone(&session.inner);
+            let ended = async move {
+                inner.life().admit_listing()?;
+                Ok::<_, Refused>(inner.destroy().await?)
+            };
+            ended.into_actor(session).map(|ended, session: &mut Self, _| {
+                session.failure.dismiss();
+                ended
+            })
+        };
+        let ended = Queue::run_on_actor(Self::queue, self, context, "destroy", work);
+        Box::pin(ended.map_err(ErrorCode::from))
+    }
+}
+
 impl Inner {
-    pub(crate) async fn destroy(self: Rc<Self>) -> Result<Destroyed, ErrorCode> {
+    async fn destroy(self: Rc<Self>) -> Result<Destroyed, ErrorCode> {
+        if self.life().failed {
+            // Of one that failed only its name is left when it was let go.
+            self.finishing.none_left().await;
+            self.change_life(|life| life.destroyed = true);
+            return Ok(Destroyed::default());
+        }
         let mut outcome = Ok(Destroyed::default());
         let mut keep = |step: Result<(), ErrorCode>| {
             if let Err(code) = step {
@@ -26,15 +57,8 @@ impl Inner {
         }
         keep(self.life().admit_with_consumer());
         self.change_life(|life| life.destroyed = true);
-        let apps: Vec<_> = std::mem::take(&mut self.state_mut().apps).into_values().collect();
-        let forget = Forget { session: self.config.id };
-        // An application or an agent that does not answer now forgets the session when it does.
-        let agents: Vec<_> = std::mem::take(&mut self.state_mut().agents).into_values().collect();
-        let forget_rules = lttngd_agent::Forget { session: self.config.id };
-        tokio::join!(
-            join_all(apps.iter().map(|(_, app)| app.send(forget))),
-            join_all(agents.iter().map(|(_, agent)| agent.send(forget_rules))),
-        );
+        self.forget_everywhere().await;
+        reached(FailPoint::Forgotten);
         // What applications that are gone have left in their buffers belongs to the trace, and so do
         // chunks on their way to the archives.
         self.finishing.none_left().await;
@@ -56,12 +80,31 @@ impl Inner {
         std::mem::take(&mut self.state_mut().sets);
         // Applications that went meanwhile.
         self.finishing.none_left().await;
-        // From here on nothing is asked of a consumer for this session, and nothing would be done.
+        self.end_at_consumers().await;
+        outcome.map(|_| Destroyed { archive })
+    }
+
+    /// Takes the session out of every application and agent. One that does not answer now forgets it when
+    /// it does.
+    pub(crate) async fn forget_everywhere(&self) {
+        let (apps, agents) = {
+            let mut state = self.state_mut();
+            (std::mem::take(&mut state.apps), std::mem::take(&mut state.agents))
+        };
+        let forget = Forget { session: self.config.id };
+        let forget_rules = lttngd_agent::Forget { session: self.config.id };
+        tokio::join!(
+            join_all(apps.values().map(|(_, app)| app.send(forget))),
+            join_all(agents.values().map(|(_, agent)| agent.send(forget_rules))),
+        );
+    }
+
+    /// From here on nothing is asked of a consumer for this session, and nothing would be done.
+    pub(crate) async fn end_at_consumers(&self) {
         for (_, consumer) in self.config.consumers.all() {
             // It fails only when that actor is gone, and what is to be ended with it.
             let _ = consumer.send(EndSession { session: self.config.id }).await;
         }
-        outcome.map(|_| Destroyed { archive })
     }
 
     /// Lets the streams finish the last chunk. That of a session that was rotated goes to the

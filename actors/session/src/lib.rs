@@ -19,6 +19,10 @@
 //! A session whose consumer daemon died has lost its buffers: it can be listed and destroyed, and
 //! every other command that needs the consumer answers `LTTNG_ERR_NO_USTCONSUMERD`.
 //!
+//! A session whose actor failed, that is, a command or a handler panicked, is started again by its owner with
+//! what is left ([`SessionFailed`]), to let go of it: it can be listed and destroyed, and every other command
+//! answers [`FAILED`].
+//!
 //! Limits: [`COMMANDS_MAX`] commands wait in the queue.
 
 mod actor;
@@ -30,10 +34,13 @@ mod clear;
 mod commands;
 mod destroy;
 mod error;
+pub mod fail_point;
+mod failure;
 mod gate;
 mod leftover;
 mod lifecycle;
 mod listings;
+mod losses;
 mod message;
 mod network;
 mod output;
@@ -57,6 +64,7 @@ mod viewers;
 
 pub use actor::{COMMANDS_MAX, Session};
 pub use error::FAILED;
+pub use failure::{Remains, SessionFailed};
 pub use listings::SessionListings;
 pub use lttngd_wire::client::{RotationSchedule, RotationSchedules};
 pub use message::{

@@ -2,6 +2,8 @@
 
 use lttngd_model::{ErrorCode, SessionKind, ust::SessionFacts};
 
+use crate::error::FAILED;
+
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Lifecycle {
@@ -13,11 +15,19 @@ pub(crate) struct Lifecycle {
     pub(crate) destroyed: bool,
     /// Whether the consumer daemon that held its buffers died.
     pub(crate) lost_consumer: bool,
+    /// Whether its actor failed, of which this one lets go what is left.
+    pub(crate) failed: bool,
 }
 
 impl Lifecycle {
     /// Whether any command but a listing may go on.
     pub(crate) fn admit(self) -> Result<(), ErrorCode> {
+        self.admit_listing()?;
+        if self.failed { Err(FAILED) } else { Ok(()) }
+    }
+
+    /// Whether a listing may go on, or the end of the session.
+    pub(crate) fn admit_listing(self) -> Result<(), ErrorCode> {
         if self.destroyed { Err(ErrorCode::SessNotFound) } else { Ok(()) }
     }
 
@@ -65,8 +75,13 @@ impl Lifecycle {
 mod tests {
     use super::*;
 
-    const CREATED: Lifecycle =
-        Lifecycle { active: false, was_started: false, destroyed: false, lost_consumer: false };
+    const CREATED: Lifecycle = Lifecycle {
+        active: false,
+        was_started: false,
+        destroyed: false,
+        lost_consumer: false,
+        failed: false,
+    };
     const ACTIVE: Lifecycle = Lifecycle { active: true, was_started: true, ..CREATED };
     const STOPPED: Lifecycle = Lifecycle { was_started: true, ..CREATED };
 
@@ -74,12 +89,14 @@ mod tests {
     fn each_command_in_each_phase() {
         let gone = Lifecycle { destroyed: true, ..STOPPED };
         let lost = Lifecycle { lost_consumer: true, ..STOPPED };
+        let failed = Lifecycle { failed: true, ..STOPPED };
         let start = [
             (CREATED, Ok(())),
             (ACTIVE, Err(ErrorCode::TraceAlreadyStarted)),
             (STOPPED, Ok(())),
             (gone, Err(ErrorCode::SessNotFound)),
             (lost, Err(ErrorCode::NoUstconsumerd)),
+            (failed, Err(FAILED)),
         ];
         for (phase, expected) in start {
             assert_eq!(phase.admit_start(true), expected, "{phase:?}");
@@ -90,6 +107,7 @@ mod tests {
             (ACTIVE, Ok(())),
             (STOPPED, Err(ErrorCode::TraceAlreadyStopped)),
             (gone, Err(ErrorCode::SessNotFound)),
+            (failed, Err(FAILED)),
         ];
         for (phase, expected) in stop {
             assert_eq!(phase.admit_stop(), expected, "{phase:?}");

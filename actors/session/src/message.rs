@@ -16,7 +16,7 @@ use lttngd_runas::Runas;
 use lttngd_runtime::Outlet;
 use serde::{Deserialize, Serialize};
 
-use crate::{Output, RotationSchedule, RotationSchedules, SessionListings};
+use crate::{Output, RotationSchedule, RotationSchedules, SessionFailed, SessionListings};
 
 mod events;
 mod queue;
@@ -98,6 +98,8 @@ pub struct SessionConfig {
     pub listings: SessionListings,
     /// Where it tells what happens to it.
     pub changes: Outlet<SessionChanged>,
+    /// Where it is told that its actor failed.
+    pub failed: Outlet<SessionFailed>,
 }
 
 impl SessionConfig {

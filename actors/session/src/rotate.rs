@@ -18,6 +18,7 @@ use crate::{
     actor::{InTurn, Inner},
     chunk::{Chunk, ChunkRoot, Moved},
     error::{buffers_code, consumer_code},
+    fail_point::{FailPoint, reached},
     leftover::LeftChunk,
     start_stop::now,
     state::State,
@@ -264,6 +265,7 @@ impl Inner {
             (None, Some(relayd)) => ChunkPlace::Relayd(relayd),
             (None, None) => return Err(ErrorCode::RelaydConnectFail),
         };
+        self.state_mut().published.insert(chunk.id, relayd);
         for (told, (_, consumer)) in self.config.consumers.all().enumerate() {
             let create = CreateTraceChunk {
                 session: self.config.id,
@@ -280,6 +282,7 @@ impl Inner {
                 return Err(consumer_code(&error, ErrorCode::CreateTraceChunkFailConsumer));
             }
         }
+        reached(FailPoint::ChunkPublished);
         Ok(())
     }
 
@@ -314,6 +317,7 @@ impl Inner {
             self.ask_consumer(consumer, close)
         });
         let closed: Result<Vec<_>, _> = join_all(closed).await.into_iter().collect();
+        self.state_mut().published.remove(&chunk);
         closed.map(|paths| paths.into_iter().next().unwrap_or_default()).map_err(|error| {
             tracing::error!(session = self.config.name, %error, "the trace chunk is not closed");
             consumer_code(&error, ErrorCode::CloseTraceChunkFailConsumer)

@@ -120,8 +120,13 @@ impl Rotations {
 mod tests {
     use super::*;
 
-    const ACTIVE: Lifecycle =
-        Lifecycle { active: true, was_started: true, destroyed: false, lost_consumer: false };
+    const ACTIVE: Lifecycle = Lifecycle {
+        active: true,
+        was_started: true,
+        destroyed: false,
+        lost_consumer: false,
+        failed: false,
+    };
     const STOPPED: Lifecycle = Lifecycle { active: false, ..ACTIVE };
 
     #[test]

@@ -15,6 +15,7 @@ use crate::{
     actor::{InTurn, Inner},
     chunk::Chunk,
     error::buffers_code,
+    fail_point::{FailPoint, reached},
     snapshot_outputs::packets_within,
     start_stop::now,
     state::SessionSet,
@@ -190,6 +191,7 @@ impl Inner {
         }
         let mut recorded =
             self.record_sets(&sets, Record { packets_per_stream, relayd, prefix }).await;
+        reached(FailPoint::SnapshotRecorded);
         if recorded.is_ok() && relayd.is_some() {
             recorded = self.written_by_relayd().await;
         }

@@ -27,6 +27,11 @@ impl Session {
         _: DataPending,
         context: &mut Context<Self>,
     ) -> ResponseActFuture<Self, Result<bool, ErrorCode>> {
+        if self.inner.life().failed {
+            // What is left of it is being let go, or was.
+            let pending = !self.inner.finishing.is_none();
+            return Box::pin(async move { Ok(pending) }.into_actor(self));
+        }
         // Applications may record until a stop that is under way is through.
         let turn = self.in_turn(context, "data_pending", async |_| Ok(()));
         let pending = Rc::clone(&self.inner).data_pending();

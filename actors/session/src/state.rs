@@ -11,9 +11,9 @@ use std::{
 use actix::{Addr, WeakAddr};
 use lttngd_agent::{Agent, AgentId, AgentInfo};
 use lttngd_app::{App, AppId, AppInfo};
-use lttngd_buffers::{BufferSet, ChannelCounters, SetKey};
+use lttngd_buffers::{BufferSet, SetKey};
 use lttngd_model::{
-    Domain, SessionKind, SessionListing,
+    ChunkId, Domain, NetIndex, SessionKind, SessionListing,
     ust::{AgentDomain, UstDomain},
 };
 
@@ -24,6 +24,7 @@ use crate::{
     chunk::Chunk,
     leftover::Leftovers,
     lifecycle::Lifecycle,
+    losses::Losses,
     relayd::SessionRelayd,
     rotation::Rotations,
     schedule::{RotationTimer, Schedules},
@@ -47,6 +48,9 @@ pub(crate) struct State {
     /// The trace chunk that streams write to: from the first start on, but not between a rotation or a
     /// clear of a stopped session and its next start. Changed by who is alone at the chunk gate.
     pub(crate) chunk: Option<Chunk>,
+    /// Chunks that consumers know, and the relay daemon's connection for those that it has: also one of a
+    /// snapshot, and one that a step which is under way makes or leaves.
+    pub(crate) published: BTreeMap<ChunkId, Option<NetIndex>>,
     /// Chunks that streams have left and that are not where they are to be.
     pub(crate) leftovers: Leftovers,
     /// Channels, event rules, contexts and trackers, from the first command on that names the domain.
@@ -68,7 +72,7 @@ pub(crate) struct State {
     /// What was told of its losses.
     pub(crate) told_losses: ToldLosses,
     /// What the buffers of applications that are gone had lost.
-    pub(crate) past_counters: Vec<ChannelCounters>,
+    pub(crate) past_losses: Losses,
     /// The relay daemon that the consumers are connected to, or will be.
     pub(crate) relayd: Option<SessionRelayd>,
     /// When viewers of a live session have seen what there is.
@@ -86,17 +90,18 @@ pub(crate) struct SessionSet {
 }
 
 impl State {
-    /// That of a session without channels, among the applications and agents that are registered.
-    pub(crate) fn new(config: &SessionConfig, apps: KnownApps, agents: KnownAgents) -> Self {
+    /// That of a session without channels, where no application and no agent is registered.
+    pub(crate) fn of(config: &SessionConfig) -> Self {
         Self {
             life: Lifecycle::default(),
             output: config.output.clone(),
             shm_path: None,
             chunk: None,
+            published: BTreeMap::new(),
             leftovers: Leftovers::default(),
             domain: None,
-            apps,
-            agents,
+            apps: KnownApps::new(),
+            agents: KnownAgents::new(),
             agent_wishes: BTreeMap::new(),
             sets: HashMap::new(),
             rotations: Rotations::default(),
@@ -105,7 +110,7 @@ impl State {
             snapshots: Snapshots::with_output(config.snapshot_output.clone()),
             paused: false,
             told_losses: ToldLosses::default(),
-            past_counters: Vec::new(),
+            past_losses: Losses::default(),
             relayd: None,
             viewers: Viewers::default(),
             address: None,

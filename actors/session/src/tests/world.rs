@@ -157,6 +157,7 @@ impl World {
             runas: lttngd_runas::Runas::new(None),
             listings: listings.clone(),
             changes: Outlet::closed(),
+            failed: Outlet::closed(),
         };
         change(&mut config);
         let (id, owner) = (config.id, config.owner);
