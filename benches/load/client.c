@@ -5,6 +5,11 @@
  *   client list CLIENTS SECONDS              requests for the list of sessions, for so long; the
  *                                            number of answers of each client
  *   client short COUNT                       COUNT times create, list, destroy; the time of each
+ *   client brief COUNT                       COUNT times create, destroy; the time of each
+ *   client brief-all CLIENTS SECONDS         the same side by side, for so long; how often each did
+ *   client sessions COUNT                    creates COUNT sessions named idle-0 and so on; the time of all
+ *   client rules FIRST COUNT SESSION         COUNT event rules that no tracepoint has, the first one named
+ *                                            by the number FIRST; the time of each
  *   client grow COUNT                        COUNT lives without a start; the time of all
  *   client channels COUNT SESSION            COUNT channels with small buffers; the time of all
  *   client run COUNT PROGRAM [ARGUMENT]...   COUNT processes started together; the time until all ended
@@ -42,6 +47,7 @@ static void check(int result, const char *what)
 static void create(const char *name, const char *directory)
 {
 	struct lttng_session_descriptor *session;
+	enum lttng_error_code code;
 	char path[512];
 
 	if (directory) {
@@ -54,7 +60,8 @@ static void create(const char *name, const char *directory)
 		fprintf(stderr, "client: session descriptor of %s\n", name);
 		exit(1);
 	}
-	check(-(lttng_create_session_ext(session) != LTTNG_OK), "create");
+	code = lttng_create_session_ext(session);
+	check(code == LTTNG_OK ? 0 : -(int) code, "create");
 	lttng_session_descriptor_destroy(session);
 }
 
@@ -143,7 +150,7 @@ static void create_list_destroy(int count)
 		struct lttng_session *sessions = NULL;
 		char name[64];
 
-		snprintf(name, sizeof(name), "short-%d", round);
+		snprintf(name, sizeof(name), "short-%d-%d", getpid(), round);
 		create(name, NULL);
 		check(lttng_list_sessions(&sessions), "list");
 		free(sessions);
@@ -151,6 +158,71 @@ static void create_list_destroy(int count)
 		printf("%llu\n", (unsigned long long) (now_us() - start));
 		fflush(stdout);
 	}
+}
+
+static void create_destroy(const char *name)
+{
+	create(name, NULL);
+	check(lttng_destroy_session(name), "destroy");
+}
+
+static void brief(int count)
+{
+	for (int round = 0; round < count; round++) {
+		uint64_t start = now_us();
+
+		create_destroy("brief");
+		printf("%llu\n", (unsigned long long) (now_us() - start));
+		fflush(stdout);
+	}
+}
+
+static void brief_until(int client, uint64_t end_us)
+{
+	unsigned long rounds = 0;
+	char name[64];
+
+	snprintf(name, sizeof(name), "brief-%d", client);
+	for (; now_us() < end_us; rounds++)
+		create_destroy(name);
+	printf("%lu\n", rounds);
+}
+
+static void create_idle(int count)
+{
+	uint64_t start = now_us();
+
+	for (int number = 0; number < count; number++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "idle-%d", number);
+		create(name, NULL);
+	}
+	printf("%llu\n", (unsigned long long) (now_us() - start));
+}
+
+static void enable_rules(int first, int count, const char *name)
+{
+	struct lttng_domain domain = { .type = LTTNG_DOMAIN_UST, .buf_type = LTTNG_BUFFER_PER_UID };
+	struct lttng_handle *handle = lttng_create_handle(name, &domain);
+	struct lttng_event *event = lttng_event_create();
+
+	if (!handle || !event) {
+		fprintf(stderr, "client: out of memory\n");
+		exit(1);
+	}
+	event->type = LTTNG_EVENT_TRACEPOINT;
+	event->loglevel_type = LTTNG_EVENT_LOGLEVEL_ALL;
+	event->loglevel = -1;
+	for (int number = first; number < first + count; number++) {
+		uint64_t start = now_us();
+
+		snprintf(event->name, sizeof(event->name), "absent:rule_%d", number);
+		check(lttng_enable_event(handle, event, "channel"), "enable event");
+		printf("%llu\n", (unsigned long long) (now_us() - start));
+	}
+	lttng_event_destroy(event);
+	lttng_destroy_handle(handle);
 }
 
 static void grow(int count)
@@ -227,6 +299,18 @@ int main(int argc, char **argv)
 		create_list_destroy(count);
 		return 0;
 	}
+	if (!strcmp(mode, "brief")) {
+		brief(count);
+		return 0;
+	}
+	if (!strcmp(mode, "sessions")) {
+		create_idle(count);
+		return 0;
+	}
+	if (!strcmp(mode, "rules") && argc > 4) {
+		enable_rules(count, atoi(argv[3]), argv[4]);
+		return 0;
+	}
 	if (!strcmp(mode, "grow")) {
 		grow(count);
 		return 0;
@@ -241,7 +325,8 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(mode, "run") && argc > 3)
 		return run(count, &argv[3]);
-	if ((strcmp(mode, "lives") || argc < 5) && (strcmp(mode, "list") || argc < 4)) {
+	if ((strcmp(mode, "lives") || argc < 5) && (strcmp(mode, "list") || argc < 4) &&
+	    (strcmp(mode, "brief-all") || argc < 4)) {
 		fprintf(stderr, "client: wrong arguments, see the source\n");
 		return 2;
 	}
@@ -249,6 +334,8 @@ int main(int argc, char **argv)
 		if (fork() == 0) {
 			if (!strcmp(mode, "lives"))
 				live(client, end_us, argv[4]);
+			else if (!strcmp(mode, "brief-all"))
+				brief_until(client, end_us);
 			else
 				list(end_us);
 			exit(0);

@@ -3,13 +3,24 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::world::{Arena, program};
+use crate::world::{Answer, Arena, program};
 
 /// Runs the client program in the arena with these arguments for at most `limit_s` seconds.
 ///
 /// Gives the numbers it printed; none when its time was over.
 pub fn client(arena: &Arena, limit_s: u32, arguments: &str) -> Option<Vec<f64>> {
     run(arena, limit_s, &format!("{} {arguments}", built().display()))
+}
+
+/// As [`client`]; none as well when it was not served.
+pub fn client_if_served(arena: &Arena, limit_s: u32, arguments: &str) -> Option<Vec<f64>> {
+    let line = format!("{} {arguments}", built().display());
+    let answer = arena.shell_within(limit_s, &line);
+    if answer.code != 0 {
+        eprintln!("{arguments}: {}", answer.stderr.trim_end());
+        return None;
+    }
+    Some(numbers(&answer))
 }
 
 /// As [`client`], on this processor only.
@@ -24,7 +35,11 @@ fn run(arena: &Arena, limit_s: u32, line: &str) -> Option<Vec<f64>> {
         return None;
     }
     assert_eq!(answer.code, 0, "{line}: {answer:?}");
-    Some(answer.stdout.lines().map(|line| line.parse().unwrap()).collect())
+    Some(numbers(&answer))
+}
+
+fn numbers(answer: &Answer) -> Vec<f64> {
+    answer.stdout.lines().map(|line| line.parse().unwrap()).collect()
 }
 
 fn built() -> &'static Path {

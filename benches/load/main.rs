@@ -9,6 +9,7 @@
 mod callers;
 mod clients;
 mod contender;
+mod crowd;
 mod distance;
 mod embedded;
 mod measure;
@@ -16,6 +17,7 @@ mod options;
 mod plot;
 mod report;
 mod scenarios;
+mod simulated;
 mod soak;
 mod table;
 #[path = "../../tests/end_to_end/world/mod.rs"]
@@ -37,6 +39,10 @@ fn main() -> ExitCode {
     }
     if options.callers {
         callers::callers();
+        return ExitCode::SUCCESS;
+    }
+    if let Some(socket) = &options.simulated_applications {
+        simulated::simulate(socket);
         return ExitCode::SUCCESS;
     }
     if let Some(minutes) = options.soak {

@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use lttngd_peer::BaseLine;
+
 use crate::clients::client;
 use crate::table::Value;
-use crate::world::{Arena, Stage, daemon::cpu_us};
+use crate::world::{Arena, Stage, daemon::cpu_us, eventually};
 
 /// Microseconds in a second.
 pub const SECOND_US: f64 = 1e6;
@@ -60,6 +62,37 @@ pub fn consumers(stage: &Stage) -> Vec<i32> {
 /// The processor time of the consumer daemons, in microseconds.
 pub fn consumers_us(stage: &Stage) -> f64 {
     consumers(stage).into_iter().map(cpu_us).sum()
+}
+
+/// The processor time of the session daemon for something, until it is at rest again, in microseconds.
+pub fn spent_us(stage: &Stage, work: impl FnOnce()) -> f64 {
+    let mut at_rest = BaseLine::begin(stage.daemon.cpu_us());
+    let before_us = stage.daemon.cpu_us();
+    work();
+    eventually("the daemon is at rest", || at_rest.look(stage.daemon.cpu_us())) - before_us
+}
+
+/// The processor time of the session daemon's threads of this name, in microseconds.
+pub fn threads_us(stage: &Stage, name: &str) -> f64 {
+    const NANOSECONDS_IN_US: f64 = 1e3;
+
+    let threads = fs::read_dir(format!("/proc/{}/task", stage.daemon.pid())).unwrap().flatten();
+    let named = threads.filter(|thread| {
+        let comm = fs::read_to_string(thread.path().join("comm")).unwrap_or_default();
+        comm.trim_end() == name
+    });
+    let time = |thread: fs::DirEntry| {
+        let text = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
+        text.split_whitespace().next().and_then(|word| word.parse::<f64>().ok()).unwrap_or(0.0)
+    };
+    named.map(time).sum::<f64>() / NANOSECONDS_IN_US
+}
+
+/// The middle one of times in microseconds.
+pub fn median_us(times_us: &[f64]) -> f64 {
+    let mut sorted = times_us.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    quantile(&sorted, 0.5)
 }
 
 /// The sizes of all files below `directory`, in bytes.

@@ -55,6 +55,9 @@ pub struct Options {
     /// The consumer daemon of the daemon in this process
     #[arg(long, hide = true, value_name = "PROGRAM")]
     pub embedded_consumer: Option<PathBuf>,
+    /// Inside a private world: be simulated applications of the daemon with this socket
+    #[arg(long, hide = true, value_name = "SOCKET")]
+    pub simulated_applications: Option<PathBuf>,
     /// Cargo adds this
     #[arg(long, hide = true)]
     bench: bool,

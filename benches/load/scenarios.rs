@@ -8,16 +8,17 @@ mod lives;
 mod many_applications;
 mod memory;
 mod producers;
+mod registrations;
 mod relays;
+mod rules;
+mod saturation;
 mod snapshot;
 mod streamed;
+mod unconcerned;
 
-use crate::clients::client;
 use crate::contender::Contender;
-use crate::measure::LIMIT_S;
 use crate::options::Options;
-use crate::table::{Row, Target, Value};
-use crate::world::{Stage, Which};
+use crate::table::Row;
 
 /// What one round runs against, and how.
 pub struct Run<'a> {
@@ -45,6 +46,9 @@ pub fn all() -> Vec<Scenario> {
     const LIVES: &str = "Session lives: create, channel, event rule, start, stop, destroy";
     const APPLICATIONS: &str = "Applications that start and end while a session is active";
     const FAIRNESS: &str = "Create, list and destroy beside peers that do not answer";
+    const REQUESTS: &str = "Requests by 8 clients for as long as they can";
+    const CONCERN: &str = "What costs nothing where it is not concerned (simulated applications)";
+    const MANY: &str = "Many simulated applications";
     vec![
         scenario("commands", "Commands on a session with one application", 3, commands::one),
         scenario("streamed", "The same on a streamed session", 3, streamed::commands),
@@ -55,13 +59,19 @@ pub fn all() -> Vec<Scenario> {
         scenario("lives-32", LIVES, u32::MAX, |run| lives::lives(run, 32)),
         scenario("crowd-uid", APPLICATIONS, 3, crowds::per_user),
         scenario("crowd-pid", APPLICATIONS, 3, crowds::per_process),
-        scenario("list", "Requests for the list of sessions", u32::MAX, |run| {
-            list(run.contender.which(), run.options)
-        }),
+        scenario("list", REQUESTS, u32::MAX, saturation::list),
+        scenario("brief", REQUESTS, u32::MAX, saturation::brief),
         scenario("fairness-alone", FAIRNESS, 3, fairness::alone),
         scenario("fairness-silent", FAIRNESS, 3, fairness::beside_a_silent_client),
         scenario("fairness-stopped", FAIRNESS, 3, fairness::beside_a_stopped_application),
         scenario("fairness-relay", FAIRNESS, 3, fairness::beside_a_silent_relay),
+        scenario("unconcerned-applications", CONCERN, 3, unconcerned::idle_applications),
+        scenario("unconcerned-sessions", CONCERN, 3, unconcerned::idle_sessions),
+        scenario("unconcerned-memory", CONCERN, 3, unconcerned::held),
+        scenario("registrations", MANY, 3, registrations::active_sessions),
+        scenario("rules-one-more", MANY, 3, rules::one_more),
+        scenario("rules-of-one-user", MANY, 3, rules::of_one_user),
+        scenario("limit", MANY, 1, registrations::limit),
         scenario("snapshot", "Snapshots", 3, snapshot::large),
         scenario("cost", "Consumer daemon", 3, producers::cost),
         scenario("loss", "Consumer daemon", 3, producers::loss),
@@ -71,33 +81,4 @@ pub fn all() -> Vec<Scenario> {
         scenario("idle", "Consumer daemon", 1, idle_streams::idle),
         scenario("memory", "Memory of the session daemon", 1, memory::memory),
     ]
-}
-
-/// Requests for the list of sessions.
-fn list(which: Which, options: &Options) -> Vec<Row> {
-    const CLIENTS: u32 = 8;
-
-    let stage = Stage::new(which);
-    for session in 0..5 {
-        stage.arena.lttng_ok(&format!("create listed{session} --no-output"));
-    }
-    let seconds = options.seconds;
-    let arguments = format!("list {CLIENTS} {seconds}");
-    let name = format!("list requests, {CLIENTS} clients");
-    let before_us = stage.daemon.cpu_us();
-    match client(&stage.arena, seconds + LIMIT_S, &arguments) {
-        Some(counts) => {
-            let count = counts.iter().sum::<f64>();
-            let spent_us = (stage.daemon.cpu_us() - before_us) / count;
-            vec![
-                Row::new(name.clone(), Value::More(count / f64::from(seconds), "/s"))
-                    .target(Target::TimesBetter(2.0)),
-                Row::new(
-                    format!("{name}: processor time of the daemon, each"),
-                    Value::Less(spent_us, "us"),
-                ),
-            ]
-        }
-        None => vec![Row::new(name, Value::NoAnswer(seconds + LIMIT_S))],
-    }
 }

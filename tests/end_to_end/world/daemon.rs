@@ -5,7 +5,10 @@ use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
+use nix::time::ClockId;
+use nix::unistd::Pid;
 use rustix::process::Signal;
 
 use super::{Arena, Consumer, eventually};
@@ -222,11 +225,8 @@ pub fn stock_consumer() -> PathBuf {
 pub fn cpu_us(pid: i32) -> f64 {
     const SECOND_US: f64 = 1e6;
 
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    // The name, in brackets, may have spaces; user and system time are the 14th and 15th.
-    let (_, behind) = stat.rsplit_once(')').unwrap();
-    let ticks = behind.split_whitespace().skip(11).take(2).map(|it| it.parse::<f64>().unwrap());
-    ticks.sum::<f64>() / rustix::param::clock_ticks_per_second() as f64 * SECOND_US
+    let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(pid)).unwrap();
+    Duration::from(clock.now().unwrap()).as_secs_f64() * SECOND_US
 }
 
 /// The sockets and files below `directory`, itself and its directories not counted. Saved sessions

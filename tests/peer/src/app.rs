@@ -18,6 +18,9 @@ use lttngd_wire::ust::{
     registration::{Alignments, Registration, SocketKind},
 };
 
+pub use objects::{Objects, Trouble};
+pub use serve::{VERSION, announcement, follows, refusal};
+
 use crate::Gate;
 
 /// A request that the application got, with all that followed it.
@@ -94,7 +97,9 @@ impl AppScript {
     }
 }
 
-fn registration() -> Registration {
+/// What an application of LTTng-UST 2.13 in this process says of itself.
+#[must_use]
+pub fn registration() -> Registration {
     Registration {
         major: 9,
         minor: 0,

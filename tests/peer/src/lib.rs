@@ -9,7 +9,7 @@
 
 mod agent;
 mod alone;
-mod app;
+pub mod app;
 mod client;
 mod consumer;
 mod descriptors;

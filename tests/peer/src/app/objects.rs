@@ -37,7 +37,8 @@ pub(super) enum Object {
 
 /// Why a command is not done.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub enum Trouble {
+    /// The application answers so.
     Refused(UstError),
     /// LTTng-UST would drop the connection.
     Fault(String),
@@ -51,7 +52,7 @@ impl From<UstError> for Trouble {
 
 /// The table of handles, in which free places are used again, the last one first.
 #[derive(Debug)]
-pub(super) struct Objects {
+pub struct Objects {
     table: Vec<Option<Object>>,
     free: Vec<u32>,
 }
@@ -63,7 +64,9 @@ impl Default for Objects {
 }
 
 impl Objects {
-    pub(super) fn count(&self) -> usize {
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
         self.table.iter().flatten().count() - 1
     }
 
@@ -82,7 +85,10 @@ impl Objects {
     }
 
     /// Does a command: the value of the reply.
-    pub(super) fn apply(&mut self, handle: u32, command: &Command) -> Result<u32, Trouble> {
+    ///
+    /// # Errors
+    /// [`Trouble`] when LTTng-UST would not do it.
+    pub fn apply(&mut self, handle: u32, command: &Command) -> Result<u32, Trouble> {
         let wrong = || Trouble::Fault(format!("{command:?} is not for handle {handle}"));
         let object = self.get(handle)?;
         let made = match (command, object) {
@@ -148,7 +154,7 @@ impl Objects {
 
     /// What an application announces of a session that becomes active: (channel, name of the event)
     /// and then (channel, nothing) for each channel.
-    pub(super) fn announcements(&mut self, session: u32) -> Vec<(u32, Option<String>)> {
+    pub fn announcements(&mut self, session: u32) -> Vec<(u32, Option<String>)> {
         let channels: Vec<u32> = self.handles(
             |object| matches!(object, Object::Channel { session: of, .. } if *of == session),
         );

@@ -22,7 +22,7 @@ use super::{
 use crate::receive_descriptors;
 
 /// LTTng-UST's version.
-const VERSION: (u32, u32, u32) = (2, 13, 5);
+pub const VERSION: (u32, u32, u32) = (2, 13, 5);
 
 struct App<'a> {
     command: UnixStream,
@@ -49,22 +49,23 @@ pub(super) fn serve(
     }
 }
 
-/// Count of bytes and of messages with descriptors that follow a request.
-fn follows(command: &Command) -> (usize, bool) {
+/// Count of bytes, and then of descriptors, that follow a request.
+#[must_use]
+pub fn follows(command: &Command) -> (usize, usize) {
     match command {
-        Command::Channel { len } => (usize::try_from(*len).unwrap(), true),
-        Command::Stream { .. }
-        | Command::EventNotifierGroupCreate
+        Command::Channel { len } => (usize::try_from(*len).unwrap(), 1),
+        Command::Stream { .. } => (0, 2),
+        Command::EventNotifierGroupCreate
         | Command::CounterGlobal { .. }
-        | Command::CounterCpu { .. } => (0, true),
-        Command::Filter(head) | Command::Capture(head) => (head.data_size as usize, false),
-        Command::Exclusion { count } => (*count as usize * EXCLUSION_NAME_LEN, false),
+        | Command::CounterCpu { .. } => (0, 1),
+        Command::Filter(head) | Command::Capture(head) => (head.data_size as usize, 0),
+        Command::Exclusion { count } => (*count as usize * EXCLUSION_NAME_LEN, 0),
         Command::Context(UstContext::App { provider_name_len, ctx_name_len }) => {
-            ((provider_name_len + ctx_name_len) as usize, false)
+            ((provider_name_len + ctx_name_len) as usize, 0)
         }
-        Command::EventNotifierCreate => (EVENT_NOTIFIER_LEN, false),
-        Command::Counter => (COUNTER_CONFIGURATION_LEN, false),
-        _ => (0, false),
+        Command::EventNotifierCreate => (EVENT_NOTIFIER_LEN, 0),
+        Command::Counter => (COUNTER_CONFIGURATION_LEN, 0),
+        _ => (0, 0),
     }
 }
 
@@ -80,12 +81,12 @@ impl App<'_> {
         if command.has_early_ack() {
             self.reply(&Reply::new(handle, command.number(), 0, 0))?;
         }
-        let (len, with_descriptors) = follows(&command);
+        let (len, descriptors) = follows(&command);
         let mut payload = vec![0; len];
         self.command.read_exact(&mut payload).ok()?;
-        let descriptors = match with_descriptors {
-            true => receive_descriptors(&self.command).ok()?.len(),
-            false => 0,
+        let descriptors = match descriptors {
+            0 => 0,
+            _ => receive_descriptors(&self.command).ok()?.len(),
         };
         let request = AppRequest { index, handle, command, payload, descriptors };
         self.record.requests.lock().unwrap().push(request.clone());
@@ -159,23 +160,28 @@ impl App<'_> {
         if !matches!(self.objects.get(handle), Ok(Object::Session { .. })) {
             return;
         }
-        for (channel_objd, event) in self.objects.announcements(handle) {
-            let session_objd = handle;
-            let request = match event {
-                Some(name) => Request::Event {
-                    session_objd,
-                    channel_objd,
-                    name,
-                    loglevel: 13,
-                    signature: "int, value".to_owned(),
-                    fields: vec![integer_field("value")],
-                    model_emf_uri: None,
-                },
-                None => Request::Channel { session_objd, channel_objd, context: Vec::new() },
-            };
+        for (channel, event) in self.objects.announcements(handle) {
+            let request = announcement(handle, channel, event);
             let answer = ask(&self.notify, &request);
             self.record.asked.lock().unwrap().push((request, answer));
         }
+    }
+}
+
+/// What an application asks for the event of this name, or for the channel itself.
+#[must_use]
+pub fn announcement(session_objd: u32, channel_objd: u32, event: Option<String>) -> Request {
+    match event {
+        Some(name) => Request::Event {
+            session_objd,
+            channel_objd,
+            name,
+            loglevel: 13,
+            signature: "int, value".to_owned(),
+            fields: vec![integer_field("value")],
+            model_emf_uri: None,
+        },
+        None => Request::Channel { session_objd, channel_objd, context: Vec::new() },
     }
 }
 
@@ -191,7 +197,9 @@ fn integer_field(name: &str) -> Field {
     Field { name: name.to_owned(), kind }
 }
 
-fn refusal(handle: u32, number: u32, error: UstError) -> Reply {
+/// The reply to a command that is not done.
+#[must_use]
+pub fn refusal(handle: u32, number: u32, error: UstError) -> Reply {
     let errno = match error {
         UstError::Unspecified { errno } => errno,
         UstError::NoEntry => 2,
