@@ -49,6 +49,7 @@
 //! `tracing`) and does not raise the limit of open descriptors, of which each traced application
 //! costs several.
 
+mod clients;
 pub mod config;
 mod daemon;
 mod error;

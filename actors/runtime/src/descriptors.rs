@@ -98,6 +98,18 @@ impl Taken {
     fn all(self) -> usize {
         self.registrations + self.channels + self.clients + self.control
     }
+
+    /// The others, when `count` for this purpose are one's own.
+    fn without(mut self, purpose: Purpose, count: usize) -> Self {
+        let own = match purpose {
+            Purpose::Registrations => &mut self.registrations,
+            Purpose::Channels => &mut self.channels,
+            Purpose::Clients => &mut self.clients,
+            Purpose::Control => &mut self.control,
+        };
+        *own = own.saturating_sub(count);
+        self
+    }
 }
 
 /// How the descriptors that a process may open are shared. No input or output.
@@ -176,7 +188,7 @@ impl Inner {
     }
 
     fn taken(&self) -> Taken {
-        let read = |purpose| self.count(purpose).load(Ordering::Relaxed);
+        let read = |purpose| self.count(purpose).load(Ordering::SeqCst);
         Taken {
             registrations: read(Purpose::Registrations),
             channels: read(Purpose::Channels),
@@ -186,8 +198,8 @@ impl Inner {
     }
 }
 
-/// The budget of a process. Copies are the same. One thread takes; what is taken may be given back by
-/// any.
+/// The budget of a process. Copies are the same. Any thread takes and gives back; two that take the last
+/// ones at the same time may both be refused.
 #[derive(Clone, Debug)]
 pub struct Descriptors(Arc<Inner>);
 
@@ -230,18 +242,18 @@ impl Descriptors {
     /// [`NoDescriptors`] when they do not fit.
     pub fn take(&self, purpose: Purpose, count: usize) -> Result<Held, NoDescriptors> {
         let Inner { shares, .. } = &*self.0;
-        let taken = self.0.taken();
-        if !shares.admits(taken, purpose, count) {
-            let taken = self.0.count(purpose).load(Ordering::Relaxed);
-            return Err(NoDescriptors { limit: shares.limit, purpose, count, taken });
+        // Counted first: of two threads that take the last ones at least one sees the other.
+        let taken = self.0.count(purpose).fetch_add(count, Ordering::SeqCst);
+        let held = Held { budget: self.clone(), purpose, count };
+        if shares.admits(self.0.taken().without(purpose, count), purpose, count) {
+            return Ok(held);
         }
-        self.0.count(purpose).fetch_add(count, Ordering::Relaxed);
-        Ok(Held { budget: self.clone(), purpose, count })
+        Err(NoDescriptors { limit: shares.limit, purpose, count, taken })
     }
 
     /// Counts what is opened for the daemon's own work.
     pub fn control(&self, count: usize) -> Held {
-        self.0.count(Purpose::Control).fetch_add(count, Ordering::Relaxed);
+        self.0.count(Purpose::Control).fetch_add(count, Ordering::SeqCst);
         Held { budget: self.clone(), purpose: Purpose::Control, count }
     }
 }
@@ -257,6 +269,6 @@ pub struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.budget.0.count(self.purpose).fetch_sub(self.count, Ordering::Relaxed);
+        self.budget.0.count(self.purpose).fetch_sub(self.count, Ordering::SeqCst);
     }
 }
