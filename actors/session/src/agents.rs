@@ -57,7 +57,7 @@ impl Inner {
             return Err(code(refusal));
         }
         // A failed attempt leaves its trace as well.
-        self.state_mut().domain = Some(after);
+        *self.state_mut().change_domain() = Some(after);
         changed?;
         if self.life().active {
             self.synchronise_all().await;
@@ -73,7 +73,7 @@ impl Inner {
     ) -> Result<(), ErrorCode> {
         let after = {
             let mut state = self.state_mut();
-            let domain = state.domain.as_mut().ok_or(ErrorCode::NoChannel)?;
+            let domain = state.change_domain().as_mut().ok_or(ErrorCode::NoChannel)?;
             change(domain)?;
             asked_of(domain, of)
         };

@@ -37,7 +37,10 @@ impl Inner {
     }
 
     fn make_domain(&self) {
-        self.state_mut().domain.get_or_insert_with(|| UstDomain::new(self.config.page_size));
+        let mut state = self.state_mut();
+        if state.domain.is_none() {
+            *state.change_domain() = Some(UstDomain::new(self.config.page_size));
+        }
     }
 
     /// Starts the consumer daemons that do not run.
@@ -64,7 +67,7 @@ impl Inner {
         missing: ErrorCode,
         change: impl FnOnce(&mut UstDomain) -> Result<(), ErrorCode>,
     ) -> Result<(), ErrorCode> {
-        change(self.state_mut().domain.as_mut().ok_or(missing)?)?;
+        change(self.state_mut().change_domain().as_mut().ok_or(missing)?)?;
         if self.life().active {
             self.synchronise_all().await;
         }

@@ -6,7 +6,7 @@
 pub enum FailPoint {
     /// The consumers know of a new trace chunk, and the session does not have it yet.
     ChunkPublished,
-    /// Buffers are made for an application, which does not have them yet.
+    /// Buffers are there for an application, which does not have them yet.
     BuffersPrepared,
     /// Applications are kept from recording for a clear.
     Paused,

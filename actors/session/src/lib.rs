@@ -56,6 +56,7 @@ mod snapshot;
 mod snapshot_outputs;
 mod start_stop;
 mod state;
+mod synchronise;
 #[cfg(test)]
 mod tests;
 mod trackers;

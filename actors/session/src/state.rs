@@ -11,10 +11,10 @@ use std::{
 use actix::{Addr, WeakAddr};
 use lttngd_agent::{Agent, AgentId, AgentInfo};
 use lttngd_app::{App, AppId, AppInfo};
-use lttngd_buffers::{BufferSet, SetKey};
+use lttngd_buffers::{BufferObjects, BufferSet, SetKey};
 use lttngd_model::{
-    ChunkId, Domain, NetIndex, SessionKind, SessionListing,
-    ust::{AgentDomain, UstDomain},
+    BufferScheme, ChunkId, Domain, NetIndex, SessionKind, SessionListing,
+    ust::{AgentDomain, Channel, TrackedProcess, UstDomain},
 };
 
 use crate::{
@@ -54,7 +54,11 @@ pub(crate) struct State {
     /// Chunks that streams have left and that are not where they are to be.
     pub(crate) leftovers: Leftovers,
     /// Channels, event rules, contexts and trackers, from the first command on that names the domain.
+    /// Changed by [`State::change_domain`].
     pub(crate) domain: Option<UstDomain>,
+    /// The channels with their rules and contexts as all applications are handed them, made once for each
+    /// change.
+    pub(crate) wanted: Option<Arc<[Channel]>>,
     pub(crate) apps: KnownApps,
     pub(crate) agents: KnownAgents,
     /// What the agents of each domain are asked for now. One that arrives is asked for the same.
@@ -87,6 +91,8 @@ pub(crate) struct SessionSet {
     pub(crate) actor: Addr<BufferSet>,
     /// Its directory below the user-space domain's.
     pub(crate) path: String,
+    /// Its objects, once it had all of these channels.
+    pub(crate) prepared: Option<(Arc<[Channel]>, Arc<BufferObjects>)>,
 }
 
 impl State {
@@ -100,6 +106,7 @@ impl State {
             published: BTreeMap::new(),
             leftovers: Leftovers::default(),
             domain: None,
+            wanted: None,
             apps: KnownApps::new(),
             agents: KnownAgents::new(),
             agent_wishes: BTreeMap::new(),
@@ -132,6 +139,44 @@ impl State {
     /// The buffer sets.
     pub(crate) fn set_actors(&self) -> Vec<Addr<BufferSet>> {
         self.sets.values().map(|set| set.actor.clone()).collect()
+    }
+
+    /// The domain, if there is one, to be changed.
+    pub(crate) fn change_domain(&mut self) -> &mut Option<UstDomain> {
+        self.wanted = None;
+        &mut self.domain
+    }
+
+    /// The channels as applications are to have them.
+    pub(crate) fn wanted_channels(&mut self) -> Arc<[Channel]> {
+        let channels = self.domain.as_ref().map_or(&[][..], |ust| &ust.channels);
+        Arc::clone(self.wanted.get_or_insert_with(|| channels.into()))
+    }
+
+    /// A buffer set that has all channels for applications that record, and its objects.
+    pub(crate) fn prepared(
+        &mut self,
+        key: SetKey,
+    ) -> Option<(Addr<BufferSet>, Arc<BufferObjects>)> {
+        if !self.records() {
+            return None;
+        }
+        let channels = self.wanted_channels();
+        let set = self.sets.get(&key)?;
+        let (had, objects) = set.prepared.as_ref()?;
+        Arc::ptr_eq(had, &channels).then(|| (set.actor.clone(), Arc::clone(objects)))
+    }
+
+    /// Which buffers an application uses; `None` for one that the session does not track.
+    pub(crate) fn set_of(&self, info: &AppInfo) -> Option<SetKey> {
+        let process = TrackedProcess { pid: info.pid, uid: info.uid, gid: info.gid };
+        let ust = self.domain.as_ref().filter(|ust| ust.tracks(process))?;
+        Some(match ust.scheme {
+            BufferScheme::PerPid => SetKey::App(info.id.0),
+            BufferScheme::PerUid | BufferScheme::Global => {
+                SetKey::Uid { uid: info.uid, bitness: info.bitness }
+            }
+        })
     }
 
     /// Whether applications record now.

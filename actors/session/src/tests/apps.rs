@@ -9,7 +9,7 @@ use lttngd_peer::{
 use tokio::task::JoinHandle;
 
 use super::world::World;
-use crate::{AppArrived, DataPending, Destroy, ListChannels, Start, Stop};
+use crate::{AppArrived, DataPending, Destroy, ListChannels, Rotate, Start, Stop};
 
 const CREATE_CHUNK: u32 = 23;
 const GET_CHANNEL: u32 = 8;
@@ -227,5 +227,39 @@ async fn data_may_be_pending_until_a_stop_is_through() {
     stopped.await.unwrap().unwrap();
     assert!(!pending.await.unwrap().unwrap());
     drop(fake);
+    world.end().await;
+}
+
+#[actix::test]
+async fn an_application_whose_buffers_are_there_does_not_wait_for_a_rotation() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let mut chunks = 0;
+    let world = World::new(
+        ConsumerScript::new(move |message| {
+            chunks += u32::from(message.number() == CREATE_CHUNK);
+            match message.number() == CREATE_CHUNK && chunks == 2 {
+                true => ConsumerAct::Late(held.clone()),
+                false => ConsumerAct::Answer,
+            }
+        }),
+        BufferScheme::PerUid,
+    )
+    .await;
+    let first = world.app(AppScript::default()).await;
+    world.ask(Start).await.unwrap();
+    let rotated = world.begin(Rotate);
+    eventually("the rotation is held", || world.fake.count(CREATE_CHUNK) == 2).await;
+    let second = world.app(AppScript::default()).await;
+    assert!(second.has_got(APP_ENABLE) && !rotated.is_finished());
+    gate.open();
+    rotated.await.unwrap().unwrap();
+    // What changes meanwhile is handed to both, and made once.
+    world.enable_event("p:other").await.unwrap();
+    assert_eq!(world.fake.count(GET_CHANNEL), 1);
+    assert_eq!(first.objects(), second.objects());
+    world.ask(Destroy).await.unwrap();
+    assert_eq!(first.objects() + second.objects(), 0);
+    drop((first, second));
     world.end().await;
 }

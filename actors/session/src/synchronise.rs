@@ -1,0 +1,340 @@
+//! Bringing applications to what the session wants: each buffer set is asked for its objects once, however
+//! many applications use it, and then each of these is handed the same wish.
+
+use std::{collections::HashMap, sync::Arc};
+
+use actix::{Actor, Addr};
+use futures::future::join_all;
+use lttngd_app::{App, AppError, AppInfo, Forget, Synchronise, WantedSession};
+use lttngd_buffers::{
+    BufferObjects, BufferSet, BufferSetConfig, BuffersError, ChannelRequest, Prepare, SetKey,
+    SetOutput,
+    tsdl::{Clock, Scheme},
+};
+use lttngd_model::{ErrorCode, ust::Channel};
+use lttngd_runtime::ask;
+use thiserror::Error;
+
+use crate::{
+    Output,
+    actor::Inner,
+    chunk::Chunk,
+    error::buffers_code,
+    fail_point::{FailPoint, reached},
+    gate::GateFull,
+    state::SessionSet,
+};
+
+/// An application.
+type Member = (Arc<AppInfo>, Addr<App>);
+
+/// Why an application was not brought to what the session wants.
+#[derive(Debug, Error)]
+pub(crate) enum SynchroniseError {
+    #[error("no consumer daemon for {0}-bit applications")]
+    NoConsumer(u32),
+    #[error(transparent)]
+    Gate(#[from] GateFull),
+    #[error(transparent)]
+    Buffers(#[from] BuffersError),
+    #[error(transparent)]
+    App(#[from] AppError),
+}
+
+/// The same for all applications of a buffer set.
+type Outcome = Result<(), Arc<SynchroniseError>>;
+
+/// The code for buffers that could be made for none of some applications. One that does not follow for a
+/// reason of its own, as one that is silent, has them: it may follow later.
+fn nobody_has_buffers(outcomes: impl Iterator<Item = Outcome>) -> Option<ErrorCode> {
+    let mut code = None;
+    for outcome in outcomes {
+        let Err(error) = outcome else { return None };
+        match &*error {
+            SynchroniseError::App(AppError::Gone) => {}
+            SynchroniseError::App(_) | SynchroniseError::Gate(_) => return None,
+            SynchroniseError::NoConsumer(_) => {
+                code.get_or_insert(ErrorCode::NoUstconsumerd);
+            }
+            SynchroniseError::Buffers(error) => {
+                code.get_or_insert(buffers_code(error, ErrorCode::UstChanFail));
+            }
+        }
+    }
+    code
+}
+
+impl Inner {
+    /// Brings all applications to what the session wants, side by side. The code is for none of those
+    /// that it tracks having buffers: there were some, and there was none of them for which buffers could
+    /// be made.
+    pub(crate) async fn synchronise_all(&self) -> Option<ErrorCode> {
+        let members = self.state().apps.values().cloned().collect();
+        let outcomes = self.synchronise(members).await;
+        let tracked = {
+            let state = self.state();
+            let is_tracked = |(info, _): &(Arc<AppInfo>, Outcome)| state.set_of(info).is_some();
+            outcomes.into_iter().filter(is_tracked).collect::<Vec<_>>()
+        };
+        nobody_has_buffers(tracked.into_iter().map(|(_, outcome)| outcome))
+    }
+
+    /// The same for some of them: what became of those that the session tracks. It is in the log.
+    pub(crate) async fn synchronise(&self, members: Vec<Member>) -> Vec<(Arc<AppInfo>, Outcome)> {
+        let mut of_sets: HashMap<SetKey, Vec<Member>> = HashMap::new();
+        let mut others = Vec::new();
+        {
+            let state = self.state();
+            for member in members {
+                match state.set_of(&member.0) {
+                    Some(key) => of_sets.entry(key).or_default().push(member),
+                    None => others.push(member),
+                }
+            }
+        }
+        let taken_out = join_all(others.iter().map(async |member| {
+            let outcome = self.take_out(&member.1).await.map_err(SynchroniseError::from);
+            self.log(member, &outcome);
+        }));
+        let synchronised =
+            of_sets.into_iter().map(|(key, members)| self.synchronise_set(key, members));
+        let (_, outcomes) = futures::join!(taken_out, join_all(synchronised));
+        outcomes.into_iter().flatten().collect()
+    }
+
+    /// Brings the applications of one buffer set to what the session wants.
+    async fn synchronise_set(
+        &self,
+        key: SetKey,
+        members: Vec<Member>,
+    ) -> Vec<(Arc<AppInfo>, Outcome)> {
+        let wish = match self.prepare(key, &members).await {
+            Ok(Some((buffers, objects))) => {
+                reached(FailPoint::BuffersPrepared);
+                self.wish(buffers, objects)
+            }
+            Ok(None) => None,
+            Err(error) => {
+                let error = Arc::new(error);
+                let failed = move |(info, _): Member| (info, Err(Arc::clone(&error)));
+                let outcomes: Vec<_> = members.into_iter().map(failed).collect();
+                if let Some((info, Err(error))) = outcomes.first()
+                    && !matches!(**error, SynchroniseError::App(AppError::Gone))
+                {
+                    tracing::warn!(
+                        session = self.config.name, pid = info.pid, app = info.name, %error,
+                        applications = outcomes.len(),
+                        "applications do not follow the session: they have no buffers"
+                    );
+                }
+                return outcomes;
+            }
+        };
+        let Some(wish) = wish else {
+            return members.into_iter().map(|(info, _)| (info, Ok(()))).collect();
+        };
+        let handed = members.into_iter().map(async |member| {
+            let outcome = self.hand(&member, &wish).await.map_err(SynchroniseError::from);
+            self.log(&member, &outcome);
+            (member.0, outcome.map_err(Arc::new))
+        });
+        join_all(handed).await
+    }
+
+    /// Hands an application the session's wish. The application keeps its own deadline.
+    async fn hand(&self, (info, app): &Member, wish: &WantedSession) -> Result<(), AppError> {
+        // What changed while the buffers were made counts: a wish that is sent later must not be an
+        // older one.
+        if self.state().set_of(info).is_none() {
+            return self.take_out(app).await;
+        }
+        let request = Synchronise { session: self.config.id, want: wish.clone() };
+        app.send(request).await.unwrap_or(Err(AppError::Gone))
+    }
+
+    /// Takes the session out of an application that is not tracked; its buffers stay.
+    async fn take_out(&self, app: &Addr<App>) -> Result<(), AppError> {
+        app.send(Forget { session: self.config.id }).await.unwrap_or(Err(AppError::Gone))
+    }
+
+    fn log(&self, (info, _): &Member, outcome: &Result<(), SynchroniseError>) {
+        match outcome {
+            // Of one that does not answer its actor says so, once.
+            Ok(()) | Err(SynchroniseError::App(AppError::Gone | AppError::TimedOut)) => {}
+            Err(error) => {
+                tracing::warn!(
+                    session = self.config.name, pid = info.pid, app = info.name, %error,
+                    "an application does not follow the session"
+                );
+            }
+        }
+    }
+
+    /// What the session wants now of those who use these buffers. `None` once its end has begun: they
+    /// were told to forget it, and are not to hear of it again.
+    fn wish(&self, buffers: Addr<BufferSet>, objects: Arc<BufferObjects>) -> Option<WantedSession> {
+        let mut state = self.state_mut();
+        if state.life.destroyed {
+            return None;
+        }
+        let channels = state.wanted_channels();
+        let has_object = |channel: &Channel| objects.channel(channel.index).is_some();
+        let channels = if channels.iter().all(has_object) {
+            channels
+        } else {
+            channels.iter().filter(|channel| has_object(channel)).cloned().collect()
+        };
+        Some(WantedSession { active: state.records(), channels, buffers, objects })
+    }
+
+    /// The objects of a buffer set, which has all channels afterwards if applications record. `None` where
+    /// nothing was ever recorded, and nothing will be now. `members` use it.
+    async fn prepare(
+        &self,
+        key: SetKey,
+        members: &[Member],
+    ) -> Result<Option<(Addr<BufferSet>, Arc<BufferObjects>)>, SynchroniseError> {
+        if let Some(prepared) = self.state_mut().prepared(key) {
+            return Ok(Some(prepared));
+        }
+        // A change of trace chunk sees either all of this or nothing.
+        let inside = self.chunk_gate.pass().await?;
+        let mut clock = None;
+        if self.state().records() && !self.state().sets.contains_key(&key) {
+            clock = Some(self.config.clock.sample().await);
+        }
+        let known = self.state().sets.get(&key).map(|set| set.actor.clone());
+        let buffers = match (known, clock) {
+            (Some(buffers), _) => buffers,
+            (None, None) => return Ok(None),
+            (None, Some(_)) if !self.state().records() => return Ok(None),
+            (None, Some(clock)) => {
+                // An application that left meanwhile must not leave buffers that nobody finishes.
+                let here = {
+                    let state = self.state();
+                    members.iter().find(|(info, _)| state.apps.contains_key(&info.id))
+                };
+                let (info, _) = here.ok_or(AppError::Gone)?;
+                self.new_set(key, info, clock)?
+            }
+        };
+        // What could not be made while applications recorded is of no use when they do not: its packets
+        // would be of streams that no application has described.
+        let (channels, metadata) = {
+            let mut state = self.state_mut();
+            let channels = state.records().then(|| state.wanted_channels());
+            let metadata = state.domain.as_ref().map(|ust| ust.metadata_attributes());
+            (channels, metadata)
+        };
+        let Some(metadata) = metadata else { return Ok(None) };
+        let requests = channels.iter().flat_map(|channels| channels.iter());
+        let requests = requests.map(|channel| ChannelRequest {
+            index: channel.index,
+            name: channel.name.clone(),
+            attributes: channel.attributes,
+        });
+        let prepare = Prepare { channels: requests.collect(), metadata };
+        let objects = ask(&buffers, prepare, self.config.consumer_deadline)
+            .await
+            .map_err(BuffersError::from)??;
+        drop(inside);
+        if let Some(channels) = channels
+            && let Some(set) = self.state_mut().sets.get_mut(&key)
+        {
+            set.prepared = Some((channels, Arc::clone(&objects)));
+        }
+        Ok(Some((buffers, objects)))
+    }
+
+    /// Where a buffer set that is made now writes.
+    fn set_output(&self) -> SetOutput {
+        let state = self.state();
+        match (&state.chunk, state.relayd(), &state.output) {
+            (Some(Chunk { id, domain_directory: Some(domain), .. }), ..) => {
+                SetOutput::Directory { chunk: *id, domain: Arc::clone(domain) }
+            }
+            (Some(chunk), Some(relayd), Output::Network(network)) => SetOutput::Relayd {
+                chunk: chunk.id,
+                net_index: relayd.net_index,
+                prefix: self.directory_at(relayd, network, ""),
+            },
+            _ => SetOutput::None,
+        }
+    }
+
+    fn new_set(
+        &self,
+        key: SetKey,
+        info: &AppInfo,
+        clock: Clock,
+    ) -> Result<Addr<BufferSet>, SynchroniseError> {
+        let bits = info.bitness.bits_per_long();
+        let consumer =
+            self.config.consumers.of(info.bitness).ok_or(SynchroniseError::NoConsumer(bits))?;
+        let scheme = match key {
+            SetKey::Uid { uid, .. } => Scheme::Uid(uid),
+            SetKey::App(_) => Scheme::Pid {
+                pid: info.pid,
+                procname: info.name.clone(),
+                registered_at: info.registered_at,
+            },
+        };
+        let config = BufferSetConfig {
+            session: self.config.id,
+            session_name: self.config.name.clone(),
+            auto_named: self.config.auto_named,
+            session_created_at: self.config.created_at,
+            owner: self.config.owner,
+            hostname: self.config.hostname.clone(),
+            clock,
+            scheme,
+            bitness: info.bitness,
+            alignments: info.alignments,
+            tracer_version: info.tracer_version,
+            app_uid: info.uid,
+            app_id: info.id.0,
+            output: self.set_output(),
+            live_timer_interval_us: self.config.live_timer_interval_us(),
+            shm_path: self.state().shm_path.clone(),
+            keys: self.config.keys.clone(),
+            sampled: self.sampled_outlet(),
+            consumer_deadline: self.config.consumer_deadline,
+            runas: self.config.runas.clone(),
+        };
+        let path = config.path();
+        let actor = BufferSet::new(config, consumer.clone()).start();
+        self.state_mut()
+            .sets
+            .insert(key, SessionSet { actor: actor.clone(), path, prepared: None });
+        self.tell_viewers();
+        Ok(actor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lttngd_consumer::ConsumerError;
+
+    use super::*;
+
+    #[test]
+    fn a_start_fails_when_buffers_can_be_made_for_nobody() {
+        let buffers = |error| Err(Arc::new(BuffersError::Consumer(error).into()));
+        let refused = || buffers(ConsumerError::TimedOut);
+        let lost = || buffers(ConsumerError::Lost);
+        let gone = || Err(Arc::new(AppError::Gone.into()));
+        let silent = || Err(Arc::new(AppError::TimedOut.into()));
+        for (outcomes, expected) in [
+            (vec![], None),
+            (vec![Ok(())], None),
+            (vec![gone()], None),
+            (vec![refused()], Some(ErrorCode::UstChanFail)),
+            (vec![gone(), refused(), lost()], Some(ErrorCode::UstChanFail)),
+            (vec![lost()], Some(ErrorCode::NoUstconsumerd)),
+            (vec![refused(), Ok(())], None),
+            (vec![refused(), silent()], None),
+        ] {
+            assert_eq!(nobody_has_buffers(outcomes.into_iter()), expected);
+        }
+    }
+}
