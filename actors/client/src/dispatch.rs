@@ -3,11 +3,12 @@
 use lttngd_model::{Domain, ErrorCode};
 use lttngd_registry::Handle;
 use lttngd_session::{
-    AddContext, AddSnapshotOutput, AddTrackerValue, Clear, DataPending, DeleteSnapshotOutput,
-    DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo,
-    GetTrackingPolicy, ListChannels, ListDomains, ListEvents, ListSnapshotOutputs, RecordSnapshot,
-    RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate, Session, SessionRequest,
-    SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy, Start, Stop, TraceArchive,
+    AddContext, AddSnapshotOutput, AddTrackerValue, Asked, Clear, DataPending,
+    DeleteSnapshotOutput, DisableChannel, DisableEvent, EnableChannel, EnableEvent,
+    GetInclusionSet, GetRotationInfo, GetTrackingPolicy, ListChannels, ListDomains, ListEvents,
+    ListSnapshotOutputs, Needs, RecordSnapshot, RegenerateMetadata, RegenerateStatedump,
+    RemoveTrackerValue, Rotate, Session, SessionRequest, SetConsumerUri, SetRotationSchedule,
+    SetShmPath, SetTrackingPolicy, Start, Stop, TraceArchive,
 };
 use lttngd_wire::client::{
     ArchiveLocation, Command, ContextRequest, DomainListing, Reply, Request, RotationInfo,
@@ -66,9 +67,12 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
             handle.ask(message.in_session(session)).await.map(|()| ok())
         }
         Command::DisableChannel { channel } => {
-            let domain = disabling(handle, session, domain).await?;
+            let known = known().and_then(some_domain(ErrorCode::UnknownDomain));
+            let domain = checked(handle, session, known).await?;
             let message = DisableChannel { domain, channel };
-            handle.ask(message.in_session(session)).await.map(|()| ok())
+            // Whether the session has the domain is looked at before all else.
+            let needs = Needs::Present(domain);
+            handle.ask_session(session, needs, message).await.map(|()| ok())
         }
         Command::EnableEvent { channel, event } => {
             let buffer_type = request.buffer_type;
@@ -78,9 +82,12 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
             handle.ask(message.in_session(session)).await.map(|()| ok())
         }
         Command::DisableEvent { channel, event } => {
-            let domain = disabling(handle, session, domain).await?;
+            let known = known().and_then(some_domain(ErrorCode::UnknownDomain));
+            let domain = checked(handle, session, known).await?;
             let message = DisableEvent { domain, channel, event };
-            handle.ask(message.in_session(session)).await.map(|()| ok())
+            // Whether the session has the domain is looked at before all else.
+            let needs = Needs::Present(domain);
+            handle.ask_session(session, needs, message).await.map(|()| ok())
         }
         Command::AddContext { channel, context } => {
             let known = domain.ok_or(ErrorCode::Und).and_then(some_domain(ErrorCode::Und));
@@ -263,21 +270,6 @@ async fn checked(
     }
 }
 
-/// DISABLE_CHANNEL and DISABLE_EVENT look whether the session has the domain before all else; the
-/// kernel's is never there.
-async fn disabling(
-    handle: &Handle,
-    session: &str,
-    domain: Option<Domain>,
-) -> Result<Domain, ErrorCode> {
-    let domains = handle.ask(ListDomains.in_session(session)).await?;
-    match domain {
-        None | Some(Domain::None) => Err(ErrorCode::UnknownDomain),
-        Some(domain) if domain != Domain::Kernel && !domains.is_empty() => Ok(domain),
-        Some(_) => Err(ErrorCode::NoChannel),
-    }
-}
-
 /// Refuses the number that stands for no domain.
 fn some_domain(code: ErrorCode) -> impl FnOnce(Domain) -> Result<Domain, ErrorCode> {
     move |domain| if domain == Domain::None { Err(code) } else { Ok(domain) }
@@ -291,7 +283,7 @@ async fn tracker<M>(
 ) -> Result<<M as SessionRequest>::Reply, ErrorCode>
 where
     M: SessionRequest,
-    Session: actix::Handler<M>,
+    Session: actix::Handler<Asked<M>>,
 {
     check_tracked(handle, request).await?;
     handle.ask(message.in_session(&request.session_name)).await

@@ -7,7 +7,7 @@ use lttngd_model::{
     Credentials, Domain, ErrorCode, EventField, EventListing, SessionDescriptor, SessionListing,
 };
 use lttngd_session::{
-    Destroyed, FAILED, Needs, OpenDomain, PrepareDomain, Session, SessionListings, SessionRequest,
+    Asked, Destroyed, FAILED, Needs, PrepareDomain, Session, SessionListings, SessionRequest,
 };
 
 use crate::{
@@ -101,30 +101,24 @@ impl Handle {
         self.registry(Subscribe { requester: self.requester, capacity }).await?
     }
 
-    /// Finds a session, makes it ready for the request and asks it.
-    pub(crate) async fn ask_session<M>(
+    /// As [`Handle::ask`] of a session, which is to have `needs` instead of what the request says.
+    ///
+    /// # Errors
+    /// Those of the needs, see [`Needs`], then those of the request.
+    pub async fn ask_session<M>(
         &self,
         session: &str,
+        needs: Needs,
         mut request: M,
     ) -> Result<<M as SessionRequest>::Reply, ErrorCode>
     where
         M: SessionRequest,
-        Session: Handler<M>,
+        Session: Handler<Asked<M>>,
     {
         request.act_for(self.requester);
         let actor = self.find(session).await?;
-        match request.needs() {
-            Needs::Nothing => {}
-            Needs::Open(domain) => {
-                self.check_domain(domain)?;
-                self.send::<OpenDomain, _>(session, &actor, OpenDomain { domain }).await?;
-            }
-            Needs::Ready(domain) => {
-                self.check_domain(domain)?;
-                self.send::<PrepareDomain, _>(session, &actor, PrepareDomain { domain }).await?;
-            }
-        }
-        self.send(session, &actor, request).await
+        let served = needs.domain().map_or(Ok(()), |domain| self.check_domain(domain));
+        self.send(session, &actor, Asked { request, needs, served }).await
     }
 
     /// Sends a request to the actor of a session that was found.

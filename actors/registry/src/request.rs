@@ -4,7 +4,7 @@ use actix::Handler;
 use lttngd_model::{
     Domain, ErrorCode, EventField, EventListing, SessionDescriptor, SessionListing,
 };
-use lttngd_session::{Destroyed, InSession, Session, SessionRequest};
+use lttngd_session::{Asked, Destroyed, InSession, Session, SessionRequest};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -33,7 +33,7 @@ pub trait Request: Serialize + DeserializeOwned + Send + 'static {
 impl<M> Request for InSession<M>
 where
     M: SessionRequest,
-    Session: Handler<M>,
+    Session: Handler<Asked<M>>,
 {
     type Reply = <M as SessionRequest>::Reply;
 
@@ -42,7 +42,8 @@ where
     }
 
     async fn ask(self, handle: &Handle) -> Result<Self::Reply, ErrorCode> {
-        handle.ask_session(&self.session, self.request).await
+        let needs = self.request.needs();
+        handle.ask_session(&self.session, needs, self.request).await
     }
 }
 

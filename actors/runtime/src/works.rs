@@ -118,6 +118,14 @@ impl Shared {
     }
 }
 
+impl<T> Beside<T> {
+    /// The work itself, to be a part of another.
+    #[must_use]
+    pub fn into_work(self) -> LocalBoxFuture<'static, T> {
+        self.work
+    }
+}
+
 impl MayBegin {
     /// Begins a work.
     pub fn begin(&self, work: impl Future<Output = ()> + 'static) {

@@ -19,10 +19,14 @@ use crate::{
     Clear, CommandQueue, ConsumerLost, DataPending, DeleteSnapshotOutput, Destroy, Destroyed,
     DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetQueueReport,
     GetRotationInfo, GetTrackingPolicy, ListChannels, ListDomains, ListEvents,
-    ListRotationSchedules, ListSnapshotOutputs, OpenDomain, PrepareDomain, RecordSnapshot,
-    RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo,
-    RotationSchedules, Save, SessionConfig, SetConsumerUri, SetRotationSchedule, SetShmPath,
-    SetTrackingPolicy, SnapshotOutput, Start, Stop, error::Refused, gate::ChunkGate, state::State,
+    ListRotationSchedules, ListSnapshotOutputs, PrepareDomain, RecordSnapshot, RegenerateMetadata,
+    RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo, RotationSchedules, Save,
+    SessionConfig, SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy,
+    SnapshotOutput, Start, Stop,
+    error::Refused,
+    gate::ChunkGate,
+    reply::{Perform, Replying},
+    state::State,
     unfinished::Unfinished,
 };
 
@@ -144,11 +148,14 @@ impl Actor for Session {
 /// Commands that change the session: each in its turn.
 macro_rules! commands {
     ($($message:ident -> $reply:ty, $method:ident;)*) => {$(
-        impl Handler<$message> for Session {
-            type Result = InTurn<$reply>;
-
-            fn handle(&mut self, message: $message, context: &mut Self::Context) -> Self::Result {
-                self.in_turn(context, stringify!($method), move |inner| inner.$method(message))
+        impl Perform for $message {
+            fn perform(
+                self,
+                session: &mut Session,
+                context: &mut Context<Session>,
+            ) -> Replying<$reply> {
+                let name = stringify!($method);
+                Replying::InTurn(session.in_turn(context, name, move |inner| inner.$method(self)))
             }
         }
     )*};
@@ -175,18 +182,15 @@ commands! {
 /// What is answered at once.
 macro_rules! queries {
     ($($message:ident -> $reply:ty, $method:ident;)*) => {$(
-        impl Handler<$message> for Session {
-            type Result = Result<$reply, ErrorCode>;
-
-            fn handle(&mut self, message: $message, _: &mut Self::Context) -> Self::Result {
-                self.inner.$method(message)
+        impl Perform for $message {
+            fn perform(self, session: &mut Session, _: &mut Context<Session>) -> Replying<$reply> {
+                Replying::Now(session.inner.$method(self))
             }
         }
     )*};
 }
 
 queries! {
-    OpenDomain -> (), open_domain;
     GetTrackingPolicy -> lttngd_model::TrackingPolicy, tracking_policy;
     GetInclusionSet -> Vec<lttngd_model::TrackerValue>, inclusion_set;
     ListEvents -> Vec<lttngd_model::EventListing>, list_events;
@@ -211,8 +215,6 @@ macro_rules! beside {
 
 beside! {
     PrepareDomain -> Result<(), ErrorCode>, prepare_domain;
-    ListChannels -> Result<Vec<lttngd_model::ChannelListing>, ErrorCode>, list_channels;
-    Save -> Result<(), ErrorCode>, save;
     AppArrived -> (), app_arrived;
     AppGone -> (), app_gone;
     AgentArrived -> (), agent_arrived;
@@ -222,11 +224,13 @@ beside! {
 /// Commands that wait for others before their turn, or after it.
 macro_rules! longer_commands {
     ($($message:ident -> $reply:ty, $method:ident;)*) => {$(
-        impl Handler<$message> for Session {
-            type Result = ResponseActFuture<Self, Result<$reply, ErrorCode>>;
-
-            fn handle(&mut self, message: $message, context: &mut Self::Context) -> Self::Result {
-                self.$method(message, context)
+        impl Perform for $message {
+            fn perform(
+                self,
+                session: &mut Session,
+                context: &mut Context<Session>,
+            ) -> Replying<$reply> {
+                Replying::OnActor(session.$method(self, context))
             }
         }
     )*};
@@ -240,11 +244,26 @@ longer_commands! {
     RecordSnapshot -> (), record_snapshot;
 }
 
-impl Handler<Rotate> for Session {
-    type Result = InTurn<u64>;
+impl Perform for ListChannels {
+    fn perform(
+        self,
+        session: &mut Session,
+        _: &mut Context<Session>,
+    ) -> Replying<Vec<lttngd_model::ChannelListing>> {
+        let listed = Rc::clone(&session.inner).list_channels(self);
+        Replying::Beside(session.works.answer(listed))
+    }
+}
 
-    fn handle(&mut self, _: Rotate, context: &mut Self::Context) -> Self::Result {
-        self.rotate(context, |_| true)
+impl Perform for Save {
+    fn perform(self, session: &mut Session, _: &mut Context<Session>) -> Replying<()> {
+        Replying::Beside(session.works.answer(Rc::clone(&session.inner).save(self)))
+    }
+}
+
+impl Perform for Rotate {
+    fn perform(self, session: &mut Session, context: &mut Context<Session>) -> Replying<u64> {
+        Replying::InTurn(session.rotate(context, |_| true))
     }
 }
 
@@ -256,11 +275,9 @@ impl Handler<Destroy> for Session {
     }
 }
 
-impl Handler<GetQueueReport> for Session {
-    type Result = Result<CommandQueue, ErrorCode>;
-
-    fn handle(&mut self, _: GetQueueReport, _: &mut Self::Context) -> Self::Result {
-        Ok(self.queue.report().into())
+impl Perform for GetQueueReport {
+    fn perform(self, session: &mut Session, _: &mut Context<Session>) -> Replying<CommandQueue> {
+        Replying::Now(Ok(session.queue.report().into()))
     }
 }
 

@@ -12,7 +12,7 @@ use lttngd_runtime::{AskError, ask};
 
 use crate::{
     AddContext, DisableChannel, DisableEvent, EnableChannel, EnableEvent, ListChannels,
-    ListDomains, ListEvents, OpenDomain, PrepareDomain, SetConsumerUri, actor::Inner,
+    ListDomains, ListEvents, PrepareDomain, SetConsumerUri, actor::Inner, admission::is_user_space,
 };
 
 impl Inner {
@@ -26,21 +26,6 @@ impl Inner {
         self.life().admit_with_consumer()?;
         self.make_domain();
         self.ensure_consumers().await
-    }
-
-    pub(crate) fn open_domain(&self, request: OpenDomain) -> Result<(), ErrorCode> {
-        self.life().admit_listing()?;
-        if is_user_space(request.domain) {
-            self.make_domain();
-        }
-        Ok(())
-    }
-
-    fn make_domain(&self) {
-        let mut state = self.state_mut();
-        if state.domain.is_none() {
-            *state.change_domain() = Some(UstDomain::new(self.config.page_size));
-        }
     }
 
     /// Starts the consumer daemons that do not run.
@@ -218,13 +203,5 @@ impl Inner {
         self.state_mut().output = output;
         self.show_changed();
         Ok(())
-    }
-}
-
-/// Whether what is recorded in this domain is recorded in user space, as what agents hand over is.
-fn is_user_space(domain: Domain) -> bool {
-    match domain {
-        Domain::Ust | Domain::Jul | Domain::Log4j | Domain::Python => true,
-        Domain::None | Domain::Kernel => false,
     }
 }

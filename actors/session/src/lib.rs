@@ -26,6 +26,7 @@
 //! Limits: [`COMMANDS_MAX`] commands wait in the queue.
 
 mod actor;
+mod admission;
 mod agents;
 mod apps;
 mod changes;
@@ -46,6 +47,7 @@ mod network;
 mod output;
 mod regenerate;
 mod relayd;
+mod reply;
 mod request;
 mod rotate;
 mod rotation;
@@ -64,6 +66,7 @@ mod unfinished;
 mod viewers;
 
 pub use actor::{COMMANDS_MAX, Session};
+pub use admission::{Asked, Needs};
 pub use error::FAILED;
 pub use failure::{Remains, SessionFailed};
 pub use listings::SessionListings;
@@ -73,12 +76,11 @@ pub use message::{
     Clear, CommandQueue, ConsumerLost, Consumers, DataPending, DeleteSnapshotOutput, Destroy,
     Destroyed, DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet,
     GetQueueReport, GetRotationInfo, GetTrackingPolicy, ListChannels, ListDomains, ListEvents,
-    ListRotationSchedules, ListSnapshotOutputs, OpenDomain, PrepareDomain, RecordSnapshot,
-    RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo,
-    RotationState, RunningCommand, Save, SessionChanged, SessionConfig, SessionEvent,
-    SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput,
-    SnapshotPlace, Start, Stop, TraceArchive,
+    ListRotationSchedules, ListSnapshotOutputs, PrepareDomain, RecordSnapshot, RegenerateMetadata,
+    RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo, RotationState, RunningCommand,
+    Save, SessionChanged, SessionConfig, SessionEvent, SetConsumerUri, SetRotationSchedule,
+    SetShmPath, SetTrackingPolicy, SnapshotOutput, SnapshotPlace, Start, Stop, TraceArchive,
 };
 pub use network::NetworkOutput;
 pub use output::Output;
-pub use request::{InSession, Needs, SessionRequest};
+pub use request::{InSession, SessionRequest};

@@ -125,17 +125,6 @@ pub struct PrepareDomain {
     pub domain: Domain,
 }
 
-/// Makes the session ready for a query about a domain, which needs no consumer daemon and no relay daemon,
-/// and is not to wait for one. The user-space domain comes to be, as by [`PrepareDomain`].
-///
-/// Errors: `SessNotFound` when its end has begun.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "Result<(), ErrorCode>")]
-pub struct OpenDomain {
-    /// The domain.
-    pub domain: Domain,
-}
-
 /// ENABLE_CHANNEL: creates a channel, or enables it again.
 ///
 /// Errors: those of [`lttngd_model::ust::UstDomain::enable_channel`].

@@ -8,10 +8,10 @@ use crate::{
     AddContext, AddSnapshotOutput, AddTrackerValue, Clear, CommandQueue, DataPending,
     DeleteSnapshotOutput, DisableChannel, DisableEvent, EnableChannel, EnableEvent,
     GetInclusionSet, GetQueueReport, GetRotationInfo, GetTrackingPolicy, ListChannels, ListDomains,
-    ListEvents, ListRotationSchedules, ListSnapshotOutputs, RecordSnapshot, RegenerateMetadata,
-    RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo, RotationSchedules, Save,
-    SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, Start,
-    Stop,
+    ListEvents, ListRotationSchedules, ListSnapshotOutputs, Needs, RecordSnapshot,
+    RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo,
+    RotationSchedules, Save, SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy,
+    SnapshotOutput, Start, Stop,
 };
 
 /// What a client or an embedding program asks a session.
@@ -42,17 +42,6 @@ pub trait SessionRequest:
     fn in_session(self, session: impl Into<String>) -> InSession<Self> {
         InSession { session: session.into(), request: self }
     }
-}
-
-/// What a session must have before it does what a request asks.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Needs {
-    /// Nothing.
-    Nothing,
-    /// The domain, for a query: see [`OpenDomain`](crate::OpenDomain).
-    Open(Domain),
-    /// The domain with what it needs to record: see [`PrepareDomain`](crate::PrepareDomain).
-    Ready(Domain),
 }
 
 /// A request to a session, which is named.

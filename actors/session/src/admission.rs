@@ -1,0 +1,204 @@
+//! What is checked before a session does what a request asks, in the order of the stock daemon.
+//!
+//! That the session is there and that the requester may use it is checked by whoever found it. What the
+//! request itself needs beyond its domain is checked when its turn has come. Between these stands what
+//! depends on the domain, in the order of [`Needs::checks`]:
+//!
+//! | request | checks, and what they answer |
+//! | --- | --- |
+//! | one that needs no domain | none |
+//! | a query about a domain | is the domain served (`KernNa`, `NeedRootSessiond`, `AgentTracingDisabled`), is the session there (`SessNotFound`) |
+//! | a change of a domain | is it served, is the session whole (`SessNotFound`, [`FAILED`](crate::FAILED)), has it its consumer (`NoUstconsumerd`), do consumer daemons run (`UstConsumer64Fail`, `UstConsumer32Fail`), is the relay daemon connected |
+//! | DISABLE_CHANNEL, DISABLE_EVENT of clients | has the session the domain (`NoChannel`), then those of a change |
+
+use std::rc::Rc;
+
+use actix::{ActorFutureExt, Context, Handler, Message, WrapFuture};
+use futures::future::ready;
+use lttngd_model::{Domain, ErrorCode, ust::UstDomain};
+
+use crate::{
+    Session,
+    actor::Inner,
+    lifecycle::Lifecycle,
+    reply::{Perform, Replying},
+};
+
+/// What a session must have before it does what a request asks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Needs {
+    /// Nothing.
+    Nothing,
+    /// The domain, for a query: it comes to be.
+    Open(Domain),
+    /// The domain with what it needs to record: see [`PrepareDomain`](crate::PrepareDomain).
+    Ready(Domain),
+    /// The same, if the domain is there already: clients that disable something are told first when it is
+    /// not.
+    Present(Domain),
+}
+
+/// One check.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Check {
+    /// The session has the domain.
+    DomainIsThere,
+    /// This daemon serves the domain.
+    DomainIsServed,
+    /// The session can be listed.
+    CanBeListed,
+    /// The session is whole, and has its consumer daemon.
+    HasConsumer,
+}
+
+impl Needs {
+    /// The domain.
+    #[must_use]
+    pub fn domain(self) -> Option<Domain> {
+        match self {
+            Self::Nothing => None,
+            Self::Open(domain) | Self::Ready(domain) | Self::Present(domain) => Some(domain),
+        }
+    }
+
+    /// The checks in their order.
+    const fn checks(self) -> &'static [Check] {
+        use Check as C;
+        match self {
+            Self::Nothing => &[],
+            Self::Open(_) => &[C::DomainIsServed, C::CanBeListed],
+            Self::Ready(_) => &[C::DomainIsServed, C::HasConsumer],
+            Self::Present(_) => &[C::DomainIsThere, C::DomainIsServed, C::HasConsumer],
+        }
+    }
+
+    /// Whether peers are asked before the request is done.
+    fn has_to_record(self) -> bool {
+        matches!(self, Self::Ready(_) | Self::Present(_))
+    }
+
+    /// Makes the checks for a session where `is_there` is whether it has the domain.
+    fn admit(
+        self,
+        life: Lifecycle,
+        is_there: bool,
+        served: Result<(), ErrorCode>,
+    ) -> Result<(), ErrorCode> {
+        self.checks().iter().try_for_each(|check| match check {
+            Check::DomainIsThere if is_there => Ok(()),
+            Check::DomainIsThere => Err(ErrorCode::NoChannel),
+            Check::DomainIsServed => served,
+            Check::CanBeListed => life.admit_listing(),
+            Check::HasConsumer if self.domain().is_some_and(is_user_space) => {
+                life.admit_with_consumer()
+            }
+            // The request itself says that there is no such domain.
+            Check::HasConsumer => Ok(()),
+        })
+    }
+}
+
+/// A request as it comes to a session: it is made ready for it and does it in one conversation.
+#[derive(Clone, Debug)]
+pub struct Asked<M> {
+    /// What it is asked.
+    pub request: M,
+    /// What it must have before.
+    pub needs: Needs,
+    /// Whether this daemon serves the domain of the request, else what it answers.
+    pub served: Result<(), ErrorCode>,
+}
+
+impl<M: Message> Message for Asked<M> {
+    type Result = M::Result;
+}
+
+impl<M: Perform> Handler<Asked<M>> for Session {
+    type Result = Replying<M::Reply>;
+
+    fn handle(&mut self, asked: Asked<M>, context: &mut Self::Context) -> Self::Result {
+        let Asked { request, needs, served } = asked;
+        if let Err(code) = self.inner.admit(needs, served) {
+            return Replying::Now(Err(code));
+        }
+        if !(needs.has_to_record() && needs.domain().is_some_and(is_user_space)) {
+            return request.perform(self, context);
+        }
+        // Commands that need no relay daemon go on while one is connected.
+        let inner = Rc::clone(&self.inner);
+        let prepared = async move { inner.ensure_consumers().await }.into_actor(self);
+        let perform = |prepared, session: &mut Self, context: &mut Context<Self>| match prepared {
+            Ok(()) => request.perform(session, context).on_actor(session),
+            Err(code) => Box::pin(ready(Err(code)).into_actor(session)),
+        };
+        Replying::OnActor(Box::pin(prepared.then(perform)))
+    }
+}
+
+impl Inner {
+    /// Makes the checks, and the domain when it is to be there.
+    fn admit(&self, needs: Needs, served: Result<(), ErrorCode>) -> Result<(), ErrorCode> {
+        let Some(domain) = needs.domain() else { return Ok(()) };
+        // The kernel's is never there.
+        let is_there = is_user_space(domain) && self.state().domain.is_some();
+        needs.admit(self.life(), is_there, served)?;
+        if is_user_space(domain) {
+            self.make_domain();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn make_domain(&self) {
+        let mut state = self.state_mut();
+        if state.domain.is_none() {
+            *state.change_domain() = Some(UstDomain::new(self.config.page_size));
+        }
+    }
+}
+
+/// Whether what is recorded in this domain is recorded in user space, as what agents hand over is.
+pub(crate) fn is_user_space(domain: Domain) -> bool {
+    match domain {
+        Domain::Ust | Domain::Jul | Domain::Log4j | Domain::Python => true,
+        Domain::None | Domain::Kernel => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FAILED;
+
+    #[test]
+    fn what_is_wrong_is_told_in_the_order_of_the_stock_daemon() {
+        let whole = Lifecycle::default();
+        let lost = Lifecycle { lost_consumer: true, ..whole };
+        let failed = Lifecycle { failed: true, ..lost };
+        let gone = Lifecycle { destroyed: true, ..failed };
+        let absent = Err(ErrorCode::KernNa);
+        let [nothing, open, changed, present] = [
+            Needs::Nothing,
+            Needs::Open(Domain::Ust),
+            Needs::Ready(Domain::Ust),
+            Needs::Present(Domain::Ust),
+        ];
+        for (needs, life, is_there, served, expected) in [
+            (nothing, gone, false, absent, Ok(())),
+            (open, gone, false, absent, absent),
+            (open, gone, false, Ok(()), Err(ErrorCode::SessNotFound)),
+            (open, failed, false, Ok(()), Ok(())),
+            (changed, gone, false, absent, absent),
+            (changed, gone, false, Ok(()), Err(ErrorCode::SessNotFound)),
+            (changed, failed, false, Ok(()), Err(FAILED)),
+            (changed, lost, false, Ok(()), Err(ErrorCode::NoUstconsumerd)),
+            (changed, whole, false, Ok(()), Ok(())),
+            (present, gone, false, absent, Err(ErrorCode::NoChannel)),
+            (present, gone, true, absent, absent),
+            (present, lost, true, Ok(()), Err(ErrorCode::NoUstconsumerd)),
+            (present, whole, true, Ok(()), Ok(())),
+        ] {
+            let admitted = needs.admit(life, is_there, served);
+            assert_eq!(admitted, expected, "{needs:?} {life:?} {is_there} {served:?}");
+        }
+    }
+}
