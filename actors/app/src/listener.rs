@@ -268,7 +268,7 @@ impl Listener {
             (SocketKind::Notify, SocketKind::Command) => (other, one),
             _ => return Err(Rejected::SameKind),
         };
-        let socket = CommandSocket::new(command.peer);
+        let socket = CommandSocket::new(command.peer.reading_ahead());
         let link = Link(&socket);
         let version = socket.serve_while(link.tracer_version());
         let version = tokio::time::timeout(REGISTRATION_DEADLINE, version);
@@ -293,7 +293,7 @@ impl Listener {
         });
         App::new(
             info,
-            (socket, notify.peer),
+            (socket, notify.peer.reading_ahead()),
             (command.place, notify.place),
             self.settings.deadline,
             self.settings.registered.clone(),

@@ -29,6 +29,9 @@ pub const DESCRIPTORS_MAX: usize = 253;
 /// First and longest pause while too many descriptors are sent and not received, of all peers together.
 const SENT_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
 
+/// Most bytes that are received before they are asked for.
+const AHEAD_LEN: usize = 2048;
+
 /// What went wrong with a peer.
 #[derive(Debug, Error)]
 pub enum PeerError {
@@ -91,8 +94,10 @@ pub struct Peer {
     /// and take all at once, and need no place among the sockets that are watched.
     early: Option<OwnedFd>,
     watched: OnceCell<UnixStream>,
-    /// What was received before this took over, still to be read.
+    /// What was received and is still to be read: before this took over, or ahead.
     received: RefCell<VecDeque<u8>>,
+    /// Whether more may be received than is asked for.
+    reads_ahead: bool,
     /// Its place in the budget of descriptors, given back with the socket.
     _held: Option<Held>,
 }
@@ -111,14 +116,27 @@ impl Peer {
     /// Takes over an accepted socket, which is registered already.
     #[must_use]
     pub fn accepted(socket: UnixStream) -> Self {
-        let watched = OnceCell::from(socket);
-        Self { early: None, watched, received: RefCell::default(), _held: None }
+        Self {
+            early: None,
+            watched: OnceCell::from(socket),
+            received: RefCell::default(),
+            reads_ahead: false,
+            _held: None,
+        }
     }
 
     /// The same, with the place that it has in the budget of descriptors.
     #[must_use]
     pub fn with_place(self, held: Held) -> Self {
         Self { _held: Some(held), ..self }
+    }
+
+    /// The same, for a peer that sends no descriptors: receives what is there in one go, whatever is asked
+    /// for, and knows by that when nothing is left. That the peer has closed is then seen when the system says
+    /// so next, and not at once.
+    #[must_use]
+    pub fn reading_ahead(self) -> Self {
+        Self { reads_ahead: true, ..self }
     }
 
     /// Ends the connection so that the peer finds its end: where something was left unread it would find
@@ -144,6 +162,7 @@ impl Peer {
             early: Some(socket),
             watched: OnceCell::new(),
             received: RefCell::new(received.to_vec().into()),
+            reads_ahead: false,
             _held: None,
         }
     }
@@ -204,19 +223,80 @@ impl Peer {
 
     /// Fills `buffer` unless the peer closes before; the count of bytes that came.
     async fn read_up_to(&self, buffer: &mut [u8]) -> Result<usize, PeerError> {
-        let mut filled = io::Read::read(&mut *self.received.borrow_mut(), buffer)?;
+        let mut filled = self.take_received(buffer)?;
         while filled < buffer.len() {
             let rest = &mut buffer[filled..];
-            let got = self.io(Interest::READABLE, |fd| {
-                Ok(rustix::net::recv(fd, &mut *rest, RecvFlags::DONTWAIT)?.0)
-            });
-            match got.await {
+            let got = match self.watched.get() {
+                Some(watched) if self.reads_ahead && rest.len() < AHEAD_LEN => {
+                    self.receive_ahead(watched, rest).await
+                }
+                _ => {
+                    let receive = |fd: BorrowedFd<'_>| {
+                        Ok(rustix::net::recv(fd, &mut *rest, RecvFlags::DONTWAIT)?.0)
+                    };
+                    self.io(Interest::READABLE, receive).await
+                }
+            };
+            match got {
                 Ok(0) | Err(PeerError::Closed) => break,
                 Ok(got) => filled += got,
                 Err(error) => return Err(error),
             }
         }
         Ok(filled)
+    }
+
+    /// Fills `buffer` with what was received already; how much of it.
+    fn take_received(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut received = self.received.borrow_mut();
+        let mut filled = 0;
+        // It may be in two parts.
+        while filled < buffer.len() && !received.is_empty() {
+            filled += io::Read::read(&mut *received, &mut buffer[filled..])?;
+        }
+        if received.is_empty() {
+            // One that is at rest holds no memory for it.
+            *received = VecDeque::new();
+        }
+        Ok(filled)
+    }
+
+    /// Receives what is there, fills `rest` with the first of it and keeps the others; how much of `rest` is
+    /// filled.
+    async fn receive_ahead(
+        &self,
+        watched: &UnixStream,
+        rest: &mut [u8],
+    ) -> Result<usize, PeerError> {
+        loop {
+            watched.readable().await?;
+            let mut received = None;
+            let more = watched.try_io(Interest::READABLE, || {
+                let mut bytes = [0; AHEAD_LEN];
+                let len = rustix::net::recv(watched, &mut bytes, RecvFlags::DONTWAIT)?.0;
+                let filled = len.min(rest.len());
+                rest[..filled].copy_from_slice(&bytes[..filled]);
+                self.received.borrow_mut().extend(&bytes[filled..len]);
+                received = Some(filled);
+                // A stream gives all that is there: less than there was room for says that nothing is left,
+                // and the next call waits without a look.
+                match len {
+                    1..AHEAD_LEN => Err(io::ErrorKind::WouldBlock.into()),
+                    _ => Ok(()),
+                }
+            });
+            match (received, more) {
+                (Some(filled), _) => return Ok(filled),
+                (None, Err(error)) => match error.kind() {
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
+                    io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
+                        return Err(PeerError::Closed);
+                    }
+                    _ => return Err(error.into()),
+                },
+                (None, Ok(())) => {}
+            }
+        }
     }
 
     /// Receives the one byte that carries exactly `count` descriptors.
@@ -322,6 +402,9 @@ impl Peer {
     /// # Errors
     /// [`PeerError::Unsolicited`] when it says something.
     pub async fn closed(&self) -> Result<(), PeerError> {
+        if !self.received.borrow().is_empty() {
+            return Err(PeerError::Unsolicited);
+        }
         let mut byte = [0];
         let got = self
             .io(Interest::READABLE, |fd| {

@@ -43,6 +43,87 @@ async fn bytes_cross_in_pieces() {
     assert!(!peer.read_exact_or_end(&mut buffer).await.unwrap());
 }
 
+/// A peer that reads ahead, and its other end.
+fn pair_that_reads_ahead() -> (Peer, UnixStream) {
+    let (peer, other) = pair();
+    (peer.reading_ahead(), other)
+}
+
+#[tokio::test]
+async fn what_was_read_ahead_is_there_in_the_order_in_which_it_came() {
+    // All lengths of frames within what is read ahead, and around it.
+    const TOTAL: usize = 200_000;
+    let (peer, mut other) = pair_that_reads_ahead();
+    let sent: Vec<u8> = (0..TOTAL as u32).map(|i| (i ^ (i >> 8)).to_le_bytes()[0]).collect();
+    let bytes = sent.clone();
+    let writer = std::thread::spawn(move || {
+        let mut rest = bytes.as_slice();
+        for len in (1..700).cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (now, later) = rest.split_at(len.min(rest.len()));
+            other.write_all(now).unwrap();
+            rest = later;
+        }
+        other
+    });
+    let mut got = Vec::new();
+    for len in [1, 3, 324, 2047, 2048, 2049, 0, 5000, 612].into_iter().cycle() {
+        let mut frame = vec![0; len.min(TOTAL - got.len())];
+        peer.read_exact(&mut frame).await.unwrap();
+        got.extend(frame);
+        if got.len() == TOTAL {
+            break;
+        }
+    }
+    assert!(got == sent, "the order of what came is another");
+    // What is behind its end is its end.
+    let mut other = writer.join().unwrap();
+    other.write_all(b"end").unwrap();
+    drop(other);
+    assert!(matches!(peer.read_exact(&mut [0; 4]).await, Err(PeerError::Closed)));
+    assert!(!peer.read_exact_or_end(&mut [0; 4]).await.unwrap());
+    assert!(peer.closed().await.is_ok());
+}
+
+#[tokio::test]
+async fn what_was_read_ahead_and_nobody_asked_for_is_seen() {
+    let (peer, mut other) = pair_that_reads_ahead();
+    {
+        let mut waiting = pin!(peer.closed());
+        assert!(futures::poll!(waiting.as_mut()).is_pending());
+    }
+    other.write_all(b"abc").unwrap();
+    peer.read_exact(&mut [0; 2]).await.unwrap();
+    assert!(matches!(peer.closed().await, Err(PeerError::Unsolicited)));
+    peer.read_exact(&mut [0]).await.unwrap();
+    let mut waiting = pin!(peer.closed());
+    assert!(futures::poll!(waiting.as_mut()).is_pending());
+    drop(other);
+    assert!(waiting.await.is_ok());
+}
+
+#[tokio::test]
+async fn a_peer_that_reads_ahead_wakes_for_each_piece() {
+    let (peer, mut other) = pair_that_reads_ahead();
+    // Each is awaited before the next is sent: a wake-up that is lost is waited for without end.
+    let (next, mut asked) = tokio::sync::mpsc::unbounded_channel::<usize>();
+    let writer = std::thread::spawn(move || {
+        while let Some(len) = asked.blocking_recv() {
+            other.write_all(&vec![7; len]).unwrap();
+        }
+    });
+    for len in (1..400).chain([2048, 2049, 4096]) {
+        next.send(len).unwrap();
+        let mut bytes = vec![0; len];
+        peer.read_exact(&mut bytes).await.unwrap();
+        assert!(bytes.iter().all(|byte| *byte == 7));
+    }
+    drop(next);
+    writer.join().unwrap();
+}
+
 #[tokio::test]
 async fn a_large_write_waits_for_the_reader() {
     let (peer, mut other) = pair();
