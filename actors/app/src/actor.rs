@@ -78,7 +78,7 @@ impl App {
     ) -> Waiting<(), AppError> {
         #[cfg(test)]
         reached(FailPoint::Wish);
-        self.agenda.wish(session, want)
+        self.agenda.wish(session, want.map(|want| Rc::new(want.into())))
     }
 
     /// Has the state dump of a session recorded again, once however often that is asked meanwhile.

@@ -4,8 +4,8 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
 
 use actix::Addr;
 use futures::{StreamExt, future::join, stream::FuturesUnordered};
-use lttngd_buffers::{BufferSet, PreparedChannel};
-use lttngd_model::SessionId;
+use lttngd_buffers::{BufferObjects, BufferSet, PreparedChannel};
+use lttngd_model::{SessionId, ust::Channel};
 use lttngd_runtime::{Agenda, Claim, reply_to_all};
 use lttngd_wire::ust::command::{Command, FieldEntry, ROOT_HANDLE, UstError};
 use tokio::sync::oneshot;
@@ -26,7 +26,23 @@ pub(crate) const RUNNING_MAX: usize = 4;
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, AppError>>;
 
 /// What is to be done with an application.
-pub(crate) type AppAgenda = Agenda<SessionId, WantedSession, Job, AppError>;
+pub(crate) type AppAgenda = Agenda<SessionId, Rc<Wanted>, Job, AppError>;
+
+/// What a session wants, as the driver looks at it before each step.
+pub(crate) struct Wanted {
+    active: bool,
+    channels: Arc<[Channel]>,
+    /// An address is not cheap to clone.
+    buffers: Rc<Addr<BufferSet>>,
+    objects: Arc<BufferObjects>,
+}
+
+impl From<WantedSession> for Wanted {
+    fn from(want: WantedSession) -> Self {
+        let WantedSession { active, channels, buffers, objects } = want;
+        Self { active, channels, buffers: Rc::new(buffers), objects }
+    }
+}
 
 /// What the command socket is used for.
 pub(crate) enum Job {
@@ -163,12 +179,12 @@ impl Driver {
                 walk = Walk::default();
                 continue;
             };
-            let WantedSession { active, channels, buffers, objects } = want;
-            let Some(step) = walk.next_step(&mut has, active, &channels) else { break };
+            let (channels, buffers) = (Arc::clone(&want.channels), Rc::clone(&want.buffers));
+            let Some(step) = walk.next_step(&mut has, want.active, &channels) else { break };
             let target = step.target();
             let mut object = None;
             if let Step::CreateChannel { channel } = step {
-                object = objects.channel(channel).cloned();
+                object = want.objects.channel(channel).cloned();
                 if object.is_none() {
                     // There are no buffers of it for anybody.
                     walk.failed(target);
@@ -176,7 +192,7 @@ impl Driver {
                 }
             }
             // An application that falls silent is not to keep the descriptors of a session that ends.
-            drop(objects);
+            drop(want);
             if let Err(refusal) = self.step(&mut has, step, buffers, object).await? {
                 tracing::warn!(
                     pid = self.info.pid, app = self.info.name, session = %id, ?target, %refusal,
@@ -196,7 +212,7 @@ impl Driver {
         &self,
         has: &mut AppSession,
         step: Step<'_>,
-        buffers: Addr<BufferSet>,
+        buffers: Rc<Addr<BufferSet>>,
         object: Option<PreparedChannel>,
     ) -> Answer<()> {
         // What a step names is there; if it were not, the step would have failed.

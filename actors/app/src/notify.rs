@@ -1,6 +1,6 @@
 //! The notify socket: the application asks for ids while it registers events and channels.
 
-use std::{cell::RefCell, collections::HashMap, time::Duration};
+use std::{cell::RefCell, collections::HashMap, rc::Rc, time::Duration};
 
 use actix::Addr;
 use lttngd_buffers::{
@@ -27,18 +27,18 @@ pub(crate) const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
 /// Which of an application's handles mean what. Filled before the application can name them.
 #[derive(Debug, Default)]
 pub(crate) struct Handles {
-    sessions: RefCell<HashMap<u32, Addr<BufferSet>>>,
-    channels: RefCell<HashMap<u32, (u32, Addr<BufferSet>)>>,
+    sessions: RefCell<HashMap<u32, Rc<Addr<BufferSet>>>>,
+    channels: RefCell<HashMap<u32, Target>>,
 }
 
 impl Handles {
-    pub(crate) fn insert_session(&self, handle: u32, buffers: Addr<BufferSet>) {
+    pub(crate) fn insert_session(&self, handle: u32, buffers: Rc<Addr<BufferSet>>) {
         self.sessions.borrow_mut().insert(handle, buffers);
     }
 
     /// `id` is the channel's in the trace.
-    pub(crate) fn insert_channel(&self, handle: u32, id: u32, buffers: Addr<BufferSet>) {
-        self.channels.borrow_mut().insert(handle, (id, buffers));
+    pub(crate) fn insert_channel(&self, handle: u32, id: u32, buffers: Rc<Addr<BufferSet>>) {
+        self.channels.borrow_mut().insert(handle, Target { channel_id: id, buffers });
     }
 
     pub(crate) fn remove_session(&self, handle: u32) {
@@ -53,11 +53,7 @@ impl Handles {
     fn target(&self, head: &Head) -> Result<Target, Refusal> {
         let target = match head {
             Head::Event { channel_objd, .. } | Head::Channel { channel_objd, .. } => {
-                let channels = self.channels.borrow();
-                channels
-                    .get(channel_objd)
-                    .cloned()
-                    .map(|(channel_id, buffers)| Target { channel_id, buffers })
+                self.channels.borrow().get(channel_objd).cloned()
             }
             Head::Enumeration { session_objd, .. } => {
                 let sessions = self.sessions.borrow();
@@ -69,10 +65,11 @@ impl Handles {
 }
 
 /// Who gives the id that a request asks for.
+#[derive(Clone, Debug)]
 struct Target {
     /// The channel's id in the trace; of no meaning for an enumeration, which has none.
     channel_id: u32,
-    buffers: Addr<BufferSet>,
+    buffers: Rc<Addr<BufferSet>>,
 }
 
 /// Why a request is refused.

@@ -1,9 +1,9 @@
 //! Accepting clients.
 
-use std::{cell::Cell, io, os::unix::net::UnixListener, rc::Rc, time::Duration};
+use std::{io, os::unix::net::UnixListener, rc::Rc, time::Duration};
 
 use lttngd_registry::Handle;
-use lttngd_runtime::{Backoff, Descriptors, Held, PeerError, Purpose};
+use lttngd_runtime::{Backoff, Count, Descriptors, Held, PeerError, Purpose};
 use rustix::{io::Errno, net::SocketFlags};
 use tokio::io::{Interest, unix::AsyncFd};
 
@@ -33,7 +33,7 @@ pub async fn listen(
     listener.set_nonblocking(true)?;
     // SAFETY: the socket is owned by what is registered, and nothing closes it before.
     let listener = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?;
-    let open = Rc::new(Cell::new(0));
+    let open = Count::default();
     let mut at_once = AtOnce::new(handle.clone());
     let listers = Rc::new(Listers::default());
     let mut backoff = pause();
@@ -85,17 +85,12 @@ fn pause() -> Backoff {
 }
 
 /// Does what is left to do for a client, beside the others. `open` counts those.
-fn admit(
-    open: &Rc<Cell<usize>>,
-    (handle, listers): (&Handle, &Rc<Listers>),
-    held: Held,
-    left: Left,
-) {
+fn admit(open: &Count, (handle, listers): (&Handle, &Rc<Listers>), held: Held, left: Left) {
     if matches!(left, Left::Nothing) {
         return;
     }
-    open.set(open.get() + 1);
-    let (open, handle, listers) = (Rc::clone(open), handle.clone(), Rc::clone(listers));
+    let counted = open.one_more();
+    let (handle, listers) = (handle.clone(), Rc::clone(listers));
     tokio::task::spawn_local(async move {
         let served = match &left {
             Left::Nothing => Ok(()),
@@ -110,7 +105,6 @@ fn admit(
             }
             Err(error) => tracing::warn!(%error, "a client was not served"),
         }
-        open.set(open.get() - 1);
-        drop((left, held));
+        drop((left, held, counted));
     });
 }

@@ -306,12 +306,10 @@ impl Peer {
     /// room for them; what came is closed, and the byte is read.
     pub async fn read_descriptors(&self, count: usize) -> Result<Vec<OwnedFd>, PeerError> {
         let mut byte = [0];
-        let mut space = vec![
-            MaybeUninit::uninit();
-            rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX), ScmCredentials(1))
-        ];
         let (len, descriptors, cut) = self
             .io(Interest::READABLE, |fd| {
+                let mut space = [MaybeUninit::uninit();
+                    rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX), ScmCredentials(1))];
                 let mut control = RecvAncillaryBuffer::new(&mut space);
                 let message = rustix::net::recvmsg(
                     fd,
@@ -379,9 +377,9 @@ impl Peer {
     }
 
     async fn send_descriptors(&self, descriptors: &[BorrowedFd<'_>]) -> Result<(), PeerError> {
-        let mut space =
-            vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
         self.io(Interest::WRITABLE, |fd| {
+            let mut space =
+                [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
             let mut control = SendAncillaryBuffer::new(&mut space);
             if !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
                 return Err(rustix::io::Errno::INVAL);
