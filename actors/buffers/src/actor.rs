@@ -1,33 +1,25 @@
-//! The shell: asks the consumer, and keeps the set's state between the answers.
+//! The shell: which message leads where, and in which order commands run.
 
 mod create;
 mod text_file;
+mod work;
 
-use std::{
-    cell::{Cell, RefCell},
-    fs::File,
-    io,
-    path::Path,
-    rc::Rc,
-    sync::Arc,
+use std::{cell::RefCell, io, path::Path, rc::Rc, sync::Arc};
+
+use actix::{
+    Actor, Addr, AsyncContext, Context, Handler, ResponseActFuture, ResponseFuture, Running,
+    WrapFuture,
 };
-
-use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, ResponseFuture};
-use futures::future::join_all;
 use lttngd_consumer::{
-    self as consumer, Consumer, ConsumerError, CreateMetadata, MetadataAccepted, MetadataRequested,
-    MetadataSource, RotateChannel,
+    self as consumer, Consumer, MetadataAccepted, MetadataRequested, MetadataSource,
 };
-use lttngd_model::{ChannelKey, SessionId};
-use lttngd_runtime::{Outlet, Turns, ask};
+use lttngd_runtime::{FailureNotice, Outlet, Queue};
 
 use crate::{
-    BufferObjects, BufferSetConfig, BuffersError, ChannelCounters, ChannelSize, Clear,
-    ClearQuiescent, Close, Counters, Finish, Flush, OpenPackets, Prepare, PushMetadata, Record,
-    RegenerateMetadata, RegisterChannel, RegisterEnumeration, RegisterEvent, Rotate, Sizes,
-    set::{Progress, SetChannel},
-    tsdl::HeaderType,
-    ustregistry::{RegistryError, UstRegistry},
+    BufferObjects, BufferSetConfig, BufferSetFailed, BuffersError, ChannelCounters, ChannelSize,
+    Clear, ClearQuiescent, Close, Counters, Finish, Flush, OpenPackets, Prepare, PushMetadata,
+    Record, RegenerateMetadata, RegisterChannel, RegisterEnumeration, RegisterEvent, Rotate, Sizes,
+    state::State, tsdl::HeaderType, ustregistry::RegistryError,
 };
 
 /// Most requests of a session that wait for the set.
@@ -36,26 +28,22 @@ const REQUESTS_MAX: usize = 1 << 14;
 /// The actor of one buffer set.
 pub struct BufferSet {
     inner: Rc<Inner>,
+    /// Of all that is done to the set's channels. Channels that are being made are waited for, since they may
+    /// have events by the time that they are there; and none goes meanwhile.
+    commands: Queue<Self>,
+    /// Of snapshots, and of the end of the channels of which they are recorded. Applications that come
+    /// do not wait for a snapshot.
+    recordings: Queue<Self>,
+    failure: FailureNotice,
 }
 
-struct Inner {
+/// What the commands of a set share.
+pub(crate) struct Inner {
     config: BufferSetConfig,
     uuid: [u8; 16],
     consumer: Addr<Consumer>,
-    registry: RefCell<UstRegistry>,
-    channels: RefCell<Vec<SetChannel>>,
-    metadata: Cell<Option<ChannelKey>>,
-    progress: Cell<Progress>,
-    /// The file of the text beside buffers that are in files, and how much of the text it has.
-    text_file: RefCell<Option<Arc<File>>>,
-    written: Cell<Progress>,
-    writing: Turns,
-    closed: Cell<bool>,
-    turns: Turns,
-    pushing: Turns,
-    /// Of snapshots, and of the end of the channels of which they are recorded. Applications that come
-    /// do not wait for a snapshot.
-    recording: Turns,
+    /// Looked at for moments, never across an await.
+    state: RefCell<State>,
 }
 
 impl BufferSet {
@@ -63,241 +51,80 @@ impl BufferSet {
     #[must_use]
     pub fn new(config: BufferSetConfig, consumer: Addr<Consumer>) -> Self {
         let uuid = *uuid::Uuid::new_v4().as_bytes();
+        let state = RefCell::new(State::new(config.registry(uuid)));
+        let inner = Rc::new(Inner { config, uuid, consumer, state });
+        let failed = Rc::clone(&inner);
         Self {
-            inner: Rc::new(Inner {
-                registry: RefCell::new(config.registry(uuid)),
-                config,
-                uuid,
-                consumer,
-                channels: RefCell::default(),
-                metadata: Cell::new(None),
-                progress: Cell::default(),
-                text_file: RefCell::default(),
-                written: Cell::default(),
-                writing: Turns::new(REQUESTS_MAX),
-                closed: Cell::new(false),
-                turns: Turns::new(REQUESTS_MAX),
-                pushing: Turns::new(REQUESTS_MAX),
-                recording: Turns::new(REQUESTS_MAX),
-            }),
+            failure: FailureNotice::of(move || failed.tell_failure()),
+            inner,
+            commands: Queue::new(REQUESTS_MAX),
+            recordings: Queue::new(REQUESTS_MAX),
         }
     }
-}
 
-impl Actor for BufferSet {
-    type Context = Context<Self>;
+    /// Runs a command when those before it have replied.
+    pub(crate) fn in_turn<F, T>(
+        &mut self,
+        context: &mut Context<Self>,
+        name: &'static str,
+        work: impl FnOnce(Rc<Inner>) -> F + 'static,
+    ) -> Answer<T>
+    where
+        F: Future<Output = Result<T, BuffersError>> + 'static,
+        T: 'static,
+    {
+        let begin = |set: &mut Self, _: &mut Context<Self>| work(Rc::clone(&set.inner));
+        Queue::run(|set| &mut set.commands, self, context, name, begin)
+    }
+
+    /// The same for the last one of a set, which is not refused for want of room.
+    fn last_in_turn<F, T>(
+        &mut self,
+        context: &mut Context<Self>,
+        name: &'static str,
+        work: impl FnOnce(Rc<Inner>) -> F + 'static,
+    ) -> Answer<T>
+    where
+        F: Future<Output = Result<T, BuffersError>> + 'static,
+        T: 'static,
+    {
+        let begin = |set: &mut Self, _: &mut Context<Self>| {
+            // What fails from now on is the end of what ends.
+            set.failure.dismiss();
+            work(Rc::clone(&set.inner))
+        };
+        Queue::run_always(|set| &mut set.commands, self, context, name, begin)
+    }
 }
 
 impl Inner {
-    /// Asks the consumer.
-    async fn ask<M, T>(&self, message: M) -> Result<T, BuffersError>
-    where
-        M: Message<Result = Result<T, ConsumerError>> + Send + 'static,
-        T: Send + 'static,
-        Consumer: Handler<M>,
-    {
-        Ok(ask(&self.consumer, message, self.config.consumer_deadline).await??)
-    }
-
-    fn keys(&self) -> Vec<ChannelKey> {
-        self.channels.borrow().iter().map(|channel| channel.prepared.object.key).collect()
-    }
-
-    fn objects(&self) -> Arc<BufferObjects> {
-        let channels = self.channels.borrow().iter().map(|c| c.prepared.clone()).collect();
-        Arc::new(BufferObjects { channels })
-    }
-
-    fn check_open(&self) -> Result<(), BuffersError> {
-        if self.closed.get() { Err(BuffersError::Closed) } else { Ok(()) }
-    }
-
-    async fn prepare(
-        &self,
-        request: Prepare,
-        source: MetadataSource,
-    ) -> Result<Arc<BufferObjects>, BuffersError> {
-        let _turn = self.turns.take().await?;
-        self.check_open()?;
-        let missing: Vec<_> = {
-            let channels = self.channels.borrow();
-            let present = |index| channels.iter().any(|c| c.prepared.index == index);
-            request.channels.into_iter().filter(|channel| !present(channel.index)).collect()
+    fn tell_failure(&self) {
+        let (metadata, channels) = match self.state.try_borrow_mut() {
+            Ok(mut state) => (state.close(), state.let_go()),
+            Err(_) => (None, Vec::new()),
         };
-        if missing.is_empty() && self.channels.borrow().is_empty() {
-            return Ok(self.objects());
+        self.config.failed.tell(BufferSetFailed {
+            consumer: self.consumer.clone(),
+            consumer_deadline: self.config.consumer_deadline,
+            session: self.config.session,
+            metadata,
+            channels,
+        });
+    }
+}
+
+/// What answers a command.
+type Answer<T> = ResponseFuture<Result<T, BuffersError>>;
+
+impl Actor for BufferSet {
+    type Context = Context<Self>;
+
+    fn stopping(&mut self, context: &mut Self::Context) -> Running {
+        // Where the consumer daemon was lost nobody closes it, and it ends when nobody has it any more.
+        if !context.connected() {
+            self.failure.dismiss();
         }
-        if !missing.is_empty() || self.metadata.get().is_none() {
-            self.config.make_directories().await?;
-            self.make_text_file().await?;
-        }
-        self.create_all(missing).await?;
-        if self.metadata.get().is_none() {
-            let ask = self.config.ask_metadata(&request.metadata, self.uuid);
-            let key = ask.key;
-            self.ask(CreateMetadata { ask: Box::new(ask), source }).await?;
-            self.metadata.set(Some(key));
-        }
-        Ok(self.objects())
-    }
-
-    async fn push(&self) -> Result<(), BuffersError> {
-        let _turn = self.pushing.take().await?;
-        let Some(key) = self.metadata.get() else { return Ok(()) };
-        self.registry.borrow_mut().describe_rest();
-        loop {
-            let text = self.progress.get().missing(&self.registry.borrow());
-            if text.bytes.is_empty() {
-                return Ok(());
-            }
-            let (version, end) = (text.version, text.offset + text.bytes.len() as u64);
-            let session = self.config.session;
-            let pushed = self.ask(consumer::PushMetadata { session, key, text }).await;
-            if pushed.is_err() {
-                return self.config.output.without_relayd(pushed);
-            }
-            self.accept(version, end);
-        }
-    }
-
-    fn accept(&self, version: u64, end: u64) {
-        let mut progress = self.progress.get();
-        progress.accept(version, end);
-        self.progress.set(progress);
-    }
-
-    /// Does something to all channels. Those that are being made are waited for, since they may have
-    /// events by the time that they are there; and none goes meanwhile.
-    async fn in_turn<T>(
-        &self,
-        work: impl Future<Output = Result<T, BuffersError>>,
-    ) -> Result<T, BuffersError> {
-        let _turn = self.turns.take().await?;
-        work.await
-    }
-
-    /// Makes one request for every data channel, side by side.
-    async fn for_each_channel<M>(
-        &self,
-        message: impl Fn(SessionId, ChannelKey) -> M,
-    ) -> Result<(), BuffersError>
-    where
-        M: Message<Result = Result<(), ConsumerError>> + Send + 'static,
-        Consumer: Handler<M>,
-    {
-        let (session, keys) = (self.config.session, self.keys());
-        let outcomes = join_all(keys.into_iter().map(|key| self.ask(message(session, key)))).await;
-        outcomes.into_iter().try_for_each(|outcome| self.config.output.without_relayd(outcome))
-    }
-
-    /// Makes one request for the metadata channel, if there is one.
-    async fn for_metadata<M>(
-        &self,
-        message: impl FnOnce(SessionId, ChannelKey) -> M,
-    ) -> Result<(), BuffersError>
-    where
-        M: Message<Result = Result<(), ConsumerError>> + Send + 'static,
-        Consumer: Handler<M>,
-    {
-        match self.metadata.get() {
-            Some(key) => self.ask(message(self.config.session, key)).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Moves data and what describes it: a channel that fails keeps the others' packets from nobody.
-    async fn rotate(&self) -> Result<(), BuffersError> {
-        let relayd = self.config.output.relayd();
-        let to = |metadata| move |session, key| RotateChannel { session, key, metadata, relayd };
-        let data = self.for_each_channel(to(false)).await;
-        let pushed = self.push().await;
-        data.and(pushed).and(self.for_metadata(to(true)).await)
-    }
-
-    async fn clear(&self) -> Result<(), BuffersError> {
-        let clear = |session, key| consumer::ClearChannel { session, key };
-        let data = self.for_each_channel(clear).await;
-        data.and(self.for_metadata(clear).await)
-    }
-
-    /// The consumer asks for the metadata text itself.
-    async fn record(&self, request: Record) -> Result<(), BuffersError> {
-        let _turn = self.recording.take().await?;
-        self.registry.borrow_mut().describe_rest();
-        let Record { packets_per_stream, relayd, prefix } = request;
-        let path = prefix + &self.config.path();
-        let record = |session, key| consumer::RecordChannel {
-            session,
-            key,
-            metadata: false,
-            path: path.clone(),
-            packets_per_stream,
-            relayd,
-        };
-        let data = self.for_each_channel(record).await;
-        // Without it what was recorded could not be read.
-        let metadata = self
-            .for_metadata(|session, key| consumer::RecordChannel {
-                metadata: true,
-                packets_per_stream: 0,
-                ..record(session, key)
-            })
-            .await;
-        // Buffers of an application that left meanwhile are gone with what was in them.
-        if self.closed.get() { Ok(()) } else { data.and(metadata) }
-    }
-
-    async fn counters(&self) -> Result<Vec<ChannelCounters>, BuffersError> {
-        let session = self.config.session;
-        let channels = self.channels.borrow().clone();
-        join_all(channels.into_iter().map(async |channel| {
-            let (index, key) = (channel.prepared.index, channel.prepared.object.key);
-            let overwrite = channel.overwrite;
-            let discarded_events = match overwrite {
-                true => 0,
-                false => self.ask(consumer::DiscardedEvents { session, key }).await?,
-            };
-            let lost = consumer::LostPackets { session, key, overwrite };
-            let lost_packets = self.ask(lost).await?;
-            Ok(ChannelCounters { index, discarded_events, lost_packets })
-        }))
-        .await
-        .into_iter()
-        .collect()
-    }
-
-    async fn close(&self) -> Result<(), BuffersError> {
-        self.closed.set(true);
-        let outcome = match self.metadata.take() {
-            Some(key) => {
-                let session = self.config.session;
-                self.ask(consumer::CloseMetadata { session, key }).await
-            }
-            None => Ok(()),
-        };
-        let keys = self.keys();
-        self.channels.borrow_mut().clear();
-        // It fails only when the consumer's actor is gone, and what it would tell with it.
-        let _ = self.consumer.send(consumer::EndSampling { keys }).await;
-        let outcome = self.config.output.without_relayd(outcome);
-        // Where the consumer is lost the user may want what is left.
-        if outcome.is_ok() {
-            self.remove_text_file().await;
-        }
-        outcome
-    }
-
-    async fn finish(&self) -> Result<Vec<ChannelCounters>, BuffersError> {
-        let _recorded = self.recording.take().await?;
-        let _turn = self.turns.take().await?;
-        let flushed =
-            self.for_each_channel(|session, key| consumer::FlushChannel { session, key }).await;
-        let pushed = self.push().await;
-        let counters = self.counters().await;
-        self.close().await?;
-        flushed?;
-        pushed?;
-        counters
+        Running::Stop
     }
 }
 
@@ -306,26 +133,27 @@ fn shm_error(path: &Path, error: &io::Error) -> BuffersError {
 }
 
 impl Handler<Prepare> for BufferSet {
-    type Result = ResponseFuture<Result<Arc<BufferObjects>, BuffersError>>;
+    type Result = Answer<Arc<BufferObjects>>;
 
     fn handle(&mut self, request: Prepare, context: &mut Self::Context) -> Self::Result {
-        let inner = Rc::clone(&self.inner);
         let me = context.address();
-        let source = MetadataSource {
-            requested: Outlet::to(me.clone().recipient()),
-            accepted: Outlet::to(me.recipient()),
-        };
-        Box::pin(async move { inner.prepare(request, source).await })
+        self.in_turn(context, "prepare", async move |inner| {
+            let source = MetadataSource {
+                requested: Outlet::to(me.clone().recipient()),
+                accepted: Outlet::to(me.recipient()),
+            };
+            inner.prepare(request, source).await
+        })
     }
 }
 
 impl Handler<RegisterEvent> for BufferSet {
     type Result = ResponseFuture<Result<u32, RegistryError>>;
 
-    fn handle(&mut self, request: RegisterEvent, _: &mut Self::Context) -> Self::Result {
-        let mut registry = self.inner.registry.borrow_mut();
-        let id = registry.register_event(request.channel_id, request.event);
-        self.inner.reply_when_written(id)
+    fn handle(&mut self, request: RegisterEvent, context: &mut Self::Context) -> Self::Result {
+        let RegisterEvent { channel_id, event } = request;
+        let id = self.inner.state_mut().registry.register_event(channel_id, event);
+        self.reply_when_written(id, context)
     }
 }
 
@@ -333,17 +161,18 @@ impl Handler<RegisterEnumeration> for BufferSet {
     type Result = Result<u64, RegistryError>;
 
     fn handle(&mut self, request: RegisterEnumeration, _: &mut Self::Context) -> Self::Result {
-        self.inner.registry.borrow_mut().register_enumeration(&request.name, request.entries)
+        let RegisterEnumeration { name, entries } = request;
+        self.inner.state_mut().registry.register_enumeration(&name, entries)
     }
 }
 
 impl Handler<RegisterChannel> for BufferSet {
     type Result = ResponseFuture<Result<HeaderType, RegistryError>>;
 
-    fn handle(&mut self, request: RegisterChannel, _: &mut Self::Context) -> Self::Result {
-        let mut registry = self.inner.registry.borrow_mut();
-        let header = registry.register_channel(request.channel_id, request.context);
-        self.inner.reply_when_written(header)
+    fn handle(&mut self, request: RegisterChannel, context: &mut Self::Context) -> Self::Result {
+        let RegisterChannel { channel_id, context: fields } = request;
+        let header = self.inner.state_mut().registry.register_channel(channel_id, fields);
+        self.reply_when_written(header, context)
     }
 }
 
@@ -351,9 +180,8 @@ impl Handler<MetadataRequested> for BufferSet {
     type Result = ();
 
     fn handle(&mut self, request: MetadataRequested, _: &mut Self::Context) {
-        let text = self.inner.progress.get().missing(&self.inner.registry.borrow());
         // The consumer may be gone meanwhile; then nobody needs the text.
-        let _ = request.reply.send(text);
+        let _ = request.reply.send(self.inner.state().missing_text());
     }
 }
 
@@ -361,65 +189,94 @@ impl Handler<MetadataAccepted> for BufferSet {
     type Result = ();
 
     fn handle(&mut self, accepted: MetadataAccepted, _: &mut Self::Context) {
-        self.inner.accept(accepted.version, accepted.end);
+        self.inner.state_mut().accept(accepted.version, accepted.end);
     }
 }
 
 macro_rules! handle {
-    ($($message:ident -> $reply:ty, |$inner:ident| $work:expr;)*) => {$(
+    ($($message:ident, $name:literal, |$inner:ident| $work:expr;)*) => {$(
         impl Handler<$message> for BufferSet {
-            type Result = ResponseFuture<Result<$reply, BuffersError>>;
+            type Result = Answer<()>;
 
-            fn handle(&mut self, _: $message, _: &mut Self::Context) -> Self::Result {
-                let $inner = Rc::clone(&self.inner);
-                Box::pin(async move { $work })
+            fn handle(&mut self, _: $message, context: &mut Self::Context) -> Self::Result {
+                self.in_turn(context, $name, async move |$inner| $work)
             }
         }
     )*};
 }
 
 handle! {
-    PushMetadata -> (), |inner| inner.push().await;
-    Flush -> (), |inner| {
-        let flush = |session, key| consumer::FlushChannel { session, key };
-        inner.in_turn(inner.for_each_channel(flush)).await
+    PushMetadata, "push", |inner| inner.push().await;
+    Flush, "flush", |inner| {
+        inner.for_each_channel(|session, key| consumer::FlushChannel { session, key }).await
     };
-    ClearQuiescent -> (), |inner| {
-        let clear = |session, key| consumer::ClearQuiescentChannel { session, key };
-        inner.in_turn(inner.for_each_channel(clear)).await
+    ClearQuiescent, "clear quiescent", |inner| {
+        inner.for_each_channel(|session, key| consumer::ClearQuiescentChannel { session, key }).await
     };
-    OpenPackets -> (), |inner| {
-        let open = |session, key| consumer::OpenChannelPackets { session, key };
-        inner.in_turn(inner.for_each_channel(open)).await
+    OpenPackets, "open packets", |inner| {
+        inner.for_each_channel(|session, key| consumer::OpenChannelPackets { session, key }).await
     };
-    Rotate -> (), |inner| inner.in_turn(inner.rotate()).await;
-    Clear -> (), |inner| inner.in_turn(inner.clear()).await;
-    Close -> (), |inner| inner.in_turn(inner.close()).await;
-    Sizes -> Vec<ChannelSize>, |inner| {
-        Ok(inner.channels.borrow().iter().map(|channel| channel.size).collect())
-    };
-    Counters -> Vec<ChannelCounters>, |inner| inner.counters().await;
-    Finish -> Vec<ChannelCounters>, |inner| inner.finish().await;
+    Rotate, "rotate", |inner| inner.rotate().await;
+    Clear, "clear", |inner| inner.clear().await;
 }
 
 impl Handler<RegenerateMetadata> for BufferSet {
-    type Result = ResponseFuture<Result<(), BuffersError>>;
+    type Result = Answer<()>;
 
-    fn handle(&mut self, request: RegenerateMetadata, _: &mut Self::Context) -> Self::Result {
-        let inner = Rc::clone(&self.inner);
-        Box::pin(async move {
-            inner.registry.borrow_mut().regenerate(request.clock);
-            inner.write_text().await;
+    fn handle(&mut self, request: RegenerateMetadata, context: &mut Self::Context) -> Self::Result {
+        self.inner.state_mut().registry.regenerate(request.clock);
+        let written = self.written(context);
+        self.in_turn(context, "regenerate", async move |inner| {
+            written.await;
             inner.push().await
         })
     }
 }
 
 impl Handler<Record> for BufferSet {
-    type Result = ResponseFuture<Result<(), BuffersError>>;
+    type Result = Answer<()>;
 
-    fn handle(&mut self, request: Record, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, request: Record, context: &mut Self::Context) -> Self::Result {
+        let begin = |set: &mut Self, _: &mut Context<Self>| {
+            let inner = Rc::clone(&set.inner);
+            async move { inner.record(request).await }
+        };
+        Queue::run(|set| &mut set.recordings, self, context, "record", begin)
+    }
+}
+
+impl Handler<Sizes> for BufferSet {
+    type Result = Result<Vec<ChannelSize>, BuffersError>;
+
+    fn handle(&mut self, _: Sizes, _: &mut Self::Context) -> Self::Result {
+        Ok(self.inner.state().sizes())
+    }
+}
+
+impl Handler<Counters> for BufferSet {
+    type Result = ResponseActFuture<Self, Result<Vec<ChannelCounters>, BuffersError>>;
+
+    fn handle(&mut self, _: Counters, _: &mut Self::Context) -> Self::Result {
         let inner = Rc::clone(&self.inner);
-        Box::pin(async move { inner.record(request).await })
+        Box::pin(async move { inner.counters().await }.into_actor(self))
+    }
+}
+
+impl Handler<Close> for BufferSet {
+    type Result = Answer<()>;
+
+    fn handle(&mut self, _: Close, context: &mut Self::Context) -> Self::Result {
+        self.last_in_turn(context, "close", async move |inner| inner.close().await)
+    }
+}
+
+impl Handler<Finish> for BufferSet {
+    type Result = Answer<Vec<ChannelCounters>>;
+
+    fn handle(&mut self, _: Finish, context: &mut Self::Context) -> Self::Result {
+        let begin = |set: &mut Self, context: &mut Context<Self>| {
+            set.last_in_turn(context, "finish", async move |inner| inner.finish().await)
+        };
+        Queue::run_always(|set| &mut set.recordings, self, context, "finish", begin)
     }
 }

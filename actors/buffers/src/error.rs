@@ -1,7 +1,7 @@
 //! Why a buffer set could not do what it was asked.
 
 use lttngd_consumer::ConsumerError;
-use lttngd_runtime::{AskError, TurnsFull};
+use lttngd_runtime::{AskError, NotRun};
 use thiserror::Error;
 
 /// Why a buffer set could not do what it was asked.
@@ -37,9 +37,12 @@ impl BuffersError {
     }
 }
 
-impl From<TurnsFull> for BuffersError {
-    fn from(_: TurnsFull) -> Self {
-        Self::Busy
+impl From<NotRun> for BuffersError {
+    fn from(error: NotRun) -> Self {
+        match error {
+            NotRun::Full => Self::Busy,
+            NotRun::Ended => Self::Closed,
+        }
     }
 }
 

@@ -21,6 +21,7 @@ mod error;
 mod message;
 mod set;
 mod shm;
+mod state;
 #[cfg(test)]
 mod tests;
 pub mod tsdl;
@@ -31,8 +32,9 @@ pub use clock::{TraceClock, sample_clock};
 pub use error::BuffersError;
 pub use lttngd_consumer::{ChannelObject, StreamObject};
 pub use message::{
-    BufferObjects, ChannelCounters, ChannelRequest, ChannelSize, Clear, ClearQuiescent, Close,
-    Counters, Finish, Flush, OpenPackets, Prepare, PreparedChannel, PushMetadata, Record,
-    RegenerateMetadata, RegisterChannel, RegisterEnumeration, RegisterEvent, Rotate, Sizes,
+    BufferObjects, BufferSetFailed, ChannelCounters, ChannelRequest, ChannelSize, Clear,
+    ClearQuiescent, Close, Counters, Finish, Flush, OpenPackets, Prepare, PreparedChannel,
+    PushMetadata, Record, RegenerateMetadata, RegisterChannel, RegisterEnumeration, RegisterEvent,
+    Rotate, Sizes,
 };
 pub use set::{BufferSetConfig, ChannelKeys, SetKey, SetOutput};

@@ -1,10 +1,11 @@
 //! What a buffer set is asked.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use actix::Message;
-use lttngd_consumer::ChannelObject;
-use lttngd_model::{ChannelAttributes, EnumerationEntry, Field, NetIndex};
+use actix::{Addr, Message};
+use lttngd_consumer::{ChannelObject, CloseMetadata, Consumer, ConsumerError, EndSampling};
+use lttngd_model::{ChannelAttributes, ChannelKey, EnumerationEntry, Field, NetIndex, SessionId};
+use lttngd_runtime::ask;
 
 use crate::{
     BuffersError,
@@ -171,3 +172,31 @@ pub struct Counters;
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Result<Vec<ChannelCounters>, BuffersError>")]
 pub struct Finish;
+
+/// The set's actor failed. What was recorded may lack metadata, and whoever asks the set something is told
+/// that it is closed. What it had at the consumer daemon is still there, to be let go of.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct BufferSetFailed {
+    pub(crate) consumer: Addr<Consumer>,
+    pub(crate) consumer_deadline: Duration,
+    pub(crate) session: SessionId,
+    pub(crate) metadata: Option<ChannelKey>,
+    pub(crate) channels: Vec<ChannelKey>,
+}
+
+impl BufferSetFailed {
+    /// Ends what the set had at the consumer daemon. Its channels end with the applications'.
+    ///
+    /// # Errors
+    /// Those of CLOSE_METADATA.
+    pub async fn let_go(self) -> Result<(), BuffersError> {
+        // It fails only when the consumer's actor is gone, and what it would tell with it.
+        let _ = self.consumer.send(EndSampling { keys: self.channels }).await;
+        let Some(key) = self.metadata else { return Ok(()) };
+        let close = CloseMetadata { session: self.session, key };
+        let closed: Result<(), ConsumerError> =
+            ask(&self.consumer, close, self.consumer_deadline).await?;
+        Ok(closed?)
+    }
+}

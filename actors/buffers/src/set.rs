@@ -23,7 +23,7 @@ use lttngd_wire::{
 };
 
 use crate::{
-    BuffersError, ChannelRequest, ChannelSize, PreparedChannel,
+    BufferSetFailed, BuffersError, ChannelRequest, ChannelSize, PreparedChannel,
     shm::ShmDirectory,
     tsdl::{Clock, Scheme, TraceDescription},
     ustregistry::UstRegistry,
@@ -173,6 +173,8 @@ pub struct BufferSetConfig {
     pub keys: ChannelKeys,
     /// Is told how the buffers of the set's channels are used.
     pub sampled: Outlet<ChannelSampled>,
+    /// Is told when the set fails.
+    pub failed: Outlet<BufferSetFailed>,
     /// Longest wait for one reply of the consumer daemon.
     pub consumer_deadline: std::time::Duration,
     /// Makes its files with the rights of their owner.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod finish;
+mod order;
 mod prepare;
 mod progress;
 mod push;

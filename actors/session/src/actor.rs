@@ -3,16 +3,17 @@
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use actix::{
-    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, ResponseActFuture, ResponseFuture,
-    WrapFuture,
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseActFuture,
+    ResponseFuture, WeakAddr, WrapFuture,
 };
 use futures::{TryFutureExt, future::ready};
 use lttngd_agent::{Agent, AgentInfo};
 use lttngd_app::{App, AppInfo};
+use lttngd_buffers::BufferSetFailed;
 use lttngd_consumer::ChannelSampled;
 use lttngd_model::{Domain, ErrorCode, SessionListing};
 use lttngd_relayd::ConnectionFailed;
-use lttngd_runtime::{Beside, FailureNotice, Queue, Works};
+use lttngd_runtime::{Beside, FailureNotice, Outlet, Queue, Works};
 
 use crate::{
     AddContext, AddSnapshotOutput, AddTrackerValue, AgentArrived, AgentGone, AppArrived, AppGone,
@@ -121,6 +122,18 @@ impl Session {
     }
 }
 
+impl Inner {
+    /// What leads to the session.
+    pub(crate) fn outlet<E>(&self) -> Outlet<E>
+    where
+        E: Message<Result = ()> + Send + 'static,
+        Session: Handler<E>,
+    {
+        let address = self.state().address.as_ref().and_then(WeakAddr::upgrade);
+        address.map_or_else(Outlet::closed, |session| Outlet::to(session.recipient()))
+    }
+}
+
 /// A command whose turn has come, unless the session has ended.
 async fn admitted<R, F>(
     inner: Rc<Inner>,
@@ -219,6 +232,7 @@ beside! {
     AppGone -> (), app_gone;
     AgentArrived -> (), agent_arrived;
     ConsumerLost -> (), consumer_lost;
+    BufferSetFailed -> (), set_failed;
 }
 
 /// Commands that wait for others before their turn, or after it.

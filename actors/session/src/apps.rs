@@ -5,7 +5,7 @@ use std::{rc::Rc, sync::Arc};
 use actix::Addr;
 use futures::future::join_all;
 use lttngd_app::AppId;
-use lttngd_buffers::{BufferSet, Finish, PushMetadata, SetKey};
+use lttngd_buffers::{BufferSet, BufferSetFailed, Finish, PushMetadata, SetKey};
 use lttngd_runtime::ask;
 
 use crate::{AppArrived, AppGone, ConsumerLost, actor::Inner};
@@ -94,6 +94,16 @@ impl Inner {
                 // The connection went with the consumer. The next command that needs it makes another.
                 self.disconnect_relayd().await;
             }
+        }
+    }
+
+    /// Whoever needs the set is told that it is closed, so that stop and destroy say that not all that was
+    /// recorded is in the trace.
+    pub(crate) async fn set_failed(self: Rc<Self>, failed: BufferSetFailed) {
+        let session = &self.config.name;
+        tracing::error!(session, "buffers of the session failed here; destroy it");
+        if let Err(error) = failed.let_go().await {
+            tracing::warn!(session, %error, "the consumer daemon keeps metadata of buffers that failed");
         }
     }
 }

@@ -85,13 +85,12 @@ impl Inner {
             name_contains_creation_time: config.auto_named,
             created_at: config.created_at,
         };
-        let address = self.state().address.as_ref().and_then(actix::WeakAddr::upgrade);
         let open = Open {
             target,
             session,
             consumers: config.consumers.all().map(|(_, consumer)| consumer.clone()).collect(),
             consumer_deadline: config.consumer_deadline,
-            failed: address.map_or_else(Outlet::closed, |session| Outlet::to(session.recipient())),
+            failed: self.outlet(),
         };
         // It fails only when that actor failed, without which no relay daemon is connected any more.
         config.relayds.send(open).await.map_err(|_| ErrorCode::RelaydConnectFail)

@@ -5,7 +5,7 @@ use std::{rc::Rc, time::Duration};
 use actix::{Context, Handler, Message};
 use lttngd_consumer::ChannelSampled;
 use lttngd_model::{ErrorCode, SessionKind};
-use lttngd_runtime::{Beside, Outlet};
+use lttngd_runtime::Beside;
 use tokio::{
     task::AbortHandle,
     time::{Instant, MissedTickBehavior, interval_at},
@@ -132,12 +132,6 @@ impl Inner {
     /// Rotates periodically no longer. A rotation that is under way goes on.
     pub(crate) fn disarm_rotation_timer(&self) {
         self.state_mut().rotation_timer = None;
-    }
-
-    /// Where the consumer daemons' samples of the session's channels go.
-    pub(crate) fn sampled_outlet(&self) -> Outlet<ChannelSampled> {
-        let address = self.state().address.as_ref().and_then(actix::WeakAddr::upgrade);
-        address.map_or_else(Outlet::closed, |session| Outlet::to(session.recipient()))
     }
 }
 

@@ -297,7 +297,8 @@ impl Inner {
             live_timer_interval_us: self.config.live_timer_interval_us(),
             shm_path: self.state().shm_path.clone(),
             keys: self.config.keys.clone(),
-            sampled: self.sampled_outlet(),
+            sampled: self.outlet(),
+            failed: self.outlet(),
             consumer_deadline: self.config.consumer_deadline,
             runas: self.config.runas.clone(),
         };

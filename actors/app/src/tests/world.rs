@@ -197,6 +197,7 @@ fn buffer_set() -> BufferSetConfig {
         shm_path: None,
         keys: ChannelKeys::default(),
         sampled: Outlet::closed(),
+        failed: Outlet::closed(),
         consumer_deadline: lttngd_peer::PATIENCE,
         runas: lttngd_runas::Runas::new(None),
     }

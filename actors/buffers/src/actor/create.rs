@@ -27,11 +27,11 @@ impl Inner {
                 refused = Err(error);
             }
         }
-        if self.channels.borrow().is_empty() { refused } else { Ok(()) }
+        if self.state().channels().is_empty() { refused } else { Ok(()) }
     }
 
     async fn create(&self, channel: ChannelRequest) -> Result<(), BuffersError> {
-        let id = self.registry.borrow_mut().add_channel();
+        let id = self.state_mut().registry.add_channel();
         let ask = self.config.ask_data(&channel, id, self.uuid);
         let ask = Box::new(ask.map_err(|error| shm_error(channel.name.as_ref(), &error))?);
         let object = self.ask(CreateChannel { ask, sampled: self.config.sampled.clone() }).await?;
@@ -40,7 +40,7 @@ impl Inner {
             num_subbuf: channel.attributes.num_subbuf,
             streams: object.streams.len() as u64,
         };
-        self.channels.borrow_mut().push(SetChannel {
+        self.state_mut().add(SetChannel {
             size,
             prepared: PreparedChannel { index: channel.index, id, object },
             overwrite: channel.attributes.mode == BufferMode::Overwrite,

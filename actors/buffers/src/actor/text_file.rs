@@ -1,60 +1,92 @@
 //! The file of the metadata text beside buffers that are in files.
 
-use std::{rc::Rc, sync::Arc};
+use std::{future::ready, sync::Arc};
 
-use actix::ResponseFuture;
+use actix::{AsyncContext, Context, ResponseFuture, WrapFuture};
+use tokio::sync::oneshot;
 
-use super::{Inner, shm_error};
-use crate::{BuffersError, shm};
+use super::{BufferSet, Inner, shm_error};
+use crate::{BuffersError, set::Progress, shm, state::Write};
+
+impl BufferSet {
+    /// Brings the file beside the buffers up to the text of now.
+    pub(super) fn written(
+        &mut self,
+        context: &mut Context<Self>,
+    ) -> impl Future<Output = ()> + use<> {
+        let (reply, written) = oneshot::channel();
+        if self.inner.state_mut().text_file.wait(reply) {
+            let inner = std::rc::Rc::clone(&self.inner);
+            context.spawn(async move { inner.write_text().await }.into_actor(self));
+        }
+        async move {
+            // It is dropped when that is done, or cannot be.
+            let _ = written.await;
+        }
+    }
+
+    /// An event that an application records stands in the file before the application learns its id.
+    pub(super) fn reply_when_written<T: 'static>(
+        &mut self,
+        reply: T,
+        context: &mut Context<Self>,
+    ) -> ResponseFuture<T> {
+        if !self.inner.state().text_file.is_there() {
+            return Box::pin(ready(reply));
+        }
+        let written = self.written(context);
+        Box::pin(async move {
+            written.await;
+            reply
+        })
+    }
+}
 
 impl Inner {
+    /// Makes the file, with the text of now.
     pub(super) async fn make_text_file(&self) -> Result<(), BuffersError> {
         let Some(directory) = self.config.shm_directory() else { return Ok(()) };
-        if self.text_file.borrow().is_some() {
+        if self.state().text_file.is_there() {
             return Ok(());
         }
         let file = directory.make(&self.config).await;
         let file = file.map_err(|error| shm_error(&directory.path(), &error))?;
-        *self.text_file.borrow_mut() = Some(file);
-        self.write_text().await;
+        let mut written = Progress::default();
+        loop {
+            let text = written.missing(&self.state().registry);
+            let (version, end) = (text.version, text.offset + text.bytes.len() as u64);
+            if text.bytes.is_empty() || !self.has_written(shm::write(Arc::clone(&file), text).await)
+            {
+                break;
+            }
+            written.accept(version, end);
+        }
+        self.state_mut().text_file.insert(file, written);
         Ok(())
     }
 
-    /// Brings the file beside the buffers up to the text. An event that an application records
-    /// stands there before the application learns its id.
-    pub(super) async fn write_text(&self) {
-        let Some(file) = self.text_file.borrow().clone() else { return };
-        let Ok(_turn) = self.writing.take().await else { return };
+    /// Writes as long as somebody waits for it.
+    async fn write_text(&self) {
         loop {
-            let text = self.written.get().missing(&self.registry.borrow());
-            if text.bytes.is_empty() {
-                return;
-            }
+            let Some(write) = self.state_mut().begin_write() else { return };
+            let Write { file, text, .. } = &write;
             let (version, end) = (text.version, text.offset + text.bytes.len() as u64);
-            if let Err(error) = shm::write(Arc::clone(&file), text).await {
-                tracing::error!(session = self.config.session_name, %error, "metadata for lttng-crash is not written");
-                return;
+            if self.has_written(shm::write(Arc::clone(file), text.clone()).await) {
+                self.state_mut().text_file.wrote(version, end);
             }
-            let mut written = self.written.get();
-            written.accept(version, end);
-            self.written.set(written);
         }
     }
 
-    pub(super) fn reply_when_written<T: 'static>(self: &Rc<Self>, reply: T) -> ResponseFuture<T> {
-        if self.text_file.borrow().is_none() {
-            return Box::pin(std::future::ready(reply));
+    fn has_written(&self, outcome: std::io::Result<()>) -> bool {
+        if let Err(error) = &outcome {
+            tracing::error!(session = self.config.session_name, %error, "metadata for lttng-crash is not written");
         }
-        let inner = Rc::clone(self);
-        Box::pin(async move {
-            inner.write_text().await;
-            reply
-        })
+        outcome.is_ok()
     }
 
     pub(super) async fn remove_text_file(&self) {
         let Some(directory) = self.config.shm_directory() else { return };
-        if self.text_file.borrow_mut().take().is_none() {
+        if !self.state_mut().text_file.remove() {
             return;
         }
         if let Err(error) = directory.remove(&self.config).await {

@@ -16,8 +16,9 @@ use lttngd_wire::{
 };
 
 use crate::{
-    BufferObjects, BufferSet, BufferSetConfig, BuffersError, ChannelKeys, ChannelRequest, Prepare,
-    RegisterChannel, RegisterEvent, sample_clock, tsdl::Scheme, ustregistry::EventRegistration,
+    BufferObjects, BufferSet, BufferSetConfig, BufferSetFailed, BuffersError, ChannelKeys,
+    ChannelRequest, Prepare, RegisterChannel, RegisterEvent, sample_clock, tsdl::Scheme,
+    ustregistry::EventRegistration,
 };
 
 pub(super) struct World {
@@ -37,6 +38,11 @@ impl World {
 
     pub(super) async fn with_shm_path(script: ConsumerScript, path: PathBuf) -> Self {
         Self::with_config(script, BufferSetConfig { shm_path: Some(path), ..config(None) }).await
+    }
+
+    /// Somebody is told of its failure.
+    pub(super) async fn told(script: ConsumerScript, failed: Outlet<BufferSetFailed>) -> Self {
+        Self::with_config(script, BufferSetConfig { failed, ..config(None) }).await
     }
 
     async fn with_config(script: ConsumerScript, config: BufferSetConfig) -> Self {
@@ -152,6 +158,7 @@ fn config(chunk: Option<OwnedFd>) -> BufferSetConfig {
         shm_path: None,
         keys: ChannelKeys::default(),
         sampled: Outlet::closed(),
+        failed: Outlet::closed(),
         consumer_deadline: lttngd_peer::PATIENCE,
         runas: lttngd_runas::Runas::new(None),
     }
