@@ -28,14 +28,17 @@ use lttngd_model::{Bitness, Credentials};
 use lttngd_registry::{Handle, Registry, RegistryConfig, Settings, Shutdown, TraceClock};
 use lttngd_relayd::{RelaydConfig, Relayds};
 use lttngd_runas::Runas;
-use lttngd_runtime::{Descriptors, Outlet, ask};
+use lttngd_runtime::{Descriptors, FailureNotice, Outlet, ask};
 use lttngd_session::{Consumers, SessionListings};
-use tokio::{sync::oneshot, task::JoinHandle as TaskHandle};
+use tokio::{
+    sync::{mpsc as events, oneshot},
+    task::JoinHandle as TaskHandle,
+};
 
 use crate::{
     clients::Clients,
     config::{Config, ConsumerdConfig},
-    error::StartError,
+    error::{DaemonFailed, StartError},
     health,
     load::load,
     process::time_zone,
@@ -62,6 +65,8 @@ pub struct Daemon {
     handle: Handle,
     health: Option<lttngd_health::Health>,
     stop: Option<oneshot::Sender<()>>,
+    /// The thread says here that it ends though nobody stops it, or ends without a word.
+    failed: oneshot::Receiver<DaemonFailed>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -109,14 +114,15 @@ impl Daemon {
         };
         let (ready, started) = mpsc::channel();
         let (stop, stopped) = oneshot::channel();
+        let (failure, failed) = oneshot::channel();
         let thread = thread::Builder::new()
             .name("lttngd-actors".to_owned())
-            .spawn(move || System::new().block_on(run(parts, ready, stopped)))
+            .spawn(move || System::new().block_on(run(parts, ready, (stopped, failure))))
             .map_err(|_| StartError::Thread)?;
         match started.recv() {
             Ok(Ok(handle)) => {
                 let (stop, thread) = (Some(stop), Some(thread));
-                let mut daemon = Self { handle, health: None, stop, thread };
+                let mut daemon = Self { handle, health: None, stop, failed, thread };
                 daemon.health = health_listener.and_then(|listener| {
                     health::start(listener, daemon.handle())
                         .inspect_err(|error| {
@@ -139,6 +145,13 @@ impl Daemon {
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.handle.clone()
+    }
+
+    /// Waits until the daemon fails, by a fault of its own: a part that it cannot do without is gone. It
+    /// ends then, and every request is answered `LTTNG_ERR_FATAL`; what was recorded may not be whole.
+    pub async fn failed(&mut self) -> DaemonFailed {
+        let Some(_) = &self.thread else { return DaemonFailed::of("thread") };
+        (&mut self.failed).await.unwrap_or(DaemonFailed::of("thread"))
     }
 
     /// Stops: ends all sessions, with their traces whole, then the consumer daemons, then removes
@@ -171,13 +184,14 @@ impl Drop for Daemon {
 async fn run(
     parts: Parts,
     ready: mpsc::Sender<Result<Handle, StartError>>,
-    stopped: oneshot::Receiver<()>,
+    (stopped, failure): (oneshot::Receiver<()>, oneshot::Sender<DaemonFailed>),
 ) {
     let Parts { config, descriptors, rundir, wait_page, clock, clients, apps, agents } = parts;
     let listings = SessionListings::default();
     let runas = Runas::new(config.program.clone());
+    let (failures, mut failed) = events::unbounded_channel();
     let (registry, consumers) =
-        wire_actors(&config, &descriptors, clock, listings.clone(), runas.clone());
+        wire_actors(&config, &descriptors, clock, (listings.clone(), runas.clone()), &failures);
     let requester = Credentials {
         uid: rustix::process::geteuid().as_raw(),
         gid: rustix::process::getegid().as_raw(),
@@ -223,7 +237,13 @@ async fn run(
         tracing::info!(run_dir = ?config.run_dir, ?woken, "ready");
         // It fails only when whoever started the daemon is gone; then nobody stops it either.
         let _ = ready.send(Ok(handle));
-        let _ = stopped.await;
+        tokio::select! {
+            _ = stopped => {}
+            Some(failed) = failed.recv() => {
+                // As above.
+                let _ = failure.send(failed);
+            }
+        }
     }
 
     if let Some(clients) = &mut clients {
@@ -268,9 +288,16 @@ fn wire_actors(
     config: &Config,
     descriptors: &Descriptors,
     clock: TraceClock,
-    listings: SessionListings,
-    runas: Runas,
+    (listings, runas): (SessionListings, Runas),
+    failures: &events::UnboundedSender<DaemonFailed>,
 ) -> (Addr<Registry>, Consumers) {
+    let notice = |what| {
+        let failures = failures.clone();
+        FailureNotice::of(move || {
+            // Nobody listens any more when the daemon ends as it was to.
+            let _ = failures.send(DaemonFailed::of(what));
+        })
+    };
     let sessiond_uuid = *uuid::Uuid::new_v4().as_bytes();
     let mut consumers = None;
     let registry = Registry::create(|context| {
@@ -294,11 +321,13 @@ fn wire_actors(
                 sessiond_uuid,
                 socket_timeout: config.network_socket_timeout,
             })
+            .with_failure_notice(notice("actor of relay connections"))
             .start(),
             consumer_deadline: CONSUMER_DEADLINE,
             runas,
             listings,
         })
+        .with_failure_notice(notice("registry"))
     });
     let consumers = consumers.unwrap_or_else(|| unreachable!("create calls its argument"));
     (registry, consumers)

@@ -1,4 +1,4 @@
-//! Why a daemon does not start.
+//! Why a daemon does not start, or does not go on.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -42,5 +42,22 @@ impl StartError {
     ) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_path_buf();
         move |source| Self::Path { action, path, source }
+    }
+}
+
+/// Why a daemon ended that nobody had stopped.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error(
+    "the daemon ends: its {what} failed, by a fault of the daemon (the panic is in its log); \
+     what was recorded may not be whole, start it again"
+)]
+pub struct DaemonFailed {
+    what: &'static str,
+}
+
+impl DaemonFailed {
+    /// For want of this part.
+    pub(crate) const fn of(what: &'static str) -> Self {
+        Self { what }
     }
 }

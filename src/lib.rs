@@ -61,7 +61,7 @@ mod wait_page;
 
 pub use config::{AgentPort, ClockPluginConfig, Config, ConsumerdConfig};
 pub use daemon::Daemon;
-pub use error::StartError;
+pub use error::{DaemonFailed, StartError};
 pub use load::LoadError;
 pub use lttngd_model as model;
 pub use lttngd_registry::{

@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Is the daemon, from its start to the signal that ends it.
+/// Is the daemon, from its start to the signal that ends it, or to a failure that does.
 fn run(options: Options, args: &[OsString]) -> Result<(), Box<dyn Error>> {
     for notice in &options.notices {
         tracing::warn!("{notice}");
@@ -71,12 +71,14 @@ fn run(options: Options, args: &[OsString]) -> Result<(), Box<dyn Error>> {
         Ok(limit) => tracing::debug!(?limit, "limit of open descriptors"),
         Err(error) => tracing::warn!(%error, "cannot raise the limit of open descriptors"),
     }
-    let daemon = Daemon::start(options.config)?;
+    let mut daemon = Daemon::start(options.config)?;
     if let Err(error) = readiness.announce() {
         tracing::warn!(%error, "cannot tell that the daemon is ready");
     }
-    let signal = termination.wait();
-    tracing::info!(signal, "ends");
+    let ended = termination.wait_beside(daemon.failed());
+    if let Ok(signal) = ended {
+        tracing::info!(signal, "ends");
+    }
     daemon.stop();
-    Ok(())
+    ended.map(drop).map_err(Into::into)
 }

@@ -28,13 +28,18 @@ impl Termination {
         Ok(Self { runtime, terminate, interrupt })
     }
 
-    /// Waits for a signal; returns its name.
-    pub fn wait(&mut self) -> &'static str {
+    /// Waits for a signal, and returns its name.
+    ///
+    /// # Errors
+    ///
+    /// What `other` gives, when that comes first.
+    pub fn wait_beside<E>(&mut self, other: impl Future<Output = E>) -> Result<&'static str, E> {
         let Self { runtime, terminate, interrupt } = self;
         runtime.block_on(async {
             tokio::select! {
-                _ = terminate.recv() => "SIGTERM",
-                _ = interrupt.recv() => "SIGINT",
+                _ = terminate.recv() => Ok("SIGTERM"),
+                _ = interrupt.recv() => Ok("SIGINT"),
+                failure = other => Err(failure),
             }
         })
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lttngd_runtime::{STEP_LEN, read_growing};
+use lttngd_runtime::{STEP_LEN, fail_point, read_growing};
 use lttngd_wire::agent::{
     Command, LIST_HEAD_LEN, ListHead, REPLY_LEN, Refusal, Reply, decode_loggers,
 };
@@ -30,6 +30,7 @@ impl Link<'_> {
         self.connection.write_all(&command.encode()).await?;
         #[cfg(test)]
         reached(FailPoint::Command(command.number()));
+        fail_point::reached("Agent command");
         let mut bytes = [0; REPLY_LEN];
         self.connection.read_exact(&mut bytes).await?;
         self.agenda.answered();

@@ -11,7 +11,7 @@ use std::{
 
 use futures::future::{Either, select};
 use lttngd_buffers::ChannelObject;
-use lttngd_runtime::{Peer, PeerError};
+use lttngd_runtime::{Peer, PeerError, fail_point};
 use lttngd_wire::ust::command::{Command, REPLY_LEN, Reply, UstError};
 use tokio::sync::{Notify, oneshot};
 
@@ -88,6 +88,7 @@ impl CommandSocket {
         self.came.iter().for_each(Notify::notify_one);
         #[cfg(test)]
         reached(FailPoint::Request(command.number()));
+        fail_point::reached("App request");
         answered.await.map_err(|_| PeerError::Closed.into())
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lttngd_model::{Credentials, ErrorCode};
 use lttngd_registry::Handle;
-use lttngd_runtime::{Peer, PeerError, read_growing};
+use lttngd_runtime::{Peer, PeerError, fail_point::in_the_middle, read_growing};
 use lttngd_wire::{
     DecodeError,
     client::{FDS_MAX, REQUEST_LEN, Reply, Request},
@@ -48,7 +48,9 @@ pub(crate) async fn serve(
         Ok(payload) => {
             let credentials = peer.credentials().map_err(|e| ConnectionError::Request(e.into()))?;
             let requester = Credentials { uid: credentials.uid, gid: credentials.gid };
-            let reply = dispatch(&handle.acting_for(requester), &request, &payload).await;
+            let handle = handle.acting_for(requester);
+            let point = || "Client command".to_owned();
+            let reply = in_the_middle(point, dispatch(&handle, &request, &payload)).await;
             listers.told(credentials.pid, &request, reply, Instant::now())
         }
         Err(code) => Reply::error(&request, code),

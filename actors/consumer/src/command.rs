@@ -23,7 +23,7 @@ use actix::{
     fut::ActorFuture,
 };
 use lttngd_model::SessionId;
-use lttngd_runtime::{Descriptors, FailureNotice, tell};
+use lttngd_runtime::{Descriptors, FailureNotice, fail_point::in_the_middle, tell};
 use lttngd_wire::consumer::STATUS_LEN;
 use tokio::sync::oneshot;
 
@@ -170,7 +170,10 @@ impl<E: Exchange> Handler<Perform<E>> for CommandSocket {
         };
         let Perform { exchange, reply } = perform;
         let owner = self.owner.clone();
-        let made = async move { exchange.make(&link, &owner).await };
+        let made = async move {
+            let point = || "CommandSocket exchange".to_owned();
+            in_the_middle(point, exchange.make(&link, &owner)).await
+        };
         let made = made.into_actor(self).map(move |outcome, socket: &mut Self, _| {
             socket.settle(&outcome);
             // As above.

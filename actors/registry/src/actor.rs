@@ -17,7 +17,7 @@ use lttngd_model::{
 };
 use lttngd_relayd::Relayds;
 use lttngd_runas::Runas;
-use lttngd_runtime::Outlet;
+use lttngd_runtime::{FailureNotice, Outlet, fail_point};
 use lttngd_session::{
     AppArrived, AppGone, ConsumerLost, Consumers, Destroy, Destroyed, FAILED, ListChannels, Output,
     Session, SessionConfig, SessionEvent, SessionFailed, SessionListings,
@@ -71,6 +71,7 @@ pub struct Registry {
     pub(crate) agents: Agents,
     pub(crate) subscribers: Subscribers,
     ending: bool,
+    failure: Option<FailureNotice>,
 }
 
 struct Entry {
@@ -93,7 +94,14 @@ impl Registry {
             agents: Agents::new(),
             subscribers: Subscribers::default(),
             ending: false,
+            failure: None,
         }
+    }
+
+    /// The same, whose owner is told when it fails. Nothing is left of it then.
+    #[must_use]
+    pub fn with_failure_notice(self, notice: FailureNotice) -> Self {
+        Self { failure: Some(notice), ..self }
     }
 
     fn create(
@@ -145,6 +153,7 @@ impl Registry {
         self.config.listings.publish(id, request.requester, session.listing());
         let entry =
             Entry { name: named.name.clone(), session: session.start(), owner: request.requester };
+        fail_point::reached("Registry create_session");
         self.publish_change(&entry, SessionEvent::Created);
         self.sessions.insert(id, entry);
         self.names.insert(named.name, id);
@@ -394,6 +403,9 @@ impl Handler<Shutdown> for Registry {
 
     fn handle(&mut self, _: Shutdown, _: &mut Self::Context) -> Self::Result {
         self.ending = true;
+        if let Some(mut failure) = self.failure.take() {
+            failure.dismiss();
+        }
         let ids: Vec<_> = self.sessions.keys().copied().collect();
         // A session whose end has begun already answers this one when that is over.
         let sessions: Vec<_> = ids.into_iter().filter_map(|id| self.begin_destroy(id)).collect();

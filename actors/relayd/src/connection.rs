@@ -6,7 +6,7 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, ResponseFuture,
     SpawnHandle, WrapFuture,
 };
-use lttngd_runtime::{FailureNotice, Outlet};
+use lttngd_runtime::{FailureNotice, Outlet, fail_point::in_the_middle};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -73,7 +73,11 @@ impl RelayConnection {
             return;
         }
         let (terms, progress) = (Rc::clone(&self.terms), Rc::clone(&self.progress));
-        let work = async move { hand_over(&terms, &progress).await }.into_actor(self);
+        let work = async move {
+            let point = || "RelayConnection hand_over".to_owned();
+            in_the_middle(point, hand_over(&terms, &progress)).await
+        };
+        let work = work.into_actor(self);
         let work = work.map(|outcome, this, context| {
             this.connecting = None;
             match (outcome, this.handed_over()) {

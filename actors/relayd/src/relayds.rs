@@ -7,7 +7,7 @@ use actix::{
     WeakAddr, WrapFuture,
 };
 use lttngd_model::{NetIndex, NetworkUri, SessionId};
-use lttngd_runtime::Outlet;
+use lttngd_runtime::{FailureNotice, Outlet};
 
 use crate::{
     ConnectionFailed, LookUp, Open, Opened, RelayConnection, RelaydConfig, RelaydError,
@@ -20,6 +20,7 @@ pub struct Relayds {
     config: RelaydConfig,
     connections: Ledger<Entry>,
     session_ids: ExpectedSessionIds,
+    _failure: Option<FailureNotice>,
 }
 
 /// A connection that did not end.
@@ -33,7 +34,18 @@ impl Relayds {
     /// One that makes connections as `config` says.
     #[must_use]
     pub fn new(config: RelaydConfig) -> Self {
-        Self { config, connections: Ledger::default(), session_ids: ExpectedSessionIds::default() }
+        Self {
+            config,
+            connections: Ledger::default(),
+            session_ids: ExpectedSessionIds::default(),
+            _failure: None,
+        }
+    }
+
+    /// The same, whose owner is told when it fails: nobody else knows which index is free.
+    #[must_use]
+    pub fn with_failure_notice(self, notice: FailureNotice) -> Self {
+        Self { _failure: Some(notice), ..self }
     }
 
     /// The connection by which a session streams, if it did not end.

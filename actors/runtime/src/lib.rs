@@ -11,6 +11,7 @@ mod ask;
 mod backoff;
 mod count;
 mod descriptors;
+pub mod fail_point;
 mod failure;
 mod growing;
 mod jobs;

@@ -16,6 +16,8 @@ use actix::{
 use thiserror::Error;
 use tokio::sync::oneshot;
 
+use crate::fail_point;
+
 /// Why a command did not run, or not to its end.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum NotRun {
@@ -131,13 +133,15 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
         E: From<NotRun> + 'static,
     {
         let (reply, replied) = oneshot::channel();
-        let begin = |actor: &mut A, context: &mut Context<A>, place: Place<A>| {
-            let work = work(actor, context).map(move |outcome, actor: &mut A, context| {
-                // Who asked may have gone.
-                let _ = reply.send(outcome);
-                place(actor).running = None;
-                Self::begin_next(place, actor, context);
-            });
+        let begin = move |actor: &mut A, context: &mut Context<A>, place: Place<A>| {
+            let work = fail_point::command(name, work(actor, context)).map(
+                move |outcome, actor: &mut A, context| {
+                    // Who asked may have gone.
+                    let _ = reply.send(outcome);
+                    place(actor).running = None;
+                    Self::begin_next(place, actor, context);
+                },
+            );
             context.spawn(work);
         };
         let since = Instant::now();
