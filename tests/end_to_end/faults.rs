@@ -51,6 +51,25 @@ fn second_daemon_is_refused() {
     first.stop(&arena);
 }
 
+/// Where there are points at which a test can have it fail.
+#[cfg(debug_assertions)]
+#[test]
+fn daemon_without_its_registry_ends_with_an_error() {
+    let arena = Arena::new();
+    let fail_at = (lttngd_runtime::fail_point::FAIL_AT, "Registry create_session");
+    let mut daemon = Daemon::start_with(&arena, Which::Ours, &[], &[fail_at]);
+    assert_ne!(arena.lttng("create bad").code, 0);
+    let status = daemon.wait();
+    assert_eq!(status.code(), Some(1), "{status}");
+    assert!(daemon.log().contains("its registry failed"), "{}", daemon.log());
+    // Its place is free.
+    let mut next = Daemon::start(&arena, Which::Ours, &[]);
+    arena.lttng_ok("create good --no-output");
+    arena.lttng_ok("destroy good");
+    assert!(next.is_running());
+    next.stop(&arena);
+}
+
 #[test]
 fn daemon_after_a_crash() {
     let arena = Arena::new();
