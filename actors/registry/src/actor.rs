@@ -80,6 +80,17 @@ struct Entry {
     name: String,
 }
 
+impl Entry {
+    /// Who may know what happens to it.
+    fn audience(&self) -> Audience {
+        Audience::User(self.owner)
+    }
+
+    fn event(&self, event: SessionEvent) -> Event {
+        Event::Session { session: self.name.clone(), event }
+    }
+}
+
 impl Registry {
     /// A registry without sessions.
     #[must_use]
@@ -154,7 +165,7 @@ impl Registry {
         let entry =
             Entry { name: named.name.clone(), session: session.start(), owner: request.requester };
         fail_point::reached("Registry create_session");
-        self.publish_change(&entry, SessionEvent::Created);
+        self.subscribers.publish(entry.audience(), || entry.event(SessionEvent::Created));
         self.sessions.insert(id, entry);
         self.names.insert(named.name, id);
         Ok(complete)
@@ -174,12 +185,6 @@ impl Registry {
         }
         self.config.listings.withdraw(id);
         Some(entry.session.clone())
-    }
-
-    fn publish_change(&mut self, entry: &Entry, event: SessionEvent) {
-        let session = entry.name.clone();
-        let audience = Audience::User(entry.owner);
-        self.subscribers.publish(audience, || Event::Session { session, event });
     }
 
     /// Has a session look what its channels lost, which it tells of.
@@ -275,7 +280,7 @@ impl Handler<SessionEnded> for Registry {
 
     fn handle(&mut self, ended: SessionEnded, _: &mut Self::Context) {
         if let Some(entry) = self.sessions.remove(&ended.id) {
-            self.publish_change(&entry, SessionEvent::Destroyed);
+            self.subscribers.publish(entry.audience(), || entry.event(SessionEvent::Destroyed));
         }
     }
 }
@@ -285,12 +290,16 @@ impl Handler<SessionFailed> for Registry {
 
     /// The session keeps its name, and the place of its actor has one that lets go of what is left.
     fn handle(&mut self, failed: SessionFailed, _: &mut Self::Context) {
-        let Some(entry) = self.sessions.get_mut(&failed.id) else { return };
+        let id = failed.id;
+        let Some(entry) = self.sessions.get_mut(&id) else { return };
         tracing::error!(
             session = entry.name,
             "the session failed, by a fault of this daemon (the panic is in its log); destroy it"
         );
         entry.session = failed.remains.into_session().start();
+        if let Some(entry) = self.sessions.get(&id) {
+            self.subscribers.publish(entry.audience(), || entry.event(SessionEvent::Failed));
+        }
     }
 }
 

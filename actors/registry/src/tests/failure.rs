@@ -1,13 +1,15 @@
 //! Sessions that fail in the middle of what they do, and the rest of the daemon.
 
+use futures::StreamExt;
 use lttngd_model::{ErrorCode, SessionDescriptor, SessionKind};
-use lttngd_peer::{AppScript, ConsumerScript, FakeApp, eventually, eventually_so};
+use lttngd_peer::{AppScript, ConsumerScript, FakeApp, PATIENCE, eventually, eventually_so};
 use lttngd_session::{
-    FAILED, RecordSnapshot, SessionRequest,
+    FAILED, RecordSnapshot, SessionEvent, SessionRequest,
     fail_point::{FailPoint, fail_at, has_failed},
 };
 
 use super::world::World;
+use crate::Event;
 
 const CLOSE_METADATA: u32 = 11;
 const SETUP_METADATA: u32 = 12;
@@ -106,6 +108,7 @@ async fn who_waits_behind_a_command_that_fails_is_answered() {
     let handle = &world.handle;
     let objects = app.objects();
     world.session("bad").await;
+    let mut events = handle.subscribe(16).await.unwrap();
     fail_at(FailPoint::BuffersPrepared);
     let (start, stop, pending, channels) = futures::join!(
         handle.start("bad"),
@@ -113,6 +116,8 @@ async fn who_waits_behind_a_command_that_fails_is_answered() {
         handle.data_pending("bad"),
         handle.list_channels("bad"),
     );
+    let failed = Event::Session { session: "bad".to_owned(), event: SessionEvent::Failed };
+    assert_eq!(tokio::time::timeout(PATIENCE, events.next()).await.unwrap(), Some(failed));
     assert_eq!((start, stop, pending), (Err(FAILED), Err(FAILED), Err(FAILED)));
     assert_eq!(channels.unwrap()[0].name, "c");
     is_let_go(&world, &app, objects).await;

@@ -60,6 +60,8 @@ pub enum SessionEvent {
         /// Packets overwritten since the session began.
         lost_packets: u64,
     },
+    /// It failed, by a fault of the daemon: it can be listed and destroyed, and does nothing else any more.
+    Failed,
     /// It is gone, and its trace is as whole as it gets. Another of its name may have been made since its
     /// end began.
     Destroyed,
