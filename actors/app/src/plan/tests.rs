@@ -327,8 +327,12 @@ proptest! {
     #[test]
     fn the_way_is_the_definition_whichever_of_some_wishes_is_the_newest(
         wishes in wishes(),
-        turns in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>(), 0..6_usize), 1..20),
-        refused in prop::collection::vec(any::<bool>(), 1..40),
+        // A new job, a few steps, or all that are left.
+        turns in prop::collection::vec(
+            (any::<prop::sample::Index>(), prop::bool::weighted(0.9), prop_oneof![0..4_usize, Just(STEPS_MAX)]),
+            1..20,
+        ),
+        refused in prop::collection::vec(prop::bool::weighted(0.05), 1..40),
     ) {
         let mut channels = some_channels();
         let wishes: Vec<Arc<[Channel]>> = wishes
