@@ -24,7 +24,7 @@ use actix::{Actor, Addr, AsyncContext, System};
 use lttngd_agent::AgentSettings;
 use lttngd_app::AppSettings;
 use lttngd_consumer::{Consumer, ConsumerConfig};
-use lttngd_model::{Bitness, Credentials};
+use lttngd_model::{Bitness, ConsumerKind, Credentials};
 use lttngd_registry::{Handle, Registry, RegistryConfig, Settings, Shutdown, TraceClock};
 use lttngd_relayd::{RelaydConfig, Relayds};
 use lttngd_runas::Runas;
@@ -205,7 +205,7 @@ async fn run(
             AppSettings {
                 deadline: config.app_socket_timeout,
                 descriptors: descriptors.clone(),
-                bitnesses: consumers.all().map(|(bitness, _)| bitness).collect(),
+                bitnesses: consumers.all().filter_map(|(kind, _)| kind.bitness()).collect(),
                 registered: Outlet::to(registry.clone().recipient()),
                 unregistered: Outlet::to(registry.clone().recipient()),
             },
@@ -301,15 +301,17 @@ fn wire_actors(
     let sessiond_uuid = *uuid::Uuid::new_v4().as_bytes();
     let mut consumers = None;
     let registry = Registry::create(|context| {
-        let consumer = |bitness, settings: &ConsumerdConfig| {
-            let config = consumer_config(config, descriptors, bitness, settings, sessiond_uuid);
+        let consumer = |kind, settings: &ConsumerdConfig| {
+            let config = consumer_config(config, descriptors, kind, settings, sessiond_uuid);
             let exited = Outlet::to(context.address().recipient());
             Consumer::new(config, exited).start()
         };
         let bits32 = config.consumerd32.binary.is_some();
         let all = Consumers {
-            bits64: consumer(Bitness::Bits64, &config.consumerd64),
-            bits32: bits32.then(|| consumer(Bitness::Bits32, &config.consumerd32)),
+            bits64: consumer(ConsumerKind::Ust(Bitness::Bits64), &config.consumerd64),
+            bits32: bits32
+                .then(|| consumer(ConsumerKind::Ust(Bitness::Bits32), &config.consumerd32)),
+            kernel: None,
         };
         consumers = Some(all.clone());
         Registry::new(RegistryConfig {
@@ -336,12 +338,12 @@ fn wire_actors(
 fn consumer_config(
     config: &Config,
     descriptors: &Descriptors,
-    bitness: Bitness,
+    kind: ConsumerKind,
     settings: &ConsumerdConfig,
     sessiond_uuid: [u8; 16],
 ) -> ConsumerConfig {
     ConsumerConfig {
-        bitness,
+        kind,
         binary: settings.binary.clone(),
         libdir: settings.libdir.clone(),
         command_socket: settings.cmd_sock.clone(),

@@ -103,7 +103,7 @@ impl Consumer {
         let start = async move {
             tokio::time::timeout(HANDSHAKE_DEADLINE, config.start()).await.unwrap_or_else(|_| {
                 Err(ConsumerError::NotStarted {
-                    bits: config.bitness.bits_per_long(),
+                    kind: config.kind,
                     reason: format!("no handshake within {} s", HANDSHAKE_DEADLINE.as_secs()),
                 })
             })
@@ -133,7 +133,7 @@ impl Consumer {
         let Process { child, command, takes_more, error, metadata, monitor } = process;
         let (config, pid) = (Rc::clone(&self.config), child.id());
         let end = command.end().map_err(|error| ConsumerError::NotStarted {
-            bits: config.bitness.bits_per_long(),
+            kind: config.kind,
             reason: format!("its command socket: {error}"),
         })?;
         self.start = Start(self.start.0 + 1);
@@ -145,11 +145,11 @@ impl Consumer {
             move |by_itself, this: &mut Self, context| this.process_ended(pid, by_itself, context),
         ));
         let failed = ConsumerExited {
-            bitness: config.bitness,
+            kind: config.kind,
             reason: "the actor of the consumer daemon failed".to_owned(),
         };
         self.failure = Some(FailureNotice::new(self.exited.clone(), failed));
-        tracing::info!(pid, bits = config.bitness.bits_per_long(), "consumer daemon started");
+        tracing::info!(pid, kind = %config.kind, "consumer daemon started");
         Ok(Running {
             start,
             sockets: Sockets::new(Socket { actor: shared, end: Some(end) }, takes_more),
@@ -196,7 +196,7 @@ impl Consumer {
         let Gone { reason, starts_again } = self.life.gone();
         if let Some(reason) = reason {
             tracing::error!(pid, %reason, "the consumer daemon is gone");
-            self.exited.tell(ConsumerExited { bitness: self.config.bitness, reason });
+            self.exited.tell(ConsumerExited { kind: self.config.kind, reason });
         }
         if starts_again {
             self.begin(context);

@@ -1,18 +1,19 @@
 //! Why a request to a consumer daemon failed.
 
+use lttngd_model::ConsumerKind;
 use thiserror::Error;
 
 /// Why a request to a consumer daemon failed.
 #[derive(Clone, Debug, Error)]
 pub enum ConsumerError {
-    /// No binary is configured for this word size.
-    #[error("no {0}-bit consumer daemon is configured; name its binary with --consumerd{0}-path")]
-    NotConfigured(u32),
+    /// No binary is configured for it.
+    #[error("no {0} consumer daemon is configured; name its binary with {option}", option = option(*.0))]
+    NotConfigured(ConsumerKind),
     /// It could not be started.
-    #[error("the {bits}-bit consumer daemon could not be started: {reason}")]
+    #[error("the {kind} consumer daemon could not be started: {reason}")]
     NotStarted {
-        /// Word size.
-        bits: u32,
+        /// Which.
+        kind: ConsumerKind,
         /// What failed.
         reason: String,
     },
@@ -40,6 +41,14 @@ pub enum ConsumerError {
     /// It answered something else than its protocol says.
     #[error("the consumer daemon broke its protocol: {0}")]
     Protocol(String),
+}
+
+/// The option that names the binary.
+fn option(kind: ConsumerKind) -> String {
+    match kind {
+        ConsumerKind::Ust(bitness) => format!("--consumerd{}-path", bitness.bits_per_long()),
+        ConsumerKind::Kernel => "--kconsumerd-path".to_owned(),
+    }
 }
 
 impl From<lttngd_runtime::AskError> for ConsumerError {

@@ -163,6 +163,8 @@ fn answer<T>(reply: oneshot::Sender<T>, outcome: T) {
 
 #[cfg(test)]
 mod tests {
+    use lttngd_model::{Bitness, ConsumerKind};
+
     use super::*;
 
     fn start(life: &mut Life<u32>) -> (bool, oneshot::Receiver<Result<(), ConsumerError>>) {
@@ -176,7 +178,10 @@ mod tests {
     }
 
     fn failure() -> ConsumerError {
-        ConsumerError::NotStarted { bits: 64, reason: "none".to_owned() }
+        ConsumerError::NotStarted {
+            kind: ConsumerKind::Ust(Bitness::Bits64),
+            reason: "none".to_owned(),
+        }
     }
 
     fn running() -> Life<u32> {

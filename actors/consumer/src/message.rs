@@ -3,7 +3,7 @@
 use std::{os::fd::OwnedFd, sync::Arc};
 
 use actix::Message;
-use lttngd_model::{Bitness, ChannelKey, ChunkId, Credentials, NetIndex, SessionId};
+use lttngd_model::{ChannelKey, ChunkId, ConsumerKind, Credentials, NetIndex, SessionId};
 use lttngd_runtime::{Held, Outlet};
 use lttngd_wire::consumer::{AskChannel, CloseCommand, MonitorSample};
 use tokio::sync::oneshot;
@@ -331,7 +331,7 @@ pub struct MetadataAccepted {
 #[rtype(result = "()")]
 pub struct ConsumerExited {
     /// Which.
-    pub bitness: Bitness,
+    pub kind: ConsumerKind,
     /// Why, for people.
     pub reason: String,
 }

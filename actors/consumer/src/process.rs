@@ -8,7 +8,7 @@ use std::{
     process::Stdio,
 };
 
-use lttngd_model::Bitness;
+use lttngd_model::ConsumerKind;
 use lttngd_runtime::{Descriptors, Peer, PeerError, check_is_own, private_listener};
 use lttngd_wire::consumer::{CONNECTIONS_OFFER, Message, TAKES_CONNECTIONS};
 use thiserror::Error;
@@ -25,9 +25,9 @@ const COMMAND_SOCK_READY: i32 = 100;
 /// How one consumer daemon is started.
 #[derive(Clone, Debug)]
 pub struct ConsumerConfig {
-    /// Word size of its applications.
-    pub bitness: Bitness,
-    /// Its binary; `None` refuses such applications.
+    /// Which one it is.
+    pub kind: ConsumerKind,
+    /// Its binary; `None` refuses to start it.
     pub binary: Option<PathBuf>,
     /// Directory put first in its `LD_LIBRARY_PATH`.
     pub libdir: Option<PathBuf>,
@@ -79,8 +79,12 @@ enum StartError {
 }
 
 impl ConsumerConfig {
-    fn bits(&self) -> u32 {
-        self.bitness.bits_per_long()
+    /// The option that tells it what it is.
+    fn kind_option(&self) -> &'static str {
+        match self.kind {
+            ConsumerKind::Ust(_) => "-u",
+            ConsumerKind::Kernel => "-k",
+        }
     }
 
     fn command(&self, binary: &PathBuf) -> Command {
@@ -92,7 +96,7 @@ impl ConsumerConfig {
         let mut command = Command::new(binary);
         command
             .arg0("lttng-consumerd")
-            .args([mode, "-u"])
+            .args([mode, self.kind_option()])
             .arg("--consumerd-cmd-sock")
             .arg(&self.command_socket)
             .arg("--consumerd-err-sock")
@@ -125,10 +129,10 @@ impl ConsumerConfig {
     /// the process.
     pub(crate) async fn start(&self) -> Result<Process, ConsumerError> {
         let Some(binary) = &self.binary else {
-            return Err(ConsumerError::NotConfigured(self.bits()));
+            return Err(ConsumerError::NotConfigured(self.kind));
         };
         self.handshake(binary).await.map_err(|error| ConsumerError::NotStarted {
-            bits: self.bits(),
+            kind: self.kind,
             reason: format!("{}: {error}", binary.display()),
         })
     }

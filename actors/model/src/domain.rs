@@ -1,5 +1,7 @@
 //! Tracing domains and buffering schemes.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// A tracing domain (`enum lttng_domain_type`).
@@ -35,10 +37,78 @@ impl Domain {
         })
     }
 
+    /// What records what is recorded in this domain. What agents hand over is recorded in user space.
+    #[must_use]
+    pub fn tracer(self) -> Option<Tracer> {
+        match self {
+            Self::Kernel => Some(Tracer::Kernel),
+            Self::Ust | Self::Jul | Self::Log4j | Self::Python => Some(Tracer::Ust),
+            Self::None => None,
+        }
+    }
+
     /// Whether this is one of the logging agents' domains (JUL, log4j, Python).
     #[must_use]
     pub fn is_agent(self) -> bool {
         matches!(self, Self::Jul | Self::Log4j | Self::Python)
+    }
+}
+
+/// What records: buffers, their consumer daemons and their directories in a trace belong to one.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum Tracer {
+    /// LTTng-UST, in applications.
+    Ust,
+    /// The kernel.
+    Kernel,
+}
+
+impl Tracer {
+    /// Its directory in a trace.
+    #[must_use]
+    pub fn directory(self) -> &'static str {
+        match self {
+            Self::Ust => "ust",
+            Self::Kernel => "kernel",
+        }
+    }
+}
+
+/// Which consumer daemon.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum ConsumerKind {
+    /// The one of applications of this word size.
+    Ust(Bitness),
+    /// The kernel's.
+    Kernel,
+}
+
+impl ConsumerKind {
+    /// Whose buffers it consumes.
+    #[must_use]
+    pub fn tracer(self) -> Tracer {
+        match self {
+            Self::Ust(_) => Tracer::Ust,
+            Self::Kernel => Tracer::Kernel,
+        }
+    }
+
+    /// The word size of its applications.
+    #[must_use]
+    pub fn bitness(self) -> Option<Bitness> {
+        match self {
+            Self::Ust(bitness) => Some(bitness),
+            Self::Kernel => None,
+        }
+    }
+}
+
+impl fmt::Display for ConsumerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ust(bitness) => write!(f, "{}-bit", bitness.bits_per_long()),
+            Self::Kernel => f.write_str("kernel"),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub mod ust;
 pub use channel::{BufferMode, ChannelAttributes, ChannelListing, ChannelOutput};
 pub use context::{AppContext, Context, ContextKind, PerfContext};
 pub use credentials::Credentials;
-pub use domain::{Bitness, BufferScheme, Domain};
+pub use domain::{Bitness, BufferScheme, ConsumerKind, Domain, Tracer};
 pub use error::ErrorCode;
 pub use escaped::Escaped;
 pub use event::{

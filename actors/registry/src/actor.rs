@@ -338,9 +338,9 @@ impl Handler<ConsumerExited> for Registry {
     type Result = ();
 
     fn handle(&mut self, exited: ConsumerExited, _: &mut Self::Context) {
-        let bitness = exited.bitness;
-        self.subscribers.publish(Audience::All, || Event::ConsumerLost { bitness });
-        self.tell_sessions(&ConsumerLost { bitness });
+        let kind = exited.kind;
+        self.subscribers.publish(Audience::All, || Event::ConsumerLost { consumer: kind });
+        self.tell_sessions(&ConsumerLost { kind });
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 use actix::{Handler, Message};
 use futures::{Stream, task::AtomicWaker};
 use lttngd_app::AppInfo;
-use lttngd_model::{Bitness, Credentials, Domain, ErrorCode};
+use lttngd_model::{Bitness, ConsumerKind, Credentials, Domain, ErrorCode};
 use lttngd_session::{SessionChanged, SessionEvent};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -55,8 +55,8 @@ pub enum Event {
     },
     /// A consumer daemon died: sessions that it recorded for lost their buffers.
     ConsumerLost {
-        /// For applications of which word size it was.
-        bitness: Bitness,
+        /// Which.
+        consumer: ConsumerKind,
     },
     /// The subscriber was slow: at this point so many events were dropped.
     Missed {

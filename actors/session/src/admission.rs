@@ -15,7 +15,7 @@ use std::rc::Rc;
 
 use actix::{ActorFutureExt, Context, Handler, Message, WrapFuture};
 use futures::future::ready;
-use lttngd_model::{Domain, ErrorCode, ust::UstDomain};
+use lttngd_model::{Domain, ErrorCode, Tracer, ust::UstDomain};
 
 use crate::{
     Session,
@@ -89,11 +89,11 @@ impl Needs {
             Check::DomainIsThere => Err(ErrorCode::NoChannel),
             Check::DomainIsServed => served,
             Check::CanBeListed => life.admit_listing(),
-            Check::HasConsumer if self.domain().is_some_and(is_user_space) => {
-                life.admit_with_consumer()
-            }
-            // The request itself says that there is no such domain.
-            Check::HasConsumer => Ok(()),
+            Check::HasConsumer => match self.domain().and_then(Domain::tracer) {
+                Some(tracer) => life.admit_with_consumer_of(tracer),
+                // The request itself says that there is no such domain.
+                None => Ok(()),
+            },
         })
     }
 }
@@ -121,7 +121,8 @@ impl<M: Perform> Handler<Asked<M>> for Session {
         if let Err(code) = self.inner.admit(needs, served) {
             return Replying::Now(Err(code));
         }
-        if !(needs.has_to_record() && needs.domain().is_some_and(is_user_space)) {
+        let tracer = needs.domain().and_then(Domain::tracer);
+        if !needs.has_to_record() || tracer.is_none_or(|tracer| !self.inner.has(tracer)) {
             return request.perform(self, context);
         }
         // Commands that need no relay daemon go on while one is connected.
@@ -139,40 +140,39 @@ impl Inner {
     /// Makes the checks, and the domain when it is to be there.
     fn admit(&self, needs: Needs, served: Result<(), ErrorCode>) -> Result<(), ErrorCode> {
         let Some(domain) = needs.domain() else { return Ok(()) };
-        // The kernel's is never there.
-        let is_there = is_user_space(domain) && self.state().domain.is_some();
+        let is_there = domain.tracer().is_some_and(|tracer| self.has(tracer));
         needs.admit(self.life(), is_there, served)?;
-        if is_user_space(domain) {
-            self.make_domain();
+        if domain.tracer() == Some(Tracer::Ust) {
+            self.make_ust();
         }
         Ok(())
     }
 
-    pub(crate) fn make_domain(&self) {
-        let mut state = self.state_mut();
-        if state.domain.is_none() {
-            *state.change_domain() = Some(UstDomain::new(self.config.page_size));
-        }
+    /// Whether the session has what a tracer records.
+    fn has(&self, tracer: Tracer) -> bool {
+        self.state().domains.of(tracer).is_some()
     }
-}
 
-/// Whether what is recorded in this domain is recorded in user space, as what agents hand over is.
-pub(crate) fn is_user_space(domain: Domain) -> bool {
-    match domain {
-        Domain::Ust | Domain::Jul | Domain::Log4j | Domain::Python => true,
-        Domain::None | Domain::Kernel => false,
+    pub(crate) fn make_ust(&self) {
+        let mut state = self.state_mut();
+        if state.domains.ust.is_none() {
+            *state.change_ust() = Some(UstDomain::new(self.config.page_size));
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use lttngd_model::{Bitness, ConsumerKind};
+
     use super::*;
-    use crate::FAILED;
+    use crate::{FAILED, lifecycle::LostConsumers};
 
     #[test]
     fn what_is_wrong_is_told_in_the_order_of_the_stock_daemon() {
         let whole = Lifecycle::default();
-        let lost = Lifecycle { lost_consumer: true, ..whole };
+        let bits64 = ConsumerKind::Ust(Bitness::Bits64);
+        let lost = Lifecycle { lost: LostConsumers::default().with(bits64), ..whole };
         let failed = Lifecycle { failed: true, ..lost };
         let gone = Lifecycle { destroyed: true, ..failed };
         let absent = Err(ErrorCode::KernNa);

@@ -46,7 +46,7 @@ impl Inner {
         of: Domain,
         change: impl FnOnce(&mut UstDomain) -> Result<(), ErrorCode>,
     ) -> Result<(), ErrorCode> {
-        let mut after = self.state().domain.clone().ok_or(ErrorCode::UnknownDomain)?;
+        let mut after = self.state().domains.ust.clone().ok_or(ErrorCode::UnknownDomain)?;
         let before = asked_of(&after, of);
         let changed = change(&mut after);
         if changed.is_ok()
@@ -57,7 +57,7 @@ impl Inner {
             return Err(code(refusal));
         }
         // A failed attempt leaves its trace as well.
-        *self.state_mut().change_domain() = Some(after);
+        *self.state_mut().change_ust() = Some(after);
         changed?;
         if self.life().active {
             self.synchronise_all().await;
@@ -73,7 +73,7 @@ impl Inner {
     ) -> Result<(), ErrorCode> {
         let after = {
             let mut state = self.state_mut();
-            let domain = state.change_domain().as_mut().ok_or(ErrorCode::NoChannel)?;
+            let domain = state.change_ust().as_mut().ok_or(ErrorCode::NoChannel)?;
             change(domain)?;
             asked_of(domain, of)
         };

@@ -4,8 +4,8 @@ use std::{rc::Rc, sync::Arc};
 
 use actix::Addr;
 use futures::future::join_all;
-use lttngd_app::AppId;
 use lttngd_buffers::{BufferSet, BufferSetFailed, Finish, PushMetadata, SetKey};
+use lttngd_model::Tracer;
 use lttngd_runtime::ask;
 
 use crate::{AppArrived, AppGone, ConsumerLost, actor::Inner};
@@ -22,7 +22,7 @@ impl Inner {
             self.state_mut().apps.insert(info.id, (Arc::clone(&info), app.clone()));
         }
         async move {
-            if !life.destroyed && life.active && !life.lost_consumer {
+            if !life.destroyed && life.active && !life.lost.is_lost(Tracer::Ust) {
                 // It is in the log; no command waits for it.
                 self.synchronise(vec![(info, app)]).await;
             }
@@ -54,7 +54,7 @@ impl Inner {
     async fn finish(&self, set: Addr<BufferSet>) {
         match ask(&set, Finish, self.config.consumer_deadline).await.map_err(Into::into).flatten() {
             Ok(counters) => self.state_mut().past_losses.extend(counters),
-            Err(error) if self.life().lost_consumer => {
+            Err(error) if self.life().lost.is_lost(Tracer::Ust) => {
                 tracing::debug!(%error, "buffers went with their consumer");
             }
             Err(error) => {
@@ -68,17 +68,13 @@ impl Inner {
         self: Rc<Self>,
         lost: ConsumerLost,
     ) -> impl Future<Output = ()> + 'static {
-        let is_touched = {
+        let (is_used, is_touched) = {
             let state = self.state();
-            let of_app = |id: &u64| Some(state.apps.get(&AppId(*id))?.0.bitness);
-            let mut sets = state.sets.keys();
-            state.chunk.is_some()
-                || sets.any(|key| match key {
-                    SetKey::Uid { bitness, .. } => *bitness == lost.bitness,
-                    SetKey::App(id) => of_app(id) == Some(lost.bitness),
-                })
+            let is_used = state.domains.of(lost.kind.tracer()).is_some();
+            let has_buffers = state.all_sets().any(|set| set.kind == lost.kind);
+            (is_used, is_used && (has_buffers || state.chunk.is_some()))
         };
-        if let Some(consumer) = self.config.consumers.of(lost.bitness) {
+        if let Some(consumer) = self.config.consumers.of(lost.kind) {
             self.relayd_lost_by(consumer.clone());
         }
         if is_touched {
@@ -86,11 +82,11 @@ impl Inner {
                 session = self.config.name,
                 "the session lost its consumer daemon and what was not written yet; destroy it"
             );
-            self.change_life(|life| life.lost_consumer = true);
+            self.change_life(|life| life.lost = life.lost.with(lost.kind));
         }
         async move {
             let is_connected = self.state().relayd().is_some();
-            if !is_touched && is_connected {
+            if is_used && !is_touched && is_connected {
                 // The connection went with the consumer. The next command that needs it makes another.
                 self.disconnect_relayd().await;
             }

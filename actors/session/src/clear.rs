@@ -8,7 +8,7 @@ use lttngd_model::ErrorCode;
 use crate::{
     Clear,
     actor::Inner,
-    error::buffers_code,
+    error::SetFailure,
     fail_point::{FailPoint, reached},
     rotate::Leaving,
 };
@@ -64,13 +64,13 @@ impl Inner {
     }
 
     /// Before applications record again: what comes then is within the time of every stream.
-    async fn resume_cleared(&self) -> Result<(), buffers::BuffersError> {
+    async fn resume_cleared(&self) -> Result<(), SetFailure> {
         self.on_all_sets(ClearQuiescent).await?;
         self.open_packets().await
     }
 
-    fn failed_clear(&self, error: &buffers::BuffersError) -> ErrorCode {
+    fn failed_clear(&self, error: &SetFailure) -> ErrorCode {
         tracing::error!(session = self.config.name, %error, "the session is not cleared");
-        buffers_code(error, ErrorCode::ClearFailConsumer)
+        error.code(ErrorCode::ClearFailConsumer)
     }
 }

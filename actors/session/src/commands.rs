@@ -6,13 +6,14 @@ use futures::future::join_all;
 use lttngd_buffers::Counters;
 use lttngd_consumer::{ConsumerError, EnsureRunning};
 use lttngd_model::{
-    Bitness, BufferScheme, ChannelListing, Domain, ErrorCode, EventListing, ust::UstDomain,
+    Bitness, BufferScheme, ChannelListing, ConsumerKind, Domain, ErrorCode, EventListing, Tracer,
+    ust::UstDomain,
 };
 use lttngd_runtime::{AskError, ask};
 
 use crate::{
     AddContext, DisableChannel, DisableEvent, EnableChannel, EnableEvent, ListChannels,
-    ListDomains, ListEvents, PrepareDomain, SetConsumerUri, actor::Inner, admission::is_user_space,
+    ListDomains, ListEvents, PrepareDomain, SetConsumerUri, actor::Inner, losses::Losses,
 };
 
 impl Inner {
@@ -20,39 +21,44 @@ impl Inner {
         self: Rc<Self>,
         request: PrepareDomain,
     ) -> Result<(), ErrorCode> {
-        if !is_user_space(request.domain) {
+        if request.domain.tracer() != Some(Tracer::Ust) {
             return Ok(());
         }
-        self.life().admit_with_consumer()?;
-        self.make_domain();
+        self.life().admit_with_consumer_of(Tracer::Ust)?;
+        self.make_ust();
         self.ensure_consumers().await
     }
 
-    /// Starts the consumer daemons that do not run.
+    /// Starts the consumer daemons of the session's domains that do not run.
     pub(crate) async fn ensure_consumers(&self) -> Result<(), ErrorCode> {
-        for (bitness, consumer) in self.config.consumers.all() {
+        for (kind, consumer) in &self.consumers() {
             ask(consumer, EnsureRunning, lttngd_consumer::HANDSHAKE_DEADLINE * 2)
                 .await
                 .map_err(ConsumerError::from)
                 .flatten()
                 .map_err(|error| {
                     tracing::error!(session = self.config.name, %error);
-                    match bitness {
-                        Bitness::Bits64 => ErrorCode::UstConsumer64Fail,
-                        Bitness::Bits32 => ErrorCode::UstConsumer32Fail,
+                    match kind {
+                        ConsumerKind::Ust(Bitness::Bits64) => ErrorCode::UstConsumer64Fail,
+                        ConsumerKind::Ust(Bitness::Bits32) => ErrorCode::UstConsumer32Fail,
+                        ConsumerKind::Kernel => ErrorCode::KernConsumerFail,
                     }
                 })?;
         }
         self.connect_relayd().await
     }
 
-    /// Changes the domain, and then what applications have of an active session.
+    /// Changes what is recorded in user space, and then what applications have of an active session.
     pub(crate) async fn change(
         &self,
+        domain: Domain,
         missing: ErrorCode,
         change: impl FnOnce(&mut UstDomain) -> Result<(), ErrorCode>,
     ) -> Result<(), ErrorCode> {
-        change(self.state_mut().change_domain().as_mut().ok_or(missing)?)?;
+        if domain.tracer() == Some(Tracer::Kernel) {
+            return Err(missing);
+        }
+        change(self.state_mut().change_ust().as_mut().ok_or(missing)?)?;
         if self.life().active {
             self.synchronise_all().await;
         }
@@ -65,7 +71,7 @@ impl Inner {
     ) -> Result<(), ErrorCode> {
         let EnableChannel { domain, buffer_type, channel } = request;
         let facts = self.life().facts(self.config.kind);
-        self.change(ErrorCode::UnknownDomain, |ust| {
+        self.change(domain, ErrorCode::UnknownDomain, |ust| {
             ust.enable_channel(&channel, domain, buffer_type, facts)
         })
         .await
@@ -75,10 +81,8 @@ impl Inner {
         self: Rc<Self>,
         request: DisableChannel,
     ) -> Result<(), ErrorCode> {
-        self.change(ErrorCode::NoChannel, |ust| {
-            ust.disable_channel(&request.channel, request.domain)
-        })
-        .await
+        let DisableChannel { domain, channel } = request;
+        self.change(domain, ErrorCode::NoChannel, |ust| ust.disable_channel(&channel, domain)).await
     }
 
     pub(crate) async fn enable_event(
@@ -92,7 +96,7 @@ impl Inner {
                 |ust: &mut UstDomain| ust.enable_agent_event(domain, &event, buffer_type, facts);
             return self.extend_agents(domain, change).await;
         }
-        self.change(ErrorCode::UnknownDomain, |ust| {
+        self.change(domain, ErrorCode::UnknownDomain, |ust| {
             ust.enable_event(&channel, &event, buffer_type, facts)
         })
         .await
@@ -107,7 +111,7 @@ impl Inner {
             let change = |ust: &mut UstDomain| ust.disable_agent_event(domain, &event);
             return self.reduce_agents(domain, change).await;
         }
-        self.change(ErrorCode::NoChannel, |ust| ust.disable_event(&channel, &event)).await
+        self.change(domain, ErrorCode::NoChannel, |ust| ust.disable_event(&channel, &event)).await
     }
 
     pub(crate) async fn add_context(self: Rc<Self>, request: AddContext) -> Result<(), ErrorCode> {
@@ -119,7 +123,7 @@ impl Inner {
         if domain.is_agent() {
             self.extend_agents(domain, change).await
         } else {
-            self.change(ErrorCode::UnknownDomain, change).await
+            self.change(domain, ErrorCode::UnknownDomain, change).await
         }
     }
 
@@ -127,22 +131,28 @@ impl Inner {
         self: Rc<Self>,
         request: ListChannels,
     ) -> Result<Vec<ChannelListing>, ErrorCode> {
-        if request.domain != Domain::Ust {
-            return Ok(Vec::new());
-        }
-        let (mut listings, indexes): (Vec<_>, Vec<_>) = match &self.state().domain {
-            Some(ust) => {
-                (ust.list_channels(), ust.channels.iter().map(|channel| channel.index).collect())
-            }
-            None => return Ok(Vec::new()),
+        // What agents hand over goes through channels of user space: theirs have none.
+        let tracer = request.domain.tracer().filter(|_| !request.domain.is_agent());
+        let Some(tracer) = tracer else { return Ok(Vec::new()) };
+        let (channels, sets) = {
+            let state = self.state();
+            let Some(domain) = state.domains.of(tracer) else { return Ok(Vec::new()) };
+            let sets = state.all_sets().filter(|set| set.kind.tracer() == tracer);
+            let sets: Vec<_> = sets.map(|set| set.actor.clone()).collect();
+            (domain.list_channels(), sets)
         };
-        let sets = self.set_actors();
+        let (indexes, mut listings): (Vec<_>, Vec<_>) = channels.into_iter().unzip();
         let counted = sets.iter().map(|set| ask(set, Counters, self.config.consumer_deadline));
-        let unknown_is_lost = self.life().lost_consumer || self.life().failed;
+        let life = self.life();
+        let unknown_is_lost = life.lost.is_lost(tracer) || life.failed;
         let present = join_all(counted).await;
         // Whoever lists while the session ends is told that it is not there any more.
         let unknown = || self.life().admit().err().unwrap_or(ErrorCode::Unk);
-        let mut losses = self.state().past_losses.clone();
+        let mut losses = match tracer {
+            Tracer::Ust => self.state().past_losses.clone(),
+            // Applications alone leave losses behind.
+            Tracer::Kernel => Losses::default(),
+        };
         for set in present {
             match set {
                 Ok(Ok(set)) => losses.extend(set),
@@ -168,7 +178,10 @@ impl Inner {
 
     pub(crate) fn list_events(&self, request: ListEvents) -> Result<Vec<EventListing>, ErrorCode> {
         let ListEvents { domain, channel } = request;
-        match &self.state().domain {
+        if domain.tracer() == Some(Tracer::Kernel) {
+            return Err(ErrorCode::KernChanNotFound);
+        }
+        match &self.state().domains.ust {
             Some(ust) if domain.is_agent() => Ok(ust.list_agent_events(domain)),
             Some(ust) => ust.list_events(&channel),
             None => Err(ErrorCode::UstChanNotFound),
@@ -179,10 +192,7 @@ impl Inner {
         &self,
         _: ListDomains,
     ) -> Result<Vec<(Domain, BufferScheme)>, ErrorCode> {
-        let shown = |ust: &UstDomain| {
-            ust.list_domains().into_iter().map(|domain| (domain, ust.scheme)).collect()
-        };
-        Ok(self.state().domain.as_ref().map(shown).unwrap_or_default())
+        Ok(self.state().domains.all().flat_map(|(_, domain)| domain.list()).collect())
     }
 
     pub(crate) async fn set_consumer_uri(

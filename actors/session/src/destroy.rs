@@ -13,7 +13,7 @@ use lttngd_runtime::Queue;
 use crate::{
     Destroyed, Session, SessionEvent, TraceArchive,
     actor::{InTurn, Inner},
-    error::{Refused, buffers_code},
+    error::Refused,
     fail_point::{FailPoint, reached},
     rotate::Leaving,
 };
@@ -64,7 +64,7 @@ impl Inner {
         self.finishing.none_left().await;
         self.archiving.none_left().await;
         let mut archive = None;
-        if !self.life().lost_consumer {
+        if !self.state().is_lost() {
             self.wait_for_viewers().await;
             match self.leave_last_chunk().await {
                 Ok(path) => archive = path,
@@ -73,11 +73,12 @@ impl Inner {
             self.disconnect_relayd().await;
             keep(self.on_all_sets(Close).await.map_err(|error| {
                 tracing::error!(session = self.config.name, %error, "buffers are not closed cleanly");
-                buffers_code(&error, ErrorCode::Unk)
+                error.code(ErrorCode::Unk)
             }));
             self.wait_for_removal(self.shm_directories()).await;
         }
         std::mem::take(&mut self.state_mut().sets);
+        self.state_mut().domains.kernel = None;
         // Applications that went meanwhile.
         self.finishing.none_left().await;
         self.end_at_consumers().await;

@@ -2,17 +2,22 @@
 
 use lttngd_buffers::BuffersError;
 use lttngd_consumer::ConsumerError;
-use lttngd_model::ErrorCode;
+use lttngd_model::{ErrorCode, Tracer};
 use lttngd_relayd::RelaydError;
 use lttngd_runtime::NotRun;
+use thiserror::Error;
 
 /// The code for a consumer daemon that failed, where `refused` is the command's own code for a
 /// refusal.
-pub(crate) fn consumer_code(error: &ConsumerError, refused: ErrorCode) -> ErrorCode {
+pub(crate) fn consumer_code(
+    tracer: Tracer,
+    error: &ConsumerError,
+    refused: ErrorCode,
+) -> ErrorCode {
     match error {
         ConsumerError::Lost
         | ConsumerError::NotStarted { .. }
-        | ConsumerError::NotConfigured(_) => ErrorCode::NoUstconsumerd,
+        | ConsumerError::NotConfigured(_) => no_consumer(tracer),
         ConsumerError::Ended => ErrorCode::SessNotFound,
         ConsumerError::TimedOut
         | ConsumerError::Busy
@@ -23,10 +28,36 @@ pub(crate) fn consumer_code(error: &ConsumerError, refused: ErrorCode) -> ErrorC
     }
 }
 
-/// The same for a buffer set.
+/// The code for a tracer's consumer daemon that is not there.
+pub(crate) fn no_consumer(tracer: Tracer) -> ErrorCode {
+    match tracer {
+        Tracer::Ust => ErrorCode::NoUstconsumerd,
+        Tracer::Kernel => ErrorCode::NoKernconsumerd,
+    }
+}
+
+/// A buffer set of a tracer failed.
+#[derive(Debug, Error)]
+#[error("{error}")]
+pub(crate) struct SetFailure {
+    pub(crate) tracer: Tracer,
+    pub(crate) error: BuffersError,
+}
+
+impl SetFailure {
+    /// The code, where `refused` is the command's own for a refusal.
+    pub(crate) fn code(&self, refused: ErrorCode) -> ErrorCode {
+        match &self.error {
+            BuffersError::Consumer(error) => consumer_code(self.tracer, error, refused),
+            error => buffers_code(error, refused),
+        }
+    }
+}
+
+/// The same as [`consumer_code`] for a buffer set of applications.
 pub(crate) fn buffers_code(error: &BuffersError, refused: ErrorCode) -> ErrorCode {
     match error {
-        BuffersError::Consumer(error) => consumer_code(error, refused),
+        BuffersError::Consumer(error) => consumer_code(Tracer::Ust, error, refused),
         BuffersError::Directory { .. } => ErrorCode::CreateDirFail,
         BuffersError::Closed | BuffersError::Busy => refused,
     }

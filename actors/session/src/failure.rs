@@ -46,7 +46,8 @@ impl Remains {
         let Self { config, mut state } = self;
         if state.life.failed {
             // Letting go failed as well: it is not tried again.
-            *state = State { domain: state.domain.take(), life: state.life, ..State::of(&config) };
+            let domains = std::mem::take(&mut state.domains);
+            *state = State { domains, life: state.life, ..State::of(&config) };
         }
         state.life.failed = true;
         state.life.active = false;
@@ -90,7 +91,9 @@ impl Inner {
     pub(crate) async fn let_go(self: Rc<Self>, _work: Work) {
         self.show_changed();
         self.forget_everywhere().await;
-        if !self.life().lost_consumer {
+        if !self.state().is_lost() {
+            // It is in the log.
+            let _ = self.synchronise_kernel().await;
             // Applications that have forgotten the session do not record any more. What follows fails for
             // what was half made, and says so; the rest is whole.
             let _ = self.on_all_sets(Flush).await;

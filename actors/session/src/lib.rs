@@ -34,6 +34,7 @@ mod chunk;
 mod clear;
 mod commands;
 mod destroy;
+mod domains;
 mod error;
 pub mod fail_point;
 mod failure;
@@ -67,6 +68,7 @@ mod viewers;
 
 pub use actor::{COMMANDS_MAX, Session};
 pub use admission::{Asked, Needs};
+pub use domains::SetRecording;
 pub use error::FAILED;
 pub use failure::{Remains, SessionFailed};
 pub use listings::SessionListings;

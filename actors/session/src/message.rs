@@ -8,7 +8,7 @@ use lttngd_app::{App, AppId, AppInfo};
 use lttngd_buffers::{ChannelKeys, TraceClock};
 use lttngd_consumer::Consumer;
 use lttngd_model::{
-    Bitness, BufferScheme, ChannelListing, Context, Credentials, Domain, ErrorCode,
+    Bitness, BufferScheme, ChannelListing, ConsumerKind, Context, Credentials, Domain, ErrorCode,
     EventDescription, EventListing, SessionId, SessionKind, Timestamp, Uri,
 };
 use lttngd_relayd::Relayds;
@@ -33,29 +33,36 @@ pub use trackers::{
     AddTrackerValue, GetInclusionSet, GetTrackingPolicy, RemoveTrackerValue, SetTrackingPolicy,
 };
 
-/// The consumer daemons of the user-space domain.
+/// The consumer daemons.
 #[derive(Clone, Debug)]
 pub struct Consumers {
     /// Of 64-bit applications.
     pub bits64: Addr<Consumer>,
     /// Of 32-bit applications, if one is configured.
     pub bits32: Option<Addr<Consumer>>,
+    /// Of the kernel, if one is configured.
+    pub kernel: Option<Addr<Consumer>>,
 }
 
 impl Consumers {
-    /// The one for applications of this word size.
+    /// The one of this kind.
     #[must_use]
-    pub fn of(&self, bitness: Bitness) -> Option<&Addr<Consumer>> {
-        match bitness {
-            Bitness::Bits64 => Some(&self.bits64),
-            Bitness::Bits32 => self.bits32.as_ref(),
+    pub fn of(&self, kind: ConsumerKind) -> Option<&Addr<Consumer>> {
+        match kind {
+            ConsumerKind::Ust(Bitness::Bits64) => Some(&self.bits64),
+            ConsumerKind::Ust(Bitness::Bits32) => self.bits32.as_ref(),
+            ConsumerKind::Kernel => self.kernel.as_ref(),
         }
     }
 
-    /// All that are configured, the 64-bit one first.
-    pub fn all(&self) -> impl Iterator<Item = (Bitness, &Addr<Consumer>)> {
-        std::iter::once((Bitness::Bits64, &self.bits64))
-            .chain(self.bits32.as_ref().map(|consumer| (Bitness::Bits32, consumer)))
+    /// All that are configured, the one of 64-bit applications first.
+    pub fn all(&self) -> impl Iterator<Item = (ConsumerKind, &Addr<Consumer>)> {
+        let kinds = [
+            ConsumerKind::Ust(Bitness::Bits64),
+            ConsumerKind::Ust(Bitness::Bits32),
+            ConsumerKind::Kernel,
+        ];
+        kinds.into_iter().filter_map(|kind| Some((kind, self.of(kind)?)))
     }
 }
 
@@ -452,5 +459,5 @@ pub struct AgentGone {
 #[rtype(result = "()")]
 pub struct ConsumerLost {
     /// Which.
-    pub bitness: Bitness,
+    pub kind: ConsumerKind,
 }

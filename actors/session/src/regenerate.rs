@@ -18,7 +18,7 @@ impl Inner {
         self: Rc<Self>,
         _: RegenerateMetadata,
     ) -> Result<(), ErrorCode> {
-        let scheme = self.state().domain.as_ref().map(|ust| ust.scheme);
+        let scheme = self.state().domains.ust.as_ref().map(|ust| ust.scheme);
         self.life().admit_regenerate_metadata(self.config.kind, scheme)?;
         if self.state().relayd().is_some_and(|relayd| !relayd.version.can_reset_metadata()) {
             return Err(ErrorCode::RelaydVersionFail);
@@ -83,13 +83,19 @@ impl Lifecycle {
 
 #[cfg(test)]
 mod tests {
+    use lttngd_model::{Bitness, ConsumerKind};
+
     use super::*;
+    use crate::lifecycle::LostConsumers;
 
     #[test]
     fn metadata_is_regenerated_for_active_sessions_of_shared_buffers_only() {
         let stopped = Lifecycle { was_started: true, ..Lifecycle::default() };
         let active = Lifecycle { active: true, ..stopped };
-        let lost = Lifecycle { lost_consumer: true, ..active };
+        let lost = Lifecycle {
+            lost: LostConsumers::default().with(ConsumerKind::Ust(Bitness::Bits64)),
+            ..active
+        };
         let live = SessionKind::Live { timer_interval_us: 1 };
         let (uid, pid) = (Some(BufferScheme::PerUid), Some(BufferScheme::PerPid));
         for (life, kind, scheme, expected) in [

@@ -2,7 +2,7 @@
 
 use actix::Addr;
 use lttngd_consumer::Consumer;
-use lttngd_model::{ErrorCode, NetIndex, SessionKind};
+use lttngd_model::{ErrorCode, NetIndex, SessionKind, Tracer};
 use lttngd_relayd::{
     Announcement, Connect, ConnectError, ConnectionFailed, GiveUp, HandedOver, Held,
     LostByConsumer, Open, Opened, RelayConnection, RelaydError,
@@ -88,7 +88,7 @@ impl Inner {
         let open = Open {
             target,
             session,
-            consumers: config.consumers.all().map(|(_, consumer)| consumer.clone()).collect(),
+            consumers: self.consumers().into_iter().map(|(_, consumer)| consumer).collect(),
             consumer_deadline: config.consumer_deadline,
             failed: self.outlet(),
         };
@@ -124,7 +124,10 @@ impl Inner {
         tracing::error!(session = self.config.name, %error);
         match error {
             ConnectError::Relayd(error) => relayd_code(error),
-            ConnectError::Consumer(error) => consumer_code(error, ErrorCode::EnableConsumerFail),
+            ConnectError::Consumer(error) => {
+                let tracer = self.state().domains.tracers().last().unwrap_or(Tracer::Ust);
+                consumer_code(tracer, error, ErrorCode::EnableConsumerFail)
+            }
             ConnectError::Busy => ErrorCode::Fatal,
             ConnectError::GivenUp | ConnectError::Failed => ErrorCode::RelaydConnectFail,
         }
@@ -164,13 +167,14 @@ impl Inner {
         drop(failed);
     }
 
-    /// Where a relay daemon writes the user-space domain of a chunk; nothing for one that knows of
-    /// chunks and is told of this one.
+    /// Where a relay daemon writes what a tracer records in a chunk; nothing for one that knows of chunks
+    /// and is told of this one.
     pub(crate) fn directory_at(
         &self,
         relayd: HandedOver,
         network: &NetworkOutput,
         chunk: &str,
+        tracer: Tracer,
     ) -> String {
         if relayd.has_trace_chunks() {
             return String::new();
@@ -178,8 +182,8 @@ impl Inner {
         let SessionConfig { hostname, name, auto_named, created_at, .. } = &self.config;
         let session = network.directory(hostname, name, *auto_named, *created_at);
         match chunk {
-            "" => format!("{session}ust/"),
-            _ => format!("{session}{chunk}/ust/"),
+            "" => format!("{session}{}/", tracer.directory()),
+            _ => format!("{session}{chunk}/{}/", tracer.directory()),
         }
     }
 

@@ -9,7 +9,7 @@ use lttngd_consumer::{
     ChunkPlace, CloseCommand, CloseTraceChunk, Consumer, ConsumerError, CreateTraceChunk,
     TraceChunkExists,
 };
-use lttngd_model::{ChunkId, ErrorCode, NetIndex};
+use lttngd_model::{ChunkId, ConsumerKind, ErrorCode, NetIndex, Tracer};
 use lttngd_runtime::{Backoff, MayBegin, ask};
 use tokio::sync::oneshot;
 
@@ -17,7 +17,7 @@ use crate::{
     GetRotationInfo, Output, RotationInfo, Session, SessionEvent, TraceArchive,
     actor::{InTurn, Inner},
     chunk::{Chunk, ChunkRoot, Moved},
-    error::{buffers_code, consumer_code},
+    error::consumer_code,
     fail_point::{FailPoint, reached},
     leftover::LeftChunk,
     start_stop::now,
@@ -121,7 +121,7 @@ impl Inner {
 
     /// The directory that a chunk was made in, if it is on this machine.
     pub(crate) fn root_of(&self, chunk: &Chunk) -> Option<ChunkRoot> {
-        chunk.domain_directory.is_some().then(|| self.root_at(chunk.root.clone()))
+        chunk.is_here().then(|| self.root_at(chunk.root.clone()))
     }
 
     /// The session's directory on this machine, if it has one.
@@ -231,7 +231,7 @@ impl Inner {
 
     /// Makes the directories of the next chunk and publishes it to the consumers.
     async fn make_chunk(&self, own: bool) -> Result<Chunk, ErrorCode> {
-        let sets: Vec<_> = self.state().sets.values().map(|set| set.path.clone()).collect();
+        let sets = self.state().all_directories();
         let id = self.state_mut().rotations.next_chunk();
         let chunk = match self.chunk_root() {
             Some(root) => root.make(id, now(), own, &sets).await.map_err(|error| {
@@ -257,29 +257,32 @@ impl Inner {
         override_name: String,
         relayd: Option<NetIndex>,
     ) -> Result<(), ErrorCode> {
-        let place = match (&chunk.domain_directory, relayd) {
+        let place = |kind: ConsumerKind| match (chunk.directories.get(&kind.tracer()), relayd) {
             (Some(directory), _) => {
                 let (owner, directory) = (self.config.owner, Arc::clone(directory));
-                ChunkPlace::Directory { owner, directory }
+                Ok(ChunkPlace::Directory { owner, directory })
             }
-            (None, Some(relayd)) => ChunkPlace::Relayd(relayd),
-            (None, None) => return Err(ErrorCode::RelaydConnectFail),
+            (None, Some(relayd)) => Ok(ChunkPlace::Relayd(relayd)),
+            (None, None) => Err(ErrorCode::RelaydConnectFail),
         };
+        let consumers = self.consumers();
+        let places = consumers.iter().map(|(kind, _)| place(*kind));
+        let places = places.collect::<Result<Vec<_>, _>>()?;
         self.state_mut().published.insert(chunk.id, relayd);
-        for (told, (_, consumer)) in self.config.consumers.all().enumerate() {
+        for (told, ((kind, consumer), place)) in consumers.iter().zip(places).enumerate() {
             let create = CreateTraceChunk {
                 session: self.config.id,
                 chunk: chunk.id,
                 created_at_s: chunk.begun_at.epoch_s,
-                place: place.clone(),
+                place,
                 override_name: override_name.clone(),
             };
             if let Err(error) = self.ask_consumer(consumer, create).await {
                 tracing::error!(session = self.config.name, %error, "no trace chunk");
-                let told = self.config.consumers.all().take(told).map(|(_, consumer)| consumer);
                 // What went wrong first says more.
-                let _ = self.close_chunk_at(told, chunk.id, None, relayd).await;
-                return Err(consumer_code(&error, ErrorCode::CreateTraceChunkFailConsumer));
+                let _ = self.close_chunk_at(&consumers[..told], chunk.id, None, relayd).await;
+                let refused = ErrorCode::CreateTraceChunkFailConsumer;
+                return Err(consumer_code(kind.tracer(), &error, refused));
             }
         }
         reached(FailPoint::ChunkPublished);
@@ -289,7 +292,7 @@ impl Inner {
     async fn rotate_sets(&self) -> Result<(), ErrorCode> {
         self.on_all_sets(buffers::Rotate).await.map_err(|error| {
             tracing::error!(session = self.config.name, %error, "streams do not leave the trace chunk");
-            buffers_code(&error, ErrorCode::RotationFailConsumer)
+            error.code(ErrorCode::RotationFailConsumer)
         })
     }
 
@@ -300,27 +303,26 @@ impl Inner {
         command: Option<CloseCommand>,
         relayd: Option<NetIndex>,
     ) -> Result<String, ErrorCode> {
-        let consumers = self.config.consumers.all().map(|(_, consumer)| consumer);
-        self.close_chunk_at(consumers, chunk, command, relayd).await
+        self.close_chunk_at(&self.consumers(), chunk, command, relayd).await
     }
 
-    async fn close_chunk_at<'a>(
+    async fn close_chunk_at(
         &self,
-        consumers: impl Iterator<Item = &'a Addr<Consumer>>,
+        consumers: &[(ConsumerKind, Addr<Consumer>)],
         chunk: ChunkId,
         command: Option<CloseCommand>,
         relayd: Option<NetIndex>,
     ) -> Result<String, ErrorCode> {
         let (session, closed_at_s) = (self.config.id, now().epoch_s);
-        let closed = consumers.map(|consumer| {
+        let closed = consumers.iter().map(async |(kind, consumer)| {
             let close = CloseTraceChunk { session, chunk, closed_at_s, command, relayd };
-            self.ask_consumer(consumer, close)
+            self.ask_consumer(consumer, close).await.map_err(|error| (kind.tracer(), error))
         });
         let closed: Result<Vec<_>, _> = join_all(closed).await.into_iter().collect();
         self.state_mut().published.remove(&chunk);
-        closed.map(|paths| paths.into_iter().next().unwrap_or_default()).map_err(|error| {
+        closed.map(|paths| paths.into_iter().next().unwrap_or_default()).map_err(|(tracer, error)| {
             tracing::error!(session = self.config.name, %error, "the trace chunk is not closed");
-            consumer_code(&error, ErrorCode::CloseTraceChunkFailConsumer)
+            consumer_code(tracer, &error, ErrorCode::CloseTraceChunkFailConsumer)
         })
     }
 
@@ -328,10 +330,11 @@ impl Inner {
     pub(crate) async fn written(&self, chunk: ChunkId) -> Result<(), ErrorCode> {
         let (session, relayd) = (self.config.id, self.net_index());
         let written = async {
-            for (_, consumer) in self.config.consumers.all() {
+            for (kind, consumer) in &self.consumers() {
                 let mut pause = Backoff::new(CHUNK_PAUSES.0, CHUNK_PAUSES.1);
                 let exists = || TraceChunkExists { session, chunk, relayd };
-                while self.ask_consumer(consumer, exists()).await? {
+                let failed = |error| (kind.tracer(), error);
+                while self.ask_consumer(consumer, exists()).await.map_err(failed)? {
                     tokio::time::sleep(pause.step()).await;
                 }
             }
@@ -343,11 +346,19 @@ impl Inner {
         };
         tokio::time::timeout(deadline, written)
             .await
-            .unwrap_or(Err(ConsumerError::TimedOut))
-            .map_err(|error| {
+            .unwrap_or(Err((Tracer::Ust, ConsumerError::TimedOut)))
+            .map_err(|(tracer, error)| {
                 tracing::error!(session = self.config.name, %error, "a trace chunk is not written");
-                consumer_code(&error, ErrorCode::TraceChunkExistsFailConsumer)
+                consumer_code(tracer, &error, ErrorCode::TraceChunkExistsFailConsumer)
             })
+    }
+
+    /// The consumer daemons of the domains that the session has.
+    pub(crate) fn consumers(&self) -> Vec<(ConsumerKind, Addr<Consumer>)> {
+        let state = self.state();
+        let is_used = |kind: ConsumerKind| state.domains.of(kind.tracer()).is_some();
+        let used = self.config.consumers.all().filter(|(kind, _)| is_used(*kind));
+        used.map(|(kind, consumer)| (kind, consumer.clone())).collect()
     }
 
     /// Asks a consumer daemon with the session's deadline.

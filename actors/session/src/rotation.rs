@@ -119,12 +119,13 @@ impl Rotations {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lifecycle::LostConsumers;
 
     const ACTIVE: Lifecycle = Lifecycle {
         active: true,
         was_started: true,
         destroyed: false,
-        lost_consumer: false,
+        lost: LostConsumers::NONE,
         failed: false,
     };
     const STOPPED: Lifecycle = Lifecycle { active: false, ..ACTIVE };

@@ -60,7 +60,7 @@ impl Inner {
                 .shm_path
                 .as_ref()
                 .map(|path| path.display().to_string()),
-            domains: self.state().domain.as_ref().map(saved_domains).unwrap_or_default(),
+            domains: self.state().domains.ust.as_ref().map(saved_domains).unwrap_or_default(),
             started: Some(self.life().active),
             attributes: SavedAttributes {
                 snapshot_mode: kind == SessionKind::Snapshot,

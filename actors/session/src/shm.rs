@@ -29,7 +29,10 @@ impl Inner {
     pub(crate) fn shm_directories(&self) -> Vec<PathBuf> {
         let state = self.state();
         let Some(root) = &state.shm_path else { return Vec::new() };
-        state.sets.values().map(|set| root.join("ust").join(&set.path)).collect()
+        let of = |set: &crate::state::SessionSet| {
+            root.join(set.kind.tracer().directory()).join(&set.path)
+        };
+        state.sets.values().map(of).collect()
     }
 
     /// Waits until the consumer daemons have removed what was in these directories.

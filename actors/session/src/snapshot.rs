@@ -1,6 +1,6 @@
 //! Snapshots: copies of what the buffers of a session without a continuous output hold.
 
-use std::{path::PathBuf, rc::Rc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, rc::Rc, time::Duration};
 
 use actix::{ActorFutureExt, Context, ResponseActFuture, WrapFuture};
 use futures::future::{join_all, ready, try_join_all};
@@ -13,7 +13,7 @@ use crate::{
     AddSnapshotOutput, DeleteSnapshotOutput, ListSnapshotOutputs, Output, RecordSnapshot, Session,
     SessionEvent, SnapshotOutput, SnapshotPlace,
     actor::{InTurn, Inner},
-    chunk::Chunk,
+    chunk::{Chunk, SetDirectories},
     error::buffers_code,
     fail_point::{FailPoint, reached},
     snapshot_outputs::packets_within,
@@ -164,7 +164,7 @@ impl Inner {
         relayd: Option<HandedOver>,
     ) -> Result<(), ErrorCode> {
         self.admit_record()?;
-        let sets: Vec<_> = self.state().sets.values().cloned().collect();
+        let sets: Vec<_> = self.state().all_sets().cloned().collect();
         let packets_per_stream = match output.max_size_bytes {
             0 => 0,
             limit => packets_within(&self.sizes(&sets).await?, limit)?,
@@ -172,25 +172,33 @@ impl Inner {
         let begun_at = now();
         let name = self.state().snapshots.directory_name(&output.name, begun_at)?;
         let id = self.state_mut().rotations.next_chunk();
-        let (chunk, prefix) = match (&output.place, relayd) {
-            (SnapshotPlace::Relayd(network), Some(relayd)) => {
-                (Chunk::at_relayd(id, begun_at), self.directory_at(relayd, network, &name))
+        let directories = self.state().directories(&sets);
+        let chunk = match (&output.place, relayd) {
+            (SnapshotPlace::Relayd(_), Some(_)) => Chunk::at_relayd(id, begun_at),
+            (SnapshotPlace::Directory(directory), _) => {
+                self.snapshot_chunk(id, begun_at, directory.join(&name), &directories).await?
             }
-            (SnapshotPlace::Directory(directory), _) => (
-                self.snapshot_chunk(id, begun_at, directory.join(&name), &sets).await?,
-                String::new(),
-            ),
             (SnapshotPlace::Relayd(_), None) => return Err(ErrorCode::RelaydConnectFail),
         };
+        let prefixes = directories.keys().map(|tracer| match (&output.place, relayd) {
+            (SnapshotPlace::Relayd(network), Some(relayd)) => {
+                (*tracer, self.directory_at(relayd, network, &name, *tracer))
+            }
+            _ => (*tracer, String::new()),
+        });
+        let prefixes: BTreeMap<_, _> = prefixes.collect();
         let relayd = relayd.map(|relayd| relayd.net_index);
         if let Err(code) = self.publish_chunk(&chunk, name, relayd).await {
             if let Some(root) = self.root_of(&chunk) {
-                root.unmake(&chunk, &paths(&sets)).await;
+                root.unmake(&chunk, &directories).await;
             }
             return Err(code);
         }
-        let mut recorded =
-            self.record_sets(&sets, Record { packets_per_stream, relayd, prefix }).await;
+        let records = sets.iter().map(|set| {
+            let prefix = prefixes.get(&set.kind.tracer()).cloned().unwrap_or_default();
+            (set, Record { packets_per_stream, relayd, prefix })
+        });
+        let mut recorded = self.record_sets(records).await;
         reached(FailPoint::SnapshotRecorded);
         if recorded.is_ok() && relayd.is_some() {
             recorded = self.written_by_relayd().await;
@@ -208,10 +216,10 @@ impl Inner {
         id: ChunkId,
         begun_at: Timestamp,
         path: PathBuf,
-        sets: &[SessionSet],
+        directories: &SetDirectories,
     ) -> Result<Chunk, ErrorCode> {
         let root = self.root_at(path);
-        root.make(id, begun_at, false, &paths(sets)).await.map_err(|error| {
+        root.make(id, begun_at, false, directories).await.map_err(|error| {
             tracing::error!(session = self.config.name, path = ?root.path, %error, "the snapshot's directory cannot be made");
             ErrorCode::CreateDirFail
         })
@@ -238,9 +246,12 @@ impl Inner {
 
     /// Has every set recorded, whatever becomes of the others: a trace chunk that closed meanwhile would
     /// take it from those that are not done.
-    async fn record_sets(&self, sets: &[SessionSet], record: Record) -> Result<(), ErrorCode> {
-        let recorded = sets.iter().map(async |set| {
-            ask(&set.actor, record.clone(), self.config.consumer_deadline)
+    async fn record_sets(
+        &self,
+        records: impl Iterator<Item = (&SessionSet, Record)>,
+    ) -> Result<(), ErrorCode> {
+        let recorded = records.map(async |(set, record)| {
+            ask(&set.actor, record, self.config.consumer_deadline)
                 .await
                 .map_err(BuffersError::from)?
         });
@@ -260,9 +271,4 @@ impl Inner {
         let sizes = try_join_all(sizes).await;
         Ok(sizes.map_err(|error| buffers_code(&error, ErrorCode::SnapshotFail))?.concat())
     }
-}
-
-/// The directories of buffer sets below the user-space domain's.
-fn paths(sets: &[SessionSet]) -> Vec<String> {
-    sets.iter().map(|set| set.path.clone()).collect()
 }

@@ -9,11 +9,14 @@ use actix::{Context, ResponseActFuture, WrapFuture};
 use futures::{TryFutureExt, future::join_all};
 use lttngd_buffers::{BufferSet, BuffersError, ClearQuiescent, Flush, OpenPackets, PushMetadata};
 use lttngd_consumer::{self as consumer, ConsumerError};
-use lttngd_model::{BufferMode, ChannelAttributes, ErrorCode, Timestamp};
+use lttngd_model::{BufferMode, ChannelAttributes, ErrorCode, Timestamp, Tracer};
 use lttngd_runtime::{Backoff, ask};
 use tokio::time::Instant;
 
-use crate::{DataPending, Session, SessionEvent, Start, Stop, actor::Inner, error::buffers_code};
+use crate::{
+    DataPending, Session, SessionEvent, Start, Stop, actor::Inner, error::SetFailure,
+    state::SessionSet,
+};
 
 /// How long the reply to DATA_PENDING waits for what is about to be written. The stock command line,
 /// which asks when it stops and destroys a session, asks again only 200 ms later.
@@ -41,7 +44,7 @@ impl Session {
 
 impl Inner {
     pub(crate) async fn start(self: Rc<Self>, _: Start) -> Result<(), ErrorCode> {
-        let has_channel = self.state().domain.as_ref().is_some_and(|ust| !ust.channels.is_empty());
+        let has_channel = self.state().domains.has_channels();
         self.life().admit_start(has_channel)?;
         self.state().rotations.admit_start()?;
         self.admit_buffers()?;
@@ -70,7 +73,7 @@ impl Inner {
     }
 
     /// Makes the time of all streams begin by now. Those that are in a trace chunk have a first packet there.
-    pub(crate) async fn open_packets(&self) -> Result<(), BuffersError> {
+    pub(crate) async fn open_packets(&self) -> Result<(), SetFailure> {
         if self.state().chunk.is_some() {
             return Ok(());
         }
@@ -81,8 +84,10 @@ impl Inner {
     fn admit_buffers(&self) -> Result<(), ErrorCode> {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
         let state = self.state();
-        let channels = state.domain.iter().flat_map(|ust| ust.channels.iter());
-        let largest = channels.map(|channel| buffer_len(&channel.attributes)).max().unwrap_or(0);
+        // Those of the kernel are in no files.
+        let attributes = state.domains.of(Tracer::Ust).map(|domain| domain.attributes());
+        let attributes = attributes.unwrap_or_default();
+        let largest = attributes.iter().map(buffer_len).max().unwrap_or(0);
         if limit.is_some_and(|limit| largest > limit) {
             tracing::error!(
                 session = self.config.name,
@@ -95,9 +100,12 @@ impl Inner {
         Ok(())
     }
 
-    fn failed_start(&self, error: &BuffersError) -> ErrorCode {
+    fn failed_start(&self, error: &SetFailure) -> ErrorCode {
         tracing::error!(session = self.config.name, %error, "the session does not start");
-        buffers_code(error, ErrorCode::UstStartFail)
+        error.code(match error.tracer {
+            Tracer::Ust => ErrorCode::UstStartFail,
+            Tracer::Kernel => ErrorCode::KernStartFail,
+        })
     }
 
     pub(crate) async fn stop(self: Rc<Self>, _: Stop) -> Result<(), ErrorCode> {
@@ -112,34 +120,49 @@ impl Inner {
     pub(crate) async fn quiet(&self) -> Result<(), ErrorCode> {
         self.change_life(|life| life.active = false);
         self.disarm_rotation_timer();
-        self.life().admit_with_consumer()?;
+        let whole = self.life().admit_with_consumer();
+        if self.state().is_lost() {
+            return whole;
+        }
         self.synchronise_all().await;
         // Metadata last: the stock consumer answers a push late, and everybody waits behind it.
         let flushed = self.on_all_sets(Flush).await;
         let pushed = self.on_all_sets(PushMetadata).await;
+        whole?;
         flushed.and(pushed).map_err(|error| {
             tracing::error!(session = self.config.name, %error, "the session does not stop cleanly");
-            buffers_code(&error, ErrorCode::UstStopFail)
+            error.code(match error.tracer {
+                Tracer::Ust => ErrorCode::UstStopFail,
+                Tracer::Kernel => ErrorCode::KernStopFail,
+            })
         })
     }
 
     /// Asks every buffer set the same, side by side.
-    pub(crate) async fn on_all_sets<M>(&self, message: M) -> Result<(), BuffersError>
+    pub(crate) async fn on_all_sets<M>(&self, message: M) -> Result<(), SetFailure>
     where
         M: actix::Message<Result = Result<(), BuffersError>> + Copy + Send + 'static,
         BufferSet: actix::Handler<M>,
     {
-        let sets = self.set_actors();
-        let asks = sets.iter().map(|set| ask(set, message, self.config.consumer_deadline));
-        let mut outcomes = join_all(asks).await.into_iter();
-        outcomes.try_for_each(|outcome| outcome.map_err(BuffersError::from).flatten())
+        let sets: Vec<_> = self.state().all_sets().cloned().collect();
+        let asks = sets.iter().map(async |SessionSet { actor, kind, .. }| {
+            let outcome = ask(actor, message, self.config.consumer_deadline).await;
+            let failed = |error| SetFailure { tracer: kind.tracer(), error };
+            outcome.map_err(BuffersError::from).flatten().map_err(failed)
+        });
+        join_all(asks).await.into_iter().collect()
+    }
+
+    fn may_be_pending(&self) -> Result<bool, ErrorCode> {
+        let state = self.state();
+        state.life.admit_data_pending(state.domains.tracers())
     }
 
     async fn data_pending(self: Rc<Self>) -> Result<bool, ErrorCode> {
         let patience = Instant::now() + PENDING_PATIENCE;
         let mut pause = Backoff::new(PENDING_PAUSES.0, PENDING_PAUSES.1);
         loop {
-            if !self.life().admit_data_pending()? {
+            if !self.may_be_pending()? {
                 return Ok(false);
             }
             let pending = !self.finishing.is_none()
@@ -155,7 +178,7 @@ impl Inner {
 
     /// Whether consumers have not written everything, or the relay daemon behind them.
     pub(crate) async fn pending_at_consumers(&self) -> Result<bool, ErrorCode> {
-        for (_, consumer) in self.config.consumers.all() {
+        for (_, consumer) in &self.consumers() {
             let pending = consumer::DataPending { session: self.config.id };
             match self.ask_consumer(consumer, pending).await {
                 Ok(false) | Err(ConsumerError::Lost | ConsumerError::Ended) => {}

@@ -13,7 +13,7 @@ use lttngd_agent::{Agent, AgentId, AgentInfo};
 use lttngd_app::{App, AppId, AppInfo};
 use lttngd_buffers::{BufferObjects, BufferSet, SetKey};
 use lttngd_model::{
-    BufferScheme, ChunkId, Domain, NetIndex, SessionKind, SessionListing,
+    BufferScheme, ChunkId, ConsumerKind, Domain, NetIndex, SessionKind, SessionListing,
     ust::{AgentDomain, Channel, TrackedProcess, UstDomain},
 };
 
@@ -21,7 +21,8 @@ use crate::{
     Output, Session, SessionConfig,
     actor::Inner,
     changes::ToldLosses,
-    chunk::Chunk,
+    chunk::{Chunk, SetDirectories},
+    domains::Domains,
     leftover::Leftovers,
     lifecycle::Lifecycle,
     losses::Losses,
@@ -53,9 +54,9 @@ pub(crate) struct State {
     pub(crate) published: BTreeMap<ChunkId, Option<NetIndex>>,
     /// Chunks that streams have left and that are not where they are to be.
     pub(crate) leftovers: Leftovers,
-    /// Channels, event rules, contexts and trackers, from the first command on that names the domain.
-    /// Changed by [`State::change_domain`].
-    pub(crate) domain: Option<UstDomain>,
+    /// Channels, event rules, contexts and trackers, from the first command on that names a domain. User
+    /// space is changed by [`State::change_ust`].
+    pub(crate) domains: Domains,
     /// The channels with their rules and contexts as all applications are handed them, made once for each
     /// change.
     pub(crate) wanted: Option<Arc<[Channel]>>,
@@ -89,8 +90,10 @@ pub(crate) struct State {
 #[derive(Clone)]
 pub(crate) struct SessionSet {
     pub(crate) actor: Addr<BufferSet>,
-    /// Its directory below the user-space domain's.
+    /// Its directory below its tracer's.
     pub(crate) path: String,
+    /// The consumer daemon that has its buffers.
+    pub(crate) kind: ConsumerKind,
     /// Its objects, once it had all of these channels.
     pub(crate) prepared: Option<(Arc<[Channel]>, Arc<BufferObjects>)>,
 }
@@ -105,7 +108,7 @@ impl State {
             chunk: None,
             published: BTreeMap::new(),
             leftovers: Leftovers::default(),
-            domain: None,
+            domains: Domains::default(),
             wanted: None,
             apps: KnownApps::new(),
             agents: KnownAgents::new(),
@@ -136,20 +139,49 @@ impl State {
         }
     }
 
-    /// The buffer sets.
-    pub(crate) fn set_actors(&self) -> Vec<Addr<BufferSet>> {
-        self.sets.values().map(|set| set.actor.clone()).collect()
+    /// The buffer sets of all domains.
+    pub(crate) fn all_sets(&self) -> impl Iterator<Item = &SessionSet> {
+        let kernel = self.domains.kernel.as_ref().map(|kernel| &kernel.set);
+        kernel.into_iter().chain(self.sets.values())
     }
 
-    /// The domain, if there is one, to be changed.
-    pub(crate) fn change_domain(&mut self) -> &mut Option<UstDomain> {
+    /// The same, as those that are asked.
+    pub(crate) fn set_actors(&self) -> Vec<Addr<BufferSet>> {
+        self.all_sets().map(|set| set.actor.clone()).collect()
+    }
+
+    /// The directories of buffer sets, for each domain that there is.
+    pub(crate) fn directories<'a>(
+        &self,
+        sets: impl IntoIterator<Item = &'a SessionSet>,
+    ) -> SetDirectories {
+        let mut directories: SetDirectories =
+            self.domains.tracers().map(|tracer| (tracer, Vec::new())).collect();
+        for set in sets {
+            directories.entry(set.kind.tracer()).or_default().push(set.path.clone());
+        }
+        directories
+    }
+
+    /// Those of all buffer sets.
+    pub(crate) fn all_directories(&self) -> SetDirectories {
+        self.directories(self.all_sets())
+    }
+
+    /// Whether there is no consumer daemon any more that has buffers of the session.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.life.is_lost(self.domains.tracers())
+    }
+
+    /// What user space records, if there is something, to be changed.
+    pub(crate) fn change_ust(&mut self) -> &mut Option<UstDomain> {
         self.wanted = None;
-        &mut self.domain
+        &mut self.domains.ust
     }
 
     /// The channels as applications are to have them.
     pub(crate) fn wanted_channels(&mut self) -> Arc<[Channel]> {
-        let channels = self.domain.as_ref().map_or(&[][..], |ust| &ust.channels);
+        let channels = self.domains.ust.as_ref().map_or(&[][..], |ust| &ust.channels);
         Arc::clone(self.wanted.get_or_insert_with(|| channels.into()))
     }
 
@@ -170,7 +202,7 @@ impl State {
     /// Which buffers an application uses; `None` for one that the session does not track.
     pub(crate) fn set_of(&self, info: &AppInfo) -> Option<SetKey> {
         let process = TrackedProcess { pid: info.pid, uid: info.uid, gid: info.gid };
-        let ust = self.domain.as_ref().filter(|ust| ust.tracks(process))?;
+        let ust = self.domains.ust.as_ref().filter(|ust| ust.tracks(process))?;
         Some(match ust.scheme {
             BufferScheme::PerPid => SetKey::App(info.id.0),
             BufferScheme::PerUid | BufferScheme::Global => {

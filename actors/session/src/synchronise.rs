@@ -11,14 +11,14 @@ use lttngd_buffers::{
     SetOutput,
     tsdl::{Clock, Scheme},
 };
-use lttngd_model::{ErrorCode, ust::Channel};
+use lttngd_model::{ConsumerKind, ErrorCode, Tracer, ust::Channel};
 use lttngd_runtime::ask;
 use thiserror::Error;
 
 use crate::{
     Output,
     actor::Inner,
-    chunk::Chunk,
+    domains::SetRecording,
     error::buffers_code,
     fail_point::{FailPoint, reached},
     gate::GateFull,
@@ -31,8 +31,8 @@ type Member = (Arc<AppInfo>, Addr<App>);
 /// Why an application was not brought to what the session wants.
 #[derive(Debug, Error)]
 pub(crate) enum SynchroniseError {
-    #[error("no consumer daemon for {0}-bit applications")]
-    NoConsumer(u32),
+    #[error("no consumer daemon for {0} applications")]
+    NoConsumer(ConsumerKind),
     #[error(transparent)]
     Gate(#[from] GateFull),
     #[error(transparent)]
@@ -69,6 +69,24 @@ impl Inner {
     /// that it tracks having buffers: there were some, and there was none of them for which buffers could
     /// be made.
     pub(crate) async fn synchronise_all(&self) -> Option<ErrorCode> {
+        let (kernel, apps) = tokio::join!(self.synchronise_kernel(), self.synchronise_apps());
+        kernel.err().or(apps)
+    }
+
+    /// Brings the kernel to it, if something is recorded there.
+    pub(crate) async fn synchronise_kernel(&self) -> Result<(), ErrorCode> {
+        let (recorder, active) = {
+            let state = self.state();
+            let Some(kernel) = &state.domains.kernel else { return Ok(()) };
+            (kernel.recorder.clone(), state.records())
+        };
+        let recorded = recorder.send(SetRecording { active }).await;
+        recorded.unwrap_or(Err(ErrorCode::KernNa)).inspect_err(|error| {
+            tracing::error!(session = self.config.name, %error, "the kernel does not follow the session");
+        })
+    }
+
+    async fn synchronise_apps(&self) -> Option<ErrorCode> {
         let members = self.state().apps.values().cloned().collect();
         let outcomes = self.synchronise(members).await;
         let tracked = {
@@ -223,7 +241,7 @@ impl Inner {
         let (channels, metadata) = {
             let mut state = self.state_mut();
             let channels = state.records().then(|| state.wanted_channels());
-            let metadata = state.domain.as_ref().map(|ust| ust.metadata_attributes());
+            let metadata = state.domains.ust.as_ref().map(|ust| ust.metadata_attributes());
             (channels, metadata)
         };
         let Some(metadata) = metadata else { return Ok(None) };
@@ -246,17 +264,18 @@ impl Inner {
         Ok(Some((buffers, objects)))
     }
 
-    /// Where a buffer set that is made now writes.
+    /// Where a buffer set of applications that is made now writes.
     fn set_output(&self) -> SetOutput {
         let state = self.state();
-        match (&state.chunk, state.relayd(), &state.output) {
-            (Some(Chunk { id, domain_directory: Some(domain), .. }), ..) => {
-                SetOutput::Directory { chunk: *id, domain: Arc::clone(domain) }
-            }
-            (Some(chunk), Some(relayd), Output::Network(network)) => SetOutput::Relayd {
+        let Some(chunk) = &state.chunk else { return SetOutput::None };
+        if let Some(domain) = chunk.directories.get(&Tracer::Ust) {
+            return SetOutput::Directory { chunk: chunk.id, domain: Arc::clone(domain) };
+        }
+        match (state.relayd(), &state.output) {
+            (Some(relayd), Output::Network(network)) => SetOutput::Relayd {
                 chunk: chunk.id,
                 net_index: relayd.net_index,
-                prefix: self.directory_at(relayd, network, ""),
+                prefix: self.directory_at(relayd, network, "", Tracer::Ust),
             },
             _ => SetOutput::None,
         }
@@ -268,9 +287,8 @@ impl Inner {
         info: &AppInfo,
         clock: Clock,
     ) -> Result<Addr<BufferSet>, SynchroniseError> {
-        let bits = info.bitness.bits_per_long();
-        let consumer =
-            self.config.consumers.of(info.bitness).ok_or(SynchroniseError::NoConsumer(bits))?;
+        let kind = ConsumerKind::Ust(info.bitness);
+        let consumer = self.config.consumers.of(kind).ok_or(SynchroniseError::NoConsumer(kind))?;
         let scheme = match key {
             SetKey::Uid { uid, .. } => Scheme::Uid(uid),
             SetKey::App(_) => Scheme::Pid {
@@ -306,7 +324,7 @@ impl Inner {
         let actor = BufferSet::new(config, consumer.clone()).start();
         self.state_mut()
             .sets
-            .insert(key, SessionSet { actor: actor.clone(), path, prepared: None });
+            .insert(key, SessionSet { actor: actor.clone(), path, kind, prepared: None });
         self.tell_viewers();
         Ok(actor)
     }

@@ -3,6 +3,7 @@
 
 mod apps;
 mod consumer;
+mod domains;
 mod files;
 mod phases;
 mod queue;

@@ -22,7 +22,8 @@ impl Inner {
         tracked(request.domain)?;
         let state = self.state();
         state
-            .domain
+            .domains
+            .ust
             .as_ref()
             .ok_or(ErrorCode::UnsupportedDomain)?
             .tracking_policy(request.attribute)
@@ -34,7 +35,12 @@ impl Inner {
     ) -> Result<Vec<TrackerValue>, ErrorCode> {
         tracked(request.domain)?;
         let state = self.state();
-        state.domain.as_ref().ok_or(ErrorCode::UnsupportedDomain)?.inclusion_set(request.attribute)
+        state
+            .domains
+            .ust
+            .as_ref()
+            .ok_or(ErrorCode::UnsupportedDomain)?
+            .inclusion_set(request.attribute)
     }
 
     pub(crate) async fn set_tracking_policy(
@@ -43,8 +49,10 @@ impl Inner {
     ) -> Result<(), ErrorCode> {
         let SetTrackingPolicy { domain, attribute, policy } = request;
         tracked(domain)?;
-        self.change(ErrorCode::UnsupportedDomain, |ust| ust.set_tracking_policy(attribute, policy))
-            .await
+        self.change(domain, ErrorCode::UnsupportedDomain, |ust| {
+            ust.set_tracking_policy(attribute, policy)
+        })
+        .await
     }
 }
 
@@ -57,7 +65,7 @@ impl Session {
         let AddTrackerValue { domain, attribute, value } = request;
         let command = async move |inner: Rc<Inner>, (value, id)| {
             let track = |ust: &mut UstDomain| ust.track(attribute, value, id);
-            inner.change(ErrorCode::UnsupportedDomain, track).await
+            inner.change(domain, ErrorCode::UnsupportedDomain, track).await
         };
         self.in_turn_after(look_up(domain, value), "add_tracker_value", command)
     }
@@ -71,7 +79,7 @@ impl Session {
         // A name that nobody has any more cannot be taken out, as the stock daemon has it.
         let command = async move |inner: Rc<Inner>, (value, _)| {
             let untrack = |ust: &mut UstDomain| ust.untrack(attribute, &value);
-            inner.change(ErrorCode::UnsupportedDomain, untrack).await
+            inner.change(domain, ErrorCode::UnsupportedDomain, untrack).await
         };
         self.in_turn_after(look_up(domain, value), "remove_tracker_value", command)
     }

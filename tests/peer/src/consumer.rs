@@ -20,7 +20,7 @@ use std::{
 };
 
 use lttngd_consumer::ConsumerConfig;
-use lttngd_model::{Bitness, ChannelKey, ChunkId};
+use lttngd_model::{Bitness, ChannelKey, ChunkId, ConsumerKind};
 use lttngd_wire::consumer::{ConsumerError, MESSAGE_LEN, Message, MetadataRequest};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -193,7 +193,7 @@ impl FakeConsumer {
     pub fn config(&self) -> ConsumerConfig {
         ConsumerConfig {
             descriptors: lttngd_runtime::Descriptors::unlimited(),
-            bitness: Bitness::Bits64,
+            kind: ConsumerKind::Ust(Bitness::Bits64),
             binary: Some(self.binary()),
             libdir: None,
             command_socket: self.command_socket(),

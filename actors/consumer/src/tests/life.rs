@@ -1,7 +1,7 @@
 //! Starts, ends, and deaths.
 
 use futures::future::join_all;
-use lttngd_model::Bitness;
+use lttngd_model::{Bitness, ConsumerKind};
 use lttngd_peer::{
     ConsumerAct, ConsumerScript, FakeConsumer, Gate, Greeting, alone, at_rest, eventually,
     eventually_so, open_descriptors,
@@ -47,7 +47,9 @@ async fn a_start_that_fails_is_told_to_who_asked_and_the_next_one_may_do() {
     let world = World::new(script);
     for _ in bad {
         let outcome = world.ensure_running().await;
-        let Err(ConsumerError::NotStarted { bits: 64, reason }) = outcome else {
+        let Err(ConsumerError::NotStarted { kind: ConsumerKind::Ust(Bitness::Bits64), reason }) =
+            outcome
+        else {
             panic!("{outcome:?}");
         };
         assert!(reason.starts_with(&world.fake.binary().display().to_string()), "{reason}");
@@ -95,9 +97,13 @@ async fn a_consumer_that_keeps_us_waiting_at_the_start_is_given_up() {
 #[actix::test]
 async fn binaries_that_cannot_run() {
     let fake = FakeConsumer::new(ConsumerScript::default());
-    let none = ConsumerConfig { binary: None, bitness: Bitness::Bits32, ..config(&fake) };
+    let bits32 = ConsumerKind::Ust(Bitness::Bits32);
+    let none = ConsumerConfig { binary: None, kind: bits32, ..config(&fake) };
     let world = World::with(fake, none);
-    assert!(matches!(world.ensure_running().await, Err(ConsumerError::NotConfigured(32))));
+    assert!(matches!(
+        world.ensure_running().await,
+        Err(ConsumerError::NotConfigured(ConsumerKind::Ust(Bitness::Bits32)))
+    ));
     let fake = FakeConsumer::new(ConsumerScript::default());
     let missing = ConsumerConfig { binary: Some("/nowhere/consumerd".into()), ..config(&fake) };
     let world = World::with(fake, missing);

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use actix::{Actor, Addr, Context, Handler};
-use lttngd_model::{Bitness, ChannelKey, ChannelOutput, Credentials, SessionId};
+use lttngd_model::{Bitness, ChannelKey, ChannelOutput, ConsumerKind, Credentials, SessionId};
 use lttngd_peer::{ConsumerScript, FakeConsumer, eventually};
 use lttngd_runtime::Outlet;
 use lttngd_wire::consumer::{AskChannel, ChannelClass};
@@ -32,7 +32,7 @@ impl Handler<ConsumerExited> for Told {
     type Result = ();
 
     fn handle(&mut self, exited: ConsumerExited, _: &mut Self::Context) {
-        assert_eq!(exited.bitness, Bitness::Bits64);
+        assert_eq!(exited.kind, ConsumerKind::Ust(Bitness::Bits64));
         self.exits.lock().unwrap().push(exited.reason);
     }
 }
@@ -121,7 +121,7 @@ impl World {
 
 pub(super) fn config(fake: &FakeConsumer) -> ConsumerConfig {
     ConsumerConfig {
-        bitness: Bitness::Bits64,
+        kind: ConsumerKind::Ust(Bitness::Bits64),
         binary: Some(fake.binary()),
         libdir: None,
         command_socket: fake.command_socket(),

@@ -1,7 +1,7 @@
 //! What subscribers are told, and what happens to those who do not read.
 
 use futures::{FutureExt, StreamExt};
-use lttngd_model::{Bitness, Credentials, Domain, ErrorCode};
+use lttngd_model::{Bitness, ConsumerKind, Credentials, Domain, ErrorCode};
 use lttngd_peer::{AgentScript, AppScript, ConsumerAct, ConsumerScript, PATIENCE, eventually};
 use lttngd_session::SessionEvent;
 
@@ -140,7 +140,10 @@ async fn a_consumer_daemon_that_dies_is_told() {
     world.handle.start("s").await.unwrap();
     world.fake.kill();
     assert_eq!(next(&mut events).await, of("s", SessionEvent::Started));
-    assert_eq!(next(&mut events).await, Event::ConsumerLost { bitness: Bitness::Bits64 });
+    assert_eq!(
+        next(&mut events).await,
+        Event::ConsumerLost { consumer: ConsumerKind::Ust(Bitness::Bits64) }
+    );
     world.end().await;
 }
 

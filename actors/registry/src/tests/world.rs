@@ -57,7 +57,7 @@ impl World {
                 page_size: 4096,
                 hostname: "host".to_owned(),
                 clock: TraceClock::Monotonic,
-                consumers: Consumers { bits64: started, bits32: None },
+                consumers: Consumers { bits64: started, bits32: None, kernel: None },
                 relayds: Relayds::new(RelaydConfig {
                     sessiond_uuid: [1; 16],
                     socket_timeout: None,

@@ -68,7 +68,7 @@ impl Handler<ConsumerExited> for Told {
 
     fn handle(&mut self, exited: ConsumerExited, _: &mut Self::Context) {
         if let Some(session) = self.session() {
-            Outlet::to(session.recipient()).tell(ConsumerLost { bitness: exited.bitness });
+            Outlet::to(session.recipient()).tell(ConsumerLost { kind: exited.kind });
         }
         *self.lost.lock().unwrap() += 1;
     }
@@ -151,7 +151,7 @@ impl World {
             relayds: relayds(None),
             snapshot_output: None,
             page_size: 4096,
-            consumers: Consumers { bits64: consumer.clone(), bits32: None },
+            consumers: Consumers { bits64: consumer.clone(), bits32: None, kernel: None },
             keys: ChannelKeys::default(),
             consumer_deadline: lttngd_peer::PATIENCE,
             runas: lttngd_runas::Runas::new(None),
