@@ -155,6 +155,16 @@ fn a_session_fails_in_the_middle_of_its_start() {
 }
 
 #[test]
+fn a_buffer_set_fails_while_its_channels_are_made() {
+    while_another_records("a_buffer_set_fails_while_its_channels_are_made", |inside| {
+        inside.session(BAD);
+        let handle = inside.handle.clone();
+        let _ = inside.failing("BufferSet prepare", handle.start(BAD));
+        inside.destroy_bad();
+    });
+}
+
+#[test]
 fn an_application_fails_in_the_middle_of_a_request() {
     while_another_records("an_application_fails_in_the_middle_of_a_request", |_| {
         // The program that is recorded waits for its command socket no more than others do: the one that
