@@ -21,8 +21,8 @@ use std::{
 };
 
 use actix::{Actor, Addr, AsyncContext, System};
-use lttngd_agent::AgentSettings;
-use lttngd_app::AppSettings;
+use lttngd_agent::{AgentSettings, Agents};
+use lttngd_app::{AppSettings, Apps};
 use lttngd_consumer::{Consumer, ConsumerConfig};
 use lttngd_model::{Bitness, ConsumerKind, Credentials};
 use lttngd_registry::{Handle, Registry, RegistryConfig, Settings, Shutdown, TraceClock};
@@ -190,7 +190,7 @@ async fn run(
     let listings = SessionListings::default();
     let runas = Runas::new(config.program.clone());
     let (failures, mut failed) = events::unbounded_channel();
-    let (registry, consumers) =
+    let Wired { registry, apps: known_apps, agents: known_agents, consumers } =
         wire_actors(&config, &descriptors, clock, (listings.clone(), runas.clone()), &failures);
     let requester = Credentials {
         uid: rustix::process::geteuid().as_raw(),
@@ -206,8 +206,8 @@ async fn run(
                 deadline: config.app_socket_timeout,
                 descriptors: descriptors.clone(),
                 bitnesses: consumers.all().filter_map(|(kind, _)| kind.bitness()).collect(),
-                registered: Outlet::to(registry.clone().recipient()),
-                unregistered: Outlet::to(registry.clone().recipient()),
+                registered: Outlet::to(known_apps.clone().recipient()),
+                unregistered: Outlet::to(known_apps.recipient()),
             },
         ),
     )];
@@ -215,8 +215,8 @@ async fn run(
         let settings = AgentSettings {
             deadline: config.app_socket_timeout,
             descriptors: descriptors.clone(),
-            registered: Outlet::to(registry.clone().recipient()),
-            unregistered: Outlet::to(registry.clone().recipient()),
+            registered: Outlet::to(known_agents.clone().recipient()),
+            unregistered: Outlet::to(known_agents.recipient()),
         };
         listeners.push(spawn_listener("agents", lttngd_agent::listen(agents, settings)));
     }
@@ -283,6 +283,14 @@ fn spawn_listener(
     })
 }
 
+/// The actors that others are told of or ask.
+struct Wired {
+    registry: Addr<Registry>,
+    apps: Addr<Apps>,
+    agents: Addr<Agents>,
+    consumers: Consumers,
+}
+
 /// Starts the actors whose events meet.
 fn wire_actors(
     config: &Config,
@@ -290,7 +298,7 @@ fn wire_actors(
     clock: TraceClock,
     (listings, runas): (SessionListings, Runas),
     failures: &events::UnboundedSender<DaemonFailed>,
-) -> (Addr<Registry>, Consumers) {
+) -> Wired {
     let notice = |what| {
         let failures = failures.clone();
         FailureNotice::of(move || {
@@ -299,7 +307,7 @@ fn wire_actors(
         })
     };
     let sessiond_uuid = *uuid::Uuid::new_v4().as_bytes();
-    let mut consumers = None;
+    let mut wired = None;
     let registry = Registry::create(|context| {
         let consumer = |kind, settings: &ConsumerdConfig| {
             let config = consumer_config(config, descriptors, kind, settings, sessiond_uuid);
@@ -313,7 +321,13 @@ fn wire_actors(
                 .then(|| consumer(ConsumerKind::Ust(Bitness::Bits32), &config.consumerd32)),
             kernel: None,
         };
-        consumers = Some(all.clone());
+        let apps = Apps::new(Outlet::to(context.address().recipient()))
+            .with_failure_notice(notice("actor of applications"))
+            .start();
+        let agents = Agents::new(Outlet::to(context.address().recipient()))
+            .with_failure_notice(notice("actor of agents"))
+            .start();
+        wired = Some((apps.clone(), agents.clone(), all.clone()));
         Registry::new(RegistryConfig {
             page_size: rustix::param::page_size() as u64,
             hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
@@ -328,11 +342,14 @@ fn wire_actors(
             consumer_deadline: CONSUMER_DEADLINE,
             runas,
             listings,
+            apps,
+            agents,
         })
         .with_failure_notice(notice("registry"))
     });
-    let consumers = consumers.unwrap_or_else(|| unreachable!("create calls its argument"));
-    (registry, consumers)
+    let (apps, agents, consumers) =
+        wired.unwrap_or_else(|| unreachable!("create calls its argument"));
+    Wired { registry, apps, agents, consumers }
 }
 
 fn consumer_config(

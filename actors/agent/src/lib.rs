@@ -15,10 +15,12 @@
 //!      -> RegistrationDone -> ... -> connection closed -> AgentUnregistered told
 //! ```
 //!
-//! It asks nobody; it is asked by sessions and by the registry. Whoever can connect to the port is
+//! It asks nobody; it is asked by sessions and by the registry. [`Agents`] knows which agents are registered;
+//! sessions follow those of the domains of which they ask something. Whoever can connect to the port is
 //! served: TCP does not tell whose process the agent is, nor does the stock daemon ask.
 
 mod actor;
+mod agents;
 mod connection;
 mod driver;
 mod error;
@@ -30,6 +32,10 @@ mod plan;
 mod tests;
 
 pub use actor::Agent;
+pub use agents::{
+    AgentArrived, AgentGone, Agents, AgentsChanged, FollowAgents, LeaveAgents, ListAgents,
+    RegisteredAgent,
+};
 pub use error::AgentError;
 pub use listener::{AGENTS_MAX, AgentSettings, REGISTRATION_DEADLINE, listen};
 pub use lttngd_wire::agent::Refusal;

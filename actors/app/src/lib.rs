@@ -18,8 +18,12 @@
 //! ```
 //!
 //! It asks buffer sets for ids; it is asked by sessions and by the registry.
+//!
+//! [`Apps`] knows which applications are registered. Sessions that record follow those that their trackers let
+//! through; nobody else is told of any. The `main` of an application waits for those that follow it.
 
 mod actor;
+mod apps;
 mod driver;
 mod error;
 mod large;
@@ -34,6 +38,10 @@ mod socket;
 mod tests;
 
 pub use actor::App;
+pub use apps::{
+    AppArrived, AppGone, Apps, AppsChanged, AwaitNoApps, FollowApps, LeaveApps, ListApps,
+    RegisteredApp,
+};
 pub use error::AppError;
 pub use listener::{AppSettings, REGISTRATION_DEADLINE, listen};
 pub use message::{

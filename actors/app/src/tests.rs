@@ -1,6 +1,7 @@
 //! The actor and the listener against fake applications.
 #![allow(clippy::unwrap_used)]
 
+mod apps;
 mod begun;
 mod death;
 pub(crate) mod fail_point;

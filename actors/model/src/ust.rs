@@ -15,7 +15,7 @@ mod tracker;
 pub use agent::{AgentDomain, AgentEvent, AgentRule};
 pub use channel::{Channel, EventRule};
 pub use domain::{SessionFacts, UstDomain};
-pub use tracker::{TRACKED_MAX, TrackedProcess};
+pub use tracker::{TRACKED_MAX, TrackedProcess, Trackers};
 
 use crate::Domain;
 

@@ -2,13 +2,13 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, ResponseFuture};
 use futures::future::join_all;
-use lttngd_app::{App, AppId, AppInfo, AppRegistered, AppUnregistered, RegisterDone};
+use lttngd_agent::Agents;
+use lttngd_app::{AppInfo, Apps, AppsChanged, ListApps};
 use lttngd_buffers::{ChannelKeys, TraceClock};
 use lttngd_consumer::ConsumerExited;
 use lttngd_model::{
@@ -19,14 +19,13 @@ use lttngd_relayd::Relayds;
 use lttngd_runas::Runas;
 use lttngd_runtime::{FailureNotice, Outlet, fail_point};
 use lttngd_session::{
-    AppArrived, AppGone, ConsumerLost, Consumers, Destroy, Destroyed, FAILED, ListChannels, Output,
-    Session, SessionConfig, SessionEvent, SessionFailed, SessionListings,
+    ConsumerLost, Consumers, Destroy, Destroyed, FAILED, ListChannels, Output, Session,
+    SessionConfig, SessionEvent, SessionFailed, SessionListings,
 };
 
 use crate::{
     CreateSession, DestroySession, FindSession, FoundSession, ListTracepointFields,
     ListTracepoints, Shutdown,
-    agents::Agents,
     events::{AppDescription, Audience, Event, Subscribers},
     naming,
 };
@@ -58,17 +57,19 @@ pub struct RegistryConfig {
     pub runas: Runas,
     /// Where the sessions show how they look.
     pub listings: SessionListings,
+    /// Who knows which applications are registered.
+    pub apps: Addr<Apps>,
+    /// Who knows which agents are registered.
+    pub agents: Addr<Agents>,
 }
 
-/// The actor that owns the names of sessions and applications.
+/// The actor that owns the names of sessions.
 pub struct Registry {
-    config: RegistryConfig,
+    pub(crate) config: RegistryConfig,
     keys: ChannelKeys,
     next_id: u64,
     names: HashMap<String, SessionId>,
     sessions: BTreeMap<SessionId, Entry>,
-    apps: BTreeMap<AppId, (Arc<AppInfo>, Addr<App>)>,
-    pub(crate) agents: Agents,
     pub(crate) subscribers: Subscribers,
     ending: bool,
     failure: Option<FailureNotice>,
@@ -101,8 +102,6 @@ impl Registry {
             next_id: FIRST_SESSION_ID,
             names: HashMap::new(),
             sessions: BTreeMap::new(),
-            apps: BTreeMap::new(),
-            agents: Agents::new(),
             subscribers: Subscribers::default(),
             ending: false,
             failure: None,
@@ -136,31 +135,29 @@ impl Registry {
         };
         let id = SessionId(self.next_id);
         self.next_id += 1;
-        let session = Session::new(
-            SessionConfig {
-                id,
-                name: named.name.clone(),
-                auto_named: named.auto_named,
-                owner: request.requester,
-                kind: request.descriptor.kind,
-                created_at: now,
-                hostname: self.config.hostname.clone(),
-                clock: self.config.clock.clone(),
-                output,
-                relayds: self.config.relayds.clone(),
-                snapshot_output,
-                page_size: self.config.page_size,
-                consumers: self.config.consumers.clone(),
-                keys: self.keys.clone(),
-                consumer_deadline: self.config.consumer_deadline,
-                runas: self.config.runas.clone(),
-                listings: self.config.listings.clone(),
-                changes: Outlet::to(me.clone().recipient()),
-                failed: Outlet::to(me.clone().recipient()),
-            },
-            self.apps.values().cloned(),
-            self.agents.values().cloned(),
-        );
+        let session = Session::new(SessionConfig {
+            id,
+            name: named.name.clone(),
+            auto_named: named.auto_named,
+            owner: request.requester,
+            kind: request.descriptor.kind,
+            created_at: now,
+            hostname: self.config.hostname.clone(),
+            clock: self.config.clock.clone(),
+            output,
+            relayds: self.config.relayds.clone(),
+            snapshot_output,
+            page_size: self.config.page_size,
+            consumers: self.config.consumers.clone(),
+            keys: self.keys.clone(),
+            consumer_deadline: self.config.consumer_deadline,
+            runas: self.config.runas.clone(),
+            listings: self.config.listings.clone(),
+            apps: self.config.apps.clone(),
+            agents: self.config.agents.clone(),
+            changes: Outlet::to(me.clone().recipient()),
+            failed: Outlet::to(me.clone().recipient()),
+        });
         self.config.listings.publish(id, request.requester, session.listing());
         let entry =
             Entry { name: named.name.clone(), session: session.start(), owner: request.requester };
@@ -198,19 +195,6 @@ impl Registry {
     fn publish_app(&mut self, info: &AppInfo, event: fn(AppDescription) -> Event) {
         let audience = Audience::User(Credentials { uid: info.uid, gid: info.gid });
         self.subscribers.publish(audience, || event(info.into()));
-    }
-
-    /// Asks every session; the future is over when all have replied.
-    pub(crate) fn ask_sessions<M>(&self, message: &M) -> impl Future<Output = ()> + use<M>
-    where
-        M: Message<Result = ()> + Clone + Send + 'static,
-        Session: Handler<M>,
-    {
-        let asked: Vec<_> =
-            self.sessions.values().map(|entry| entry.session.send(message.clone())).collect();
-        async move {
-            join_all(asked).await;
-        }
     }
 
     pub(crate) fn tell_sessions<M>(&self, message: &M)
@@ -303,34 +287,15 @@ impl Handler<SessionFailed> for Registry {
     }
 }
 
-impl Handler<AppRegistered> for Registry {
-    type Result = ResponseFuture<()>;
-
-    fn handle(&mut self, registered: AppRegistered, _: &mut Self::Context) -> Self::Result {
-        let AppRegistered { info, app } = registered;
-        tracing::info!(pid = info.pid, uid = info.uid, app = info.name, "application registered");
-        self.apps.insert(info.id, (Arc::clone(&info), app.clone()));
-        self.publish_app(&info, Event::AppRegistered);
-        let arrived = AppArrived { info: Arc::clone(&info), app: app.clone() };
-        let synchronised = self.ask_sessions(&arrived);
-        Box::pin(async move {
-            synchronised.await;
-            if let Ok(Err(error)) = app.send(RegisterDone).await {
-                tracing::debug!(pid = info.pid, app = info.name, %error, "registration not done");
-            }
-        })
-    }
-}
-
-impl Handler<AppUnregistered> for Registry {
+impl Handler<AppsChanged> for Registry {
     type Result = ();
 
-    fn handle(&mut self, gone: AppUnregistered, _: &mut Self::Context) {
-        if let Some((info, _)) = self.apps.remove(&gone.id) {
-            tracing::info!(pid = info.pid, app = info.name, "application gone");
-            self.publish_app(&info, Event::AppUnregistered);
-        }
-        self.tell_sessions(&AppGone { id: gone.id });
+    fn handle(&mut self, changed: AppsChanged, _: &mut Self::Context) {
+        let event = match changed.is_registered {
+            true => Event::AppRegistered,
+            false => Event::AppUnregistered,
+        };
+        self.publish_app(&changed.info, event);
     }
 }
 
@@ -351,8 +316,9 @@ impl Handler<ListTracepoints> for Registry {
         if let Some(agents) = request.domain.filter(|domain| domain.is_agent()) {
             return Box::pin(self.list_loggers(agents));
         }
-        let apps: Vec<_> = self.apps.values().cloned().collect();
+        let apps = self.config.apps.send(ListApps);
         Box::pin(async move {
+            let apps = apps.await.unwrap_or_default();
             let listings = apps.iter().map(async |(info, app)| {
                 let tracepoints = app.send(lttngd_app::ListTracepoints).await;
                 let tracepoints = tracepoints.ok().and_then(Result::ok).unwrap_or_default();
@@ -372,8 +338,9 @@ impl Handler<ListTracepointFields> for Registry {
     type Result = ResponseFuture<Vec<EventField>>;
 
     fn handle(&mut self, _: ListTracepointFields, _: &mut Self::Context) -> Self::Result {
-        let apps: Vec<_> = self.apps.values().cloned().collect();
+        let apps = self.config.apps.send(ListApps);
         Box::pin(async move {
+            let apps = apps.await.unwrap_or_default();
             let listings = apps.iter().map(async |(info, app)| {
                 let fields = app.send(lttngd_app::ListTracepointFields).await;
                 let fields = fields.ok().and_then(Result::ok).unwrap_or_default();

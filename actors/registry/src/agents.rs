@@ -1,14 +1,9 @@
 //! The logging agents that are registered.
 
-use std::collections::BTreeMap;
-
-use actix::{Addr, Handler, ResponseFuture};
+use actix::Handler;
 use futures::future::join_all;
-use lttngd_agent::{
-    Agent, AgentId, AgentInfo, AgentRegistered, AgentUnregistered, RegistrationDone,
-};
+use lttngd_agent::{AgentInfo, AgentsChanged, ListAgents};
 use lttngd_model::{Domain, EventListing, SYMBOL_NAME_LEN};
-use lttngd_session::{AgentArrived, AgentGone};
 
 use crate::{
     Registry,
@@ -16,38 +11,15 @@ use crate::{
     events::{Audience, Event},
 };
 
-/// The agents that are registered, or wait for that.
-pub(crate) type Agents = BTreeMap<AgentId, (AgentInfo, Addr<Agent>)>;
-
-impl Handler<AgentRegistered> for Registry {
-    type Result = ResponseFuture<()>;
-
-    fn handle(&mut self, registered: AgentRegistered, _: &mut Self::Context) -> Self::Result {
-        let AgentRegistered { info, agent } = registered;
-        tracing::info!(pid = info.pid, domain = ?info.domain, "agent registered");
-        self.agents.insert(info.id, (info, agent.clone()));
-        let AgentInfo { pid, domain, .. } = info;
-        self.subscribers.publish(Audience::Root, || Event::AgentRegistered { pid, domain });
-        let synchronised = self.ask_sessions(&AgentArrived { info, agent: agent.clone() });
-        Box::pin(async move {
-            synchronised.await;
-            if let Ok(Err(error)) = agent.send(RegistrationDone).await {
-                tracing::debug!(pid = info.pid, domain = ?info.domain, %error, "registration not done");
-            }
-        })
-    }
-}
-
-impl Handler<AgentUnregistered> for Registry {
+impl Handler<AgentsChanged> for Registry {
     type Result = ();
 
-    fn handle(&mut self, gone: AgentUnregistered, _: &mut Self::Context) {
-        if let Some((info, _)) = self.agents.remove(&gone.id) {
-            tracing::info!(pid = info.pid, domain = ?info.domain, "agent gone");
-            let AgentInfo { pid, domain, .. } = info;
-            self.subscribers.publish(Audience::Root, || Event::AgentUnregistered { pid, domain });
-        }
-        self.tell_sessions(&AgentGone { id: gone.id });
+    fn handle(&mut self, changed: AgentsChanged, _: &mut Self::Context) {
+        let AgentInfo { pid, domain, .. } = changed.info;
+        self.subscribers.publish(Audience::Root, || match changed.is_registered {
+            true => Event::AgentRegistered { pid, domain },
+            false => Event::AgentUnregistered { pid, domain },
+        });
     }
 }
 
@@ -57,9 +29,9 @@ impl Registry {
         &self,
         domain: Domain,
     ) -> impl Future<Output = Vec<EventListing>> + use<> {
-        let agents = self.agents.values().filter(|(info, _)| info.domain == domain);
-        let agents: Vec<_> = agents.cloned().collect();
+        let agents = self.config.agents.send(ListAgents { domain });
         async move {
+            let agents = agents.await.unwrap_or_default();
             let listings = agents.iter().map(async |(info, agent)| {
                 let loggers = agent.send(lttngd_agent::ListLoggers).await;
                 let loggers = loggers.ok().and_then(Result::ok).unwrap_or_default();

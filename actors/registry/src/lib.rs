@@ -1,16 +1,12 @@
-//! The names and numbers of sessions and applications, and the way from a name to a session.
+//! The names and numbers of sessions, and the way from a name to a session.
 //!
-//! [`Registry`] is the actor that owns them: it makes and unmakes sessions, tells sessions of
-//! applications that come and go, and lists. [`Handle`] is what a client connection and an embedding
+//! [`Registry`] is the actor that owns them: it makes and unmakes sessions, and lists. [`Handle`] is what a client connection and an embedding
 //! program hold: each of its methods is one request of the client protocol, with that protocol's
 //! checks in their order.
 //!
-//! The registry asks sessions and applications; it is told of applications by `lttngd-app`, of dead
-//! consumer daemons by `lttngd-consumer`. Sessions show how they look in
+//! The registry asks sessions and applications; it is told of dead consumer daemons by `lttngd-consumer`, and for
+//! its subscribers of applications and agents by [`Apps`](lttngd_app::Apps) and [`Agents`](lttngd_agent::Agents). Sessions show how they look in
 //! [`SessionListings`](lttngd_session::SessionListings).
-//!
-//! An application that registers is told to go on (`main` begins) when every active session has
-//! synchronised it.
 
 mod actor;
 mod agent_requests;

@@ -5,6 +5,7 @@ mod actix_panics;
 mod agenda;
 mod credentials;
 mod descriptors;
+mod directory;
 mod patience;
 mod peer;
 mod queue;

@@ -1,14 +1,14 @@
 //! The shell: what a session holds, and which message leads where.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{cell::RefCell, rc::Rc};
 
 use actix::{
-    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseActFuture,
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture,
     ResponseFuture, WeakAddr, WrapFuture,
 };
 use futures::{TryFutureExt, future::ready};
-use lttngd_agent::{Agent, AgentInfo};
-use lttngd_app::{App, AppInfo};
+use lttngd_agent::{AgentArrived, AgentGone};
+use lttngd_app::{AppArrived, AppGone};
 use lttngd_buffers::BufferSetFailed;
 use lttngd_consumer::ChannelSampled;
 use lttngd_model::{Domain, ErrorCode, SessionListing};
@@ -16,14 +16,13 @@ use lttngd_relayd::ConnectionFailed;
 use lttngd_runtime::{Beside, FailureNotice, Outlet, Queue, Works};
 
 use crate::{
-    AddContext, AddSnapshotOutput, AddTrackerValue, AgentArrived, AgentGone, AppArrived, AppGone,
-    Clear, CommandQueue, ConsumerLost, DataPending, DeleteSnapshotOutput, Destroy, Destroyed,
-    DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetQueueReport,
-    GetRotationInfo, GetTrackingPolicy, ListChannels, ListDomains, ListEvents,
-    ListRotationSchedules, ListSnapshotOutputs, PrepareDomain, RecordSnapshot, RegenerateMetadata,
-    RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo, RotationSchedules, Save,
-    SessionConfig, SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy,
-    SnapshotOutput, Start, Stop,
+    AddContext, AddSnapshotOutput, AddTrackerValue, Clear, CommandQueue, ConsumerLost, DataPending,
+    DeleteSnapshotOutput, Destroy, Destroyed, DisableChannel, DisableEvent, EnableChannel,
+    EnableEvent, GetInclusionSet, GetQueueReport, GetRotationInfo, GetTrackingPolicy, ListChannels,
+    ListDomains, ListEvents, ListRotationSchedules, ListSnapshotOutputs, PrepareDomain,
+    RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate,
+    RotationInfo, RotationSchedules, Save, SessionConfig, SetConsumerUri, SetRotationSchedule,
+    SetShmPath, SetTrackingPolicy, SnapshotOutput, Start, Stop,
     error::Refused,
     gate::ChunkGate,
     reply::{Perform, Replying},
@@ -61,16 +60,10 @@ pub(crate) struct Inner {
 pub(crate) type InTurn<R> = ResponseFuture<Result<R, ErrorCode>>;
 
 impl Session {
-    /// A session without channels, among the applications and agents that are registered.
+    /// A session without channels.
     #[must_use]
-    pub fn new(
-        config: SessionConfig,
-        apps: impl IntoIterator<Item = (Arc<AppInfo>, Addr<App>)>,
-        agents: impl IntoIterator<Item = (AgentInfo, Addr<Agent>)>,
-    ) -> Self {
-        let apps = apps.into_iter().map(|(info, app)| (info.id, (info, app))).collect();
-        let agents = agents.into_iter().map(|(info, agent)| (info.id, (info, agent))).collect();
-        let state = State { apps, agents, ..State::of(&config) };
+    pub fn new(config: SessionConfig) -> Self {
+        let state = State::of(&config);
         Self::with_state(config, state)
     }
 

@@ -4,13 +4,15 @@ use std::{rc::Rc, sync::Arc};
 
 use actix::Addr;
 use futures::future::join_all;
-use lttngd_agent::{Agent, AgentError, Refusal, Synchronise};
+use lttngd_agent::{
+    Agent, AgentArrived, AgentError, AgentGone, FollowAgents, Refusal, Synchronise,
+};
 use lttngd_model::{
     Domain, ErrorCode,
     ust::{AgentDomain, UstDomain},
 };
 
-use crate::{AgentArrived, AgentGone, actor::Inner};
+use crate::actor::Inner;
 
 impl Inner {
     /// It is known at once. What is begun is over when it does what the session wants.
@@ -18,12 +20,12 @@ impl Inner {
         self: Rc<Self>,
         arrived: AgentArrived,
     ) -> impl Future<Output = ()> + 'static {
-        let AgentArrived { info, agent } = arrived;
+        let AgentArrived { info, agent, hold } = arrived;
         let wish = {
             let mut state = self.state_mut();
             let is_wanted = !state.life.destroyed;
             if is_wanted {
-                state.agents.insert(info.id, (info, agent.clone()));
+                state.agents.come(info.id, (info, agent.clone()));
             }
             state.agent_wishes.get(&info.domain).filter(|_| is_wanted).cloned()
         };
@@ -32,11 +34,12 @@ impl Inner {
                 // Nobody asked for this very agent: what it refuses is logged.
                 let _ = self.synchronise_agent(&agent, want).await;
             }
+            drop(hold);
         }
     }
 
     pub(crate) fn agent_gone(&self, gone: AgentGone) {
-        self.state_mut().agents.remove(&gone.id);
+        self.state_mut().agents.go(gone.id);
     }
 
     /// Adds to an agent domain. The agents are asked first, and when one refuses, nothing is changed;
@@ -83,15 +86,33 @@ impl Inner {
         self.synchronise_agents(of, after).await.map_err(code)
     }
 
+    /// Follows the agents of a domain as well, if it does not yet: those that are registered are known then,
+    /// and of others it is told when they come.
+    async fn follow_agents(&self, of: Domain) {
+        let domains = {
+            let mut state = self.state_mut();
+            if !state.agent_domains.insert(of) {
+                return;
+            }
+            state.agents.ask();
+            state.agent_domains.clone()
+        };
+        let (arrived, gone) = (self.outlet(), self.outlet());
+        let request = FollowAgents { session: self.config.id, domains, arrived, gone };
+        let given = self.config.agents.send(request).await.unwrap_or_default();
+        self.state_mut().agents.learn(given);
+    }
+
     /// Brings the agents of a domain to what is wanted of them, side by side: the first refusal.
     async fn synchronise_agents(&self, of: Domain, want: Arc<AgentDomain>) -> Result<(), Refusal> {
         let old = self.state_mut().agent_wishes.insert(of, Arc::clone(&want)).unwrap_or_default();
         if want == old {
             return Ok(());
         }
+        self.follow_agents(of).await;
         let agents: Vec<_> = {
             let state = self.state();
-            state.agents.values().filter(|(info, _)| info.domain == of).cloned().collect()
+            state.agents.all().filter(|(info, _)| info.domain == of).cloned().collect()
         };
         let asked =
             agents.iter().map(|(_, agent)| self.synchronise_agent(agent, Arc::clone(&want)));

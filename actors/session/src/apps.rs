@@ -4,11 +4,12 @@ use std::{rc::Rc, sync::Arc};
 
 use actix::Addr;
 use futures::future::join_all;
+use lttngd_app::{AppArrived, AppGone, AwaitNoApps, FollowApps};
 use lttngd_buffers::{BufferSet, BufferSetFailed, Finish, PushMetadata, SetKey};
 use lttngd_model::Tracer;
 use lttngd_runtime::ask;
 
-use crate::{AppArrived, AppGone, ConsumerLost, actor::Inner};
+use crate::{ConsumerLost, actor::Inner};
 
 impl Inner {
     /// It is known at once. What is begun is over when it has what the session wants.
@@ -16,16 +17,18 @@ impl Inner {
         self: Rc<Self>,
         arrived: AppArrived,
     ) -> impl Future<Output = ()> + 'static {
-        let AppArrived { info, app } = arrived;
+        let AppArrived { info, app, hold } = arrived;
         let life = self.life();
-        if !life.destroyed {
-            self.state_mut().apps.insert(info.id, (Arc::clone(&info), app.clone()));
+        // Of a session that has stopped meanwhile it is no concern.
+        if life.active {
+            self.state_mut().apps.come(info.id, (Arc::clone(&info), app.clone()));
         }
         async move {
-            if !life.destroyed && life.active && !life.lost.is_lost(Tracer::Ust) {
+            if life.active && !life.lost.is_lost(Tracer::Ust) {
                 // It is in the log; no command waits for it.
                 self.synchronise(vec![(info, app)]).await;
             }
+            drop(hold);
         }
     }
 
@@ -33,7 +36,7 @@ impl Inner {
     pub(crate) fn app_gone(self: Rc<Self>, gone: AppGone) -> impl Future<Output = ()> + 'static {
         let own = {
             let mut state = self.state_mut();
-            state.apps.remove(&gone.id);
+            state.apps.go(gone.id);
             state.sets.remove(&SetKey::App(gone.id.0))
         };
         // Until that is done data is pending.
@@ -100,6 +103,34 @@ impl Inner {
         tracing::error!(session, "buffers of the session failed here; destroy it");
         if let Err(error) = failed.let_go().await {
             tracing::warn!(session, %error, "the consumer daemon keeps metadata of buffers that failed");
+        }
+    }
+
+    /// Follows the applications that a session which records lets through, if it does not follow these
+    /// already: those that are registered are known then, and of others it is told when they come.
+    pub(crate) async fn follow_apps(&self) {
+        let trackers = {
+            let state = &mut *self.state_mut();
+            let domain = state.domains.ust.as_ref().filter(|_| state.life.active);
+            let Some(trackers) = domain.map(|ust| ust.trackers.clone()) else { return };
+            if state.follows.as_ref() == Some(&trackers) {
+                return;
+            }
+            state.follows = Some(trackers.clone());
+            state.apps.ask();
+            trackers
+        };
+        let (arrived, gone) = (self.outlet(), self.outlet());
+        let request = FollowApps { session: self.config.id, trackers, arrived, gone };
+        let given = self.config.apps.send(request).await.unwrap_or_default();
+        self.state_mut().apps.learn(given);
+    }
+
+    /// Is not told any more which applications come, now that the session does not record.
+    pub(crate) async fn await_no_apps(&self) {
+        if self.state_mut().follows.take().is_some() {
+            // It fails only when nobody tells it of any.
+            let _ = self.config.apps.send(AwaitNoApps { session: self.config.id }).await;
         }
     }
 }

@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use actix::{ActorFutureExt, Context, WrapFuture};
 use futures::{TryFutureExt, future::join_all};
-use lttngd_app::Forget;
+use lttngd_agent::LeaveAgents;
+use lttngd_app::{Forget, LeaveApps};
 use lttngd_buffers::Close;
 use lttngd_consumer::EndSession;
 use lttngd_model::ErrorCode;
@@ -88,16 +89,24 @@ impl Inner {
     /// Takes the session out of every application and agent. One that does not answer now forgets it when
     /// it does.
     pub(crate) async fn forget_everywhere(&self) {
-        let (apps, agents) = {
-            let mut state = self.state_mut();
-            (std::mem::take(&mut state.apps), std::mem::take(&mut state.agents))
+        let (apps, agents, domains) = {
+            let state = &mut *self.state_mut();
+            let apps = std::mem::take(&mut state.apps);
+            (apps, std::mem::take(&mut state.agents), std::mem::take(&mut state.agent_domains))
         };
-        let forget = Forget { session: self.config.id };
-        let forget_rules = lttngd_agent::Forget { session: self.config.id };
+        let session = self.config.id;
         tokio::join!(
-            join_all(apps.values().map(|(_, app)| app.send(forget))),
-            join_all(agents.values().map(|(_, agent)| agent.send(forget_rules))),
+            join_all(apps.all().map(|(_, app)| app.send(Forget { session }))),
+            join_all(agents.all().map(|(_, agent)| agent.send(lttngd_agent::Forget { session }))),
         );
+        // One that never followed anybody has nobody to leave. Each fails only when there is nobody who
+        // tells.
+        if self.life().was_started {
+            let _ = self.config.apps.send(LeaveApps { session }).await;
+        }
+        if !domains.is_empty() {
+            let _ = self.config.agents.send(LeaveAgents { session }).await;
+        }
     }
 
     /// From here on nothing is asked of a consumer for this session, and nothing would be done.

@@ -74,14 +74,14 @@ pub use failure::{Remains, SessionFailed};
 pub use listings::SessionListings;
 pub use lttngd_wire::client::{RotationSchedule, RotationSchedules};
 pub use message::{
-    AddContext, AddSnapshotOutput, AddTrackerValue, AgentArrived, AgentGone, AppArrived, AppGone,
-    Clear, CommandQueue, ConsumerLost, Consumers, DataPending, DeleteSnapshotOutput, Destroy,
-    Destroyed, DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet,
-    GetQueueReport, GetRotationInfo, GetTrackingPolicy, ListChannels, ListDomains, ListEvents,
-    ListRotationSchedules, ListSnapshotOutputs, PrepareDomain, RecordSnapshot, RegenerateMetadata,
-    RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo, RotationState, RunningCommand,
-    Save, SessionChanged, SessionConfig, SessionEvent, SetConsumerUri, SetRotationSchedule,
-    SetShmPath, SetTrackingPolicy, SnapshotOutput, SnapshotPlace, Start, Stop, TraceArchive,
+    AddContext, AddSnapshotOutput, AddTrackerValue, Clear, CommandQueue, ConsumerLost, Consumers,
+    DataPending, DeleteSnapshotOutput, Destroy, Destroyed, DisableChannel, DisableEvent,
+    EnableChannel, EnableEvent, GetInclusionSet, GetQueueReport, GetRotationInfo,
+    GetTrackingPolicy, ListChannels, ListDomains, ListEvents, ListRotationSchedules,
+    ListSnapshotOutputs, PrepareDomain, RecordSnapshot, RegenerateMetadata, RegenerateStatedump,
+    RemoveTrackerValue, Rotate, RotationInfo, RotationState, RunningCommand, Save, SessionChanged,
+    SessionConfig, SessionEvent, SetConsumerUri, SetRotationSchedule, SetShmPath,
+    SetTrackingPolicy, SnapshotOutput, SnapshotPlace, Start, Stop, TraceArchive,
 };
 pub use network::NetworkOutput;
 pub use output::Output;

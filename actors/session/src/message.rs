@@ -1,10 +1,10 @@
 //! What a session is asked and what it tells.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use actix::{Addr, Message};
-use lttngd_agent::{Agent, AgentId, AgentInfo};
-use lttngd_app::{App, AppId, AppInfo};
+use lttngd_agent::Agents;
+use lttngd_app::Apps;
 use lttngd_buffers::{ChannelKeys, TraceClock};
 use lttngd_consumer::Consumer;
 use lttngd_model::{
@@ -103,6 +103,10 @@ pub struct SessionConfig {
     pub runas: Runas,
     /// Where it shows how it looks.
     pub listings: SessionListings,
+    /// Who knows which applications are registered.
+    pub apps: Addr<Apps>,
+    /// Who knows which agents are registered.
+    pub agents: Addr<Agents>,
     /// Where it tells what happens to it.
     pub changes: Outlet<SessionChanged>,
     /// Where it is told that its actor failed.
@@ -415,43 +419,6 @@ pub struct RotationInfo {
 pub struct Destroyed {
     /// Where the last trace chunk of a session that was rotated before went.
     pub archive: Option<TraceArchive>,
-}
-
-/// An application registered. The reply comes when it has what the session wants, or has not
-/// answered in time.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "()")]
-pub struct AppArrived {
-    /// What it is.
-    pub info: Arc<AppInfo>,
-    /// Its actor.
-    pub app: Addr<App>,
-}
-
-/// An application is gone.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct AppGone {
-    /// Which.
-    pub id: AppId,
-}
-
-/// An agent registered. The reply comes when it has what the session wants, or has not answered in time.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "()")]
-pub struct AgentArrived {
-    /// What it is.
-    pub info: AgentInfo,
-    /// Its actor.
-    pub agent: Addr<Agent>,
-}
-
-/// An agent is gone.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct AgentGone {
-    /// Which.
-    pub id: AgentId,
 }
 
 /// A consumer daemon died.

@@ -45,7 +45,7 @@ impl Inner {
         if !self.life().active {
             return Err(ErrorCode::SessionNotStarted);
         }
-        let apps: Vec<_> = self.state().apps.values().cloned().collect();
+        let apps: Vec<_> = self.state().apps.all().cloned().collect();
         let message = app::RegenerateStatedump { session: self.config.id };
         join_all(apps.iter().map(async |(info, app)| {
             match app.send(message).await.unwrap_or(Err(AppError::Gone)) {

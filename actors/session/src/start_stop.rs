@@ -120,6 +120,7 @@ impl Inner {
     pub(crate) async fn quiet(&self) -> Result<(), ErrorCode> {
         self.change_life(|life| life.active = false);
         self.disarm_rotation_timer();
+        self.await_no_apps().await;
         let whole = self.life().admit_with_consumer();
         if self.state().is_lost() {
             return whole;

@@ -3,19 +3,20 @@
 
 use std::{
     cell::{Ref, RefMut},
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::PathBuf,
     sync::Arc,
 };
 
 use actix::{Addr, WeakAddr};
-use lttngd_agent::{Agent, AgentId, AgentInfo};
-use lttngd_app::{App, AppId, AppInfo};
+use lttngd_agent::{AgentId, RegisteredAgent};
+use lttngd_app::{AppId, AppInfo, RegisteredApp};
 use lttngd_buffers::{BufferObjects, BufferSet, SetKey};
 use lttngd_model::{
     BufferScheme, ChunkId, ConsumerKind, Domain, NetIndex, SessionKind, SessionListing,
-    ust::{AgentDomain, Channel, TrackedProcess, UstDomain},
+    ust::{AgentDomain, Channel, TrackedProcess, Trackers, UstDomain},
 };
+use lttngd_runtime::Known;
 
 use crate::{
     Output, Session, SessionConfig,
@@ -32,11 +33,6 @@ use crate::{
     snapshot_outputs::Snapshots,
     viewers::Viewers,
 };
-
-/// The applications that are registered.
-pub(crate) type KnownApps = BTreeMap<AppId, (Arc<AppInfo>, Addr<App>)>;
-/// The agents that are registered, or wait for that.
-pub(crate) type KnownAgents = BTreeMap<AgentId, (AgentInfo, Addr<Agent>)>;
 
 /// What a session holds.
 pub(crate) struct State {
@@ -60,8 +56,13 @@ pub(crate) struct State {
     /// The channels with their rules and contexts as all applications are handed them, made once for each
     /// change.
     pub(crate) wanted: Option<Arc<[Channel]>>,
-    pub(crate) apps: KnownApps,
-    pub(crate) agents: KnownAgents,
+    /// Those that it has asked something of, or will when it records.
+    pub(crate) apps: Known<AppId, RegisteredApp>,
+    /// Which applications it is told of: while it records, those that these let through.
+    pub(crate) follows: Option<Trackers>,
+    pub(crate) agents: Known<AgentId, RegisteredAgent>,
+    /// Of whose agents it is told: those of which it has ever asked something.
+    pub(crate) agent_domains: BTreeSet<Domain>,
     /// What the agents of each domain are asked for now. One that arrives is asked for the same.
     pub(crate) agent_wishes: BTreeMap<Domain, Arc<AgentDomain>>,
     /// One for each user, or for each application with per-PID buffers. They come at the chunk gate.
@@ -99,7 +100,7 @@ pub(crate) struct SessionSet {
 }
 
 impl State {
-    /// That of a session without channels, where no application and no agent is registered.
+    /// That of a session without channels, which no application and no agent concerns.
     pub(crate) fn of(config: &SessionConfig) -> Self {
         Self {
             life: Lifecycle::default(),
@@ -110,8 +111,10 @@ impl State {
             leftovers: Leftovers::default(),
             domains: Domains::default(),
             wanted: None,
-            apps: KnownApps::new(),
-            agents: KnownAgents::new(),
+            apps: Known::default(),
+            follows: None,
+            agents: Known::default(),
+            agent_domains: BTreeSet::new(),
             agent_wishes: BTreeMap::new(),
             sets: HashMap::new(),
             rotations: Rotations::default(),

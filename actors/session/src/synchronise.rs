@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use actix::{Actor, Addr};
 use futures::future::join_all;
-use lttngd_app::{App, AppError, AppInfo, Forget, Synchronise, WantedSession};
+use lttngd_app::{App, AppError, AppInfo, Forget, RegisteredApp, Synchronise, WantedSession};
 use lttngd_buffers::{
     BufferObjects, BufferSet, BufferSetConfig, BuffersError, ChannelRequest, Prepare, SetKey,
     SetOutput,
@@ -24,9 +24,6 @@ use crate::{
     gate::GateFull,
     state::SessionSet,
 };
-
-/// An application.
-type Member = (Arc<AppInfo>, Addr<App>);
 
 /// Why an application was not brought to what the session wants.
 #[derive(Debug, Error)]
@@ -87,7 +84,8 @@ impl Inner {
     }
 
     async fn synchronise_apps(&self) -> Option<ErrorCode> {
-        let members = self.state().apps.values().cloned().collect();
+        self.follow_apps().await;
+        let members = self.state().apps.all().cloned().collect();
         let outcomes = self.synchronise(members).await;
         let tracked = {
             let state = self.state();
@@ -98,8 +96,11 @@ impl Inner {
     }
 
     /// The same for some of them: what became of those that the session tracks. It is in the log.
-    pub(crate) async fn synchronise(&self, members: Vec<Member>) -> Vec<(Arc<AppInfo>, Outcome)> {
-        let mut of_sets: HashMap<SetKey, Vec<Member>> = HashMap::new();
+    pub(crate) async fn synchronise(
+        &self,
+        members: Vec<RegisteredApp>,
+    ) -> Vec<(Arc<AppInfo>, Outcome)> {
+        let mut of_sets: HashMap<SetKey, Vec<RegisteredApp>> = HashMap::new();
         let mut others = Vec::new();
         {
             let state = self.state();
@@ -124,7 +125,7 @@ impl Inner {
     async fn synchronise_set(
         &self,
         key: SetKey,
-        members: Vec<Member>,
+        members: Vec<RegisteredApp>,
     ) -> Vec<(Arc<AppInfo>, Outcome)> {
         let wish = match self.prepare(key, &members).await {
             Ok(Some((buffers, objects))) => {
@@ -134,7 +135,7 @@ impl Inner {
             Ok(None) => None,
             Err(error) => {
                 let error = Arc::new(error);
-                let failed = move |(info, _): Member| (info, Err(Arc::clone(&error)));
+                let failed = move |(info, _): RegisteredApp| (info, Err(Arc::clone(&error)));
                 let outcomes: Vec<_> = members.into_iter().map(failed).collect();
                 if let Some((info, Err(error))) = outcomes.first()
                     && !matches!(**error, SynchroniseError::App(AppError::Gone))
@@ -160,7 +161,11 @@ impl Inner {
     }
 
     /// Hands an application the session's wish. The application keeps its own deadline.
-    async fn hand(&self, (info, app): &Member, wish: &WantedSession) -> Result<(), AppError> {
+    async fn hand(
+        &self,
+        (info, app): &RegisteredApp,
+        wish: &WantedSession,
+    ) -> Result<(), AppError> {
         // What changed while the buffers were made counts: a wish that is sent later must not be an
         // older one.
         if self.state().set_of(info).is_none() {
@@ -175,7 +180,7 @@ impl Inner {
         app.send(Forget { session: self.config.id }).await.unwrap_or(Err(AppError::Gone))
     }
 
-    fn log(&self, (info, _): &Member, outcome: &Result<(), SynchroniseError>) {
+    fn log(&self, (info, _): &RegisteredApp, outcome: &Result<(), SynchroniseError>) {
         match outcome {
             // Of one that does not answer its actor says so, once.
             Ok(()) | Err(SynchroniseError::App(AppError::Gone | AppError::TimedOut)) => {}
@@ -210,7 +215,7 @@ impl Inner {
     async fn prepare(
         &self,
         key: SetKey,
-        members: &[Member],
+        members: &[RegisteredApp],
     ) -> Result<Option<(Addr<BufferSet>, Arc<BufferObjects>)>, SynchroniseError> {
         if let Some(prepared) = self.state_mut().prepared(key) {
             return Ok(Some(prepared));
@@ -230,7 +235,7 @@ impl Inner {
                 // An application that left meanwhile must not leave buffers that nobody finishes.
                 let here = {
                     let state = self.state();
-                    members.iter().find(|(info, _)| state.apps.contains_key(&info.id))
+                    members.iter().find(|(info, _)| state.apps.get(info.id).is_some())
                 };
                 let (info, _) = here.ok_or(AppError::Gone)?;
                 self.new_set(key, info, clock)?

@@ -9,6 +9,8 @@ use std::{
 };
 
 use actix::{Actor, Addr, System};
+use lttngd_agent::Agents;
+use lttngd_app::Apps;
 use lttngd_consumer::{Consumer, Stop};
 use lttngd_model::{
     BufferScheme, Credentials, DescriptorOutput, Domain, SessionDescriptor, SessionKind, Uri,
@@ -43,6 +45,8 @@ pub(super) fn daemon(fake: &FakeConsumer) -> (Handle, Addr<Registry>, Addr<Consu
         consumer_deadline: lttngd_peer::PATIENCE,
         runas: lttngd_runas::Runas::new(None),
         listings: listings.clone(),
+        apps: Apps::new(Outlet::closed()).start(),
+        agents: Agents::new(Outlet::closed()).start(),
     })
     .start();
     let nobody = Credentials { uid: u32::MAX, gid: u32::MAX };

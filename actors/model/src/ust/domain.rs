@@ -32,7 +32,7 @@ pub struct UstDomain {
     /// Attributes that the client asked for the metadata channel, if any.
     pub metadata: Option<ChannelAttributes>,
     /// Which processes record.
-    pub(super) trackers: Trackers,
+    pub trackers: Trackers,
     /// Whether a channel was made, after which the scheme stays.
     pub(super) scheme_is_fixed: bool,
     /// Whether a channel was asked for by name, after which events must name theirs.

@@ -19,7 +19,7 @@ pub struct TrackedProcess {
 
 /// The trackers of the user-space domain.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Trackers {
+pub struct Trackers {
     vpid: Tracker,
     vuid: Tracker,
     vgid: Tracker,
@@ -61,6 +61,14 @@ impl Tracker {
 }
 
 impl Trackers {
+    /// Whether a process records: every tracker must let it through.
+    #[must_use]
+    pub fn track(&self, process: TrackedProcess) -> bool {
+        self.vpid.tracks(process.pid)
+            && self.vuid.tracks(process.uid)
+            && self.vgid.tracks(process.gid)
+    }
+
     fn of(&self, attribute: ProcessAttribute) -> Result<&Tracker, ErrorCode> {
         match attribute {
             ProcessAttribute::VirtualProcessId => Ok(&self.vpid),
@@ -84,9 +92,7 @@ impl UstDomain {
     /// Whether a process records: every tracker must let it through.
     #[must_use]
     pub fn tracks(&self, process: TrackedProcess) -> bool {
-        self.trackers.vpid.tracks(process.pid)
-            && self.trackers.vuid.tracks(process.uid)
-            && self.trackers.vgid.tracks(process.gid)
+        self.trackers.track(process)
     }
 
     /// What a tracker lets through (TRACKER_GET_POLICY).

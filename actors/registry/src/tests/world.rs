@@ -8,8 +8,8 @@ use std::{
 };
 
 use actix::{Actor, Addr, AsyncContext};
-use lttngd_agent::AgentSettings;
-use lttngd_app::{AppSettings, listen};
+use lttngd_agent::{AgentSettings, Agents};
+use lttngd_app::{AppSettings, Apps, listen};
 use lttngd_consumer::Consumer;
 use lttngd_model::{Bitness, Credentials, DescriptorOutput, SessionDescriptor, SessionKind, Uri};
 use lttngd_peer::{AgentScript, AppScript, ConsumerScript, FakeAgent, FakeApp, FakeConsumer};
@@ -49,8 +49,12 @@ impl World {
         let consumer = Arc::new(Mutex::new(None));
         let listings = SessionListings::default();
         let shown = listings.clone();
+        let mut known = None;
         let registry = Registry::create(|context| {
             let exited = Outlet::to(context.address().recipient());
+            let apps = Apps::new(Outlet::to(context.address().recipient())).start();
+            let agents = Agents::new(Outlet::to(context.address().recipient())).start();
+            known = Some((apps.clone(), agents.clone()));
             let started = Consumer::new(fake.config(), exited).start();
             *consumer.lock().unwrap() = Some(started.clone());
             Registry::new(RegistryConfig {
@@ -66,9 +70,12 @@ impl World {
                 consumer_deadline: lttngd_peer::PATIENCE,
                 runas: lttngd_runas::Runas::new(None),
                 listings: shown,
+                apps,
+                agents,
             })
         });
         let consumer = consumer.lock().unwrap().clone().unwrap();
+        let (known_apps, known_agents) = known.unwrap();
         let socket = UnixListener::bind(directory.path().join("apps")).unwrap();
         let apps = tokio::task::spawn_local(listen(
             socket,
@@ -76,8 +83,8 @@ impl World {
                 descriptors: lttngd_runtime::Descriptors::unlimited(),
                 deadline,
                 bitnesses: vec![Bitness::Bits64],
-                registered: Outlet::to(registry.clone().recipient()),
-                unregistered: Outlet::to(registry.clone().recipient()),
+                registered: Outlet::to(known_apps.clone().recipient()),
+                unregistered: Outlet::to(known_apps.recipient()),
             },
         ));
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -85,8 +92,8 @@ impl World {
         let settings = AgentSettings {
             descriptors: lttngd_runtime::Descriptors::unlimited(),
             deadline,
-            registered: Outlet::to(registry.clone().recipient()),
-            unregistered: Outlet::to(registry.clone().recipient()),
+            registered: Outlet::to(known_agents.clone().recipient()),
+            unregistered: Outlet::to(known_agents.recipient()),
         };
         let listeners = [apps, tokio::task::spawn_local(lttngd_agent::listen(socket, settings))];
         let [handle, without_agents] = [true, false].map(|serves_agents| {

@@ -9,7 +9,7 @@ use lttngd_peer::{
 use tokio::task::JoinHandle;
 
 use super::world::World;
-use crate::{AppArrived, DataPending, Destroy, ListChannels, Rotate, Start, Stop};
+use crate::{DataPending, Destroy, ListChannels, Rotate, Start, Stop};
 
 const CREATE_CHUNK: u32 = 23;
 const GET_CHANNEL: u32 = 8;
@@ -63,7 +63,7 @@ async fn arrives_during<T>(
     let done = doing(&world);
     eventually("the command is held", || world.fake.count(number) == 1).await;
     let (fake, info, app) = world.registered(AppScript::default()).await;
-    let arrived = world.begin(AppArrived { info, app });
+    let arrived = world.arrives(info, app);
     tokio::task::yield_now().await;
     gate.open();
     done.await.unwrap().map(drop).unwrap();
@@ -103,7 +103,7 @@ async fn a_session_that_is_destroyed_while_an_application_gets_its_buffers() {
         let world = World::new(script, scheme).await;
         world.ask(Start).await.unwrap();
         let (fake, info, app) = world.registered(AppScript::default()).await;
-        let arrived = world.begin(AppArrived { info, app });
+        let arrived = world.arrives(info, app);
         eventually("GET_CHANNEL is held", || world.fake.count(GET_CHANNEL) == 1).await;
         let destroyed = world.begin(Destroy);
         tokio::task::yield_now().await;
@@ -157,7 +157,7 @@ async fn an_application_that_dies_before_its_buffers_are_made_leaves_none() {
     let world = World::new(script, BufferScheme::PerPid).await;
     world.ask(Start).await.unwrap();
     let (fake, info, app) = world.registered(AppScript::default()).await;
-    let arrived = world.begin(AppArrived { info, app: app.clone() });
+    let arrived = world.arrives(info, app.clone());
     eventually("GET_CHANNEL is held", || world.fake.count(GET_CHANNEL) == 1).await;
     drop(fake);
     eventually("its actor is gone", || !app.connected()).await;

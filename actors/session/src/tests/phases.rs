@@ -124,7 +124,8 @@ async fn each_command_in_each_phase() {
 async fn a_whole_life_in_the_order_of_the_stock_daemon() {
     let world = World::new(ConsumerScript::default(), BufferScheme::PerUid).await;
     let fake = world.app(AppScript::default()).await;
-    assert_eq!(fake.commands(), [0x41], "an inactive session is none of its business");
+    // Its version is asked, and its main begins.
+    assert_eq!(fake.commands(), [0x41, 0x44], "an inactive session is none of its business");
     assert_eq!(world.fake.numbers(), [22, 20]);
     world.ask(Start).await.unwrap();
     // Chunk; channel and metadata.

@@ -8,7 +8,8 @@ use std::{
 };
 
 use actix::{Actor, Addr, Context, Handler};
-use lttngd_app::{App, AppInfo, AppRegistered, AppSettings, AppUnregistered, listen};
+use lttngd_agent::Agents;
+use lttngd_app::{App, AppInfo, AppRegistered, AppSettings, AppUnregistered, Apps, listen};
 use lttngd_buffers::{ChannelKeys, TraceClock};
 use lttngd_consumer::{Consumer, ConsumerExited, EnsureRunning};
 use lttngd_model::{
@@ -23,14 +24,15 @@ use lttngd_runtime::Outlet;
 use tokio::task::JoinHandle;
 
 use crate::{
-    AppArrived, AppGone, ConsumerLost, Consumers, EnableChannel, EnableEvent, Output,
-    PrepareDomain, Session, SessionConfig, SessionListings,
+    ConsumerLost, Consumers, EnableChannel, EnableEvent, Output, PrepareDomain, Session,
+    SessionConfig, SessionListings,
 };
 
-/// Does what the registry does: passes on what it is told, and keeps it.
+/// Does what the registry does, and keeps applications that register until the test passes them on.
 #[derive(Clone, Default)]
 pub(super) struct Told {
     session: Arc<Mutex<Option<Addr<Session>>>>,
+    apps: Arc<Mutex<Option<Addr<Apps>>>>,
     registered: Arc<Mutex<Vec<AppRegistered>>>,
     lost: Arc<Mutex<usize>>,
 }
@@ -57,9 +59,8 @@ impl Handler<AppUnregistered> for Told {
     type Result = ();
 
     fn handle(&mut self, gone: AppUnregistered, _: &mut Self::Context) {
-        if let Some(session) = self.session() {
-            Outlet::to(session.recipient()).tell(AppGone { id: gone.id });
-        }
+        let apps = self.apps.lock().unwrap().clone().unwrap();
+        Outlet::to(apps.recipient()).tell(gone);
     }
 }
 
@@ -80,6 +81,7 @@ pub(super) struct World {
     pub(super) consumer: Addr<Consumer>,
     pub(super) session: Addr<Session>,
     listings: SessionListings,
+    apps: Addr<Apps>,
     told: Told,
     listener: JoinHandle<std::io::Result<()>>,
 }
@@ -135,6 +137,8 @@ impl World {
         let exited = Outlet::to(teller.clone().recipient());
         let consumer = Consumer::new(fake.config(), exited).start();
         let listings = SessionListings::default();
+        let apps_known = Apps::new(Outlet::closed()).start();
+        *told.apps.lock().unwrap() = Some(apps_known.clone());
         let mut config = SessionConfig {
             id: SessionId(0),
             name: "s".to_owned(),
@@ -156,16 +160,19 @@ impl World {
             consumer_deadline: lttngd_peer::PATIENCE,
             runas: lttngd_runas::Runas::new(None),
             listings: listings.clone(),
+            apps: apps_known.clone(),
+            agents: Agents::new(Outlet::closed()).start(),
             changes: Outlet::closed(),
             failed: Outlet::closed(),
         };
         change(&mut config);
         let (id, owner) = (config.id, config.owner);
-        let session = Session::new(config, [], []);
+        let session = Session::new(config);
         listings.publish(id, owner, session.listing());
         let session = session.start();
         *told.session.lock().unwrap() = Some(session.clone());
-        let world = Self { directory, fake, consumer, session, listings, told, listener };
+        let world =
+            Self { directory, fake, consumer, session, listings, apps: apps_known, told, listener };
         world.prepare_domain().await.unwrap();
         world.enable_channel(CHANNEL, scheme).await.unwrap();
         world.enable_event("p:e").await.unwrap();
@@ -220,7 +227,13 @@ impl World {
         .await
     }
 
-    /// An application that has registered, of which the session was not told.
+    /// Passes on that an application has registered. Over when its `main` begins.
+    pub(super) fn arrives(&self, info: Arc<AppInfo>, app: Addr<App>) -> JoinHandle<()> {
+        let passed = self.apps.send(AppRegistered { info, app });
+        tokio::task::spawn_local(async move { passed.await.unwrap() })
+    }
+
+    /// An application that has registered, which was not passed on.
     pub(super) async fn registered(&self, script: AppScript) -> (FakeApp, Arc<AppInfo>, Addr<App>) {
         let registered = || self.told.registered.lock().unwrap();
         let before = registered().len();
@@ -230,10 +243,10 @@ impl World {
         (fake, info, app)
     }
 
-    /// An application of which the session was told, to the end of that.
+    /// An application whose `main` has begun.
     pub(super) async fn app(&self, script: AppScript) -> FakeApp {
         let (fake, info, app) = self.registered(script).await;
-        self.ask(AppArrived { info, app }).await;
+        self.arrives(info, app).await.unwrap();
         fake
     }
 

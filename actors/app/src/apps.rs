@@ -1,0 +1,187 @@
+//! Which applications are registered, and which sessions they concern.
+
+use std::sync::Arc;
+
+use actix::{Actor, Addr, Context, Handler, Message, MessageResult, ResponseActFuture, WrapFuture};
+use lttngd_model::{
+    SessionId,
+    ust::{TrackedProcess, Trackers},
+};
+use lttngd_runtime::{Directory, FailureNotice, Hold, Outlet};
+
+use crate::{App, AppId, AppInfo, AppRegistered, AppUnregistered, RegisterDone};
+
+/// A registered application and its actor.
+pub type RegisteredApp = (Arc<AppInfo>, Addr<App>);
+
+/// Follows the applications that trackers let through, from now on: replies with those that are registered.
+/// A second time it replaces the trackers.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<(AppId, RegisteredApp)>")]
+pub struct FollowApps {
+    /// The session.
+    pub session: SessionId,
+    /// Which applications it records.
+    pub trackers: Trackers,
+    /// Is told of those that come.
+    pub arrived: Outlet<AppArrived>,
+    /// Is told of those that go.
+    pub gone: Outlet<AppGone>,
+}
+
+/// The session is not told any more which applications come, but still which of those that it was given or
+/// told of go.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct AwaitNoApps {
+    /// The session.
+    pub session: SessionId,
+}
+
+/// The session has ended: it is told of nothing.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct LeaveApps {
+    /// The session.
+    pub session: SessionId,
+}
+
+/// Asks for all registered applications.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Vec<RegisteredApp>")]
+pub struct ListApps;
+
+/// An application registered that a session follows.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct AppArrived {
+    /// What it is.
+    pub info: Arc<AppInfo>,
+    /// Its actor.
+    pub app: Addr<App>,
+    /// Held until it has what the session wants, or has not answered in time: its `main` waits for that.
+    pub hold: Hold,
+}
+
+/// An application that concerned a session is gone.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct AppGone {
+    /// Which.
+    pub id: AppId,
+}
+
+/// An application registered, or is gone.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct AppsChanged {
+    /// Which.
+    pub info: Arc<AppInfo>,
+    /// Whether it is registered now.
+    pub is_registered: bool,
+}
+
+#[derive(Clone)]
+struct Follower {
+    arrived: Outlet<AppArrived>,
+    gone: Outlet<AppGone>,
+}
+
+/// The actor that knows which applications are registered, and which sessions each of them concerns. Who
+/// does not follow them is told of none.
+pub struct Apps {
+    directory: Directory<AppId, RegisteredApp, SessionId, Follower>,
+    changed: Outlet<AppsChanged>,
+    _failure: Option<FailureNotice>,
+}
+
+impl Apps {
+    /// No application is registered. `changed` is told of all that come and go.
+    #[must_use]
+    pub fn new(changed: Outlet<AppsChanged>) -> Self {
+        Self { directory: Directory::default(), changed, _failure: None }
+    }
+
+    /// The same, whose owner is told when it fails.
+    #[must_use]
+    pub fn with_failure_notice(self, notice: FailureNotice) -> Self {
+        Self { _failure: Some(notice), ..self }
+    }
+}
+
+impl Actor for Apps {
+    type Context = Context<Self>;
+}
+
+impl Handler<AppRegistered> for Apps {
+    type Result = ResponseActFuture<Self, ()>;
+
+    /// Over when its `main` begins.
+    fn handle(&mut self, registered: AppRegistered, _: &mut Self::Context) -> Self::Result {
+        let AppRegistered { info, app } = registered;
+        tracing::info!(pid = info.pid, uid = info.uid, app = info.name, "application registered");
+        self.changed.tell(AppsChanged { info: Arc::clone(&info), is_registered: true });
+        let (hold, released) = Hold::new();
+        for follower in self.directory.come(info.id, (Arc::clone(&info), app.clone())) {
+            let (info, app, hold) = (Arc::clone(&info), app.clone(), hold.clone());
+            follower.arrived.tell(AppArrived { info, app, hold });
+        }
+        drop(hold);
+        let begins = async move {
+            released.await;
+            if let Ok(Err(error)) = app.send(RegisterDone).await {
+                tracing::debug!(pid = info.pid, app = info.name, %error, "registration not done");
+            }
+        };
+        Box::pin(begins.into_actor(self))
+    }
+}
+
+impl Handler<AppUnregistered> for Apps {
+    type Result = ();
+
+    fn handle(&mut self, gone: AppUnregistered, _: &mut Self::Context) {
+        let Some(((info, _), followers)) = self.directory.go(gone.id) else { return };
+        tracing::info!(pid = info.pid, app = info.name, "application gone");
+        for follower in followers {
+            follower.gone.tell(AppGone { id: gone.id });
+        }
+        self.changed.tell(AppsChanged { info, is_registered: false });
+    }
+}
+
+impl Handler<FollowApps> for Apps {
+    type Result = MessageResult<FollowApps>;
+
+    fn handle(&mut self, request: FollowApps, _: &mut Self::Context) -> Self::Result {
+        let FollowApps { session, trackers, arrived, gone } = request;
+        let fits = move |(info, _): &RegisteredApp| {
+            trackers.track(TrackedProcess { pid: info.pid, uid: info.uid, gid: info.gid })
+        };
+        MessageResult(self.directory.follow(session, Follower { arrived, gone }, Box::new(fits)))
+    }
+}
+
+impl Handler<AwaitNoApps> for Apps {
+    type Result = ();
+
+    fn handle(&mut self, request: AwaitNoApps, _: &mut Self::Context) {
+        self.directory.rest(request.session);
+    }
+}
+
+impl Handler<LeaveApps> for Apps {
+    type Result = ();
+
+    fn handle(&mut self, request: LeaveApps, _: &mut Self::Context) {
+        self.directory.leave(request.session);
+    }
+}
+
+impl Handler<ListApps> for Apps {
+    type Result = MessageResult<ListApps>;
+
+    fn handle(&mut self, _: ListApps, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.directory.peers().cloned().collect())
+    }
+}
