@@ -363,8 +363,13 @@ impl DataStream {
                 Sent::Parked { partly } => Ok(Written::Parked { partly }),
                 Sent::Lost => Ok(Written::Lost),
             },
-            // As the open packet of a stream that has left its last trace chunk, closed with the stream.
-            _ if !packet.header.has_events() => return Written::Nothing,
+            // A stream that has left its last trace chunk ends with an open packet.
+            (output, None)
+                if !packet.header.has_events()
+                    && (self.writing.relay.is_none() || matches!(output, Output::Remote(_))) =>
+            {
+                return Written::Nothing;
+            }
             _ => Err("there is no trace chunk for its events".to_owned()),
         };
         match written {
