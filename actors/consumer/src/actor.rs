@@ -6,7 +6,7 @@ use actix::{
     Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, ResponseFuture, WrapFuture,
 };
 use lttngd_model::SessionId;
-use lttngd_runtime::{FailureNotice, Outlet, tell};
+use lttngd_runtime::{Count, FailureNotice, Outlet, tell};
 use tokio::{process::Child, sync::oneshot};
 
 use crate::{
@@ -23,7 +23,6 @@ use crate::{
     reports::{Owner, Start},
     samples::{MonitorPipe, Samples},
     sockets::{Late, Sockets},
-    waiting::Waiting,
 };
 
 /// Longest wait for a new consumer daemon to be ready.
@@ -42,7 +41,7 @@ pub struct Consumer {
     pub(crate) life: Life<Running>,
     /// The newest one.
     start: Start,
-    pub(crate) waiting: Waiting,
+    pub(crate) waiting: Count,
     /// While its process is there.
     failure: Option<FailureNotice>,
 }
@@ -88,7 +87,7 @@ impl Consumer {
             ended: EndedSessions::default(),
             life: Life::default(),
             start: Start::default(),
-            waiting: Waiting::new(REQUESTS_MAX),
+            waiting: Count::default(),
             failure: None,
         }
     }

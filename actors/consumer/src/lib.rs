@@ -47,7 +47,6 @@ mod samples;
 mod sockets;
 #[cfg(test)]
 mod tests;
-mod waiting;
 
 pub use actor::{Consumer, HANDSHAKE_DEADLINE, REQUESTS_MAX};
 pub use error::ConsumerError;

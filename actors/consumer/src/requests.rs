@@ -4,7 +4,7 @@ use std::{future::ready, sync::Arc};
 
 use actix::{Addr, Handler, ResponseFuture};
 use lttngd_model::SessionId;
-use lttngd_runtime::tell;
+use lttngd_runtime::{Counted, tell};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -12,12 +12,11 @@ use crate::{
     Consumer, ConsumerError, CreateChannel, CreateMetadata, CreateTraceChunk, DataPending,
     DestroyRelayd, DiscardedEvents, EndSampling, EndSession, FlushChannel, LostPackets,
     OpenChannelPackets, PushMetadata, RecordChannel, RotateChannel, TraceChunkExists,
-    actor::Running,
+    actor::{REQUESTS_MAX, Running},
     channels::FetchChannel,
     command::{CommandSocket, Perform},
     exchange::Exchange,
     sockets::Late,
-    waiting::Place,
 };
 
 /// What answers a request.
@@ -29,10 +28,10 @@ impl Consumer {
         &mut self,
         session: SessionId,
         late: Late,
-    ) -> Result<(Addr<CommandSocket>, Place), ConsumerError> {
+    ) -> Result<(Addr<CommandSocket>, Counted), ConsumerError> {
         let has_ended = self.has_ended(session);
         let running = self.life.running_mut().ok_or(ConsumerError::Lost)?;
-        let place = self.waiting.take()?;
+        let place = self.waiting.one_of(REQUESTS_MAX).ok_or(ConsumerError::Busy)?;
         Ok((running.socket(session, has_ended, late)?, place))
     }
 

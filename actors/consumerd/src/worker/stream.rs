@@ -78,7 +78,8 @@ pub(super) struct DataStream {
     pub(super) output: Output,
     pub(super) chunk: Option<Arc<Chunk>>,
     pub(super) rotation: Option<Rotation>,
-    /// Whether a packet that was to begin a trace chunk found no room.
+    /// Whether a packet is to be begun that found no room when its trace chunk began, or that its relay daemon
+    /// waits for.
     pub(super) packet_due: bool,
     /// Whether its relay daemon was not sent packets that it may wait for: it goes to the next trace chunk by
     /// those that come.
