@@ -176,7 +176,7 @@ impl<E: Exchange> Handler<Perform<E>> for CommandSocket {
         };
         let made = made.into_actor(self).map(move |outcome, socket: &mut Self, _| {
             socket.settle(&outcome);
-            // As above.
+            // Who asked may have gone.
             let _ = reply.send(outcome);
         });
         stand_still(context, made);

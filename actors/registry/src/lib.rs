@@ -1,11 +1,12 @@
 //! The names and numbers of sessions, and the way from a name to a session.
 //!
-//! [`Registry`] is the actor that owns them: it makes and unmakes sessions, and lists. [`Handle`] is what a client connection and an embedding
-//! program hold: each of its methods is one request of the client protocol, with that protocol's
-//! checks in their order.
+//! [`Registry`] is the actor that owns them: it makes and unmakes sessions, and lists. [`Handle`] is what a
+//! client connection and an embedding program hold: each of its methods is one request of the client
+//! protocol, with that protocol's checks in their order.
 //!
-//! The registry asks sessions and applications; it is told of dead consumer daemons by `lttngd-consumer`, and for
-//! its subscribers of applications and agents by [`Apps`](lttngd_app::Apps) and [`Agents`](lttngd_agent::Agents). Sessions show how they look in
+//! The registry asks sessions and applications; it is told of dead consumer daemons by `lttngd-consumer`,
+//! and for its subscribers of applications and agents by [`Apps`](lttngd_app::Apps) and
+//! [`Agents`](lttngd_agent::Agents). Sessions show how they look in
 //! [`SessionListings`](lttngd_session::SessionListings).
 
 mod actor;
