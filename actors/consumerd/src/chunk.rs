@@ -12,7 +12,7 @@ use lttngd_model::{ChunkId, SessionId};
 use lttngd_tracefile::TraceChunk;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::worker::Event;
+use crate::event::Event;
 
 /// Where a chunk's files are.
 #[derive(Debug)]

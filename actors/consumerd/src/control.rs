@@ -8,7 +8,7 @@ use std::{
 };
 
 use actix::{Actor, Addr};
-use lttngd_model::{ChannelKey, SessionId, StreamKind};
+use lttngd_model::{ChannelKey, NetIndex, SessionId, StreamKind};
 use lttngd_runas::Runas;
 use lttngd_runtime::Descriptors;
 use lttngd_wire::{
@@ -21,10 +21,11 @@ use crate::{
     clock::PacketClock,
     command::TEXT_MAX_LEN,
     crew::{Crew, WorkerHandle},
+    event::Event,
     request::{Reply, Request},
     session::{ChannelGone, ChunkGone, Context, FetchMetadata, Session},
     source::Source,
-    worker::{Event, RelaySockets},
+    worker::{Order, RelaySockets},
 };
 
 /// Most sessions that are known at a time.
@@ -222,7 +223,7 @@ impl Control {
         self.sessions.borrow_mut().remove(&id);
         if has_snapshots && let Ok([_, remote]) = self.workers_of(id) {
             // Without the thread there are none.
-            let _ = remote.tell(move |worker| worker.destroy_snapshot_relays(id));
+            let _ = remote.tell(Order::DestroySnapshotRelays(id));
         }
     }
 
@@ -249,7 +250,7 @@ impl Control {
         let pipe = std::sync::Arc::new(pipe);
         for worker in self.all_workers() {
             let pipe = std::sync::Arc::clone(&pipe);
-            if worker.tell(move |worker| worker.set_monitor_pipe(pipe)).is_err() {
+            if worker.tell(Order::SetMonitorPipe(pipe)).is_err() {
                 return Code::FATAL.into();
             }
         }
@@ -275,19 +276,19 @@ impl Control {
             );
             return Code::RELAYD_FAIL.into();
         };
-        let sockets = RelaySockets {
-            net_index: first.net_index,
+        let sockets = Box::new(RelaySockets {
+            net_index: NetIndex(first.net_index),
             session: first.session_id,
             relay_session_id: first.relayd_session_id,
             version: Version { major: first.major, minor: first.minor },
             control,
             data: descriptor,
-        };
+        });
         let [_, remote] = match self.workers_of(sockets.session) {
             Ok(workers) => workers,
             Err(code) => return code.into(),
         };
-        match remote.ask(move |worker| worker.add_relay(sockets)).await {
+        match remote.ask(|answer| Order::AddRelay(sockets, answer)).await {
             Ok(outcome) => outcome.into(),
             Err(_) => Code::FATAL.into(),
         }
@@ -297,9 +298,10 @@ impl Control {
         if self.half_relays.borrow_mut().remove(&net_index).is_some() {
             return Reply::OK;
         }
+        let index = NetIndex(net_index);
         // Whose it is was told when it came; the thread that has it knows it.
         for worker in self.all_workers() {
-            if let Ok(Ok(())) = worker.ask(move |worker| worker.destroy_relay(net_index)).await {
+            if let Ok(Ok(())) = worker.ask(|answer| Order::DestroyRelay(index, answer)).await {
                 return Reply::OK;
             }
         }

@@ -7,12 +7,9 @@ use std::{
 };
 
 use lttngd_model::SessionId;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
-use crate::worker::{Setup, Worker};
-
-/// Work for a data thread.
-pub(crate) type Order = Box<dyn FnOnce(&mut Worker) + Send>;
+use crate::worker::{Order, Reply, Setup, Worker};
 
 /// The data thread is gone: it panicked, or the consumer ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -23,40 +20,25 @@ pub(crate) struct WorkerGone;
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerHandle {
     orders: mpsc::Sender<Order>,
-    bell: Arc<OwnedFd>,
+    wakeup_fd: Arc<OwnedFd>,
 }
 
 impl WorkerHandle {
     /// Gives an order.
-    pub(crate) fn tell(
-        &self,
-        order: impl FnOnce(&mut Worker) + Send + 'static,
-    ) -> Result<(), WorkerGone> {
-        self.orders.send(Box::new(order)).map_err(|_| WorkerGone)?;
-        // The counter is full only when the thread has been rung for already.
-        let _ = rustix::io::write(self.bell.as_fd(), &1_u64.to_ne_bytes());
+    pub(crate) fn tell(&self, order: Order) -> Result<(), WorkerGone> {
+        self.orders.send(order).map_err(|_| WorkerGone)?;
+        // The counter is full only when the thread has been woken already.
+        let _ = rustix::io::write(self.wakeup_fd.as_fd(), &1_u64.to_ne_bytes());
         Ok(())
     }
 
-    /// Gives an order and waits for its outcome.
-    pub(crate) async fn ask<T: Send + 'static>(
+    /// Gives an order and waits for its answer.
+    pub(crate) async fn ask<T>(
         &self,
-        order: impl FnOnce(&mut Worker) -> T + Send + 'static,
+        order: impl FnOnce(Reply<T>) -> Order,
     ) -> Result<T, WorkerGone> {
-        self.ask_later(move |worker, reply| {
-            // Who asked may have gone.
-            let _ = reply.send(order(worker));
-        })
-        .await
-    }
-
-    /// Gives an order whose outcome may come later than its end.
-    pub(crate) async fn ask_later<T: Send + 'static>(
-        &self,
-        order: impl FnOnce(&mut Worker, oneshot::Sender<T>) + Send + 'static,
-    ) -> Result<T, WorkerGone> {
-        let (reply, outcome) = oneshot::channel();
-        self.tell(move |worker| order(worker, reply))?;
+        let (reply, outcome) = Reply::new();
+        self.tell(order(reply))?;
         outcome.await.map_err(|_| WorkerGone)
     }
 }
@@ -72,14 +54,14 @@ pub(crate) struct Crew {
     local: Vec<WorkerHandle>,
     remote: Vec<WorkerHandle>,
     threads: Vec<JoinHandle<()>>,
-    /// Rings when a thread ended.
+    /// Notified when a thread ended.
     ended: Arc<Notify>,
 }
 
-/// Rings when it is dropped: also when the thread that has it panics.
-struct RingsAtEnd(Arc<Notify>);
+/// Notifies when it is dropped: also when the thread that has it panics.
+struct NotifiesAtEnd(Arc<Notify>);
 
-impl Drop for RingsAtEnd {
+impl Drop for NotifiesAtEnd {
     fn drop(&mut self) {
         self.0.notify_one();
     }
@@ -103,7 +85,7 @@ impl Crew {
         Ok(Self { local, remote, threads, ended })
     }
 
-    /// Rings when a thread ended. None does before [`Self::end`], unless something is wrong with it.
+    /// Notified when a thread ended. None does before [`Self::end`], unless something is wrong with it.
     pub(crate) fn ended(&self) -> Arc<Notify> {
         Arc::clone(&self.ended)
     }
@@ -124,7 +106,7 @@ impl Crew {
     pub(crate) fn end(self) {
         for worker in self.all() {
             // A thread that is gone has nothing to write.
-            let _ = worker.tell(Worker::end);
+            let _ = worker.tell(Order::End);
         }
         for thread in self.threads {
             if thread.join().is_err() {
@@ -141,10 +123,10 @@ fn start(
     threads: &mut Vec<JoinHandle<()>>,
 ) -> std::io::Result<WorkerHandle> {
     let flags = rustix::event::EventfdFlags::CLOEXEC | rustix::event::EventfdFlags::NONBLOCK;
-    let bell = Arc::new(rustix::event::eventfd(0, flags)?);
+    let wakeup_fd = Arc::new(rustix::event::eventfd(0, flags)?);
     let (orders, inbox) = mpsc::channel();
-    let worker = Worker::new(setup, Arc::clone(&bell), inbox)?;
-    let ended = RingsAtEnd(Arc::clone(ended));
+    let worker = Worker::new(setup, Arc::clone(&wakeup_fd), inbox)?;
+    let ended = NotifiesAtEnd(Arc::clone(ended));
     let body = move || {
         let _ended = ended;
         if let Err(error) = lttngd_runtime::come_first() {
@@ -153,5 +135,5 @@ fn start(
         worker.run();
     };
     threads.push(std::thread::Builder::new().name(name.to_owned()).spawn(body)?);
-    Ok(WorkerHandle { orders, bell })
+    Ok(WorkerHandle { orders, wakeup_fd })
 }

@@ -21,6 +21,7 @@ mod command;
 mod connections;
 mod control;
 mod crew;
+mod event;
 mod health;
 mod options;
 mod process;

@@ -33,7 +33,7 @@ use crate::{
     health::{self, Health},
     options::Options,
     source::Source,
-    worker::Setup,
+    worker::{Order, Setup},
 };
 
 /// How long the session daemon may take to connect.
@@ -243,7 +243,7 @@ fn start_health(options: &Options, crew: &Crew) -> Option<Health> {
         loop {
             period.tick().await;
             for worker in &workers {
-                if worker.ask(|_| ()).await.is_err() {
+                if worker.ask(Order::ShowLife).await.is_err() {
                     return;
                 }
             }

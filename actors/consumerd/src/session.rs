@@ -22,8 +22,9 @@ use crate::{
     clock::PacketClock,
     control::{Control, unknown},
     crew::{WorkerGone, WorkerHandle},
+    event::Event,
     request::{Reply, Request},
-    worker::Event,
+    worker::Order,
 };
 
 /// A channel is over.
@@ -131,37 +132,43 @@ impl Inner {
         match message {
             Message::DiscardedEvents { key, .. } => match worker(key) {
                 Some(worker) => {
-                    let counts = worker.ask_later(move |w, reply| w.tell_counts(key, reply)).await;
+                    let counts = worker.ask(|reply| Order::TellCounts(key, reply)).await;
                     Reply::Count(counts.unwrap_or_default().discarded_events)
                 }
                 None => Reply::Count(0),
             },
             Message::LostPackets { key, .. } => match worker(key) {
                 Some(worker) => {
-                    let counts = worker.ask_later(move |w, reply| w.tell_counts(key, reply)).await;
+                    let counts = worker.ask(|reply| Order::TellCounts(key, reply)).await;
                     Reply::Count(counts.unwrap_or_default().lost_packets)
                 }
                 None => Reply::Count(0),
             },
             Message::FlushChannel { key } => match worker(key) {
-                Some(worker) => outcome(worker.ask(move |w| w.flush_channel(key)).await),
+                Some(worker) => {
+                    outcome(worker.ask(|answer| Order::FlushChannel(key, answer)).await)
+                }
                 None => unknown(&message),
             },
             Message::ClearQuiescentChannel { key } => match worker(key) {
-                Some(worker) => outcome(worker.ask(move |w| w.clear_quiescent(key)).await),
+                Some(worker) => {
+                    outcome(worker.ask(|answer| Order::ClearQuiescent(key, answer)).await)
+                }
                 None => unknown(&message),
             },
             Message::OpenChannelPackets { key } => match worker(key) {
-                Some(worker) => outcome(worker.ask(move |w| w.open_packets(key)).await),
+                Some(worker) => outcome(worker.ask(|answer| Order::OpenPackets(key, answer)).await),
                 None => unknown(&message),
             },
             Message::ClearChannel { key } => match worker(key) {
-                Some(worker) => outcome(worker.ask(move |w| w.clear_channel(key)).await),
+                Some(worker) => {
+                    outcome(worker.ask(|answer| Order::ClearChannel(key, answer)).await)
+                }
                 None => unknown(&message),
             },
             Message::RotateChannel { key, .. } => match worker(key) {
                 Some(worker) => {
-                    outcome(worker.ask_later(move |w, reply| w.rotate_channel(key, reply)).await)
+                    outcome(worker.ask(|answer| Order::RotateChannel(key, answer)).await)
                 }
                 None => unknown(&message),
             },
@@ -173,8 +180,7 @@ impl Inner {
         let session = self.id;
         for worker in self.workers() {
             // A worker that is gone has nothing left to write.
-            if let Ok(true) = worker.ask_later(move |w, reply| w.data_pending(session, reply)).await
-            {
+            if let Ok(true) = worker.ask(|reply| Order::TellDataPending(session, reply)).await {
                 return Reply::Pending(true);
             }
         }

@@ -6,6 +6,8 @@ mod channel;
 mod counts;
 mod data_pending;
 mod metadata;
+mod new;
+mod order;
 mod recording;
 mod relay;
 mod rings;
@@ -21,11 +23,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lttngd_model::{ChannelKey, ChunkId, SessionId};
-use lttngd_relaystream::RelayLimits;
+use lttngd_model::{ChannelKey, ChunkId, NetIndex, SessionId};
 use rustix::event::{Timespec, epoll};
 use slab::Slab;
-use tokio::sync::mpsc::UnboundedSender;
 
 use self::{
     channel::DataChannel,
@@ -36,57 +36,39 @@ use self::{
     timers::{Due, TimerQueue},
 };
 pub(crate) use self::{
-    channel::{NewChannel, NewStream, Timers, Writing},
-    metadata::NewMetadata,
-    recording::Recording,
-    relay::{ClosingChunk, NewRemoteChunk, RelaySockets},
+    new::{
+        ClosingChunk, MetadataText, NewChannel, NewMetadata, NewRemoteChunk, NewStream, Recording,
+        RelaySockets, Setup, Timers, Writing,
+    },
+    order::{Order, Reply},
 };
-use crate::{chunk::Chunk, clock::PacketClock, crew::Order};
+use crate::chunk::Chunk;
 
 /// Most events that are taken at a time.
 const EVENTS_MAX: usize = 256;
 /// How long the end waits for relay daemons to take what is left.
 const END_DEADLINE: Duration = Duration::from_secs(2);
 
-/// What a data thread tells the control thread.
-#[derive(Debug)]
-pub(crate) enum Event {
-    /// A channel's last stream has ended.
-    ChannelEnded { session: SessionId, key: ChannelKey },
-    /// Nobody holds a trace chunk any more.
-    ChunkEnded { session: SessionId, chunk: ChunkId },
-    /// Newer text is wanted for a metadata channel.
-    MetadataWanted { session: SessionId, key: ChannelKey },
-}
-
-/// What all data threads start with.
-#[derive(Clone, Debug)]
-pub(crate) struct Setup {
-    pub(crate) events: UnboundedSender<Event>,
-    pub(crate) clock: PacketClock,
-    pub(crate) relay_limits: RelayLimits,
-}
-
 /// What a descriptor is watched for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Watched {
     /// Orders.
-    Bell,
+    Orders,
     /// Packets of a stream, by its place in the slab, and its end.
     Stream(usize),
     /// The end of a channel.
     Channel(ChannelKey),
     /// A relay daemon's control socket.
-    RelayControl(u64),
+    RelayControl(NetIndex),
     /// A relay daemon's data socket.
-    RelayData(u64),
+    RelayData(NetIndex),
 }
 
 /// A data thread's state.
 pub(crate) struct Worker {
     setup: Setup,
     epoll: OwnedFd,
-    bell: Arc<OwnedFd>,
+    wakeup_fd: Arc<OwnedFd>,
     inbox: mpsc::Receiver<Order>,
     watched: Slab<Watched>,
     monitor: Option<Arc<OwnedFd>>,
@@ -107,14 +89,14 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) fn new(
         setup: Setup,
-        bell: Arc<OwnedFd>,
+        wakeup_fd: Arc<OwnedFd>,
         inbox: mpsc::Receiver<Order>,
     ) -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let mut worker = Self {
             setup,
             epoll,
-            bell: Arc::clone(&bell),
+            wakeup_fd: Arc::clone(&wakeup_fd),
             inbox,
             watched: Slab::new(),
             monitor: None,
@@ -132,8 +114,8 @@ impl Worker {
         watch(
             &worker.epoll,
             &mut worker.watched,
-            bell.as_fd(),
-            Watched::Bell,
+            wakeup_fd.as_fd(),
+            Watched::Orders,
             epoll::EventFlags::IN,
         )?;
         Ok(worker)
@@ -185,9 +167,9 @@ impl Worker {
     fn handle(&mut self, token: u64) {
         let watched = usize::try_from(token).ok().and_then(|token| self.watched.get(token));
         match watched.copied() {
-            Some(Watched::Bell) => {
+            Some(Watched::Orders) => {
                 // The orders are taken in any case.
-                let _ = rustix::io::read(self.bell.as_fd(), &mut [0; 8]);
+                let _ = rustix::io::read(self.wakeup_fd.as_fd(), &mut [0; 8]);
             }
             Some(Watched::Stream(place)) => self.stream_woken(place),
             Some(Watched::Channel(key)) => self.channel_hung_up(key),
@@ -200,13 +182,51 @@ impl Worker {
     fn take_orders(&mut self) {
         loop {
             match self.inbox.try_recv() {
-                Ok(order) => order(self),
+                Ok(order) => self.carry_out(order),
                 Err(mpsc::TryRecvError::Empty) => return,
                 Err(mpsc::TryRecvError::Disconnected) => {
                     self.ends = true;
                     return;
                 }
             }
+        }
+    }
+
+    fn carry_out(&mut self, order: Order) {
+        tracing::trace!(?order, "an order");
+        match order {
+            Order::SetMonitorPipe(pipe) => self.monitor = Some(pipe),
+            Order::AddChannel(new, answer) => self.add_channel(*new, answer),
+            Order::AddMetadata(new, answer) => self.add_metadata(*new, answer),
+            Order::PushMetadata(text, answer) => answer.answer(self.push_metadata(text)),
+            Order::MetadataRefreshed(key) => self.metadata_refreshed(key),
+            Order::CloseMetadata(key, answer) => answer.answer(self.close_metadata(key)),
+            Order::FlushChannel(key, answer) => answer.answer(self.flush_channel(key)),
+            Order::ClearQuiescent(key, answer) => answer.answer(self.clear_quiescent(key)),
+            Order::OpenPackets(key, answer) => answer.answer(self.open_packets(key)),
+            Order::ClearChannel(key, answer) => answer.answer(self.clear_channel(key)),
+            Order::RotateChannel(key, answer) => self.rotate_channel(key, answer),
+            Order::TellCounts(key, reply) => self.tell_counts(key, reply),
+            Order::Record(recording, answer) => self.record(*recording, answer),
+            Order::TellDataPending(session, reply) => self.data_pending(session, reply),
+            Order::SetChunk(session, chunk, reply) => {
+                self.set_chunk(session, &chunk);
+                reply.answer(());
+            }
+            Order::LeaveChunk { session, chunk, before, reply } => {
+                self.leave_chunk(session, chunk, before.as_ref());
+                reply.answer(());
+            }
+            Order::AddRelay(sockets, answer) => answer.answer(self.add_relay(*sockets)),
+            Order::DestroyRelay(index, answer) => answer.answer(self.destroy_relay(index)),
+            Order::DestroySnapshotRelays(session) => self.destroy_snapshot_relays(session),
+            Order::CreateRemoteChunk(chunk, answer) => self.create_remote_chunk(chunk, answer),
+            Order::CloseRemoteChunk(chunk, answer) => self.close_remote_chunk(chunk, answer),
+            Order::RemoteChunkExists(index, chunk, answer) => {
+                self.remote_chunk_exists(index, chunk, answer);
+            }
+            Order::ShowLife(reply) => reply.answer(()),
+            Order::End => self.ends = true,
         }
     }
 
@@ -284,13 +304,8 @@ impl Worker {
         }
     }
 
-    /// Where samples of buffer use are told.
-    pub(crate) fn set_monitor_pipe(&mut self, pipe: Arc<OwnedFd>) {
-        self.monitor = Some(pipe);
-    }
-
     /// Gives the channels of a session their new trace chunk.
-    pub(crate) fn set_chunk(&mut self, session: SessionId, chunk: &Arc<Chunk>) {
+    fn set_chunk(&mut self, session: SessionId, chunk: &Arc<Chunk>) {
         for channel in self.channels.values_mut().filter(|c| c.session == session) {
             channel.chunk = Some(Arc::clone(chunk));
         }
@@ -301,12 +316,7 @@ impl Worker {
 
     /// Takes a trace chunk from the channels of a session, for the one before it if there is one.
     /// Streams keep it until they leave it.
-    pub(crate) fn leave_chunk(
-        &mut self,
-        session: SessionId,
-        id: ChunkId,
-        before: Option<&Arc<Chunk>>,
-    ) {
+    fn leave_chunk(&mut self, session: SessionId, id: ChunkId, before: Option<&Arc<Chunk>>) {
         let channels = self.channels.values_mut().filter(|channel| channel.session == session);
         let metadata = self.metadata.values_mut().filter(|metadata| metadata.session() == session);
         let chunks = channels.map(|channel| &mut channel.chunk);
@@ -315,11 +325,6 @@ impl Worker {
                 *chunk = before.cloned();
             }
         }
-    }
-
-    /// Ends after this turn.
-    pub(crate) fn end(&mut self) {
-        self.ends = true;
     }
 
     /// Writes out what the buffers hold.
@@ -350,7 +355,7 @@ impl Worker {
     /// have taken what they take before the deadline.
     fn write_rest(&mut self, events: &mut Vec<epoll::Event>, deadline: Instant) {
         let is_late = || Instant::now() >= deadline;
-        self.timers.schedule(deadline, Due::Relay(u64::MAX));
+        self.timers.schedule(deadline, Due::Relay(NetIndex(u64::MAX)));
         while !self.ready.is_empty() || (self.relays_are_busy() && !is_late()) {
             if self.turn(events).is_err() {
                 return;

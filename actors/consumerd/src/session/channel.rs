@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use lttngd_model::{ChannelKey, ChunkId};
+use lttngd_model::{ChannelKey, ChunkId, NetIndex};
 use lttngd_ringbuffer::{ChannelConfig, Mode, possible_cpu_count};
 use lttngd_runas::Runas;
 use lttngd_runtime::{Held, Purpose};
@@ -20,7 +20,7 @@ use crate::{
     crew::WorkerHandle,
     request::{ChannelObject, Reply},
     shm::{self, ShmPlace},
-    worker::{NewChannel, NewMetadata, NewStream, Recording, Timers, Writing},
+    worker::{NewChannel, NewMetadata, NewStream, Order, Recording, Timers, Writing},
 };
 
 /// Most channels of a session.
@@ -216,7 +216,7 @@ impl Inner {
             session: self.id,
             name: ask.name.clone(),
             path: ask.pathname.clone(),
-            relay: ask.relayd_id,
+            relay: ask.relayd_id.map(NetIndex),
             tracefile_size_bytes: ask.tracefile_size_bytes,
             tracefile_count: ask.tracefile_count,
             metadata_request: MetadataRequest {
@@ -238,7 +238,7 @@ impl Inner {
             };
             match std::mem::replace(&mut channel.phase, Phase::Running(None)) {
                 Phase::Asked(asked) => match *asked {
-                    Asked::Data { channel: new, object } => (channel.worker.clone(), *new, object),
+                    Asked::Data { channel: new, object } => (channel.worker.clone(), new, object),
                     metadata @ Asked::Metadata(_) => {
                         channel.phase = Phase::Asked(Box::new(metadata));
                         return Code::CHAN_NOT_FOUND.into();
@@ -250,7 +250,7 @@ impl Inner {
                 }
             }
         };
-        match worker.ask_later(move |w, reply| w.add_channel(channel, reply)).await {
+        match worker.ask(|answer| Order::AddChannel(channel, answer)).await {
             Ok(Ok(())) => Reply::Object(Box::new(object)),
             failed => {
                 // Dropping what applications would have got ends the channel in its data thread.
@@ -288,7 +288,8 @@ impl Inner {
                 }
             }
         };
-        let added = worker.ask_later(move |w, reply| w.add_metadata(metadata, reply)).await;
+        let metadata = Box::new(metadata);
+        let added = worker.ask(|answer| Order::AddMetadata(metadata, answer)).await;
         if !matches!(added, Ok(Ok(()))) {
             self.state.borrow_mut().channels.remove(&key);
             if let Some(control) = self.context.control.upgrade() {
@@ -328,15 +329,15 @@ impl Inner {
         if snapshot.metadata {
             self.refresh_metadata(key).await;
         }
-        let recording = Recording {
+        let recording = Box::new(Recording {
             key,
             metadata: snapshot.metadata,
             path: snapshot.pathname,
-            relay: snapshot.relayd_id,
+            relay: snapshot.relayd_id.map(NetIndex),
             packets_max: snapshot.nb_packets_per_stream,
             chunk,
-        };
-        outcome(worker.ask_later(move |w, reply| w.record(recording, reply)).await)
+        });
+        outcome(worker.ask(|answer| Order::Record(recording, answer)).await)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{os::fd::OwnedFd, sync::Arc};
 
-use lttngd_model::ChunkId;
+use lttngd_model::{ChunkId, NetIndex};
 use lttngd_runas::Owner;
 use lttngd_tracefile::TraceChunk;
 use lttngd_wire::consumer::{CloseCommand, ConsumerError as Code, Message, TraceChunkPresence};
@@ -11,7 +11,7 @@ use super::Inner;
 use crate::{
     chunk::{Chunk, ChunkPlace},
     request::Reply,
-    worker::{ClosingChunk, NewRemoteChunk},
+    worker::{ClosingChunk, NewRemoteChunk, Order},
 };
 
 impl Inner {
@@ -49,13 +49,13 @@ impl Inner {
             }
             (Some(net_index), None) => {
                 let chunk = NewRemoteChunk {
-                    net_index,
+                    net_index: NetIndex(net_index),
                     id: chunk_id,
                     name: override_name,
                     created_at_s: creation_timestamp_s,
                 };
                 let made =
-                    self.context.remote.ask_later(move |w, r| w.create_remote_chunk(chunk, r));
+                    self.context.remote.ask(|answer| Order::CreateRemoteChunk(chunk, answer));
                 match made.await {
                     Ok(Ok(())) => ChunkPlace::Remote,
                     _ => return failed,
@@ -76,7 +76,7 @@ impl Inner {
         }
         for worker in self.workers() {
             let (session, chunk) = (self.id, Arc::clone(&chunk));
-            if worker.ask(move |w| w.set_chunk(session, &chunk)).await.is_err() {
+            if worker.ask(|reply| Order::SetChunk(session, chunk, reply)).await.is_err() {
                 return failed;
             }
         }
@@ -113,19 +113,23 @@ impl Inner {
         // snapshots. A chunk that is here is held by its writers alone, who delete it then.
         let held = relayd_id.map(|_| chunk);
         for worker in self.workers() {
-            let (session, before) = (self.id, before.clone());
-            if worker.ask(move |w| w.leave_chunk(session, chunk_id, before.as_ref())).await.is_err()
-            {
+            let (session, chunk, before) = (self.id, chunk_id, before.clone());
+            let left = worker.ask(|reply| Order::LeaveChunk { session, chunk, before, reply });
+            if left.await.is_err() {
                 return refused(Code::CLOSE_TRACE_CHUNK_FAILED);
             }
         }
         let Some(net_index) = relayd_id else {
             return Reply::ChunkClosed { code: 0, path: String::new() };
         };
-        let closing =
-            ClosingChunk { net_index, id: chunk_id, closed_at_s: close_timestamp_s, command };
+        let closing = ClosingChunk {
+            net_index: NetIndex(net_index),
+            id: chunk_id,
+            closed_at_s: close_timestamp_s,
+            command,
+        };
         let closed =
-            self.context.remote.ask_later(move |w, r| w.close_remote_chunk(closing, r)).await;
+            self.context.remote.ask(|answer| Order::CloseRemoteChunk(closing, answer)).await;
         drop(held);
         // What is asked next finds it gone.
         self.state.borrow_mut().chunks.forget(chunk_id);
@@ -144,8 +148,10 @@ impl Inner {
         let Some(net_index) = relayd_id else {
             return TraceChunkPresence::Unknown.status().into();
         };
-        let asked =
-            self.context.remote.ask_later(move |w, r| w.remote_chunk_exists(net_index, chunk, r));
+        let asked = self
+            .context
+            .remote
+            .ask(|answer| Order::RemoteChunkExists(NetIndex(net_index), chunk, answer));
         match asked.await {
             Ok(Ok(true)) => TraceChunkPresence::Remote.status().into(),
             Ok(Ok(false)) => TraceChunkPresence::Unknown.status().into(),

@@ -4,7 +4,10 @@ use lttngd_model::ChannelKey;
 use lttngd_wire::consumer::ConsumerError as Code;
 
 use super::{Inner, outcome};
-use crate::request::Reply;
+use crate::{
+    request::Reply,
+    worker::{MetadataText, Order},
+};
 
 impl Inner {
     pub(super) async fn push_metadata(
@@ -16,13 +19,14 @@ impl Inner {
     ) -> Reply {
         let worker = self.state.borrow().channels.get(&key).map(|channel| channel.worker.clone());
         let Some(worker) = worker else { return Code::CHANNEL_FAIL.into() };
-        outcome(worker.ask(move |w| w.push_metadata(key, offset, version, text)).await)
+        let text = MetadataText { key, offset, version, text };
+        outcome(worker.ask(|answer| Order::PushMetadata(text, answer)).await)
     }
 
     pub(super) async fn close_metadata(&self, key: ChannelKey) -> Reply {
         let worker = self.state.borrow().channels.get(&key).map(|channel| channel.worker.clone());
         let Some(worker) = worker else { return Code::UST_CHAN_NOT_FOUND.into() };
-        outcome(worker.ask(move |w| w.close_metadata(key)).await)
+        outcome(worker.ask(|answer| Order::CloseMetadata(key, answer)).await)
     }
 
     /// Asks the session daemon for text that is newer than what is here. Without an answer things go
@@ -39,6 +43,6 @@ impl Inner {
             tracing::error!(%key, %error, "metadata stays as it is");
         }
         // Streams of a live session may wait for this; without the thread nobody does.
-        let _ = worker.tell(move |w| w.metadata_refreshed(key));
+        let _ = worker.tell(Order::MetadataRefreshed(key));
     }
 }

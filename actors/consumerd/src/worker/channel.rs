@@ -1,98 +1,23 @@
 //! Data channels: what is done to all streams of one.
 
-use std::{os::fd::OwnedFd, sync::Arc, time::Duration, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use lttngd_model::{ChannelKey, SessionId};
-use lttngd_ringbuffer::Losses;
 use lttngd_runtime::Held;
 use lttngd_tracefile::FileError;
-use lttngd_wire::consumer::{ConsumerError as Code, MetadataRequest, MonitorSample};
+use lttngd_wire::consumer::{ConsumerError as Code, MonitorSample};
 use rustix::event::epoll::EventFlags;
-use tokio::sync::oneshot;
 
 use super::{
-    Due, Event, Watched, Worker,
+    Due, Watched, Worker,
+    new::{Counts, NewChannel, NewStream, Timers, Writing},
+    order::Answer,
     rings::Rings,
     stream::{DataStream, Opening, Output},
     timers::Timer,
     unwatch,
 };
-use crate::{chunk::Chunk, shm::ShmPlace};
-
-/// Where and how the streams of a channel are written.
-#[derive(Debug)]
-pub(crate) struct Writing {
-    pub(crate) session: SessionId,
-    /// The channel's name.
-    pub(crate) name: String,
-    /// Directory of the streams below that of their trace chunk.
-    pub(crate) path: String,
-    /// The relay daemon that gets them.
-    pub(crate) relay: Option<u64>,
-    pub(crate) tracefile_size_bytes: u64,
-    pub(crate) tracefile_count: u32,
-    /// How metadata of its trace is asked for.
-    pub(crate) metadata_request: MetadataRequest,
-}
-
-/// Periods of a channel's timers in microseconds, 0 for none.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Timers {
-    pub(crate) switch_us: u32,
-    pub(crate) read_us: u32,
-    pub(crate) live_us: u32,
-    pub(crate) monitor_us: u32,
-}
-
-impl Timers {
-    fn period(&self, timer: Timer) -> Option<Duration> {
-        let period_us = match timer {
-            Timer::Switch => self.switch_us,
-            Timer::Read => self.read_us,
-            Timer::Live => self.live_us,
-            Timer::Monitor => self.monitor_us,
-        };
-        (period_us > 0).then(|| Duration::from_micros(period_us.into()))
-    }
-}
-
-/// A channel that a data thread gets.
-pub(crate) struct NewChannel {
-    pub(crate) key: ChannelKey,
-    pub(crate) writing: Writing,
-    /// The trace chunk at the beginning.
-    pub(crate) chunk: Option<Arc<Chunk>>,
-    pub(crate) ring: lttngd_ringbuffer::Channel,
-    pub(crate) streams: Vec<NewStream>,
-    pub(crate) shm: Option<ShmPlace>,
-    pub(crate) monitored: bool,
-    pub(crate) is_live: bool,
-    pub(crate) timers: Timers,
-    /// The place of its descriptors in the budget.
-    pub(crate) held: Held,
-}
-
-/// A stream of a [`NewChannel`].
-pub(crate) struct NewStream {
-    pub(crate) ring: lttngd_ringbuffer::Stream,
-    /// Our write end of its pipe.
-    pub(crate) wakeup: OwnedFd,
-}
-
-/// What a channel has lost.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Counts {
-    pub(crate) discarded_events: u64,
-    pub(crate) lost_packets: u64,
-}
-
-impl Counts {
-    /// Applications may tell any numbers.
-    fn add(&mut self, losses: Losses) {
-        self.discarded_events = self.discarded_events.saturating_add(losses.discarded_events);
-        self.lost_packets = self.lost_packets.saturating_add(losses.lost_packets);
-    }
-}
+use crate::{chunk::Chunk, event::Event, shm::ShmPlace};
 
 /// A channel that runs.
 pub(super) struct DataChannel {
@@ -116,11 +41,7 @@ pub(super) struct DataChannel {
 
 impl Worker {
     /// Takes a channel over. Its streams have their outputs when the reply comes.
-    pub(crate) fn add_channel(
-        &mut self,
-        new: NewChannel,
-        reply: oneshot::Sender<Result<(), Code>>,
-    ) {
+    pub(crate) fn add_channel(&mut self, new: NewChannel, reply: Answer) {
         let key = new.key;
         let relay = new.writing.relay.filter(|_| new.monitored);
         let outcome = self.insert_channel(new);
@@ -130,8 +51,7 @@ impl Worker {
                 if outcome.is_err() {
                     self.remove_channel(key);
                 }
-                // Who asked may have gone.
-                let _ = reply.send(outcome);
+                reply.answer(outcome);
             }
         }
     }

@@ -2,22 +2,21 @@
 //! last packets are closed learns what became of them.
 
 use lttngd_model::ChannelKey;
-use tokio::sync::oneshot;
 
-use super::{Worker, channel::Counts};
+use super::{Worker, new::Counts, order::Reply};
 
 /// A question that waits for streams in line.
 pub(super) struct Question {
     key: ChannelKey,
     /// The streams' places, and the positions up to which they had packets.
     until: Vec<(usize, u64)>,
-    reply: oneshot::Sender<Counts>,
+    reply: Reply<Counts>,
 }
 
 impl Worker {
     /// Tells what a channel has lost, when the streams that stand in line have had their packets read.
     /// Those that wait for somebody are not waited for.
-    pub(crate) fn tell_counts(&mut self, key: ChannelKey, reply: oneshot::Sender<Counts>) {
+    pub(crate) fn tell_counts(&mut self, key: ChannelKey, reply: Reply<Counts>) {
         let mut until = Vec::new();
         for place in self.streams_of(key) {
             let stream = &mut self.streams[place];
@@ -46,8 +45,7 @@ impl Worker {
             if question.until.iter().any(waits) {
                 self.questions.push(question);
             } else {
-                // Who asked may have gone.
-                let _ = question.reply.send(self.counts(question.key));
+                question.reply.answer(self.counts(question.key));
             }
         }
     }
@@ -55,8 +53,7 @@ impl Worker {
     /// Answers what is asked of a channel that is to go.
     pub(super) fn answer_last_counts(&mut self, key: ChannelKey, counts: Counts) {
         for question in self.questions.extract_if(.., |question| question.key == key) {
-            // As above.
-            let _ = question.reply.send(counts);
+            question.reply.answer(counts);
         }
     }
 }

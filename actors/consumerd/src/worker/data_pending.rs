@@ -3,9 +3,8 @@
 use std::time::Instant;
 
 use lttngd_model::SessionId;
-use tokio::sync::oneshot;
 
-use super::{Worker, metadata::Metadata, stream::DataStream};
+use super::{Worker, metadata::Metadata, order::Reply, stream::DataStream};
 
 /// Turns that the streams of a session get before they count as pending.
 const TURNS_MAX: usize = 64;
@@ -13,7 +12,7 @@ const TURNS_MAX: usize = 64;
 impl Worker {
     /// Answers whether packets of a session are not where they should be. What can be written at once
     /// is written before.
-    pub(crate) fn data_pending(&mut self, session: SessionId, reply: oneshot::Sender<bool>) {
+    pub(crate) fn data_pending(&mut self, session: SessionId, reply: Reply<bool>) {
         let of_session = |metadata: &Metadata| metadata.session() == session;
         let keys: Vec<_> =
             self.metadata.iter().filter(|(_, m)| of_session(m)).map(|(key, _)| *key).collect();
@@ -34,8 +33,7 @@ impl Worker {
                 }
             }
             if self.streams.get_mut(place).is_some_and(|stream| stream.is_pending()) {
-                // Who asked may have gone.
-                let _ = reply.send(true);
+                reply.answer(true);
                 return;
             }
         }

@@ -8,14 +8,14 @@ use std::{
 use lttngd_model::{ChannelKey, SessionId};
 use lttngd_tracefile::MetadataFile;
 use lttngd_wire::consumer::ConsumerError as Code;
-use tokio::sync::oneshot;
 
 use super::{
-    Due, Event, Worker,
-    channel::Writing,
+    Due, Worker,
+    new::{MetadataText, NewMetadata, Writing},
+    order::Answer,
     relay::{Live, RemoteStream},
 };
-use crate::chunk::Chunk;
+use crate::{chunk::Chunk, event::Event};
 
 /// Period at which newer text is asked for where the session daemon names none, as long as some comes;
 /// without it, a trace could not be read whose session daemon dies before it tells by itself. The longest
@@ -24,20 +24,6 @@ const ASK_PERIOD: Duration = Duration::from_secs(1);
 const ASK_PERIOD_MAX: Duration = Duration::from_secs(64);
 /// After what time it is tried again to write what could not be written.
 const RETRY_PERIOD: Duration = Duration::from_secs(1);
-
-/// A metadata channel that a data thread gets.
-#[derive(Debug)]
-pub(crate) struct NewMetadata {
-    pub(crate) key: ChannelKey,
-    pub(crate) writing: Writing,
-    /// The trace chunk at the beginning.
-    pub(crate) chunk: Option<Arc<Chunk>>,
-    pub(crate) uuid: [u8; 16],
-    /// Whether it is written all the time; otherwise only with snapshots.
-    pub(crate) monitored: bool,
-    /// Period in microseconds at which newer text is asked for, 0 for none.
-    pub(crate) refresh_interval_us: u32,
-}
 
 /// A metadata channel.
 #[derive(Debug)]
@@ -185,11 +171,7 @@ impl Metadata {
 
 impl Worker {
     /// Takes a metadata channel over.
-    pub(crate) fn add_metadata(
-        &mut self,
-        new: NewMetadata,
-        reply: oneshot::Sender<Result<(), Code>>,
-    ) {
+    pub(crate) fn add_metadata(&mut self, new: NewMetadata, reply: Answer) {
         let NewMetadata { key, writing, chunk, uuid, monitored, refresh_interval_us } = new;
         let relay = writing.relay.filter(|_| monitored);
         let refresh =
@@ -220,8 +202,7 @@ impl Worker {
         match (outcome, relay) {
             (Ok(()), Some(relay)) => self.add_remote_metadata(key, relay, reply),
             (outcome, _) => {
-                // Who asked may have gone.
-                let _ = reply.send(outcome);
+                reply.answer(outcome);
             }
         }
     }
@@ -249,13 +230,8 @@ impl Worker {
     }
 
     /// Takes text, and writes it.
-    pub(crate) fn push_metadata(
-        &mut self,
-        key: ChannelKey,
-        offset: u64,
-        version: u64,
-        text: Vec<u8>,
-    ) -> Result<(), Code> {
+    pub(super) fn push_metadata(&mut self, text: MetadataText) -> Result<(), Code> {
+        let MetadataText { key, offset, version, text } = text;
         let metadata = self.metadata.get_mut(&key).ok_or(Code::CHANNEL_FAIL)?;
         let offset = usize::try_from(offset).map_err(|_| Code::ERROR_METADATA)?;
         let anew = metadata.take(offset, version, &text)?;
@@ -300,18 +276,14 @@ impl Worker {
         }
         let session = metadata.session();
         self.release_waiting(metadata.live);
-        // As above.
+        // Nobody listens when the consumer ends.
         let _ = self.setup.events.send(Event::ChannelEnded { session, key });
         Ok(())
     }
 
     /// Moves metadata to the trace chunk of its channel, where all of it is written again; to none
     /// when it is there already.
-    pub(super) fn rotate_metadata(
-        &mut self,
-        key: ChannelKey,
-        reply: oneshot::Sender<Result<(), Code>>,
-    ) {
+    pub(super) fn rotate_metadata(&mut self, key: ChannelKey, reply: Answer) {
         // What is not there when it leaves will never be.
         self.write_again(key, Instant::now());
         let outcome = match self.metadata.get_mut(&key) {
@@ -334,8 +306,7 @@ impl Worker {
             },
         };
         self.schedule_retry(key, Instant::now());
-        // Who asked may have gone.
-        let _ = reply.send(outcome);
+        reply.answer(outcome);
     }
 }
 

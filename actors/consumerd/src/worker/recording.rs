@@ -6,28 +6,14 @@ use lttngd_model::ChannelKey;
 use lttngd_ringbuffer::FlushMode;
 use lttngd_tracefile::MetadataFile;
 use lttngd_wire::consumer::ConsumerError as Code;
-use tokio::sync::oneshot;
 
 use super::{
     Worker,
+    new::Recording,
+    order::Answer,
     relay::{Relays, Sent},
     stream::{DataStream, Opening, Output, packet_index},
 };
-use crate::chunk::Chunk;
-
-/// What a snapshot takes from a channel.
-#[derive(Debug)]
-pub(crate) struct Recording {
-    pub(crate) key: ChannelKey,
-    pub(crate) metadata: bool,
-    /// Directory of the streams below that of the trace chunk.
-    pub(crate) path: String,
-    /// The relay daemon that gets it.
-    pub(crate) relay: Option<u64>,
-    /// Newest packets of each stream, 0 for all.
-    pub(crate) packets_max: u64,
-    pub(crate) chunk: Arc<Chunk>,
-}
 
 /// A snapshot of a channel that is being recorded.
 #[derive(Debug)]
@@ -39,7 +25,7 @@ pub(super) struct Job {
     current: Option<usize>,
     /// What went wrong with the streams so far.
     outcome: Result<(), Code>,
-    reply: oneshot::Sender<Result<(), Code>>,
+    reply: Answer,
 }
 
 impl Job {
@@ -62,23 +48,15 @@ enum Step {
 
 impl Worker {
     /// Records a snapshot of a channel.
-    pub(crate) fn record(
-        &mut self,
-        recording: Recording,
-        reply: oneshot::Sender<Result<(), Code>>,
-    ) {
+    pub(crate) fn record(&mut self, recording: Recording, reply: Answer) {
         if recording.metadata {
             return self.record_metadata(&recording, reply);
         }
-        let refuse = |reply: oneshot::Sender<_>, code| {
-            // Who asked may have gone.
-            let _ = reply.send(Err(code));
-        };
         match self.channels.get(&recording.key) {
-            None => refuse(reply, Code::CHAN_NOT_FOUND),
+            None => reply.answer(Err(Code::CHAN_NOT_FOUND)),
             Some(channel) if channel.monitored => {
                 tracing::error!(key = %recording.key, "a channel that is drained has no snapshots");
-                refuse(reply, Code::SNAPSHOT_FAILED);
+                reply.answer(Err(Code::SNAPSHOT_FAILED));
             }
             Some(_) => {
                 let places = self.streams_of(recording.key);
@@ -110,8 +88,7 @@ impl Worker {
     fn work_on(&mut self, mut job: Job) -> Step {
         let Some(place) = job.current.take() else {
             let Some(place) = job.places.pop() else {
-                // Who asked may have gone.
-                let _ = job.reply.send(job.outcome);
+                job.reply.answer(job.outcome);
                 return Step::Done;
             };
             return match self.begin(place, &job.recording) {
@@ -149,8 +126,7 @@ impl Worker {
         for place in &job.places {
             self.close_recording(job.recording.key, *place);
         }
-        // As above.
-        let _ = job.reply.send(Err(Code::RELAYD_FAIL));
+        job.reply.answer(Err(Code::RELAYD_FAIL));
     }
 
     /// Opens a stream's output, then takes all that its buffer has at once: writing it may last. `false`
@@ -230,7 +206,7 @@ impl Worker {
         }
     }
 
-    fn record_metadata(&mut self, recording: &Recording, reply: oneshot::Sender<Result<(), Code>>) {
+    fn record_metadata(&mut self, recording: &Recording, reply: Answer) {
         let outcome = match self.metadata.get(&recording.key) {
             None => Err(Code::CHAN_NOT_FOUND),
             Some(metadata) => match (recording.relay, recording.chunk.local()) {
@@ -244,8 +220,7 @@ impl Worker {
                     }),
             },
         };
-        // As above.
-        let _ = reply.send(outcome);
+        reply.answer(outcome);
     }
 }
 

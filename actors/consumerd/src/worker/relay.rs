@@ -15,59 +15,29 @@ use std::{
     time::Instant,
 };
 
-use lttngd_model::{ChannelKey, ChunkId, SessionId};
+use lttngd_model::{ChannelKey, NetIndex, SessionId};
 use lttngd_relaystream::{
     CommandError, Interest, OfferError, Offered, Outcome, QueueError, RelayConnection, RelayStream,
     Ticket,
 };
 use lttngd_ringbuffer::Packet;
-use lttngd_wire::{
-    consumer::{CloseCommand, ConsumerError as Code},
-    relay::{ConsumerCommand, Version},
-};
+use lttngd_wire::{consumer::ConsumerError as Code, relay::ConsumerCommand};
 use rustix::event::epoll::{self, EventFlags};
-use tokio::sync::oneshot;
 
 pub(super) use self::{chunks::RemoteRotation, live::Live, streams::Check};
 use self::{
     leaving::{Leaving, Unwritten},
     text::RecordedText,
 };
-use super::{Due, Job, Watched, Worker, stream::Output, stream::packet_index, unwatch};
+use super::{
+    Due, Job, Watched, Worker,
+    new::RelaySockets,
+    stream::{Output, packet_index},
+    unwatch,
+};
 
-/// Answers a command of the session daemon.
-pub(super) type Answer = oneshot::Sender<Result<(), Code>>;
 /// What is done with a reply of a relay daemon.
 type Then = Box<dyn FnOnce(&mut Worker, Outcome) + Send>;
-
-/// The sockets of a connection, as the session daemon hands them over.
-#[derive(Debug)]
-pub(crate) struct RelaySockets {
-    pub(crate) net_index: u64,
-    pub(crate) session: SessionId,
-    pub(crate) relay_session_id: u64,
-    pub(crate) version: Version,
-    pub(crate) control: OwnedFd,
-    pub(crate) data: OwnedFd,
-}
-
-/// A trace chunk to be made at a relay daemon.
-#[derive(Debug)]
-pub(crate) struct NewRemoteChunk {
-    pub(crate) net_index: u64,
-    pub(crate) id: ChunkId,
-    pub(crate) name: String,
-    pub(crate) created_at_s: u64,
-}
-
-/// A trace chunk to be closed at a relay daemon.
-#[derive(Debug)]
-pub(crate) struct ClosingChunk {
-    pub(crate) net_index: u64,
-    pub(crate) id: ChunkId,
-    pub(crate) closed_at_s: u64,
-    pub(crate) command: Option<CloseCommand>,
-}
 
 /// A connection to a relay daemon.
 pub(super) struct Relay {
@@ -103,19 +73,19 @@ pub(super) struct Relay {
 /// All connections, and which of them something was done with.
 #[derive(Default)]
 pub(super) struct Relays {
-    known: HashMap<u64, Relay>,
-    touched: Vec<u64>,
+    known: HashMap<NetIndex, Relay>,
+    touched: Vec<NetIndex>,
     /// Trace chunks that streams left since the last turn.
     leaving: Vec<Leaving>,
 }
 
 impl Relays {
     /// Whether a connection is of use.
-    pub(super) fn live(&self, net_index: u64) -> bool {
+    pub(super) fn live(&self, net_index: NetIndex) -> bool {
         self.known.get(&net_index).is_some_and(|relay| relay.connection.fault().is_none())
     }
 
-    fn touch(&mut self, net_index: u64) -> Option<&mut Relay> {
+    fn touch(&mut self, net_index: NetIndex) -> Option<&mut Relay> {
         let relay = self.known.get_mut(&net_index)?;
         if self.touched.last() != Some(&net_index) {
             self.touched.push(net_index);
@@ -127,7 +97,7 @@ impl Relays {
 /// A stream at a relay daemon.
 #[derive(Debug)]
 pub(super) struct RemoteStream {
-    pub(super) net_index: u64,
+    pub(super) net_index: NetIndex,
     pub(super) stream: RelayStream,
     /// Whether packets are indexed. Snapshots are not.
     pub(super) indexed: bool,
@@ -207,7 +177,7 @@ impl Worker {
     pub(crate) fn add_relay(&mut self, sockets: RelaySockets) -> Result<(), Code> {
         let RelaySockets { net_index, session, relay_session_id, version, control, data } = sockets;
         if self.relays.known.contains_key(&net_index) {
-            tracing::error!(relayd = net_index, "the index of a relay daemon is taken");
+            tracing::error!(relayd = %net_index, "the index of a relay daemon is taken");
             return Err(Code::RELAYD_FAIL);
         }
         let connection = RelayConnection::new(control, data, version, self.setup.relay_limits);
@@ -240,33 +210,33 @@ impl Worker {
         self.relays.known.insert(net_index, relay);
         if control_watched.is_none() || data_watched.is_none() {
             self.drop_relay(net_index);
-            tracing::error!(relayd = net_index, "the sockets of a relay daemon cannot be watched");
+            tracing::error!(relayd = %net_index, "the sockets of a relay daemon cannot be watched");
             return Err(Code::RELAYD_FAIL);
         }
         Ok(())
     }
 
     /// Gives a connection up once its streams are gone.
-    pub(crate) fn destroy_relay(&mut self, net_index: u64) -> Result<(), Code> {
+    pub(crate) fn destroy_relay(&mut self, net_index: NetIndex) -> Result<(), Code> {
         let relay = self.relays.touch(net_index).ok_or(Code::RELAYD_FAIL)?;
         relay.given_up = true;
         Ok(())
     }
 
     /// Whether a connection is of use.
-    pub(super) fn relay_lives(&self, net_index: u64) -> bool {
+    pub(super) fn relay_lives(&self, net_index: NetIndex) -> bool {
         self.relays.live(net_index)
     }
 
     /// Minor version of a connection.
-    fn relay_minor(&self, net_index: u64) -> Option<u32> {
+    fn relay_minor(&self, net_index: NetIndex) -> Option<u32> {
         self.relays.known.get(&net_index).map(|relay| relay.connection.version().minor)
     }
 
     /// Sends a command; `then` gets its outcome, in any case.
     fn command(
         &mut self,
-        net_index: u64,
+        net_index: NetIndex,
         command: &ConsumerCommand,
         then: impl FnOnce(&mut Self, Outcome) + Send + 'static,
     ) {
@@ -278,7 +248,7 @@ impl Worker {
                 relay.waiting.insert(ticket, Box::new(then));
             }
             Err(error) => {
-                tracing::error!(relayd = net_index, %error, "a relay daemon cannot be told");
+                tracing::error!(relayd = %net_index, %error, "a relay daemon cannot be told");
                 let is_full = error == QueueError::Full;
                 then(self, Err(if is_full { CommandError::Full } else { CommandError::Gone }));
             }
@@ -286,7 +256,7 @@ impl Worker {
     }
 
     /// A socket of a relay daemon gives or takes something.
-    pub(super) fn relay_ready(&mut self, net_index: u64, is_control: bool) {
+    pub(super) fn relay_ready(&mut self, net_index: NetIndex, is_control: bool) {
         let Some(relay) = self.relays.touch(net_index) else { return };
         let now = Instant::now();
         if is_control {
@@ -302,7 +272,7 @@ impl Worker {
 
     /// Lets whoever waits for a relay daemon go on: the first stream, which lets the next one, and
     /// all else.
-    pub(super) fn unpark(&mut self, net_index: u64) {
+    pub(super) fn unpark(&mut self, net_index: NetIndex) {
         let Some(relay) = self.relays.known.get_mut(&net_index) else { return };
         let behind: Vec<ChannelKey> = relay.behind.drain().collect();
         let recorded = std::mem::take(&mut relay.recorded);
@@ -342,7 +312,7 @@ impl Worker {
     }
 
     /// Has a snapshot wait for its relay daemon.
-    pub(super) fn park_job(&mut self, net_index: u64, job: Job) {
+    pub(super) fn park_job(&mut self, net_index: NetIndex, job: Job) {
         match self.relays.known.get_mut(&net_index) {
             Some(relay) => relay.parked_jobs.push(job),
             // It finds out by itself.
@@ -358,7 +328,7 @@ impl Worker {
         }
     }
 
-    fn settle(&mut self, net_index: u64) {
+    fn settle(&mut self, net_index: NetIndex) {
         let now = Instant::now();
         loop {
             let Some(relay) = self.relays.known.get_mut(&net_index) else { return };
@@ -371,7 +341,7 @@ impl Worker {
         let Some(relay) = self.relays.known.get_mut(&net_index) else { return };
         if let Some(fault) = relay.connection.fault() {
             let session = relay.session;
-            tracing::error!(relayd = net_index, %session, %fault, "a relay daemon is lost");
+            tracing::error!(relayd = %net_index, %session, %fault, "a relay daemon is lost");
             return self.lose_relay(net_index);
         }
         if relay.given_up && relay.open_streams == 0 && relay.connection.is_idle() {
@@ -387,7 +357,7 @@ impl Worker {
     }
 
     /// A deadline of a relay daemon may have come.
-    pub(super) fn relay_timer(&mut self, net_index: u64, now: Instant) {
+    pub(super) fn relay_timer(&mut self, net_index: NetIndex, now: Instant) {
         if let Some(relay) = self.relays.touch(net_index) {
             relay.armed = None;
             relay.connection.on_deadline(now);
@@ -395,7 +365,7 @@ impl Worker {
     }
 
     /// The streams of a relay daemon that is lost go nowhere from now on.
-    fn lose_relay(&mut self, net_index: u64) {
+    fn lose_relay(&mut self, net_index: NetIndex) {
         let Some(relay) = self.relays.known.get_mut(&net_index) else { return };
         let waiting: Vec<Then> = relay.waiting.drain().map(|(_, then)| then).collect();
         let jobs = std::mem::take(&mut relay.parked_jobs);
@@ -429,7 +399,7 @@ impl Worker {
         self.lose_remote_metadata(net_index);
     }
 
-    fn drop_relay(&mut self, net_index: u64) {
+    fn drop_relay(&mut self, net_index: NetIndex) {
         let Some(relay) = self.relays.known.remove(&net_index) else { return };
         let sockets = [
             (relay.control_watched, relay.connection.control_socket()),

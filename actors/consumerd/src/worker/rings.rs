@@ -72,7 +72,7 @@ impl Worker {
             let stream = &mut self.streams[place];
             if stream.rings.take_deaf() {
                 let (pipe, what) = (stream.ring.wakeup_reader(), Watched::Stream(place));
-                // As above: its packets are read when it is flushed.
+                // Without memory for it its packets are read when it is flushed.
                 let token =
                     super::watch(&self.epoll, &mut self.watched, pipe, what, EventFlags::IN);
                 stream.watched = token.ok();

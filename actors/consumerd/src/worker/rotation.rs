@@ -6,10 +6,10 @@ use lttngd_model::ChannelKey;
 use lttngd_ringbuffer::{Corruption, FlushMode, Stream};
 use lttngd_tracefile::FileError;
 use lttngd_wire::{consumer::ConsumerError as Code, relay::RotationPosition};
-use tokio::sync::oneshot;
 
 use super::{
     Worker,
+    order::Answer,
     relay::{Relays, RemoteRotation},
     stream::{DataStream, Opening, Output},
 };
@@ -29,11 +29,7 @@ pub(super) struct Rotation {
 
 impl Worker {
     /// Moves the streams of a channel to its trace chunk; those that are there already, to none.
-    pub(crate) fn rotate_channel(
-        &mut self,
-        key: ChannelKey,
-        reply: oneshot::Sender<Result<(), Code>>,
-    ) {
+    pub(crate) fn rotate_channel(&mut self, key: ChannelKey, reply: Answer) {
         if self.metadata.contains_key(&key) {
             return self.rotate_metadata(key, reply);
         }
@@ -43,8 +39,7 @@ impl Worker {
                 tracing::error!(%key, "no channel with a trace chunk to rotate to");
                 let code =
                     if unable.is_some() { Code::ROTATION_FAIL } else { Code::CHAN_NOT_FOUND };
-                // Who asked may have gone.
-                let _ = reply.send(Err(code));
+                reply.answer(Err(code));
                 return;
             }
         };
@@ -78,8 +73,7 @@ impl Worker {
             return self.rotate_remote_streams(key, rotation, reply);
         }
         self.complete_rotation(key);
-        // As above.
-        let _ = reply.send(Ok(()));
+        reply.answer(Ok(()));
     }
 
     /// Leaves the streams of a channel where they are.

@@ -11,7 +11,7 @@ use lttngd_wire::ctf::PacketIndex;
 
 use super::{
     abandoned::Unfinished,
-    channel::Writing,
+    new::Writing,
     relay::{Relays, RemoteStream, Sent},
     rings::Rings,
     rotation::Rotation,

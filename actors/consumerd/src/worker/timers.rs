@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lttngd_model::ChannelKey;
+use lttngd_model::{ChannelKey, NetIndex};
 
 /// Which timer of a channel.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -34,9 +34,9 @@ pub(super) enum Due {
     /// Metadata that could not be written is to be tried again.
     Unwritten(ChannelKey),
     /// A relay daemon may have let a deadline pass.
-    Relay(u64),
+    Relay(NetIndex),
     /// A relay daemon is to be asked again for what it had not written.
-    Leaving(u64),
+    Leaving(NetIndex),
 }
 
 /// Timers of this period or longer fire together with others.

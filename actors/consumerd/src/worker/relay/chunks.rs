@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lttngd_model::{ChannelKey, ChunkId};
+use lttngd_model::{ChannelKey, ChunkId, NetIndex};
 use lttngd_wire::{
     consumer::ConsumerError as Code,
     relay::{
@@ -10,15 +10,21 @@ use lttngd_wire::{
         RotationPosition,
     },
 };
-use tokio::sync::oneshot;
 
-use super::{Answer, ClosingChunk, NewRemoteChunk, Worker};
-use crate::{chunk::Chunk, worker::metadata::MetadataOutput};
+use super::Worker;
+use crate::{
+    chunk::Chunk,
+    worker::{
+        metadata::MetadataOutput,
+        new::{ClosingChunk, NewRemoteChunk},
+        order::Answer,
+    },
+};
 
 /// Where the streams of a channel rotate to at a relay daemon.
 #[derive(Debug)]
 pub(in crate::worker) struct RemoteRotation {
-    pub(in crate::worker) net_index: u64,
+    pub(in crate::worker) net_index: NetIndex,
     pub(in crate::worker) to: Option<ChunkId>,
     pub(in crate::worker) positions: Vec<RotationPosition>,
 }
@@ -42,19 +48,14 @@ impl Worker {
         let (net_index, id) = (chunk.net_index, chunk.id);
         self.command(net_index, &command, move |_, outcome| {
             let outcome = outcome.map(|_| ()).map_err(|error| {
-                tracing::error!(relayd = net_index, chunk = %id, %error, "no trace chunk is made");
+                tracing::error!(relayd = %net_index, chunk = %id, %error, "no trace chunk is made");
                 Code::CREATE_TRACE_CHUNK_FAILED
             });
-            // Who asked may have gone.
-            let _ = answer.send(outcome);
+            answer.answer(outcome);
         });
     }
 
-    pub(crate) fn close_remote_chunk(
-        &mut self,
-        chunk: ClosingChunk,
-        answer: oneshot::Sender<Result<String, Code>>,
-    ) {
+    pub(crate) fn close_remote_chunk(&mut self, chunk: ClosingChunk, answer: Answer<String>) {
         let command = ConsumerCommand::CloseTraceChunk(CloseTraceChunk {
             chunk_id: chunk.id.0,
             closed_at_s: chunk.closed_at_s,
@@ -65,30 +66,27 @@ impl Worker {
             let outcome = match outcome {
                 Ok(ConsumerReply::ChunkClosed { path }) => Ok(path),
                 failed => {
-                    tracing::error!(relayd = net_index, chunk = %id, ?failed,
+                    tracing::error!(relayd = %net_index, chunk = %id, ?failed,
                         "a trace chunk is not closed");
                     Err(Code::CLOSE_TRACE_CHUNK_FAILED)
                 }
             };
-            // As above.
-            let _ = answer.send(outcome);
+            answer.answer(outcome);
         });
     }
 
     pub(crate) fn remote_chunk_exists(
         &mut self,
-        net_index: u64,
+        net_index: NetIndex,
         chunk: ChunkId,
-        answer: oneshot::Sender<Result<bool, Code>>,
+        answer: Answer<bool>,
     ) {
         if !self.relay_lives(net_index) {
-            // As above.
-            let _ = answer.send(Err(Code::INVALID_PARAMETERS));
+            answer.answer(Err(Code::INVALID_PARAMETERS));
             return;
         }
         self.command(net_index, &ConsumerCommand::TraceChunkExists(chunk.0), |_, outcome| {
-            // As above.
-            let _ = answer.send(match outcome {
+            answer.answer(match outcome {
                 Ok(ConsumerReply::ChunkExists(exists)) => Ok(exists),
                 _ => Err(Code::RELAYD_FAIL),
             });
@@ -110,13 +108,12 @@ impl Worker {
                     Ok(())
                 }
                 Err(error) => {
-                    tracing::error!(relayd = net_index, %key, %error, "a rotation failed");
+                    tracing::error!(relayd = %net_index, %key, %error, "a rotation failed");
                     worker.abandon_rotation(key);
                     Err(Code::ROTATION_FAIL)
                 }
             };
-            // As above.
-            let _ = answer.send(outcome);
+            answer.answer(outcome);
         });
     }
 
@@ -130,8 +127,7 @@ impl Worker {
         let Some(MetadataOutput::Remote(remote)) =
             self.metadata.get(&key).map(|metadata| &metadata.output)
         else {
-            // As above.
-            let _ = answer.send(Err(Code::ROTATION_FAIL));
+            answer.answer(Err(Code::ROTATION_FAIL));
             return;
         };
         let handle = remote.stream.handle();
@@ -155,15 +151,14 @@ impl Worker {
                     Ok(())
                 }
                 (failed, Some(metadata)) => {
-                    tracing::error!(relayd = net_index, %key, ?failed, "metadata does not rotate");
+                    tracing::error!(relayd = %net_index, %key, ?failed, "metadata does not rotate");
                     metadata.chunk = from;
                     worker.send_metadata(key);
                     Err(Code::ROTATION_FAIL)
                 }
                 (_, None) => Err(Code::ROTATION_FAIL),
             };
-            // As above.
-            let _ = answer.send(outcome);
+            answer.answer(outcome);
         });
     }
 }

@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 
-use lttngd_model::SessionId;
+use lttngd_model::{NetIndex, SessionId};
 use lttngd_relaystream::CommandError;
 use lttngd_wire::relay::{ConsumerCommand, ConsumerReply};
-use tokio::sync::oneshot;
 
 use super::{Relay, Worker};
-use crate::worker::{metadata::MetadataOutput, stream::Output};
+use crate::worker::{metadata::MetadataOutput, order::Reply, stream::Output};
 
 /// What is done with the answer to a question.
 type WithAnswer = Box<dyn FnOnce(&mut Worker, bool) + Send>;
@@ -35,10 +34,10 @@ impl Worker {
     pub(in crate::worker) fn remote_data_pending(
         &mut self,
         session: SessionId,
-        answer: oneshot::Sender<bool>,
+        answer: Reply<bool>,
     ) {
         let relays = self.relays.known.iter().filter(|(_, relay)| relay.may_owe(session));
-        let relays: Vec<u64> = relays.map(|(net_index, _)| *net_index).collect();
+        let relays: Vec<NetIndex> = relays.map(|(net_index, _)| *net_index).collect();
         let everything = HashMap::new();
         let commands = relays
             .into_iter()
@@ -51,8 +50,7 @@ impl Worker {
             commands,
             |_| true,
             |_, pending| {
-                // Who asked may have gone.
-                let _ = answer.send(pending);
+                answer.answer(pending);
             },
         );
     }
@@ -60,7 +58,7 @@ impl Worker {
     /// Asks questions; `then` gets whether one that matters was answered by yes.
     pub(super) fn ask_relays(
         &mut self,
-        commands: Vec<(u64, ConsumerCommand)>,
+        commands: Vec<(NetIndex, ConsumerCommand)>,
         matters: impl Fn(&ConsumerCommand) -> bool,
         then: impl FnOnce(&mut Self, bool) + Send + 'static,
     ) {
@@ -91,7 +89,7 @@ impl Worker {
     /// the one of that number in `until` or else the last one, and then of all that have ended.
     pub(super) fn questions_to(
         &self,
-        net_index: u64,
+        net_index: NetIndex,
         until: &HashMap<u64, u64>,
     ) -> Vec<ConsumerCommand> {
         let Some(relay) = self.relays.known.get(&net_index) else { return Vec::new() };
@@ -120,7 +118,7 @@ impl Worker {
 
     /// Remembers of a connection without streams whether more is to come, so that those of many
     /// snapshots are not asked for ever.
-    fn note_pending(&mut self, net_index: u64, pending: bool) {
+    fn note_pending(&mut self, net_index: NetIndex, pending: bool) {
         if let Some(relay) = self.relays.known.get_mut(&net_index) {
             relay.has_all = !pending && relay.open_streams == 0;
         }

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lttngd_model::NetIndex;
 use lttngd_wire::relay::ConsumerCommand;
 
 use super::{Due, Relays, RemoteStream, Worker};
@@ -24,7 +25,7 @@ const WAIT_MAX: Duration = Duration::from_millis(100);
 /// A trace chunk for which packets of a stream are on their way.
 #[derive(Debug)]
 pub(super) struct Leaving {
-    net_index: u64,
+    net_index: NetIndex,
     handle: u64,
     /// Number of the last of them.
     last_net_seq_num: u64,
@@ -79,7 +80,7 @@ impl Worker {
         }
     }
 
-    fn ask_what_is_unwritten(&mut self, net_index: u64) {
+    fn ask_what_is_unwritten(&mut self, net_index: NetIndex) {
         let Some(relay) = self.relays.known.get_mut(&net_index) else { return };
         let unwritten = &mut relay.unwritten;
         if unwritten.state != State::Idle || unwritten.chunks.is_empty() {
@@ -104,7 +105,7 @@ impl Worker {
         });
     }
 
-    fn unwritten_answered(&mut self, net_index: u64, count: usize, pending: bool) {
+    fn unwritten_answered(&mut self, net_index: NetIndex, count: usize, pending: bool) {
         let Some(relay) = self.relays.known.get_mut(&net_index) else { return };
         let unwritten = &mut relay.unwritten;
         if pending {
@@ -121,7 +122,7 @@ impl Worker {
     }
 
     /// It is time to ask again.
-    pub(in crate::worker) fn leaving_timer(&mut self, net_index: u64) {
+    pub(in crate::worker) fn leaving_timer(&mut self, net_index: NetIndex) {
         if let Some(relay) = self.relays.known.get_mut(&net_index) {
             relay.unwritten.state = State::Idle;
             self.ask_what_is_unwritten(net_index);

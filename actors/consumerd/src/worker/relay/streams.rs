@@ -1,17 +1,18 @@
 //! Streams at relay daemons: made known, asked about, closed.
 
-use lttngd_model::{ChannelKey, SessionId};
+use lttngd_model::{ChannelKey, NetIndex, SessionId};
 use lttngd_relaystream::{Outcome, RelayStream};
 use lttngd_wire::{
     consumer::ConsumerError as Code,
     relay::{AddStream, ConsumerCommand, ConsumerReply},
 };
 
-use super::{Answer, RemoteStream, Worker, data_pending::Question, text::RecordedText};
+use super::{RemoteStream, Worker, data_pending::Question, text::RecordedText};
 use crate::worker::{
-    channel::Writing,
     metadata::MetadataOutput,
-    recording::{Job, Recording},
+    new::{Recording, Writing},
+    order::Answer,
+    recording::Job,
     stream::Output,
 };
 
@@ -42,7 +43,7 @@ pub(in crate::worker) struct Check {
 impl Worker {
     fn add_stream_command(
         &self,
-        net_index: u64,
+        net_index: NetIndex,
         writing: &Writing,
         stream: Place<'_>,
     ) -> ConsumerCommand {
@@ -66,7 +67,7 @@ impl Worker {
     pub(in crate::worker) fn add_remote_streams(
         &mut self,
         key: ChannelKey,
-        net_index: u64,
+        net_index: NetIndex,
         answer: Answer,
     ) {
         let places = self.streams_of(key);
@@ -81,7 +82,7 @@ impl Worker {
     }
 
     /// Makes the streams of a snapshot known to a relay daemon.
-    pub(in crate::worker) fn open_remote_snapshot(&mut self, net_index: u64, job: Job) {
+    pub(in crate::worker) fn open_remote_snapshot(&mut self, net_index: NetIndex, job: Job) {
         self.note_snapshot(net_index);
         let (places, path) = (job.places().to_vec(), job.recording().path.clone());
         for place in &places {
@@ -93,7 +94,7 @@ impl Worker {
 
     fn add_streams(
         &mut self,
-        net_index: u64,
+        net_index: NetIndex,
         places: &[usize],
         path: &str,
         indexed: bool,
@@ -126,7 +127,7 @@ impl Worker {
         }
     }
 
-    fn count_stream(&mut self, net_index: u64) {
+    fn count_stream(&mut self, net_index: NetIndex) {
         if let Some(relay) = self.relays.touch(net_index) {
             relay.open_streams += 1;
             relay.has_all = false;
@@ -150,8 +151,7 @@ impl Worker {
                 if addition.failed {
                     self.remove_channel(key);
                 }
-                // Who asked may have gone.
-                let _ = answer.send(outcome);
+                answer.answer(outcome);
             }
             AfterAddition::Snapshot(job) if addition.failed => self.abandon_job(*job),
             AfterAddition::Snapshot(job) => self.jobs.push_back(*job),
@@ -163,12 +163,11 @@ impl Worker {
     pub(in crate::worker) fn add_remote_metadata(
         &mut self,
         key: ChannelKey,
-        net_index: u64,
+        net_index: NetIndex,
         answer: Answer,
     ) {
         let Some(metadata) = self.metadata.get(&key) else {
-            // As above.
-            let _ = answer.send(Err(Code::UST_CHAN_NOT_FOUND));
+            answer.answer(Err(Code::UST_CHAN_NOT_FOUND));
             return;
         };
         let what = Place {
@@ -196,8 +195,7 @@ impl Worker {
                 // Its key is known: it was there when this began.
                 let _ = worker.close_metadata(key);
             }
-            // As above.
-            let _ = answer.send(outcome);
+            answer.answer(outcome);
         });
     }
 
@@ -205,7 +203,7 @@ impl Worker {
     /// session daemon does not. One that a session streams to stays: there may be neither channels nor
     /// trace chunks for a while.
     pub(crate) fn destroy_snapshot_relays(&mut self, session: SessionId) {
-        let indexes: Vec<u64> = self
+        let indexes: Vec<NetIndex> = self
             .relays
             .known
             .iter()
@@ -219,7 +217,7 @@ impl Worker {
     }
 
     /// Remembers that a snapshot is sent there.
-    pub(super) fn note_snapshot(&mut self, net_index: u64) {
+    pub(super) fn note_snapshot(&mut self, net_index: NetIndex) {
         if let Some(relay) = self.relays.known.get_mut(&net_index) {
             relay.of_snapshots = true;
             relay.has_all = false;
@@ -229,15 +227,14 @@ impl Worker {
     /// Sends the metadata of a snapshot to a relay daemon.
     pub(in crate::worker) fn record_remote_metadata(
         &mut self,
-        net_index: u64,
+        net_index: NetIndex,
         recording: &Recording,
         answer: Answer,
     ) {
         let key = recording.key;
         self.note_snapshot(net_index);
         let Some(metadata) = self.metadata.get(&key) else {
-            // As above.
-            let _ = answer.send(Err(Code::CHAN_NOT_FOUND));
+            answer.answer(Err(Code::CHAN_NOT_FOUND));
             return;
         };
         let what = Place {
@@ -248,13 +245,11 @@ impl Worker {
         let command = self.add_stream_command(net_index, &metadata.writing, what);
         self.command(net_index, &command, move |worker, outcome| {
             let Some(handle) = added(outcome) else {
-                // As above.
-                let _ = answer.send(Err(Code::SNAPSHOT_FAILED));
+                answer.answer(Err(Code::SNAPSHOT_FAILED));
                 return;
             };
             let Some(metadata) = worker.metadata.get(&key) else {
-                // As above.
-                let _ = answer.send(Err(Code::CHAN_NOT_FOUND));
+                answer.answer(Err(Code::CHAN_NOT_FOUND));
                 return;
             };
             let (uuid, text) = (metadata.uuid, metadata.text().to_vec());

@@ -6,21 +6,28 @@ use std::{
     sync::{Arc, mpsc},
 };
 
+use lttngd_model::ChunkId;
 use lttngd_ringbuffer::{ChannelConfig, Mode, Storage};
 use lttngd_wire::{
     consumer::MetadataRequest,
-    relay::{ConsumerReply, DATA_HEADER_LEN, DataHeader, HEADER_LEN, Header, RotationPosition},
+    relay::{
+        ConsumerReply, DATA_HEADER_LEN, DataHeader, HEADER_LEN, Header, RotationPosition, Version,
+    },
 };
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::{
+    mpsc::{UnboundedReceiver, unbounded_channel},
+    oneshot,
+};
 
 use super::*;
 use crate::{
     chunk::{Chunk, ChunkPlace},
     clock::PacketClock,
-    worker::{Event, NewChannel, NewMetadata, NewStream, Setup, Timers, Writing},
+    event::Event,
+    worker::{MetadataText, NewChannel, NewMetadata, NewStream, Reply, Setup, Timers, Writing},
 };
 
-const RELAY: u64 = 2;
+const RELAY: NetIndex = NetIndex(2);
 const RELAY_SESSION: u64 = 70;
 const SESSION: SessionId = SessionId(4);
 const KEY: ChannelKey = ChannelKey(1);
@@ -96,7 +103,7 @@ impl World {
 
     /// Asks whether data is pending.
     fn ask_data_pending(&mut self) -> oneshot::Receiver<bool> {
-        let (reply, outcome) = oneshot::channel();
+        let (reply, outcome) = Reply::new();
         self.worker.data_pending(SESSION, reply);
         outcome
     }
@@ -147,7 +154,7 @@ impl World {
             is_live: false,
             timers: Timers { switch_us: 0, read_us: 0, live_us: 0, monitor_us: 0 },
         };
-        let (reply, mut outcome) = oneshot::channel();
+        let (reply, mut outcome) = Reply::new();
         self.worker.add_channel(channel, reply);
         self.turn();
         assert!(matches!(self.command(), ConsumerCommand::AddStream(_)));
@@ -189,7 +196,7 @@ fn text_that_came_at_once_goes_in_one_command() {
         monitored: true,
         refresh_interval_us: 0,
     };
-    let (reply, mut outcome) = oneshot::channel();
+    let (reply, mut outcome) = Reply::new();
     world.worker.add_metadata(metadata, reply);
     world.turn();
     assert!(matches!(world.command(), ConsumerCommand::AddStream(_)));
@@ -199,7 +206,8 @@ fn text_that_came_at_once_goes_in_one_command() {
     assert_eq!(outcome.try_recv(), Ok(Ok(())));
 
     let text = vec![b'x'; 2 * PACKET_LEN];
-    world.worker.push_metadata(METADATA_KEY, 0, 0, text.clone()).unwrap();
+    let pushed = MetadataText { key: METADATA_KEY, offset: 0, version: 0, text: text.clone() };
+    world.worker.push_metadata(pushed).unwrap();
     world.turn();
     let ConsumerCommand::SendMetadata { handle, padding_len, content } = world.command() else {
         panic!("no metadata");
@@ -219,7 +227,7 @@ fn packets_of_the_next_trace_chunk_follow_the_rotation_and_the_last_index() {
     let _held = world.add_channel(&old);
     world.worker.set_chunk(SESSION, &new);
 
-    let (reply, mut outcome) = oneshot::channel();
+    let (reply, mut outcome) = Reply::new();
     world.worker.rotate_channel(KEY, reply);
     world.turn();
     let ConsumerCommand::RotateStreams(rotation) = world.command() else { panic!("no rotation") };
@@ -275,7 +283,7 @@ fn a_stream_that_is_given_up_is_closed_and_no_rotation_waits_for_it() {
     rustix::io::pwrite(&memory, &1_u64.to_ne_bytes(), POSITION).unwrap();
     world.worker.set_chunk(SESSION, &new);
     for _ in 0..2 {
-        let (reply, mut outcome) = oneshot::channel();
+        let (reply, mut outcome) = Reply::new();
         world.worker.rotate_channel(KEY, reply);
         world.turn();
         assert_eq!(outcome.try_recv(), Ok(Ok(())));
@@ -381,7 +389,7 @@ fn packets_that_a_lost_relay_daemon_has_not_confirmed_are_lost() {
         // What comes later has nowhere to go, which whoever asks is told when it is so.
         world.worker.clear_quiescent(KEY).unwrap();
         world.worker.flush_channel(KEY).unwrap();
-        let (reply, mut counts) = oneshot::channel();
+        let (reply, mut counts) = Reply::new();
         world.worker.tell_counts(KEY, reply);
         assert!(counts.try_recv().is_err());
         world.turn();

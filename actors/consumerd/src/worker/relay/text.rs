@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use lttngd_model::ChannelKey;
+use lttngd_model::{ChannelKey, NetIndex};
 use lttngd_relaystream::{QueueError, RelayConnection};
 use lttngd_wire::{consumer::ConsumerError as Code, ctf::metadata_packets, relay::ConsumerCommand};
 
-use super::{Answer, Worker};
-use crate::worker::metadata::MetadataOutput;
+use super::Worker;
+use crate::worker::{metadata::MetadataOutput, order::Answer};
 
 /// Metadata of a snapshot on its way to a relay daemon.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Worker {
                     return;
                 }
                 Err(error) => {
-                    tracing::error!(relayd = net_index, %error, "metadata cannot be told anew");
+                    tracing::error!(relayd = %net_index, %error, "metadata cannot be told anew");
                     metadata.reset_due = false;
                 }
             }
@@ -83,7 +83,7 @@ impl Worker {
     }
 
     /// Sends all metadata of a snapshot, and closes its stream.
-    pub(super) fn send_recorded_metadata(&mut self, net_index: u64, recorded: RecordedText) {
+    pub(super) fn send_recorded_metadata(&mut self, net_index: NetIndex, recorded: RecordedText) {
         let taken = match self.relays.touch(net_index) {
             Some(relay) => {
                 let RecordedText { handle, uuid, text, .. } = &recorded;
@@ -100,13 +100,12 @@ impl Worker {
         let close = ConsumerCommand::CloseStream { handle, last_net_seq_num: u64::MAX };
         self.command(net_index, &close, move |_, outcome| {
             let done = sent && outcome.is_ok();
-            // Who asked may have gone.
-            let _ = answer.send(if done { Ok(()) } else { Err(Code::SNAPSHOT_FAILED) });
+            answer.answer(if done { Ok(()) } else { Err(Code::SNAPSHOT_FAILED) });
         });
     }
 
     /// Metadata of a relay daemon that is lost goes nowhere from now on.
-    pub(super) fn lose_remote_metadata(&mut self, net_index: u64) {
+    pub(super) fn lose_remote_metadata(&mut self, net_index: NetIndex) {
         for metadata in self.metadata.values_mut() {
             if matches!(&metadata.output, MetadataOutput::Remote(r) if r.net_index == net_index) {
                 metadata.output = MetadataOutput::Nowhere;

@@ -1,0 +1,181 @@
+//! What a data thread is given, and what it tells.
+
+use std::{fmt, os::fd::OwnedFd, sync::Arc, time::Duration};
+
+use lttngd_model::{ChannelKey, ChunkId, NetIndex, SessionId};
+use lttngd_relaystream::RelayLimits;
+use lttngd_ringbuffer::Losses;
+use lttngd_runtime::Held;
+use lttngd_wire::{
+    consumer::{CloseCommand, MetadataRequest},
+    relay::Version,
+};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::timers::Timer;
+use crate::{chunk::Chunk, clock::PacketClock, event::Event, shm::ShmPlace};
+
+/// What all data threads start with.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    pub(crate) events: UnboundedSender<Event>,
+    pub(crate) clock: PacketClock,
+    pub(crate) relay_limits: RelayLimits,
+}
+
+/// Where and how the streams of a channel are written.
+#[derive(Debug)]
+pub(crate) struct Writing {
+    pub(crate) session: SessionId,
+    /// The channel's name.
+    pub(crate) name: String,
+    /// Directory of the streams below that of their trace chunk.
+    pub(crate) path: String,
+    /// The relay daemon that gets them.
+    pub(crate) relay: Option<NetIndex>,
+    pub(crate) tracefile_size_bytes: u64,
+    pub(crate) tracefile_count: u32,
+    /// How metadata of its trace is asked for.
+    pub(crate) metadata_request: MetadataRequest,
+}
+
+/// Periods of a channel's timers in microseconds, 0 for none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timers {
+    pub(crate) switch_us: u32,
+    pub(crate) read_us: u32,
+    pub(crate) live_us: u32,
+    pub(crate) monitor_us: u32,
+}
+
+impl Timers {
+    pub(super) fn period(&self, timer: Timer) -> Option<Duration> {
+        let period_us = match timer {
+            Timer::Switch => self.switch_us,
+            Timer::Read => self.read_us,
+            Timer::Live => self.live_us,
+            Timer::Monitor => self.monitor_us,
+        };
+        (period_us > 0).then(|| Duration::from_micros(period_us.into()))
+    }
+}
+
+/// A channel that a data thread gets.
+#[derive(Debug)]
+pub(crate) struct NewChannel {
+    pub(crate) key: ChannelKey,
+    pub(crate) writing: Writing,
+    /// The trace chunk at the beginning.
+    pub(crate) chunk: Option<Arc<Chunk>>,
+    pub(crate) ring: lttngd_ringbuffer::Channel,
+    pub(crate) streams: Vec<NewStream>,
+    pub(crate) shm: Option<ShmPlace>,
+    pub(crate) monitored: bool,
+    pub(crate) is_live: bool,
+    pub(crate) timers: Timers,
+    /// The place of its descriptors in the budget.
+    pub(crate) held: Held,
+}
+
+/// A stream of a [`NewChannel`].
+#[derive(Debug)]
+pub(crate) struct NewStream {
+    pub(crate) ring: lttngd_ringbuffer::Stream,
+    /// Our write end of its pipe.
+    pub(crate) wakeup: OwnedFd,
+}
+
+/// A metadata channel that a data thread gets.
+#[derive(Debug)]
+pub(crate) struct NewMetadata {
+    pub(crate) key: ChannelKey,
+    pub(crate) writing: Writing,
+    /// The trace chunk at the beginning.
+    pub(crate) chunk: Option<Arc<Chunk>>,
+    pub(crate) uuid: [u8; 16],
+    /// Whether it is written all the time; otherwise only with snapshots.
+    pub(crate) monitored: bool,
+    /// Period in microseconds at which newer text is asked for, 0 for none.
+    pub(crate) refresh_interval_us: u32,
+}
+
+/// Text of a metadata channel.
+pub(crate) struct MetadataText {
+    pub(crate) key: ChannelKey,
+    /// Where it stands in the whole text, in bytes.
+    pub(crate) offset: u64,
+    /// Text of another version begins anew.
+    pub(crate) version: u64,
+    pub(crate) text: Vec<u8>,
+}
+
+/// Without the text, which is long.
+impl fmt::Debug for MetadataText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, offset, version, text } = self;
+        f.debug_struct("MetadataText")
+            .field("key", key)
+            .field("offset", offset)
+            .field("version", version)
+            .field("len", &text.len())
+            .finish()
+    }
+}
+
+/// What a snapshot takes from a channel.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    pub(crate) key: ChannelKey,
+    pub(crate) metadata: bool,
+    /// Directory of the streams below that of the trace chunk.
+    pub(crate) path: String,
+    /// The relay daemon that gets it.
+    pub(crate) relay: Option<NetIndex>,
+    /// Newest packets of each stream, 0 for all.
+    pub(crate) packets_max: u64,
+    pub(crate) chunk: Arc<Chunk>,
+}
+
+/// The sockets of a connection, as the session daemon hands them over.
+#[derive(Debug)]
+pub(crate) struct RelaySockets {
+    pub(crate) net_index: NetIndex,
+    pub(crate) session: SessionId,
+    pub(crate) relay_session_id: u64,
+    pub(crate) version: Version,
+    pub(crate) control: OwnedFd,
+    pub(crate) data: OwnedFd,
+}
+
+/// A trace chunk to be made at a relay daemon.
+#[derive(Debug)]
+pub(crate) struct NewRemoteChunk {
+    pub(crate) net_index: NetIndex,
+    pub(crate) id: ChunkId,
+    pub(crate) name: String,
+    pub(crate) created_at_s: u64,
+}
+
+/// A trace chunk to be closed at a relay daemon.
+#[derive(Debug)]
+pub(crate) struct ClosingChunk {
+    pub(crate) net_index: NetIndex,
+    pub(crate) id: ChunkId,
+    pub(crate) closed_at_s: u64,
+    pub(crate) command: Option<CloseCommand>,
+}
+
+/// What a channel has lost.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Counts {
+    pub(crate) discarded_events: u64,
+    pub(crate) lost_packets: u64,
+}
+
+impl Counts {
+    /// Applications may tell any numbers.
+    pub(super) fn add(&mut self, losses: Losses) {
+        self.discarded_events = self.discarded_events.saturating_add(losses.discarded_events);
+        self.lost_packets = self.lost_packets.saturating_add(losses.lost_packets);
+    }
+}
