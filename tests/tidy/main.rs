@@ -28,17 +28,19 @@ const BANNED: [(&str, &str); 6] = [
 /// All others spawn the future and keep a phase.
 const STOPS_THE_MAILBOX: [&str; 3] = ["AtomicResponse", "ctx.wait(", "context.wait("];
 /// The actors that may.
-const STOPS_THE_MAILBOX_ALLOWED: [&str; 1] = ["actors/consumer/src/command.rs"];
+const STOPS_THE_MAILBOX_ALLOWED: [&str; 2] =
+    ["actors/consumer/src/command.rs", "actors/consumerd/src/source.rs"];
 /// Sends without a bound and without an error: the runtime's outlets alone may.
 const UNBOUNDED_SEND: &str = ".do_send(";
 /// Where it may stand.
 const UNBOUNDED_SEND_ALLOWED: &str = "actors/runtime/";
 
-/// Crates of the session daemon's actors, in which the mailbox is the order.
-const ACTORS: [&str; 8] =
-    ["agent", "app", "buffers", "client", "consumer", "registry", "relayd", "session"];
+/// Crates of actors, in which the mailbox is the order. The data threads of the consumer daemon share no state
+/// with its actors either: they get orders and tell events.
+const ACTORS: [&str; 9] =
+    ["agent", "app", "buffers", "client", "consumer", "consumerd", "registry", "relayd", "session"];
 /// What would be an order besides it.
-const LOCKS: [&str; 5] = ["Mutex", "RwLock", "Semaphore", "OnceCell", "Turns"];
+const LOCKS: [&str; 4] = ["Mutex", "RwLock", "Semaphore", "OnceCell"];
 /// What other threads read as well, named in docs/architecture.md under "What serialises what".
 const LOCKS_ALLOWED: [&str; 2] =
     ["actors/session/src/listings.rs", "actors/buffers/src/clock/plugin.rs"];

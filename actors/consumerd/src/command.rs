@@ -14,8 +14,6 @@ use crate::{
     request::{ChannelObject, Reply, Request},
 };
 
-/// Most bytes of metadata in one push; traces have no more text.
-pub(crate) const TEXT_MAX_LEN: u64 = 64 << 20;
 /// Size in bytes of the command's number, the first member of every message.
 const NUMBER_LEN: usize = 4;
 /// `enum lttng_ust_abi_chan_type` of data channels.

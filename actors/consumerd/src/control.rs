@@ -19,12 +19,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use crate::{
     clock::PacketClock,
-    command::TEXT_MAX_LEN,
     crew::{Crew, WorkerHandle},
     event::Event,
     request::{Reply, Request},
     session::{ChannelGone, ChunkGone, Context, FetchMetadata, Session},
-    source::Source,
+    source::{Source, text_fits},
     worker::{Order, RelaySockets},
 };
 
@@ -110,28 +109,7 @@ impl Control {
         if !self.channels.borrow().contains_key(&key) {
             return Err(Code::CHANNEL_FAIL);
         }
-        match offset.checked_add(len) {
-            Some(end) if end <= TEXT_MAX_LEN => Ok(()),
-            _ => Err(Code::ERROR_METADATA),
-        }
-    }
-
-    /// Gives a channel text that the session daemon was asked for.
-    pub(crate) async fn push(
-        &self,
-        key: ChannelKey,
-        target_offset: u64,
-        version: u64,
-        text: Vec<u8>,
-    ) -> Result<(), Code> {
-        let len = text.len() as u64;
-        self.may_push(key, target_offset, len)?;
-        let message = Message::PushMetadata { key, target_offset, len, version };
-        match self.perform(Request { text, ..message.into() }).await {
-            Reply::Status(0) => Ok(()),
-            Reply::Status(code) => Err(Code(code)),
-            _ => Err(Code::UNKNOWN_ERROR),
-        }
+        if text_fits(offset, len) { Ok(()) } else { Err(Code::ERROR_METADATA) }
     }
 
     /// Carries a command out.
@@ -192,7 +170,8 @@ impl Control {
         let [local, remote] = self.workers_of(id)?;
         let control = self.this.clone();
         let (events, clock, runas) = (self.events.clone(), self.clock.clone(), self.runas.clone());
-        let context = Context { local, remote, events, clock, runas, control };
+        let source = self.source.clone();
+        let context = Context { local, remote, events, clock, runas, source, control };
         let asked = Rc::default();
         let actor = Session::new(id, context, Rc::clone(&asked)).start();
         let session = Known { actor, asked };
@@ -225,11 +204,6 @@ impl Control {
             // Without the thread there are none.
             let _ = remote.tell(Order::DestroySnapshotRelays(id));
         }
-    }
-
-    /// Where metadata is asked for.
-    pub(crate) fn source(&self) -> &Source {
-        &self.source
     }
 
     /// What channels and connections are counted in.

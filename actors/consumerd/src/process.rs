@@ -129,7 +129,7 @@ async fn serve(
     let (commands, metadata) = connected.await.map_err(|_| ConsumerdError::NotConnected)??;
 
     let takes_connections = std::env::var_os(CONNECTIONS_OFFER).is_some();
-    let source = Source::new(metadata);
+    let source = Source::start(metadata);
     let control =
         Control::new(crew, events, clock, runas.clone(), source, descriptors, takes_connections);
     let listening = tokio::task::spawn_local(Rc::clone(&control).listen(told));

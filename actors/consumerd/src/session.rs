@@ -24,6 +24,7 @@ use crate::{
     crew::{WorkerGone, WorkerHandle},
     event::Event,
     request::{Reply, Request},
+    source::{Source, Text},
     worker::Order,
 };
 
@@ -50,6 +51,7 @@ pub(crate) struct Context {
     pub(crate) events: UnboundedSender<Event>,
     pub(crate) clock: PacketClock,
     pub(crate) runas: Runas,
+    pub(crate) source: Source,
     pub(crate) control: Weak<Control>,
 }
 
@@ -109,7 +111,7 @@ impl Inner {
             Message::SetupMetadata { key } => self.set_up_metadata(key).await,
             Message::DestroyChannel { key } => self.destroy_channel(key),
             Message::PushMetadata { key, target_offset, version, .. } => {
-                self.push_metadata(key, target_offset, version, text).await
+                self.push_metadata(key, Text { target_offset, version, bytes: text }).await.into()
             }
             Message::CloseMetadata { key } => self.close_metadata(key).await,
             Message::CreateTraceChunk { .. } => self.create_chunk(message, descriptor).await,

@@ -23,7 +23,6 @@ mod peer;
 mod priority;
 mod queue;
 mod sparing;
-mod turns;
 mod wishes;
 mod works;
 
@@ -46,5 +45,4 @@ pub use peer::{DESCRIPTORS_MAX, Peer, PeerCredentials, PeerError, peer_credentia
 pub use priority::{come_first, come_first_with_children};
 pub use queue::{NotRun, Place, Queue, QueueReport};
 pub use sparing::Sparing;
-pub use turns::{Turn, Turns, TurnsFull};
 pub use works::{Beside, MayBegin, Works};

@@ -9,6 +9,5 @@ mod directory;
 mod patience;
 mod peer;
 mod queue;
-mod turns;
 mod wishes;
 mod works;

@@ -6,21 +6,21 @@ use lttngd_wire::consumer::ConsumerError as Code;
 use super::{Inner, outcome};
 use crate::{
     request::Reply,
+    source::{Text, text_fits},
     worker::{MetadataText, Order},
 };
 
 impl Inner {
-    pub(super) async fn push_metadata(
-        &self,
-        key: ChannelKey,
-        offset: u64,
-        version: u64,
-        text: Vec<u8>,
-    ) -> Reply {
+    pub(super) async fn push_metadata(&self, key: ChannelKey, text: Text) -> Result<(), Code> {
         let worker = self.state.borrow().channels.get(&key).map(|channel| channel.worker.clone());
-        let Some(worker) = worker else { return Code::CHANNEL_FAIL.into() };
-        let text = MetadataText { key, offset, version, text };
-        outcome(worker.ask(|answer| Order::PushMetadata(text, answer)).await)
+        let Some(worker) = worker else { return Err(Code::CHANNEL_FAIL) };
+        let Text { target_offset, version, bytes } = text;
+        if !text_fits(target_offset, bytes.len() as u64) {
+            return Err(Code::ERROR_METADATA);
+        }
+        let text = MetadataText { key, offset: target_offset, version, text: bytes };
+        let pushed = worker.ask(|answer| Order::PushMetadata(text, answer)).await;
+        pushed.unwrap_or(Err(Code::FATAL))
     }
 
     pub(super) async fn close_metadata(&self, key: ChannelKey) -> Reply {
@@ -37,8 +37,9 @@ impl Inner {
             let Some(channel) = state.channels.get(&key) else { return };
             (channel.worker.clone(), channel.metadata_request())
         };
-        if let (Some(control), Some(request)) = (self.context.control.upgrade(), request)
-            && let Err(error) = control.source().fetch(&control, request).await
+        let take = async |text| self.push_metadata(key, text).await;
+        if let Some(request) = request
+            && let Err(error) = self.context.source.fetch(request, take).await
         {
             tracing::error!(%key, %error, "metadata stays as it is");
         }
