@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use actix::Arbiter;
-use lttngd_registry::Handle;
+use lttngd_handle::Handle;
 use lttngd_runtime::Descriptors;
 use tokio::sync::oneshot;
 

@@ -1,5 +1,5 @@
 //! The role of the process that loads a clock plugin for a daemon: measures the plugin's clock when
-//! asked. The daemon's half is [`lttngd_buffers::clock`]. A consumer daemon loads it as well.
+//! asked. The daemon's half is [`lttngd_clock`]. A consumer daemon loads it as well.
 
 mod api;
 mod consumer;
@@ -13,8 +13,8 @@ use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
-use lttngd_buffers::clock::{READER_OPTION, REQUEST, Report, measure_offset};
-use lttngd_buffers::tsdl::Clock;
+use lttngd_clock::{READER_OPTION, REQUEST, Report, measure_offset};
+use lttngd_metadata::tsdl::Clock;
 use nix::libc;
 use rustix::io::retry_on_intr;
 use rustix::net::{RecvFlags, SendFlags, recv, send};

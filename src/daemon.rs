@@ -23,9 +23,11 @@ use std::{
 use actix::{Actor, Addr, AsyncContext, System};
 use lttngd_agent::{AgentSettings, Agents};
 use lttngd_app::{AppSettings, Apps};
+use lttngd_clock::TraceClock;
 use lttngd_consumer::{Consumer, ConsumerConfig};
+use lttngd_handle::{Handle, Settings};
 use lttngd_model::{Bitness, ConsumerKind, Credentials};
-use lttngd_registry::{Handle, Registry, RegistryConfig, Settings, Shutdown, TraceClock};
+use lttngd_registry::{Registry, RegistryConfig, Shutdown};
 use lttngd_relayd::{RelaydConfig, Relayds};
 use lttngd_runas::Runas;
 use lttngd_runtime::{Descriptors, FailureNotice, Outlet, ask};

@@ -25,7 +25,7 @@ pub enum StartError {
     },
     /// The clock plugin cannot be followed.
     #[error(transparent)]
-    ClockPlugin(#[from] lttngd_buffers::clock::ClockPluginError),
+    ClockPlugin(#[from] lttngd_clock::ClockPluginError),
     /// A saved session is not loaded.
     #[error(transparent)]
     Load(#[from] crate::load::LoadError),

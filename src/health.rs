@@ -3,9 +3,9 @@
 
 use std::{io, os::unix::net::UnixListener, time::Duration};
 
+use lttngd_handle::Handle;
 use lttngd_health::Health;
 use lttngd_model::ErrorCode;
-use lttngd_registry::Handle;
 
 /// How long the actors may take for an answer before they count as stuck.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(5);

@@ -63,11 +63,12 @@ pub use config::{AgentPort, ClockPluginConfig, Config, ConsumerdConfig};
 pub use daemon::Daemon;
 pub use error::{DaemonFailed, StartError};
 pub use load::LoadError;
+pub use lttngd_handle::{AnyReply, AnyRequest, Handle, Request, VERSION, Versioned};
 pub use lttngd_model as model;
 pub use lttngd_registry::{
-    AnyReply, AnyRequest, AppDescription, CreateSession, DestroySession, EVENTS_MAX, Event, Handle,
-    ListSessions, ListSyscalls, ListTracepointFields, ListTracepoints, RegisterConsumer, Request,
-    SUBSCRIPTIONS_MAX, SaveAllSessions, Subscription, VERSION, Versioned,
+    AppDescription, CreateSession, DestroySession, EVENTS_MAX, Event, ListSessions, ListSyscalls,
+    ListTracepointFields, ListTracepoints, RegisterConsumer, SUBSCRIPTIONS_MAX, SaveAllSessions,
+    Subscription,
 };
 pub use lttngd_session as session;
 

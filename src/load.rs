@@ -12,9 +12,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use lttngd_handle::Handle;
 use lttngd_model::ErrorCode;
-use lttngd_registry::Handle;
-use lttngd_wire::session_file::{SESSION_FILE_MAX, SavedSession, SessionFileError, decode, read};
+use lttngd_sessionfile::{SESSION_FILE_MAX, SavedSession, SessionFileError, decode, read};
 
 use crate::process::{read_regular_file, read_to_limit};
 

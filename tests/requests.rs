@@ -7,12 +7,12 @@ use lttngd::{AnyRequest, Request, Versioned};
 use lttngd_wire::client::CommandKind;
 
 /// One of each request at least.
-const RECORDED: &str = include_str!("../actors/registry/src/tests/recorded/requests.jsonl");
+const RECORDED: &str = include_str!("../actors/handle/src/tests/recorded/requests.jsonl");
 
 /// Where the methods of `Handle` stand.
 const SOURCES: [&str; 2] = [
-    include_str!("../actors/registry/src/handle.rs"),
-    include_str!("../actors/registry/src/requests.rs"),
+    include_str!("../actors/handle/src/handle.rs"),
+    include_str!("../actors/handle/src/requests.rs"),
 ];
 
 /// The name of a command in the protocol and the method of `Handle` that makes its request; `None` for

@@ -5,7 +5,7 @@
 use std::ffi::{c_char, c_int};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use lttngd_buffers::clock::boot_id;
+use lttngd_clock::boot_id;
 use nix::libc::{EBUSY, EINVAL, ENOENT};
 use rustix::time::{ClockId, clock_gettime};
 

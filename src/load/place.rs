@@ -2,7 +2,7 @@
 
 use lttngd_model::{DescriptorOutput, ErrorCode, PlaceUrl, Uri};
 use lttngd_relayd::{DEFAULT_DEADLINE, look_up};
-use lttngd_wire::session_file::SavedConsumerOutput;
+use lttngd_sessionfile::SavedConsumerOutput;
 
 /// Where an output leads. Daemons save addresses; names that somebody wrote instead are looked up. A
 /// path may be a URL too, of a directory or of a relay daemon; an empty one leads nowhere.
@@ -37,7 +37,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use lttngd_model::StreamKind;
-    use lttngd_wire::session_file::{SavedDestination, SavedNetOutput};
+    use lttngd_sessionfile::{SavedDestination, SavedNetOutput};
 
     use super::*;
 

@@ -1,16 +1,16 @@
 //! The requests that make a session what it was when it was saved, in the order of the stock loader.
 
+use lttngd_handle::Handle;
 use lttngd_model::{
     BufferMode, BufferScheme, ChannelAttributes, ChannelListing, ChannelOutput, DescriptorOutput,
     Domain, ErrorCode, EventDescription, EventKind, FilterError, LogLevelRule, SessionDescriptor,
     SessionKind, TrackingPolicy,
 };
-use lttngd_registry::Handle;
 use lttngd_session::{
     AddContext, AddSnapshotOutput, AddTrackerValue, DisableChannel, DisableEvent, EnableChannel,
     EnableEvent, RotationSchedule, SessionRequest, SetTrackingPolicy,
 };
-use lttngd_wire::session_file::{
+use lttngd_sessionfile::{
     SavedBufferType, SavedChannel, SavedContext, SavedDomain, SavedDomainType, SavedEvent,
     SavedEventAttributes, SavedEventType, SavedLogLevelType, SavedOutputType, SavedOverwriteMode,
     SavedSession, SavedTracker,

@@ -8,9 +8,9 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use lttngd_buffers::sample_clock;
-use lttngd_buffers::tsdl::{HeaderType as TsdlHeader, Scheme, TraceDescription};
-use lttngd_buffers::ustregistry::{EventRegistration, UstRegistry};
+use lttngd_clock::sample_clock;
+use lttngd_metadata::tsdl::{HeaderType as TsdlHeader, Scheme, TraceDescription};
+use lttngd_metadata::ustregistry::{EventRegistration, UstRegistry};
 use lttngd_model::{Bitness, LogLevelRule, Timestamp};
 use lttngd_peer::send_descriptors;
 use lttngd_ringbuffer::{Channel, StreamObject};

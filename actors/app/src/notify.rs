@@ -3,8 +3,8 @@
 use std::{cell::RefCell, collections::HashMap, rc::Rc, time::Duration};
 
 use actix::Addr;
-use lttngd_buffers::{
-    BufferSet, RegisterChannel, RegisterEnumeration, RegisterEvent,
+use lttngd_buffers::{BufferSet, RegisterChannel, RegisterEnumeration, RegisterEvent};
+use lttngd_metadata::{
     tsdl::HeaderType as TsdlHeader,
     ustregistry::{EventRegistration, RegistryError},
 };

@@ -13,13 +13,14 @@ use actix::{
 use lttngd_consumer::{
     self as consumer, Consumer, MetadataAccepted, MetadataRequested, MetadataSource,
 };
+use lttngd_metadata::{tsdl::HeaderType, ustregistry::RegistryError};
 use lttngd_runtime::{FailureNotice, Outlet, Queue};
 
 use crate::{
     BufferObjects, BufferSetConfig, BufferSetFailed, BuffersError, ChannelCounters, ChannelSize,
     Clear, ClearQuiescent, Close, Counters, Finish, Flush, OpenPackets, Prepare, PushMetadata,
     Record, RegenerateMetadata, RegisterChannel, RegisterEnumeration, RegisterEvent, Rotate, Sizes,
-    state::State, tsdl::HeaderType, ustregistry::RegistryError,
+    state::State,
 };
 
 /// Most requests of a session that wait for the set.

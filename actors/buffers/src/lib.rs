@@ -16,7 +16,6 @@
 //! that what one of them loses the other repeats, and no hole can arise.
 
 mod actor;
-pub mod clock;
 mod error;
 mod message;
 mod set;
@@ -24,11 +23,8 @@ mod shm;
 mod state;
 #[cfg(test)]
 mod tests;
-pub mod tsdl;
-pub mod ustregistry;
 
 pub use actor::BufferSet;
-pub use clock::{TraceClock, sample_clock};
 pub use error::BuffersError;
 pub use lttngd_consumer::{ChannelObject, StreamObject};
 pub use message::{

@@ -4,14 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use actix::{Addr, Message};
 use lttngd_consumer::{ChannelObject, CloseMetadata, Consumer, ConsumerError, EndSampling};
-use lttngd_model::{ChannelAttributes, ChannelKey, EnumerationEntry, Field, NetIndex, SessionId};
-use lttngd_runtime::ask;
-
-use crate::{
-    BuffersError,
+use lttngd_metadata::{
     tsdl::{Clock, HeaderType},
     ustregistry::{EventRegistration, RegistryError},
 };
+use lttngd_model::{ChannelAttributes, ChannelKey, EnumerationEntry, Field, NetIndex, SessionId};
+use lttngd_runtime::ask;
+
+use crate::BuffersError;
 
 /// A channel that the set must have.
 #[derive(Clone, Debug)]

@@ -11,6 +11,10 @@ use std::{
 };
 
 use lttngd_consumer::{ChannelSampled, ConsumerError, MetadataText};
+use lttngd_metadata::{
+    tsdl::{Clock, Scheme, TraceDescription},
+    ustregistry::UstRegistry,
+};
 use lttngd_model::{
     Bitness, BufferMode, ChannelAttributes, ChannelKey, ChannelOutput, ChunkId, Credentials,
     NetIndex, SessionId, Timestamp,
@@ -23,10 +27,7 @@ use lttngd_wire::{
 };
 
 use crate::{
-    BufferSetFailed, BuffersError, ChannelRequest, ChannelSize, PreparedChannel,
-    shm::ShmDirectory,
-    tsdl::{Clock, Scheme, TraceDescription},
-    ustregistry::UstRegistry,
+    BufferSetFailed, BuffersError, ChannelRequest, ChannelSize, PreparedChannel, shm::ShmDirectory,
 };
 
 /// Id that means the metadata stream in a channel request.

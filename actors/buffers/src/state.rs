@@ -3,13 +3,13 @@
 use std::{fs::File, sync::Arc};
 
 use lttngd_consumer::MetadataText;
+use lttngd_metadata::ustregistry::UstRegistry;
 use lttngd_model::ChannelKey;
 use tokio::sync::oneshot;
 
 use crate::{
     BufferObjects, BuffersError, ChannelRequest, ChannelSize,
     set::{Progress, SetChannel},
-    ustregistry::UstRegistry,
 };
 
 /// What a buffer set has.
@@ -182,11 +182,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::tsdl::samples::description;
-
-    fn registry() -> UstRegistry {
-        UstRegistry::new(description())
-    }
+    use crate::tests::registry;
 
     fn with_file() -> TextFile {
         let mut text_file = TextFile::default();

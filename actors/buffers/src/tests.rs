@@ -8,3 +8,5 @@ mod progress;
 mod push;
 mod shm;
 mod world;
+
+pub(crate) use world::registry;

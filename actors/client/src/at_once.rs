@@ -7,8 +7,8 @@
 
 use std::{collections::HashMap, os::fd::OwnedFd};
 
+use lttngd_handle::Handle;
 use lttngd_model::Credentials;
-use lttngd_registry::Handle;
 use lttngd_runtime::{Peer, peer_credentials};
 use lttngd_wire::client::{Command, REQUEST_LEN, Reply, Request, encode_sessions};
 use rustix::{

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use lttngd_handle::Handle;
 use lttngd_model::{Credentials, ErrorCode};
-use lttngd_registry::Handle;
 use lttngd_runtime::{Peer, PeerError, fail_point::in_the_middle, read_growing};
 use lttngd_wire::{
     DecodeError,

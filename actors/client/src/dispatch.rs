@@ -1,7 +1,7 @@
 //! From a decoded command to the request it means, and from that reply to bytes.
 
+use lttngd_handle::Handle;
 use lttngd_model::{Domain, ErrorCode};
-use lttngd_registry::Handle;
 use lttngd_session::{
     AddContext, AddSnapshotOutput, AddTrackerValue, Asked, Clear, DataPending,
     DeleteSnapshotOutput, DisableChannel, DisableEvent, EnableChannel, EnableEvent,

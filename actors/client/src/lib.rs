@@ -4,7 +4,7 @@
 //!
 //! A connection is one request and one reply. Its uid and gid come from the socket. Nothing is
 //! decided here but the order of checks that the protocol prescribes; the work is done through a
-//! [`Handle`](lttngd_registry::Handle) that acts for the client.
+//! [`Handle`](lttngd_handle::Handle) that acts for the client.
 //!
 //! Limits: [`CONNECTIONS_MAX`] connections, [`REQUEST_DEADLINE`] for a whole request,
 //! [`REPLY_DEADLINE`] for taking the reply.

@@ -2,7 +2,7 @@
 
 use std::{io, os::unix::net::UnixListener, rc::Rc, time::Duration};
 
-use lttngd_registry::Handle;
+use lttngd_handle::Handle;
 use lttngd_runtime::{Backoff, Count, Descriptors, Held, PeerError, Purpose};
 use rustix::{io::Errno, net::SocketFlags};
 use tokio::io::{Interest, unix::AsyncFd};

@@ -9,7 +9,8 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, ResponseFuture
 use futures::future::join_all;
 use lttngd_agent::Agents;
 use lttngd_app::{AppInfo, Apps, AppsChanged, ListApps};
-use lttngd_buffers::{ChannelKeys, TraceClock};
+use lttngd_buffers::ChannelKeys;
+use lttngd_clock::TraceClock;
 use lttngd_consumer::ConsumerExited;
 use lttngd_model::{
     Credentials, Domain, ErrorCode, EventField, EventKind, EventListing, SessionDescriptor,

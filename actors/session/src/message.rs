@@ -5,7 +5,8 @@ use std::{path::PathBuf, time::Duration};
 use actix::{Addr, Message};
 use lttngd_agent::Agents;
 use lttngd_app::Apps;
-use lttngd_buffers::{ChannelKeys, TraceClock};
+use lttngd_buffers::ChannelKeys;
+use lttngd_clock::TraceClock;
 use lttngd_consumer::Consumer;
 use lttngd_model::{
     Bitness, BufferScheme, ChannelListing, ConsumerKind, Context, Credentials, Domain, ErrorCode,

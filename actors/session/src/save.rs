@@ -14,7 +14,7 @@ use lttngd_model::{
     ust::{AgentEvent, Channel, EventRule, UstDomain},
 };
 use lttngd_runas::{Below, Opening, Owner};
-use lttngd_wire::session_file::{
+use lttngd_sessionfile::{
     SavedAttributes, SavedBufferType, SavedChannel, SavedConsumerOutput, SavedContext,
     SavedDestination, SavedDomain, SavedDomainType, SavedEvent, SavedEventType, SavedLogLevelType,
     SavedNetOutput, SavedOutput, SavedOutputType, SavedOverwriteMode, SavedRotationSchedules,

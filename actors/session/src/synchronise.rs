@@ -9,8 +9,8 @@ use lttngd_app::{App, AppError, AppInfo, Forget, RegisteredApp, Synchronise, Wan
 use lttngd_buffers::{
     BufferObjects, BufferSet, BufferSetConfig, BuffersError, ChannelRequest, Prepare, SetKey,
     SetOutput,
-    tsdl::{Clock, Scheme},
 };
+use lttngd_metadata::tsdl::{Clock, Scheme};
 use lttngd_model::{ConsumerKind, ErrorCode, Tracer, ust::Channel};
 use lttngd_runtime::ask;
 use thiserror::Error;

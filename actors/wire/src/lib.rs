@@ -11,7 +11,6 @@ pub mod client;
 pub mod consumer;
 pub mod ctf;
 pub mod relay;
-pub mod session_file;
 pub mod ust;
 
 pub use cursor::{Reader, Writer};

@@ -9,10 +9,11 @@ use std::{
 
 use actix::{Actor, Addr, Context, Handler};
 use lttngd_buffers::{
-    BufferObjects, BufferSet, BufferSetConfig, ChannelKeys, ChannelRequest, Prepare, sample_clock,
-    tsdl::Scheme,
+    BufferObjects, BufferSet, BufferSetConfig, ChannelKeys, ChannelRequest, Prepare,
 };
+use lttngd_clock::sample_clock;
 use lttngd_consumer::{Consumer, EnsureRunning, Stop};
+use lttngd_metadata::tsdl::Scheme;
 use lttngd_model::{Bitness, Credentials, SessionId, Timestamp, ust::Channel};
 use lttngd_peer::{AppScript, ConsumerScript, FakeApp, FakeConsumer, eventually};
 use lttngd_runtime::{Descriptors, Outlet};

@@ -1,14 +1,12 @@
 //! Two senders of one text, of which each may be slow, refused or overtaken.
 
+use lttngd_clock::sample_clock;
 use lttngd_consumer::MetadataText;
+use lttngd_metadata::ustregistry::EventRegistration;
 use proptest::prelude::*;
 
-use crate::{
-    sample_clock,
-    set::Progress,
-    tsdl::samples::description,
-    ustregistry::{EventRegistration, UstRegistry},
-};
+use super::registry;
+use crate::set::Progress;
 
 #[derive(Clone, Copy, Debug)]
 enum Event {
@@ -63,7 +61,7 @@ impl Cache {
 proptest! {
     #[test]
     fn no_order_of_events_leaves_a_hole(events in prop::collection::vec(event(), 1..80)) {
-        let mut registry = UstRegistry::new(description());
+        let mut registry = registry();
         registry.add_channel();
         let mut progress = Progress::default();
         let mut cache = Cache::default();

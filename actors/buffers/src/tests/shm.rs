@@ -2,11 +2,12 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
+use lttngd_clock::sample_clock;
 use lttngd_peer::{ConsumerScript, eventually_so};
 use lttngd_wire::consumer::Message;
 
 use super::world::World;
-use crate::{Close, Flush, RegenerateMetadata, sample_clock};
+use crate::{Close, Flush, RegenerateMetadata};
 
 /// The directory of the set below the domain's.
 const WORLD_PATH: &str = "uid/42/64-bit";

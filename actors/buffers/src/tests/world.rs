@@ -3,7 +3,12 @@
 use std::{os::fd::OwnedFd, path::PathBuf, sync::Arc};
 
 use actix::{Actor, Addr};
+use lttngd_clock::sample_clock;
 use lttngd_consumer::{Consumer, EnsureRunning, Stop};
+use lttngd_metadata::{
+    tsdl::Scheme,
+    ustregistry::{EventRegistration, UstRegistry},
+};
 use lttngd_model::{
     Bitness, BufferMode, ChannelAttributes, ChannelKey, ChannelOutput, ChunkId, Credentials,
     SessionId, Timestamp,
@@ -17,8 +22,7 @@ use lttngd_wire::{
 
 use crate::{
     BufferObjects, BufferSet, BufferSetConfig, BufferSetFailed, BuffersError, ChannelKeys,
-    ChannelRequest, Prepare, RegisterChannel, RegisterEvent, sample_clock, tsdl::Scheme,
-    ustregistry::EventRegistration,
+    ChannelRequest, Prepare, RegisterChannel, RegisterEvent,
 };
 
 pub(super) struct World {
@@ -122,6 +126,11 @@ fn attributes(overwrite: bool) -> ChannelAttributes {
         tracefile_size_bytes: 0,
         tracefile_count: 0,
     }
+}
+
+/// The ids and the text of a set without channels.
+pub(crate) fn registry() -> UstRegistry {
+    config(None).registry([0x11; 16])
 }
 
 fn config(chunk: Option<OwnedFd>) -> BufferSetConfig {

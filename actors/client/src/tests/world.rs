@@ -11,12 +11,14 @@ use std::{
 use actix::{Actor, Addr, System};
 use lttngd_agent::Agents;
 use lttngd_app::Apps;
+use lttngd_clock::TraceClock;
 use lttngd_consumer::{Consumer, Stop};
+use lttngd_handle::{Handle, Settings};
 use lttngd_model::{
     BufferScheme, Credentials, DescriptorOutput, Domain, SessionDescriptor, SessionKind, Uri,
 };
 use lttngd_peer::{ConsumerScript, FakeClient, FakeConsumer};
-use lttngd_registry::{Handle, Registry, RegistryConfig, Settings, Shutdown, TraceClock};
+use lttngd_registry::{Registry, RegistryConfig, Shutdown};
 use lttngd_relayd::{RelaydConfig, Relayds};
 use lttngd_runtime::Outlet;
 use lttngd_session::{Consumers, SessionListings};

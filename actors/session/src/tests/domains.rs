@@ -4,11 +4,10 @@
 use std::sync::{Arc, Mutex};
 
 use actix::{Actor, Addr, Context, Handler, Message};
-use lttngd_buffers::{
-    BufferSet, BufferSetConfig, ChannelKeys, ChannelRequest, Prepare, SetOutput, TraceClock,
-    tsdl::Scheme,
-};
+use lttngd_buffers::{BufferSet, BufferSetConfig, ChannelKeys, ChannelRequest, Prepare, SetOutput};
+use lttngd_clock::TraceClock;
 use lttngd_consumer::{Consumer, ConsumerConfig, EnsureRunning};
+use lttngd_metadata::tsdl::Scheme;
 use lttngd_model::{
     Bitness, BufferScheme, ChannelAttributes, ChannelListing, ConsumerKind, Credentials, Domain,
     ErrorCode, SessionId, SessionKind, Timestamp,

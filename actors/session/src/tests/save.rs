@@ -9,7 +9,7 @@ use std::{
 
 use lttngd_model::{BufferScheme, Context, ContextKind, Credentials, Domain, ErrorCode};
 use lttngd_peer::ConsumerScript;
-use lttngd_wire::session_file::{SavedSession, read};
+use lttngd_sessionfile::{SavedSession, read};
 
 use super::world::{CHANNEL, World};
 use crate::{AddContext, RotationSchedule, Save, SetConsumerUri, SetRotationSchedule, Start, Stop};

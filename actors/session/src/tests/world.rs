@@ -10,7 +10,8 @@ use std::{
 use actix::{Actor, Addr, Context, Handler};
 use lttngd_agent::Agents;
 use lttngd_app::{App, AppInfo, AppRegistered, AppSettings, AppUnregistered, Apps, listen};
-use lttngd_buffers::{ChannelKeys, TraceClock};
+use lttngd_buffers::ChannelKeys;
+use lttngd_clock::TraceClock;
 use lttngd_consumer::{Consumer, ConsumerExited, EnsureRunning};
 use lttngd_model::{
     Bitness, BufferScheme, Credentials, Domain, ErrorCode, SessionId, SessionKind, Timestamp,

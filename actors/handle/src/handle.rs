@@ -6,14 +6,15 @@ use actix::{Addr, Handler, Message};
 use lttngd_model::{
     Credentials, Domain, ErrorCode, EventField, EventListing, SessionDescriptor, SessionListing,
 };
+use lttngd_registry::{
+    CreateSession, DestroySession, FindSession, ListSessions, ListSyscalls, ListTracepointFields,
+    ListTracepoints, RegisterConsumer, Registry, Subscribe, Subscription,
+};
 use lttngd_session::{
     Asked, Destroyed, FAILED, Needs, PrepareDomain, Session, SessionListings, SessionRequest,
 };
 
-use crate::{
-    CreateSession, DestroySession, FindSession, ListSessions, ListSyscalls, ListTracepointFields,
-    ListTracepoints, RegisterConsumer, Registry, Request, Subscribe, Subscription,
-};
+use crate::Request;
 
 /// What answers depend on besides sessions.
 #[derive(Clone, Copy, Debug)]
@@ -92,11 +93,11 @@ impl Handle {
     }
 
     /// Subscribes to what happens from now on, as far as the one for whom the handle acts may know it.
-    /// `capacity` is how many events may wait, from 1 to [`EVENTS_MAX`](crate::EVENTS_MAX): more are
+    /// `capacity` is how many events may wait, from 1 to [`EVENTS_MAX`](lttngd_registry::EVENTS_MAX): more are
     /// dropped and counted.
     ///
     /// # Errors
-    /// `Overflow` when there are [`SUBSCRIPTIONS_MAX`](crate::SUBSCRIPTIONS_MAX) subscriptions.
+    /// `Overflow` when there are [`SUBSCRIPTIONS_MAX`](lttngd_registry::SUBSCRIPTIONS_MAX) subscriptions.
     pub async fn subscribe(&self, capacity: usize) -> Result<Subscription, ErrorCode> {
         self.registry(Subscribe { requester: self.requester, capacity }).await?
     }

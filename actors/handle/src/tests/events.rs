@@ -3,10 +3,10 @@
 use futures::{FutureExt, StreamExt};
 use lttngd_model::{Bitness, ConsumerKind, Credentials, Domain, ErrorCode};
 use lttngd_peer::{AgentScript, AppScript, ConsumerAct, ConsumerScript, PATIENCE, eventually};
+use lttngd_registry::{Event, SUBSCRIPTIONS_MAX, Subscription};
 use lttngd_session::SessionEvent;
 
 use super::world::{World, own};
-use crate::{Event, SUBSCRIPTIONS_MAX, Subscription};
 
 /// DISCARDED_EVENTS of the consumer protocol.
 const DISCARDED_EVENTS: u32 = 17;

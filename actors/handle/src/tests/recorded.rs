@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 
 use lttngd_model::{Credentials, ErrorCode};
+use lttngd_registry::{Event, ListSessions};
 use lttngd_session::{InSession, SessionEvent, Start};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use crate::{AnyReply, AnyRequest, Event, ListSessions, Request, VERSION, Versioned};
+use crate::{AnyReply, AnyRequest, Request, VERSION, Versioned};
 
 const REQUESTS: &str = include_str!("recorded/requests.jsonl");
 const REPLIES: &str = include_str!("recorded/replies.jsonl");
@@ -111,7 +112,7 @@ fn what_a_newer_daemon_of_the_version_adds_is_passed_over() {
 #[test]
 fn a_request_is_the_same_by_itself_and_among_all() {
     let own = Credentials { uid: 1, gid: 2 };
-    let destroy = crate::DestroySession { requester: own, name: "s".to_owned() };
+    let destroy = lttngd_registry::DestroySession { requester: own, name: "s".to_owned() };
     let alone = serde_json::to_value(&destroy).unwrap();
     let among: AnyRequest = destroy.into();
     assert_eq!(serde_json::to_value(&among).unwrap(), json!({ "DestroySession": alone }));

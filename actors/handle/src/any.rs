@@ -2,6 +2,10 @@
 //! end writes and reads without knowing what comes.
 
 use lttngd_model::ErrorCode;
+use lttngd_registry::{
+    CreateSession, DestroySession, ListSessions, ListSyscalls, ListTracepointFields,
+    ListTracepoints, RegisterConsumer, SaveAllSessions,
+};
 use lttngd_session::{
     AddContext, AddSnapshotOutput, AddTrackerValue, Clear, DataPending, DeleteSnapshotOutput,
     DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetQueueReport,
@@ -12,10 +16,7 @@ use lttngd_session::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    CreateSession, DestroySession, Handle, ListSessions, ListSyscalls, ListTracepointFields,
-    ListTracepoints, RegisterConsumer, Request, SaveAllSessions,
-};
+use crate::{Handle, Request};
 
 /// The enums of requests and of replies, with a variant of its name for each request: those to the
 /// daemon, then those to a session.

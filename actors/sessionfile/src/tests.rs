@@ -8,7 +8,7 @@ use super::*;
 
 macro_rules! recorded {
     ($name:literal) => {
-        ($name, include_str!(concat!("../../../../tests/recorded/save/", $name, ".lttng")))
+        ($name, include_str!(concat!("../../../tests/recorded/save/", $name, ".lttng")))
     };
 }
 

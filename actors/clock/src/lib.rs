@@ -8,11 +8,11 @@ mod tests;
 
 use std::{fs, path::Path, sync::Arc, sync::OnceLock};
 
+use lttngd_metadata::tsdl::Clock;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 pub use self::plugin::{ClockPlugin, ClockPluginError, READER_OPTION, REQUEST};
 pub use self::report::{REPORT_MAX_LEN, Report};
-use crate::tsdl::Clock;
 
 /// How many times the offset is sampled; the sample taken in the shortest time wins.
 const SAMPLES: usize = 10;

@@ -1,4 +1,4 @@
-//! The registry among fake applications, and its handle.
+//! A handle of a registry among fake applications.
 #![allow(clippy::unwrap_used)]
 
 mod agents;

@@ -4,13 +4,14 @@ use actix::Handler;
 use lttngd_model::{
     Domain, ErrorCode, EventField, EventListing, SessionDescriptor, SessionListing,
 };
+use lttngd_registry::{
+    CreateSession, DestroySession, ListSessions, ListSyscalls, ListTracepointFields,
+    ListTracepoints, RegisterConsumer, SaveAllSessions,
+};
 use lttngd_session::{Asked, Destroyed, InSession, Session, SessionRequest};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{
-    CreateSession, DestroySession, Handle, ListSessions, ListSyscalls, ListTracepointFields,
-    ListTracepoints, RegisterConsumer, SaveAllSessions,
-};
+use crate::Handle;
 
 /// A request to a daemon, for [`Handle::ask`]. The types are those that the mailboxes of its actors
 /// take; a log, a recorded test or another host can carry them, see [`Versioned`](crate::Versioned).

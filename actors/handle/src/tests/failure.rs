@@ -3,13 +3,13 @@
 use futures::StreamExt;
 use lttngd_model::{ErrorCode, SessionDescriptor, SessionKind};
 use lttngd_peer::{AppScript, ConsumerScript, FakeApp, PATIENCE, eventually, eventually_so};
+use lttngd_registry::Event;
 use lttngd_session::{
     FAILED, RecordSnapshot, SessionEvent, SessionRequest,
     fail_point::{FailPoint, fail_at, has_failed},
 };
 
 use super::world::World;
-use crate::Event;
 
 const CLOSE_METADATA: u32 = 11;
 const SETUP_METADATA: u32 = 12;

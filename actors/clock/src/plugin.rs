@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use lttngd_metadata::tsdl::Clock;
 use rustix::{
     io::{Errno, retry_on_intr},
     net::{
@@ -22,7 +23,6 @@ use rustix::{
 use thiserror::Error;
 
 use super::{REPORT_MAX_LEN, Report};
-use crate::tsdl::Clock;
 
 /// First argument of a program that shall load a plugin, whose path is the second.
 pub const READER_OPTION: &str = "--clock-plugin-reader";

@@ -10,15 +10,17 @@ use std::{
 use actix::{Actor, Addr, AsyncContext};
 use lttngd_agent::{AgentSettings, Agents};
 use lttngd_app::{AppSettings, Apps, listen};
+use lttngd_clock::TraceClock;
 use lttngd_consumer::Consumer;
 use lttngd_model::{Bitness, Credentials, DescriptorOutput, SessionDescriptor, SessionKind, Uri};
 use lttngd_peer::{AgentScript, AppScript, ConsumerScript, FakeAgent, FakeApp, FakeConsumer};
+use lttngd_registry::{Registry, RegistryConfig};
 use lttngd_relayd::{RelaydConfig, Relayds};
 use lttngd_runtime::Outlet;
 use lttngd_session::{Consumers, SessionListings};
 use tokio::task::JoinHandle;
 
-use crate::{Handle, Registry, RegistryConfig, Settings, TraceClock};
+use crate::{Handle, Settings};
 
 pub(super) struct World {
     pub(super) directory: tempfile::TempDir,
@@ -129,7 +131,7 @@ impl World {
 
     pub(super) async fn end(self) {
         self.listeners.iter().for_each(JoinHandle::abort);
-        self.registry.send(crate::Shutdown).await.unwrap();
+        self.registry.send(lttngd_registry::Shutdown).await.unwrap();
         self.consumer.send(lttngd_consumer::Stop).await.unwrap();
         assert_eq!(self.fake.faults(), [""; 0]);
     }

@@ -1,6 +1,6 @@
 //! What the process with a clock plugin answers.
 
-use crate::tsdl::Clock;
+use lttngd_metadata::tsdl::Clock;
 
 /// Bytes of the longest report.
 pub const REPORT_MAX_LEN: usize = 16 << 10;

@@ -6,6 +6,7 @@ use lttngd_model::{
     BufferScheme, ChannelListing, Context, Domain, ErrorCode, EventDescription, EventListing,
     ProcessAttribute, TrackerValue, TrackingPolicy, Uri,
 };
+use lttngd_registry::SaveAllSessions;
 use lttngd_session::{
     AddContext, AddSnapshotOutput, AddTrackerValue, Clear, CommandQueue, DataPending,
     DeleteSnapshotOutput, DisableChannel, DisableEvent, EnableChannel, EnableEvent,
@@ -16,7 +17,7 @@ use lttngd_session::{
     SetTrackingPolicy, SnapshotOutput, Start, Stop,
 };
 
-use crate::{Handle, SaveAllSessions};
+use crate::Handle;
 
 impl Handle {
     /// ENABLE_CHANNEL: makes a channel of the user-space domain, or enables it again.

@@ -1,0 +1,20 @@
+//! The way into a daemon, for clients and embedding programs alike.
+//!
+//! [`Handle`] is what a client connection and an embedding program hold: each of its methods is one request of
+//! the client protocol, with that protocol's checks in their order, and [`Handle::ask`] takes the requests
+//! themselves. It asks the registry for a session, and that session. [`AnyRequest`] is any of them, and
+//! [`Versioned`] what is written down of them.
+
+mod agent_requests;
+mod any;
+mod handle;
+mod request;
+mod requests;
+#[cfg(test)]
+mod tests;
+mod version;
+
+pub use any::{AnyReply, AnyRequest};
+pub use handle::{Handle, Settings};
+pub use request::Request;
+pub use version::{VERSION, Versioned};
