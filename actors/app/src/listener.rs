@@ -8,11 +8,12 @@ use std::{
     os::unix::net::UnixListener as StdListener,
     rc::Rc,
     sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use actix::Actor;
-use lttngd_model::{Bitness, Timestamp};
+use lttngd_clock::now;
+use lttngd_model::Bitness;
 use lttngd_runtime::{
     Backoff, Count, Descriptors, NoDescriptors, Outlet, Peer, PeerCredentials, PeerError, Purpose,
     Sparing,
@@ -302,9 +303,4 @@ impl Listener {
         .start();
         Ok(())
     }
-}
-
-fn now() -> Timestamp {
-    let epoch_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    Timestamp { epoch_s }
 }

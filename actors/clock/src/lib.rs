@@ -6,9 +6,15 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-use std::{fs, path::Path, sync::Arc, sync::OnceLock};
+use std::{
+    fs,
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use lttngd_metadata::tsdl::Clock;
+use lttngd_model::Timestamp;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 pub use self::plugin::{ClockPlugin, ClockPluginError, READER_OPTION, REQUEST};
@@ -72,6 +78,13 @@ pub fn sample_clock() -> Clock {
 pub fn boot_id() -> Option<String> {
     static BOOT: OnceLock<Option<String>> = OnceLock::new();
     BOOT.get_or_init(|| Some(fs::read_to_string(BOOT_ID).ok()?.trim().to_owned())).clone()
+}
+
+/// What the calendar says now.
+#[must_use]
+pub fn now() -> Timestamp {
+    let epoch_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    Timestamp { epoch_s }
 }
 
 /// Units from the Epoch to the zero of the clock that `read` reads and that counts `freq_hz` units a

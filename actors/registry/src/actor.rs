@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, ResponseFuture};
@@ -10,11 +10,11 @@ use futures::future::join_all;
 use lttngd_agent::Agents;
 use lttngd_app::{AppInfo, Apps, AppsChanged, ListApps};
 use lttngd_buffers::ChannelKeys;
-use lttngd_clock::TraceClock;
+use lttngd_clock::{TraceClock, now};
 use lttngd_consumer::ConsumerExited;
 use lttngd_model::{
     Credentials, Domain, ErrorCode, EventField, EventKind, EventListing, SessionDescriptor,
-    SessionId, SessionKind, Timestamp,
+    SessionId, SessionKind,
 };
 use lttngd_relayd::Relayds;
 use lttngd_runas::Runas;
@@ -390,9 +390,4 @@ impl Handler<Shutdown> for Registry {
             join_all(sessions.iter().map(|session| session.send(Destroy))).await;
         })
     }
-}
-
-fn now() -> Timestamp {
-    let epoch_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    Timestamp { epoch_s }
 }

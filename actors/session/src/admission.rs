@@ -20,8 +20,8 @@ use lttngd_model::{Domain, ErrorCode, Tracer, ust::UstDomain};
 use crate::{
     Session,
     actor::Inner,
-    lifecycle::Lifecycle,
     reply::{Perform, Replying},
+    state::lifecycle::Lifecycle,
 };
 
 /// What a session must have before it does what a request asks.
@@ -166,7 +166,7 @@ mod tests {
     use lttngd_model::{Bitness, ConsumerKind};
 
     use super::*;
-    use crate::{FAILED, lifecycle::LostConsumers};
+    use crate::{FAILED, state::lifecycle::LostConsumers};
 
     #[test]
     fn what_is_wrong_is_told_in_the_order_of_the_stock_daemon() {

@@ -8,9 +8,9 @@ use lttngd_model::ErrorCode;
 use crate::{
     Clear,
     actor::Inner,
+    chunk_life::Leaving,
     error::SetFailure,
     fail_point::{FailPoint, reached},
-    rotate::Leaving,
 };
 
 impl Inner {

@@ -14,9 +14,9 @@ use lttngd_runtime::Queue;
 use crate::{
     Destroyed, Session, SessionEvent, TraceArchive,
     actor::{InTurn, Inner},
+    chunk_life::Leaving,
     error::Refused,
     fail_point::{FailPoint, reached},
-    rotate::Leaving,
 };
 
 impl Session {

@@ -7,7 +7,7 @@ use lttngd_model::{ErrorCode, Timestamp};
 use crate::{
     actor::Inner,
     chunk::{Chunk, Moved},
-    rotate::Leaving,
+    chunk_life::Leaving,
 };
 
 /// Most trace chunks of a session that are kept in mind because they could not be put away. The oldest is

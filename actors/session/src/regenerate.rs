@@ -10,7 +10,7 @@ use lttngd_runtime::ask;
 
 use crate::{
     RegenerateMetadata, RegenerateStatedump, actor::Inner, error::buffers_code,
-    lifecycle::Lifecycle,
+    state::lifecycle::Lifecycle,
 };
 
 impl Inner {
@@ -86,7 +86,7 @@ mod tests {
     use lttngd_model::{Bitness, ConsumerKind};
 
     use super::*;
-    use crate::lifecycle::LostConsumers;
+    use crate::state::lifecycle::LostConsumers;
 
     #[test]
     fn metadata_is_regenerated_for_active_sessions_of_shared_buffers_only() {

@@ -1,48 +1,24 @@
-//! Moving the streams of a session from one trace chunk to the next, or to none.
+//! ROTATE_SESSION: the session's current trace chunk ends and goes to the archives.
 
-use std::{path::PathBuf, rc::Rc, sync::Arc, time::Duration};
+use std::{rc::Rc, time::Duration};
 
-use actix::{Addr, Context};
-use futures::future::join_all;
-use lttngd_buffers as buffers;
-use lttngd_consumer::{
-    ChunkPlace, CloseCommand, CloseTraceChunk, Consumer, ConsumerError, CreateTraceChunk,
-    TraceChunkExists,
-};
-use lttngd_model::{ChunkId, ConsumerKind, ErrorCode, NetIndex, Tracer};
-use lttngd_runtime::{Backoff, MayBegin, ask};
+use actix::Context;
+use lttngd_model::ErrorCode;
+use lttngd_runtime::MayBegin;
 use tokio::sync::oneshot;
 
 use crate::{
     GetRotationInfo, Output, RotationInfo, Session, SessionEvent, TraceArchive,
     actor::{InTurn, Inner},
-    chunk::{Chunk, ChunkRoot, Moved},
-    error::consumer_code,
-    fail_point::{FailPoint, reached},
+    chunk::Moved,
+    chunk_life::Leaving,
     leftover::LeftChunk,
-    start_stop::now,
     state::State,
 };
 
-/// First and longest pause between two looks whether the consumer has written everything.
-const CHUNK_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(500));
-/// How long a relay daemon may take to write a trace chunk that streams have left, which may have to
-/// get there over a slow network first.
-const RELAYD_WRITE_DEADLINE: Duration = Duration::from_secs(600);
 /// How long the reply to a rotation waits for its end. The stock command line looks every 200 ms for
 /// the end of a rotation that was not over at its first look.
 const ROTATION_PATIENCE: Duration = Duration::from_millis(100);
-
-/// Why streams leave a chunk, which decides what becomes of it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Leaving {
-    /// It is archived.
-    Archive,
-    /// It is thrown away.
-    Delete,
-    /// The session ends, and it stays where it is.
-    Stay,
-}
 
 impl Session {
     /// Rotates in its turn, unless `is_due` says then that nobody wants it any more.
@@ -119,259 +95,11 @@ impl Inner {
         Ok(self.state().rotations.info(request.rotation_id))
     }
 
-    /// The directory that a chunk was made in, if it is on this machine.
-    pub(crate) fn root_of(&self, chunk: &Chunk) -> Option<ChunkRoot> {
-        chunk.is_here().then(|| self.root_at(chunk.root.clone()))
-    }
-
-    /// The session's directory on this machine, if it has one.
-    fn chunk_root(&self) -> Option<ChunkRoot> {
-        match &self.state().output {
-            Output::Local(path) => Some(self.root_at(path.clone())),
-            Output::None | Output::Network(_) => None,
-        }
-    }
-
-    /// A directory of this machine for chunks of the session.
-    pub(crate) fn root_at(&self, path: PathBuf) -> ChunkRoot {
-        ChunkRoot { path, owner: self.config.owner, runas: self.config.runas.clone() }
-    }
-
     fn relayd_archive(&self, relative_path: String) -> TraceArchive {
         let (host, control_port, data_port) = match &self.state().output {
             Output::Network(network) => network.host_and_ports(),
             Output::None | Output::Local(_) => Default::default(),
         };
         TraceArchive::Relayd { host, control_port, data_port, relative_path }
-    }
-
-    /// Makes the chunk of a session with an output that starts and has none.
-    pub(crate) async fn enter_chunk(&self) -> Result<(), ErrorCode> {
-        if self.state().output == Output::None || self.state().chunk.is_some() {
-            return Ok(());
-        }
-        let _alone = self.chunk_gate.close().await.map_err(|_| ErrorCode::Fatal)?;
-        // What still fails is told there, and no reason not to go on.
-        let _ = self.settle().await;
-        let own = self.state().rotations.rotated || self.state().leftovers.are_at_root();
-        let chunk = self.make_chunk(own).await?;
-        // Buffers of an earlier start have streams that are in no chunk.
-        if let Err(code) = self.rotate_sets().await {
-            // The next start begins with another chunk. Nothing was recorded in this one; where the first
-            // one of a session is, that start uses its files.
-            let own = !chunk.location.is_empty();
-            let command = own.then_some(CloseCommand::Delete);
-            let _ = self.close_chunk(chunk.id, command, self.net_index()).await;
-            if own {
-                let (leaving, ended_at) = (Leaving::Delete, now());
-                let (relayd_path, failure) = (String::new(), None);
-                self.keep_in_mind(LeftChunk { chunk, leaving, ended_at, relayd_path, failure });
-            }
-            return Err(code);
-        }
-        self.state_mut().chunk = Some(chunk);
-        Ok(())
-    }
-
-    /// Moves all streams out of the current chunk: into a new one if the session goes on, else into
-    /// none. `None` when there is no current chunk. With an error all is as it was.
-    pub(crate) async fn leave_chunk(
-        &self,
-        leaving: Leaving,
-        goes_on: bool,
-    ) -> Result<Option<LeftChunk>, ErrorCode> {
-        let _alone = self.chunk_gate.close().await.map_err(|_| ErrorCode::Fatal)?;
-        // What still fails is told there, and no reason not to go on.
-        let _ = self.settle().await;
-        let Some(chunk) = self.state().chunk.clone() else { return Ok(None) };
-        let ended_at = now();
-        let new = if goes_on {
-            // Both are there for a while, so that a step that fails leaves either as it is.
-            Some(self.make_chunk(leaving != Leaving::Stay).await?)
-        } else {
-            None
-        };
-        self.state_mut().chunk = new;
-        let rotated = self.rotate_sets().await;
-        if leaving != Leaving::Stay {
-            self.state_mut().rotations.left_chunk(goes_on);
-        }
-        let leaving = match (leaving, rotated) {
-            // Streams that stayed would write to files that are to be deleted.
-            (Leaving::Delete, Err(_)) if self.state().rotations.rotated => Leaving::Archive,
-            (Leaving::Delete, Err(_)) => Leaving::Stay,
-            _ => leaving,
-        };
-        let command = match leaving {
-            Leaving::Archive => Some(CloseCommand::MoveToCompleted),
-            Leaving::Delete => Some(CloseCommand::Delete),
-            Leaving::Stay => None,
-        };
-        let closed = self.close_chunk(chunk.id, command, self.net_index()).await;
-        let failure = rotated.err().or(closed.as_ref().err().copied());
-        let relayd_path = closed.unwrap_or_default();
-        Ok(Some(LeftChunk { chunk, leaving, ended_at, relayd_path, failure }))
-    }
-
-    /// Moves the current chunk to where the first one of a session is, once that place is free again.
-    pub(crate) async fn return_to_root(&self) {
-        let free = !self.state().rotations.rotated && !self.state().leftovers.are_at_root();
-        let chunk = self.state().chunk.clone().filter(|chunk| free && !chunk.location.is_empty());
-        let Some(mut chunk) = chunk else { return };
-        let Some(root) = self.root_of(&chunk) else { return };
-        match root.move_to_root(&mut chunk).await {
-            Ok(()) => self.state_mut().chunk = Some(chunk),
-            // It can be seen where it is.
-            Err(error) => {
-                tracing::warn!(session = self.config.name, path = ?chunk.path(), %error,
-                    "a trace chunk keeps a directory of its own");
-            }
-        }
-    }
-
-    /// Makes the directories of the next chunk and publishes it to the consumers.
-    async fn make_chunk(&self, own: bool) -> Result<Chunk, ErrorCode> {
-        let sets = self.state().all_directories();
-        let id = self.state_mut().rotations.next_chunk();
-        let chunk = match self.chunk_root() {
-            Some(root) => root.make(id, now(), own, &sets).await.map_err(|error| {
-                tracing::error!(session = self.config.name, path = ?root.path, %error, "the output directory cannot be made");
-                ErrorCode::CreateDirFail
-            })?,
-            None => Chunk::at_relayd(id, now()),
-        };
-        let published = self.publish_chunk(&chunk, String::new(), self.net_index()).await;
-        if published.is_err()
-            && let Some(root) = self.root_of(&chunk)
-        {
-            root.unmake(&chunk, &sets).await;
-        }
-        published.map(|()| chunk)
-    }
-
-    /// Makes a chunk known to the consumers, or to none: one of a directory, or of the relay daemon
-    /// at `relayd`.
-    pub(crate) async fn publish_chunk(
-        &self,
-        chunk: &Chunk,
-        override_name: String,
-        relayd: Option<NetIndex>,
-    ) -> Result<(), ErrorCode> {
-        let place = |kind: ConsumerKind| match (chunk.directories.get(&kind.tracer()), relayd) {
-            (Some(directory), _) => {
-                let (owner, directory) = (self.config.owner, Arc::clone(directory));
-                Ok(ChunkPlace::Directory { owner, directory })
-            }
-            (None, Some(relayd)) => Ok(ChunkPlace::Relayd(relayd)),
-            (None, None) => Err(ErrorCode::RelaydConnectFail),
-        };
-        let consumers = self.consumers();
-        let places = consumers.iter().map(|(kind, _)| place(*kind));
-        let places = places.collect::<Result<Vec<_>, _>>()?;
-        self.state_mut().published.insert(chunk.id, relayd);
-        for (told, ((kind, consumer), place)) in consumers.iter().zip(places).enumerate() {
-            let create = CreateTraceChunk {
-                session: self.config.id,
-                chunk: chunk.id,
-                created_at_s: chunk.begun_at.epoch_s,
-                place,
-                override_name: override_name.clone(),
-            };
-            if let Err(error) = self.ask_consumer(consumer, create).await {
-                tracing::error!(session = self.config.name, %error, "no trace chunk");
-                // What went wrong first says more.
-                let _ = self.close_chunk_at(&consumers[..told], chunk.id, None, relayd).await;
-                let refused = ErrorCode::CreateTraceChunkFailConsumer;
-                return Err(consumer_code(kind.tracer(), &error, refused));
-            }
-        }
-        reached(FailPoint::ChunkPublished);
-        Ok(())
-    }
-
-    async fn rotate_sets(&self) -> Result<(), ErrorCode> {
-        self.on_all_sets(buffers::Rotate).await.map_err(|error| {
-            tracing::error!(session = self.config.name, %error, "streams do not leave the trace chunk");
-            error.code(ErrorCode::RotationFailConsumer)
-        })
-    }
-
-    /// Lets go of a chunk; what the relay daemon calls it.
-    pub(crate) async fn close_chunk(
-        &self,
-        chunk: ChunkId,
-        command: Option<CloseCommand>,
-        relayd: Option<NetIndex>,
-    ) -> Result<String, ErrorCode> {
-        self.close_chunk_at(&self.consumers(), chunk, command, relayd).await
-    }
-
-    async fn close_chunk_at(
-        &self,
-        consumers: &[(ConsumerKind, Addr<Consumer>)],
-        chunk: ChunkId,
-        command: Option<CloseCommand>,
-        relayd: Option<NetIndex>,
-    ) -> Result<String, ErrorCode> {
-        let (session, closed_at_s) = (self.config.id, now().epoch_s);
-        let closed = consumers.iter().map(async |(kind, consumer)| {
-            let close = CloseTraceChunk { session, chunk, closed_at_s, command, relayd };
-            self.ask_consumer(consumer, close).await.map_err(|error| (kind.tracer(), error))
-        });
-        let closed: Result<Vec<_>, _> = join_all(closed).await.into_iter().collect();
-        self.state_mut().published.remove(&chunk);
-        closed.map(|paths| paths.into_iter().next().unwrap_or_default()).map_err(|(tracer, error)| {
-            tracing::error!(session = self.config.name, %error, "the trace chunk is not closed");
-            consumer_code(tracer, &error, ErrorCode::CloseTraceChunkFailConsumer)
-        })
-    }
-
-    /// Waits until no stream writes to a chunk any more: one look at once, then at growing distances.
-    pub(crate) async fn written(&self, chunk: ChunkId) -> Result<(), ErrorCode> {
-        let (session, relayd) = (self.config.id, self.net_index());
-        let written = async {
-            for (kind, consumer) in &self.consumers() {
-                let mut pause = Backoff::new(CHUNK_PAUSES.0, CHUNK_PAUSES.1);
-                let exists = || TraceChunkExists { session, chunk, relayd };
-                let failed = |error| (kind.tracer(), error);
-                while self.ask_consumer(consumer, exists()).await.map_err(failed)? {
-                    tokio::time::sleep(pause.step()).await;
-                }
-            }
-            Ok(())
-        };
-        let deadline = match relayd {
-            Some(_) => RELAYD_WRITE_DEADLINE,
-            None => self.config.consumer_deadline,
-        };
-        tokio::time::timeout(deadline, written)
-            .await
-            .unwrap_or(Err((Tracer::Ust, ConsumerError::TimedOut)))
-            .map_err(|(tracer, error)| {
-                tracing::error!(session = self.config.name, %error, "a trace chunk is not written");
-                consumer_code(tracer, &error, ErrorCode::TraceChunkExistsFailConsumer)
-            })
-    }
-
-    /// The consumer daemons of the domains that the session has.
-    pub(crate) fn consumers(&self) -> Vec<(ConsumerKind, Addr<Consumer>)> {
-        let state = self.state();
-        let is_used = |kind: ConsumerKind| state.domains.of(kind.tracer()).is_some();
-        let used = self.config.consumers.all().filter(|(kind, _)| is_used(*kind));
-        used.map(|(kind, consumer)| (kind, consumer.clone())).collect()
-    }
-
-    /// Asks a consumer daemon with the session's deadline.
-    pub(crate) async fn ask_consumer<M, T>(
-        &self,
-        consumer: &Addr<Consumer>,
-        message: M,
-    ) -> Result<T, ConsumerError>
-    where
-        M: actix::Message<Result = Result<T, ConsumerError>> + Send + 'static,
-        T: Send + 'static,
-        Consumer: actix::Handler<M>,
-    {
-        ask(consumer, message, self.config.consumer_deadline).await?
     }
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, rc::Rc, time::Duration};
 use actix::{ActorFutureExt, Context, ResponseActFuture, WrapFuture};
 use futures::future::{join_all, ready, try_join_all};
 use lttngd_buffers::{BuffersError, ChannelSize, Record, Sizes};
+use lttngd_clock::now;
 use lttngd_model::{ChunkId, ErrorCode, PlaceUrl, Timestamp, Uri};
 use lttngd_relayd::{HandedOver, Held, LookUp};
 use lttngd_runtime::{Backoff, ask};
@@ -16,9 +17,8 @@ use crate::{
     chunk::{Chunk, SetDirectories},
     error::buffers_code,
     fail_point::{FailPoint, reached},
-    snapshot_outputs::packets_within,
-    start_stop::now,
     state::SessionSet,
+    state::snapshots::packets_within,
 };
 
 /// First and longest pause between two looks whether a relay daemon has written everything.

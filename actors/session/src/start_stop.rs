@@ -1,46 +1,11 @@
-//! Starting, stopping, and whether data is pending.
+//! Starting and stopping.
 
-use std::{
-    rc::Rc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::rc::Rc;
 
-use actix::{Context, ResponseActFuture, WrapFuture};
-use futures::{TryFutureExt, future::join_all};
-use lttngd_buffers::{BufferSet, BuffersError, ClearQuiescent, Flush, OpenPackets, PushMetadata};
-use lttngd_consumer::{self as consumer, ConsumerError};
-use lttngd_model::{BufferMode, ChannelAttributes, ErrorCode, Timestamp, Tracer};
-use lttngd_runtime::{Backoff, ask};
-use tokio::time::Instant;
+use lttngd_buffers::{ClearQuiescent, Flush, OpenPackets, PushMetadata};
+use lttngd_model::{BufferMode, ChannelAttributes, ErrorCode, Tracer};
 
-use crate::{
-    DataPending, Session, SessionEvent, Start, Stop, actor::Inner, error::SetFailure,
-    state::SessionSet,
-};
-
-/// How long the reply to DATA_PENDING waits for what is about to be written. The stock command line,
-/// which asks when it stops and destroys a session, asks again only 200 ms later.
-const PENDING_PATIENCE: Duration = Duration::from_millis(100);
-/// First and longest pause between two looks meanwhile.
-const PENDING_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
-
-impl Session {
-    pub(crate) fn data_pending(
-        &mut self,
-        _: DataPending,
-        context: &mut Context<Self>,
-    ) -> ResponseActFuture<Self, Result<bool, ErrorCode>> {
-        if self.inner.life().failed {
-            // What is left of it is being let go, or was.
-            let pending = !self.inner.finishing.is_none();
-            return Box::pin(async move { Ok(pending) }.into_actor(self));
-        }
-        // Applications may record until a stop that is under way is through.
-        let turn = self.in_turn(context, "data_pending", async |_| Ok(()));
-        let pending = Rc::clone(&self.inner).data_pending();
-        Box::pin(async { turn.and_then(|()| pending).await }.into_actor(self))
-    }
-}
+use crate::{SessionEvent, Start, Stop, actor::Inner, error::SetFailure};
 
 impl Inner {
     pub(crate) async fn start(self: Rc<Self>, _: Start) -> Result<(), ErrorCode> {
@@ -138,60 +103,6 @@ impl Inner {
             })
         })
     }
-
-    /// Asks every buffer set the same, side by side.
-    pub(crate) async fn on_all_sets<M>(&self, message: M) -> Result<(), SetFailure>
-    where
-        M: actix::Message<Result = Result<(), BuffersError>> + Copy + Send + 'static,
-        BufferSet: actix::Handler<M>,
-    {
-        let sets: Vec<_> = self.state().all_sets().cloned().collect();
-        let asks = sets.iter().map(async |SessionSet { actor, kind, .. }| {
-            let outcome = ask(actor, message, self.config.consumer_deadline).await;
-            let failed = |error| SetFailure { tracer: kind.tracer(), error };
-            outcome.map_err(BuffersError::from).flatten().map_err(failed)
-        });
-        join_all(asks).await.into_iter().collect()
-    }
-
-    fn may_be_pending(&self) -> Result<bool, ErrorCode> {
-        let state = self.state();
-        state.life.admit_data_pending(state.domains.tracers())
-    }
-
-    async fn data_pending(self: Rc<Self>) -> Result<bool, ErrorCode> {
-        let patience = Instant::now() + PENDING_PATIENCE;
-        let mut pause = Backoff::new(PENDING_PAUSES.0, PENDING_PAUSES.1);
-        loop {
-            if !self.may_be_pending()? {
-                return Ok(false);
-            }
-            let pending = !self.finishing.is_none()
-                || self.state().rotations.is_ongoing()
-                || self.pending_at_consumers().await?;
-            let step = pause.step();
-            if !pending || Instant::now() + step > patience {
-                return Ok(pending);
-            }
-            tokio::time::sleep(step).await;
-        }
-    }
-
-    /// Whether consumers have not written everything, or the relay daemon behind them.
-    pub(crate) async fn pending_at_consumers(&self) -> Result<bool, ErrorCode> {
-        for (_, consumer) in &self.consumers() {
-            let pending = consumer::DataPending { session: self.config.id };
-            match self.ask_consumer(consumer, pending).await {
-                Ok(false) | Err(ConsumerError::Lost | ConsumerError::Ended) => {}
-                Ok(true) => return Ok(true),
-                Err(error) => {
-                    tracing::error!(session = self.config.name, %error, "whether data is pending is not known");
-                    return Err(ErrorCode::Unk);
-                }
-            }
-        }
-        Ok(false)
-    }
 }
 
 /// Bytes of the sub-buffers of a stream; in overwrite mode the reader has one more.
@@ -199,10 +110,4 @@ fn buffer_len(attributes: &ChannelAttributes) -> u64 {
     let count =
         attributes.num_subbuf.saturating_add((attributes.mode == BufferMode::Overwrite).into());
     attributes.subbuf_size_bytes.saturating_mul(count)
-}
-
-/// The time.
-pub(crate) fn now() -> Timestamp {
-    let epoch_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    Timestamp { epoch_s }
 }

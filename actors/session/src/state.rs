@@ -1,6 +1,12 @@
 //! What a session holds: one plain value that its actor owns. Commands look at it for moments and never
 //! across an await, see [`Inner::state`].
 
+pub(crate) mod lifecycle;
+pub(crate) mod losses;
+pub(crate) mod rotations;
+pub(crate) mod schedules;
+pub(crate) mod snapshots;
+
 use std::{
     cell::{Ref, RefMut},
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -25,14 +31,15 @@ use crate::{
     chunk::{Chunk, SetDirectories},
     domains::Domains,
     leftover::Leftovers,
-    lifecycle::Lifecycle,
-    losses::Losses,
     relayd::SessionRelayd,
-    rotation::Rotations,
-    schedule::{RotationTimer, Schedules},
-    snapshot_outputs::Snapshots,
+    schedule::RotationTimer,
     viewers::Viewers,
 };
+use lifecycle::Lifecycle;
+use losses::Losses;
+use rotations::Rotations;
+use schedules::Schedules;
+use snapshots::Snapshots;
 
 /// What a session holds.
 pub(crate) struct State {

@@ -4,16 +4,14 @@ use std::rc::Rc;
 
 use futures::future::join_all;
 use lttngd_buffers::Counters;
-use lttngd_consumer::{ConsumerError, EnsureRunning};
 use lttngd_model::{
-    Bitness, BufferScheme, ChannelListing, ConsumerKind, Domain, ErrorCode, EventListing, Tracer,
-    ust::UstDomain,
+    BufferScheme, ChannelListing, Domain, ErrorCode, EventListing, Tracer, ust::UstDomain,
 };
 use lttngd_runtime::{AskError, ask};
 
 use crate::{
     AddContext, DisableChannel, DisableEvent, EnableChannel, EnableEvent, ListChannels,
-    ListDomains, ListEvents, PrepareDomain, SetConsumerUri, actor::Inner, losses::Losses,
+    ListDomains, ListEvents, PrepareDomain, SetConsumerUri, actor::Inner, state::losses::Losses,
 };
 
 impl Inner {
@@ -27,25 +25,6 @@ impl Inner {
         self.life().admit_with_consumer_of(Tracer::Ust)?;
         self.make_ust();
         self.ensure_consumers().await
-    }
-
-    /// Starts the consumer daemons of the session's domains that do not run.
-    pub(crate) async fn ensure_consumers(&self) -> Result<(), ErrorCode> {
-        for (kind, consumer) in &self.consumers() {
-            ask(consumer, EnsureRunning, lttngd_consumer::HANDSHAKE_DEADLINE * 2)
-                .await
-                .map_err(ConsumerError::from)
-                .flatten()
-                .map_err(|error| {
-                    tracing::error!(session = self.config.name, %error);
-                    match kind {
-                        ConsumerKind::Ust(Bitness::Bits64) => ErrorCode::UstConsumer64Fail,
-                        ConsumerKind::Ust(Bitness::Bits32) => ErrorCode::UstConsumer32Fail,
-                        ConsumerKind::Kernel => ErrorCode::KernConsumerFail,
-                    }
-                })?;
-        }
-        self.connect_relayd().await
     }
 
     /// Changes what is recorded in user space, and then what applications have of an active session.

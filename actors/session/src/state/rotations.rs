@@ -2,7 +2,7 @@
 
 use lttngd_model::{ChunkId, ErrorCode};
 
-use crate::{RotationInfo, RotationState, TraceArchive, lifecycle::Lifecycle};
+use crate::{RotationInfo, RotationState, TraceArchive, state::lifecycle::Lifecycle};
 
 /// The rotations of a session.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -119,7 +119,7 @@ impl Rotations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lifecycle::LostConsumers;
+    use crate::state::lifecycle::LostConsumers;
 
     const ACTIVE: Lifecycle = Lifecycle {
         active: true,
