@@ -2,16 +2,13 @@
 //! becomes of the daemon when the plugin is a bad one.
 #![allow(clippy::unwrap_used)]
 
-#[path = "end_to_end/world/mod.rs"]
-mod world;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use lttngd_world::{Arena, Daemon, Program, Which, eventually, program, trace};
 use rustix::process::Signal;
-use world::{Arena, Daemon, Program, Which, eventually, program, trace};
 
 const VARIABLE: &str = "LTTNG_UST_CLOCK_PLUGIN";
 /// Has the plugin do something else, see `tests/apps/clock.c`.

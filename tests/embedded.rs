@@ -5,9 +5,6 @@
 //! is a private one.
 #![allow(clippy::unwrap_used)]
 
-#[path = "end_to_end/world/mod.rs"]
-mod world;
-
 use std::{
     env, fs,
     net::Ipv4Addr,
@@ -32,12 +29,12 @@ use lttngd::{
     user_space_channel,
 };
 use lttngd_peer::{AgentScript, FakeAgent, eventually};
-use tempfile::TempDir;
-use world::{
+use lttngd_world::{
     Arena,
     inside::{in_arena, inside},
     program::traced,
 };
+use tempfile::TempDir;
 
 /// What is the consumer daemon.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_lttngd");

@@ -6,9 +6,6 @@
 // There are no points at which to fail in other builds.
 #![cfg(debug_assertions)]
 
-#[path = "end_to_end/world/mod.rs"]
-mod world;
-
 use std::{
     fs,
     net::{Ipv4Addr, TcpListener},
@@ -28,12 +25,12 @@ use lttngd::{
 use lttngd_peer::{AgentScript, FakeAgent, FakeClient};
 use lttngd_runtime::fail_point::{fail_at, has_failed};
 use lttngd_wire::client::Command as Request;
-use tempfile::TempDir;
-use world::{
+use lttngd_world::{
     Arena, Program, eventually,
     inside::{in_arena, inside},
     program::traced,
 };
+use tempfile::TempDir;
 
 /// What is the consumer daemon.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_lttngd");

@@ -10,9 +10,6 @@ mod record;
 #[expect(dead_code, reason = "a test has a main of its own")]
 #[path = "../examples/snapshots.rs"]
 mod snapshots;
-#[path = "end_to_end/world/mod.rs"]
-mod world;
-
 use std::{
     ffi::OsString,
     fs,
@@ -20,13 +17,13 @@ use std::{
 };
 
 use lttngd::{Config, Event, Versioned};
-use messages::Line;
-use world::{
+use lttngd_world::{
     Arena, eventually,
     inside::{again, in_arena, inside},
     program::traced,
     trace::files,
 };
+use messages::Line;
 
 /// What the daemon of an example is started with.
 fn config() -> Config {

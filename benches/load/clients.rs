@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::world::{Answer, Arena, program};
+use lttngd_world::{Answer, Arena, program};
 
 /// Runs the client program in the arena with these arguments for at most `limit_s` seconds.
 ///

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::world::daemon::stock_consumer;
-use crate::world::{Stage, Which};
+use lttngd_world::daemon::stock_consumer;
+use lttngd_world::{Stage, Which};
 
 /// A session daemon with a consumer daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

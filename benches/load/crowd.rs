@@ -1,6 +1,6 @@
 //! Simulated applications in a world: more than one process may have descriptors for.
 
-use crate::world::{Arena, Program};
+use lttngd_world::{Arena, Program};
 
 /// Applications of one process at most: each process that connects one copies the descriptors of all.
 const EACH_MAX: u32 = 1000;

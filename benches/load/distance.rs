@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use crate::world::Arena;
+use lttngd_world::Arena;
 
 /// How often it is looked for a new connection.
 const STEP: Duration = Duration::from_millis(10);

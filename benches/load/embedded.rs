@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use lttngd::model::{DescriptorOutput, EventDescription, SessionDescriptor, SessionKind, Uri};
 use lttngd::{Config, Daemon, Handle, session::RotationState};
 
-use crate::world::{Arena, program};
+use lttngd_world::{Arena, program};
 
 const SESSION: &str = "rotated";
 

@@ -20,8 +20,6 @@ mod scenarios;
 mod simulated;
 mod soak;
 mod table;
-#[path = "../../tests/end_to_end/world/mod.rs"]
-mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;

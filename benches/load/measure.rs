@@ -7,7 +7,7 @@ use lttngd_peer::BaseLine;
 
 use crate::clients::client;
 use crate::table::Value;
-use crate::world::{Arena, Stage, daemon::cpu_us, eventually};
+use lttngd_world::{Arena, Stage, daemon::cpu_us, eventually};
 
 /// Microseconds in a second.
 pub const SECOND_US: f64 = 1e6;
@@ -98,14 +98,14 @@ pub fn median_us(times_us: &[f64]) -> f64 {
 /// The sizes of all files below `directory`, in bytes.
 pub fn bytes_below(directory: &Path) -> u64 {
     let size = |name: &String| fs::metadata(directory.join(name)).map_or(0, |it| it.len());
-    crate::world::trace::files(directory).iter().map(size).sum()
+    lttngd_world::trace::files(directory).iter().map(size).sum()
 }
 
 /// How many packets have been written below `directory`: by the numbers of the packets in the index
 /// files, since old files may be gone.
 pub fn packets_below(directory: &Path) -> u64 {
     let mut streams = std::collections::BTreeMap::new();
-    for name in crate::world::trace::files(directory) {
+    for name in lttngd_world::trace::files(directory) {
         let Some(stem) = name.strip_suffix(".idx") else { continue };
         // Each stream of a channel with a limit of file sizes has files `<channel>_<cpu>_<file>`.
         let stream = stem.rsplit_once('_').map_or(stem, |(stream, _)| stream).to_owned();

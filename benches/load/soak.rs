@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::contender::Contender;
 use crate::measure::consumers;
-use crate::world::lives::{DescriptorKinds, Lives, private_kib};
-use crate::world::{Relay, Stage, eventually};
+use lttngd_world::lives::{DescriptorKinds, Lives, private_kib};
+use lttngd_world::{Relay, Stage, eventually};
 
 /// Clients side by side.
 const CLIENTS: u32 = 4;

@@ -6,7 +6,7 @@ use lttngd_ringbuffer::{ChannelConfig, Mode, Storage};
 
 use crate::numbers;
 use crate::recorder::{Recorder, config};
-use crate::world::{Arena, Program};
+use lttngd_world::{Arena, Program};
 
 /// `lttng-crash` reads what nobody else did.
 #[test]

@@ -2,9 +2,6 @@
 //! daemon at once, the application is one of LTTng-UST's, babeltrace2 reads what it left.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../end_to_end/world/mod.rs"]
-mod world;
-
 mod crash;
 mod recorder;
 mod session_daemon;
@@ -12,8 +9,8 @@ mod session_daemon;
 use std::fs;
 
 use lttngd_ringbuffer::{BLOCKING_FOREVER, ChannelConfig, FlushMode, Mode, MonotonicClock};
+use lttngd_world::{Arena, Event, Program};
 use recorder::{Recorder, config};
-use world::{Arena, Event, Program};
 
 /// The numbers of the events, in the order of the trace.
 fn numbers(events: &[Event]) -> Vec<u32> {

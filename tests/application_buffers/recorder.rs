@@ -11,7 +11,7 @@ use lttngd_ringbuffer::{
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::session_daemon::{Application, SessionDaemon};
-use crate::world::{Arena, eventually};
+use lttngd_world::{Arena, eventually};
 
 const PAGE: u64 = 4096;
 /// How long the reader waits for a wake-up before it looks and flushes by itself.

@@ -18,7 +18,7 @@ use lttngd_wire::ust::command::{Command, REPLY_LEN, ROOT_HANDLE, Reply};
 use lttngd_wire::ust::notify::{Answer, Head, HeaderType, KIND_LEN, Kind, Request, to_nestable};
 use lttngd_wire::ust::registration::{Alignments, REGISTRATION_LEN, Registration, SocketKind};
 
-use crate::world::{Arena, PATIENCE};
+use lttngd_world::{Arena, PATIENCE};
 
 const APPS_SOCKET: &str = "lttng-ust-sock-8";
 

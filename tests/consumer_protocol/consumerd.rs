@@ -16,7 +16,7 @@ use lttngd_wire::consumer::{
 
 use crate::commands::{Descriptors, Step};
 use crate::metadata::{self, Manners};
-use crate::world::{Arena, Consumer, eventually};
+use lttngd_world::{Arena, Consumer, eventually};
 
 /// How long the consumer daemon is to wait for what it takes for relay daemons, in milliseconds.
 const RELAY_TIMEOUT_MS: &str = "50";
@@ -306,6 +306,6 @@ impl Drop for Consumerd {
 
 /// Bytes of the files below a directory.
 pub fn bytes_below(directory: &Path) -> u64 {
-    let files = crate::world::trace::files(directory);
+    let files = lttngd_world::trace::files(directory);
     files.iter().map(|file| fs::metadata(directory.join(file)).unwrap().len()).sum()
 }

@@ -4,9 +4,6 @@
 //! session afterwards. Seeds are fixed; `PROPTEST_RNG_SEED` and `PROPTEST_CASES` choose others.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../end_to_end/world/mod.rs"]
-mod world;
-
 mod commands;
 mod consumerd;
 mod metadata;
@@ -23,8 +20,8 @@ use proptest::test_runner::RngSeed;
 
 use commands::{Descriptors, Step, steps};
 use consumerd::Consumerd;
+use lttngd_world::{Arena, eventually};
 use metadata::Manners;
-use world::{Arena, eventually};
 
 /// The seed of runs that name none.
 const SEED: u64 = 0x1777;
@@ -117,7 +114,7 @@ fn another_users_connection_gives_no_commands() {
         let strangers: Vec<_> =
             (0..2).map(|_| std::thread::scope(|it| it.spawn(connect).join().unwrap())).collect();
         for mut stranger in strangers {
-            stranger.set_read_timeout(Some(world::PATIENCE)).unwrap();
+            stranger.set_read_timeout(Some(lttngd_world::PATIENCE)).unwrap();
             assert_eq!(stranger.read(&mut [0; 1]).unwrap(), 0, "it is served");
         }
     });

@@ -1,7 +1,7 @@
 //! End-to-end tests: the stock `lttng`, real applications and consumers, babeltrace2 reading.
 //!
 //! Most scripts run against the stock daemon and ours, each in a private world, and everything that can
-//! be seen must be the same. As root each world has its own namespaces; see [`world`].
+//! be seen must be the same. As root each world has its own namespaces; see `tests/world`.
 #![allow(clippy::unwrap_used)]
 
 mod agents;
@@ -31,4 +31,5 @@ mod streaming;
 mod surroundings;
 mod timers;
 mod users;
-mod world;
+
+use lttngd_world as world;

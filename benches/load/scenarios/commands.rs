@@ -6,7 +6,7 @@ use crate::contender::Contender;
 use crate::embedded;
 use crate::measure::{LIMIT_S, SECOND_US, lttng_s, median_s};
 use crate::table::{Row, Target};
-use crate::world::{Arena, Program, Stage};
+use lttngd_world::{Arena, Program, Stage};
 
 /// Sessions on which each command is tried.
 const SESSIONS: u32 = 3;

@@ -6,7 +6,7 @@ use super::Run;
 use crate::clients::client;
 use crate::measure::{LIMIT_S, SECOND_US};
 use crate::table::{Row, Target, Value};
-use crate::world::{Stage, program, trace::files};
+use lttngd_world::{Stage, program, trace::files};
 
 /// Events of each application.
 const EVENTS: u32 = 10;

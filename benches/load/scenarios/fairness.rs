@@ -9,7 +9,7 @@ use super::Run;
 use crate::clients::{client, client_on};
 use crate::measure::{MILLISECOND_US, quantile};
 use crate::table::{Row, Target, Value};
-use crate::world::{Program, Stage, eventually};
+use lttngd_world::{Program, Stage, eventually};
 
 /// How long a client that may never be answered is waited for.
 const LIMIT_S: u32 = 12;

@@ -9,7 +9,7 @@ use super::Run;
 use crate::clients::client;
 use crate::measure::{LIMIT_S, consumers, consumers_us};
 use crate::table::{Row, Value};
-use crate::world::Stage;
+use lttngd_world::Stage;
 
 /// Descriptors of the stock consumer daemon for each stream, with a margin.
 const DESCRIPTORS_EACH: u64 = 6;

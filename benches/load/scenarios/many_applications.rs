@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use super::Run;
 use crate::measure::{lttng_s, median_s};
 use crate::table::{Row, Target, Value};
-use crate::world::{Program, Stage, program};
+use lttngd_world::{Program, Stage, program};
 
 /// How late a slow application takes each message, in microseconds.
 const LATE_US: &str = "5000";

@@ -14,7 +14,7 @@ use crate::measure::{
     packets_below,
 };
 use crate::table::{Row, Target, Value};
-use crate::world::{Program, Stage, daemon::cpu_us, eventually, program};
+use lttngd_world::{Program, Stage, daemon::cpu_us, eventually, program};
 
 /// How many times less than the stock consumer daemon ours is to use.
 const COST_TIMES_BETTER: f64 = 1.0 / 0.6;

@@ -8,7 +8,7 @@ use crate::crowd::Crowd;
 use crate::measure::{MILLISECOND_US, median_us, spent_us};
 use crate::simulated::TRACEPOINT;
 use crate::table::{Row, Target, Value};
-use crate::world::Stage;
+use lttngd_world::Stage;
 
 /// How many register together.
 const APPLICATIONS: u32 = 1000;

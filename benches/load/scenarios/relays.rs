@@ -10,7 +10,7 @@ use super::streamed::{ENDLESS, SMALL_FILES};
 use crate::distance::Distance;
 use crate::measure::packets_below;
 use crate::table::{Row, Target, Value};
-use crate::world::{Program, Relay, Stage, eventually};
+use lttngd_world::{Program, Relay, Stage, eventually};
 
 /// How late the answers of the slow relay daemon come.
 const LATE: Duration = Duration::from_millis(20);

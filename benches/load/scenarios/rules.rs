@@ -6,7 +6,7 @@ use crate::clients::client;
 use crate::crowd::Crowd;
 use crate::measure::{LIMIT_S, MILLISECOND_US, median_us, spent_us};
 use crate::table::{Row, Target, Value};
-use crate::world::Stage;
+use lttngd_world::Stage;
 
 /// Applications that follow the session.
 const APPLICATIONS: u32 = 100;

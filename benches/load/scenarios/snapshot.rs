@@ -3,7 +3,7 @@
 use super::Run;
 use crate::measure::{bytes_below, lttng_s, median_s};
 use crate::table::{Row, Target};
-use crate::world::program;
+use lttngd_world::program;
 
 /// Channels, each with a stream for each processor.
 const CHANNELS: u32 = 8;

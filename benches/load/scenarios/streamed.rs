@@ -6,7 +6,7 @@ use super::Run;
 use super::commands::on_started_sessions;
 use crate::measure::{SECOND_US, median_s, packets_below};
 use crate::table::{Row, Target, Value};
-use crate::world::{Program, Relay, daemon::cpu_us};
+use lttngd_world::{Program, Relay, daemon::cpu_us};
 
 /// How many times quicker than with the stock daemon the commands are to be.
 const TIMES_BETTER: f64 = 5.0;
@@ -44,7 +44,7 @@ pub fn throughput(run: &Run) -> Vec<Row> {
     arena.lttng_ok("enable-event -u -c channel sample:bulk");
     arena.lttng_ok("start");
     let _program = Program::start(arena, &[ENDLESS]);
-    crate::world::eventually("packets come", || (packets_below(&relay.output) > 0).then_some(()));
+    lttngd_world::eventually("packets come", || (packets_below(&relay.output) > 0).then_some(()));
     let relays_us = || arena.processes_named("lttng-relayd").into_iter().map(cpu_us).sum::<f64>();
     let before = (packets_below(&relay.output), relays_us());
     std::thread::sleep(Duration::from_secs(run.options.seconds.into()));

@@ -7,7 +7,7 @@ use crate::contender::Contender;
 use crate::crowd::Crowd;
 use crate::measure::{LIMIT_S, MILLISECOND_US, median_us, spent_us};
 use crate::table::{Row, Target, Value};
-use crate::world::Stage;
+use lttngd_world::Stage;
 
 /// Idle applications; the stock daemon has no descriptors for more than 3,989.
 const APPLICATIONS: u32 = 4000;

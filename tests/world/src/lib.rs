@@ -1,11 +1,11 @@
 //! A private LTTng world per test: its own run directory, shared memory, network and home, with a
 //! session daemon (stock or ours), the stock `lttng`, traced programs and babeltrace2 in it.
 //!
-//! Shared as a module by every test target and by `benches/load`.
-#![allow(unused, reason = "each of the targets uses a part")]
+//! Every test target that needs one uses it, and `benches/load`.
 #![allow(clippy::unwrap_used)]
 
 pub mod arena;
+pub mod built;
 pub mod compiler;
 pub mod consumer;
 pub mod daemon;

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
 use super::daemon::stock_consumer;
-use super::{Arena, Which};
+use super::{Arena, Which, built};
 
 /// Chooses the consumer daemon of tests that do not name one, by its name in lower case.
 const CHOICE: &str = "LTTNGD_TEST_CONSUMER";
@@ -43,7 +43,7 @@ impl Consumer {
             Consumer::Own => {
                 let link = arena.file(PROGRAM);
                 if !link.is_symlink() {
-                    symlink(env!("CARGO_BIN_EXE_lttngd"), &link).unwrap();
+                    symlink(built::lttngd(), &link).unwrap();
                 }
                 link
             }

@@ -168,12 +168,12 @@ pub fn compile(include: &Path, output: &str, files: &[PathBuf], flags: &[&str]) 
 
 /// The directory of the programs' sources.
 pub fn sources() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apps")
+    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("apps")
 }
 
 /// The directory of built programs.
 pub fn built() -> PathBuf {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("apps");
+    let directory = super::built::kept().join("apps");
     fs::create_dir_all(&directory).unwrap();
     directory
 }

@@ -11,7 +11,7 @@ use nix::time::ClockId;
 use nix::unistd::Pid;
 use rustix::process::Signal;
 
-use super::{Arena, Consumer, eventually};
+use super::{Arena, Consumer, built, eventually};
 
 /// Which session daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +27,9 @@ impl Which {
     pub fn program(self) -> OsString {
         match self {
             Which::Stock => "lttng-sessiond".into(),
-            Which::Ours => std::env::var_os("LTTNGD_UNDER_TEST")
-                .unwrap_or_else(|| env!("CARGO_BIN_EXE_lttngd").into()),
+            Which::Ours => {
+                std::env::var_os("LTTNGD_UNDER_TEST").unwrap_or_else(|| built::lttngd().into())
+            }
         }
     }
 }

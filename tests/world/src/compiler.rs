@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
-use lttngd::model::{ErrorCode, Filter};
+use lttngd_model::{ErrorCode, Filter};
 use lttngd_wire::client::{Command, REQUEST_LEN, Reply, Request};
 
 use super::{Arena, PATIENCE, program};
