@@ -9,7 +9,7 @@ use std::{
 };
 
 use actix::Actor;
-use lttngd_runtime::{Backoff, Count, Counted, Descriptors, Held, Outlet, Purpose, Sparing};
+use lttngd_runtime::{Count, Counted, Descriptors, Held, Outlet, Purpose, Sparing, accept_all};
 use lttngd_wire::{
     DecodeError,
     agent::{REGISTRATION_LEN, Registration},
@@ -77,43 +77,28 @@ pub async fn listen(listener: StdListener, settings: AgentSettings) -> io::Resul
     let settings = Rc::new(settings);
     let next_id = Rc::new(Cell::new(1));
     let taken = Count::default();
-    let pause = || Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
-    let mut backoff = pause();
     let mut refusals = Sparing::for_refusals();
-    loop {
-        let accepted = match socket.accept().await {
-            Ok((stream, address)) => {
-                let held = match settings.descriptors.take(Purpose::Registrations, 1) {
-                    Ok(held) => held,
-                    Err(error) => {
-                        if let Some(left_out) = refusals.line(Instant::now()) {
-                            tracing::warn!(%address, %error, left_out, "an agent is refused");
-                        }
-                        continue;
-                    }
-                };
-                Place::take(&taken, held)
-                    .map(|place| (stream, place))
-                    .ok_or_else(|| io::Error::other("too many agents are connected"))
-            }
-            Err(error) => Err(error),
-        };
-        match accepted {
-            Ok((stream, place)) => {
-                backoff = pause();
-                let (settings, next_id) = (Rc::clone(&settings), Rc::clone(&next_id));
-                tokio::task::spawn_local(async move {
-                    if let Err(reason) = register(stream, place, &settings, &next_id).await {
-                        tracing::warn!(%reason, "an agent is not registered");
-                    }
-                });
-            }
+    let admit = |(stream, address)| {
+        let held = match settings.descriptors.take(Purpose::Registrations, 1) {
+            Ok(held) => held,
             Err(error) => {
-                tracing::warn!(%error, "no agent is accepted for a moment");
-                tokio::time::sleep(backoff.step()).await;
+                if let Some(left_out) = refusals.line(Instant::now()) {
+                    tracing::warn!(%address, %error, left_out, "an agent is refused");
+                }
+                return Ok(());
             }
-        }
-    }
+        };
+        let too_many = || io::Error::other("too many agents are connected");
+        let place = Place::take(&taken, held).ok_or_else(too_many)?;
+        let (settings, next_id) = (Rc::clone(&settings), Rc::clone(&next_id));
+        tokio::task::spawn_local(async move {
+            if let Err(reason) = register(stream, place, &settings, &next_id).await {
+                tracing::warn!(%reason, "an agent is not registered");
+            }
+        });
+        Ok(())
+    };
+    match accept_all("agent", socket, admit).await {}
 }
 
 /// Reads what a connection is, and makes its actor.

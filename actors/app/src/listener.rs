@@ -15,8 +15,8 @@ use actix::Actor;
 use lttngd_clock::now;
 use lttngd_model::Bitness;
 use lttngd_runtime::{
-    Backoff, Count, Descriptors, NoDescriptors, Outlet, Peer, PeerCredentials, PeerError, Purpose,
-    Sparing,
+    Count, Descriptors, NoDescriptors, Outlet, Peer, PeerCredentials, PeerError, Purpose, Sparing,
+    accept_all,
 };
 use lttngd_wire::ust::{
     is_supported_abi,
@@ -135,33 +135,20 @@ pub(crate) async fn listen_allowing(
         halves: RefCell::default(),
         refusals: RefCell::new(Sparing::for_refusals()),
     });
-    let pause = || Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
-    let mut backoff = pause();
-    loop {
-        let accepted = match socket.accept().await {
-            Ok((stream, _)) if listener.open.get() < CONNECTIONS_MAX => Ok(Peer::accepted(stream)),
-            Ok(_) => Err(io::Error::other("too many connections have not registered yet")),
-            Err(error) => Err(error),
-        };
-        match accepted {
-            Ok(peer) => {
-                backoff = pause();
-                let Some(peer) = listener.place(peer) else { continue };
-                let open = listener.open.one_more();
-                let listener = Rc::clone(&listener);
-                tokio::task::spawn_local(async move {
-                    if let Err(reason) = listener.connection(peer).await {
-                        tracing::warn!(%reason, "an application is not registered");
-                    }
-                    drop(open);
-                });
+    let admit = |stream| {
+        let too_many = || io::Error::other("too many connections have not registered yet");
+        let open = listener.open.one_of(CONNECTIONS_MAX).ok_or_else(too_many)?;
+        let Some(peer) = listener.place(Peer::accepted(stream)) else { return Ok(()) };
+        let listener = Rc::clone(&listener);
+        tokio::task::spawn_local(async move {
+            if let Err(reason) = listener.connection(peer).await {
+                tracing::warn!(%reason, "an application is not registered");
             }
-            Err(error) => {
-                tracing::warn!(%error, "no application is accepted for a moment");
-                tokio::time::sleep(backoff.step()).await;
-            }
-        }
-    }
+            drop(open);
+        });
+        Ok(())
+    };
+    match accept_all("application", socket, admit).await {}
 }
 
 impl Listener {

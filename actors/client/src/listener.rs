@@ -1,9 +1,13 @@
 //! Accepting clients.
 
-use std::{io, os::unix::net::UnixListener, rc::Rc, time::Duration};
+use std::{
+    io,
+    os::{fd::OwnedFd, unix::net::UnixListener},
+    rc::Rc,
+};
 
 use lttngd_handle::Handle;
-use lttngd_runtime::{Backoff, Count, Descriptors, Held, PeerError, Purpose};
+use lttngd_runtime::{Count, Descriptors, Held, Listen, PeerError, Purpose, accept_all};
 use rustix::{io::Errno, net::SocketFlags};
 use tokio::io::{Interest, unix::AsyncFd};
 
@@ -32,56 +36,59 @@ pub async fn listen(
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     // SAFETY: the socket is owned by what is registered, and nothing closes it before.
-    let listener = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?;
+    let socket = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?;
     let open = Count::default();
     let mut at_once = AtOnce::new(handle.clone());
     let listers = Rc::new(Listers::default());
-    let mut backoff = pause();
-    loop {
-        if open.get() >= CONNECTIONS_MAX {
-            tracing::warn!(limit = CONNECTIONS_MAX, "no client is accepted until one leaves");
-            tokio::time::sleep(backoff.step()).await;
-            continue;
+    let clients = Clients { socket, descriptors, open: open.clone(), batch: 0 };
+    let admit = |(socket, held)| {
+        admit(&open, (&handle, &listers), held, at_once.look(socket));
+        Ok(())
+    };
+    match accept_all("client", clients, admit).await {}
+}
+
+/// Where clients come from. Those for which there is no room are not accepted before one leaves.
+struct Clients {
+    socket: AsyncFd<UnixListener>,
+    descriptors: Descriptors,
+    open: Count,
+    /// How many were let in at once.
+    batch: usize,
+}
+
+impl Listen for Clients {
+    type Connection = (OwnedFd, Held);
+
+    async fn accept(&mut self) -> io::Result<Self::Connection> {
+        if self.open.get() >= CONNECTIONS_MAX {
+            return Err(io::Error::other(format!("{CONNECTIONS_MAX} clients are being served")));
         }
-        let mut ready = listener.readable().await?;
-        for admitted in 1.. {
-            let held = match descriptors.take(Purpose::Clients, DESCRIPTORS_EACH) {
-                Ok(held) => held,
-                Err(error) => {
-                    tracing::warn!(%error, "no client is accepted until one leaves");
-                    tokio::time::sleep(backoff.step()).await;
-                    break;
-                }
-            };
+        if self.batch == BATCH {
+            // Those are served before more are let in.
+            self.batch = 0;
+            tokio::task::yield_now().await;
+        }
+        loop {
+            let mut ready = self.socket.readable().await?;
+            let held = self.descriptors.take(Purpose::Clients, DESCRIPTORS_EACH);
+            let held = held.map_err(io::Error::other)?;
             let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-            match rustix::net::accept_with(listener.get_ref(), flags) {
+            match rustix::net::accept_with(self.socket.get_ref(), flags) {
                 Ok(socket) => {
-                    backoff = pause();
-                    admit(&open, (&handle, &listers), held, at_once.look(socket));
+                    self.batch += 1;
+                    return Ok((socket, held));
                 }
                 Err(Errno::AGAIN) => {
+                    self.batch = 0;
                     ready.clear_ready();
-                    break;
                 }
                 // The client went away before it was accepted.
                 Err(Errno::CONNABORTED | Errno::INTR) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "no client is accepted for a moment");
-                    tokio::time::sleep(backoff.step()).await;
-                    break;
-                }
-            }
-            if admitted == BATCH {
-                // Those are served before more are let in.
-                tokio::task::yield_now().await;
-                break;
+                Err(error) => return Err(error.into()),
             }
         }
     }
-}
-
-fn pause() -> Backoff {
-    Backoff::new(Duration::from_millis(10), Duration::from_secs(1))
 }
 
 /// Does what is left to do for a client, beside the others. `open` counts those.

@@ -1,11 +1,13 @@
-//! The thin shell around actix that every actor crate shares: asks with deadlines, events told
-//! upwards, the line of commands that must not overlap and the works beside them, notices of failures, wishes of peers that may be slow and how long they
-//! are waited for, Unix sockets that carry descriptors, the budget of those, log lines that come in floods,
-//! and the priority of threads that must not come late.
+//! The thin shell around actix that every actor crate shares: asks with deadlines, events told upwards, the
+//! line of commands that must not overlap and the works beside them, notices of failures, wishes of peers that
+//! may be slow and how long they are waited for, the loop that accepts connections, Unix sockets that carry
+//! descriptors, the budget of those, log lines that come in floods, and the priority of threads that must not
+//! come late.
 //!
 //! It knows nothing of LTTng. The facts about actix that the project rests on are tests of this
 //! crate, so that an upgrade that changes one is seen.
 
+mod accept;
 mod agenda;
 mod ask;
 mod backoff;
@@ -29,6 +31,7 @@ mod works;
 #[cfg(test)]
 mod tests;
 
+pub use accept::{Listen, accept_all};
 pub use agenda::{Agenda, Job, Waiting, reply_to_all};
 pub use ask::{AskError, ask, tell};
 pub use backoff::Backoff;

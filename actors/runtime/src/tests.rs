@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+mod accept;
 mod actix_facts;
 mod actix_panics;
 mod agenda;

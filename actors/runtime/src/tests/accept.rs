@@ -1,0 +1,79 @@
+//! The loop that all listeners share, on paused time.
+
+use std::{
+    cell::RefCell,
+    io,
+    rc::Rc,
+    time::{Duration, Instant as StdInstant},
+};
+
+use tokio::time::Instant;
+
+use crate::{Count, Counted, Listen, accept_all};
+
+/// Connections that are there at once, some of which cannot be accepted.
+struct Arriving(std::vec::IntoIter<io::Result<u32>>);
+
+impl Listen for Arriving {
+    type Connection = u32;
+
+    async fn accept(&mut self) -> io::Result<u32> {
+        match self.0.next() {
+            Some(arrived) => arrived,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+fn failed() -> io::Result<u32> {
+    Err(io::Error::other("no descriptor is left"))
+}
+
+/// When which connections were admitted, of which there is room for `room` at a time.
+async fn admitted(arriving: Vec<io::Result<u32>>, room: usize) -> Vec<(u32, Duration)> {
+    let (start, open) = (Instant::now(), Count::default());
+    let admitted: Rc<RefCell<Vec<(u32, Duration)>>> = Rc::default();
+    let noted = Rc::clone(&admitted);
+    let mut served: Vec<Counted> = Vec::new();
+    let admit = move |number| {
+        let Some(counted) = open.one_of(room) else {
+            // Some have left by the time of the next one.
+            served.clear();
+            return Err(io::Error::other("there are too many"));
+        };
+        served.push(counted);
+        noted.borrow_mut().push((number, start.elapsed()));
+        Ok(())
+    };
+    let listener = Arriving(arriving.into_iter());
+    let endless = accept_all("peer", listener, admit);
+    assert!(tokio::time::timeout(Duration::from_secs(3600), endless).await.is_err());
+    admitted.take()
+}
+
+const fn ms(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_accepted_makes_pauses_that_grow_until_something_is() {
+    let real = StdInstant::now();
+    let arriving = vec![Ok(1), failed(), failed(), failed(), Ok(2), failed(), Ok(3)];
+    let expected = [(1, ms(0)), (2, ms(10 + 20 + 40)), (3, ms(70 + 10))];
+    assert_eq!(admitted(arriving, 9).await, expected);
+    assert!(real.elapsed() < Duration::from_secs(60), "the time is not the machine's");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_is_a_second_at_most() {
+    let mut arriving: Vec<_> = (0..20).map(|_| failed()).collect();
+    arriving.push(Ok(1));
+    let grown: u64 = 10 + 20 + 40 + 80 + 160 + 320 + 640;
+    assert_eq!(admitted(arriving, 9).await, [(1, ms(grown + 13 * 1000))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_without_room_is_dropped_and_the_next_one_waits_for_a_moment() {
+    let arriving = vec![Ok(1), Ok(2), Ok(3), Ok(4)];
+    assert_eq!(admitted(arriving, 2).await, [(1, ms(0)), (2, ms(0)), (4, ms(10))]);
+}
