@@ -4,10 +4,8 @@
 use std::rc::Rc;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
-use lttngd_runtime::{Attention, Outlet, Waiting};
+use lttngd_runtime::{Attention, Outlet, Waiting, fail_point};
 
-#[cfg(test)]
-use crate::tests::fail_point::{FailPoint, reached};
 use crate::{
     AgentError, AgentInfo, AgentRegistered, AgentUnregistered, Forget, ListLoggers,
     RegistrationDone, Synchronise,
@@ -98,8 +96,7 @@ impl Handler<Synchronise> for Agent {
     type Result = Reply<()>;
 
     fn handle(&mut self, request: Synchronise, _: &mut Self::Context) -> Self::Result {
-        #[cfg(test)]
-        reached(FailPoint::Wish);
+        fail_point::reached("Agent wish");
         self.agenda.wish(request.session, Some(request.want))
     }
 }

@@ -7,8 +7,6 @@ use lttngd_wire::agent::{
     Command, LIST_HEAD_LEN, ListHead, REPLY_LEN, Refusal, Reply, decode_loggers,
 };
 
-#[cfg(test)]
-use crate::tests::fail_point::{FailPoint, reached};
 use crate::{connection::Connection, driver::AgentAgenda, error::Broken};
 
 /// Longest time for the names of a listing to come when their size has.
@@ -28,8 +26,7 @@ impl Link<'_> {
     /// A command that is answered by a code.
     pub(crate) async fn command(&self, command: &Command) -> Answer<()> {
         self.connection.write_all(&command.encode()).await?;
-        #[cfg(test)]
-        reached(FailPoint::Command(command.number()));
+        fail_point::reached(format_args!("Agent command {}", command.number()));
         fail_point::reached("Agent command");
         let mut bytes = [0; REPLY_LEN];
         self.connection.read_exact(&mut bytes).await?;

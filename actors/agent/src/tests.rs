@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod death;
-pub(crate) mod fail_point;
+// There are no points at which to fail in other builds.
+#[cfg(debug_assertions)]
 mod failure;
 mod listener;
 mod plan;

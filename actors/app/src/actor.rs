@@ -5,11 +5,9 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use lttngd_model::SessionId;
-use lttngd_runtime::{Attention, Outlet, Peer, Waiting};
+use lttngd_runtime::{Attention, Outlet, Peer, Waiting, fail_point};
 use lttngd_wire::ust::command::FieldEntry;
 
-#[cfg(test)]
-use crate::tests::fail_point::{FailPoint, reached};
 use crate::{
     AppError, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields,
     ListTracepoints, RegenerateStatedump, RegisterDone, Synchronise, Tracepoint, WantedSession,
@@ -76,8 +74,7 @@ impl App {
         session: SessionId,
         want: Option<WantedSession>,
     ) -> Waiting<(), AppError> {
-        #[cfg(test)]
-        reached(FailPoint::Wish);
+        fail_point::reached("App wish");
         self.agenda.wish(session, want.map(|want| Rc::new(want.into())))
     }
 

@@ -8,13 +8,11 @@ use lttngd_metadata::{
     tsdl::HeaderType as TsdlHeader,
     ustregistry::{EventRegistration, RegistryError},
 };
-use lttngd_runtime::{AskError, Peer, STEP_LEN, ask, read_growing, skip};
+use lttngd_runtime::{AskError, Peer, STEP_LEN, ask, fail_point, read_growing, skip};
 use lttngd_wire::ust::notify::{
     Answer, EINVAL, Head, HeaderType, KIND_LEN, Kind, Request, RequestError, to_nestable,
 };
 
-#[cfg(test)]
-use crate::tests::fail_point::{FailPoint, reached};
 use crate::{error::Broken, large::LargeRequests};
 
 /// Longest wait for ids. The application itself gives up after 3 s, and would take an answer that
@@ -136,8 +134,7 @@ async fn serve_one(
         let seconds = REQUEST_DEADLINE.as_secs();
         Broken::Protocol(format!("a request was begun and not ended within {seconds} s"))
     })??;
-    #[cfg(test)]
-    reached(FailPoint::Notification);
+    fail_point::reached("App notification");
     let answer = match request {
         Ok((target, request)) => answer(target, request).await,
         Err(refusal) => Err(refusal),

@@ -16,8 +16,6 @@ use lttngd_wire::ust::command::{Command, REPLY_LEN, Reply, UstError};
 use tokio::sync::{Notify, oneshot};
 
 use crate::error::Broken;
-#[cfg(test)]
-use crate::tests::fail_point::{FailPoint, reached};
 
 /// What the application answered: a value or its refusal.
 pub(crate) type Answer<T> = Result<Result<T, UstError>, Broken>;
@@ -86,8 +84,7 @@ impl CommandSocket {
             line.unanswered.push_back(Unanswered { handle, number, entry_len, reply });
         }
         self.came.iter().for_each(Notify::notify_one);
-        #[cfg(test)]
-        reached(FailPoint::Request(command.number()));
+        fail_point::reached(format_args!("App request {:#x}", command.number()));
         fail_point::reached("App request");
         answered.await.map_err(|_| PeerError::Closed.into())
     }

@@ -4,7 +4,8 @@
 mod apps;
 mod begun;
 mod death;
-pub(crate) mod fail_point;
+// There are no points at which to fail in other builds.
+#[cfg(debug_assertions)]
 mod failure;
 mod listener;
 mod notify;

@@ -1,7 +1,8 @@
 //! Points in the middle of what parts of the daemon do, at which tests have them fail, to see what becomes
 //! of the rest. A build without debug assertions, as every release is one, has none.
 //!
-//! A point is named by who fails and at what, as `Session start`. The next who comes there fails, once.
+//! A point is named by who fails and at what, as `Session start`. The next who comes there fails, once: in
+//! whichever thread ([`fail_at`]), or in that of a test beside which others run ([`fail_here`]).
 
 /// The environment variable with the point at which a process of a test fails first.
 pub const FAIL_AT: &str = "LTTNGD_FAIL_AT";
@@ -9,7 +10,7 @@ pub const FAIL_AT: &str = "LTTNGD_FAIL_AT";
 #[cfg(debug_assertions)]
 pub(crate) use armed::command;
 #[cfg(debug_assertions)]
-pub use armed::{fail_at, has_failed, in_the_middle, reached};
+pub use armed::{fail_at, fail_here, has_failed, in_the_middle, reached};
 #[cfg(not(debug_assertions))]
 pub(crate) use unarmed::command;
 #[cfg(not(debug_assertions))]
@@ -19,6 +20,8 @@ pub use unarmed::{in_the_middle, reached};
 mod armed {
     use std::{
         any::type_name,
+        cell::RefCell,
+        fmt::Display,
         future::poll_fn,
         pin::{Pin, pin},
         sync::{LazyLock, Mutex, MutexGuard, PoisonError},
@@ -32,6 +35,10 @@ mod armed {
     static NEXT: LazyLock<Mutex<Option<String>>> =
         LazyLock::new(|| Mutex::new(std::env::var(FAIL_AT).ok()));
 
+    thread_local! {
+        static HERE: RefCell<Option<String>> = const { RefCell::new(None) };
+    }
+
     fn next() -> MutexGuard<'static, Option<String>> {
         NEXT.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -41,18 +48,28 @@ mod armed {
         *next() = Some(point.into());
     }
 
-    /// Whether nobody is to fail any more.
+    /// Has the next one fail that comes to `point` in this thread.
+    pub fn fail_here(point: impl Into<String>) {
+        HERE.set(Some(point.into()));
+    }
+
+    /// Whether nobody is to fail any more, as far as this thread knows.
     #[must_use]
     pub fn has_failed() -> bool {
-        next().is_none()
+        next().is_none() && HERE.with_borrow(Option::is_none)
     }
 
     /// Somebody is at `point`.
     ///
     /// # Panics
     /// When a test wants it.
-    pub fn reached(point: &str) {
-        if next().take_if(|next| next == point).is_some() {
+    pub fn reached(point: impl Display) {
+        if has_failed() {
+            return;
+        }
+        let point = point.to_string();
+        let here = HERE.with_borrow_mut(|here| here.take_if(|it| *it == point));
+        if here.is_some() || next().take_if(|next| *next == point).is_some() {
             panic!("a test has this fail: {point}");
         }
     }
@@ -63,7 +80,7 @@ mod armed {
         let mut waited = false;
         poll_fn(|context| {
             if waited && !has_failed() {
-                reached(&name());
+                reached(name());
             }
             let polled = future.as_mut().poll(context);
             waited = polled.is_pending();
@@ -98,7 +115,7 @@ mod armed {
         ) -> Poll<F::Output> {
             if self.waited && !has_failed() {
                 let whose = type_name::<A>().rsplit("::").next().unwrap_or_default();
-                reached(&format!("{whose} {}", self.name));
+                reached(format_args!("{whose} {}", self.name));
             }
             let polled = self.work.as_mut().poll(actor, context, task);
             self.waited = polled.is_pending();
@@ -110,7 +127,7 @@ mod armed {
 #[cfg(not(debug_assertions))]
 mod unarmed {
     /// Somebody is at `point`.
-    pub const fn reached(_: &str) {}
+    pub fn reached(_: impl std::fmt::Display) {}
 
     /// Is `work`.
     pub(crate) fn command<F>(_: &'static str, work: F) -> F {

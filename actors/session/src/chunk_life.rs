@@ -11,14 +11,13 @@ use lttngd_consumer::{
     TraceChunkExists,
 };
 use lttngd_model::{ChunkId, ConsumerKind, ErrorCode, NetIndex, Tracer};
-use lttngd_runtime::Backoff;
+use lttngd_runtime::{Backoff, fail_point};
 
 use crate::{
     Output,
     actor::Inner,
     chunk::{Chunk, ChunkRoot},
     error::consumer_code,
-    fail_point::{FailPoint, reached},
     leftover::LeftChunk,
 };
 
@@ -198,7 +197,7 @@ impl Inner {
                 return Err(consumer_code(kind.tracer(), &error, refused));
             }
         }
-        reached(FailPoint::ChunkPublished);
+        fail_point::reached("Session chunk_published");
         Ok(())
     }
 

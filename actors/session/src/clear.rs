@@ -4,14 +4,9 @@ use std::rc::Rc;
 
 use lttngd_buffers::{self as buffers, ClearQuiescent, Flush};
 use lttngd_model::ErrorCode;
+use lttngd_runtime::fail_point;
 
-use crate::{
-    Clear,
-    actor::Inner,
-    chunk_life::Leaving,
-    error::SetFailure,
-    fail_point::{FailPoint, reached},
-};
+use crate::{Clear, actor::Inner, chunk_life::Leaving, error::SetFailure};
 
 impl Inner {
     pub(crate) async fn clear(self: Rc<Self>, _: Clear) -> Result<(), ErrorCode> {
@@ -28,7 +23,7 @@ impl Inner {
         }
         self.state_mut().paused = true;
         let cleared = self.clear_quiet(life.active).await;
-        reached(FailPoint::Paused);
+        fail_point::reached("Session paused");
         self.state_mut().paused = false;
         if life.active {
             // Applications go on whatever became of the rest.

@@ -9,14 +9,13 @@ use lttngd_app::{Forget, LeaveApps};
 use lttngd_buffers::Close;
 use lttngd_consumer::EndSession;
 use lttngd_model::ErrorCode;
-use lttngd_runtime::Queue;
+use lttngd_runtime::{Queue, fail_point};
 
 use crate::{
     Destroyed, Session, SessionEvent, TraceArchive,
     actor::{InTurn, Inner},
     chunk_life::Leaving,
     error::Refused,
-    fail_point::{FailPoint, reached},
 };
 
 impl Session {
@@ -59,7 +58,7 @@ impl Inner {
         keep(self.life().admit_with_consumer());
         self.change_life(|life| life.destroyed = true);
         self.forget_everywhere().await;
-        reached(FailPoint::Forgotten);
+        fail_point::reached("Session forgotten");
         // What applications that are gone have left in their buffers belongs to the trace, and so do
         // chunks on their way to the archives.
         self.finishing.none_left().await;

@@ -37,7 +37,6 @@ mod data_pending;
 mod destroy;
 mod domains;
 mod error;
-pub mod fail_point;
 mod failure;
 mod gate;
 mod leftover;

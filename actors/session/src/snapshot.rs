@@ -8,7 +8,7 @@ use lttngd_buffers::{BuffersError, ChannelSize, Record, Sizes};
 use lttngd_clock::now;
 use lttngd_model::{ChunkId, ErrorCode, PlaceUrl, Timestamp, Uri};
 use lttngd_relayd::{HandedOver, Held, LookUp};
-use lttngd_runtime::{Backoff, ask};
+use lttngd_runtime::{Backoff, ask, fail_point};
 
 use crate::{
     AddSnapshotOutput, DeleteSnapshotOutput, ListSnapshotOutputs, Output, RecordSnapshot, Session,
@@ -16,7 +16,6 @@ use crate::{
     actor::{InTurn, Inner},
     chunk::{Chunk, SetDirectories},
     error::buffers_code,
-    fail_point::{FailPoint, reached},
     state::SessionSet,
     state::snapshots::packets_within,
 };
@@ -199,7 +198,7 @@ impl Inner {
             (set, Record { packets_per_stream, relayd, prefix })
         });
         let mut recorded = self.record_sets(records).await;
-        reached(FailPoint::SnapshotRecorded);
+        fail_point::reached("Session snapshot_recorded");
         if recorded.is_ok() && relayd.is_some() {
             recorded = self.written_by_relayd().await;
         }

@@ -12,16 +12,11 @@ use lttngd_buffers::{
 };
 use lttngd_metadata::tsdl::{Clock, Scheme};
 use lttngd_model::{ConsumerKind, ErrorCode, Tracer, ust::Channel};
-use lttngd_runtime::ask;
+use lttngd_runtime::{ask, fail_point};
 use thiserror::Error;
 
 use crate::{
-    Output,
-    actor::Inner,
-    domains::SetRecording,
-    error::buffers_code,
-    fail_point::{FailPoint, reached},
-    gate::GateFull,
+    Output, actor::Inner, domains::SetRecording, error::buffers_code, gate::GateFull,
     state::SessionSet,
 };
 
@@ -129,7 +124,7 @@ impl Inner {
     ) -> Vec<(Arc<AppInfo>, Outcome)> {
         let wish = match self.prepare(key, &members).await {
             Ok(Some((buffers, objects))) => {
-                reached(FailPoint::BuffersPrepared);
+                fail_point::reached("Session buffers_prepared");
                 self.wish(buffers, objects)
             }
             Ok(None) => None,

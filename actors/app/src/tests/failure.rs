@@ -8,16 +8,14 @@ use std::{
 use actix::{Addr, System};
 use lttngd_model::{EnumerationEntry, EnumerationValue};
 use lttngd_peer::{AppScript, FakeApp, alone, at_rest, eventually, open_descriptors};
+use lttngd_runtime::fail_point::fail_here;
 use lttngd_wire::ust::{
     command::{Command, REQUEST_LEN, ROOT_HANDLE, Reply},
     notify::{Answer, Request},
     registration::SocketKind,
 };
 
-use super::{
-    fail_point::{FailPoint, fail_at},
-    world::World,
-};
+use super::world::World;
 use crate::{
     App, AppError, AppInfo, ListTracepoints, REGISTRATIONS_EACH_MAX, RegisterDone,
     plan::tests::channel,
@@ -73,7 +71,7 @@ fn a_failure_in_the_middle_of_a_command_ends_that_application_and_no_other() {
                     let request = [CHANNEL, EVENT, LIST][round % 3];
                     let told = world.told.unregistered().len();
                     let (fake, app, info) = world.app(AppScript::default()).await;
-                    fail_at(FailPoint::Request(request));
+                    fail_here(format!("App request {request:#x}"));
                     let gone = asked(&world, &app).await;
                     // The wish is fulfilled before the list is asked.
                     assert_eq!(gone, [request != LIST, true, true], "at {request:#x}");
@@ -110,7 +108,7 @@ async fn an_application_whose_actor_failed_finds_both_sockets_closed() {
         let registered = world.told.registered.lock().unwrap();
         (registered[0].app.clone(), Arc::clone(&registered[0].info))
     };
-    fail_at(FailPoint::Request(Command::RegisterDone.number()));
+    fail_here(format!("App request {:#x}", Command::RegisterDone.number()));
     let done = app.send(RegisterDone).await;
     assert!(matches!(done, Err(_) | Ok(Err(AppError::Gone))), "{done:?}");
     told_gone(&world, &info, 0).await;
@@ -132,7 +130,7 @@ async fn a_failure_at_the_notify_socket_ends_that_application_and_no_other() {
         fakes.push((fake, app, info));
     }
     let [(failing, app, info), (bystander, other, _)] = fakes.try_into().ok().unwrap();
-    fail_at(FailPoint::Notification);
+    fail_here("App notification");
     let ask = |fake: FakeApp| async {
         tokio::task::spawn_blocking(move || (fake.ask(&enumeration()), fake)).await.unwrap()
     };
@@ -153,7 +151,7 @@ async fn a_failure_in_a_handler_ends_that_application_and_no_other() {
     let (failing, app, info) = world.app(AppScript::default()).await;
     let (bystander, other, _) = world.app(AppScript::default()).await;
     let waits = tokio::task::spawn_local(app.send(ListTracepoints));
-    fail_at(FailPoint::Wish);
+    fail_here("App wish");
     assert_eq!(asked(&world, &app).await, [true; 3]);
     // What it had begun ends too.
     let waited = waits.await.unwrap();

@@ -4,12 +4,17 @@ use futures::StreamExt;
 use lttngd_model::{ErrorCode, SessionDescriptor, SessionKind};
 use lttngd_peer::{AppScript, ConsumerScript, FakeApp, PATIENCE, eventually, eventually_so};
 use lttngd_registry::Event;
-use lttngd_session::{
-    FAILED, RecordSnapshot, SessionEvent, SessionRequest,
-    fail_point::{FailPoint, fail_at, has_failed},
-};
+use lttngd_runtime::fail_point::{fail_here, has_failed};
+use lttngd_session::{FAILED, RecordSnapshot, SessionEvent, SessionRequest};
 
 use super::world::World;
+
+/// The consumers know of a new trace chunk, and the session does not have it yet.
+const CHUNK_PUBLISHED: &str = "Session chunk_published";
+/// Buffers are there for an application, which does not have them yet.
+const BUFFERS_PREPARED: &str = "Session buffers_prepared";
+/// Applications are kept from recording for a clear.
+const PAUSED: &str = "Session paused";
 
 const CLOSE_METADATA: u32 = 11;
 const SETUP_METADATA: u32 = 12;
@@ -77,10 +82,10 @@ async fn the_rest_goes_on(world: World, app: FakeApp) {
 #[actix::test]
 async fn a_session_that_fails_can_be_listed_and_destroyed_and_no_other_is_touched() {
     for (started, point) in [
-        (false, FailPoint::ChunkPublished),
-        (false, FailPoint::BuffersPrepared),
-        (true, FailPoint::ChunkPublished),
-        (true, FailPoint::Paused),
+        (false, CHUNK_PUBLISHED),
+        (false, BUFFERS_PREPARED),
+        (true, CHUNK_PUBLISHED),
+        (true, PAUSED),
     ] {
         let (world, app) = world().await;
         let handle = &world.handle;
@@ -89,13 +94,13 @@ async fn a_session_that_fails_can_be_listed_and_destroyed_and_no_other_is_touche
         if started {
             handle.start("bad").await.unwrap();
         }
-        fail_at(point);
+        fail_here(point);
         let failed = match (started, point) {
             (false, _) => handle.start("bad").await,
-            (true, FailPoint::Paused) => handle.clear("bad").await,
+            (true, PAUSED) => handle.clear("bad").await,
             (true, _) => handle.rotate("bad").await.map(drop),
         };
-        assert_eq!(failed, Err(FAILED), "{started} {point:?}");
+        assert_eq!(failed, Err(FAILED), "{started} {point}");
         assert!(has_failed());
         is_let_go(&world, &app, objects).await;
         the_rest_goes_on(world, app).await;
@@ -109,7 +114,7 @@ async fn who_waits_behind_a_command_that_fails_is_answered() {
     let objects = app.objects();
     world.session("bad").await;
     let mut events = handle.subscribe(16).await.unwrap();
-    fail_at(FailPoint::BuffersPrepared);
+    fail_here(BUFFERS_PREPARED);
     let (start, stop, pending, channels) = futures::join!(
         handle.start("bad"),
         handle.stop("bad"),
@@ -129,7 +134,7 @@ async fn a_session_that_fails_for_an_application_that_comes_does_not_hold_it_up(
     let (world, app) = world().await;
     world.session("bad").await;
     world.handle.start("bad").await.unwrap();
-    fail_at(FailPoint::BuffersPrepared);
+    fail_here(BUFFERS_PREPARED);
     let late = world.app(AppScript::default());
     eventually("its main begins", || late.has_got(REGISTER_DONE)).await;
     eventually("a session has failed", has_failed).await;
@@ -162,7 +167,7 @@ async fn a_snapshot_that_fails_leaves_no_trace_chunk_open() {
     let event = lttngd_peer::event_description("p:e");
     handle.enable_event("bad", "c", event).await.unwrap();
     handle.start("bad").await.unwrap();
-    fail_at(FailPoint::SnapshotRecorded);
+    fail_here("Session snapshot_recorded");
     let (name, control_url, data_url) = Default::default();
     let record = RecordSnapshot { name, control_url, data_url, max_size_bytes: 0 };
     assert_eq!(handle.ask(record.in_session("bad")).await, Err(FAILED));
@@ -177,7 +182,7 @@ async fn a_destroy_that_fails_frees_the_name_and_leaves_nothing() {
     let objects = app.objects();
     world.session("bad").await;
     handle.start("bad").await.unwrap();
-    fail_at(FailPoint::Forgotten);
+    fail_here("Session forgotten");
     assert_eq!(handle.destroy_session("bad").await, Err(FAILED));
     assert_eq!(handle.list_sessions().await.unwrap().len(), 1);
     let count = |number| world.fake.count(number);
