@@ -2,9 +2,10 @@
 //! to the readers of a trace.
 //!
 //! The text is that of `lttng-sessiond` 2.13 to the byte, so that every reader which knows its traces
-//! knows ours, with two exceptions for what hostile or odd applications send. Quotes, backslashes and
-//! line breaks are escaped in every quoted string, and what babeltrace2 could not read back is refused
-//! (`readable.rs`); stock writes both as they are, which makes the whole trace unreadable.
+//! knows ours, with two exceptions for what hostile or odd applications send, and one for viewers. Quotes,
+//! backslashes and line breaks are escaped in every quoted string, and what babeltrace2 could not read back
+//! is refused (`readable.rs`); stock writes both as they are, which makes the whole trace unreadable. A
+//! stream is described before its events, where stock describes them as they come.
 
 mod block;
 mod field;

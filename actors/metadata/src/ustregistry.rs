@@ -24,13 +24,16 @@ use events::Events;
 
 /// The ids and the metadata text of one trace.
 ///
-/// A registration either gives an id and appends all of its text, or changes nothing.
+/// A registration either gives an id and appends all of its text, or changes nothing. Applications
+/// register events before the channel; its events are described behind the channel's stream all the same,
+/// since a viewer of a live session takes the text as it comes, and ends when an event of a stream comes
+/// that it does not know.
 #[derive(Debug)]
 pub struct UstRegistry {
     description: TraceDescription,
     channels: Vec<Channel>,
     enumerations: Enumerations,
-    metadata: Vec<u8>,
+    text: Text,
     version: u64,
 }
 
@@ -38,6 +41,8 @@ pub struct UstRegistry {
 struct Channel {
     events: Events,
     stream: Option<Stream>,
+    /// Text of the events until the stream is described; theirs stands in it.
+    waiting: Vec<u8>,
 }
 
 /// What the first application to register a channel made of it.
@@ -54,12 +59,12 @@ impl UstRegistry {
     /// A registry without channels. The text of the trace as a whole is written at once.
     #[must_use]
     pub fn new(description: TraceDescription) -> Self {
-        let metadata = preamble(&description, Preamble::First).into_bytes();
+        let text = Text::new(preamble(&description, Preamble::First));
         Self {
             description,
             channels: Vec::new(),
             enumerations: Enumerations::default(),
-            metadata,
+            text,
             version: 0,
         }
     }
@@ -92,7 +97,11 @@ impl UstRegistry {
         let id = channel.events.next_id()?;
         let text =
             event_block(id, channel_id, &event, &|name, id| self.enumerations.get(name, id))?;
-        let text = append(&mut self.metadata, &text)?;
+        let text = if channel.stream.is_some() {
+            self.text.append(&text)?
+        } else {
+            self.text.keep(&mut channel.waiting, &text)?
+        };
         channel.events.insert(event, text);
         Ok(id)
     }
@@ -139,8 +148,8 @@ impl UstRegistry {
         let text = stream_block(channel_id, header, &context, &|name, id| {
             self.enumerations.get(name, id)
         })?;
-        let text = append(&mut self.metadata, &text)?;
-        channel.stream = Some(Stream { header, context, text, is_empty: false });
+        let text = self.text.append(&text)?;
+        channel.describe(&mut self.text, Stream { header, context, text, is_empty: false });
         Ok(header)
     }
 
@@ -155,11 +164,12 @@ impl UstRegistry {
             let header = HeaderType::Large;
             let described = stream_block(id, header, &[], &|_, _| None)
                 .map_err(RegistryError::from)
-                .and_then(|text| append(&mut self.metadata, &text));
+                .and_then(|text| self.text.append(&text));
             match described {
                 Ok(text) => {
                     let context = Vec::new();
-                    channel.stream = Some(Stream { header, context, text, is_empty: true });
+                    let stream = Stream { header, context, text, is_empty: true };
+                    channel.describe(&mut self.text, stream);
                 }
                 Err(error) => {
                     tracing::error!(id, %error, "a stream without events is not described")
@@ -179,7 +189,7 @@ impl UstRegistry {
         let text = stream_block(channel_id, header, &context, &|name, id| {
             self.enumerations.get(name, id)
         })?;
-        let text = append(&mut self.metadata, &text)?;
+        let text = self.text.append(&text)?;
         channel(&mut self.channels, channel_id)?.stream =
             Some(Stream { header, context, text, is_empty: false });
         // Without the block before.
@@ -190,7 +200,7 @@ impl UstRegistry {
     /// The whole text. It only ever grows, until [`Self::regenerate`] begins it anew.
     #[must_use]
     pub fn metadata(&self) -> &[u8] {
-        &self.metadata
+        &self.text.all
     }
 
     /// Counts how often the text was begun anew.
@@ -203,17 +213,16 @@ impl UstRegistry {
     /// block, then its events. What a per-PID trace says of its application is not repeated.
     pub fn regenerate(&mut self, clock: Clock) {
         self.description.clock = clock;
-        let old = std::mem::take(&mut self.metadata);
         let mut new = preamble(&self.description, Preamble::Again).into_bytes();
         for channel in &mut self.channels {
-            let stream = channel.stream.as_mut().map(|stream| &mut stream.text);
-            for text in stream.into_iter().chain(channel.events.texts_mut()) {
+            let Some(stream) = &mut channel.stream else { continue };
+            for text in std::iter::once(&mut stream.text).chain(channel.events.texts_mut()) {
                 let begin = new.len();
-                new.extend_from_slice(old.get(text.clone()).unwrap_or_default());
+                new.extend_from_slice(self.text.all.get(text.clone()).unwrap_or_default());
                 *text = begin..new.len();
             }
         }
-        self.metadata = new;
+        self.text.all = new;
         self.version += 1;
     }
 }
@@ -225,12 +234,60 @@ fn channel(channels: &mut [Channel], id: u32) -> Result<&mut Channel, RegistryEr
         .ok_or(RegistryError::UnknownChannel(id))
 }
 
-/// Appends a block and says where it stands.
-fn append(metadata: &mut Vec<u8>, text: &str) -> Result<Range<usize>, RegistryError> {
-    let begin = metadata.len();
-    if text.len() > METADATA_MAX_LEN.saturating_sub(begin) {
-        return Err(RegistryError::MetadataFull);
+impl Channel {
+    /// The stream is described: its events can be.
+    fn describe(&mut self, text: &mut Text, stream: Stream) {
+        let begin = text.take(std::mem::take(&mut self.waiting));
+        for event in self.events.texts_mut() {
+            *event = begin + event.start..begin + event.end;
+        }
+        self.stream = Some(stream);
     }
-    metadata.extend_from_slice(text.as_bytes());
-    Ok(begin..metadata.len())
+}
+
+/// The text of a trace, and how much more will come for certain.
+#[derive(Debug)]
+struct Text {
+    all: Vec<u8>,
+    /// Bytes of blocks that wait.
+    waiting_len: usize,
+}
+
+impl Text {
+    fn new(preamble: String) -> Self {
+        Self { all: preamble.into_bytes(), waiting_len: 0 }
+    }
+
+    fn has_room_for(&self, block: &str) -> Result<(), RegistryError> {
+        let len = self.all.len() + self.waiting_len;
+        if block.len() > METADATA_MAX_LEN.saturating_sub(len) {
+            return Err(RegistryError::MetadataFull);
+        }
+        Ok(())
+    }
+
+    /// Appends a block and says where it stands.
+    fn append(&mut self, block: &str) -> Result<Range<usize>, RegistryError> {
+        self.has_room_for(block)?;
+        let begin = self.all.len();
+        self.all.extend_from_slice(block.as_bytes());
+        Ok(begin..self.all.len())
+    }
+
+    /// Keeps a block for later, and says where it stands among those that wait as well.
+    fn keep(&mut self, waiting: &mut Vec<u8>, block: &str) -> Result<Range<usize>, RegistryError> {
+        self.has_room_for(block)?;
+        self.waiting_len += block.len();
+        let begin = waiting.len();
+        waiting.extend_from_slice(block.as_bytes());
+        Ok(begin..waiting.len())
+    }
+
+    /// Appends blocks that were kept, and says where they begin.
+    fn take(&mut self, waiting: Vec<u8>) -> usize {
+        let begin = self.all.len();
+        self.all.extend_from_slice(&waiting);
+        self.waiting_len -= waiting.len();
+        begin
+    }
 }

@@ -61,7 +61,7 @@ impl Arena {
             let found = file.parent().unwrap().display().to_string();
             let text = self.babeltrace(&format!("--output-format=ctf-metadata '{found}'"));
             let text = PROCESS.replace_all(&text, "${1}PID");
-            texts.push(CHANGING.replace_all(&text, "${1}CHANGING;").into_owned());
+            texts.push(sorted(&CHANGING.replace_all(&text, "${1}CHANGING;")));
         }
         assert!(!texts.is_empty(), "no metadata below {}", directory.display());
         texts.sort();
@@ -111,6 +111,22 @@ pub fn files(directory: &Path) -> Vec<String> {
     }
     found.sort();
     found
+}
+
+/// Metadata text with its streams and events in an order of their own: the stock daemon writes what comes,
+/// ours a stream before its events.
+fn sorted(text: &str) -> String {
+    let mut blocks = vec![String::new()];
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        if line == "stream {" || line == "event {" {
+            blocks.push(String::new());
+        }
+        let block = blocks.last_mut().expect("there is one at first");
+        block.push_str(line);
+        block.push('\n');
+    }
+    blocks[1..].sort();
+    blocks.concat()
 }
 
 /// Takes one line of babeltrace2's text apart.

@@ -6,7 +6,7 @@ use lttngd_model::{EnumerationEntry, Field, FieldType, Timestamp};
 
 use super::{
     ENUMERATION_ENTRIES_MAX, ENUMERATIONS_MAX, EVENTS_PER_CHANNEL_MAX, EventRegistration, Events,
-    RegistryError, UstRegistry, append,
+    RegistryError, Text, UstRegistry,
 };
 use crate::tsdl::samples::*;
 use crate::tsdl::{
@@ -53,6 +53,7 @@ fn an_event_is_known_by_all_that_readers_see_of_it() {
         with(&|event| event.fields[0].name = "c".to_owned()),
         with(&|event| event.fields[0].kind = FieldType::Integer(integer_type(64, true))),
     ];
+    registry.register_channel(0, vec![]).unwrap();
     for round in 0..2 {
         let before = registry.metadata().len();
         for (id, event) in (0..).zip(&different) {
@@ -235,20 +236,20 @@ fn regenerated_text_has_the_new_clock_and_every_block() {
             .map(str::to_owned)
             .collect::<Vec<_>>()
     };
-    let [a, b, stream, c] = <[String; 4]>::try_from(blocks(&old)).unwrap();
+    let expected = blocks(&old);
+    assert_eq!(expected.len(), 3, "the second channel is not registered yet");
 
     for version in 1..=2 {
         let offset_ns = -7 * i64::try_from(version).unwrap();
         registry.regenerate(Clock::monotonic(Some("boot".to_owned()), offset_ns));
         assert_eq!(registry.version(), version);
         let new = text(&registry);
-        assert_eq!(blocks(&new), [stream.clone(), a.clone(), c.clone(), b.clone()]);
+        assert_eq!(blocks(&new), expected);
         assert!(new.contains(&format!("\toffset = {offset_ns};\n")));
         assert!(new.contains("\tuuid = \"boot\";\n"));
     }
-    let before = registry.metadata().len();
     registry.register_channel(second, vec![]).unwrap();
-    assert!(registry.metadata().len() > before);
+    assert_eq!(blocks(&text(&registry)).len(), 5);
     assert_eq!(registry.register_event(0, event("p:c", vec![])), Ok(1));
 }
 
@@ -299,10 +300,44 @@ fn limits_hold() {
     let error = events.next_id().unwrap_err();
     assert_eq!((error.errno(), error), (-2, RegistryError::TooManyEvents));
 
-    let mut metadata = vec![0; METADATA_MAX_LEN - 1];
-    let error = append(&mut metadata, "ab").unwrap_err();
+    let mut text = Text::new(" ".repeat(METADATA_MAX_LEN - 2));
+    let error = text.append("abc").unwrap_err();
     assert_eq!((error.errno(), error), (-22, RegistryError::MetadataFull));
-    assert_eq!(append(&mut metadata, "a"), Ok(METADATA_MAX_LEN - 1..METADATA_MAX_LEN));
+    let mut waiting = Vec::new();
+    assert_eq!(text.keep(&mut waiting, "a"), Ok(0..1));
+    assert_eq!(text.keep(&mut waiting, "bc"), Err(RegistryError::MetadataFull));
+    assert_eq!(text.append("bc"), Err(RegistryError::MetadataFull));
+    assert_eq!(text.append("b"), Ok(METADATA_MAX_LEN - 2..METADATA_MAX_LEN - 1));
+    assert_eq!(text.take(waiting), METADATA_MAX_LEN - 1, "what was taken has its room");
+}
+
+/// A program whose session is started after its rules were made registers events before channels.
+#[test]
+fn a_viewer_never_sees_an_event_of_a_stream_that_it_does_not_know() {
+    let mut registry = registry();
+    assert_eq!(registry.add_channel(), 1);
+    let preamble = text(&registry);
+    assert_eq!(registry.register_event(1, event("p:a", vec![])), Ok(0));
+    assert_eq!(registry.register_event(0, event("p:b", vec![])), Ok(0));
+    assert_eq!(registry.register_event(1, event("p:c", vec![])), Ok(1));
+    assert_eq!(text(&registry), preamble);
+    registry.regenerate(description().clock);
+    assert_eq!(text(&registry), preamble);
+
+    registry.register_channel(1, vec![]).unwrap();
+    let one = text(&registry);
+    assert!(one.starts_with(&preamble), "text that was given is not taken back");
+    let places = ["stream {", "p:a", "p:c"].map(|part| one.find(part).unwrap());
+    assert!(places.is_sorted(), "{places:?}");
+    assert!(!one.contains("p:b"), "another application may never register that channel");
+    assert_eq!(registry.register_event(1, event("p:d", vec![])), Ok(2));
+    assert!(text(&registry).contains("p:d"), "the channel is known now");
+
+    registry.describe_rest();
+    let both = text(&registry);
+    assert!(both.starts_with(&one) && both.contains("p:b"));
+    registry.regenerate(description().clock);
+    assert_eq!(text(&registry).len(), both.len(), "all blocks are there again, each once");
 }
 
 /// A program that is killed before it has registered its channels leaves packets without events.

@@ -163,7 +163,32 @@ fn per_uid_text_is_that_of_the_stock_daemon() {
     assert_eq!(registry.register_event(one, compounds(color, level)), Ok(2));
 
     let stock = recorded(PER_UID, "20261123T031529+0000", created_at);
-    assert_same_text(registry.metadata(), &stock);
+    assert_same_text(registry.metadata(), &streams_first(&stock, &[one, two]));
+}
+
+/// The text of the stock daemon, with the events that came before their streams behind these.
+fn streams_first(text: &str, order: &[u32]) -> String {
+    let mut blocks = vec![String::new()];
+    for line in text.split_inclusive('\n') {
+        if line == "stream {\n" || line == "event {\n" {
+            blocks.push(String::new());
+        }
+        blocks.last_mut().unwrap().push_str(line);
+    }
+    let after_streams = blocks.iter().rposition(|block| block.starts_with("stream")).unwrap() + 1;
+    let late = blocks.split_off(after_streams);
+    let mut sorted = blocks.remove(0);
+    for stream in order {
+        let of_stream = |block: &&String| {
+            let key = if block.starts_with("stream") { "\tid" } else { "\tstream_id" };
+            block.contains(&format!("{key} = {stream};"))
+        };
+        let (described, events): (Vec<_>, Vec<_>) =
+            blocks.iter().filter(of_stream).partition(|block| block.starts_with("stream"));
+        sorted.extend(described.into_iter().chain(events).map(String::as_str));
+    }
+    sorted.extend(late);
+    sorted
 }
 
 #[test]
