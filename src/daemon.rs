@@ -242,7 +242,7 @@ async fn run(
         tokio::select! {
             _ = stopped => {}
             Some(failed) = failed.recv() => {
-                // As above.
+                // Whoever started the daemon may be gone.
                 let _ = failure.send(failed);
             }
         }
@@ -268,7 +268,7 @@ async fn run(
         clients.end().await;
     }
     if let Err(error) = begun {
-        // As above.
+        // Whoever started the daemon may be gone.
         let _ = ready.send(Err(error));
     }
     System::current().stop();

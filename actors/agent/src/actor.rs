@@ -11,7 +11,7 @@ use crate::{
     RegistrationDone, Synchronise,
     connection::Connection,
     driver::{AgentAgenda, Driver, Job},
-    listener::{AgentSettings, Place},
+    listener::{AgentSettings, Permit},
 };
 
 /// An agent answers one command before it reads the next.
@@ -26,7 +26,7 @@ pub struct Agent {
     registered: Outlet<AgentRegistered>,
     unregistered: Outlet<AgentUnregistered>,
     /// Among the agents that may be connected.
-    _place: Place,
+    _permit: Permit,
 }
 
 impl Agent {
@@ -36,7 +36,7 @@ impl Agent {
         info: AgentInfo,
         connection: Connection,
         settings: &AgentSettings,
-        place: Place,
+        permit: Permit,
     ) -> Self {
         let told = move |attention| match attention {
             Attention::SetAside => tracing::warn!(
@@ -54,7 +54,7 @@ impl Agent {
             connection: Some(connection),
             registered: settings.registered.clone(),
             unregistered: settings.unregistered.clone(),
-            _place: place,
+            _permit: permit,
         }
     }
 }

@@ -23,7 +23,7 @@ pub struct FollowAgents {
     /// Is told of those that come.
     pub arrived: Outlet<AgentArrived>,
     /// Is told of those that go.
-    pub gone: Outlet<AgentGone>,
+    pub gone: Outlet<AgentExited>,
 }
 
 /// The session has ended: it is told of nothing.
@@ -57,7 +57,7 @@ pub struct AgentArrived {
 /// An agent that concerned a session is gone.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
-pub struct AgentGone {
+pub struct AgentExited {
     /// Which.
     pub id: AgentId,
 }
@@ -75,7 +75,7 @@ pub struct AgentsChanged {
 #[derive(Clone)]
 struct Follower {
     arrived: Outlet<AgentArrived>,
-    gone: Outlet<AgentGone>,
+    gone: Outlet<AgentExited>,
 }
 
 /// The actor that knows which agents are registered, and which sessions each of them concerns. Who does not
@@ -135,7 +135,7 @@ impl Handler<AgentUnregistered> for Agents {
         let Some(((info, _), followers)) = self.directory.go(gone.id) else { return };
         tracing::info!(pid = info.pid, domain = ?info.domain, "agent gone");
         for follower in followers {
-            follower.gone.tell(AgentGone { id: gone.id });
+            follower.gone.tell(AgentExited { id: gone.id });
         }
         self.changed.tell(AgentsChanged { info, is_registered: false });
     }

@@ -33,7 +33,7 @@ mod tests;
 
 pub use actor::Agent;
 pub use agents::{
-    AgentArrived, AgentGone, Agents, AgentsChanged, FollowAgents, LeaveAgents, ListAgents,
+    AgentArrived, AgentExited, Agents, AgentsChanged, FollowAgents, LeaveAgents, ListAgents,
     RegisteredAgent,
 };
 pub use error::AgentError;

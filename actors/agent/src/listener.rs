@@ -53,15 +53,15 @@ enum Rejected {
     Malformed(#[from] DecodeError),
 }
 
-/// One of the [`AGENTS_MAX`] places with its descriptor, given back on drop.
+/// The right to be one of [`AGENTS_MAX`], with its descriptor, given back on drop.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Permit {
     _counted: Counted,
     _held: Held,
 }
 
-impl Place {
-    /// A place, if one is left.
+impl Permit {
+    /// One, if one is left.
     pub(crate) fn take(taken: &Count, held: Held) -> Option<Self> {
         Some(Self { _counted: taken.one_of(AGENTS_MAX)?, _held: held })
     }
@@ -89,10 +89,10 @@ pub async fn listen(listener: StdListener, settings: AgentSettings) -> io::Resul
             }
         };
         let too_many = || io::Error::other("too many agents are connected");
-        let place = Place::take(&taken, held).ok_or_else(too_many)?;
+        let permit = Permit::take(&taken, held).ok_or_else(too_many)?;
         let (settings, next_id) = (Rc::clone(&settings), Rc::clone(&next_id));
         tokio::task::spawn_local(async move {
-            if let Err(reason) = register(stream, place, &settings, &next_id).await {
+            if let Err(reason) = register(stream, permit, &settings, &next_id).await {
                 tracing::warn!(%reason, "an agent is not registered");
             }
         });
@@ -104,7 +104,7 @@ pub async fn listen(listener: StdListener, settings: AgentSettings) -> io::Resul
 /// Reads what a connection is, and makes its actor.
 async fn register(
     stream: TcpStream,
-    place: Place,
+    permit: Permit,
     settings: &AgentSettings,
     next_id: &Cell<u64>,
 ) -> Result<(), Rejected> {
@@ -118,6 +118,6 @@ async fn register(
     }
     let Registration { domain, pid } = Registration::decode(&bytes)?;
     let id = AgentId(next_id.replace(next_id.get() + 1));
-    Agent::new(AgentInfo { id, domain, pid }, connection, settings, place).start();
+    Agent::new(AgentInfo { id, domain, pid }, connection, settings, permit).start();
     Ok(())
 }

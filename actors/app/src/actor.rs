@@ -10,11 +10,11 @@ use lttngd_wire::ust::command::FieldEntry;
 
 use crate::{
     AppError, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields,
-    ListTracepoints, RegenerateStatedump, RegisterDone, Synchronise, Tracepoint, WantedSession,
+    ListTracepoints, RegenerateStatedump, RegisterDone, SessionWish, Synchronise, Tracepoint,
     driver::{AppAgenda, Driver, Job, RUNNING_MAX},
     error::Broken,
     notify::{self, Handles},
-    places::Place,
+    permits::Permit,
     socket::CommandSocket,
 };
 
@@ -26,7 +26,7 @@ pub struct App {
     /// Until it is started.
     sockets: Option<(CommandSocket, Peer)>,
     /// Those of its command and its notify socket.
-    places: (Place, Place),
+    permits: (Permit, Permit),
     registered: Outlet<AppRegistered>,
     unregistered: Outlet<AppUnregistered>,
 }
@@ -38,7 +38,7 @@ impl App {
     pub(crate) fn new(
         info: Arc<AppInfo>,
         sockets: (CommandSocket, Peer),
-        places: (Place, Place),
+        permits: (Permit, Permit),
         deadline: Option<Duration>,
         registered: Outlet<AppRegistered>,
         unregistered: Outlet<AppUnregistered>,
@@ -63,7 +63,7 @@ impl App {
             agenda: Rc::new(AppAgenda::new(RUNNING_MAX, deadline, told)),
             handles: Rc::default(),
             sockets: Some(sockets),
-            places,
+            permits,
             registered,
             unregistered,
         }
@@ -72,7 +72,7 @@ impl App {
     pub(crate) fn wish(
         &self,
         session: SessionId,
-        want: Option<WantedSession>,
+        want: Option<SessionWish>,
     ) -> Waiting<(), AppError> {
         fail_point::reached("App wish");
         self.agenda.wish(session, want.map(|want| Rc::new(want.into())))
@@ -99,7 +99,7 @@ impl Actor for App {
     fn started(&mut self, context: &mut Self::Context) {
         let Some((command, notify)) = self.sockets.take() else { return };
         // It is served before the first command, and stays so whatever happens to it.
-        let (handles, large) = (Rc::clone(&self.handles), self.places.1.large().clone());
+        let (handles, large) = (Rc::clone(&self.handles), self.permits.1.large().clone());
         let pid = self.info.pid;
         let served = async move { notify::serve(&notify, &handles, &large, pid).await };
         context.spawn(served.into_actor(self).map(|end, app, _| match end {

@@ -26,7 +26,7 @@ pub struct FollowApps {
     /// Is told of those that come.
     pub arrived: Outlet<AppArrived>,
     /// Is told of those that go.
-    pub gone: Outlet<AppGone>,
+    pub gone: Outlet<AppExited>,
 }
 
 /// The session is not told any more which applications come, but still which of those that it was given or
@@ -66,7 +66,7 @@ pub struct AppArrived {
 /// An application that concerned a session is gone.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
-pub struct AppGone {
+pub struct AppExited {
     /// Which.
     pub id: AppId,
 }
@@ -84,7 +84,7 @@ pub struct AppsChanged {
 #[derive(Clone)]
 struct Follower {
     arrived: Outlet<AppArrived>,
-    gone: Outlet<AppGone>,
+    gone: Outlet<AppExited>,
 }
 
 /// The actor that knows which applications are registered, and which sessions each of them concerns. Who
@@ -144,7 +144,7 @@ impl Handler<AppUnregistered> for Apps {
         let Some(((info, _), followers)) = self.directory.go(gone.id) else { return };
         tracing::info!(pid = info.pid, app = info.name, "application gone");
         for follower in followers {
-            follower.gone.tell(AppGone { id: gone.id });
+            follower.gone.tell(AppExited { id: gone.id });
         }
         self.changed.tell(AppsChanged { info, is_registered: false });
     }

@@ -11,7 +11,7 @@ use lttngd_wire::ust::command::{Command, FieldEntry, ROOT_HANDLE, UstError};
 use tokio::sync::oneshot;
 
 use crate::{
-    AppError, AppInfo, Tracepoint, WantedSession,
+    AppError, AppInfo, SessionWish, Tracepoint,
     error::Broken,
     link::Link,
     notify::Handles,
@@ -37,9 +37,9 @@ pub(crate) struct Wanted {
     objects: Arc<BufferObjects>,
 }
 
-impl From<WantedSession> for Wanted {
-    fn from(want: WantedSession) -> Self {
-        let WantedSession { active, channels, buffers, objects } = want;
+impl From<SessionWish> for Wanted {
+    fn from(want: SessionWish) -> Self {
+        let SessionWish { active, channels, buffers, objects } = want;
         Self { active, channels, buffers: Rc::new(buffers), objects }
     }
 }

@@ -5,7 +5,7 @@
 //! socket is therefore served on its own, and from before the first command.
 //!
 //! A session does not send an application commands: it tells it what the session wants
-//! ([`WantedSession`]), and the actor works out the difference to what the application has. A newer
+//! ([`SessionWish`]), and the actor works out the difference to what the application has. A newer
 //! wish replaces an older one that waits. An application that does not answer (stopped, in a
 //! debugger) delays only those who wait for it, and all of them together give up when it has owed an
 //! answer for the deadline. It is set aside then: nobody waits for it any more, it is asked no questions,
@@ -31,7 +31,7 @@ mod link;
 mod listener;
 mod message;
 mod notify;
-mod places;
+mod permits;
 mod plan;
 mod socket;
 #[cfg(test)]
@@ -39,13 +39,13 @@ mod tests;
 
 pub use actor::App;
 pub use apps::{
-    AppArrived, AppGone, Apps, AppsChanged, AwaitNoApps, FollowApps, LeaveApps, ListApps,
+    AppArrived, AppExited, Apps, AppsChanged, AwaitNoApps, FollowApps, LeaveApps, ListApps,
     RegisteredApp,
 };
 pub use error::AppError;
 pub use listener::{AppSettings, REGISTRATION_DEADLINE, listen};
 pub use message::{
     AppId, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields, ListTracepoints,
-    RegenerateStatedump, RegisterDone, Synchronise, Tracepoint, WantedSession,
+    RegenerateStatedump, RegisterDone, SessionWish, Synchronise, Tracepoint,
 };
-pub use places::REGISTRATIONS_EACH_MAX;
+pub use permits::REGISTRATIONS_EACH_MAX;

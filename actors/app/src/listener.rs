@@ -29,7 +29,7 @@ use crate::{
     App, AppId, AppInfo, AppRegistered, AppUnregistered,
     error::Broken,
     link::Link,
-    places::{CONNECTIONS_EACH_MAX, Place, Places, REGISTRATIONS_EACH_MAX},
+    permits::{CONNECTIONS_EACH_MAX, Permit, Permits, REGISTRATIONS_EACH_MAX},
     socket::CommandSocket,
 };
 
@@ -96,12 +96,12 @@ struct Half {
     registration: Registration,
     uid: u32,
     gid: u32,
-    place: Place,
+    permit: Permit,
 }
 
 struct Listener {
     settings: AppSettings,
-    places: Rc<Places>,
+    permits: Rc<Permits>,
     next_id: Cell<u64>,
     /// Connections that have not become applications yet.
     open: Count,
@@ -129,7 +129,7 @@ pub(crate) async fn listen_allowing(
     let socket = UnixListener::from_std(listener)?;
     let listener = Rc::new(Listener {
         settings,
-        places: Rc::new(Places::new(connections_each_max)),
+        permits: Rc::new(Permits::new(connections_each_max)),
         next_id: Cell::new(1),
         open: Count::default(),
         halves: RefCell::default(),
@@ -177,14 +177,14 @@ impl Listener {
 
     async fn connection(&self, peer: Peer) -> Result<(), Rejected> {
         let credentials = peer.credentials().map_err(PeerError::from)?;
-        let place = match self.places.take(credentials) {
-            Ok(place) => place,
+        let permit = match self.permits.take(credentials) {
+            Ok(permit) => permit,
             Err(full) => {
                 peer.turn_away();
                 return if full.is_news { Err(Rejected::TooMany(credentials.pid)) } else { Ok(()) };
             }
         };
-        let registration = self.registration(peer, credentials, place).await?;
+        let registration = self.registration(peer, credentials, permit).await?;
         let Some((pid, half)) = registration else { return Ok(()) };
         let Some((half, waiting)) = self.pair(pid, half) else { return Ok(()) };
         let other = tokio::select! {
@@ -206,7 +206,7 @@ impl Listener {
         &self,
         peer: Peer,
         credentials: PeerCredentials,
-        place: Place,
+        permit: Permit,
     ) -> Result<Option<(u32, Half)>, Rejected> {
         let mut bytes = [0; REGISTRATION_LEN];
         let read = tokio::time::timeout(REGISTRATION_DEADLINE, peer.read_exact_or_end(&mut bytes));
@@ -230,7 +230,7 @@ impl Listener {
         if pid == 0 {
             return Err(Rejected::NoPid);
         }
-        Ok(Some((pid, Half { peer, registration, uid, gid, place })))
+        Ok(Some((pid, Half { peer, registration, uid, gid, permit })))
     }
 
     /// Hands a second connection to the first one's task, or makes this the first one.
@@ -282,7 +282,7 @@ impl Listener {
         App::new(
             info,
             (socket, notify.peer.reading_ahead()),
-            (command.place, notify.place),
+            (command.permit, notify.permit),
             self.settings.deadline,
             self.settings.registered.clone(),
             self.settings.unregistered.clone(),

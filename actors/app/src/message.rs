@@ -40,7 +40,7 @@ pub struct AppInfo {
 
 /// What a session wants of an application.
 #[derive(Clone, Debug)]
-pub struct WantedSession {
+pub struct SessionWish {
     /// Whether it records. An inactive session that the application does not have yet is not made.
     pub active: bool,
     /// The channels, with their contexts and event rules.
@@ -58,7 +58,7 @@ pub struct Synchronise {
     /// The session.
     pub session: SessionId,
     /// Its wish.
-    pub want: WantedSession,
+    pub want: SessionWish,
 }
 
 /// Takes the session out of the application.

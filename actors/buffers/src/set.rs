@@ -317,12 +317,12 @@ pub(crate) struct SetChannel {
 
 /// How much of the text the consumer is known to have.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Progress {
+pub(crate) struct MetadataProgress {
     version: u64,
     end: u64,
 }
 
-impl Progress {
+impl MetadataProgress {
     /// The part of the text that the consumer lacks.
     pub(crate) fn missing(self, registry: &UstRegistry) -> MetadataText {
         let text = registry.metadata();

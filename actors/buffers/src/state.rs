@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     BufferObjects, BuffersError, ChannelRequest, ChannelSize,
-    set::{Progress, SetChannel},
+    set::{MetadataProgress, SetChannel},
 };
 
 /// What a buffer set has.
@@ -21,7 +21,7 @@ pub(crate) struct State {
     objects: Arc<BufferObjects>,
     /// The metadata channel.
     pub(crate) metadata: Option<ChannelKey>,
-    progress: Progress,
+    progress: MetadataProgress,
     pub(crate) text_file: TextFile,
     closed: bool,
 }
@@ -33,7 +33,7 @@ impl State {
             channels: Vec::new(),
             objects: Arc::default(),
             metadata: None,
-            progress: Progress::default(),
+            progress: MetadataProgress::default(),
             text_file: TextFile::default(),
             closed: false,
         }
@@ -118,7 +118,7 @@ impl State {
 #[derive(Debug, Default)]
 pub(crate) struct TextFile {
     file: Option<Arc<File>>,
-    written: Progress,
+    written: MetadataProgress,
     is_under_way: bool,
     waiting: Vec<oneshot::Sender<()>>,
 }
@@ -138,7 +138,7 @@ impl TextFile {
     }
 
     /// It is there, with so much of the text.
-    pub(crate) fn insert(&mut self, file: Arc<File>, written: Progress) {
+    pub(crate) fn insert(&mut self, file: Arc<File>, written: MetadataProgress) {
         self.file = Some(file);
         self.written = written;
     }
@@ -186,7 +186,7 @@ mod tests {
 
     fn with_file() -> TextFile {
         let mut text_file = TextFile::default();
-        text_file.insert(Arc::new(File::open("/dev/null").unwrap()), Progress::default());
+        text_file.insert(Arc::new(File::open("/dev/null").unwrap()), MetadataProgress::default());
         text_file
     }
 

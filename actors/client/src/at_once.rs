@@ -20,7 +20,7 @@ use rustix::{
 const USERS_MAX: usize = 64;
 
 /// What is left to do for a client that was just accepted.
-pub(crate) enum Left {
+pub(crate) enum Remaining {
     /// Nothing: it has its answer, or only looked whether somebody is here.
     Nothing,
     /// All: its request is not there, or is another.
@@ -47,26 +47,26 @@ impl AtOnce {
     }
 
     /// Looks what the client at `socket`, which is non-blocking, has said.
-    pub(crate) fn look(&mut self, socket: OwnedFd) -> Left {
+    pub(crate) fn look(&mut self, socket: OwnedFd) -> Remaining {
         let received = match rustix::net::recv(&socket, &mut *self.request, RecvFlags::DONTWAIT) {
-            Ok((0, _)) => return Left::Nothing,
+            Ok((0, _)) => return Remaining::Nothing,
             Ok((received, _)) => &self.request[..received],
             // Whatever else is wrong is told when it is waited for.
-            Err(_) => return Left::Serve(Peer::brief(socket)),
+            Err(_) => return Remaining::Serve(Peer::brief(socket)),
         };
         let asked = Request::lists_sessions(received)
             .and_then(|pid| Some((pid, peer_credentials(&socket).ok()?)));
         let Some((pid, credentials)) = asked else {
-            return Left::Serve(Peer::brief_after(socket, received));
+            return Remaining::Serve(Peer::brief_after(socket, received));
         };
         let requester = Credentials { uid: credentials.uid, gid: credentials.gid };
         let reply = self.reply(requester, pid);
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         match rustix::net::send(&socket, reply, flags) {
-            Ok(sent) if sent == reply.len() => Left::Nothing,
-            Ok(sent) => Left::Send(Peer::brief(socket), reply[sent..].to_vec()),
-            Err(Errno::PIPE | Errno::CONNRESET) => Left::Nothing,
-            Err(_) => Left::Send(Peer::brief(socket), reply.to_vec()),
+            Ok(sent) if sent == reply.len() => Remaining::Nothing,
+            Ok(sent) => Remaining::Send(Peer::brief(socket), reply[sent..].to_vec()),
+            Err(Errno::PIPE | Errno::CONNRESET) => Remaining::Nothing,
+            Err(_) => Remaining::Send(Peer::brief(socket), reply.to_vec()),
         }
     }
 

@@ -12,7 +12,7 @@ use rustix::{io::Errno, net::SocketFlags};
 use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::{
-    at_once::{AtOnce, Left},
+    at_once::{AtOnce, Remaining},
     connection::{self, ConnectionError},
     listers::Listers,
 };
@@ -92,17 +92,17 @@ impl Listen for Clients {
 }
 
 /// Does what is left to do for a client, beside the others. `open` counts those.
-fn admit(open: &Count, (handle, listers): (&Handle, &Rc<Listers>), held: Held, left: Left) {
-    if matches!(left, Left::Nothing) {
+fn admit(open: &Count, (handle, listers): (&Handle, &Rc<Listers>), held: Held, left: Remaining) {
+    if matches!(left, Remaining::Nothing) {
         return;
     }
     let counted = open.one_more();
     let (handle, listers) = (handle.clone(), Rc::clone(listers));
     tokio::task::spawn_local(async move {
         let served = match &left {
-            Left::Nothing => Ok(()),
-            Left::Serve(peer) => connection::serve(peer, &handle, &listers).await,
-            Left::Send(peer, rest) => connection::send(peer, rest).await,
+            Remaining::Nothing => Ok(()),
+            Remaining::Serve(peer) => connection::serve(peer, &handle, &listers).await,
+            Remaining::Send(peer, rest) => connection::send(peer, rest).await,
         };
         match served {
             Ok(()) => {}

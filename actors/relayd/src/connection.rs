@@ -10,7 +10,7 @@ use lttngd_runtime::{FailureNotice, Outlet, fail_point::in_the_middle};
 use tokio::sync::oneshot;
 
 use crate::{
-    Announcement, Connect, ConnectError, GiveUp, HandedOver, LostByConsumer, RelaydConfig,
+    Announcement, Connect, ConnectError, ConnectionLost, GiveUp, HandedOver, RelaydConfig,
     RelaydTarget, Relayds,
     handshake::connect,
     progress::{Progress, State},
@@ -180,10 +180,10 @@ impl Handler<GiveUp> for RelayConnection {
     }
 }
 
-impl Handler<LostByConsumer> for RelayConnection {
+impl Handler<ConnectionLost> for RelayConnection {
     type Result = ();
 
-    fn handle(&mut self, lost: LostByConsumer, context: &mut Self::Context) {
+    fn handle(&mut self, lost: ConnectionLost, context: &mut Self::Context) {
         let consumers = &self.terms.receivers.consumers;
         let place = consumers.iter().position(|consumer| *consumer == lost.consumer);
         if place.is_some_and(|place| self.progress.borrow_mut().lost_by(place)) {

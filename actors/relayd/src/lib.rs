@@ -43,7 +43,7 @@ pub use handshake::{DEFAULT_DEADLINE, RelaydConfig, RelaydTarget};
 pub use host::look_up;
 pub use lttngd_wire::relay::Version;
 pub use message::{
-    Announcement, Connect, ConnectionFailed, GiveUp, HandedOver, Held, LookUp, LostByConsumer,
+    Announcement, Connect, ConnectionFailed, ConnectionLost, GiveUp, HandedOver, Held, LookUp,
     Open, Opened,
 };
 pub use relayds::Relayds;

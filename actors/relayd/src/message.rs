@@ -131,7 +131,7 @@ pub struct GiveUp;
 /// A consumer daemon has ended, and what was handed to it is closed.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
-pub struct LostByConsumer {
+pub struct ConnectionLost {
     /// Its actor.
     pub consumer: Addr<Consumer>,
 }

@@ -73,7 +73,7 @@ pub(crate) fn make_directory(place: &Below) -> io::Result<OwnedFd> {
         directory =
             rustix::fs::openat(&directory, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?;
         if made {
-            // As above.
+            // The process' umask had its say in mkdirat.
             rustix::fs::fchmod(&directory, DIRECTORY_MODE)?;
         }
     }
@@ -106,7 +106,7 @@ const WRITING: OFlags = OFlags::WRONLY.union(OFlags::NONBLOCK).union(OFlags::NOC
 
 fn open_new(place: &Below, access: OFlags, mode: Mode) -> io::Result<OwnedFd> {
     let file = open(place, access | OFlags::CREATE | OFlags::EXCL, mode)?;
-    // As above.
+    // The process' umask had its say in openat.
     rustix::fs::fchmod(&file, mode)?;
     Ok(file)
 }

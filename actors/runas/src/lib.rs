@@ -16,7 +16,6 @@
 //! * A worker that dies fails the requests that it has; the next one starts another.
 
 mod below;
-mod book;
 mod confine;
 mod faults;
 mod link;
@@ -25,15 +24,16 @@ mod owner;
 mod packet;
 mod process;
 mod protocol;
+mod queue;
 #[cfg(test)]
 mod tests;
 mod trusted;
 mod worker;
 
-pub use book::{IN_FLIGHT_EACH_MAX, IN_FLIGHT_MAX, WAITING_MAX};
 pub use faults::{Fault, Faults};
 pub use operation::{Below, Opening};
 pub use owner::{Act, DEADLINE, Owner, Runas};
 pub use process::PROGRAM;
 pub use protocol::GROUPS_MAX;
+pub use queue::{IN_FLIGHT_EACH_MAX, IN_FLIGHT_MAX, WAITING_MAX};
 pub use worker::{is_meant, main};

@@ -17,10 +17,10 @@ use rustix::{
 };
 
 use crate::{
-    book::{Book, Refused, Waiting},
     packet::{self, Attached},
     process::Process,
     protocol::{REPLY_LEN, Reply, Request},
+    queue::{Queue, Refused, Waiting},
     worker::now_ns,
 };
 
@@ -33,7 +33,7 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(crate) struct Link {
     /// Set when the worker is ready.
     socket: OnceLock<OwnedFd>,
-    book: Mutex<Book>,
+    queue: Mutex<Queue>,
     /// Wakes the thread.
     bell: OwnedFd,
     over: Mutex<bool>,
@@ -66,7 +66,7 @@ impl Link {
     ) -> io::Result<Arc<Self>> {
         let link = Arc::new(Self {
             socket: OnceLock::new(),
-            book: Mutex::default(),
+            queue: Mutex::default(),
             bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
             over: Mutex::new(false),
             is_over: Condvar::new(),
@@ -81,9 +81,9 @@ impl Link {
         Ok(link)
     }
 
-    /// The book is whole between any two statements, so a panic elsewhere does not matter.
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The queue is whole between any two statements, so a panic elsewhere does not matter.
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a request and sends it, as soon as it may be.
@@ -91,10 +91,10 @@ impl Link {
     /// # Errors
     /// [`Refused`].
     pub(crate) fn submit(&self, request: Waiting) -> Result<(), Refused> {
-        let mut book = self.book();
-        let must_wake = book.admit(request)?;
-        self.send_waiting(&mut book);
-        drop(book);
+        let mut queue = self.queue();
+        let must_wake = queue.admit(request)?;
+        self.send_waiting(&mut queue);
+        drop(queue);
         if must_wake {
             self.ring();
         }
@@ -121,7 +121,7 @@ impl Link {
 
     /// Lets the thread end, and with it the worker.
     pub(crate) fn hang_up(&self) {
-        self.book().close(io::ErrorKind::BrokenPipe, "the worker that acts for users was ended");
+        self.queue().close(io::ErrorKind::BrokenPipe, "the worker that acts for users was ended");
         if let Some(socket) = self.socket.get() {
             // It fails only when the other end is gone already.
             let _ = shutdown(socket, Shutdown::Both);
@@ -129,17 +129,17 @@ impl Link {
         self.ring();
     }
 
-    fn send_waiting(&self, book: &mut Book) {
+    fn send_waiting(&self, queue: &mut Queue) {
         let Some(socket) = self.socket.get() else { return };
         let now = Instant::now();
-        while let Some((id, request)) = book.next(now) {
+        while let Some((id, request)) = queue.next(now) {
             match send(socket, id, &request, now) {
-                Ok(()) => book.sent(id, request),
+                Ok(()) => queue.sent(id, request),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return book.put_back(request);
+                    return queue.put_back(request);
                 }
                 // When the worker is gone the thread sees it as well.
-                Err(error) => book.refused(request, error),
+                Err(error) => queue.refused(request, error),
             }
         }
     }
@@ -150,16 +150,16 @@ impl Link {
             Ok(started) => started,
             Err(error) => {
                 tracing::error!("{error}");
-                return self.book().close(error.kind(), &error.to_string());
+                return self.queue().close(error.kind(), &error.to_string());
             }
         };
         let socket = self.socket.get_or_init(|| socket);
-        self.send_waiting(&mut self.book());
+        self.send_waiting(&mut self.queue());
         if let Err(error) = self.receive(socket) {
             tracing::error!(%error, "the worker that acts for users ended");
         }
         let text = "the worker that acts for users ended; it may have done what was asked";
-        self.book().close(io::ErrorKind::BrokenPipe, text);
+        self.queue().close(io::ErrorKind::BrokenPipe, text);
         let _ = shutdown(socket, Shutdown::Both);
     }
 
@@ -171,13 +171,13 @@ impl Link {
         let mut lingered = false;
         loop {
             let rest = {
-                let mut book = self.book();
-                if book.is_closed() {
+                let mut queue = self.queue();
+                if queue.is_closed() {
                     return Ok(());
                 }
                 let now = Instant::now();
-                book.expire(now);
-                book.rest(now, LINGER, lingered)
+                queue.expire(now);
+                queue.rest(now, LINGER, lingered)
             };
             let (replied, rung) = wait(socket, &self.bell, rest)?;
             if rung {
@@ -188,7 +188,7 @@ impl Link {
             loop {
                 let mut buffer = [0; REPLY_LEN];
                 match packet::receive(socket, &mut buffer, RecvFlags::DONTWAIT) {
-                    Ok((0, _)) if self.book().is_closed() => return Ok(()),
+                    Ok((0, _)) if self.queue().is_closed() => return Ok(()),
                     Ok((0, _)) | Err(Errno::CONNRESET) => return Err(Errno::PIPE.into()),
                     Ok((len, descriptors)) => self.take_reply(&buffer[..len], descriptors)?,
                     Err(Errno::AGAIN) => break,
@@ -216,11 +216,11 @@ impl Link {
             Ok(errno) => Err(io::Error::from_raw_os_error(errno)),
             Err(_) => Err(Errno::PROTO.into()),
         };
-        let mut book = self.book();
-        if !book.replied(reply.id, outcome) {
+        let mut queue = self.queue();
+        if !queue.replied(reply.id, outcome) {
             return Err(io::Error::other("it answers what was not asked"));
         }
-        self.send_waiting(&mut book);
+        self.send_waiting(&mut queue);
         Ok(())
     }
 }

@@ -16,10 +16,10 @@ use tokio::sync::oneshot;
 
 use crate::{
     Below, Faults, Opening,
-    book::{Outcome, Refused, Waiting},
     link::Link,
     operation::Operation,
     protocol::Identity,
+    queue::{Outcome, Refused, Waiting},
 };
 
 /// Longest wait for a worker to do one thing.

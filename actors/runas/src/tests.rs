@@ -1,9 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
-mod book;
 mod link;
 mod operations;
 mod protocol;
+mod queue;
 
 use std::{
     os::fd::OwnedFd,
@@ -16,9 +16,9 @@ use lttngd_model::Credentials;
 use tokio::sync::oneshot;
 
 use crate::{
-    book::{Outcome, Waiting},
     operation::Operation,
     protocol::Identity,
+    queue::{Outcome, Waiting},
 };
 
 /// Long enough for whatever must not happen late.

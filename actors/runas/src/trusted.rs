@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn somebody_elses_link_leads_nowhere() {
         if !rustix::process::geteuid().is_root() {
-            // As above.
+            // Only root follows links by their owner.
             return;
         }
         let place = tempfile::tempdir().unwrap();

@@ -19,7 +19,7 @@ pub fn come_first() -> io::Result<()> {
 /// The same for a thread that such threads wait for, and for the threads that it starts.
 ///
 /// # Errors
-/// As above.
+/// `EPERM`, see [`come_first`].
 pub fn come_first_with_children() -> io::Result<()> {
     take_turns(libc::SCHED_RR)
 }

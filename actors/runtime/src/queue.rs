@@ -53,10 +53,10 @@ struct Waiting<A: Actor<Context = Context<A>>> {
     begin: Begin<A>,
 }
 
-type Begin<A> = Box<dyn FnOnce(&mut A, &mut Context<A>, Place<A>)>;
+type Begin<A> = Box<dyn FnOnce(&mut A, &mut Context<A>, QueueOf<A>)>;
 
 /// Where an actor has the line.
-pub type Place<A> = fn(&mut A) -> &mut Queue<A>;
+pub type QueueOf<A> = fn(&mut A) -> &mut Queue<A>;
 
 impl<A: Actor<Context = Context<A>>> Queue<A> {
     /// A line in which at most `limit` commands wait.
@@ -82,7 +82,7 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
     /// # Errors
     /// Those of the command, and the ones of [`NotRun`].
     pub fn run<F, R, E>(
-        place: Place<A>,
+        place: QueueOf<A>,
         actor: &mut A,
         context: &mut Context<A>,
         name: &'static str,
@@ -103,7 +103,7 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
     /// As [`run`](Self::run), however many commands wait: for the last one of an actor, which must not be
     /// refused for want of room.
     pub fn run_always<F, R, E>(
-        place: Place<A>,
+        place: QueueOf<A>,
         actor: &mut A,
         context: &mut Context<A>,
         name: &'static str,
@@ -121,7 +121,7 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
     /// As [`run_always`](Self::run_always), for work that looks at the actor again when it has waited for
     /// its peers.
     pub fn run_on_actor<F, R, E>(
-        place: Place<A>,
+        place: QueueOf<A>,
         actor: &mut A,
         context: &mut Context<A>,
         name: &'static str,
@@ -133,7 +133,7 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
         E: From<NotRun> + 'static,
     {
         let (reply, replied) = oneshot::channel();
-        let begin = move |actor: &mut A, context: &mut Context<A>, place: Place<A>| {
+        let begin = move |actor: &mut A, context: &mut Context<A>, place: QueueOf<A>| {
             let work = fail_point::command(name, work(actor, context)).map(
                 move |outcome, actor: &mut A, context| {
                     // Who asked may have gone.
@@ -150,7 +150,7 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
         Box::pin(async move { replied.await.unwrap_or_else(|_| Err(NotRun::Ended.into())) })
     }
 
-    fn begin_next(place: Place<A>, actor: &mut A, context: &mut Context<A>) {
+    fn begin_next(place: QueueOf<A>, actor: &mut A, context: &mut Context<A>) {
         let queue = place(actor);
         if queue.running.is_some() {
             return;

@@ -1,5 +1,8 @@
 //! What others want of a peer that may be slow: the newest wish for each purpose, and who waits for it. No
 //! input or output.
+//!
+//! A wish is the desired state of a peer: what it is to have in the end, not a step on the way. Whoever drives
+//! the peer reconciles it with what the peer has.
 
 use std::{collections::HashMap, hash::Hash};
 

@@ -7,8 +7,8 @@ use actix::{
     ResponseFuture, WeakAddr, WrapFuture,
 };
 use futures::{TryFutureExt, future::ready};
-use lttngd_agent::{AgentArrived, AgentGone};
-use lttngd_app::{AppArrived, AppGone};
+use lttngd_agent::{AgentArrived, AgentExited};
+use lttngd_app::{AppArrived, AppExited};
 use lttngd_buffers::BufferSetFailed;
 use lttngd_consumer::ChannelSampled;
 use lttngd_model::{Domain, ErrorCode, SessionListing};
@@ -222,7 +222,7 @@ macro_rules! beside {
 beside! {
     PrepareDomain -> Result<(), ErrorCode>, prepare_domain;
     AppArrived -> (), app_arrived;
-    AppGone -> (), app_gone;
+    AppExited -> (), app_gone;
     AgentArrived -> (), agent_arrived;
     ConsumerLost -> (), consumer_lost;
     BufferSetFailed -> (), set_failed;
@@ -288,10 +288,10 @@ impl Perform for GetQueueReport {
     }
 }
 
-impl Handler<AgentGone> for Session {
+impl Handler<AgentExited> for Session {
     type Result = ();
 
-    fn handle(&mut self, gone: AgentGone, _: &mut Self::Context) {
+    fn handle(&mut self, gone: AgentExited, _: &mut Self::Context) {
         self.inner.agent_gone(gone);
     }
 }

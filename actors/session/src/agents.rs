@@ -5,7 +5,7 @@ use std::{rc::Rc, sync::Arc};
 use actix::Addr;
 use futures::future::join_all;
 use lttngd_agent::{
-    Agent, AgentArrived, AgentError, AgentGone, FollowAgents, Refusal, Synchronise,
+    Agent, AgentArrived, AgentError, AgentExited, FollowAgents, Refusal, Synchronise,
 };
 use lttngd_model::{
     Domain, ErrorCode,
@@ -38,7 +38,7 @@ impl Inner {
         }
     }
 
-    pub(crate) fn agent_gone(&self, gone: AgentGone) {
+    pub(crate) fn agent_gone(&self, gone: AgentExited) {
         self.state_mut().agents.go(gone.id);
     }
 

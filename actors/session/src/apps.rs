@@ -4,7 +4,7 @@ use std::{rc::Rc, sync::Arc};
 
 use actix::Addr;
 use futures::future::join_all;
-use lttngd_app::{AppArrived, AppGone, AwaitNoApps, FollowApps};
+use lttngd_app::{AppArrived, AppExited, AwaitNoApps, FollowApps};
 use lttngd_buffers::{BufferSet, BufferSetFailed, Finish, PushMetadata, SetKey};
 use lttngd_model::Tracer;
 use lttngd_runtime::ask;
@@ -33,7 +33,7 @@ impl Inner {
     }
 
     /// It is unknown at once. What is begun is over when its buffers are finished.
-    pub(crate) fn app_gone(self: Rc<Self>, gone: AppGone) -> impl Future<Output = ()> + 'static {
+    pub(crate) fn app_gone(self: Rc<Self>, gone: AppExited) -> impl Future<Output = ()> + 'static {
         let own = {
             let mut state = self.state_mut();
             state.apps.go(gone.id);

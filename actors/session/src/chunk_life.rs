@@ -29,7 +29,7 @@ const RELAYD_WRITE_DEADLINE: Duration = Duration::from_secs(600);
 
 /// Why streams leave a chunk, which decides what becomes of it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Leaving {
+pub(crate) enum ChunkFate {
     /// It is archived.
     Archive,
     /// It is thrown away.
@@ -75,7 +75,7 @@ impl Inner {
             let command = own.then_some(CloseCommand::Delete);
             let _ = self.close_chunk(chunk.id, command, self.net_index()).await;
             if own {
-                let (leaving, ended_at) = (Leaving::Delete, now());
+                let (leaving, ended_at) = (ChunkFate::Delete, now());
                 let (relayd_path, failure) = (String::new(), None);
                 self.keep_in_mind(LeftChunk { chunk, leaving, ended_at, relayd_path, failure });
             }
@@ -89,7 +89,7 @@ impl Inner {
     /// none. `None` when there is no current chunk. With an error all is as it was.
     pub(crate) async fn leave_chunk(
         &self,
-        leaving: Leaving,
+        leaving: ChunkFate,
         goes_on: bool,
     ) -> Result<Option<LeftChunk>, ErrorCode> {
         let _alone = self.chunk_gate.close().await.map_err(|_| ErrorCode::Fatal)?;
@@ -99,25 +99,25 @@ impl Inner {
         let ended_at = now();
         let new = if goes_on {
             // Both are there for a while, so that a step that fails leaves either as it is.
-            Some(self.make_chunk(leaving != Leaving::Stay).await?)
+            Some(self.make_chunk(leaving != ChunkFate::Stay).await?)
         } else {
             None
         };
         self.state_mut().chunk = new;
         let rotated = self.rotate_sets().await;
-        if leaving != Leaving::Stay {
+        if leaving != ChunkFate::Stay {
             self.state_mut().rotations.left_chunk(goes_on);
         }
         let leaving = match (leaving, rotated) {
             // Streams that stayed would write to files that are to be deleted.
-            (Leaving::Delete, Err(_)) if self.state().rotations.rotated => Leaving::Archive,
-            (Leaving::Delete, Err(_)) => Leaving::Stay,
+            (ChunkFate::Delete, Err(_)) if self.state().rotations.rotated => ChunkFate::Archive,
+            (ChunkFate::Delete, Err(_)) => ChunkFate::Stay,
             _ => leaving,
         };
         let command = match leaving {
-            Leaving::Archive => Some(CloseCommand::MoveToCompleted),
-            Leaving::Delete => Some(CloseCommand::Delete),
-            Leaving::Stay => None,
+            ChunkFate::Archive => Some(CloseCommand::MoveToCompleted),
+            ChunkFate::Delete => Some(CloseCommand::Delete),
+            ChunkFate::Stay => None,
         };
         let closed = self.close_chunk(chunk.id, command, self.net_index()).await;
         let failure = rotated.err().or(closed.as_ref().err().copied());

@@ -6,7 +6,7 @@ use lttngd_buffers::{self as buffers, ClearQuiescent, Flush};
 use lttngd_model::ErrorCode;
 use lttngd_runtime::fail_point;
 
-use crate::{Clear, actor::Inner, chunk_life::Leaving, error::SetFailure};
+use crate::{Clear, actor::Inner, chunk_life::ChunkFate, error::SetFailure};
 
 impl Inner {
     pub(crate) async fn clear(self: Rc<Self>, _: Clear) -> Result<(), ErrorCode> {
@@ -43,7 +43,7 @@ impl Inner {
             self.on_all_sets(Flush).await.map_err(|error| self.failed_clear(&error))?;
         }
         self.on_all_sets(buffers::Clear).await.map_err(|error| self.failed_clear(&error))?;
-        let Some(left) = self.leave_chunk(Leaving::Delete, active).await? else { return Ok(()) };
+        let Some(left) = self.leave_chunk(ChunkFate::Delete, active).await? else { return Ok(()) };
         if let Some(code) = left.failure {
             // Of two failures the first says more.
             let _ = self.put_away(left).await;

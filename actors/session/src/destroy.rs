@@ -14,7 +14,7 @@ use lttngd_runtime::{Queue, fail_point};
 use crate::{
     Destroyed, Session, SessionEvent, TraceArchive,
     actor::{InTurn, Inner},
-    chunk_life::Leaving,
+    chunk_life::ChunkFate,
     error::Refused,
 };
 
@@ -52,7 +52,7 @@ impl Inner {
             }
         };
         if self.life().active {
-            keep(self.quiet().await);
+            keep(self.stop_tracing().await);
             self.tell(SessionEvent::Stopped);
         }
         keep(self.life().admit_with_consumer());
@@ -120,7 +120,7 @@ impl Inner {
     /// archives like the others.
     async fn leave_last_chunk(&self) -> Result<Option<TraceArchive>, ErrorCode> {
         let rotated = self.state().rotations.rotated;
-        let leaving = if rotated { Leaving::Archive } else { Leaving::Stay };
+        let leaving = if rotated { ChunkFate::Archive } else { ChunkFate::Stay };
         let Some(left) = self.leave_chunk(leaving, false).await? else { return Ok(None) };
         let archived = match (left.failure, leaving) {
             (Some(code), _) => {
@@ -128,7 +128,7 @@ impl Inner {
                 let _ = self.put_away(left).await;
                 Err(code)
             }
-            (None, Leaving::Archive) => self.end_rotation(left).await.map(Some),
+            (None, ChunkFate::Archive) => self.end_rotation(left).await.map(Some),
             (None, _) => self.written(left.chunk.id).await.map(|()| None),
         };
         // There is no later command that would.

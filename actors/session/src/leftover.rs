@@ -7,7 +7,7 @@ use lttngd_model::{ErrorCode, Timestamp};
 use crate::{
     actor::Inner,
     chunk::{Chunk, Moved},
-    chunk_life::Leaving,
+    chunk_life::ChunkFate,
 };
 
 /// Most trace chunks of a session that are kept in mind because they could not be put away. The oldest is
@@ -19,7 +19,7 @@ pub(crate) const LEFTOVERS_MAX: usize = 64;
 pub(crate) struct LeftChunk {
     pub(crate) chunk: Chunk,
     /// What becomes of it.
-    pub(crate) leaving: Leaving,
+    pub(crate) leaving: ChunkFate,
     pub(crate) ended_at: Timestamp,
     /// What the relay daemon calls it.
     pub(crate) relayd_path: String,
@@ -64,12 +64,12 @@ impl Inner {
     pub(crate) async fn put_away(&self, left: LeftChunk) -> Result<Option<Moved>, ErrorCode> {
         let Some(root) = self.root_of(&left.chunk) else { return Ok(None) };
         let (moved, code) = match left.leaving {
-            Leaving::Stay => return Ok(None),
-            Leaving::Archive => (
+            ChunkFate::Stay => return Ok(None),
+            ChunkFate::Archive => (
                 root.archive(&left.chunk, left.ended_at).await.map(Some),
                 ErrorCode::RotateRenameFailConsumer,
             ),
-            Leaving::Delete => {
+            ChunkFate::Delete => {
                 (root.remove(&left.chunk).await.map(|()| None), ErrorCode::ClearFailConsumer)
             }
         };
@@ -116,7 +116,7 @@ mod tests {
             let chunk = Chunk::at_relayd(ChunkId(id), Timestamp { epoch_s: 0 });
             let (ended_at, relayd_path) = (chunk.begun_at, String::new());
             let chunk = Chunk { location: location.to_owned(), ..chunk };
-            let leaving = Leaving::Archive;
+            let leaving = ChunkFate::Archive;
             LeftChunk { chunk, leaving, ended_at, relayd_path, failure: None }
         };
         let mut leftovers = Leftovers::default();

@@ -4,8 +4,8 @@ use actix::Addr;
 use lttngd_consumer::Consumer;
 use lttngd_model::{ErrorCode, NetIndex, SessionKind, Tracer};
 use lttngd_relayd::{
-    Announcement, Connect, ConnectError, ConnectionFailed, GiveUp, HandedOver, Held,
-    LostByConsumer, Open, Opened, RelayConnection, RelaydError,
+    Announcement, Connect, ConnectError, ConnectionFailed, ConnectionLost, GiveUp, HandedOver,
+    Held, Open, Opened, RelayConnection, RelaydError,
 };
 use lttngd_runtime::Outlet;
 
@@ -156,7 +156,7 @@ impl Inner {
     pub(crate) fn relayd_lost_by(&self, consumer: Addr<Consumer>) {
         if let Some(relayd) = &self.state().relayd {
             Outlet::to(relayd.held.connection().clone().recipient())
-                .tell(LostByConsumer { consumer });
+                .tell(ConnectionLost { consumer });
         }
     }
 

@@ -11,7 +11,7 @@ use crate::{
     GetRotationInfo, Output, RotationInfo, Session, SessionEvent, TraceArchive,
     actor::{InTurn, Inner},
     chunk::Moved,
-    chunk_life::Leaving,
+    chunk_life::ChunkFate,
     leftover::LeftChunk,
     state::State,
 };
@@ -42,7 +42,7 @@ impl Inner {
         let life = self.life();
         self.state().rotations.admit_rotate(life, self.rotation_available())?;
         life.admit_with_consumer()?;
-        let left = self.leave_chunk(Leaving::Archive, life.active).await?;
+        let left = self.leave_chunk(ChunkFate::Archive, life.active).await?;
         let Some(left) = left else { return Err(ErrorCode::RotationMultipleAfterStop) };
         let id = left.chunk.id;
         if let Some(code) = left.failure {

@@ -144,7 +144,7 @@ impl Inner {
             "" => None,
             url => Some(self.snapshot_place(url, &request.data_url).await?),
         };
-        let output = self.state().snapshots.meant(&request, temporary)?;
+        let output = self.state().snapshots.resolve(&request, temporary)?;
         let relayd = match &output.place {
             SnapshotPlace::Relayd(network) => {
                 let held = Held::new(self.open_relayd(network, true).await?);

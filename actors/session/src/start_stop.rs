@@ -30,7 +30,7 @@ impl Inner {
         if let Some(code) = self.synchronise_all().await {
             // Nobody is recorded, and nobody would be: the session is as it says, not started. What
             // else goes wrong now is in the log, and says less.
-            let _ = self.quiet().await;
+            let _ = self.stop_tracing().await;
             return Err(code);
         }
         self.tell(SessionEvent::Started);
@@ -75,14 +75,14 @@ impl Inner {
 
     pub(crate) async fn stop(self: Rc<Self>, _: Stop) -> Result<(), ErrorCode> {
         self.life().admit_stop()?;
-        let stopped = self.quiet().await;
+        let stopped = self.stop_tracing().await;
         self.tell(SessionEvent::Stopped);
         stopped
     }
 
     /// Stops every application and closes every packet. Of a session that lost its consumer daemon there
     /// is nothing to close, which whoever stops it is told: not all that it recorded is in the trace.
-    pub(crate) async fn quiet(&self) -> Result<(), ErrorCode> {
+    pub(crate) async fn stop_tracing(&self) -> Result<(), ErrorCode> {
         self.change_life(|life| life.active = false);
         self.disarm_rotation_timer();
         self.await_no_apps().await;

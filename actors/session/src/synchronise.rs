@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use actix::{Actor, Addr};
 use futures::future::join_all;
-use lttngd_app::{App, AppError, AppInfo, Forget, RegisteredApp, Synchronise, WantedSession};
+use lttngd_app::{App, AppError, AppInfo, Forget, RegisteredApp, SessionWish, Synchronise};
 use lttngd_buffers::{
     BufferObjects, BufferSet, BufferSetConfig, BuffersError, ChannelRequest, Prepare, SetKey,
     SetOutput,
@@ -156,11 +156,7 @@ impl Inner {
     }
 
     /// Hands an application the session's wish. The application keeps its own deadline.
-    async fn hand(
-        &self,
-        (info, app): &RegisteredApp,
-        wish: &WantedSession,
-    ) -> Result<(), AppError> {
+    async fn hand(&self, (info, app): &RegisteredApp, wish: &SessionWish) -> Result<(), AppError> {
         // What changed while the buffers were made counts: a wish that is sent later must not be an
         // older one.
         if self.state().set_of(info).is_none() {
@@ -190,7 +186,7 @@ impl Inner {
 
     /// What the session wants now of those who use these buffers. `None` once its end has begun: they
     /// were told to forget it, and are not to hear of it again.
-    fn wish(&self, buffers: Addr<BufferSet>, objects: Arc<BufferObjects>) -> Option<WantedSession> {
+    fn wish(&self, buffers: Addr<BufferSet>, objects: Arc<BufferObjects>) -> Option<SessionWish> {
         let mut state = self.state_mut();
         if state.life.destroyed {
             return None;
@@ -202,7 +198,7 @@ impl Inner {
         } else {
             channels.iter().filter(|channel| has_object(channel)).cloned().collect()
         };
-        Some(WantedSession { active: state.records(), channels, buffers, objects })
+        Some(SessionWish { active: state.records(), channels, buffers, objects })
     }
 
     /// The objects of a buffer set, which has all channels afterwards if applications record. `None` where

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::{actor::Inner, output::Output};
 
 /// How long viewers have to look. Those of babeltrace do so every 100 ms.
-const LOOK: Duration = Duration::from_millis(500);
+const VIEWER_GRACE: Duration = Duration::from_millis(500);
 
 /// When there was last something new.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,7 +28,7 @@ impl Viewers {
 
     /// Until when they are given time, if there was anything.
     fn until(self) -> Option<Instant> {
-        self.news.map(|news| news + LOOK)
+        self.news.map(|news| news + VIEWER_GRACE)
     }
 }
 
@@ -60,7 +60,7 @@ mod tests {
         let (mut viewers, now) = (Viewers::default(), Instant::now());
         assert_eq!(viewers.until(), None);
         viewers.news(now);
-        viewers.news(now + LOOK);
-        assert_eq!(viewers.until(), Some(now + 2 * LOOK));
+        viewers.news(now + VIEWER_GRACE);
+        assert_eq!(viewers.until(), Some(now + 2 * VIEWER_GRACE));
     }
 }

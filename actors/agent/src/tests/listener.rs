@@ -12,7 +12,7 @@ use lttngd_runtime::{Count, Descriptors, Held};
 use lttngd_wire::agent::{REGISTRATION_LEN, Registration};
 
 use super::world::World;
-use crate::{AGENTS_MAX, AgentId, REGISTRATION_DEADLINE, RegistrationDone, listener::Place};
+use crate::{AGENTS_MAX, AgentId, REGISTRATION_DEADLINE, RegistrationDone, listener::Permit};
 
 fn held() -> Held {
     Descriptors::unlimited().control(1)
@@ -95,10 +95,10 @@ async fn silence_is_closed_after_the_deadline_and_holds_nobody_up() {
 #[test]
 fn there_are_only_so_many_places() {
     let taken = Count::default();
-    let mut places: Vec<_> =
-        (0..AGENTS_MAX).map(|_| Place::take(&taken, held()).unwrap()).collect();
-    assert!(Place::take(&taken, held()).is_none());
-    places.pop();
-    let _last = Place::take(&taken, held()).unwrap();
-    assert!(Place::take(&taken, held()).is_none());
+    let mut permits: Vec<_> =
+        (0..AGENTS_MAX).map(|_| Permit::take(&taken, held()).unwrap()).collect();
+    assert!(Permit::take(&taken, held()).is_none());
+    permits.pop();
+    let _last = Permit::take(&taken, held()).unwrap();
+    assert!(Permit::take(&taken, held()).is_none());
 }

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::world::World;
 use crate::{
-    App, AppArrived, AppGone, AppId, AppInfo, AppRegistered, AppUnregistered, Apps, AppsChanged,
+    App, AppArrived, AppExited, AppId, AppInfo, AppRegistered, AppUnregistered, Apps, AppsChanged,
     AwaitNoApps, FollowApps, LeaveApps, ListApps,
 };
 
@@ -40,10 +40,10 @@ impl Handler<AppArrived> for Told {
     }
 }
 
-impl Handler<AppGone> for Told {
+impl Handler<AppExited> for Told {
     type Result = ();
 
-    fn handle(&mut self, gone: AppGone, _: &mut Self::Context) {
+    fn handle(&mut self, gone: AppExited, _: &mut Self::Context) {
         self.gone.lock().unwrap().push(gone.id);
     }
 }
@@ -198,10 +198,10 @@ impl Handler<AppArrived> for Failed {
     fn handle(&mut self, _: AppArrived, _: &mut Self::Context) {}
 }
 
-impl Handler<AppGone> for Failed {
+impl Handler<AppExited> for Failed {
     type Result = ();
 
-    fn handle(&mut self, _: AppGone, _: &mut Self::Context) {}
+    fn handle(&mut self, _: AppExited, _: &mut Self::Context) {}
 }
 
 #[actix::test]

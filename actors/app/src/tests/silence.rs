@@ -14,7 +14,7 @@ use tokio::net::UnixStream;
 use super::world::{SESSION, World, forget};
 use crate::{
     App, AppError, Forget, ListTracepointFields, ListTracepoints, RegenerateStatedump,
-    RegisterDone, Synchronise, Tracepoint, places::Places, plan::tests::channel,
+    RegisterDone, Synchronise, Tracepoint, permits::Permits, plan::tests::channel,
     socket::CommandSocket,
 };
 
@@ -174,12 +174,12 @@ async fn sessions_that_come_and_go_leave_nothing_with_a_silent_application() {
     // One that is never driven: nothing that is queued begins.
     let socket = || lttngd_runtime::Peer::accepted(UnixStream::pair().unwrap().0);
     let process = PeerCredentials { pid: info.pid, uid: info.uid, gid: info.gid };
-    let places = Rc::new(Places::new(2));
-    let place = || places.take(process).unwrap();
+    let permits = Rc::new(Permits::new(2));
+    let permit = || permits.take(process).unwrap();
     let silent = App::new(
         info,
         (CommandSocket::new(socket()), socket()),
-        (place(), place()),
+        (permit(), permit()),
         Some(SOON),
         lttngd_runtime::Outlet::closed(),
         lttngd_runtime::Outlet::closed(),

@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     App, AppError, AppId, AppInfo, AppRegistered, AppSettings, AppUnregistered, Forget,
-    Synchronise, WantedSession, listener::listen_allowing, places::CONNECTIONS_EACH_MAX,
+    SessionWish, Synchronise, listener::listen_allowing, permits::CONNECTIONS_EACH_MAX,
     plan::tests::channel,
 };
 
@@ -151,7 +151,7 @@ impl World {
     /// The session's wish.
     pub(super) async fn want(&self, active: bool, channels: &[Channel]) -> Synchronise {
         let objects = self.objects(channels).await;
-        let want = WantedSession {
+        let want = SessionWish {
             active,
             channels: channels.to_vec().into(),
             buffers: self.buffers.clone(),

@@ -6,7 +6,7 @@ use actix::{AsyncContext, Context, ResponseFuture, WrapFuture};
 use tokio::sync::oneshot;
 
 use super::{BufferSet, Inner, shm_error};
-use crate::{BuffersError, set::Progress, shm, state::Write};
+use crate::{BuffersError, set::MetadataProgress, shm, state::Write};
 
 impl BufferSet {
     /// Brings the file beside the buffers up to the text of now.
@@ -51,7 +51,7 @@ impl Inner {
         }
         let file = directory.make(&self.config).await;
         let file = file.map_err(|error| shm_error(&directory.path(), &error))?;
-        let mut written = Progress::default();
+        let mut written = MetadataProgress::default();
         loop {
             let text = written.missing(&self.state().registry);
             let (version, end) = (text.version, text.offset + text.bytes.len() as u64);

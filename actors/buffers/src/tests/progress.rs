@@ -6,7 +6,7 @@ use lttngd_metadata::ustregistry::EventRegistration;
 use proptest::prelude::*;
 
 use super::registry;
-use crate::set::Progress;
+use crate::set::MetadataProgress;
 
 #[derive(Clone, Copy, Debug)]
 enum Event {
@@ -63,7 +63,7 @@ proptest! {
     fn no_order_of_events_leaves_a_hole(events in prop::collection::vec(event(), 1..80)) {
         let mut registry = registry();
         registry.add_channel();
-        let mut progress = Progress::default();
+        let mut progress = MetadataProgress::default();
         let mut cache = Cache::default();
         let mut taken: [Option<MetadataText>; 2] = [None, None];
         let mut acknowledged = Vec::new();

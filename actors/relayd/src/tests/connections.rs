@@ -22,8 +22,8 @@ use tokio::task::JoinHandle;
 
 use super::{config, relay, session, v4};
 use crate::{
-    Announcement, Connect, ConnectError, ConnectionFailed, GiveUp, HandedOver, Held,
-    LostByConsumer, Open, Opened, RelayConnection, RelaydError, RelaydTarget, Relayds,
+    Announcement, Connect, ConnectError, ConnectionFailed, ConnectionLost, GiveUp, HandedOver,
+    Held, Open, Opened, RelayConnection, RelaydError, RelaydTarget, Relayds,
 };
 
 const ADD_RELAYD_SOCKET: u32 = 4;
@@ -288,11 +288,11 @@ async fn a_consumer_that_is_gone_is_not_told_to_let_go() {
     let opened = world.open(target(&relayd), session()).await;
     let connection = &opened.connection;
     connection.send(Connect).await.unwrap().unwrap();
-    connection.send(LostByConsumer { consumer: world.consumers[0].clone() }).await.unwrap();
+    connection.send(ConnectionLost { consumer: world.consumers[0].clone() }).await.unwrap();
     // The other one has it still.
     let HandedOver { net_index, .. } = connection.send(Connect).await.unwrap().unwrap();
     assert_eq!(net_index, NetIndex(2));
-    connection.send(LostByConsumer { consumer: world.consumers[1].clone() }).await.unwrap();
+    connection.send(ConnectionLost { consumer: world.consumers[1].clone() }).await.unwrap();
     assert!(connection.send(GiveUp).await.is_err(), "nobody has it");
     for fake in 0..2 {
         assert_eq!(world.told(fake), [(ADD_RELAYD_SOCKET, 2), (ADD_RELAYD_SOCKET, 2)]);

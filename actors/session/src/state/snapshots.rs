@@ -77,7 +77,7 @@ impl Snapshots {
     ///
     /// # Errors
     /// `SnapshotFail` without any output, `Invalid` for a name that cannot be.
-    pub(crate) fn meant(
+    pub(crate) fn resolve(
         &self,
         request: &RecordSnapshot,
         temporary: Option<SnapshotPlace>,
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn outputs_come_one_at_a_time_and_ids_never_again() {
         let mut snapshots = Snapshots::default();
-        let nowhere = snapshots.meant(&record("", KEEP_SIZE), None);
+        let nowhere = snapshots.resolve(&record("", KEEP_SIZE), None);
         assert_eq!(nowhere, Err(ErrorCode::SnapshotFail));
         assert_eq!(snapshots.add(String::new(), KEEP_SIZE, directory("/a")), Ok(1));
         let second = snapshots.add(String::new(), 0, directory("/b"));
@@ -204,7 +204,7 @@ mod tests {
         for name in ["a/b", "..", long.as_str()] {
             let added = snapshots.add(name.to_owned(), 0, directory("/a"));
             assert_eq!(added, Err(ErrorCode::Invalid), "{name}");
-            let temporary = snapshots.meant(&record(name, 0), Some(directory("/a")));
+            let temporary = snapshots.resolve(&record(name, 0), Some(directory("/a")));
             assert_eq!(temporary, Err(ErrorCode::Invalid), "{name}");
         }
         let at = Timestamp { epoch_s: 0 };
@@ -215,12 +215,12 @@ mod tests {
     fn a_request_says_what_it_wants_otherwise() {
         let mut snapshots = Snapshots::default();
         snapshots.add(String::new(), 77, directory("/a")).unwrap();
-        let kept = snapshots.meant(&record("", KEEP_SIZE), None).unwrap();
+        let kept = snapshots.resolve(&record("", KEEP_SIZE), None).unwrap();
         assert_eq!([kept], snapshots.outputs());
-        let other = snapshots.meant(&record("mine", 5), None).unwrap();
+        let other = snapshots.resolve(&record("mine", 5), None).unwrap();
         assert_eq!((other.name.as_str(), other.max_size_bytes), ("mine", 5));
         let relayd = SnapshotPlace::Relayd(Box::new(NetworkOutput::on_this_machine()));
-        let temporary = snapshots.meant(&record("", KEEP_SIZE), Some(relayd.clone())).unwrap();
+        let temporary = snapshots.resolve(&record("", KEEP_SIZE), Some(relayd.clone())).unwrap();
         let SnapshotOutput { id, name, max_size_bytes, place } = temporary;
         assert_eq!((id, name.as_str(), max_size_bytes), (0, "snapshot-0", 0));
         assert_eq!(place, relayd);

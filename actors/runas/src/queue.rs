@@ -43,7 +43,7 @@ struct InFlight {
 
 /// The requests to one worker.
 #[derive(Debug, Default)]
-pub(crate) struct Book {
+pub(crate) struct Queue {
     next_id: u64,
     /// By user, in the order in which they came; no user without one.
     waiting: BTreeMap<u32, VecDeque<Waiting>>,
@@ -67,7 +67,7 @@ pub(crate) enum Refused {
     Full,
 }
 
-impl Book {
+impl Queue {
     /// Takes a request. Returns whether whoever expires requests must be told.
     ///
     /// # Errors
@@ -173,7 +173,7 @@ impl Book {
         let Some(InFlight { uid, reply, .. }) = self.in_flight.remove(&id) else { return false };
         self.release(uid);
         if let Some(reply) = reply {
-            // As above.
+            // Who asked may have gone.
             let _ = reply.send(outcome);
         }
         true
@@ -221,7 +221,7 @@ impl Book {
         }
     }
 
-    /// Whether [`Book::close`] was called.
+    /// Whether [`Queue::close`] was called.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.is_some()
     }

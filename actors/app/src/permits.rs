@@ -35,7 +35,7 @@ struct Taken {
 
 /// The connections of all processes.
 #[derive(Debug)]
-pub(crate) struct Places {
+pub(crate) struct Permits {
     each_max: usize,
     taken: RefCell<HashMap<Process, Taken>>,
 }
@@ -47,14 +47,14 @@ pub(crate) struct Full {
     pub(crate) is_news: bool,
 }
 
-impl Places {
+impl Permits {
     /// Nobody has any, and each process may have that many.
     pub(crate) fn new(each_max: usize) -> Self {
         Self { each_max, taken: RefCell::default() }
     }
 
-    /// A place for a connection of this process.
-    pub(crate) fn take(self: &Rc<Self>, peer: PeerCredentials) -> Result<Place, Full> {
+    /// The right to one more connection of this process.
+    pub(crate) fn take(self: &Rc<Self>, peer: PeerCredentials) -> Result<Permit, Full> {
         let process = Process { pid: peer.pid, uid: peer.uid };
         let mut all = self.taken.borrow_mut();
         let taken = all.entry(process).or_insert_with(|| Taken {
@@ -66,28 +66,28 @@ impl Places {
             return Err(Full { is_news: !std::mem::replace(&mut taken.told, true) });
         }
         taken.count += 1;
-        Ok(Place { places: Rc::clone(self), process, large: taken.large.clone() })
+        Ok(Permit { permits: Rc::clone(self), process, large: taken.large.clone() })
     }
 }
 
-/// The place of one connection, given back on drop.
+/// The right to one connection, given back on drop.
 #[derive(Debug)]
-pub(crate) struct Place {
-    places: Rc<Places>,
+pub(crate) struct Permit {
+    permits: Rc<Permits>,
     process: Process,
     large: LargeRequests,
 }
 
-impl Place {
+impl Permit {
     /// The large requests of this process.
     pub(crate) fn large(&self) -> &LargeRequests {
         &self.large
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
-        if let Entry::Occupied(mut taken) = self.places.taken.borrow_mut().entry(self.process) {
+        if let Entry::Occupied(mut taken) = self.permits.taken.borrow_mut().entry(self.process) {
             taken.get_mut().count -= 1;
             if taken.get().count == 0 {
                 taken.remove();
@@ -105,18 +105,18 @@ mod tests {
 
     #[test]
     fn a_process_has_so_many_connections_and_no_more() {
-        let places = Rc::new(Places::new(3));
-        let mut held: Vec<_> = (0..3).map(|_| places.take(ONE).unwrap()).collect();
-        assert_eq!(places.take(ONE).unwrap_err(), Full { is_news: true });
-        assert_eq!(places.take(ONE).unwrap_err(), Full { is_news: false });
+        let permits = Rc::new(Permits::new(3));
+        let mut held: Vec<_> = (0..3).map(|_| permits.take(ONE).unwrap()).collect();
+        assert_eq!(permits.take(ONE).unwrap_err(), Full { is_news: true });
+        assert_eq!(permits.take(ONE).unwrap_err(), Full { is_news: false });
         // Others are not meant: another process, or the same number of another user.
         for other in [PeerCredentials { pid: 8, ..ONE }, PeerCredentials { uid: 0, ..ONE }] {
-            assert!(places.take(other).is_ok());
+            assert!(permits.take(other).is_ok());
         }
         held.pop();
-        held.push(places.take(ONE).unwrap());
-        assert!(places.take(ONE).is_err());
+        held.push(permits.take(ONE).unwrap());
+        assert!(permits.take(ONE).is_err());
         drop(held);
-        assert!(places.taken.borrow().is_empty(), "nothing is kept of a process that is gone");
+        assert!(permits.taken.borrow().is_empty(), "nothing is kept of a process that is gone");
     }
 }
