@@ -379,7 +379,7 @@ fn make_streams(
         let (stream, object) =
             shm::create_stream(&ring, cpu, place.as_ref(), clock).map_err(|e| text(&e))?;
         let wakeup = object.wakeup.try_clone().map_err(|error| error.to_string())?;
-        streams.push(NewStream { ring: stream, wakeup });
+        streams.push(NewStream { source: Box::new(stream), wakeup });
         objects.push(object);
     }
     let wakeup: OwnedFd = ring

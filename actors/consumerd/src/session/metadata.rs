@@ -7,7 +7,7 @@ use super::{Inner, outcome};
 use crate::{
     request::Reply,
     source::{Text, text_fits},
-    worker::{MetadataText, Order},
+    worker::{Order, PushedText},
 };
 
 impl Inner {
@@ -18,7 +18,7 @@ impl Inner {
         if !text_fits(target_offset, bytes.len() as u64) {
             return Err(Code::ERROR_METADATA);
         }
-        let text = MetadataText { key, offset: target_offset, version, text: bytes };
+        let text = PushedText { key, offset: target_offset, version, text: bytes };
         let pushed = worker.ask(|answer| Order::PushMetadata(text, answer)).await;
         pushed.unwrap_or(Err(Code::FATAL))
     }

@@ -1,44 +1,28 @@
-//! Metadata channels: the text so far, and how far it is written.
+//! A metadata channel: its text, and where that is written.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
-use lttngd_model::{ChannelKey, SessionId};
+use lttngd_model::SessionId;
 use lttngd_tracefile::MetadataFile;
 use lttngd_wire::consumer::ConsumerError as Code;
 
 use super::{
-    Due, Worker,
-    new::{MetadataText, NewMetadata, Writing},
-    order::Answer,
-    relay::{Live, RemoteStream},
+    live::Waiters,
+    metadata_text::{AskPeriod, MetadataText},
+    new::{NewMetadata, Writing},
+    remote::RemoteStream,
 };
-use crate::{chunk::Chunk, event::Event};
-
-/// Period at which newer text is asked for where the session daemon names none, as long as some comes;
-/// without it, a trace could not be read whose session daemon dies before it tells by itself. The longest
-/// period while nothing comes.
-const ASK_PERIOD: Duration = Duration::from_secs(1);
-const ASK_PERIOD_MAX: Duration = Duration::from_secs(64);
-/// After what time it is tried again to write what could not be written.
-const RETRY_PERIOD: Duration = Duration::from_secs(1);
+use crate::chunk::Chunk;
 
 /// A metadata channel.
 #[derive(Debug)]
 pub(super) struct Metadata {
     pub(super) writing: Writing,
     pub(super) uuid: [u8; 16],
+    /// Whether it is written all the time; otherwise only with snapshots.
     monitored: bool,
-    refresh: Option<Duration>,
-    /// When no period is set, the one that is due, and the length of the text when it began.
-    ask_period: Duration,
-    text_len_before: usize,
-    text: Vec<u8>,
-    version: u64,
-    /// Bytes of the text that are written.
-    pub(super) written: usize,
+    pub(super) text: MetadataText,
+    ask_period: AskPeriod,
     pub(super) output: MetadataOutput,
     /// The trace chunk it is written in.
     pub(super) chunk: Option<Arc<Chunk>>,
@@ -49,7 +33,7 @@ pub(super) struct Metadata {
     /// Whether a further try to write it is due.
     retry_due: bool,
     /// Streams of a live session that wait for text.
-    pub(super) live: Live,
+    pub(super) waiters: Waiters,
     complained: bool,
 }
 
@@ -64,23 +48,40 @@ pub(super) enum MetadataOutput {
     Remote(RemoteStream),
 }
 
+impl MetadataOutput {
+    /// The stream at the relay daemon that gets it.
+    pub(super) fn remote(&self) -> Option<&RemoteStream> {
+        match self {
+            Self::Remote(remote) => Some(remote),
+            Self::Nowhere | Self::Local(_) => None,
+        }
+    }
+}
+
 impl Metadata {
+    /// Without text and output.
+    pub(super) fn new(new: NewMetadata) -> Self {
+        let NewMetadata { writing, chunk, uuid, monitored, refresh_interval_us, .. } = new;
+        let refresh =
+            (refresh_interval_us > 0).then(|| Duration::from_micros(refresh_interval_us.into()));
+        Self {
+            writing,
+            uuid,
+            monitored,
+            text: MetadataText::default(),
+            ask_period: AskPeriod::new(refresh, monitored),
+            output: MetadataOutput::Nowhere,
+            next_chunk: chunk.clone(),
+            chunk: chunk.filter(|_| monitored),
+            reset_due: false,
+            retry_due: false,
+            waiters: Waiters::default(),
+            complained: false,
+        }
+    }
+
     pub(super) fn session(&self) -> SessionId {
         self.writing.session
-    }
-
-    /// All text.
-    pub(super) fn text(&self) -> &[u8] {
-        &self.text
-    }
-
-    /// Text that is not written yet.
-    pub(super) fn unwritten(&self) -> &[u8] {
-        &self.text[self.written..]
-    }
-
-    pub(super) fn version(&self) -> u64 {
-        self.version
     }
 
     /// Whether it describes the streams that are written so.
@@ -90,49 +91,35 @@ impl Metadata {
             && self.writing.relay == data.relay
     }
 
-    /// After what time newer text is to be asked for. Text of snapshots is when they are recorded.
-    fn next_period(&mut self) -> Option<Duration> {
-        if self.refresh.is_some() || !self.monitored {
-            return self.refresh;
-        }
-        let is_quiet =
-            std::mem::replace(&mut self.text_len_before, self.text.len()) == self.text.len();
-        let first = self.text.is_empty();
-        self.ask_period =
-            if is_quiet && !first { (2 * self.ask_period).min(ASK_PERIOD_MAX) } else { ASK_PERIOD };
-        Some(self.ask_period)
+    /// After what time newer text is to be asked for.
+    pub(super) fn next_period(&mut self) -> Option<Duration> {
+        self.ask_period.next(self.text.all().len())
     }
 
-    /// Takes text over what is known. `true` when the text begins anew.
-    fn take(&mut self, offset: usize, version: u64, text: &[u8]) -> Result<bool, Code> {
-        let anew = version != self.version;
-        let known = if anew { 0 } else { self.text.len() };
-        if offset > known {
-            tracing::error!(key = %self.writing.metadata_request.key, offset, known,
+    /// Takes text. Whether some of it is to be written now.
+    pub(super) fn take(&mut self, offset: u64, version: u64, text: &[u8]) -> Result<bool, Code> {
+        let offset = usize::try_from(offset).map_err(|_| Code::ERROR_METADATA)?;
+        let anew = self.text.take(offset, version, text).map_err(|hole| {
+            tracing::error!(key = %self.writing.metadata_request.key, offset, known = hole.known,
                 "metadata with a hole was refused");
-            return Err(Code::ERROR_METADATA);
+            Code::ERROR_METADATA
+        })?;
+        if self.monitored {
+            self.reset_due |= anew && !matches!(self.output, MetadataOutput::Nowhere);
         }
-        if anew {
-            self.text.clear();
-            self.version = version;
-            self.written = 0;
-        }
-        // What is written already stays as it is.
-        let news = text.get(known - offset..).unwrap_or_default();
-        self.text.extend_from_slice(news);
-        Ok(anew)
+        Ok(self.monitored)
     }
 
     /// Writes what is not written yet to its file.
-    fn write_local(&mut self) {
+    pub(super) fn write_local(&mut self) {
         let MetadataOutput::Local(file) = &mut self.output else { return };
         let reset = if self.reset_due { file.reset() } else { Ok(()) };
-        let news = &self.text[self.written..];
+        let news = self.text.unwritten();
         let outcome = reset.and_then(|()| if news.is_empty() { Ok(()) } else { file.append(news) });
         match outcome {
             Ok(()) => {
                 self.reset_due = false;
-                self.written = self.text.len();
+                self.text.all_written();
                 self.complained = false;
             }
             Err(error) => {
@@ -143,17 +130,19 @@ impl Metadata {
         }
     }
 
-    fn open_file(&mut self, tells: bool) -> Result<(), Code> {
+    /// Makes its file, where its trace chunk is here, and writes all text there. A failure `is_told` in
+    /// the log or was before.
+    pub(super) fn open_file(&mut self, is_told: bool) -> Result<(), Code> {
         let Some(chunk) = &self.chunk else { return Ok(()) };
         let Some(files) = chunk.local() else { return Ok(()) };
         let file = MetadataFile::create(files, &self.writing.path, self.uuid).map_err(|error| {
-            if tells {
+            if is_told {
                 tracing::error!(session = %self.writing.session, %error, "metadata has no file");
             }
             Code::ERROR_METADATA
         })?;
         self.output = MetadataOutput::Local(file);
-        self.written = 0;
+        self.text.none_written();
         self.reset_due = false;
         self.write_local();
         Ok(())
@@ -163,150 +152,58 @@ impl Metadata {
     fn is_missing(&self) -> bool {
         match self.output {
             MetadataOutput::Nowhere => self.chunk.as_ref().is_some_and(|c| c.local().is_some()),
-            MetadataOutput::Local(_) => self.reset_due || !self.unwritten().is_empty(),
+            MetadataOutput::Local(_) => self.reset_due || !self.text.unwritten().is_empty(),
             MetadataOutput::Remote(_) => false,
         }
     }
-}
 
-impl Worker {
-    /// Takes a metadata channel over.
-    pub(crate) fn add_metadata(&mut self, new: NewMetadata, reply: Answer) {
-        let NewMetadata { key, writing, chunk, uuid, monitored, refresh_interval_us } = new;
-        let relay = writing.relay.filter(|_| monitored);
-        let refresh =
-            (refresh_interval_us > 0).then(|| Duration::from_micros(refresh_interval_us.into()));
-        let mut metadata = Metadata {
-            uuid,
-            monitored,
-            refresh,
-            ask_period: ASK_PERIOD,
-            text_len_before: 0,
-            text: Vec::new(),
-            version: 0,
-            written: 0,
-            output: MetadataOutput::Nowhere,
-            next_chunk: chunk.clone(),
-            chunk: chunk.filter(|_| monitored),
-            reset_due: false,
-            live: Live::default(),
-            retry_due: false,
-            complained: false,
-            writing,
-        };
-        let outcome = if relay.is_none() { metadata.open_file(true) } else { Ok(()) };
-        if outcome.is_ok() {
-            self.metadata.insert(key, metadata);
-            self.schedule_refresh(key, Instant::now());
-        }
-        match (outcome, relay) {
-            (Ok(()), Some(relay)) => self.add_remote_metadata(key, relay, reply),
-            (outcome, _) => {
-                reply.answer(outcome);
-            }
-        }
-    }
-
-    fn schedule_refresh(&mut self, key: ChannelKey, now: Instant) {
-        if let Some(period) = self.metadata.get_mut(&key).and_then(Metadata::next_period) {
-            let at = self.timers.next_in(now, period);
-            self.timers.schedule(at, Due::Metadata(key));
-        }
-    }
-
-    /// It is time to ask for newer text.
-    pub(super) fn metadata_timer(&mut self, key: ChannelKey, now: Instant) {
-        self.want_metadata(key);
-        self.schedule_refresh(key, now);
-    }
-
-    /// Has newer text asked for.
-    pub(super) fn want_metadata(&mut self, key: ChannelKey) {
-        if let Some(metadata) = self.metadata.get(&key) {
-            // Nobody listens when the consumer ends.
-            let _ =
-                self.setup.events.send(Event::MetadataWanted { session: metadata.session(), key });
-        }
-    }
-
-    /// Takes text, and writes it.
-    pub(super) fn push_metadata(&mut self, text: MetadataText) -> Result<(), Code> {
-        let MetadataText { key, offset, version, text } = text;
-        let metadata = self.metadata.get_mut(&key).ok_or(Code::CHANNEL_FAIL)?;
-        let offset = usize::try_from(offset).map_err(|_| Code::ERROR_METADATA)?;
-        let anew = metadata.take(offset, version, &text)?;
-        if metadata.monitored {
-            metadata.reset_due |= anew && !matches!(metadata.output, MetadataOutput::Nowhere);
-            metadata.write_local();
-            if let MetadataOutput::Remote(_) = metadata.output {
-                self.send_metadata(key);
-            }
-            self.schedule_retry(key, Instant::now());
-        }
-        Ok(())
-    }
-
-    fn schedule_retry(&mut self, key: ChannelKey, now: Instant) {
-        let Some(metadata) = self.metadata.get_mut(&key) else { return };
-        if metadata.is_missing() && !std::mem::replace(&mut metadata.retry_due, true) {
-            self.timers.schedule(now + RETRY_PERIOD, Due::Unwritten(key));
-        }
+    /// Whether a further try to write what is missing is to be made later; it is expected then.
+    pub(super) fn expects_retry(&mut self) -> bool {
+        self.is_missing() && !std::mem::replace(&mut self.retry_due, true)
     }
 
     /// Tries once more to write what is missing: there may be room again.
-    pub(super) fn write_again(&mut self, key: ChannelKey, now: Instant) {
-        let Some(metadata) = self.metadata.get_mut(&key) else { return };
-        metadata.retry_due = false;
-        if metadata.is_missing() {
-            match metadata.output {
+    pub(super) fn retry(&mut self) {
+        self.retry_due = false;
+        if self.is_missing() {
+            match self.output {
                 // It was told when it first failed.
-                MetadataOutput::Nowhere => metadata.open_file(false).unwrap_or_default(),
-                _ => metadata.write_local(),
+                MetadataOutput::Nowhere => self.open_file(false).unwrap_or_default(),
+                _ => self.write_local(),
             }
         }
-        self.schedule_retry(key, now);
     }
 
-    /// Ends a metadata channel.
-    pub(crate) fn close_metadata(&mut self, key: ChannelKey) -> Result<(), Code> {
-        self.write_again(key, Instant::now());
-        let metadata = self.metadata.remove(&key).ok_or(Code::UST_CHAN_NOT_FOUND)?;
-        if let MetadataOutput::Remote(remote) = &metadata.output {
-            self.close_remote(remote);
+    /// Where a rotation takes it: to the trace chunk of its channel, or to none when it is there already.
+    ///
+    /// # Errors
+    /// Its channel has no trace chunk.
+    pub(super) fn rotation_target(&self) -> Result<Option<Arc<Chunk>>, Code> {
+        let next = self.next_chunk.clone().ok_or(Code::ROTATION_FAIL)?;
+        let stays = self.chunk.as_ref().is_some_and(|chunk| Arc::ptr_eq(chunk, &next));
+        Ok((!stays).then_some(next))
+    }
+
+    /// Goes to a trace chunk that is here, where all text is written again.
+    pub(super) fn rotate(&mut self, to: Option<Arc<Chunk>>) {
+        self.output = MetadataOutput::Nowhere;
+        self.chunk = to;
+        // Where there is no room for it now it is written later, as packets are.
+        let _ = self.open_file(true);
+    }
+
+    /// Is at a trace chunk of its relay daemon, where all text is sent again, or at none.
+    pub(super) fn rotated_remote(&mut self, to: Option<Arc<Chunk>>) {
+        if to.is_some() {
+            self.text.none_written();
         }
-        let session = metadata.session();
-        self.release_waiting(metadata.live);
-        // Nobody listens when the consumer ends.
-        let _ = self.setup.events.send(Event::ChannelEnded { session, key });
-        Ok(())
+        self.chunk = to;
     }
 
-    /// Moves metadata to the trace chunk of its channel, where all of it is written again; to none
-    /// when it is there already.
-    pub(super) fn rotate_metadata(&mut self, key: ChannelKey, reply: Answer) {
-        // What is not there when it leaves will never be.
-        self.write_again(key, Instant::now());
-        let outcome = match self.metadata.get_mut(&key) {
-            None => Err(Code::CHAN_NOT_FOUND),
-            Some(metadata) => match metadata.next_chunk.clone() {
-                None => Err(Code::ROTATION_FAIL),
-                Some(next) => {
-                    let stays =
-                        metadata.chunk.as_ref().is_some_and(|chunk| Arc::ptr_eq(chunk, &next));
-                    let to = (!stays).then_some(next);
-                    if let MetadataOutput::Remote(_) = &metadata.output {
-                        return self.rotate_remote_metadata(key, to, reply);
-                    }
-                    metadata.output = MetadataOutput::Nowhere;
-                    metadata.chunk = to;
-                    // Where there is no room for it now it is written later, as packets are.
-                    let _ = metadata.open_file(true);
-                    Ok(())
-                }
-            },
-        };
-        self.schedule_retry(key, Instant::now());
-        reply.answer(outcome);
+    /// Its relay daemon is lost: it goes nowhere from now on.
+    pub(super) fn lose_output(&mut self) {
+        self.output = MetadataOutput::Nowhere;
+        self.chunk = None;
     }
 }
 
@@ -314,82 +211,158 @@ impl Worker {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use lttngd_wire::consumer::MetadataRequest;
+    use std::path::Path;
+
+    use lttngd_model::{ChannelKey, ChunkId, NetIndex};
+    use lttngd_runas::Owner;
+    use lttngd_tracefile::TraceChunk;
+    use tokio::sync::mpsc::unbounded_channel;
 
     use super::*;
+    use crate::{chunk::ChunkPlace, worker::new::example_writing};
 
-    fn metadata() -> Metadata {
-        let session = SessionId(1);
-        let key = ChannelKey(2);
-        Metadata {
-            writing: Writing {
-                session,
-                name: "metadata".to_owned(),
-                path: String::new(),
-                relay: None,
-                tracefile_size_bytes: 0,
-                tracefile_count: 0,
-                metadata_request: MetadataRequest {
-                    session_id: session,
-                    session_id_per_pid: 0,
-                    bits_per_long: 64,
-                    uid: 0,
-                    key,
-                },
-            },
+    const KEY: ChannelKey = ChannelKey(2);
+
+    fn chunk(id: u64, place: ChunkPlace) -> Arc<Chunk> {
+        Chunk::new(SessionId(1), ChunkId(id), place, unbounded_channel().0)
+    }
+
+    fn local(id: u64, directory: &Path) -> Arc<Chunk> {
+        std::fs::create_dir_all(directory.join("uid/0/64-bit")).unwrap();
+        let directory = std::fs::File::open(directory).unwrap();
+        chunk(id, ChunkPlace::Local(TraceChunk::new(directory.into(), Owner::process()).unwrap()))
+    }
+
+    fn metadata(chunk: Option<Arc<Chunk>>, monitored: bool) -> Metadata {
+        let writing = example_writing("metadata", None);
+        let new = NewMetadata {
+            key: KEY,
+            writing,
+            chunk,
             uuid: [0; 16],
-            monitored: true,
-            refresh: None,
-            ask_period: ASK_PERIOD,
-            text_len_before: 0,
-            text: Vec::new(),
-            version: 0,
-            written: 0,
-            output: MetadataOutput::Nowhere,
-            chunk: None,
-            next_chunk: None,
-            reset_due: false,
-            live: Live::default(),
-            retry_due: false,
-            complained: false,
+            monitored,
+            refresh_interval_us: 0,
+        };
+        Metadata::new(new)
+    }
+
+    #[test]
+    fn metadata_describes_the_streams_of_its_directory_and_relay_daemon_alone() {
+        let metadata = metadata(None, true);
+        assert!(metadata.is_of_trace(&example_writing("channel0", None)));
+        assert!(!metadata.is_of_trace(&example_writing("channel0", Some(NetIndex(2)))));
+        let other =
+            Writing { path: "uid/7/64-bit".to_owned(), ..example_writing("channel0", None) };
+        assert!(!metadata.is_of_trace(&other));
+    }
+
+    #[test]
+    fn metadata_of_snapshots_is_kept_and_not_written() {
+        let mut metadata = metadata(Some(chunk(0, ChunkPlace::Remote)), false);
+        assert!(metadata.chunk.is_none());
+        assert_eq!(metadata.take(0, 0, b"text"), Ok(false));
+        assert_eq!(metadata.text.all(), b"text");
+    }
+
+    #[test]
+    fn text_that_begins_anew_empties_what_is_there() {
+        let mut metadata = metadata(None, true);
+        metadata.take(0, 0, b"old").unwrap();
+        metadata.output = MetadataOutput::Remote(RemoteStream::new(NetIndex(2), 5, false));
+        metadata.take(0, 1, b"new").unwrap();
+        assert!(metadata.reset_due);
+    }
+
+    #[test]
+    fn text_that_begins_anew_before_there_is_an_output_empties_nothing() {
+        let mut metadata = metadata(None, true);
+        metadata.take(0, 0, b"old").unwrap();
+        metadata.take(0, 1, b"new").unwrap();
+        assert!(!metadata.reset_due);
+    }
+
+    #[test]
+    fn text_with_a_hole_is_an_error_of_metadata() {
+        assert_eq!(metadata(None, true).take(1, 0, b"x"), Err(Code::ERROR_METADATA));
+        assert_eq!(metadata(None, true).take(u64::MAX, 0, b"x"), Err(Code::ERROR_METADATA));
+    }
+
+    #[test]
+    fn text_without_a_trace_chunk_is_not_missing() {
+        assert!(!metadata(None, true).expects_retry());
+    }
+
+    #[test]
+    fn text_that_has_no_file_is_tried_again_once_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut metadata = metadata(Some(local(0, directory.path())), true);
+        assert!(metadata.expects_retry());
+        assert!(!metadata.expects_retry(), "a try is due already");
+        metadata.take(0, 0, b"text").unwrap();
+        metadata.retry();
+        assert!(matches!(metadata.output, MetadataOutput::Local(_)));
+        assert!(!metadata.expects_retry(), "it is there");
+    }
+
+    #[test]
+    fn text_for_a_relay_daemon_has_no_file_to_be_missing_from() {
+        let mut metadata = metadata(Some(chunk(0, ChunkPlace::Remote)), true);
+        assert!(!metadata.expects_retry());
+        metadata.open_file(true).unwrap();
+        assert!(matches!(metadata.output, MetadataOutput::Nowhere));
+    }
+
+    #[test]
+    fn metadata_rotates_to_the_trace_chunk_of_its_channel() {
+        let (old, new) = (chunk(0, ChunkPlace::Remote), chunk(1, ChunkPlace::Remote));
+        let mut metadata = metadata(Some(old), true);
+        metadata.next_chunk = Some(Arc::clone(&new));
+        assert_eq!(metadata.rotation_target().unwrap().unwrap().id, new.id);
+    }
+
+    #[test]
+    fn metadata_that_is_in_the_trace_chunk_of_its_channel_rotates_to_none() {
+        let metadata = metadata(Some(chunk(0, ChunkPlace::Remote)), true);
+        assert!(metadata.rotation_target().unwrap().is_none());
+    }
+
+    #[test]
+    fn metadata_without_a_trace_chunk_to_go_to_does_not_rotate() {
+        let refused = metadata(None, true).rotation_target();
+        assert_eq!(refused.err(), Some(Code::ROTATION_FAIL));
+    }
+
+    #[test]
+    fn all_text_is_in_each_trace_chunk() {
+        let directories = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let mut metadata = metadata(Some(local(0, directories[0].path())), true);
+        metadata.open_file(true).unwrap();
+        metadata.take(0, 0, b"all of it").unwrap();
+        metadata.write_local();
+        metadata.rotate(Some(local(1, directories[1].path())));
+        for directory in &directories {
+            let path = directory.path().join(&metadata.writing.path).join("metadata");
+            let bytes = std::fs::read(path).unwrap();
+            assert!(bytes.windows(9).any(|part| part == b"all of it"));
         }
     }
 
     #[test]
-    fn text_may_overlap_what_is_known_and_leaves_no_hole() {
-        let mut metadata = metadata();
-        assert_eq!(metadata.take(0, 0, b"abc"), Ok(false));
-        assert_eq!(metadata.take(1, 0, b"bcde"), Ok(false));
-        assert_eq!(metadata.take(0, 0, b"ab"), Ok(false));
-        assert_eq!(metadata.text(), b"abcde");
-        assert_eq!(metadata.take(6, 0, b"x"), Err(Code::ERROR_METADATA));
-        assert_eq!(metadata.text(), b"abcde");
+    fn text_is_sent_again_where_a_relay_daemon_goes_to_a_trace_chunk_and_not_where_to_none() {
+        let mut metadata = metadata(None, true);
+        metadata.take(0, 0, b"text").unwrap();
+        metadata.text.all_written();
+        metadata.rotated_remote(None);
+        assert_eq!(metadata.text.unwritten(), b"");
+        metadata.rotated_remote(Some(chunk(1, ChunkPlace::Remote)));
+        assert_eq!(metadata.text.unwritten(), b"text");
     }
 
     #[test]
-    fn text_is_asked_for_less_often_when_none_comes() {
-        let mut metadata = metadata();
-        let seconds = |metadata: &mut Metadata| metadata.next_period().unwrap().as_secs();
-        // None at all is suspicious.
-        assert_eq!([seconds(&mut metadata), seconds(&mut metadata)], [1, 1]);
-        metadata.take(0, 0, b"a").unwrap();
-        assert_eq!([(); 3].map(|()| seconds(&mut metadata)), [1, 2, 4]);
-        metadata.take(1, 0, b"b").unwrap();
-        assert_eq!([(); 9].map(|()| seconds(&mut metadata)), [1, 2, 4, 8, 16, 32, 64, 64, 64]);
-        metadata.monitored = false;
-        assert_eq!(metadata.next_period(), None);
-        metadata.refresh = Some(ASK_PERIOD);
-        assert_eq!(metadata.next_period(), Some(ASK_PERIOD));
-    }
-
-    #[test]
-    fn another_version_begins_anew() {
-        let mut metadata = metadata();
-        metadata.take(0, 0, b"old").unwrap();
-        metadata.written = 3;
-        assert_eq!(metadata.take(1, 1, b"x"), Err(Code::ERROR_METADATA));
-        assert_eq!(metadata.text(), b"old");
-        assert_eq!(metadata.take(0, 1, b"n"), Ok(true));
-        assert_eq!((metadata.text(), metadata.unwritten()), (&b"n"[..], &b"n"[..]));
+    fn metadata_of_a_lost_relay_daemon_lets_its_trace_chunk_go() {
+        let mut metadata = metadata(Some(chunk(0, ChunkPlace::Remote)), true);
+        metadata.output = MetadataOutput::Remote(RemoteStream::new(NetIndex(2), 5, false));
+        metadata.lose_output();
+        assert!(metadata.chunk.is_none() && metadata.output.remote().is_none());
     }
 }

@@ -12,7 +12,7 @@ use lttngd_wire::{
 };
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::timers::Timer;
+use super::{stream_source::StreamSource, timers::Timer};
 use crate::{chunk::Chunk, clock::PacketClock, event::Event, shm::ShmPlace};
 
 /// What all data threads start with.
@@ -37,6 +37,34 @@ pub(crate) struct Writing {
     pub(crate) tracefile_count: u32,
     /// How metadata of its trace is asked for.
     pub(crate) metadata_request: MetadataRequest,
+}
+
+impl Writing {
+    /// The name of a stream in the trace.
+    pub(super) fn stream_name(&self, cpu: u32) -> String {
+        format!("{}_{cpu}", self.name)
+    }
+}
+
+/// Of a channel of session 4, for tests.
+#[cfg(test)]
+pub(super) fn example_writing(name: &str, relay: Option<NetIndex>) -> Writing {
+    let session = SessionId(4);
+    Writing {
+        session,
+        name: name.to_owned(),
+        path: "uid/0/64-bit".to_owned(),
+        relay,
+        tracefile_size_bytes: 0,
+        tracefile_count: 0,
+        metadata_request: MetadataRequest {
+            session_id: session,
+            session_id_per_pid: 0,
+            bits_per_long: 64,
+            uid: 0,
+            key: ChannelKey(9),
+        },
+    }
 }
 
 /// Periods of a channel's timers in microseconds, 0 for none.
@@ -80,7 +108,8 @@ pub(crate) struct NewChannel {
 /// A stream of a [`NewChannel`].
 #[derive(Debug)]
 pub(crate) struct NewStream {
-    pub(crate) ring: lttngd_ringbuffer::Stream,
+    /// Where its packets come from.
+    pub(crate) source: Box<dyn StreamSource>,
     /// Our write end of its pipe.
     pub(crate) wakeup: OwnedFd,
 }
@@ -100,7 +129,7 @@ pub(crate) struct NewMetadata {
 }
 
 /// Text of a metadata channel.
-pub(crate) struct MetadataText {
+pub(crate) struct PushedText {
     pub(crate) key: ChannelKey,
     /// Where it stands in the whole text, in bytes.
     pub(crate) offset: u64,
@@ -110,10 +139,10 @@ pub(crate) struct MetadataText {
 }
 
 /// Without the text, which is long.
-impl fmt::Debug for MetadataText {
+impl fmt::Debug for PushedText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { key, offset, version, text } = self;
-        f.debug_struct("MetadataText")
+        f.debug_struct("PushedText")
             .field("key", key)
             .field("offset", offset)
             .field("version", version)

@@ -7,7 +7,7 @@ use lttngd_wire::consumer::ConsumerError as Code;
 use tokio::sync::oneshot;
 
 use super::new::{
-    ClosingChunk, Counts, MetadataText, NewChannel, NewMetadata, NewRemoteChunk, Recording,
+    ClosingChunk, Counts, NewChannel, NewMetadata, NewRemoteChunk, PushedText, Recording,
     RelaySockets,
 };
 use crate::chunk::Chunk;
@@ -42,7 +42,7 @@ pub(crate) enum Order {
     /// Take a metadata channel over.
     AddMetadata(Box<NewMetadata>, Answer),
     /// Take text of a metadata channel, and write it.
-    PushMetadata(MetadataText, Answer),
+    PushMetadata(PushedText, Answer),
     /// The session daemon was asked for metadata, and what it has is here.
     MetadataRefreshed(ChannelKey),
     /// End a metadata channel.

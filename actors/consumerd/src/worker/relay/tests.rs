@@ -1,399 +1,279 @@
+//! What comes of replies, of missing ones, and of relay daemons that are not there: without a socket.
 #![allow(clippy::unwrap_used)]
 
-use std::{
-    io::{Read, Write},
-    os::{fd::AsFd, unix::net::UnixStream},
-    sync::{Arc, mpsc},
-};
+use std::sync::Arc;
 
-use lttngd_model::ChunkId;
-use lttngd_ringbuffer::{ChannelConfig, Mode, Storage};
-use lttngd_wire::{
-    consumer::MetadataRequest,
-    relay::{
-        ConsumerReply, DATA_HEADER_LEN, DataHeader, HEADER_LEN, Header, RotationPosition, Version,
-    },
-};
-use tokio::sync::{
-    mpsc::{UnboundedReceiver, unbounded_channel},
-    oneshot,
-};
+use lttngd_model::{ChannelKey, ChunkId, NetIndex, SessionId};
+use lttngd_relaystream::CommandError;
+use lttngd_wire::{consumer::ConsumerError as Code, relay::ConsumerReply};
+use tokio::sync::{mpsc::unbounded_channel, oneshot};
 
-use super::*;
+use super::{
+    connections::{Awaited, Relays},
+    *,
+};
 use crate::{
     chunk::{Chunk, ChunkPlace},
-    clock::PacketClock,
     event::Event,
-    worker::{MetadataText, NewChannel, NewMetadata, NewStream, Reply, Setup, Timers, Writing},
+    worker::{
+        new::{ClosingChunk, NewRemoteChunk, example_writing},
+        order::{Answer, Reply},
+        remote::RemoteStream,
+        rotation::RemoteRotation,
+        snapshot::JobId,
+    },
 };
 
 const RELAY: NetIndex = NetIndex(2);
-const RELAY_SESSION: u64 = 70;
-const SESSION: SessionId = SessionId(4);
 const KEY: ChannelKey = ChannelKey(1);
-const METADATA_KEY: ChannelKey = ChannelKey(9);
-const HANDLE: u64 = 5;
-const MINOR: u32 = 13;
+const DONE: Result<ConsumerReply, CommandError> = Ok(ConsumerReply::Done);
+const GONE: Result<ConsumerReply, CommandError> = Err(CommandError::Gone);
+const ADDED: Result<ConsumerReply, CommandError> = Ok(ConsumerReply::StreamAdded { handle: 5 });
 
-/// A data thread without its thread, and the relay daemon's ends of a connection.
-struct World {
-    worker: Worker,
-    control: UnixStream,
-    data: UnixStream,
-    events: UnboundedReceiver<Event>,
+type Told<T = ()> = oneshot::Receiver<Result<T, Code>>;
+
+fn answer<T>() -> (Answer<T>, Told<T>) {
+    Reply::new()
 }
 
-impl World {
-    fn new() -> Self {
-        let (events, told) = unbounded_channel();
-        let setup = Setup {
-            events,
-            clock: PacketClock::default(),
-            relay_limits: lttngd_relaystream::RelayLimits::default(),
-        };
-        let flags = rustix::event::EventfdFlags::NONBLOCK;
-        let bell = Arc::new(rustix::event::eventfd(0, flags).unwrap());
-        let (_, inbox) = mpsc::channel();
-        let mut worker = Worker::new(setup, bell, inbox).unwrap();
-        let (control, own_control) = UnixStream::pair().unwrap();
-        let (data, own_data) = UnixStream::pair().unwrap();
-        for socket in [&control, &data] {
-            socket.set_nonblocking(true).unwrap();
+/// What is to be done, all of it.
+fn effects(relays: &mut Relays) -> Vec<Effect> {
+    std::iter::from_fn(|| relays.next_effect()).collect()
+}
+
+fn chunk(id: u64) -> Arc<Chunk> {
+    Chunk::new(SessionId(4), ChunkId(id), ChunkPlace::Remote, unbounded_channel().0)
+}
+
+/// Begins with the streams of a channel or snapshot, in these slots, and what is waited for of each.
+fn add(relays: &mut Relays, slots: &[usize], then: AfterAddition) -> Vec<Awaited> {
+    let indexed = matches!(then, AfterAddition::Channel(..));
+    let addition = relays.additions.begin(slots.len(), then).unwrap();
+    let of_slot = |&slot: &usize| Awaited::StreamAdded { addition, key: KEY, slot, indexed };
+    slots.iter().map(of_slot).collect()
+}
+
+#[test]
+fn a_trace_chunk_cannot_be_made_where_no_relay_daemon_is() {
+    let mut relays = Relays::default();
+    let (answer, mut told) = answer();
+    let id = ChunkId(3);
+    let new = NewRemoteChunk { net_index: RELAY, id, name: String::new(), created_at_s: 0 };
+    relays.create_chunk(new, answer);
+    assert_eq!(told.try_recv(), Ok(Err(Code::CREATE_TRACE_CHUNK_FAILED)));
+}
+
+#[test]
+fn a_trace_chunk_cannot_be_closed_where_no_relay_daemon_is() {
+    let mut relays = Relays::default();
+    let (answer, mut told) = answer();
+    let id = ChunkId(3);
+    let closing = ClosingChunk { net_index: RELAY, id, closed_at_s: 0, command: None };
+    relays.close_chunk(closing, answer);
+    assert_eq!(told.try_recv(), Ok(Err(Code::CLOSE_TRACE_CHUNK_FAILED)));
+}
+
+#[test]
+fn a_trace_chunk_is_not_asked_for_where_no_relay_daemon_is() {
+    let mut relays = Relays::default();
+    let (answer, mut told) = answer();
+    relays.chunk_exists(RELAY, ChunkId(3), answer);
+    assert_eq!(told.try_recv(), Ok(Err(Code::INVALID_PARAMETERS)));
+}
+
+#[test]
+fn a_relay_daemon_that_is_not_there_cannot_be_given_up() {
+    assert_eq!(Relays::default().give_up(RELAY), Err(Code::RELAYD_FAIL));
+}
+
+#[test]
+fn streams_stay_where_they_are_without_a_relay_daemon_to_tell() {
+    let mut relays = Relays::default();
+    let rotation = RemoteRotation { net_index: RELAY, to: None, positions: Vec::new() };
+    relays.rotate_channel(KEY, rotation, answer().0);
+    let effects = effects(&mut relays);
+    assert!(matches!(effects[..], [Effect::ChannelRotated { key: KEY, goes: false, .. }]));
+}
+
+#[test]
+fn streams_go_where_a_relay_daemon_goes() {
+    let mut relays = Relays::default();
+    relays.came(RELAY, Awaited::ChannelRotated(KEY, answer().0), DONE);
+    let effects = effects(&mut relays);
+    assert!(matches!(effects[..], [Effect::ChannelRotated { key: KEY, goes: true, .. }]));
+}
+
+#[test]
+fn metadata_knows_where_it_was_when_a_relay_daemon_does_not_go() {
+    let mut relays = Relays::default();
+    let remote = RemoteStream::new(RELAY, 5, false);
+    relays.rotate_metadata(KEY, &remote, Some(chunk(0)), Some(chunk(1)), answer().0);
+    match &effects(&mut relays)[..] {
+        [Effect::MetadataRotated { goes: false, from: Some(from), to: Some(to), .. }] => {
+            assert_eq!((from.id, to.id), (ChunkId(0), ChunkId(1)));
         }
-        let sockets = RelaySockets {
-            net_index: RELAY,
-            session: SESSION,
-            relay_session_id: RELAY_SESSION,
-            version: Version { major: 2, minor: MINOR },
-            control: own_control.into(),
-            data: own_data.into(),
-        };
-        worker.add_relay(sockets).unwrap();
-        Self { worker, control, data, events: told }
-    }
-
-    fn chunk(&self, id: u64) -> Arc<Chunk> {
-        let events = self.worker.setup.events.clone();
-        Chunk::new(SESSION, ChunkId(id), ChunkPlace::Remote, events)
-    }
-
-    /// Does what a turn does, without waiting.
-    fn turn(&mut self) {
-        self.worker.serve_ready();
-        self.worker.work_on_jobs();
-        self.worker.settle_relays();
-    }
-
-    /// The next command at the relay daemon, which has to be there.
-    fn command(&mut self) -> ConsumerCommand {
-        let mut head = [0; HEADER_LEN];
-        self.control.read_exact(&mut head).unwrap();
-        let header = Header::decode(&head).unwrap();
-        let mut payload = vec![0; usize::try_from(header.data_size).unwrap()];
-        self.control.read_exact(&mut payload).unwrap();
-        ConsumerCommand::decode(header.command, &payload, MINOR).unwrap()
-    }
-
-    fn reply(&mut self, reply: &ConsumerReply) {
-        self.control.write_all(&reply.encode()).unwrap();
-        self.worker.relay_ready(RELAY, true);
-        self.worker.settle_relays();
-        self.turn();
-    }
-
-    /// Asks whether data is pending.
-    fn ask_data_pending(&mut self) -> oneshot::Receiver<bool> {
-        let (reply, outcome) = Reply::new();
-        self.worker.data_pending(SESSION, reply);
-        outcome
-    }
-
-    /// How many packets arrived since the last time.
-    fn packets(&mut self) -> usize {
-        let mut count = 0;
-        let mut head = [0; DATA_HEADER_LEN];
-        while self.data.read_exact(&mut head).is_ok() {
-            let header = DataHeader::decode(&head).unwrap();
-            let mut content = vec![0; header.content_len as usize];
-            self.data.read_exact(&mut content).unwrap();
-            count += 1;
-        }
-        count
-    }
-
-    /// Adds a channel with one stream. What is returned is what applications have of it; the last is its
-    /// memory.
-    fn add_channel(&mut self, chunk: &Arc<Chunk>) -> (OwnedFd, OwnedFd, OwnedFd) {
-        let clock = PacketClock::default();
-        let config = ChannelConfig {
-            mode: Mode::Discard,
-            subbuf_size_bytes: 4096,
-            num_subbuf: 4,
-            switch_timer_interval_us: 0,
-            read_timer_interval_us: 0,
-            blocking_timeout_us: 0,
-            channel_id: 0,
-            trace_uuid: [0; 16],
-            cpu_count: 1,
-            snapshots: false,
-        };
-        let mut ring = lttngd_ringbuffer::Channel::create(&config, &clock).unwrap();
-        let (stream, object) = ring.create_stream(0, Storage::Memory, &clock).unwrap();
-        let held = ring.wakeup().unwrap().try_clone_to_owned().unwrap();
-        ring.close_wakeup();
-        let wakeup = object.wakeup.as_fd().try_clone_to_owned().unwrap();
-        let channel = NewChannel {
-            held: lttngd_runtime::Descriptors::unlimited().control(0),
-            key: KEY,
-            writing: writing("channel0"),
-            chunk: Some(Arc::clone(chunk)),
-            ring,
-            streams: vec![NewStream { ring: stream, wakeup: object.wakeup }],
-            shm: None,
-            monitored: true,
-            is_live: false,
-            timers: Timers { switch_us: 0, read_us: 0, live_us: 0, monitor_us: 0 },
-        };
-        let (reply, mut outcome) = Reply::new();
-        self.worker.add_channel(channel, reply);
-        self.turn();
-        assert!(matches!(self.command(), ConsumerCommand::AddStream(_)));
-        self.reply(&ConsumerReply::StreamAdded { handle: HANDLE });
-        assert_eq!(outcome.try_recv(), Ok(Ok(())));
-        (held, wakeup, object.memory)
-    }
-}
-
-fn writing(name: &str) -> Writing {
-    Writing {
-        session: SESSION,
-        name: name.to_owned(),
-        path: "uid/0/64-bit".to_owned(),
-        relay: Some(RELAY),
-        tracefile_size_bytes: 0,
-        tracefile_count: 0,
-        metadata_request: MetadataRequest {
-            session_id: SESSION,
-            session_id_per_pid: 0,
-            bits_per_long: 64,
-            uid: 0,
-            key: METADATA_KEY,
-        },
+        other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn text_that_came_at_once_goes_in_one_command() {
-    const PACKET_LEN: usize = lttngd_wire::ctf::METADATA_PACKET_LEN;
-
-    let mut world = World::new();
-    let chunk = world.chunk(0);
-    let metadata = NewMetadata {
-        key: METADATA_KEY,
-        writing: writing("metadata"),
-        chunk: Some(chunk),
-        uuid: [3; 16],
-        monitored: true,
-        refresh_interval_us: 0,
-    };
-    let (reply, mut outcome) = Reply::new();
-    world.worker.add_metadata(metadata, reply);
-    world.turn();
-    assert!(matches!(world.command(), ConsumerCommand::AddStream(_)));
-    assert_eq!(world.command(), ConsumerCommand::StreamsSent);
-    world.reply(&ConsumerReply::StreamAdded { handle: HANDLE });
-    world.reply(&ConsumerReply::Done);
-    assert_eq!(outcome.try_recv(), Ok(Ok(())));
-
-    let text = vec![b'x'; 2 * PACKET_LEN];
-    let pushed = MetadataText { key: METADATA_KEY, offset: 0, version: 0, text: text.clone() };
-    world.worker.push_metadata(pushed).unwrap();
-    world.turn();
-    let ConsumerCommand::SendMetadata { handle, padding_len, content } = world.command() else {
-        panic!("no metadata");
-    };
-    assert_eq!((handle, content.len() + padding_len as usize), (HANDLE, 3 * PACKET_LEN));
-    let expected: Vec<u8> = lttngd_wire::ctf::metadata_packets([3; 16], &text)
-        .flat_map(|packet| packet.content().to_vec())
-        .collect();
-    assert_eq!(content, expected, "the first packets are full");
-    assert!(world.control.read(&mut [0]).is_err(), "nothing is left to send");
-}
-
-#[test]
-fn packets_of_the_next_trace_chunk_follow_the_rotation_and_the_last_index() {
-    let mut world = World::new();
-    let (old, new) = (world.chunk(0), world.chunk(1));
-    let _held = world.add_channel(&old);
-    world.worker.set_chunk(SESSION, &new);
-
-    let (reply, mut outcome) = Reply::new();
-    world.worker.rotate_channel(KEY, reply);
-    world.turn();
-    let ConsumerCommand::RotateStreams(rotation) = world.command() else { panic!("no rotation") };
-    assert_eq!(rotation.new_chunk_id, Some(1));
-    assert_eq!(rotation.positions, [RotationPosition { handle: HANDLE, at_packet_seq_num: 1 }]);
-    // Writers go on before the relay daemon has answered.
-    world.worker.streams[0].flush(lttngd_ringbuffer::FlushMode::Full, &PacketClock::default());
-    world.worker.make_ready(0);
-    world.turn();
-    assert_eq!(world.packets(), 1, "that of the old chunk, ahead of the reply");
-    assert!(matches!(world.command(), ConsumerCommand::SendIndex(_)));
-
-    world.reply(&ConsumerReply::Done);
-    assert_eq!(outcome.try_recv(), Ok(Ok(())));
-    assert_eq!(world.packets(), 0, "the index has no reply");
-    assert!(world.worker.streams[0].chunk.as_ref().is_some_and(|chunk| chunk.id == old.id));
-
-    world.reply(&ConsumerReply::Done);
-    assert_eq!(world.packets(), 1, "what came meanwhile; the next one is open");
-    assert!(world.worker.streams[0].chunk.as_ref().is_some_and(|chunk| chunk.id == new.id));
-
-    // The old chunk is over when the relay daemon has written it.
-    drop(old);
-    for missing in [true, false] {
-        while !matches!(world.command(), ConsumerCommand::BeginDataPending(RELAY_SESSION)) {}
-        let expected = ConsumerCommand::DataPending { handle: HANDLE, last_net_seq_num: 0 };
-        assert_eq!(world.command(), expected);
-        assert_eq!(world.command(), ConsumerCommand::EndDataPending(RELAY_SESSION));
-        if missing {
-            // The index of the new chunk.
-            world.reply(&ConsumerReply::Done);
-        }
-        assert!(world.events.try_recv().is_err(), "packets are on their way");
-        world.reply(&ConsumerReply::Done);
-        world.reply(&ConsumerReply::Pending(missing));
-        world.reply(&ConsumerReply::Pending(false));
-        if missing {
-            world.worker.leaving_timer(RELAY);
-            world.turn();
-        }
+fn a_channel_is_known_after_its_streams_have_their_outputs() {
+    let mut relays = Relays::default();
+    let then = AfterAddition::Channel(KEY, answer().0);
+    for awaited in add(&mut relays, &[3, 4], then) {
+        relays.came(RELAY, awaited, ADDED);
     }
-    assert!(matches!(world.events.try_recv(), Ok(Event::ChunkEnded { chunk: ChunkId(0), .. })));
-}
-
-#[test]
-fn a_stream_that_is_given_up_is_closed_and_no_rotation_waits_for_it() {
-    /// Where the writers' position is.
-    const POSITION: u64 = 128;
-
-    let mut world = World::new();
-    let (old, new) = (world.chunk(0), world.chunk(1));
-    let (_held, _wakeup, memory) = world.add_channel(&old);
-    rustix::io::pwrite(&memory, &1_u64.to_ne_bytes(), POSITION).unwrap();
-    world.worker.set_chunk(SESSION, &new);
-    for _ in 0..2 {
-        let (reply, mut outcome) = Reply::new();
-        world.worker.rotate_channel(KEY, reply);
-        world.turn();
-        assert_eq!(outcome.try_recv(), Ok(Ok(())));
+    match &effects(&mut relays)[..] {
+        [
+            Effect::OpenStream { slot: 3, remote, .. },
+            Effect::OpenStream { slot: 4, .. },
+            Effect::ChannelAdded { key: KEY, taken: true, .. },
+        ] => assert_eq!(*remote, RemoteStream::new(RELAY, 5, true)),
+        other => panic!("{other:?}"),
     }
-    assert!(matches!(world.command(), ConsumerCommand::CloseStream { handle: HANDLE, .. }));
-    assert!(world.control.read(&mut [0]).is_err(), "it is told nothing else");
-    assert!(world.worker.streams[0].chunk.is_none());
-    let mut outcome = world.ask_data_pending();
-    world.turn();
-    assert_eq!(world.command(), ConsumerCommand::BeginDataPending(RELAY_SESSION));
-    assert!(outcome.try_recv().is_err(), "the relay daemon alone is asked");
-    drop(old);
-    assert!(matches!(world.events.try_recv(), Ok(Event::ChunkEnded { chunk: ChunkId(0), .. })));
 }
 
 #[test]
-fn a_relay_daemon_is_asked_for_data_of_streams_that_ended() {
-    let mut world = World::new();
-    let mut outcome = world.ask_data_pending();
-    world.turn();
-    assert_eq!(world.command(), ConsumerCommand::BeginDataPending(RELAY_SESSION));
-    assert_eq!(world.command(), ConsumerCommand::EndDataPending(RELAY_SESSION));
-    world.reply(&ConsumerReply::Done);
-    assert!(outcome.try_recv().is_err(), "one reply is missing");
-    world.reply(&ConsumerReply::Pending(true));
-    assert_eq!(outcome.try_recv(), Ok(true));
-}
-
-#[test]
-fn data_may_be_pending_at_a_relay_daemon_that_cannot_be_asked() {
-    let mut world = World::new();
-    let relay = world.worker.relays.known.get_mut(&RELAY).unwrap();
-    for _ in 0..lttngd_relaystream::COMMANDS_MAX {
-        relay.connection.queue(Instant::now(), &ConsumerCommand::StreamsSent).unwrap();
+fn packets_of_snapshots_are_not_indexed() {
+    let mut relays = Relays::default();
+    let then = AfterAddition::Snapshot(JobId(8));
+    for awaited in add(&mut relays, &[3], then) {
+        relays.came(RELAY, awaited, ADDED);
     }
-    let mut outcome = world.ask_data_pending();
-    assert_eq!(outcome.try_recv(), Ok(true));
-    world.control.shutdown(std::net::Shutdown::Both).unwrap();
-    world.worker.relay_ready(RELAY, true);
-    world.worker.settle_relays();
-    let mut outcome = world.ask_data_pending();
-    assert_eq!(outcome.try_recv(), Ok(false), "it is lost");
-}
-
-#[test]
-fn the_relay_daemon_of_a_snapshot_is_asked_until_it_has_everything() {
-    let mut world = World::new();
-    let ask = |world: &mut World, pending| {
-        let mut outcome = world.ask_data_pending();
-        world.turn();
-        assert_eq!(world.command(), ConsumerCommand::BeginDataPending(RELAY_SESSION));
-        assert_eq!(world.command(), ConsumerCommand::EndDataPending(RELAY_SESSION));
-        world.reply(&ConsumerReply::Done);
-        world.reply(&ConsumerReply::Pending(pending));
-        assert_eq!(outcome.try_recv(), Ok(pending));
-    };
-    world.worker.note_snapshot(RELAY);
-    ask(&mut world, true);
-    ask(&mut world, false);
-    let mut outcome = world.ask_data_pending();
-    assert_eq!(outcome.try_recv(), Ok(false), "nothing was sent since");
-    world.worker.note_snapshot(RELAY);
-    ask(&mut world, false);
-}
-
-#[test]
-fn a_connection_outlives_the_channels_of_its_session_unless_it_is_a_snapshots() {
-    let mut world = World::new();
-    world.worker.destroy_snapshot_relays(SESSION);
-    world.turn();
-    assert!(world.worker.relay_lives(RELAY));
-
-    world.worker.note_snapshot(RELAY);
-    world.worker.destroy_snapshot_relays(SessionId(SESSION.0 + 1));
-    world.turn();
-    assert!(world.worker.relay_lives(RELAY), "another session's");
-    world.worker.destroy_snapshot_relays(SESSION);
-    world.turn();
-    assert!(!world.worker.relay_lives(RELAY));
-    assert_eq!(world.control.read(&mut [0]).unwrap(), 0, "it is closed");
-}
-
-#[test]
-fn packets_that_a_lost_relay_daemon_has_not_confirmed_are_lost() {
-    for confirmed in [0, 1] {
-        let mut world = World::new();
-        let chunk = world.chunk(0);
-        let _application = world.add_channel(&chunk);
-        world.worker.flush_channel(KEY).unwrap();
-        world.turn();
-        assert_eq!(world.packets(), 1);
-        assert!(matches!(world.command(), ConsumerCommand::SendIndex(_)));
-        assert_eq!(world.worker.counts(KEY).lost_packets, 0);
-        if confirmed == 1 {
-            world.reply(&ConsumerReply::Done);
-        }
-        for socket in [&world.control, &world.data] {
-            socket.shutdown(std::net::Shutdown::Both).unwrap();
-        }
-        world.worker.relay_ready(RELAY, true);
-        world.turn();
-        assert_eq!(world.worker.counts(KEY).lost_packets, 1 - confirmed);
-        // What comes later has nowhere to go, which whoever asks is told when it is so.
-        world.worker.clear_quiescent(KEY).unwrap();
-        world.worker.flush_channel(KEY).unwrap();
-        let (reply, mut counts) = Reply::new();
-        world.worker.tell_counts(KEY, reply);
-        assert!(counts.try_recv().is_err());
-        world.turn();
-        world.worker.answer_counts();
-        assert_eq!(counts.try_recv().unwrap().lost_packets, 2 - confirmed);
+    match &effects(&mut relays)[..] {
+        [
+            Effect::OpenStream { remote, .. },
+            Effect::SnapshotOpened { id: JobId(8), taken: true },
+        ] => assert!(!remote.indexed),
+        other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_stream_that_a_relay_daemon_does_not_take_fails_its_channel_when_all_were_answered() {
+    let mut relays = Relays::default();
+    let then = AfterAddition::Channel(KEY, answer().0);
+    let mut awaited = add(&mut relays, &[3, 4], then).into_iter();
+    relays.came(RELAY, awaited.next().unwrap(), GONE);
+    assert!(relays.next_effect().is_none(), "the other one may be open");
+    relays.came(RELAY, awaited.next().unwrap(), ADDED);
+    assert!(matches!(
+        effects(&mut relays)[..],
+        [Effect::OpenStream { slot: 4, .. }, Effect::ChannelAdded { taken: false, .. }]
+    ));
+}
+
+#[test]
+fn streams_are_not_taken_where_no_relay_daemon_is() {
+    let mut relays = Relays::default();
+    let writing = example_writing("channel0", Some(RELAY));
+    let name = StreamName { name: "channel0_0".to_owned(), path: "", chunk_id: 0 };
+    let stream = NewRemoteStream { key: KEY, slot: 3, writing: &writing, name };
+    relays.add_streams(RELAY, vec![stream], AfterAddition::Snapshot(JobId(8)));
+    let effects = effects(&mut relays);
+    assert!(matches!(effects[..], [Effect::SnapshotOpened { id: JobId(8), taken: false }]));
+}
+
+#[test]
+fn a_channel_without_streams_is_refused() {
+    let mut relays = Relays::default();
+    relays.add_streams(RELAY, Vec::new(), AfterAddition::Channel(KEY, answer().0));
+    assert!(matches!(effects(&mut relays)[..], [Effect::ChannelAdded { taken: false, .. }]));
+}
+
+#[test]
+fn viewers_are_told_of_a_trace_after_its_metadata_is_known() {
+    let mut relays = Relays::default();
+    relays.came(RELAY, Awaited::MetadataAdded(KEY), ADDED);
+    relays.came(RELAY, Awaited::MetadataAnnounced(KEY, answer().0), DONE);
+    assert!(matches!(
+        effects(&mut relays)[..],
+        [Effect::OpenMetadata { .. }, Effect::MetadataAnnounced { told: true, .. }]
+    ));
+}
+
+#[test]
+fn metadata_that_no_relay_daemon_takes_is_announced_to_nobody() {
+    let mut relays = Relays::default();
+    let writing = example_writing("metadata", Some(RELAY));
+    let name = StreamName { name: "metadata".to_owned(), path: "", chunk_id: 0 };
+    relays.add_metadata(RELAY, KEY, &writing, name, answer().0);
+    let effects = effects(&mut relays);
+    assert!(matches!(effects[..], [Effect::MetadataAnnounced { key: KEY, told: false, .. }]));
+}
+
+#[test]
+fn text_of_a_snapshot_is_sent_when_the_relay_daemon_knows_its_stream() {
+    let mut relays = Relays::default();
+    relays.came(RELAY, Awaited::TextAdded(KEY, answer().0), ADDED);
+    let effects = effects(&mut relays);
+    assert!(matches!(effects[..], [Effect::RecordText { net_index: RELAY, handle: 5, .. }]));
+}
+
+#[test]
+fn a_snapshot_fails_whose_text_a_relay_daemon_does_not_take() {
+    let mut relays = Relays::default();
+    let (refused, mut told) = answer();
+    relays.came(RELAY, Awaited::TextAdded(KEY, refused), DONE);
+    assert_eq!(told.try_recv(), Ok(Err(Code::SNAPSHOT_FAILED)));
+    let (lost, mut told) = answer();
+    let text = RecordedText { handle: 5, uuid: [0; 16], text: b"text".to_vec(), answer: lost };
+    relays.send_recorded_text(RELAY, text);
+    assert_eq!(told.try_recv(), Ok(Err(Code::SNAPSHOT_FAILED)), "it is gone since");
+}
+
+#[test]
+fn a_session_without_relay_daemons_has_nothing_pending_there() {
+    let mut relays = Relays::default();
+    assert!(relays.that_may_owe(SessionId(4)).is_empty());
+    let (reply, mut pending) = Reply::new();
+    relays.ask_pending(&[], reply);
+    assert_eq!(pending.try_recv(), Ok(false));
+}
+
+#[test]
+fn a_relay_daemon_that_was_lost_meanwhile_has_nothing_pending() {
+    let mut relays = Relays::default();
+    let (reply, mut pending) = Reply::new();
+    relays.ask_pending(&[(RELAY, OpenStreams::default())], reply);
+    assert_eq!(pending.try_recv(), Ok(false));
+}
+
+#[test]
+fn a_question_is_answered_after_the_last_reply() {
+    let mut relays = Relays::default();
+    let (reply, mut told) = Reply::new();
+    let question = relays.questions.begin(2, pending::Asker::SessionDaemon(reply));
+    let awaited = |of_ended| Awaited::Pending { question, matters: true, of_ended };
+    relays.came(RELAY, awaited(false), Ok(ConsumerReply::Pending(true)));
+    assert!(told.try_recv().is_err());
+    relays.came(RELAY, awaited(true), Ok(ConsumerReply::Pending(false)));
+    assert_eq!(told.try_recv(), Ok(true));
+}
+
+#[test]
+fn a_snapshot_does_not_wait_for_a_relay_daemon_that_is_gone() {
+    let mut relays = Relays::default();
+    relays.park_snapshot(RELAY, JobId(8));
+    assert!(matches!(effects(&mut relays)[..], [Effect::ResumeSnapshot(JobId(8))]));
+}
+
+#[test]
+fn a_trace_chunk_for_which_nothing_is_on_its_way_is_let_go_at_once() {
+    for indexed in [true, false] {
+        let mut relays = Relays::default();
+        let (events, mut told) = unbounded_channel();
+        let chunk = Chunk::new(SessionId(4), ChunkId(0), ChunkPlace::Remote, events);
+        relays.leave(&RemoteStream::new(RELAY, 5, indexed), chunk);
+        assert!(matches!(told.try_recv(), Ok(Event::ChunkEnded { chunk: ChunkId(0), .. })));
+    }
+}
+
+#[test]
+fn nothing_is_owed_by_a_relay_daemon_that_is_not_there() {
+    let mut relays = Relays::default();
+    assert!(!relays.are_busy() && !relays.lives(RELAY));
+    relays.close(&RemoteStream::new(RELAY, 5, true));
+    relays.waited_for_unwritten(RELAY);
+    assert!(effects(&mut relays).is_empty());
 }

@@ -1,0 +1,9 @@
+//! What a data thread does with what it has, by what it does it to.
+
+mod channels;
+mod metadata;
+mod pending;
+mod relays;
+mod rotations;
+mod snapshots;
+mod wakeups;

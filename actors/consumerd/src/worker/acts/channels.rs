@@ -1,0 +1,316 @@
+//! Data channels: taken over, and what is done to all streams of one.
+
+use std::{sync::Arc, time::Instant};
+
+use lttngd_model::ChannelKey;
+use lttngd_tracefile::FileError;
+use lttngd_wire::consumer::ConsumerError as Code;
+
+use crate::{
+    event::Event,
+    worker::{
+        channel::DataChannel,
+        new::{Counts, NewChannel, NewStream},
+        order::Answer,
+        output::{Opening, Output},
+        poller::Watched,
+        relay::{AfterAddition, NewRemoteStream, StreamName},
+        sample::Sampling,
+        state::Worker,
+        stream::{DataStream, StreamParts},
+        throttle::WakeupThrottle,
+        timers::{Due, Timer},
+    },
+};
+
+impl Worker {
+    /// Takes a channel over. Its streams have their outputs when the answer comes.
+    pub(in crate::worker) fn add_channel(&mut self, new: NewChannel, answer: Answer) {
+        let key = new.key;
+        let relay = new.writing.relay.filter(|_| new.monitored);
+        match (self.insert_channel(new), relay) {
+            (Ok(()), Some(relay)) => {
+                let slots = self.streams_of(key);
+                let path = slots.first().map(|slot| self.streams[*slot].writing.path.clone());
+                let (path, then) = (path.unwrap_or_default(), AfterAddition::Channel(key, answer));
+                let streams = remote_streams(&self.streams, &slots, &path);
+                self.relays.add_streams(relay, streams, then);
+            }
+            (outcome, _) => {
+                if outcome.is_err() {
+                    self.remove_channel(key);
+                }
+                answer.answer(outcome);
+            }
+        }
+    }
+
+    fn insert_channel(&mut self, new: NewChannel) -> Result<(), Code> {
+        let NewChannel { key, writing, chunk, ring, streams, monitored, timers, .. } = new;
+        let writing = Arc::new(writing);
+        let is_live = new.is_live && new.timers.live_us > 0;
+        let mut channel = DataChannel {
+            session: writing.session,
+            monitored,
+            chunk: chunk.clone(),
+            streams: Vec::with_capacity(streams.len()),
+            ring,
+            watched: None,
+            throttle: WakeupThrottle::default(),
+            timers,
+            writing: Arc::clone(&writing),
+            ended: Counts::default(),
+            _shm: new.shm,
+            _held: new.held,
+        };
+        let mut openings = Vec::new();
+        for NewStream { source, wakeup } in streams {
+            let mut stream = DataStream::new(StreamParts {
+                channel: key,
+                source,
+                wakeup: Some(wakeup),
+                writing: Arc::clone(&writing),
+                is_live,
+                is_recorder: !monitored,
+            });
+            stream.chunk = chunk.clone().filter(|_| monitored);
+            let opening = (monitored && writing.relay.is_none()).then(|| begin_output(&stream));
+            let slot = self.streams.insert(Box::new(stream));
+            channel.streams.push(slot);
+            openings.extend(opening.map(|opening| (slot, opening)));
+        }
+        let mut outcome = Ok(());
+        for (slot, opening) in openings {
+            let finished = finish_output(&mut self.streams[slot], opening);
+            outcome = outcome.and(finished);
+        }
+        let slots = channel.streams.clone();
+        // The descriptor is borrowed from what goes into the map below.
+        match self.poller.watch(channel.ring.hang_up_reader(), Watched::Channel(key)) {
+            Ok(token) => channel.watched = Some(token),
+            Err(error) => {
+                tracing::error!(%error, "the end of a channel cannot be watched");
+                outcome = Err(Code::FATAL);
+            }
+        }
+        self.channels.insert(key, channel);
+        outcome?;
+        // Snapshots take what they find: nobody needs to tell that it is there.
+        for slot in slots.into_iter().filter(|_| monitored) {
+            let stream = &mut self.streams[slot];
+            let watched = self.poller.watch(stream.source.wakeup_fd(), Watched::Stream(slot));
+            stream.watched = Some(watched.map_err(|error| {
+                tracing::error!(%error, "a stream cannot be watched");
+                Code::FATAL
+            })?);
+        }
+        let now = Instant::now();
+        for timer in [Timer::Switch, Timer::Read, Timer::Live, Timer::Monitor] {
+            self.schedule_channel(key, timer, now);
+        }
+        Ok(())
+    }
+
+    /// A relay daemon knows all streams of a channel, or has not taken one.
+    pub(in crate::worker) fn channel_added(
+        &mut self,
+        key: ChannelKey,
+        taken: bool,
+        answer: Answer,
+    ) {
+        if !taken {
+            self.remove_channel(key);
+        }
+        answer.answer(if taken { Ok(()) } else { Err(Code::RELAYD_FAIL) });
+    }
+
+    fn schedule_channel(&mut self, key: ChannelKey, timer: Timer, now: Instant) {
+        let period = self.channels.get(&key).and_then(|channel| channel.timers.period(timer));
+        if let Some(period) = period {
+            let at = self.timers.next_in(now, period);
+            self.timers.schedule(at, Due::Channel(key, timer));
+        }
+    }
+
+    /// Closes the open packets of a channel for good, and marks them so.
+    pub(in crate::worker) fn flush_channel(&mut self, key: ChannelKey) -> Result<(), Code> {
+        if !self.channels.contains_key(&key) {
+            return Err(Code::UST_CHAN_NOT_FOUND);
+        }
+        for slot in self.streams_of(key) {
+            self.streams[slot].finish(&self.setup.clock);
+            self.make_ready_if_monitored(key, slot);
+        }
+        Ok(())
+    }
+
+    /// Takes the mark of [`Self::flush_channel`] away.
+    pub(in crate::worker) fn clear_quiescent(&mut self, key: ChannelKey) -> Result<(), Code> {
+        if !self.channels.contains_key(&key) {
+            return Err(Code::UST_CHAN_NOT_FOUND);
+        }
+        for slot in self.streams_of(key) {
+            self.streams[slot].clear_quiescent();
+        }
+        Ok(())
+    }
+
+    /// Begins a packet in each stream of a snapshot channel, so that its time begins now. Others have theirs
+    /// from their output's beginning.
+    pub(in crate::worker) fn open_packets(&mut self, key: ChannelKey) -> Result<(), Code> {
+        let Some(channel) = self.channels.get(&key) else {
+            let metadata = self.metadata.contains_key(&key);
+            return Err(if metadata { Code::INVALID_PARAMETERS } else { Code::CHAN_NOT_FOUND });
+        };
+        if !channel.monitored {
+            for slot in self.streams_of(key) {
+                let stream = &mut self.streams[slot];
+                let begun = stream.source.begin_packet(&self.setup.clock);
+                stream.note(begun);
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops what is in the buffers of a channel.
+    pub(in crate::worker) fn clear_channel(&mut self, key: ChannelKey) -> Result<(), Code> {
+        if !self.channels.contains_key(&key) {
+            let metadata = self.metadata.contains_key(&key);
+            return if metadata { Ok(()) } else { Err(Code::CHAN_NOT_FOUND) };
+        }
+        for slot in self.streams_of(key) {
+            if self.streams[slot].clear(&self.setup.clock, &mut self.relays) {
+                self.make_ready(slot);
+            }
+            // Where writers are missing behind the reader, later ones come no further.
+            self.wait_for_writers(slot);
+        }
+        Ok(())
+    }
+
+    /// Neither the session daemon nor an application has the channel any more.
+    pub(in crate::worker) fn channel_hung_up(&mut self, key: ChannelKey) {
+        let Some(channel) = self.channels.get_mut(&key) else { return };
+        if !channel.ring.is_hung_up() {
+            if channel.throttle.note_wakeup() {
+                self.mute_channel(key);
+            }
+            return;
+        }
+        if let Some(token) = channel.watched.take() {
+            self.poller.unwatch(channel.ring.hang_up_reader(), token);
+        }
+        if !channel.monitored {
+            self.remove_channel(key);
+            return;
+        }
+        // Now the streams' pipes show whether an application still writes.
+        for slot in channel.streams.clone() {
+            self.streams[slot].wakeup = None;
+        }
+    }
+
+    /// Takes a stream out that was read to its end.
+    pub(in crate::worker) fn remove_stream(&mut self, slot: usize) {
+        let Some(mut stream) = self.streams.try_remove(slot) else { return };
+        if let Some(token) = stream.watched.take() {
+            self.poller.unwatch(stream.source.wakeup_fd(), token);
+        }
+        stream.leave_relay(&mut self.relays);
+        let Some(channel) = self.channels.get_mut(&stream.channel) else { return };
+        channel.ended.add(stream.losses());
+        channel.streams.retain(|other| *other != slot);
+        if channel.streams.is_empty() {
+            self.remove_channel(stream.channel);
+        }
+    }
+
+    /// Lets go of a channel with all that is left of it.
+    pub(in crate::worker) fn remove_channel(&mut self, key: ChannelKey) {
+        let Some(mut channel) = self.channels.remove(&key) else { return };
+        for slot in std::mem::take(&mut channel.streams) {
+            self.remove_stream(slot);
+        }
+        self.answer_last_counts(key, channel.ended);
+        if let Some(token) = channel.watched.take() {
+            self.poller.unwatch(channel.ring.hang_up_reader(), token);
+        }
+        self.tell(Event::ChannelEnded { session: channel.session, key });
+    }
+
+    /// Tells the control thread something. Nobody listens when the consumer ends.
+    pub(in crate::worker) fn tell(&self, event: Event) {
+        let _ = self.setup.events.send(event);
+    }
+
+    /// A timer of a channel fired.
+    pub(in crate::worker) fn channel_timer(&mut self, key: ChannelKey, timer: Timer, now: Instant) {
+        if !self.channels.contains_key(&key) {
+            return;
+        }
+        match timer {
+            Timer::Switch => {
+                for slot in self.streams_of(key) {
+                    self.streams[slot].switch(&self.setup.clock);
+                    self.make_ready_if_monitored(key, slot);
+                }
+            }
+            Timer::Read => {
+                for slot in self.streams_of(key) {
+                    self.make_ready_if_monitored(key, slot);
+                }
+            }
+            Timer::Live => self.live_timer(key),
+            Timer::Monitor => self.tell_sample(key),
+        }
+        self.schedule_channel(key, timer, now);
+    }
+
+    /// Tells how full the buffers of a channel are.
+    fn tell_sample(&mut self, key: ChannelKey) {
+        let Some(pipe) = &self.monitor else { return };
+        let Some(channel) = self.channels.get(&key) else { return };
+        let mut sampling = Sampling::new(key);
+        for slot in &channel.streams {
+            let stream = &mut self.streams[*slot];
+            sampling.add(stream.bytes_written, stream.source.positions().ok());
+        }
+        if let Some(sample) = sampling.finish() {
+            // A reader that does not keep up misses samples.
+            let _ = rustix::io::write(pipe, &sample.encode());
+        }
+    }
+}
+
+/// Streams as a relay daemon is told of them; `path` is their directory.
+pub(super) fn remote_streams<'a>(
+    streams: &'a slab::Slab<Box<DataStream>>,
+    slots: &[usize],
+    path: &'a str,
+) -> Vec<NewRemoteStream<'a>> {
+    let of_slot = |&slot: &usize| {
+        let stream = &streams[slot];
+        let chunk_id = stream.chunk.as_ref().map_or(0, |chunk| chunk.id.0);
+        let name = StreamName { name: stream.name(), path, chunk_id };
+        NewRemoteStream { key: stream.channel, slot, writing: &stream.writing, name }
+    };
+    slots.iter().map(of_slot).collect()
+}
+
+/// Begins to open the files of a stream; it has its output when they are there.
+fn begin_output(stream: &DataStream) -> Result<Opening, FileError> {
+    match &stream.chunk {
+        Some(chunk) => stream.open_files(chunk, &stream.writing.path, true),
+        None => Ok(Opening::default()),
+    }
+}
+
+fn finish_output(stream: &mut DataStream, opening: Result<Opening, FileError>) -> Result<(), Code> {
+    let output: Result<Output, _> = opening.and_then(Opening::finish);
+    stream.output = output.map_err(|error| {
+        let (session, stream) = (stream.writing.session, stream.name());
+        tracing::error!(%session, %stream, %error, "a stream has no files");
+        Code::CHANNEL_FAIL
+    })?;
+    Ok(())
+}
