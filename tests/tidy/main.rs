@@ -1,6 +1,7 @@
 //! The rules of the house that no other tool checks. What is checked is what git tracks.
 #![allow(clippy::unwrap_used)]
 
+mod circles;
 mod papers;
 
 use std::path::Path;
