@@ -8,7 +8,7 @@
 
 use std::{
     fs,
-    net::{Ipv4Addr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -22,7 +22,7 @@ use lttngd::{
         SessionDescriptor, SessionKind, StreamKind, Uri,
     },
 };
-use lttngd_peer::{AgentScript, FakeAgent, FakeClient};
+use lttngd_peer::{AgentScript, AppScript, FakeAgent, FakeApp, FakeClient};
 use lttngd_runtime::fail_point::{fail_at, has_failed};
 use lttngd_wire::client::Command as Request;
 use lttngd_world::{
@@ -174,11 +174,16 @@ fn an_application_fails_in_the_middle_of_a_request() {
     });
 }
 
+/// Where agents register with the daemon of this run directory.
+fn agent_port(run_dir: &Path) -> SocketAddr {
+    let port = fs::read_to_string(run_dir.join("agent.port")).unwrap();
+    (Ipv4Addr::LOCALHOST, port.trim_end().parse().unwrap()).into()
+}
+
 #[test]
 fn an_agent_fails_in_the_middle_of_a_command() {
     while_another_records("an_agent_fails_in_the_middle_of_a_command", |inside| {
-        let port = fs::read_to_string(inside.run_dir.join("agent.port")).unwrap();
-        let address = (Ipv4Addr::LOCALHOST, port.trim_end().parse().unwrap()).into();
+        let address = agent_port(&inside.run_dir);
         let agent = || FakeAgent::connect(address, AgentScript::answering(Domain::Jul)).unwrap();
         let first = agent();
         inside.session(BAD);
@@ -196,28 +201,34 @@ fn an_agent_fails_in_the_middle_of_a_command() {
     });
 }
 
+/// A session that streams to sockets which the system accepts, and where nobody says a word.
+fn streamed(name: &str) -> ([TcpListener; 2], SessionDescriptor) {
+    let silent = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    let kinds = [StreamKind::Control, StreamKind::Data].into_iter();
+    let uri = |(listener, stream): (&TcpListener, StreamKind)| {
+        Uri::Network(NetworkUri {
+            family: AddressFamily::V4,
+            address: Ipv4Addr::LOCALHOST.to_string(),
+            port: listener.local_addr().unwrap().port(),
+            stream,
+            subdir: String::new(),
+        })
+    };
+    let mut uris = silent.iter().zip(kinds).map(uri);
+    let both = (uris.next().unwrap(), uris.next().unwrap());
+    let descriptor = SessionDescriptor {
+        kind: SessionKind::Regular,
+        name: Some(name.to_owned()),
+        output: DescriptorOutput::Network(Some(Box::new(both))),
+    };
+    (silent, descriptor)
+}
+
 #[test]
 fn a_relay_connection_fails_while_it_is_made() {
     while_another_records("a_relay_connection_fails_while_it_is_made", |inside| {
-        // They are accepted by the system, and nobody says a word.
-        let silent = [StreamKind::Control, StreamKind::Data]
-            .map(|stream| (stream, TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()));
-        let uris = silent.each_ref().map(|(stream, listener)| {
-            Uri::Network(NetworkUri {
-                family: AddressFamily::V4,
-                address: Ipv4Addr::LOCALHOST.to_string(),
-                port: listener.local_addr().unwrap().port(),
-                stream: *stream,
-                subdir: String::new(),
-            })
-        });
+        let (_silent, descriptor) = streamed(BAD);
         let handle = inside.handle.clone();
-        let [control, data] = uris;
-        let descriptor = SessionDescriptor {
-            kind: SessionKind::Regular,
-            name: Some(BAD.to_owned()),
-            output: DescriptorOutput::Network(Some(Box::new((control, data)))),
-        };
         block_on(handle.create_session(None, descriptor)).unwrap();
         let rule = EventDescription::tracepoint("sample:number");
         let enabled =
@@ -277,11 +288,15 @@ fn the_socket_of_a_consumer_fails_in_the_middle_of_an_exchange() {
     inside.daemon.stop();
 }
 
-#[test]
-fn a_registry_that_fails_ends_the_daemon_and_the_owner_knows() {
+/// A daemon of its own directory ends when the part of it fails that comes to `point` by `act`; its owner
+/// knows by `said` which that was, and its place is free.
+fn ends_the_daemon(point: &str, said: &str, act: impl FnOnce(&Path, &Handle)) {
     let directory = TempDir::new().unwrap();
     let run_dir = directory.path().join(".lttng");
-    let config = || Config::in_directory(&run_dir).with_program(PROGRAM);
+    let config = || {
+        let config = Config::in_directory(&run_dir).with_program(PROGRAM);
+        Config { agent_port: AgentPort::Only(0), ..config }
+    };
     let mut daemon = Daemon::start(config()).unwrap();
     let handle = daemon.handle();
     let mut events = block_on(handle.subscribe(8)).unwrap();
@@ -289,17 +304,53 @@ fn a_registry_that_fails_ends_the_daemon_and_the_owner_knows() {
     let well = runtime
         .block_on(async { tokio::time::timeout(Duration::from_millis(50), daemon.failed()).await });
     assert!(well.is_err(), "nothing failed yet");
-    fail_at("Registry create_session");
-    let output = Uri::Path(directory.path().join("t"));
-    let created = block_on(handle.create_session(None, descriptor("s", output)));
-    assert_eq!(created, Err(ErrorCode::Fatal));
+    fail_at(point);
+    act(&run_dir, &handle);
     let failure = block_on(daemon.failed());
-    assert!(failure.to_string().contains("registry"), "{failure}");
-    assert_eq!(block_on(events.next()), None);
+    assert!(failure.to_string().contains(said), "{failure}");
+    // What happened before is told.
+    while block_on(events.next()).is_some() {}
     assert_eq!(block_on(handle.list_sessions()), Err(ErrorCode::Fatal));
     daemon.stop();
     let left: Vec<_> = fs::read_dir(&run_dir).unwrap().flatten().map(|it| it.file_name()).collect();
     assert!(left.is_empty(), "{left:?}");
-    // Its place is free.
     Daemon::start(config()).unwrap().stop();
+}
+
+#[test]
+fn a_registry_that_fails_ends_the_daemon_and_the_owner_knows() {
+    ends_the_daemon("Registry create_session", "registry", |run_dir, handle| {
+        let output = Uri::Path(run_dir.join("t"));
+        let created = block_on(handle.create_session(None, descriptor("s", output)));
+        assert_eq!(created, Err(ErrorCode::Fatal));
+    });
+}
+
+#[test]
+fn a_failure_of_who_knows_the_applications_ends_the_daemon_and_the_owner_knows() {
+    ends_the_daemon("Apps register", "actor of applications", |run_dir, _| {
+        let app = FakeApp::connect(&run_dir.join("lttng-ust-sock-8"), AppScript::default());
+        drop(app.unwrap());
+    });
+}
+
+#[test]
+fn a_failure_of_who_knows_the_agents_ends_the_daemon_and_the_owner_knows() {
+    ends_the_daemon("Agents register", "actor of agents", |run_dir, _| {
+        let script = AgentScript::answering(Domain::Jul);
+        drop(FakeAgent::connect(agent_port(run_dir), script).unwrap());
+    });
+}
+
+#[test]
+fn a_failure_of_who_counts_relay_connections_ends_the_daemon_and_the_owner_knows() {
+    ends_the_daemon("Relayds open", "actor of relay connections", |_, handle| {
+        let (_silent, descriptor) = streamed(BAD);
+        block_on(handle.create_session(None, descriptor)).unwrap();
+        let rule = EventDescription::tracepoint("sample:number");
+        let enabled = block_on(handle.enable_event(BAD, "", rule));
+        // Which of the two is told depends on how far the daemon's end is by then.
+        let told = [ErrorCode::RelaydConnectFail, ErrorCode::Fatal];
+        assert!(enabled.is_err_and(|code| told.contains(&code)), "{enabled:?}");
+    });
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use actix::{Actor, Addr, Context, Handler, Message, MessageResult, ResponseActFuture, WrapFuture};
 use lttngd_model::{Domain, SessionId};
-use lttngd_runtime::{Directory, FailureNotice, Hold, Outlet};
+use lttngd_runtime::{Directory, FailureNotice, Hold, Outlet, fail_point};
 
 use crate::{Agent, AgentId, AgentInfo, AgentRegistered, AgentUnregistered, RegistrationDone};
 
@@ -111,6 +111,7 @@ impl Handler<AgentRegistered> for Agents {
     fn handle(&mut self, registered: AgentRegistered, _: &mut Self::Context) -> Self::Result {
         let AgentRegistered { info, agent } = registered;
         tracing::info!(pid = info.pid, domain = ?info.domain, "agent registered");
+        fail_point::reached("Agents register");
         self.changed.tell(AgentsChanged { info, is_registered: true });
         let (hold, released) = Hold::new();
         for follower in self.directory.come(info.id, (info, agent.clone())) {

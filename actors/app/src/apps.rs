@@ -7,7 +7,7 @@ use lttngd_model::{
     SessionId,
     ust::{TrackedProcess, Trackers},
 };
-use lttngd_runtime::{Directory, FailureNotice, Hold, Outlet};
+use lttngd_runtime::{Directory, FailureNotice, Hold, Outlet, fail_point};
 
 use crate::{App, AppId, AppInfo, AppRegistered, AppUnregistered, RegisterDone};
 
@@ -120,6 +120,7 @@ impl Handler<AppRegistered> for Apps {
     fn handle(&mut self, registered: AppRegistered, _: &mut Self::Context) -> Self::Result {
         let AppRegistered { info, app } = registered;
         tracing::info!(pid = info.pid, uid = info.uid, app = info.name, "application registered");
+        fail_point::reached("Apps register");
         self.changed.tell(AppsChanged { info: Arc::clone(&info), is_registered: true });
         let (hold, released) = Hold::new();
         for follower in self.directory.come(info.id, (Arc::clone(&info), app.clone())) {

@@ -7,7 +7,7 @@ use actix::{
     WeakAddr, WrapFuture,
 };
 use lttngd_model::{NetIndex, NetworkUri, SessionId};
-use lttngd_runtime::{FailureNotice, Outlet};
+use lttngd_runtime::{FailureNotice, Outlet, fail_point};
 
 use crate::{
     ConnectionFailed, LookUp, Open, Opened, RelayConnection, RelaydConfig, RelaydError,
@@ -69,6 +69,7 @@ impl Handler<Open> for Relayds {
         if let Some(opened) = streams.and_then(|session| self.streaming(session)) {
             return opened;
         }
+        fail_point::reached("Relayds open");
         let net_index = self.connections.next_index();
         let receivers = Receivers {
             net_index,

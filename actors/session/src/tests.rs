@@ -11,6 +11,9 @@ mod regenerate;
 mod relay_snapshots;
 mod save;
 mod schedule;
+// There are no points at which to fail in other builds.
+#[cfg(debug_assertions)]
+mod set_failure;
 mod shm;
 mod streaming;
 mod trackers;
