@@ -290,7 +290,7 @@ fn the_socket_of_a_consumer_fails_in_the_middle_of_an_exchange() {
 
 /// A daemon of its own directory ends when the part of it fails that comes to `point` by `act`; its owner
 /// knows by `said` which that was, and its place is free.
-fn ends_the_daemon(point: &str, said: &str, act: impl FnOnce(&Path, &Handle)) {
+fn ends_the_daemon<T>(point: &str, said: &str, act: impl FnOnce(&Path, &Handle) -> T) {
     let directory = TempDir::new().unwrap();
     let run_dir = directory.path().join(".lttng");
     let config = || {
@@ -305,13 +305,16 @@ fn ends_the_daemon(point: &str, said: &str, act: impl FnOnce(&Path, &Handle)) {
         .block_on(async { tokio::time::timeout(Duration::from_millis(50), daemon.failed()).await });
     assert!(well.is_err(), "nothing failed yet");
     fail_at(point);
-    act(&run_dir, &handle);
+    let peer = act(&run_dir, &handle);
     let failure = block_on(daemon.failed());
     assert!(failure.to_string().contains(said), "{failure}");
     // What happened before is told.
     while block_on(events.next()).is_some() {}
-    assert_eq!(block_on(handle.list_sessions()), Err(ErrorCode::Fatal));
+    eventually("nobody answers any more", || {
+        (block_on(handle.list_sessions()) == Err(ErrorCode::Fatal)).then_some(())
+    });
     daemon.stop();
+    drop(peer);
     let left: Vec<_> = fs::read_dir(&run_dir).unwrap().flatten().map(|it| it.file_name()).collect();
     assert!(left.is_empty(), "{left:?}");
     Daemon::start(config()).unwrap().stop();
@@ -329,8 +332,7 @@ fn a_registry_that_fails_ends_the_daemon_and_the_owner_knows() {
 #[test]
 fn a_failure_of_who_knows_the_applications_ends_the_daemon_and_the_owner_knows() {
     ends_the_daemon("Apps register", "actor of applications", |run_dir, _| {
-        let app = FakeApp::connect(&run_dir.join("lttng-ust-sock-8"), AppScript::default());
-        drop(app.unwrap());
+        FakeApp::connect(&run_dir.join("lttng-ust-sock-8"), AppScript::default()).unwrap()
     });
 }
 
@@ -338,7 +340,7 @@ fn a_failure_of_who_knows_the_applications_ends_the_daemon_and_the_owner_knows()
 fn a_failure_of_who_knows_the_agents_ends_the_daemon_and_the_owner_knows() {
     ends_the_daemon("Agents register", "actor of agents", |run_dir, _| {
         let script = AgentScript::answering(Domain::Jul);
-        drop(FakeAgent::connect(agent_port(run_dir), script).unwrap());
+        FakeAgent::connect(agent_port(run_dir), script).unwrap()
     });
 }
 
