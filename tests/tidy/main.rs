@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod circles;
+mod functions;
 mod papers;
 
 use std::path::Path;

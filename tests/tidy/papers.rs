@@ -91,3 +91,27 @@ fn source<'a>(sources: &'a [File], path: &str) -> Option<&'a File> {
     let of_member = format!("actors/{path}");
     sources.iter().find(|file| file.path == path || file.path == of_member)
 }
+
+/// Paths of files, by which a reader goes on: below the root, or by as many of their last parts as tell them
+/// apart from prose.
+#[test]
+fn each_file_in_the_architecture_exists() {
+    let (page, sources) = page_and_sources();
+    let is_plain = |it: char| is_word_part(it) || "/.".contains(it);
+    let is_file = |path: &&str| path.ends_with(".rs") && path.chars().all(is_plain);
+    let is_there = |path: &str| {
+        sources.iter().any(|file| {
+            file.path
+                .strip_suffix(path)
+                .is_some_and(|above| above.is_empty() || above.ends_with('/'))
+        })
+    };
+    let missing = page.lines().enumerate().flat_map(|(number, line)| {
+        quoted(line)
+            .filter(is_file)
+            .filter(|path| !is_there(path))
+            .map(|path| format!("{ARCHITECTURE}:{}: `{path}`", number + 1))
+            .collect::<Vec<_>>()
+    });
+    report("files that are not there", &missing.collect::<Vec<_>>());
+}
