@@ -103,6 +103,22 @@ impl ContextKind {
         ALL.get(usize::try_from(raw).ok()?).copied()
     }
 
+    /// The number by which the kernel tracer knows this context (`enum lttng_kernel_abi_context_type`),
+    /// `None` when it does not have it. Its performance counters are those of processors, whichever of
+    /// the two names a client has for them.
+    #[must_use]
+    pub fn kernel_context(self) -> Option<u32> {
+        let at = if self == Self::PerfCounter { Self::PerfCpuCounter } else { self };
+        let number = KERNEL_CONTEXTS.iter().position(|kind| *kind == Some(at))?;
+        u32::try_from(number).ok()
+    }
+
+    /// The type of a number of the kernel tracer's, `None` when no type has it.
+    #[must_use]
+    pub fn from_kernel(number: u32) -> Option<Self> {
+        *KERNEL_CONTEXTS.get(usize::try_from(number).ok()?)?
+    }
+
     /// The number by which LTTng-UST knows this context (`enum lttng_ust_abi_context_type`), `None`
     /// when applications do not have it.
     #[must_use]
@@ -133,6 +149,52 @@ impl ContextKind {
         })
     }
 }
+
+/// The contexts of the kernel tracer by its numbers.
+const KERNEL_CONTEXTS: [Option<ContextKind>; 38] = {
+    use ContextKind as K;
+    [
+        Some(K::Pid),
+        Some(K::PerfCpuCounter),
+        Some(K::Procname),
+        Some(K::Prio),
+        Some(K::Nice),
+        Some(K::Vpid),
+        Some(K::Tid),
+        Some(K::Vtid),
+        Some(K::Ppid),
+        Some(K::Vppid),
+        Some(K::Hostname),
+        // The processor, which clients have no name for: every packet tells it.
+        None,
+        Some(K::Interruptible),
+        Some(K::Preemptible),
+        Some(K::NeedResched),
+        Some(K::Migratable),
+        Some(K::CallstackKernel),
+        Some(K::CallstackUser),
+        Some(K::CgroupNs),
+        Some(K::IpcNs),
+        Some(K::MntNs),
+        Some(K::NetNs),
+        Some(K::PidNs),
+        Some(K::UserNs),
+        Some(K::UtsNs),
+        Some(K::Uid),
+        Some(K::Euid),
+        Some(K::Suid),
+        Some(K::Gid),
+        Some(K::Egid),
+        Some(K::Sgid),
+        Some(K::Vuid),
+        Some(K::Veuid),
+        Some(K::Vsuid),
+        Some(K::Vgid),
+        Some(K::Vegid),
+        Some(K::Vsgid),
+        Some(K::TimeNs),
+    ]
+};
 
 /// A performance counter context.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]

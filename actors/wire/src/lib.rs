@@ -10,6 +10,7 @@ pub mod agent;
 pub mod client;
 pub mod consumer;
 pub mod ctf;
+pub mod kernel;
 pub mod relay;
 pub mod ust;
 
