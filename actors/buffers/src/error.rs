@@ -24,6 +24,9 @@ pub enum BuffersError {
         /// What the system said.
         reason: String,
     },
+    /// The kernel tracer did not do what it was told.
+    #[error("{0}")]
+    Tracer(String),
 }
 
 impl BuffersError {

@@ -78,7 +78,7 @@ pub enum SetOutput {
     Directory {
         /// The current chunk.
         chunk: ChunkId,
-        /// The directory of its user-space domain.
+        /// The directory of its domain.
         domain: Arc<OwnedFd>,
     },
     /// To a relay daemon.
@@ -113,7 +113,9 @@ impl SetOutput {
 
     /// The outcome of a request that changes nothing for a channel that is gone: the consumer deletes
     /// the streams of a relay daemon that went away, and stop and destroy go on without them.
-    pub(crate) fn without_relayd(
+    /// # Errors
+    /// Any other failure.
+    pub fn without_relayd(
         &self,
         outcome: Result<(), BuffersError>,
     ) -> Result<(), BuffersError> {
@@ -127,7 +129,19 @@ impl SetOutput {
         }
     }
 
-    fn prefix(&self) -> &str {
+    /// The count of trace files that a consumer daemon is told. Relay daemons divide by it, also when it is 0,
+    /// which is no limit.
+    #[must_use]
+    pub fn tracefile_count(&self, attributes: &ChannelAttributes) -> u32 {
+        match (attributes.tracefile_size_bytes, attributes.tracefile_count) {
+            (1.., 0) if self.relayd().is_some() => RELAYD_TRACEFILE_COUNT,
+            (_, count) => u32::try_from(count).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// What goes before the set's directory.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
         match self {
             Self::None | Self::Directory { .. } => "",
             Self::Relayd { prefix, .. } => prefix,
@@ -256,21 +270,13 @@ impl BufferSetConfig {
             uuid,
             chan_id: 0,
             tracefile_size_bytes: attributes.tracefile_size_bytes,
-            tracefile_count: self.tracefile_count(attributes),
+            tracefile_count: self.output.tracefile_count(attributes),
             session_id_per_pid: self.app_id,
             monitor: self.output.chunk().is_some(),
             ust_app_uid: self.app_uid,
             blocking_timeout_us: attributes.blocking_timeout_us,
             root_shm_path: String::new(),
             shm_path: String::new(),
-        }
-    }
-
-    /// Relay daemons divide by the count of trace files, also when it is 0, which is no limit.
-    fn tracefile_count(&self, attributes: &ChannelAttributes) -> u32 {
-        match (attributes.tracefile_size_bytes, attributes.tracefile_count) {
-            (1.., 0) if self.output.relayd().is_some() => RELAYD_TRACEFILE_COUNT,
-            (_, count) => u32::try_from(count).unwrap_or(u32::MAX),
         }
     }
 

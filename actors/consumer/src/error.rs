@@ -1,6 +1,6 @@
 //! Why a request to a consumer daemon failed.
 
-use lttngd_model::ConsumerKind;
+use lttngd_model::{Bitness, ConsumerKind};
 use thiserror::Error;
 
 /// Why a request to a consumer daemon failed.
@@ -47,7 +47,8 @@ pub enum ConsumerError {
 fn option(kind: ConsumerKind) -> String {
     match kind {
         ConsumerKind::Ust(bitness) => format!("--consumerd{}-path", bitness.bits_per_long()),
-        ConsumerKind::Kernel => "--kconsumerd-path".to_owned(),
+        // It is the same program.
+        ConsumerKind::Kernel => option(ConsumerKind::Ust(Bitness::Bits64)),
     }
 }
 

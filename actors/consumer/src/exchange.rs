@@ -1,16 +1,20 @@
 //! The commands as exchanges on a connection to the command socket.
 
-use std::{os::fd::AsFd, sync::Arc};
+use std::{
+    os::fd::{AsFd, AsRawFd},
+    sync::Arc,
+};
 
-use lttngd_model::{SessionId, StreamKind};
+use lttngd_model::{ChannelKey, SessionId, StreamKind};
 use lttngd_runtime::tell;
 use lttngd_wire::consumer::{AddRelaydSocket, Message, SnapshotChannel};
 
 use crate::{
-    AddRelayd, ChannelObject, ChunkPlace, ClearChannel, ClearQuiescentChannel, CloseMetadata,
-    CloseTraceChunk, ConsumerError, CreateMetadata, CreateTraceChunk, DataPending, DestroyRelayd,
-    DiscardedEvents, FlushChannel, LostPackets, OpenChannelPackets, PushMetadata, RecordChannel,
-    RotateChannel, TraceChunkExists,
+    AddKernelChannel, AddKernelStreams, AddRelayd, ChannelObject, ChunkPlace, ClearChannel,
+    ClearQuiescentChannel, CloseMetadata, CloseTraceChunk, ConsumerError, CreateMetadata,
+    CreateTraceChunk, DataPending, DestroyChannel, DestroyRelayd, DiscardedEvents, FlushChannel,
+    KernelStream, LostPackets, OpenChannelPackets, PushMetadata, RecordChannel, RotateChannel,
+    TraceChunkExists,
     channels::{self, FetchChannel},
     link::Link,
     reports::{BeginMetadata, BeginSampling, EndMetadata, HasEnded, Owner, StreamsCounted},
@@ -61,6 +65,25 @@ async fn unless_ended(
         undo => link.status(&undo).await?,
     }
     Err(ConsumerError::Ended)
+}
+
+/// Hands streams of a kernel's channel over, one after the other.
+async fn add_streams(
+    link: &Link,
+    key: ChannelKey,
+    streams: &[KernelStream],
+) -> Result<(), ConsumerError> {
+    for KernelStream { cpu, descriptor } in streams {
+        let message = Message::AddStream {
+            // For log messages alone: the number of the descriptor, as the stock daemon has it.
+            stream_key: u64::try_from(descriptor.as_raw_fd()).unwrap_or_default(),
+            channel_key: key,
+            cpu: i32::try_from(*cpu).unwrap_or(i32::MAX),
+            no_monitor: false,
+        };
+        link.descriptor(&message, descriptor.as_fd()).await?;
+    }
+    Ok(())
 }
 
 macro_rules! exchanges {
@@ -134,6 +157,28 @@ exchanges! {
         // Dropping it ends the channel.
         owner.ask(BeginSampling { start, session, key: object.key, sampled }).await??;
         Ok(Arc::new(object))
+    };
+    AddKernelChannel -> (), |link, owner, m| {
+        let AddKernelChannel { add, streams, sampled } = m;
+        let (key, session, start) = (add.key, add.session_id, owner.start);
+        let sent = (add.monitor && !add.metadata).then_some(Message::StreamsSent {
+            channel_key: key,
+            relayd_id: add.relayd_id,
+        });
+        let is_data = !add.metadata;
+        link.status(&Message::AddChannel(add)).await?;
+        add_streams(link, key, &streams).await?;
+        if let Some(sent) = sent {
+            link.status(&sent).await?;
+        }
+        if is_data {
+            owner.ask(BeginSampling { start, session, key, sampled }).await??;
+        }
+        Ok(())
+    };
+    AddKernelStreams -> (), |link, _owner, m| add_streams(link, m.key, &m.streams).await;
+    DestroyChannel -> (), |link, _owner, m| {
+        link.status(&Message::DestroyChannel { key: m.key }).await
     };
     CreateMetadata -> (), |link, owner, m| {
         let (key, session, start) = (m.ask.key, m.ask.session_id, owner.start);

@@ -1,4 +1,4 @@
-//! The actor of one consumer daemon (`lttng-consumerd`) of the user-space domain.
+//! The actor of one consumer daemon (`lttng-consumerd`).
 //!
 //! It owns the child process and its sockets, of which each has an actor of its own in this room:
 //! *command* (strictly one request in flight; our own consumer daemon takes a connection for each session
@@ -50,13 +50,14 @@ mod tests;
 
 pub use actor::{Consumer, HANDSHAKE_DEADLINE, REQUESTS_MAX};
 pub use error::ConsumerError;
-pub use lttngd_wire::consumer::CloseCommand;
+pub use lttngd_wire::consumer::{AddChannel, CloseCommand};
 pub use message::{
-    AddRelayd, ChannelObject, ChannelSampled, ChunkPlace, ClearChannel, ClearQuiescentChannel,
-    CloseMetadata, CloseTraceChunk, ConsumerExited, CreateChannel, CreateMetadata,
-    CreateTraceChunk, DataPending, DestroyRelayd, DiscardedEvents, EndSampling, EndSession,
-    EnsureRunning, FlushChannel, LostPackets, MetadataAccepted, MetadataRequested, MetadataSource,
-    MetadataText, OpenChannelPackets, PushMetadata, RecordChannel, RotateChannel, Running, Stop,
-    StreamObject, TraceChunkExists,
+    AddKernelChannel, AddKernelStreams, AddRelayd, ChannelObject, ChannelSampled, ChunkPlace,
+    ClearChannel, ClearQuiescentChannel, CloseMetadata, CloseTraceChunk, ConsumerExited,
+    CreateChannel, CreateMetadata, CreateTraceChunk, DataPending, DestroyChannel, DestroyRelayd,
+    DiscardedEvents, EndSampling, EndSession, EnsureRunning, FlushChannel, KernelStream,
+    LostPackets, MetadataAccepted, MetadataRequested, MetadataSource, MetadataText,
+    OpenChannelPackets, PushMetadata, RecordChannel, RotateChannel, Running, Stop, StreamObject,
+    TraceChunkExists,
 };
 pub use process::ConsumerConfig;

@@ -5,7 +5,7 @@ use std::{os::fd::OwnedFd, sync::Arc};
 use actix::Message;
 use lttngd_model::{ChannelKey, ChunkId, ConsumerKind, Credentials, NetIndex, SessionId};
 use lttngd_runtime::{Held, Outlet};
-use lttngd_wire::consumer::{AskChannel, CloseCommand, MonitorSample};
+use lttngd_wire::consumer::{AddChannel, AskChannel, CloseCommand, MonitorSample};
 use tokio::sync::oneshot;
 
 use crate::ConsumerError;
@@ -157,6 +157,52 @@ pub struct ChannelSampled {
 pub struct EndSampling {
     /// The channels.
     pub keys: Vec<ChannelKey>,
+}
+
+/// Hands a channel of the kernel over with the streams that it has (ADD_CHANNEL, ADD_STREAM, and
+/// STREAMS_SENT for data that is to be written as it comes). The consumer daemon has copies of the
+/// descriptors then.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), ConsumerError>")]
+pub struct AddKernelChannel {
+    /// The channel.
+    pub add: Box<AddChannel>,
+    /// Its streams.
+    pub streams: Vec<KernelStream>,
+    /// Is told how the channel's buffers are used, until [`EndSampling`].
+    pub sampled: Outlet<ChannelSampled>,
+}
+
+/// Hands streams of a kernel's channel over that came later (ADD_STREAM), as those of processors do.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), ConsumerError>")]
+pub struct AddKernelStreams {
+    /// The session.
+    pub session: SessionId,
+    /// The channel.
+    pub key: ChannelKey,
+    /// The streams.
+    pub streams: Vec<KernelStream>,
+}
+
+/// The reader's side of a buffer of the kernel.
+#[derive(Clone, Debug)]
+pub struct KernelStream {
+    /// The processor; 0 for metadata.
+    pub cpu: u32,
+    /// What it is read by.
+    pub descriptor: Arc<OwnedFd>,
+}
+
+/// Deletes a kernel's channel that is not written as it comes (DESTROY_CHANNEL). Others end with the kernel's
+/// own.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), ConsumerError>")]
+pub struct DestroyChannel {
+    /// The session.
+    pub session: SessionId,
+    /// The channel.
+    pub key: ChannelKey,
 }
 
 /// Creates a metadata channel and hands its stream to the consumer's writer (ASK_CHANNEL_CREATION,

@@ -8,10 +8,11 @@ use lttngd_runtime::{Counted, tell};
 use tokio::sync::oneshot;
 
 use crate::{
-    AddRelayd, ChannelObject, ClearChannel, ClearQuiescentChannel, CloseMetadata, CloseTraceChunk,
-    Consumer, ConsumerError, CreateChannel, CreateMetadata, CreateTraceChunk, DataPending,
-    DestroyRelayd, DiscardedEvents, EndSampling, EndSession, FlushChannel, LostPackets,
-    OpenChannelPackets, PushMetadata, RecordChannel, RotateChannel, TraceChunkExists,
+    AddKernelChannel, AddKernelStreams, AddRelayd, ChannelObject, ClearChannel,
+    ClearQuiescentChannel, CloseMetadata, CloseTraceChunk, Consumer, ConsumerError, CreateChannel,
+    CreateMetadata, CreateTraceChunk, DataPending, DestroyChannel, DestroyRelayd, DiscardedEvents,
+    EndSampling, EndSession, FlushChannel, LostPackets, OpenChannelPackets, PushMetadata,
+    RecordChannel, RotateChannel, TraceChunkExists,
     actor::{REQUESTS_MAX, Running},
     channels::FetchChannel,
     command::{CommandSocket, Perform},
@@ -86,6 +87,8 @@ handle! {
     RecordChannel -> (), Refused;
     DataPending -> bool, Refused;
     DiscardedEvents -> u64, Refused;
+    AddKernelStreams -> (), Refused;
+    DestroyChannel -> (), Served;
 }
 
 impl Handler<CreateChannel> for Consumer {
@@ -96,6 +99,14 @@ impl Handler<CreateChannel> for Consumer {
         self.perform(ask.session_id, Late::Refused, |running| {
             Ok(FetchChannel { ask, sampled, room: running.channels.room()? })
         })
+    }
+}
+
+impl Handler<AddKernelChannel> for Consumer {
+    type Result = Answer<()>;
+
+    fn handle(&mut self, request: AddKernelChannel, _: &mut Self::Context) -> Self::Result {
+        self.perform(request.add.session_id, Late::Refused, |_| Ok(request))
     }
 }
 

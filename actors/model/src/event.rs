@@ -239,6 +239,10 @@ pub struct EventListing {
     pub filter_expression: Option<String>,
     /// Exclusions.
     pub exclusions: Vec<String>,
+    /// Where in the kernel, for its probes and functions.
+    pub probe: Option<ProbeAttributes>,
+    /// Where in a program, for probes in user space.
+    pub userspace_probe: Option<UserspaceProbe>,
 }
 
 /// The type of a tracepoint's field in a listing (`enum lttng_event_field_type`).

@@ -15,6 +15,7 @@ mod tracker;
 pub use agent::{AgentDomain, AgentEvent, AgentRule};
 pub use channel::{Channel, EventRule};
 pub use domain::{SessionFacts, UstDomain};
+pub(crate) use tracker::Tracker;
 pub use tracker::{TRACKED_MAX, TrackedProcess, Trackers};
 
 use crate::Domain;

@@ -372,6 +372,8 @@ pub(crate) fn tracepoint_listing(pid: u32, name: String, loglevel: i32) -> Event
         flags: 0,
         filter_expression: None,
         exclusions: Vec::new(),
+        probe: None,
+        userspace_probe: None,
     }
 }
 

@@ -28,7 +28,7 @@ pub struct AgentRule {
 impl AgentRule {
     /// The rule that a client describes. Its exclusions and kind are not looked at.
     pub(super) fn described(event: &EventDescription) -> Result<Self, ErrorCode> {
-        let name = super::events::normalize_star_glob(&event.name);
+        let name = crate::star_glob::normalize(&event.name);
         let loglevel = LogLevelRule::from_raw(event.loglevel_type, event.loglevel);
         if name.len() >= SYMBOL_NAME_LEN {
             return Err(ErrorCode::Invalid);
@@ -71,6 +71,8 @@ impl AgentEvent {
             flags: 0,
             filter_expression: self.rule.filter.as_ref().map(|filter| filter.expression.clone()),
             exclusions: Vec::new(),
+            probe: None,
+            userspace_probe: None,
         }
     }
 }

@@ -51,6 +51,8 @@ impl EventRule {
             flags: 0,
             filter_expression: self.filter.as_ref().map(|filter| filter.expression.clone()),
             exclusions: self.exclusions.clone(),
+            probe: None,
+            userspace_probe: None,
         }
     }
 }

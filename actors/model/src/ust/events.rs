@@ -1,7 +1,9 @@
 //! ENABLE_EVENT and DISABLE_EVENT.
 
 use super::{Channel, EventRule, METADATA_CHANNEL_NAME, SessionFacts, UstDomain};
-use crate::{Domain, ErrorCode, EventDescription, EventKind, LogLevelRule, SYMBOL_NAME_LEN};
+use crate::{
+    Domain, ErrorCode, EventDescription, EventKind, LogLevelRule, SYMBOL_NAME_LEN, star_glob,
+};
 
 /// Event names that begin so belong to the agents.
 const RESERVED_PREFIXES: [&str; 3] = ["lttng_jul", "lttng_log4j", "lttng_python"];
@@ -82,10 +84,10 @@ fn enable_in(channel: &mut Channel, event: &EventDescription) -> Result<(), Erro
     let loglevel = LogLevelRule::from_raw(event.loglevel_type, event.loglevel);
     let rule = EventRule {
         kind: rule_kind(event.kind).unwrap_or(EventKind::Noop),
-        name: normalize_star_glob(&event.name),
+        name: star_glob::normalize(&event.name),
         loglevel: loglevel.ok_or(ErrorCode::Invalid)?,
         filter: event.filter.clone(),
-        exclusions: event.exclusions.iter().map(|name| normalize_star_glob(name)).collect(),
+        exclusions: event.exclusions.iter().map(|name| star_glob::normalize(name)).collect(),
         enabled: true,
         internal: false,
     };
@@ -128,22 +130,4 @@ fn has_duplicate(names: &[String]) -> bool {
     let mut sorted: Vec<&str> = names.iter().map(String::as_str).collect();
     sorted.sort_unstable();
     sorted.windows(2).any(|pair| pair[0] == pair[1])
-}
-
-/// Makes runs of `*` one; a `*` after a backslash is a plain character.
-pub(super) fn normalize_star_glob(pattern: &str) -> String {
-    let mut normal = String::with_capacity(pattern.len());
-    let mut after_star = false;
-    let mut chars = pattern.chars();
-    while let Some(char) = chars.next() {
-        if char == '*' && after_star {
-            continue;
-        }
-        after_star = char == '*';
-        normal.push(char);
-        if char == '\\' {
-            normal.extend(chars.next());
-        }
-    }
-    normal
 }

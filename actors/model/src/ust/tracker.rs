@@ -25,8 +25,9 @@ pub struct Trackers {
     vgid: Tracker,
 }
 
+/// What one tracker lets through.
 #[derive(Clone, Debug, Eq, PartialEq)]
-struct Tracker {
+pub(crate) struct Tracker {
     policy: TrackingPolicy,
     /// Values and the ids that they mean, in the order they were added. Empty but for the policy
     /// that includes a set; no id stands there twice.
@@ -40,6 +41,10 @@ impl Default for Tracker {
 }
 
 impl Tracker {
+    pub(crate) fn policy(&self) -> TrackingPolicy {
+        self.policy
+    }
+
     fn tracks(&self, id: u32) -> bool {
         match self.policy {
             TrackingPolicy::IncludeAll => true,
@@ -57,6 +62,30 @@ impl Tracker {
 
     fn position(&self, value: &TrackerValue) -> Option<usize> {
         self.set.iter().position(|(of, _)| of == value)
+    }
+
+    /// A policy other than the present one empties the set.
+    pub(crate) fn set_policy(&mut self, policy: TrackingPolicy) {
+        if self.policy != policy {
+            *self = Self { policy, set: Vec::new() };
+        }
+    }
+
+    pub(crate) fn insert(&mut self, value: TrackerValue, id: u32) {
+        self.set.push((value, id));
+    }
+
+    pub(crate) fn remove(&mut self, value: &TrackerValue) {
+        self.set.retain(|(of, _)| of != value);
+    }
+
+    /// The values in the order they were added.
+    ///
+    /// # Errors
+    /// [`ErrorCode::ProcessAttrTrackerInvalidTrackingPolicy`].
+    pub(crate) fn inclusion_set(&self) -> Result<Vec<TrackerValue>, ErrorCode> {
+        self.has_set()?;
+        Ok(self.set.iter().map(|(value, _)| value.clone()).collect())
     }
 }
 
@@ -118,10 +147,7 @@ impl UstDomain {
         attribute: ProcessAttribute,
         policy: TrackingPolicy,
     ) -> Result<(), ErrorCode> {
-        let tracker = self.trackers.of_mut(attribute)?;
-        if tracker.policy != policy {
-            *tracker = Tracker { policy, set: Vec::new() };
-        }
+        self.trackers.of_mut(attribute)?.set_policy(policy);
         Ok(())
     }
 
@@ -153,7 +179,7 @@ impl UstDomain {
         if tracker.set.len() >= TRACKED_MAX {
             return Err(ErrorCode::Nomem);
         }
-        tracker.set.push((value, id));
+        tracker.insert(value, id);
         Ok(())
     }
 
@@ -185,9 +211,7 @@ impl UstDomain {
         &self,
         attribute: ProcessAttribute,
     ) -> Result<Vec<TrackerValue>, ErrorCode> {
-        let tracker = self.trackers.of(attribute)?;
-        tracker.has_set()?;
-        Ok(tracker.set.iter().map(|(value, _)| value.clone()).collect())
+        self.trackers.of(attribute)?.inclusion_set()
     }
 }
 

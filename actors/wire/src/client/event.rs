@@ -269,13 +269,10 @@ pub(super) fn encode_description(event: &EventDescription, writer: &mut Writer) 
     encode(event, parts, writer);
 }
 
-/// Reads an event of a listing. Bytecode has no place in one, nor have attributes, which a listing
-/// here cannot hold.
+/// Reads an event of a listing. Bytecode has no place in one.
 pub(super) fn decode_listing(reader: &mut Reader<'_>) -> Result<EventListing, DecodeError> {
     let event = decode(reader)?;
-    let has_attributes =
-        event.description.probe.as_ref().is_some_and(|probe| *probe != ProbeAttributes::default());
-    if event.bytecode.is_some() || has_attributes || event.description.userspace_probe.is_some() {
+    if event.bytecode.is_some() {
         let value = event.description.kind.into();
         return Err(DecodeError::BadValue { what: "listed event", value });
     }
@@ -290,13 +287,17 @@ pub(super) fn decode_listing(reader: &mut Reader<'_>) -> Result<EventListing, De
         flags: description.flags,
         filter_expression: event.filter_expression,
         exclusions: description.exclusions,
+        // In user space, rules of the kinds of kernel probes and functions have no attributes, and are
+        // listed with empty ones.
+        probe: description.probe.filter(|probe| *probe != ProbeAttributes::default()),
+        userspace_probe: description.userspace_probe,
     })
 }
 
-/// Appends an event of a listing. In user space, rules of the kinds of kernel probes and functions have
-/// no attributes, and the stock daemon lists them with empty ones.
+/// Appends an event of a listing.
 pub(super) fn encode_listing(event: &EventListing, writer: &mut Writer) -> Result<(), ErrorCode> {
-    if matches!(Tail::of(event.kind), Tail::UserspaceProbe) {
+    let has_location = event.userspace_probe.is_some();
+    if matches!(Tail::of(event.kind), Tail::UserspaceProbe) && !has_location {
         return Err(ErrorCode::KernListFail);
     }
     let description = EventDescription {
@@ -309,8 +310,8 @@ pub(super) fn encode_listing(event: &EventListing, writer: &mut Writer) -> Resul
         name: event.name.clone(),
         exclusions: event.exclusions.clone(),
         filter: None,
-        probe: None,
-        userspace_probe: None,
+        probe: event.probe.clone(),
+        userspace_probe: event.userspace_probe.clone(),
     };
     encode(&description, (event.filter_expression.as_deref(), None), writer);
     Ok(())
@@ -320,8 +321,7 @@ pub(super) fn encode_listing(event: &EventListing, writer: &mut Writer) -> Resul
 /// command header.
 ///
 /// # Errors
-/// [`ErrorCode::KernListFail`] for user space probes, whose location an [`EventListing`] does not hold
-/// and a client needs.
+/// [`ErrorCode::KernListFail`] for a user space probe without its location, which a client needs.
 pub fn encode_events(events: &[EventListing]) -> Result<Vec<u8>, ErrorCode> {
     let mut writer = Writer::with_capacity(events.len() * (EVENT_COMM_LEN + 32));
     for event in events {

@@ -53,6 +53,8 @@ fn a_rule_comes_with_a_channel_and_an_internal_rule() {
             flags: 0,
             filter_expression: Some(text),
             exclusions: Vec::new(),
+            probe: None,
+            userspace_probe: None,
         };
         assert_eq!(domain.list_agent_events(of), [listing]);
         assert_eq!(domain.list_events(channel_name), Ok(vec![]));

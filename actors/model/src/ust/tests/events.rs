@@ -300,6 +300,8 @@ fn listing_shows_rules_as_they_were_given() {
         flags: 0,
         filter_expression: Some("a == 1".to_owned()),
         exclusions: vec!["y".to_owned(), "x".to_owned()],
+        probe: None,
+        userspace_probe: None,
     };
     assert_eq!(domain.list_events("channel0"), Ok(vec![listing]));
     assert_eq!(domain.list_events("empty"), Ok(vec![]));

@@ -120,6 +120,8 @@ pub(super) fn listed_event() -> impl Strategy<Value = EventListing> {
             flags: numbers.4,
             filter_expression,
             exclusions,
+            probe: None,
+            userspace_probe: None,
         },
     )
 }

@@ -73,6 +73,8 @@ fn probes_are_listed_without_attributes_and_user_space_probes_not_at_all() {
         flags: 0,
         filter_expression: None,
         exclusions: Vec::new(),
+        probe: None,
+        userspace_probe: None,
     };
     for kind in [EventKind::Probe, EventKind::Function, EventKind::FunctionEntry] {
         let data = client::encode_events(&[event(kind)]).unwrap();

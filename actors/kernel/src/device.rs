@@ -1,0 +1,186 @@
+//! The way to the tracer: calls, on threads that may block.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::Arc,
+};
+
+use lttngd_wire::kernel::{Argument, Call};
+
+use crate::{CallError, Loaded};
+
+/// A kernel: where modules are loaded, and where the tracer is.
+///
+/// Its methods block. What is behind is the machine itself ([`Machine`](crate::Machine)), or in tests one that
+/// answers as a kernel does.
+pub trait Kernel: Send + Sync + 'static {
+    /// Loads modules, of those that are there; returns which were loaded by this, others that they need among
+    /// them.
+    ///
+    /// # Errors
+    /// When modules cannot be loaded at all.
+    fn load(&self, modules: &[String]) -> io::Result<Loaded>;
+
+    /// Unloads modules, as far as nothing else needs them.
+    ///
+    /// # Errors
+    /// When one stays.
+    fn unload(&self, modules: &Loaded) -> io::Result<()>;
+
+    /// Opens the tracer.
+    ///
+    /// # Errors
+    /// When it is not there.
+    fn open(&self) -> io::Result<OwnedFd>;
+
+    /// Makes an ioctl; the kernel may write to a structure that it is given. Returns the result, which is 0 or
+    /// a new descriptor.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    fn ioctl(
+        &self,
+        descriptor: BorrowedFd<'_>,
+        number: u32,
+        argument: &mut Argument,
+    ) -> io::Result<Option<OwnedFd>>;
+}
+
+/// The tracer, open.
+#[derive(Clone)]
+pub struct Device {
+    kernel: Arc<dyn Kernel>,
+    tracer: Arc<OwnedFd>,
+    /// Whether it tells how far a buffer is filled.
+    can_be_monitored: bool,
+}
+
+impl std::fmt::Debug for Device {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Device").field("tracer", &self.tracer).finish_non_exhaustive()
+    }
+}
+
+impl Device {
+    pub(crate) fn new(kernel: Arc<dyn Kernel>, tracer: OwnedFd, can_be_monitored: bool) -> Self {
+        Self { kernel, tracer: Arc::new(tracer), can_be_monitored }
+    }
+
+    /// Whether the tracer tells how far a buffer is filled.
+    #[must_use]
+    pub fn can_be_monitored(&self) -> bool {
+        self.can_be_monitored
+    }
+
+    /// Does something that may block, on a thread for that.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Calls<'_>) -> T + Send + 'static,
+    ) -> T {
+        let this = self.clone();
+        let work = move || work(&Calls { kernel: &*this.kernel, tracer: this.tracer.as_fd() });
+        match tokio::task::spawn_blocking(work).await {
+            Ok(outcome) => outcome,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // Works that block are not aborted but at the end of the runtime, when nobody waits.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+}
+
+/// Calls, on a thread that may block.
+pub(crate) struct Calls<'a> {
+    kernel: &'a dyn Kernel,
+    tracer: BorrowedFd<'a>,
+}
+
+impl<'a> Calls<'a> {
+    pub(crate) fn of(kernel: &'a dyn Kernel, tracer: BorrowedFd<'a>) -> Self {
+        Self { kernel, tracer }
+    }
+
+    /// Makes a call that makes nothing.
+    pub(crate) fn tell(&self, to: BorrowedFd<'_>, call: &Call) -> Result<(), CallError> {
+        self.answer(to, call).map(drop)
+    }
+
+    /// Makes a call of the tracer itself.
+    pub(crate) fn tell_tracer(&self, call: &Call) -> Result<Vec<u8>, CallError> {
+        let (_, argument) = self.answer(self.tracer, call)?;
+        Ok(argument.bytes().to_vec())
+    }
+
+    /// Waits until no probe runs that began before. A failure is in the log: it says nothing of what was done.
+    pub(crate) fn wait_quiescent(&self) {
+        if let Err(error) = self.tell_tracer(&Call::WaitQuiescent) {
+            tracing::warn!(%error, "probes that had begun may still be running");
+        }
+    }
+
+    /// Makes a call that makes a descriptor.
+    pub(crate) fn make(&self, to: BorrowedFd<'_>, call: &Call) -> Result<OwnedFd, CallError> {
+        let (made, _) = self.answer(to, call)?;
+        made.ok_or_else(|| CallError {
+            doing: doing(call),
+            error: io::ErrorKind::InvalidData.into(),
+        })
+    }
+
+    /// The same of the tracer itself.
+    pub(crate) fn make_of_tracer(&self, call: &Call) -> Result<OwnedFd, CallError> {
+        self.make(self.tracer, call)
+    }
+
+    /// The text of one of the tracer's lists.
+    pub(crate) fn list(&self, call: &Call) -> Result<String, CallError> {
+        let mut text = String::new();
+        let read = File::from(self.make_of_tracer(call)?).read_to_string(&mut text);
+        read.map_err(|error| CallError { doing: doing(call), error })?;
+        Ok(text)
+    }
+
+    fn answer(
+        &self,
+        to: BorrowedFd<'_>,
+        call: &Call,
+    ) -> Result<(Option<OwnedFd>, Argument), CallError> {
+        let failed = |error| CallError { doing: doing(call), error };
+        let unknown = || failed(io::ErrorKind::Unsupported.into());
+        let mut argument = call.argument().ok_or_else(unknown)?;
+        let made = self.kernel.ioctl(to, call.number(), &mut argument).map_err(failed)?;
+        Ok((made, argument))
+    }
+}
+
+/// What a call is to do, for log messages.
+fn doing(call: &Call) -> &'static str {
+    match call {
+        Call::CreateSession => "make a session",
+        Call::TracerVersion | Call::AbiVersion => "tell its version",
+        Call::ListTracepoints => "list tracepoints",
+        Call::WaitQuiescent => "wait for running probes",
+        Call::ListSyscalls => "list system calls",
+        Call::CreateMetadata(_) => "make a metadata channel",
+        Call::CreateChannel(_) => "make a channel",
+        Call::Start => "start",
+        Call::Stop => "stop",
+        Call::TrackPid(_) | Call::UntrackPid(_) | Call::Track(..) | Call::Untrack(..) => {
+            "track processes so"
+        }
+        Call::RegenerateMetadata => "write its metadata anew",
+        Call::Statedump => "record its state",
+        Call::SetName(_) | Call::SetCreationTime(_) => "take a session's name or time",
+        Call::OpenStream => "open a stream",
+        Call::CreateEvent(_) => "make an event rule",
+        Call::AddContext(_) => "add a context",
+        Call::Enable => "enable",
+        Call::Disable => "disable",
+        Call::Filter(_) => "take a filter",
+        Call::AddCallsite(_) => "record at a place of a program",
+        Call::Flush => "close a packet",
+    }
+}

@@ -1,0 +1,235 @@
+//! Starting and stopping, and the streams of processors that come later.
+
+use std::{os::fd::OwnedFd, rc::Rc, sync::Arc};
+
+use actix::{Addr, WeakAddr};
+use futures::future::join_all;
+use lttngd_buffers::{BuffersError, SetOutput};
+use lttngd_consumer::{AddKernelChannel, AddKernelStreams, KernelStream, OpenChannelPackets};
+use lttngd_model::{ChannelAttributes, ErrorCode, kernel::TracerError};
+use lttngd_runtime::tell;
+use lttngd_wire::kernel::Call;
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    task::JoinHandle,
+};
+
+use super::{
+    Inner, KernelSession,
+    state::{announced, announced_metadata},
+};
+use crate::{SetRecording, message::BuffersCame};
+
+/// Who waits for buffers that nobody reads, one for each channel.
+#[derive(Default)]
+pub(super) struct Watches(Vec<JoinHandle<()>>);
+
+impl Watches {
+    /// Waits for those of one more channel.
+    fn begin(&mut self, session: WeakAddr<KernelSession>, channel: u32, descriptor: Arc<OwnedFd>) {
+        let watched = async move {
+            // SAFETY: the descriptor is the same and open as long as it is held, which it is by what is made.
+            let watched =
+                unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
+            let Ok(watched) = watched else {
+                tracing::warn!(channel, "processors that come later are not recorded");
+                return;
+            };
+            while let Ok(mut ready) = watched.readable().await {
+                ready.clear_ready();
+                let Some(session) = session.upgrade() else { return };
+                tell(&session, BuffersCame { channel });
+            }
+        };
+        self.0.push(tokio::task::spawn_local(watched));
+    }
+
+    /// Lets go of the channels.
+    pub(super) fn end(&mut self) -> impl Future<Output = ()> + use<> {
+        let watches = std::mem::take(&mut self.0);
+        for watch in &watches {
+            watch.abort();
+        }
+        async move {
+            // Each has been ended.
+            let _ = join_all(watches).await;
+        }
+    }
+}
+
+impl Drop for Watches {
+    fn drop(&mut self) {
+        drop(self.end());
+    }
+}
+
+impl Inner {
+    pub(super) async fn set_recording(
+        self: Rc<Self>,
+        request: SetRecording,
+    ) -> Result<(), ErrorCode> {
+        let SetRecording { active, output } = request;
+        if self.state().recording == active {
+            return Ok(());
+        }
+        let refused = if active { ErrorCode::KernStartFail } else { ErrorCode::KernStopFail };
+        if active {
+            self.open().await?;
+            self.send_all(output).await?;
+        }
+        let recorded = self.work(move |calls, objects| objects.record(calls, active)).await;
+        recorded.map_err(|error| self.failed(&error, refused))?.map_err(|error| {
+            tracing::error!(session = self.config.name, %error);
+            refused
+        })?;
+        self.state_mut().recording = active;
+        if active && self.state().output.chunk().is_none() {
+            self.open_packets().await.map_err(|error| self.failed(&error, ErrorCode::Unk))?;
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: &BuffersError, code: ErrorCode) -> ErrorCode {
+        tracing::error!(session = self.config.name, %error, "the kernel does not follow the session");
+        code
+    }
+
+    /// Makes the time of all streams begin by now, where nobody reads them as they are filled.
+    pub(super) async fn open_packets(&self) -> Result<(), BuffersError> {
+        let session = self.config.session;
+        for channel in self.state().sent() {
+            self.ask(OpenChannelPackets { session, key: channel.key }).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives the consumer daemon what it does not have: the metadata first, then each channel.
+    async fn send_all(&self, output: SetOutput) -> Result<(), ErrorCode> {
+        let is_new = self.state().metadata.is_none() && self.state().sent().is_empty();
+        if is_new {
+            self.state_mut().output = output;
+        }
+        let has_output = self.state().output.chunk().is_some();
+        if has_output && self.state().metadata.is_none() {
+            self.send_metadata().await?;
+        }
+        let missing: Vec<u32> =
+            self.state().channels().filter(|of| !of.sent).map(|of| of.index).collect();
+        for channel in missing {
+            self.send_channel(channel).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_metadata(&self) -> Result<(), ErrorCode> {
+        let attributes = ChannelAttributes::kernel_metadata(self.config.page_size);
+        let opened = self.work(move |calls, objects| objects.open_metadata(calls, &attributes));
+        let opened = opened.await.map_err(|error| self.failed(&error, ErrorCode::KernMetaFail))?;
+        let descriptor = opened.map_err(|(code, error)| {
+            tracing::error!(session = self.config.name, %error);
+            code
+        })?;
+        let key = self.config.keys.next();
+        let output = self.state().output.clone();
+        let live = self.config.live_timer_interval_us;
+        let add = announced_metadata(self.config.session, key, attributes, &output, live);
+        let streams = vec![KernelStream { cpu: 0, descriptor }];
+        self.add(add, streams).await?;
+        self.state_mut().metadata = Some(key);
+        Ok(())
+    }
+
+    async fn send_channel(&self, index: u32) -> Result<(), ErrorCode> {
+        let streams = self.open_streams(index).await?;
+        let (add, descriptor) = {
+            let mut state = self.state_mut();
+            let output = state.output.clone();
+            let Some(channel) = state.channel_mut(index) else { return Ok(()) };
+            channel.streams += u32::try_from(streams.len()).unwrap_or(u32::MAX);
+            let live = self.config.live_timer_interval_us;
+            let add = announced(self.config.session, channel, &output, live);
+            (add, state.objects.channel_descriptor(index))
+        };
+        self.add(add, streams).await?;
+        if let Some(channel) = self.state_mut().channel_mut(index) {
+            channel.sent = true;
+        }
+        if let (Some(descriptor), Some(session)) = (descriptor, self.address()) {
+            tell(&session, Watch { channel: index, descriptor });
+        }
+        Ok(())
+    }
+
+    fn address(&self) -> Option<Addr<KernelSession>> {
+        self.address.borrow().as_ref().and_then(WeakAddr::upgrade)
+    }
+
+    async fn open_streams(&self, channel: u32) -> Result<Vec<KernelStream>, ErrorCode> {
+        let opened = self.work(move |calls, objects| objects.open_streams(calls, channel)).await;
+        let opened = opened.map_err(|error| self.failed(&error, ErrorCode::KernStreamFail))?;
+        let opened = opened.map_err(|error| {
+            tracing::error!(session = self.config.name, %error);
+            ErrorCode::KernStreamFail
+        })?;
+        let streams = opened.into_iter();
+        Ok(streams.map(|(cpu, descriptor)| KernelStream { cpu, descriptor }).collect())
+    }
+
+    async fn add(
+        &self,
+        add: lttngd_consumer::AddChannel,
+        streams: Vec<KernelStream>,
+    ) -> Result<(), ErrorCode> {
+        let sampled = self.config.sampled.clone();
+        let added = self.ask(AddKernelChannel { add: Box::new(add), streams, sampled }).await;
+        added.map_err(|error| self.failed(&error, ErrorCode::KernStartFail))
+    }
+
+    /// Opens the streams of processors that came, and gives them to the consumer daemon.
+    pub(super) async fn open_late_streams(self: Rc<Self>, channel: u32) -> Result<(), ErrorCode> {
+        let streams = self.open_streams(channel).await?;
+        let key = {
+            let mut state = self.state_mut();
+            let Some(channel) = state.channel_mut(channel).filter(|_| !streams.is_empty()) else {
+                return Ok(());
+            };
+            channel.streams += u32::try_from(streams.len()).unwrap_or(u32::MAX);
+            channel.key
+        };
+        tracing::info!(session = self.config.name, count = streams.len(), "processors came");
+        let add = AddKernelStreams { session: self.config.session, key, streams };
+        self.ask(add).await.map_err(|error| self.failed(&error, ErrorCode::KernStreamFail))
+    }
+
+    pub(super) async fn statedump(self: Rc<Self>) -> Result<(), ErrorCode> {
+        let dumped = self.work(|calls, objects| objects.tell(calls, &Call::Statedump)).await;
+        let dumped = dumped.map_err(|error| self.failed(&error, ErrorCode::RegenStatedumpFail))?;
+        dumped.map_err(|error| {
+            tracing::error!(session = self.config.name, %error);
+            match error.kind() {
+                TracerError::NoMemory => ErrorCode::RegenStatedumpNomem,
+                _ => ErrorCode::RegenStatedumpFail,
+            }
+        })
+    }
+}
+
+/// The consumer daemon has a channel, whose buffers may become more.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "()")]
+pub(super) struct Watch {
+    channel: u32,
+    descriptor: Arc<OwnedFd>,
+}
+
+impl actix::Handler<Watch> for KernelSession {
+    type Result = ();
+
+    fn handle(&mut self, watch: Watch, context: &mut Self::Context) {
+        use actix::AsyncContext;
+        if !self.inner.state().closed {
+            let session = context.address().downgrade();
+            self.watches.begin(session, watch.channel, watch.descriptor);
+        }
+    }
+}
