@@ -15,7 +15,7 @@
 use std::{
     net::TcpListener,
     os::unix::net::UnixListener,
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -26,6 +26,7 @@ use lttngd_app::{AppSettings, Apps};
 use lttngd_clock::TraceClock;
 use lttngd_consumer::{Consumer, ConsumerConfig};
 use lttngd_handle::{Handle, Settings};
+use lttngd_kernel::{EnsureReady, Machine, ModuleLists, Release, Tracer, TracerConfig};
 use lttngd_model::{Bitness, ConsumerKind, Credentials};
 use lttngd_registry::{Registry, RegistryConfig, Shutdown};
 use lttngd_relayd::{RelaydConfig, Relayds};
@@ -192,13 +193,17 @@ async fn run(
     let listings = SessionListings::default();
     let runas = Runas::new(config.program.clone());
     let (failures, mut failed) = events::unbounded_channel();
-    let Wired { registry, apps: known_apps, agents: known_agents, consumers } =
+    let Wired { registry, apps: known_apps, agents: known_agents, consumers, tracer } =
         wire_actors(&config, &descriptors, clock, (listings.clone(), runas.clone()), &failures);
     let requester = Credentials {
         uid: rustix::process::geteuid().as_raw(),
         gid: rustix::process::getegid().as_raw(),
     };
-    let settings = Settings { is_root: config.is_root, serves_agents: agents.is_some() };
+    let settings = Settings {
+        is_root: config.is_root,
+        serves_agents: agents.is_some(),
+        tracer: tracer.clone(),
+    };
     let handle = Handle::new(registry.clone(), listings, settings, requester);
     let mut listeners = vec![spawn_listener(
         "applications",
@@ -261,6 +266,11 @@ async fn run(
         // It fails only when that actor is gone, and its consumer with it.
         let _ = consumer.send(lttngd_consumer::Stop).await;
     }
+    if let Some(tracer) = &tracer {
+        // Its modules are in use as long as there are sessions and a consumer daemon. It fails only when that
+        // actor is gone.
+        let _ = tracer.send(Release).await;
+    }
     runas.end();
     drop(wait_page);
     rundir.remove();
@@ -291,6 +301,26 @@ struct Wired {
     apps: Addr<Apps>,
     agents: Addr<Agents>,
     consumers: Consumers,
+    /// Of the kernel, where its domain is served.
+    tracer: Option<Addr<Tracer>>,
+}
+
+/// The kernel tracer, which is opened at once, so that those who need it do not wait: another daemon's than
+/// root's has none.
+fn kernel_tracer(config: &Config) -> Option<Addr<Tracer>> {
+    let (instead, besides) = (config.kmod_probes.as_deref(), config.extra_kmod_probes.as_deref());
+    let serves = config.is_root && !config.no_kernel;
+    let tracer = serves.then(|| {
+        let modules = ModuleLists::with_probes(instead, besides);
+        Tracer::new(TracerConfig { kernel: Arc::new(Machine), modules }).start()
+    })?;
+    let opening = tracer.clone();
+    tokio::task::spawn_local(async move {
+        if let Ok(Err(error)) = opening.send(EnsureReady).await {
+            tracing::info!(%error, "the kernel's domain is not served");
+        }
+    });
+    Some(tracer)
 }
 
 /// Starts the actors whose events meet.
@@ -309,6 +339,7 @@ fn wire_actors(
         })
     };
     let sessiond_uuid = *uuid::Uuid::new_v4().as_bytes();
+    let tracer = kernel_tracer(config);
     let mut wired = None;
     let registry = Registry::create(|context| {
         let consumer = |kind, settings: &ConsumerdConfig| {
@@ -321,7 +352,7 @@ fn wire_actors(
             bits64: consumer(ConsumerKind::Ust(Bitness::Bits64), &config.consumerd64),
             bits32: bits32
                 .then(|| consumer(ConsumerKind::Ust(Bitness::Bits32), &config.consumerd32)),
-            kernel: None,
+            kernel: tracer.as_ref().map(|_| consumer(ConsumerKind::Kernel, &config.kconsumerd)),
         };
         let apps = Apps::new(Outlet::to(context.address().recipient()))
             .with_failure_notice(notice("actor of applications"))
@@ -335,6 +366,7 @@ fn wire_actors(
             hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             clock,
             consumers: all,
+            tracer: tracer.clone(),
             relayds: Relayds::new(RelaydConfig {
                 sessiond_uuid,
                 socket_timeout: config.network_socket_timeout,
@@ -351,7 +383,7 @@ fn wire_actors(
     });
     let (apps, agents, consumers) =
         wired.unwrap_or_else(|| unreachable!("create calls its argument"));
-    Wired { registry, apps, agents, consumers }
+    Wired { registry, apps, agents, consumers, tracer }
 }
 
 fn consumer_config(

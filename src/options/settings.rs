@@ -233,27 +233,20 @@ impl Settings {
 
     /// A notice for each setting that is kept but that nothing acts on.
     pub(super) fn without_effect(&self) -> Vec<String> {
-        let kernel = "there is no kernel domain";
         let settings = [
-            ("kconsumerd-cmd-sock", self.kconsumerd_cmd_sock.is_some(), kernel),
-            ("kconsumerd-err-sock", self.kconsumerd_err_sock.is_some(), kernel),
-            ("kmod-probes", self.kmod_probes.is_some(), kernel),
-            ("extra-kmod-probes", self.extra_kmod_probes.is_some(), kernel),
             (
                 "event-notifier-error-buffer-size-kernel",
                 self.event_notifier_error_buffer_size_kernel.is_some(),
-                kernel,
             ),
             (
                 "event-notifier-error-buffer-size-userspace",
                 self.event_notifier_error_buffer_size_userspace.is_some(),
-                "there are no event notifiers",
             ),
         ];
         settings
             .into_iter()
-            .filter(|(_, given, _)| *given)
-            .map(|(name, _, why)| format!("--{name} has no effect yet: {why}"))
+            .filter(|(_, given)| *given)
+            .map(|(name, _)| format!("--{name} has no effect yet: there are no event notifiers"))
             .collect()
     }
 
@@ -279,6 +272,8 @@ impl Settings {
         set(&mut config.consumerd64.err_sock, self.ustconsumerd64_err_sock);
         set_some(&mut config.consumerd32.binary, self.consumerd32_path);
         set_some(&mut config.consumerd32.libdir, self.consumerd32_libdir);
+        // The kernel's consumer daemon is the same program, of whoever names it.
+        set_some(&mut config.kconsumerd.binary, self.consumerd64_path.clone());
         set_some(&mut config.consumerd64.binary, self.consumerd64_path);
         set_some(&mut config.consumerd64.libdir, self.consumerd64_libdir);
         set(&mut config.pid_file, self.pid_file);

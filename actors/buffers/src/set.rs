@@ -115,10 +115,7 @@ impl SetOutput {
     /// the streams of a relay daemon that went away, and stop and destroy go on without them.
     /// # Errors
     /// Any other failure.
-    pub fn without_relayd(
-        &self,
-        outcome: Result<(), BuffersError>,
-    ) -> Result<(), BuffersError> {
+    pub fn without_relayd(&self, outcome: Result<(), BuffersError>) -> Result<(), BuffersError> {
         match outcome {
             Err(BuffersError::Consumer(ConsumerError::Refused(code)))
                 if self.relayd().is_some() && code.is_channel_not_found() =>

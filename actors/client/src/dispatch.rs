@@ -3,12 +3,12 @@
 use lttngd_handle::Handle;
 use lttngd_model::{Domain, ErrorCode};
 use lttngd_session::{
-    AddContext, AddSnapshotOutput, AddTrackerValue, Asked, Clear, DataPending,
-    DeleteSnapshotOutput, DisableChannel, DisableEvent, EnableChannel, EnableEvent,
-    GetInclusionSet, GetRotationInfo, GetTrackingPolicy, ListChannels, ListDomains, ListEvents,
-    ListSnapshotOutputs, Needs, RecordSnapshot, RegenerateMetadata, RegenerateStatedump,
-    RemoveTrackerValue, Rotate, Session, SessionRequest, SetConsumerUri, SetRotationSchedule,
-    SetShmPath, SetTrackingPolicy, Start, Stop, TraceArchive,
+    AddContext, AddSnapshotOutput, AddTrackerValue, Clear, DataPending, DeleteSnapshotOutput,
+    DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetRotationInfo,
+    GetTrackingPolicy, ListChannels, ListDomains, ListEvents, ListSnapshotOutputs, Needs,
+    RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate,
+    SessionRequest, SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy, Start,
+    Stop, TraceArchive,
 };
 use lttngd_wire::client::{
     ArchiveLocation, Command, ContextRequest, DomainListing, Reply, Request, RotationInfo,
@@ -143,29 +143,30 @@ async fn run(handle: &Handle, request: &Request, command: Command) -> Result<Rep
             Ok(ok().with_list(events.len(), encode_events(&events)?))
         }
         Command::TrackerGetPolicy { attribute } => {
-            check_tracked(handle, request).await?;
-            let policy = handle
-                .ask(GetTrackingPolicy { domain: Domain::Ust, attribute }.in_session(session))
-                .await?;
+            let domain = tracked(handle, request).await?;
+            let message = GetTrackingPolicy { domain, attribute };
+            let policy = handle.ask(message.in_session(session)).await?;
             Ok(ok().with_data(encode_tracking_policy(policy)))
         }
         Command::TrackerSetPolicy { attribute, policy } => {
-            let message = SetTrackingPolicy { domain: Domain::Ust, attribute, policy };
-            tracker(handle, request, message).await.map(|()| ok())
+            let domain = tracked(handle, request).await?;
+            let message = SetTrackingPolicy { domain, attribute, policy };
+            handle.ask(message.in_session(session)).await.map(|()| ok())
         }
         Command::TrackerAddValue { attribute, value } => {
-            let message = AddTrackerValue { domain: Domain::Ust, attribute, value };
-            tracker(handle, request, message).await.map(|()| ok())
+            let domain = tracked(handle, request).await?;
+            let message = AddTrackerValue { domain, attribute, value };
+            handle.ask(message.in_session(session)).await.map(|()| ok())
         }
         Command::TrackerRemoveValue { attribute, value } => {
-            let message = RemoveTrackerValue { domain: Domain::Ust, attribute, value };
-            tracker(handle, request, message).await.map(|()| ok())
+            let domain = tracked(handle, request).await?;
+            let message = RemoveTrackerValue { domain, attribute, value };
+            handle.ask(message.in_session(session)).await.map(|()| ok())
         }
         Command::TrackerGetInclusionSet { attribute } => {
-            check_tracked(handle, request).await?;
-            let values = handle
-                .ask(GetInclusionSet { domain: Domain::Ust, attribute }.in_session(session))
-                .await?;
+            let domain = tracked(handle, request).await?;
+            let message = GetInclusionSet { domain, attribute };
+            let values = handle.ask(message.in_session(session)).await?;
             Ok(ok().with_data(encode_tracker_values(&values)))
         }
         Command::RotateSession => {
@@ -275,24 +276,10 @@ fn some_domain(code: ErrorCode) -> impl FnOnce(Domain) -> Result<Domain, ErrorCo
     move |domain| if domain == Domain::None { Err(code) } else { Ok(domain) }
 }
 
-/// A command on a tracker: those of the user-space domain alone are there.
-async fn tracker<M>(
-    handle: &Handle,
-    request: &Request,
-    message: M,
-) -> Result<<M as SessionRequest>::Reply, ErrorCode>
-where
-    M: SessionRequest,
-    Session: actix::Handler<Asked<M>>,
-{
-    check_tracked(handle, request).await?;
-    handle.ask(message.in_session(&request.session_name)).await
-}
-
-/// Processes are tracked in the user-space domain alone.
-async fn check_tracked(handle: &Handle, request: &Request) -> Result<(), ErrorCode> {
+/// The domain of a command on trackers: agents have none of their own.
+async fn tracked(handle: &Handle, request: &Request) -> Result<Domain, ErrorCode> {
     match Domain::from_raw(request.domain) {
-        Some(Domain::Ust) => Ok(()),
+        Some(domain @ (Domain::Kernel | Domain::Ust)) => Ok(domain),
         _ => check(handle, request).await.and(Err(ErrorCode::UnsupportedDomain)),
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix::{Addr, Handler, Message};
+use lttngd_kernel::{EnsureReady, Tracer};
 use lttngd_model::{
     Credentials, Domain, ErrorCode, EventField, EventListing, SessionDescriptor, SessionListing,
 };
@@ -17,12 +18,14 @@ use lttngd_session::{
 use crate::Request;
 
 /// What answers depend on besides sessions.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Whether the daemon runs as root.
     pub is_root: bool,
     /// Whether it serves agents.
     pub serves_agents: bool,
+    /// The kernel tracer, where the kernel's domain is served.
+    pub tracer: Option<Addr<Tracer>>,
 }
 
 /// The way into a daemon. It can be cloned and used from any thread and any asynchronous runtime;
@@ -118,7 +121,10 @@ impl Handle {
     {
         request.act_for(self.requester);
         let actor = self.find(session).await?;
-        let served = needs.domain().map_or(Ok(()), |domain| self.check_domain(domain));
+        let served = match needs.domain() {
+            Some(domain) => self.check_domain(domain).await,
+            None => Ok(()),
+        };
         self.send(session, &actor, Asked { request, needs, served }).await
     }
 
@@ -141,17 +147,27 @@ impl Handle {
         }
     }
 
-    /// The kernel domain answers what a daemon answers where there is no kernel tracer, and those of
-    /// agents what one answers that found no port for them.
-    pub(crate) fn check_domain(&self, domain: Domain) -> Result<(), ErrorCode> {
+    /// The kernel domain answers why there is no kernel tracer where there is none, and those of agents
+    /// what a daemon answers that found no port for them.
+    pub(crate) async fn check_domain(&self, domain: Domain) -> Result<(), ErrorCode> {
         match domain {
-            Domain::Kernel if self.settings.is_root => Err(ErrorCode::KernNa),
-            Domain::Kernel => Err(ErrorCode::NeedRootSessiond),
+            Domain::Kernel => self.tracer()?.send(EnsureReady).await.map_or_else(
+                |_| Err(ErrorCode::KernNa),
+                |ready| ready.map(drop).map_err(|error| error.code()),
+            ),
             agents if agents.is_agent() && !self.settings.serves_agents => {
                 Err(ErrorCode::AgentTracingDisabled)
             }
             _ => Ok(()),
         }
+    }
+
+    /// The kernel tracer, if this daemon may have one.
+    pub(crate) fn tracer(&self) -> Result<&Addr<Tracer>, ErrorCode> {
+        self.settings.tracer.as_ref().ok_or(match self.settings.is_root {
+            true => ErrorCode::KernNa,
+            false => ErrorCode::NeedRootSessiond,
+        })
     }
 
     /// Checks what every command that names a session and a domain checks, and makes the domain ready
@@ -163,7 +179,7 @@ impl Handle {
         let actor = self.find(session).await?;
         match domain {
             Some(domain) => {
-                self.check_domain(domain)?;
+                self.check_domain(domain).await?;
                 self.send(session, &actor, PrepareDomain { domain }).await
             }
             None => Ok(()),
@@ -221,10 +237,11 @@ impl Handle {
     }
 
     /// LIST_TRACEPOINTS: the tracepoints of every application, in agent domains the loggers of every
-    /// agent.
+    /// agent, in the kernel's domain those of the kernel.
     ///
     /// # Errors
-    /// `KernNa`, `NeedRootSessiond`, `AgentTracingDisabled`, `Und` for other domains.
+    /// `KernNa`, `KernVersion`, `NeedRootSessiond`, `KernListFail`, `AgentTracingDisabled`, `Und` for other
+    /// domains.
     pub async fn list_tracepoints(
         &self,
         domain: Option<Domain>,
@@ -243,10 +260,10 @@ impl Handle {
         self.ask(ListTracepointFields { domain }).await
     }
 
-    /// LIST_SYSCALLS: there is no kernel tracer.
+    /// LIST_SYSCALLS: the system calls that the kernel tracer knows by name.
     ///
     /// # Errors
-    /// Always: `KernNa` or `NeedRootSessiond`.
+    /// `KernNa`, `KernVersion`, `NeedRootSessiond`, `KernListFail`.
     pub async fn list_syscalls(&self) -> Result<Vec<EventListing>, ErrorCode> {
         self.ask(ListSyscalls).await
     }
@@ -255,7 +272,7 @@ impl Handle {
     /// the kernel domain, the only one for which there is such a thing.
     ///
     /// # Errors
-    /// Always: `KernNa`, `NeedRootSessiond`, else `Und`.
+    /// Always: `KernNa`, `NeedRootSessiond`, `KernConsumerFail` where the daemon has its own, else `Und`.
     pub async fn register_consumer(
         &self,
         session: &str,
@@ -274,10 +291,10 @@ impl Handle {
         Err(ErrorCode::Und)
     }
 
-    pub(crate) fn check_listing(&self, domain: Option<Domain>) -> Result<(), ErrorCode> {
+    pub(crate) async fn check_listing(&self, domain: Option<Domain>) -> Result<(), ErrorCode> {
         match domain {
             Some(Domain::Ust) => Ok(()),
-            Some(domain) => self.check_domain(domain).and(Err(ErrorCode::Und)),
+            Some(domain) => self.check_domain(domain).await.and(Err(ErrorCode::Und)),
             None => Err(ErrorCode::Und),
         }
     }

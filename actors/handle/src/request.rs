@@ -1,6 +1,7 @@
 //! What a daemon is asked: every command as a typed value with its reply.
 
 use actix::Handler;
+use lttngd_kernel::{ListKernelSyscalls, ListKernelTracepoints};
 use lttngd_model::{
     Domain, ErrorCode, EventField, EventListing, SessionDescriptor, SessionListing,
 };
@@ -95,8 +96,13 @@ impl Request for ListTracepoints {
 
     async fn ask(self, handle: &Handle) -> Result<Vec<EventListing>, ErrorCode> {
         match self.domain {
-            Some(domain) if domain.is_agent() => handle.check_domain(domain)?,
-            domain => handle.check_listing(domain)?,
+            Some(Domain::Kernel) => {
+                // It fails only when that actor failed.
+                let listed = handle.tracer()?.send(ListKernelTracepoints).await;
+                return listed.unwrap_or(Err(ErrorCode::KernNa));
+            }
+            Some(domain) if domain.is_agent() => handle.check_domain(domain).await?,
+            domain => handle.check_listing(domain).await?,
         }
         handle.registry(self).await
     }
@@ -110,7 +116,7 @@ impl Request for ListTracepointFields {
     }
 
     async fn ask(self, handle: &Handle) -> Result<Vec<EventField>, ErrorCode> {
-        handle.check_listing(self.domain)?;
+        handle.check_listing(self.domain).await?;
         handle.registry(self).await
     }
 }
@@ -123,7 +129,8 @@ impl Request for ListSyscalls {
     }
 
     async fn ask(self, handle: &Handle) -> Result<Vec<EventListing>, ErrorCode> {
-        handle.check_domain(Domain::Kernel).map(|()| Vec::new())
+        // It fails only when that actor failed.
+        handle.tracer()?.send(ListKernelSyscalls).await.unwrap_or(Err(ErrorCode::KernNa))
     }
 }
 
@@ -135,7 +142,12 @@ impl Request for RegisterConsumer {
     }
 
     async fn ask(self, handle: &Handle) -> Result<(), ErrorCode> {
-        handle.check(&self.session, self.domain).await.and(Err(ErrorCode::Und))
+        handle.check(&self.session, self.domain).await?;
+        match self.domain {
+            // The kernel's consumer daemon is our own, and runs by now.
+            Some(Domain::Kernel) => Err(ErrorCode::KernConsumerFail),
+            _ => Err(ErrorCode::Und),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use lttngd_app::{AppInfo, Apps, AppsChanged, ListApps};
 use lttngd_buffers::ChannelKeys;
 use lttngd_clock::{TraceClock, now};
 use lttngd_consumer::ConsumerExited;
+use lttngd_kernel::Tracer;
 use lttngd_model::{
     Credentials, Domain, ErrorCode, EventField, EventKind, EventListing, SessionDescriptor,
     SessionId, SessionKind,
@@ -50,6 +51,8 @@ pub struct RegistryConfig {
     pub clock: TraceClock,
     /// The consumer daemons.
     pub consumers: Consumers,
+    /// The kernel tracer, where the kernel's domain is served.
+    pub tracer: Option<Addr<Tracer>>,
     /// Who opens connections to relay daemons.
     pub relayds: Addr<Relayds>,
     /// Longest wait for one reply of a consumer daemon.
@@ -150,6 +153,7 @@ impl Registry {
             snapshot_output,
             page_size: self.config.page_size,
             consumers: self.config.consumers.clone(),
+            tracer: self.config.tracer.clone(),
             keys: self.keys.clone(),
             consumer_deadline: self.config.consumer_deadline,
             runas: self.config.runas.clone(),

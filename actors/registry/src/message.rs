@@ -57,9 +57,11 @@ pub struct DestroySession {
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct ListSessions;
 
-/// LIST_TRACEPOINTS: the tracepoints of every application, in agent domains the loggers of every agent.
+/// LIST_TRACEPOINTS: the tracepoints of every application, in agent domains the loggers of every agent, in the
+/// kernel's those of the kernel.
 ///
-/// Errors: `KernNa`, `NeedRootSessiond`, `AgentTracingDisabled`, `Und` for other domains.
+/// Errors: `KernNa`, `KernVersion`, `NeedRootSessiond`, `KernListFail`, `AgentTracingDisabled`, `Und` for other
+/// domains.
 #[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Vec<EventListing>")]
 pub struct ListTracepoints {
@@ -77,16 +79,16 @@ pub struct ListTracepointFields {
     pub domain: Option<Domain>,
 }
 
-/// LIST_SYSCALLS: there is no kernel tracer.
+/// LIST_SYSCALLS: the system calls that the kernel tracer knows by name.
 ///
-/// Errors: always, `KernNa` or `NeedRootSessiond`.
+/// Errors: `KernNa`, `KernVersion`, `NeedRootSessiond`, `KernListFail`.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct ListSyscalls;
 
 /// REGISTER_CONSUMER: would have a consumer daemon that somebody else started write the traces of
 /// the kernel domain, the only one for which there is such a thing.
 ///
-/// Errors: always, `KernNa`, `NeedRootSessiond`, else `Und`.
+/// Errors: always, `KernNa`, `NeedRootSessiond`, `KernConsumerFail` where the daemon has its own, else `Und`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct RegisterConsumer {
     /// Name of the session.

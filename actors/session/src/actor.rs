@@ -11,6 +11,7 @@ use lttngd_agent::{AgentArrived, AgentExited};
 use lttngd_app::{AppArrived, AppExited};
 use lttngd_buffers::BufferSetFailed;
 use lttngd_consumer::ChannelSampled;
+use lttngd_kernel::KernelSessionFailed;
 use lttngd_model::{Domain, ErrorCode, SessionListing};
 use lttngd_relayd::ConnectionFailed;
 use lttngd_runtime::{Beside, FailureNotice, Outlet, Queue, Works};
@@ -293,6 +294,14 @@ impl Handler<AgentExited> for Session {
 
     fn handle(&mut self, gone: AgentExited, _: &mut Self::Context) {
         self.inner.agent_gone(gone);
+    }
+}
+
+impl Handler<KernelSessionFailed> for Session {
+    type Result = ();
+
+    fn handle(&mut self, failed: KernelSessionFailed, _: &mut Self::Context) {
+        Rc::clone(&self.inner).kernel_failed(failed);
     }
 }
 

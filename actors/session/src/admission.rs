@@ -122,12 +122,21 @@ impl<M: Perform> Handler<Asked<M>> for Session {
             return Replying::Now(Err(code));
         }
         let tracer = needs.domain().and_then(Domain::tracer);
-        if !needs.has_to_record() || tracer.is_none_or(|tracer| !self.inner.has(tracer)) {
+        let is_there = tracer.is_some_and(|tracer| self.inner.has(tracer));
+        let opens = is_there && tracer == Some(Tracer::Kernel);
+        let records = is_there && needs.has_to_record();
+        if !opens && !records {
             return request.perform(self, context);
         }
-        // Commands that need no relay daemon go on while one is connected.
+        // Commands that need no tracer and no relay daemon go on while these are waited for.
         let inner = Rc::clone(&self.inner);
-        let prepared = async move { inner.ensure_consumers().await }.into_actor(self);
+        let prepared = async move {
+            if opens {
+                inner.open_kernel().await?;
+            }
+            if records { inner.ensure_consumers().await } else { Ok(()) }
+        };
+        let prepared = prepared.into_actor(self);
         let perform = |prepared, session: &mut Self, context: &mut Context<Self>| match prepared {
             Ok(()) => request.perform(session, context).on_actor(session),
             Err(code) => Box::pin(ready(Err(code)).into_actor(session)),
@@ -142,8 +151,8 @@ impl Inner {
         let Some(domain) = needs.domain() else { return Ok(()) };
         let is_there = domain.tracer().is_some_and(|tracer| self.has(tracer));
         needs.admit(self.life(), is_there, served)?;
-        if domain.tracer() == Some(Tracer::Ust) {
-            self.make_ust();
+        if let Some(tracer) = domain.tracer() {
+            self.make_domain(tracer);
         }
         Ok(())
     }
@@ -153,7 +162,15 @@ impl Inner {
         self.state().domains.of(tracer).is_some()
     }
 
-    pub(crate) fn make_ust(&self) {
+    /// The domain of a tracer comes to be.
+    pub(crate) fn make_domain(&self, tracer: Tracer) {
+        match tracer {
+            Tracer::Ust => self.make_ust(),
+            Tracer::Kernel => self.make_kernel(),
+        }
+    }
+
+    fn make_ust(&self) {
         let mut state = self.state_mut();
         if state.domains.ust.is_none() {
             *state.change_ust() = Some(UstDomain::new(self.config.page_size));

@@ -47,7 +47,8 @@ impl Inner {
             } else if self.life().active {
                 // What the application announced may be in no metadata file yet.
                 let deadline = self.config.consumer_deadline;
-                let sets = self.set_actors();
+                let sets: Vec<_> =
+                    self.state().sets.values().map(|set| set.actor.clone()).collect();
                 join_all(sets.iter().map(|set| ask(set, PushMetadata, deadline))).await;
             }
         }
@@ -74,7 +75,7 @@ impl Inner {
         let (is_used, is_touched) = {
             let state = self.state();
             let is_used = state.domains.of(lost.kind.tracer()).is_some();
-            let has_buffers = state.all_sets().any(|set| set.kind == lost.kind);
+            let has_buffers = state.all_buffers().any(|buffers| buffers.kind == lost.kind);
             (is_used, is_used && (has_buffers || state.chunk.is_some()))
         };
         if let Some(consumer) = self.config.consumers.of(lost.kind) {

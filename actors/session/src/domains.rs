@@ -1,11 +1,15 @@
 //! The domains of a session: what is recorded for it, and by which tracer.
 
-use actix::{Message, Recipient};
-use lttngd_model::{
-    BufferScheme, ChannelAttributes, ChannelListing, Domain, ErrorCode, Tracer, ust::UstDomain,
-};
+use std::time::Duration;
 
-use crate::state::SessionSet;
+use actix::{Addr, Handler, Message};
+use lttngd_buffers::{BufferSet, BuffersError};
+use lttngd_kernel::KernelSession;
+use lttngd_model::{
+    BufferScheme, ChannelAttributes, ChannelListing, ConsumerKind, Domain, Tracer,
+    kernel::KernelDomain as KernelRules, ust::UstDomain,
+};
+use lttngd_runtime::ask;
 
 /// What a session records, by tracer. Each comes to be with the first command that names it.
 #[derive(Default)]
@@ -28,31 +32,58 @@ pub(crate) trait RecordedDomain: Send {
     fn attributes(&self) -> Vec<ChannelAttributes>;
 }
 
-/// The kernel's domain: all of it is recorded in one place, by whoever speaks with the tracer.
+/// The kernel's domain: all of it is recorded in one place.
 pub(crate) struct KernelDomain {
     /// Channels, event rules and contexts.
-    pub(crate) rules: Box<dyn RecordedDomain>,
-    /// Its buffers.
-    pub(crate) set: SessionSet,
-    /// Who speaks with the tracer.
-    pub(crate) recorder: Recipient<SetRecording>,
+    pub(crate) rules: KernelRules,
+    /// Who has them in the tracer, and their buffers.
+    pub(crate) actor: Addr<KernelSession>,
+    /// Whether the tracer tells how far buffers are filled; known once the session is there.
+    pub(crate) can_be_monitored: bool,
 }
 
-/// Has a tracer that records in one place record what its domain wants, or nothing.
-///
-/// Errors: the code that a start or a stop answers.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Result<(), ErrorCode>")]
-pub struct SetRecording {
-    /// Whether it records.
-    pub active: bool,
+/// Who has buffers of a session, and speaks with a consumer daemon about them.
+#[derive(Clone)]
+pub(crate) struct Buffers {
+    pub(crate) of: BuffersOf,
+    /// Their directory below their tracer's.
+    pub(crate) path: String,
+    /// The consumer daemon that has them.
+    pub(crate) kind: ConsumerKind,
+}
+
+/// Whose buffers.
+#[derive(Clone)]
+pub(crate) enum BuffersOf {
+    /// Those that applications share.
+    Apps(Addr<BufferSet>),
+    /// The kernel's.
+    Kernel(Addr<KernelSession>),
+}
+
+impl Buffers {
+    /// Asks something that all who have buffers are asked.
+    pub(crate) async fn ask<M, T>(&self, message: M, deadline: Duration) -> Result<T, BuffersError>
+    where
+        M: Message<Result = Result<T, BuffersError>> + Send + 'static,
+        T: Send + 'static,
+        BufferSet: Handler<M>,
+        KernelSession: Handler<M>,
+    {
+        match &self.of {
+            BuffersOf::Apps(set) => ask(set, message, deadline).await?,
+            BuffersOf::Kernel(session) => ask(session, message, deadline).await?,
+        }
+    }
 }
 
 impl Domains {
     /// The one of a tracer.
     pub(crate) fn of(&self, tracer: Tracer) -> Option<&dyn RecordedDomain> {
         match tracer {
-            Tracer::Kernel => self.kernel.as_ref().map(|kernel| &*kernel.rules),
+            Tracer::Kernel => {
+                self.kernel.as_ref().map(|kernel| &kernel.rules as &dyn RecordedDomain)
+            }
             Tracer::Ust => self.ust.as_ref().map(|ust| ust as &dyn RecordedDomain),
         }
     }
@@ -82,6 +113,20 @@ impl RecordedDomain for UstDomain {
     fn list_channels(&self) -> Vec<(u32, ChannelListing)> {
         let indexes = self.channels.iter().map(|channel| channel.index);
         indexes.zip(UstDomain::list_channels(self)).collect()
+    }
+
+    fn attributes(&self) -> Vec<ChannelAttributes> {
+        self.channels.iter().map(|channel| channel.attributes).collect()
+    }
+}
+
+impl RecordedDomain for KernelRules {
+    fn list(&self) -> Vec<(Domain, BufferScheme)> {
+        vec![(Domain::Kernel, BufferScheme::Global)]
+    }
+
+    fn list_channels(&self) -> Vec<(u32, ChannelListing)> {
+        Self::list_channels(self)
     }
 
     fn attributes(&self) -> Vec<ChannelAttributes> {

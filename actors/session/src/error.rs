@@ -59,7 +59,7 @@ pub(crate) fn buffers_code(error: &BuffersError, refused: ErrorCode) -> ErrorCod
     match error {
         BuffersError::Consumer(error) => consumer_code(Tracer::Ust, error, refused),
         BuffersError::Directory { .. } => ErrorCode::CreateDirFail,
-        BuffersError::Closed | BuffersError::Busy => refused,
+        BuffersError::Tracer(_) | BuffersError::Closed | BuffersError::Busy => refused,
     }
 }
 

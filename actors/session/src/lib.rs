@@ -1,8 +1,8 @@
-//! The actor of one tracing session of the user-space domain.
+//! The actor of one tracing session.
 //!
 //! It owns the session's channels, event rules and contexts, its output and trace chunk, and its
 //! buffer sets. It is asked by the registry (which found it by name); it asks applications, logging
-//! agents, buffer sets and consumer daemons, and connects relay daemons; it shows in [`SessionListings`] how it looks.
+//! agents, buffer sets, what the kernel records for it and consumer daemons, and connects relay daemons; it shows in [`SessionListings`] how it looks.
 //!
 //! ```text
 //!              Start               Stop              Destroy
@@ -39,6 +39,7 @@ mod domains;
 mod error;
 mod failure;
 mod gate;
+mod kernel;
 mod leftover;
 mod listings;
 mod message;
@@ -66,7 +67,6 @@ mod viewers;
 
 pub use actor::{COMMANDS_MAX, Session};
 pub use admission::{Asked, Needs};
-pub use domains::SetRecording;
 pub use error::FAILED;
 pub use failure::{Remains, SessionFailed};
 pub use listings::SessionListings;

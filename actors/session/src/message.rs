@@ -8,6 +8,7 @@ use lttngd_app::Apps;
 use lttngd_buffers::ChannelKeys;
 use lttngd_clock::TraceClock;
 use lttngd_consumer::Consumer;
+use lttngd_kernel::Tracer;
 use lttngd_model::{
     Bitness, BufferScheme, ChannelListing, ConsumerKind, Context, Credentials, Domain, ErrorCode,
     EventDescription, EventListing, SessionId, SessionKind, Timestamp, Uri,
@@ -96,6 +97,8 @@ pub struct SessionConfig {
     pub page_size: u64,
     /// The consumer daemons.
     pub consumers: Consumers,
+    /// The kernel tracer, where the kernel's domain is served.
+    pub tracer: Option<Addr<Tracer>>,
     /// Keys for channels.
     pub keys: ChannelKeys,
     /// Longest wait for one reply of a consumer daemon.
@@ -125,11 +128,11 @@ impl SessionConfig {
 }
 
 /// Makes the session ready for commands of a domain: what every command that names one does first.
-/// The user-space domain comes to be, and its consumer daemons are started.
+/// The domain comes to be, that of the kernel in the tracer too, and its consumer daemons are started.
 ///
 /// A relay daemon to which the session streams is connected.
 ///
-/// Errors: `NoUstconsumerd`, `UstConsumer64Fail`, `UstConsumer32Fail`, `RelaydConnectFail`, `RelaydVersionFail`, `EnableConsumerFail`, `Invalid`.
+/// Errors: `NoUstconsumerd`, `NoKernconsumerd`, `KernSessFail`, `KernConsumerFail`, `UstConsumer64Fail`, `UstConsumer32Fail`, `RelaydConnectFail`, `RelaydVersionFail`, `EnableConsumerFail`, `Invalid`.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct PrepareDomain {

@@ -4,10 +4,11 @@ use actix::Addr;
 use futures::future::join_all;
 use lttngd_buffers::{BufferSet, BuffersError};
 use lttngd_consumer::{Consumer, ConsumerError, EnsureRunning};
+use lttngd_kernel::KernelSession;
 use lttngd_model::{Bitness, ConsumerKind, ErrorCode};
 use lttngd_runtime::ask;
 
-use crate::{actor::Inner, error::SetFailure, state::SessionSet};
+use crate::{actor::Inner, error::SetFailure};
 
 impl Inner {
     /// The consumer daemons of the domains that the session has.
@@ -51,17 +52,17 @@ impl Inner {
         self.connect_relayd().await
     }
 
-    /// Asks every buffer set the same, side by side.
+    /// Asks all who have buffers the same, side by side.
     pub(crate) async fn on_all_sets<M>(&self, message: M) -> Result<(), SetFailure>
     where
-        M: actix::Message<Result = Result<(), BuffersError>> + Copy + Send + 'static,
+        M: actix::Message<Result = Result<(), BuffersError>> + Clone + Send + 'static,
         BufferSet: actix::Handler<M>,
+        KernelSession: actix::Handler<M>,
     {
-        let sets: Vec<_> = self.state().all_sets().cloned().collect();
-        let asks = sets.iter().map(async |SessionSet { actor, kind, .. }| {
-            let outcome = ask(actor, message, self.config.consumer_deadline).await;
-            let failed = |error| SetFailure { tracer: kind.tracer(), error };
-            outcome.map_err(BuffersError::from).flatten().map_err(failed)
+        let all: Vec<_> = self.state().all_buffers().collect();
+        let asks = all.iter().map(async |buffers| {
+            let outcome = buffers.ask(message.clone(), self.config.consumer_deadline).await;
+            outcome.map_err(|error| SetFailure { tracer: buffers.kind.tracer(), error })
         });
         join_all(asks).await.into_iter().collect()
     }

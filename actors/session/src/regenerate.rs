@@ -4,13 +4,12 @@ use std::rc::Rc;
 
 use futures::future::join_all;
 use lttngd_app::{self as app, AppError};
-use lttngd_buffers::{self as buffers, BuffersError};
-use lttngd_model::{BufferScheme, ErrorCode, SessionKind};
-use lttngd_runtime::ask;
+use lttngd_buffers as buffers;
+use lttngd_kernel::Statedump;
+use lttngd_model::{BufferScheme, ErrorCode, SessionKind, Tracer};
 
 use crate::{
-    RegenerateMetadata, RegenerateStatedump, actor::Inner, error::buffers_code,
-    state::lifecycle::Lifecycle,
+    RegenerateMetadata, RegenerateStatedump, actor::Inner, state::lifecycle::Lifecycle,
 };
 
 impl Inner {
@@ -24,18 +23,14 @@ impl Inner {
             return Err(ErrorCode::RelaydVersionFail);
         }
         let clock = self.config.clock.sample().await;
-        let sets = self.set_actors();
-        let outcomes = join_all(sets.iter().map(|set| {
-            let message = buffers::RegenerateMetadata { clock: clock.clone() };
-            ask(set, message, self.config.consumer_deadline)
-        }));
-        let mut outcomes = outcomes.await.into_iter();
-        outcomes.try_for_each(|outcome| outcome.map_err(BuffersError::from).flatten()).map_err(
-            |error| {
-                tracing::error!(session = self.config.name, %error, "metadata is not regenerated");
-                buffers_code(&error, ErrorCode::UstMetaFail)
-            },
-        )
+        let regenerated = self.on_all_sets(buffers::RegenerateMetadata { clock }).await;
+        regenerated.map_err(|error| {
+            tracing::error!(session = self.config.name, %error, "metadata is not regenerated");
+            error.code(match error.tracer {
+                Tracer::Ust => ErrorCode::UstMetaFail,
+                Tracer::Kernel => ErrorCode::KernMetaFail,
+            })
+        })
     }
 
     pub(crate) async fn regenerate_statedump(
@@ -44,6 +39,10 @@ impl Inner {
     ) -> Result<(), ErrorCode> {
         if !self.life().active {
             return Err(ErrorCode::SessionNotStarted);
+        }
+        let kernel = self.state().domains.kernel.as_ref().map(|kernel| kernel.actor.clone());
+        if let Some(kernel) = kernel {
+            kernel.send(Statedump).await.unwrap_or(Err(ErrorCode::RegenStatedumpFail))?;
         }
         let apps: Vec<_> = self.state().apps.all().cloned().collect();
         let message = app::RegenerateStatedump { session: self.config.id };

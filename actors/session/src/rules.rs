@@ -3,11 +3,12 @@
 use std::rc::Rc;
 
 use futures::future::join_all;
-use lttngd_buffers::Counters;
+use lttngd_buffers::{BuffersError, Counters};
 use lttngd_model::{
-    BufferScheme, ChannelListing, Domain, ErrorCode, EventListing, Tracer, ust::UstDomain,
+    BufferScheme, ChannelListing, Domain, ErrorCode, EventListing, Tracer,
+    kernel::KernelDomain as KernelRules, ust::UstDomain,
 };
-use lttngd_runtime::{AskError, ask};
+use lttngd_runtime::ask;
 
 use crate::{
     AddContext, DisableChannel, DisableEvent, EnableChannel, EnableEvent, ListChannels,
@@ -19,11 +20,12 @@ impl Inner {
         self: Rc<Self>,
         request: PrepareDomain,
     ) -> Result<(), ErrorCode> {
-        if request.domain.tracer() != Some(Tracer::Ust) {
-            return Ok(());
+        let Some(tracer) = request.domain.tracer() else { return Ok(()) };
+        self.life().admit_with_consumer_of(tracer)?;
+        self.make_domain(tracer);
+        if tracer == Tracer::Kernel {
+            self.open_kernel().await?;
         }
-        self.life().admit_with_consumer_of(Tracer::Ust)?;
-        self.make_ust();
         self.ensure_consumers().await
     }
 
@@ -34,9 +36,7 @@ impl Inner {
         missing: ErrorCode,
         change: impl FnOnce(&mut UstDomain) -> Result<(), ErrorCode>,
     ) -> Result<(), ErrorCode> {
-        if domain.tracer() == Some(Tracer::Kernel) {
-            return Err(missing);
-        }
+        debug_assert_eq!(domain.tracer(), Some(Tracer::Ust));
         change(self.state_mut().change_ust().as_mut().ok_or(missing)?)?;
         if self.life().active {
             self.synchronise_all().await;
@@ -49,6 +49,11 @@ impl Inner {
         request: EnableChannel,
     ) -> Result<(), ErrorCode> {
         let EnableChannel { domain, buffer_type, channel } = request;
+        if domain == Domain::Kernel {
+            let plan =
+                |kernel: &mut KernelRules, facts| kernel.plan_enable_channel(&channel, facts);
+            return self.change_kernel(ErrorCode::UnknownDomain, plan).await;
+        }
         let facts = self.life().facts(self.config.kind);
         self.change(domain, ErrorCode::UnknownDomain, |ust| {
             ust.enable_channel(&channel, domain, buffer_type, facts)
@@ -61,6 +66,10 @@ impl Inner {
         request: DisableChannel,
     ) -> Result<(), ErrorCode> {
         let DisableChannel { domain, channel } = request;
+        if domain == Domain::Kernel {
+            let plan = |kernel: &mut KernelRules, _| kernel.plan_disable_channel(&channel);
+            return self.change_kernel(ErrorCode::NoChannel, plan).await;
+        }
         self.change(domain, ErrorCode::NoChannel, |ust| ust.disable_channel(&channel, domain)).await
     }
 
@@ -69,6 +78,11 @@ impl Inner {
         request: EnableEvent,
     ) -> Result<(), ErrorCode> {
         let EnableEvent { domain, buffer_type, channel, event } = request;
+        if domain == Domain::Kernel {
+            let plan =
+                |kernel: &mut KernelRules, facts| kernel.plan_enable_event(&channel, &event, facts);
+            return self.change_kernel(ErrorCode::UnknownDomain, plan).await;
+        }
         let facts = self.life().facts(self.config.kind);
         if domain.is_agent() {
             let change =
@@ -86,6 +100,10 @@ impl Inner {
         request: DisableEvent,
     ) -> Result<(), ErrorCode> {
         let DisableEvent { domain, channel, event } = request;
+        if domain == Domain::Kernel {
+            let plan = |kernel: &mut KernelRules, _| kernel.plan_disable_event(&channel, &event);
+            return self.change_kernel(ErrorCode::NoChannel, plan).await;
+        }
         if domain.is_agent() {
             let change = |ust: &mut UstDomain| ust.disable_agent_event(domain, &event);
             return self.reduce_agents(domain, change).await;
@@ -95,6 +113,12 @@ impl Inner {
 
     pub(crate) async fn add_context(self: Rc<Self>, request: AddContext) -> Result<(), ErrorCode> {
         let AddContext { domain, channel, raw_type, context } = request;
+        if domain == Domain::Kernel {
+            let plan = |kernel: &mut KernelRules, facts| {
+                kernel.plan_add_context(&channel, raw_type, context.as_ref(), facts)
+            };
+            return self.change_kernel(ErrorCode::UnknownDomain, plan).await;
+        }
         let facts = self.life().facts(self.config.kind);
         let change = |ust: &mut UstDomain| {
             ust.add_context(domain, &channel, raw_type, context.as_ref(), facts)
@@ -116,12 +140,12 @@ impl Inner {
         let (channels, sets) = {
             let state = self.state();
             let Some(domain) = state.domains.of(tracer) else { return Ok(Vec::new()) };
-            let sets = state.all_sets().filter(|set| set.kind.tracer() == tracer);
-            let sets: Vec<_> = sets.map(|set| set.actor.clone()).collect();
-            (domain.list_channels(), sets)
+            let sets = state.all_buffers().filter(|set| set.kind.tracer() == tracer);
+            (domain.list_channels(), sets.collect::<Vec<_>>())
         };
         let (indexes, mut listings): (Vec<_>, Vec<_>) = channels.into_iter().unzip();
-        let counted = sets.iter().map(|set| ask(set, Counters, self.config.consumer_deadline));
+        let deadline = self.config.consumer_deadline;
+        let counted = sets.iter().map(|set| set.ask(Counters, deadline));
         let life = self.life();
         let unknown_is_lost = life.lost.is_lost(tracer) || life.failed;
         let present = join_all(counted).await;
@@ -134,16 +158,15 @@ impl Inner {
         };
         for set in present {
             match set {
-                Ok(Ok(set)) => losses.extend(set),
+                Ok(set) => losses.extend(set),
                 // A set of an application that has just gone, which left its counters behind.
-                Err(AskError::Gone) => {}
+                Err(BuffersError::Closed) => {}
                 // What the dead consumer counted nobody knows, nor what a failed session had.
-                Ok(Err(_)) if unknown_is_lost => {}
-                Ok(Err(error)) => {
+                Err(_) if unknown_is_lost => {}
+                Err(error) => {
                     tracing::error!(session = self.config.name, %error, "counters are not known");
                     return Err(unknown());
                 }
-                Err(AskError::TimedOut) => return Err(unknown()),
             }
         }
         for (listing, index) in listings.iter_mut().zip(indexes) {
@@ -157,8 +180,10 @@ impl Inner {
 
     pub(crate) fn list_events(&self, request: ListEvents) -> Result<Vec<EventListing>, ErrorCode> {
         let ListEvents { domain, channel } = request;
-        if domain.tracer() == Some(Tracer::Kernel) {
-            return Err(ErrorCode::KernChanNotFound);
+        if domain == Domain::Kernel {
+            let state = self.state();
+            let kernel = state.domains.kernel.as_ref().ok_or(ErrorCode::KernChanNotFound)?;
+            return kernel.rules.list_events(&channel);
         }
         match &self.state().domains.ust {
             Some(ust) if domain.is_agent() => Ok(ust.list_agent_events(domain)),

@@ -4,19 +4,19 @@ use std::{collections::BTreeMap, path::PathBuf, rc::Rc, time::Duration};
 
 use actix::{ActorFutureExt, Context, ResponseActFuture, WrapFuture};
 use futures::future::{join_all, ready, try_join_all};
-use lttngd_buffers::{BuffersError, ChannelSize, Record, Sizes};
+use lttngd_buffers::{ChannelSize, Record, Sizes};
 use lttngd_clock::now;
 use lttngd_model::{ChunkId, ErrorCode, PlaceUrl, Timestamp, Uri};
 use lttngd_relayd::{HandedOver, Held, LookUp};
-use lttngd_runtime::{Backoff, ask, fail_point};
+use lttngd_runtime::{Backoff, fail_point};
 
 use crate::{
     AddSnapshotOutput, DeleteSnapshotOutput, ListSnapshotOutputs, Output, RecordSnapshot, Session,
     SessionEvent, SnapshotOutput, SnapshotPlace,
     actor::{InTurn, Inner},
     chunk::{Chunk, SetDirectories},
-    error::buffers_code,
-    state::SessionSet,
+    domains::Buffers,
+    error::{SetFailure, buffers_code},
     state::snapshots::packets_within,
 };
 
@@ -33,6 +33,15 @@ impl Session {
         let AddSnapshotOutput { name, max_size_bytes, control_url, data_url } = request;
         let place = async move {
             inner.admit_snapshots()?;
+            let kernel = inner
+                .state()
+                .domains
+                .kernel
+                .as_ref()
+                .map(|kernel| kernel.rules.has_spliced_channel());
+            if kernel == Some(true) {
+                return Err(ErrorCode::SnapshotUnsupported);
+            }
             inner.state().snapshots.admit_add()?;
             // Nobody waits while a name is looked up.
             inner.snapshot_place(&control_url, &data_url).await
@@ -163,7 +172,7 @@ impl Inner {
         relayd: Option<HandedOver>,
     ) -> Result<(), ErrorCode> {
         self.admit_record()?;
-        let sets: Vec<_> = self.state().all_sets().cloned().collect();
+        let sets: Vec<_> = self.state().all_buffers().collect();
         let packets_per_stream = match output.max_size_bytes {
             0 => 0,
             limit => packets_within(&self.sizes(&sets).await?, limit)?,
@@ -171,7 +180,7 @@ impl Inner {
         let begun_at = now();
         let name = self.state().snapshots.directory_name(&output.name, begun_at)?;
         let id = self.state_mut().rotations.next_chunk();
-        let directories = self.state().directories(&sets);
+        let directories = self.state().directories(sets.iter().cloned());
         let chunk = match (&output.place, relayd) {
             (SnapshotPlace::Relayd(_), Some(_)) => Chunk::at_relayd(id, begun_at),
             (SnapshotPlace::Directory(directory), _) => {
@@ -247,26 +256,23 @@ impl Inner {
     /// take it from those that are not done.
     async fn record_sets(
         &self,
-        records: impl Iterator<Item = (&SessionSet, Record)>,
+        records: impl Iterator<Item = (&Buffers, Record)>,
     ) -> Result<(), ErrorCode> {
         let recorded = records.map(async |(set, record)| {
-            ask(&set.actor, record, self.config.consumer_deadline)
+            set.ask(record, self.config.consumer_deadline)
                 .await
-                .map_err(BuffersError::from)?
+                .map_err(|error| SetFailure { tracer: set.kind.tracer(), error })
         });
-        let recorded: Result<(), _> = join_all(recorded).await.into_iter().collect();
+        let recorded: Result<(), SetFailure> = join_all(recorded).await.into_iter().collect();
         recorded.map_err(|error| {
             tracing::error!(session = self.config.name, %error, "the snapshot is not recorded whole");
-            buffers_code(&error, ErrorCode::SnapshotFail)
+            error.code(ErrorCode::SnapshotFail)
         })
     }
 
-    async fn sizes(&self, sets: &[SessionSet]) -> Result<Vec<ChannelSize>, ErrorCode> {
-        let sizes = sets.iter().map(async |set| {
-            ask(&set.actor, Sizes, self.config.consumer_deadline)
-                .await
-                .map_err(BuffersError::from)?
-        });
+    async fn sizes(&self, sets: &[Buffers]) -> Result<Vec<ChannelSize>, ErrorCode> {
+        let sizes =
+            sets.iter().map(async |set| set.ask(Sizes, self.config.consumer_deadline).await);
         let sizes = try_join_all(sizes).await;
         Ok(sizes.map_err(|error| buffers_code(&error, ErrorCode::SnapshotFail))?.concat())
     }

@@ -29,7 +29,7 @@ use crate::{
     actor::Inner,
     changes::ToldLosses,
     chunk::{Chunk, SetDirectories},
-    domains::Domains,
+    domains::{Buffers, BuffersOf, Domains},
     leftover::Leftovers,
     relayd::SessionRelayd,
     schedule::RotationTimer,
@@ -149,33 +149,34 @@ impl State {
         }
     }
 
-    /// The buffer sets of all domains.
-    pub(crate) fn all_sets(&self) -> impl Iterator<Item = &SessionSet> {
-        let kernel = self.domains.kernel.as_ref().map(|kernel| &kernel.set);
-        kernel.into_iter().chain(self.sets.values())
-    }
-
-    /// The same, as those that are asked.
-    pub(crate) fn set_actors(&self) -> Vec<Addr<BufferSet>> {
-        self.all_sets().map(|set| set.actor.clone()).collect()
+    /// All who have buffers, of all domains.
+    pub(crate) fn all_buffers(&self) -> impl Iterator<Item = Buffers> {
+        let kernel = self.domains.kernel.as_ref().map(|kernel| Buffers {
+            of: BuffersOf::Kernel(kernel.actor.clone()),
+            path: String::new(),
+            kind: ConsumerKind::Kernel,
+        });
+        let sets = self.sets.values().map(|set| Buffers {
+            of: BuffersOf::Apps(set.actor.clone()),
+            path: set.path.clone(),
+            kind: set.kind,
+        });
+        kernel.into_iter().chain(sets)
     }
 
     /// The directories of buffer sets, for each domain that there is.
-    pub(crate) fn directories<'a>(
-        &self,
-        sets: impl IntoIterator<Item = &'a SessionSet>,
-    ) -> SetDirectories {
+    pub(crate) fn directories(&self, buffers: impl IntoIterator<Item = Buffers>) -> SetDirectories {
         let mut directories: SetDirectories =
             self.domains.tracers().map(|tracer| (tracer, Vec::new())).collect();
-        for set in sets {
-            directories.entry(set.kind.tracer()).or_default().push(set.path.clone());
+        for buffers in buffers {
+            directories.entry(buffers.kind.tracer()).or_default().push(buffers.path);
         }
         directories
     }
 
     /// Those of all buffer sets.
     pub(crate) fn all_directories(&self) -> SetDirectories {
-        self.directories(self.all_sets())
+        self.directories(self.all_buffers())
     }
 
     /// Whether there is no consumer daemon any more that has buffers of the session.
@@ -252,10 +253,5 @@ impl Inner {
     /// Shows the session as it is now.
     pub(crate) fn show_changed(&self) {
         self.config.listings.update(self.config.id, self.state().listing(&self.config));
-    }
-
-    /// The buffer sets.
-    pub(crate) fn set_actors(&self) -> Vec<Addr<BufferSet>> {
-        self.state().set_actors()
     }
 }

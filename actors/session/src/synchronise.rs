@@ -8,7 +8,6 @@ use futures::future::join_all;
 use lttngd_app::{App, AppError, AppInfo, Forget, RegisteredApp, SessionWish, Synchronise};
 use lttngd_buffers::{
     BufferObjects, BufferSet, BufferSetConfig, BuffersError, ChannelRequest, Prepare, SetKey,
-    SetOutput,
 };
 use lttngd_metadata::tsdl::{Clock, Scheme};
 use lttngd_model::{ConsumerKind, ErrorCode, Tracer, ust::Channel};
@@ -16,7 +15,9 @@ use lttngd_runtime::{ask, fail_point};
 use thiserror::Error;
 
 use crate::{
-    Output, actor::Inner, domains::SetRecording, error::buffers_code, gate::GateFull,
+    actor::Inner,
+    error::buffers_code,
+    gate::GateFull,
     state::SessionSet,
 };
 
@@ -63,19 +64,6 @@ impl Inner {
     pub(crate) async fn synchronise_all(&self) -> Option<ErrorCode> {
         let (kernel, apps) = tokio::join!(self.synchronise_kernel(), self.synchronise_apps());
         kernel.err().or(apps)
-    }
-
-    /// Brings the kernel to it, if something is recorded there.
-    pub(crate) async fn synchronise_kernel(&self) -> Result<(), ErrorCode> {
-        let (recorder, active) = {
-            let state = self.state();
-            let Some(kernel) = &state.domains.kernel else { return Ok(()) };
-            (kernel.recorder.clone(), state.records())
-        };
-        let recorded = recorder.send(SetRecording { active }).await;
-        recorded.unwrap_or(Err(ErrorCode::KernNa)).inspect_err(|error| {
-            tracing::error!(session = self.config.name, %error, "the kernel does not follow the session");
-        })
     }
 
     async fn synchronise_apps(&self) -> Option<ErrorCode> {
@@ -260,23 +248,6 @@ impl Inner {
         Ok(Some((buffers, objects)))
     }
 
-    /// Where a buffer set of applications that is made now writes.
-    fn set_output(&self) -> SetOutput {
-        let state = self.state();
-        let Some(chunk) = &state.chunk else { return SetOutput::None };
-        if let Some(domain) = chunk.directories.get(&Tracer::Ust) {
-            return SetOutput::Directory { chunk: chunk.id, domain: Arc::clone(domain) };
-        }
-        match (state.relayd(), &state.output) {
-            (Some(relayd), Output::Network(network)) => SetOutput::Relayd {
-                chunk: chunk.id,
-                net_index: relayd.net_index,
-                prefix: self.directory_at(relayd, network, "", Tracer::Ust),
-            },
-            _ => SetOutput::None,
-        }
-    }
-
     fn new_set(
         &self,
         key: SetKey,
@@ -307,7 +278,7 @@ impl Inner {
             tracer_version: info.tracer_version,
             app_uid: info.uid,
             app_id: info.id.0,
-            output: self.set_output(),
+            output: self.set_output(Tracer::Ust),
             live_timer_interval_us: self.config.live_timer_interval_us(),
             shm_path: self.state().shm_path.clone(),
             keys: self.config.keys.clone(),

@@ -3,7 +3,10 @@
 use std::rc::Rc;
 
 use actix::{Context, ResponseActFuture};
-use lttngd_model::{Domain, ErrorCode, TrackerValue, TrackingPolicy, ust::UstDomain};
+use lttngd_model::{
+    Domain, ErrorCode, ProcessAttribute, Tracer, TrackerValue, TrackingPolicy,
+    kernel::KernelDomain as KernelRules, ust::UstDomain,
+};
 use nix::{
     errno::Errno,
     unistd::{Group, User},
@@ -19,28 +22,28 @@ impl Inner {
         &self,
         request: GetTrackingPolicy,
     ) -> Result<TrackingPolicy, ErrorCode> {
-        tracked(request.domain)?;
-        let state = self.state();
-        state
-            .domains
-            .ust
-            .as_ref()
-            .ok_or(ErrorCode::UnsupportedDomain)?
-            .tracking_policy(request.attribute)
+        let (domains, missing) = (&self.state().domains, ErrorCode::UnsupportedDomain);
+        match tracked(request.domain)? {
+            Tracer::Ust => domains.ust.as_ref().ok_or(missing)?.tracking_policy(request.attribute),
+            Tracer::Kernel => {
+                let kernel = domains.kernel.as_ref().ok_or(missing)?;
+                Ok(kernel.rules.trackers.policy(request.attribute))
+            }
+        }
     }
 
     pub(crate) fn inclusion_set(
         &self,
         request: GetInclusionSet,
     ) -> Result<Vec<TrackerValue>, ErrorCode> {
-        tracked(request.domain)?;
-        let state = self.state();
-        state
-            .domains
-            .ust
-            .as_ref()
-            .ok_or(ErrorCode::UnsupportedDomain)?
-            .inclusion_set(request.attribute)
+        let (domains, missing) = (&self.state().domains, ErrorCode::UnsupportedDomain);
+        match tracked(request.domain)? {
+            Tracer::Ust => domains.ust.as_ref().ok_or(missing)?.inclusion_set(request.attribute),
+            Tracer::Kernel => {
+                let kernel = domains.kernel.as_ref().ok_or(missing)?;
+                kernel.rules.trackers.inclusion_set(request.attribute)
+            }
+        }
     }
 
     pub(crate) async fn set_tracking_policy(
@@ -48,11 +51,28 @@ impl Inner {
         request: SetTrackingPolicy,
     ) -> Result<(), ErrorCode> {
         let SetTrackingPolicy { domain, attribute, policy } = request;
-        tracked(domain)?;
+        if tracked(domain)? == Tracer::Kernel {
+            let plan = |kernel: &mut KernelRules, _| {
+                Ok(kernel.plan_set_tracking_policy(attribute, policy))
+            };
+            return self.change_kernel(ErrorCode::UnsupportedDomain, plan).await;
+        }
         self.change(domain, ErrorCode::UnsupportedDomain, |ust| {
             ust.set_tracking_policy(attribute, policy)
         })
         .await
+    }
+
+    /// Adds a value to a tracker of the kernel's, or takes it out.
+    async fn set_tracked_in_kernel(
+        &self,
+        attribute: ProcessAttribute,
+        (value, id): (TrackerValue, u32),
+        tracked: bool,
+    ) -> Result<(), ErrorCode> {
+        let plan =
+            |kernel: &mut KernelRules, _| kernel.plan_set_tracked(attribute, value, id, tracked);
+        self.change_kernel(ErrorCode::UnsupportedDomain, plan).await
     }
 }
 
@@ -64,6 +84,9 @@ impl Session {
     ) -> ResponseActFuture<Self, Result<(), ErrorCode>> {
         let AddTrackerValue { domain, attribute, value } = request;
         let command = async move |inner: Rc<Inner>, (value, id)| {
+            if domain == Domain::Kernel {
+                return inner.set_tracked_in_kernel(attribute, (value, id), true).await;
+            }
             let track = |ust: &mut UstDomain| ust.track(attribute, value, id);
             inner.change(domain, ErrorCode::UnsupportedDomain, track).await
         };
@@ -77,7 +100,10 @@ impl Session {
     ) -> ResponseActFuture<Self, Result<(), ErrorCode>> {
         let RemoveTrackerValue { domain, attribute, value } = request;
         // A name that nobody has any more cannot be taken out, as the stock daemon has it.
-        let command = async move |inner: Rc<Inner>, (value, _)| {
+        let command = async move |inner: Rc<Inner>, (value, id)| {
+            if domain == Domain::Kernel {
+                return inner.set_tracked_in_kernel(attribute, (value, id), false).await;
+            }
             let untrack = |ust: &mut UstDomain| ust.untrack(attribute, &value);
             inner.change(domain, ErrorCode::UnsupportedDomain, untrack).await
         };
@@ -85,9 +111,10 @@ impl Session {
     }
 }
 
-/// Processes are tracked in the user-space domain alone.
-fn tracked(domain: Domain) -> Result<(), ErrorCode> {
-    if domain == Domain::Ust { Ok(()) } else { Err(ErrorCode::UnsupportedDomain) }
+/// Whose processes are tracked: agents' are those of user space, and have no trackers of their own.
+fn tracked(domain: Domain) -> Result<Tracer, ErrorCode> {
+    let tracer = domain.tracer().filter(|_| !domain.is_agent());
+    tracer.ok_or(ErrorCode::UnsupportedDomain)
 }
 
 /// The number that a value means. Names may have to be asked of a server, which takes its time.

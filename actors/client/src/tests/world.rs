@@ -42,6 +42,7 @@ pub(super) fn daemon(fake: &FakeConsumer) -> (Handle, Addr<Registry>, Addr<Consu
         hostname: "host".to_owned(),
         clock: TraceClock::Monotonic,
         consumers: Consumers { bits64: consumer.clone(), bits32: None, kernel: None },
+        tracer: None,
         relayds: Relayds::new(RelaydConfig { sessiond_uuid: [1; 16], socket_timeout: None })
             .start(),
         consumer_deadline: lttngd_peer::PATIENCE,
@@ -55,7 +56,7 @@ pub(super) fn daemon(fake: &FakeConsumer) -> (Handle, Addr<Registry>, Addr<Consu
     let handle = Handle::new(
         registry.clone(),
         listings,
-        Settings { is_root: true, serves_agents: false },
+        Settings { is_root: true, serves_agents: false, tracer: None },
         nobody,
     );
     (handle, registry, consumer)

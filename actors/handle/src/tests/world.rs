@@ -64,6 +64,7 @@ impl World {
                 hostname: "host".to_owned(),
                 clock: TraceClock::Monotonic,
                 consumers: Consumers { bits64: started, bits32: None, kernel: None },
+                tracer: None,
                 relayds: Relayds::new(RelaydConfig {
                     sessiond_uuid: [1; 16],
                     socket_timeout: None,
@@ -99,7 +100,7 @@ impl World {
         };
         let listeners = [apps, tokio::task::spawn_local(lttngd_agent::listen(socket, settings))];
         let [handle, without_agents] = [true, false].map(|serves_agents| {
-            let settings = Settings { is_root: true, serves_agents };
+            let settings = Settings { is_root: true, serves_agents, tracer: None };
             Handle::new(registry.clone(), listings.clone(), settings, own())
         });
         Self { directory, fake, consumer, registry, handle, without_agents, agents, listeners }
