@@ -164,7 +164,7 @@ fn make_dir(path: &Path, mode: u32) -> Result<bool, StartError> {
 }
 
 /// Makes the directories of the consumers. A daemon without the one of its own word size records
-/// nothing; it can do without the other.
+/// no application; it can do without the others, of which root's daemon has the kernel's.
 fn prepare_consumerd_dirs(
     config: &Config,
     group: Option<u32>,
@@ -179,6 +179,11 @@ fn prepare_consumerd_dirs(
             }
             prepared => prepared?,
         }
+    }
+    if config.is_root
+        && let Err(error) = prepare_consumerd_dir(&config.kconsumerd, group, leftovers)
+    {
+        tracing::error!(%error, "the kernel is not recorded");
     }
     Ok(())
 }
@@ -207,9 +212,11 @@ fn prepare_health_dirs(config: &Config, leftovers: &mut Leftovers) -> Result<(),
     if !rustix::process::geteuid().is_root() || config.run_dir == system {
         return Ok(());
     }
-    let names = [&config.consumerd64, &config.consumerd32].map(|daemon| daemon.dir.file_name());
+    let kernel = config.is_root.then_some(&config.kconsumerd);
+    let all = [&config.consumerd64, &config.consumerd32].into_iter().chain(kernel);
+    let names = all.map(|daemon| daemon.dir.file_name());
     let mut places: Vec<_> = vec![(system.to_path_buf(), 0o755)];
-    places.extend(names.into_iter().flatten().map(|name| (system.join(name), 0o750)));
+    places.extend(names.flatten().map(|name| (system.join(name), 0o750)));
     for (path, mode) in &places {
         if make_shared_dir(path, *mode)? {
             leftovers.dir(path);

@@ -82,6 +82,7 @@ fn entries_have_their_modes_and_go_at_the_end() {
         assert_eq!(mode(&consumerd.dir) & 0o700, 0o700);
         assert!(consumerd.dir.is_dir());
     }
+    assert!(!config.kconsumerd.dir.exists(), "root's daemon alone records the kernel");
     let pid = fs::read_to_string(&config.pid_file).unwrap();
     assert_eq!(pid, format!("{}\n", std::process::id()));
 
@@ -265,8 +266,9 @@ fn roots_directory_belongs_to_the_tracing_group() {
     let gid = Group::from_name("daemon").unwrap().unwrap().gid.as_raw();
     let _dir = RunDir::prepare(&config).unwrap();
     let client_socket = config.client_socket.clone().unwrap();
-    for path in [&config.run_dir, &client_socket, &config.consumerd64.dir, &config.consumerd32.dir]
-    {
+    let consumerds = [&config.consumerd64, &config.consumerd32, &config.kconsumerd];
+    let directories = consumerds.map(|consumerd| &consumerd.dir);
+    for path in [&config.run_dir, &client_socket].into_iter().chain(directories) {
         let metadata = fs::symlink_metadata(path).unwrap();
         assert_eq!((metadata.uid(), metadata.gid()), (0, gid), "{}", path.display());
     }

@@ -125,6 +125,7 @@ pub(crate) struct Record {
     metadata: Mutex<Option<UnixStream>>,
     monitor: Mutex<Option<File>>,
     directories: Mutex<Vec<(ChunkId, OwnedFd)>>,
+    kernel_streams: Mutex<Vec<(ChannelKey, OwnedFd)>>,
     process: Mutex<Option<Pid>>,
 }
 
@@ -249,6 +250,17 @@ impl FakeConsumer {
         rustix::fs::openat(directory, name, flags, mode).is_ok()
     }
 
+    /// How many streams of the kernel it has.
+    #[must_use]
+    pub fn kernel_streams(&self) -> usize {
+        self.record.kernel_streams.lock().unwrap().len()
+    }
+
+    /// Closes the streams of the kernel, as a consumer daemon does that finds them at their ends.
+    pub fn close_kernel_streams(&self) {
+        self.record.kernel_streams.lock().unwrap().clear();
+    }
+
     /// What the daemon did wrong.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
@@ -312,6 +324,7 @@ impl Record {
             // It fails only when the daemon has killed it already.
             let _ = kill_process(pid, Signal::KILL);
         }
+        self.kernel_streams.lock().unwrap().clear();
         if let Some(metadata) = self.metadata.lock().unwrap().take() {
             let _ = metadata.shutdown(std::net::Shutdown::Both);
         }

@@ -41,6 +41,7 @@ pub(super) fn answer(
     match message {
         Message::SetChannelMonitorPipe
         | Message::AddRelaydSocket(_)
+        | Message::AddStream { .. }
         | Message::CreateTraceChunk { relayd_id: None, .. } => {
             status(socket, 0)?;
             let mut descriptors = receive_descriptors(socket)?;
@@ -51,6 +52,10 @@ pub(super) fn answer(
             match message {
                 Message::SetChannelMonitorPipe => {
                     *record.monitor.lock().unwrap() = descriptor.map(File::from);
+                }
+                Message::AddStream { channel_key, .. } => {
+                    let streams = descriptor.map(|stream| (*channel_key, stream));
+                    record.kernel_streams.lock().unwrap().extend(streams);
                 }
                 Message::CreateTraceChunk { chunk_id, .. } => {
                     let mut directories = record.directories.lock().unwrap();
@@ -88,6 +93,11 @@ pub(super) fn answer(
         Message::TraceChunkExists { .. } => status(socket, TraceChunkPresence::Unknown.status().0),
         Message::DiscardedEvents { .. } | Message::LostPackets { .. } => {
             socket.write_all(&encode_counter(0))
+        }
+        Message::DestroyChannel { key } => {
+            let mut streams = record.kernel_streams.lock().unwrap();
+            streams.retain(|(of, _)| of != key);
+            status(socket, 0)
         }
         _ => status(socket, 0),
     }

@@ -1,0 +1,264 @@
+//! What there is in the fake tracer.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    os::fd::{BorrowedFd, OwnedFd},
+};
+
+use lttngd_model::Context;
+use lttngd_wire::kernel::{Call, Instrumentation};
+use rustix::io::Errno;
+
+use super::{identity, is_closed, pipe};
+
+/// Something of the tracer's. Sessions, and what is in each, are counted from 0.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum KernelObject {
+    /// The tracer itself.
+    Tracer,
+    /// A session.
+    Session(usize),
+    /// A channel of a session.
+    Channel(usize, usize),
+    /// A metadata channel of a session.
+    Metadata(usize, usize),
+    /// A stream of a channel.
+    Stream(usize, usize),
+    /// An event rule of a channel.
+    Event(usize, usize),
+}
+
+/// All there is.
+pub(super) struct Objects {
+    processors: usize,
+    /// By the identity of the descriptor, with the end that tells whether somebody has it.
+    given: HashMap<u64, (KernelObject, OwnedFd)>,
+    sessions: Vec<Session>,
+}
+
+#[derive(Default)]
+struct Session {
+    active: bool,
+    was_started: bool,
+    /// Of both kinds, in the order of creation.
+    channels: Vec<Channel>,
+    events: Vec<Event>,
+    streams: usize,
+    tracked: HashMap<i32, Option<BTreeSet<i32>>>,
+}
+
+struct Channel {
+    is_metadata: bool,
+    enabled: bool,
+    /// How many buffers have their reader.
+    read: usize,
+    contexts: Vec<Context>,
+    names: BTreeSet<String>,
+}
+
+struct Event {
+    /// Tracepoints and system calls can be enabled as often as one likes.
+    is_probe: bool,
+    enabled: bool,
+}
+
+type Answer = Result<Option<OwnedFd>, Errno>;
+
+impl Objects {
+    pub(super) fn new(processors: usize) -> Self {
+        Self { processors, given: HashMap::new(), sessions: Vec::new() }
+    }
+
+    /// Gives a descriptor of something.
+    pub(super) fn make(&mut self, object: KernelObject) -> OwnedFd {
+        let (given, kept) = pipe();
+        self.given.insert(identity(&given), (object, kept));
+        given
+    }
+
+    pub(super) fn of(&self, descriptor: BorrowedFd<'_>) -> Option<KernelObject> {
+        self.given.get(&identity(descriptor)).map(|(object, _)| *object)
+    }
+
+    /// What somebody has a descriptor of.
+    pub(super) fn open(&mut self) -> Vec<KernelObject> {
+        self.given.retain(|_, (_, kept)| !is_closed(kept));
+        let mut open: Vec<_> = self.given.values().map(|(object, _)| *object).collect();
+        open.sort_unstable();
+        open
+    }
+
+    pub(super) fn add_processor(&mut self) {
+        self.processors += 1;
+        for (object, kept) in self.given.values() {
+            if matches!(object, KernelObject::Channel(..)) {
+                // Who polls the channel sees it.
+                rustix::io::write(kept, b"!").unwrap();
+            }
+        }
+    }
+
+    pub(super) fn answer(&mut self, object: KernelObject, call: Call) -> Answer {
+        match object {
+            KernelObject::Tracer => match call {
+                Call::CreateSession => {
+                    self.sessions.push(Session::default());
+                    Ok(Some(self.make(KernelObject::Session(self.sessions.len() - 1))))
+                }
+                _ => Err(Errno::NOTTY),
+            },
+            KernelObject::Session(session) => self.of_session(session, call),
+            KernelObject::Channel(session, channel) => self.of_channel(session, channel, call),
+            KernelObject::Metadata(session, channel) => match call {
+                Call::OpenStream => self.open_stream(session, channel),
+                _ => Err(Errno::NOTTY),
+            },
+            KernelObject::Event(session, event) => self.sessions[session].events[event].tell(&call),
+            KernelObject::Stream(..) => match call {
+                Call::Flush => Ok(None),
+                _ => Err(Errno::NOTTY),
+            },
+        }
+    }
+
+    fn of_session(&mut self, number: usize, call: Call) -> Answer {
+        let session = &mut self.sessions[number];
+        match call {
+            Call::CreateChannel(settings) | Call::CreateMetadata(settings)
+                if !settings.subbuf_size_bytes.is_power_of_two()
+                    || settings.subbuf_size_bytes < 4096
+                    || !settings.num_subbuf.is_power_of_two() =>
+            {
+                Err(Errno::INVAL)
+            }
+            Call::CreateChannel(_) if session.was_started => Err(Errno::INVAL),
+            Call::CreateChannel(_) | Call::CreateMetadata(_) => {
+                let is_metadata = matches!(call, Call::CreateMetadata(_));
+                let channel = session.add_channel(is_metadata);
+                Ok(Some(self.make(match is_metadata {
+                    true => KernelObject::Metadata(number, channel),
+                    false => KernelObject::Channel(number, channel),
+                })))
+            }
+            Call::Start | Call::Stop => {
+                let active = call == Call::Start;
+                if session.active == active {
+                    return Err(Errno::BUSY);
+                }
+                session.active = active;
+                session.was_started |= active;
+                Ok(None)
+            }
+            Call::TrackPid(id) => session.track(0, id, true),
+            Call::UntrackPid(id) => session.track(0, id, false),
+            Call::Track(attribute, id) => session.track(attribute as i32, id, true),
+            Call::Untrack(attribute, id) => session.track(attribute as i32, id, false),
+            Call::RegenerateMetadata if !session.active => Err(Errno::BUSY),
+            Call::RegenerateMetadata | Call::Statedump => Ok(None),
+            Call::SetName(_) | Call::SetCreationTime(_) => Ok(None),
+            _ => Err(Errno::NOTTY),
+        }
+    }
+
+    fn of_channel(&mut self, session: usize, channel: usize, call: Call) -> Answer {
+        let of = &mut self.sessions[session];
+        let was_started = of.was_started;
+        let known = &mut of.channels[channel];
+        match call {
+            Call::OpenStream => self.open_stream(session, channel),
+            Call::CreateEvent(event) => {
+                let is_probe = match event.instrumentation {
+                    Instrumentation::Tracepoint | Instrumentation::Syscall(_) => false,
+                    Instrumentation::Function => return Err(Errno::INVAL),
+                    _ => true,
+                };
+                if is_probe && !known.names.insert(event.name) {
+                    return Err(Errno::EXIST);
+                }
+                of.events.push(Event { is_probe, enabled: false });
+                let event = of.events.len() - 1;
+                Ok(Some(self.make(KernelObject::Event(session, event))))
+            }
+            Call::AddContext(_) if was_started => Err(Errno::PERM),
+            Call::AddContext(context) if known.contexts.contains(&context) => Err(Errno::EXIST),
+            Call::AddContext(context) => {
+                known.contexts.push(context);
+                Ok(None)
+            }
+            Call::Enable | Call::Disable => {
+                let enabled = call == Call::Enable;
+                if known.enabled == enabled {
+                    return Err(Errno::EXIST);
+                }
+                known.enabled = enabled;
+                Ok(None)
+            }
+            _ => Err(Errno::NOTTY),
+        }
+    }
+
+    fn open_stream(&mut self, session: usize, channel: usize) -> Answer {
+        let processors = self.processors;
+        let of = &mut self.sessions[session];
+        let known = &mut of.channels[channel];
+        let buffers = if known.is_metadata { 1 } else { processors };
+        if known.read == buffers {
+            return Err(Errno::NOENT);
+        }
+        known.read += 1;
+        of.streams += 1;
+        let stream = of.streams - 1;
+        Ok(Some(self.make(KernelObject::Stream(session, stream))))
+    }
+}
+
+impl Session {
+    fn add_channel(&mut self, is_metadata: bool) -> usize {
+        self.channels.push(Channel {
+            is_metadata,
+            enabled: true,
+            read: 0,
+            contexts: Vec::new(),
+            names: BTreeSet::new(),
+        });
+        self.channels.len() - 1
+    }
+
+    /// A tracker lets all through, or a set.
+    fn track(&mut self, kind: i32, id: i32, tracked: bool) -> Answer {
+        let tracker = self.tracked.entry(kind).or_insert(None);
+        match (id, tracked) {
+            (-1, true) => *tracker = None,
+            (-1, false) => *tracker = Some(BTreeSet::new()),
+            (id, true) => {
+                if !tracker.get_or_insert_default().insert(id) {
+                    return Err(Errno::EXIST);
+                }
+            }
+            (id, false) => {
+                if !tracker.as_mut().is_some_and(|set| set.remove(&id)) {
+                    return Err(Errno::NOENT);
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Event {
+    fn tell(&mut self, call: &Call) -> Answer {
+        match call {
+            Call::Filter(_) if self.is_probe => Err(Errno::INVAL),
+            Call::Filter(_) => Ok(None),
+            Call::Enable | Call::Disable => {
+                let enabled = *call == Call::Enable;
+                if self.is_probe && self.enabled == enabled {
+                    return Err(Errno::EXIST);
+                }
+                self.enabled = enabled;
+                Ok(None)
+            }
+            _ => Err(Errno::NOTTY),
+        }
+    }
+}
