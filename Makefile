@@ -1,7 +1,7 @@
 # Each target sets up what it needs: Debian packages by tools/install-peers.sh, crates by cargo.
 CARGO ?= cargo
 
-.PHONY: demo test bench soak peers
+.PHONY: demo test test-kernel bench soak peers
 
 # Traces a program with the stock tools and this daemon, and shows the trace.
 demo: peers
@@ -15,6 +15,12 @@ test: peers
 	else \
 		$(CARGO) test --workspace; \
 	fi
+
+# The kernel's domain, in a machine that has the tracer: each scenario with the stock daemon and with ours, what they
+# answered and recorded compared. The first time the machine is prepared, which takes about four minutes.
+test-kernel: peers
+	$(CARGO) build --locked
+	tests/kernel/compare
 
 # Measures this daemon beside the stock one and writes what came out; takes about a quarter of an hour.
 bench: peers

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the stock programs that the daemon works with and is tested against, where they are missing.
+# Installs the stock programs that the daemon works with and is tested against, where they are missing; with
+# "kernel" also what a machine with the kernel tracer is made of (tests/kernel/vm).
 set -euo pipefail
 
 packages=(
@@ -11,6 +12,16 @@ packages=(
     python3-bt2      # reads traces from Python
     python3-lttngust # the agent of Python programs
 )
+if [ "${1:-}" = kernel ]; then
+    packages+=(
+        busybox-static  # the machine's first programs
+        gcc-12          # what Debian's kernel is compiled with
+        kmod            # loads its modules
+        make            # builds lttng-modules
+        qemu-system-x86 # the machine
+        xz-utils        # unpacks its kernel
+    )
+fi
 
 fail() {
     printf '%s: %s\n' "${0##*/}" "$1" >&2

@@ -246,7 +246,11 @@ impl Replay<'_> {
     ) -> Result<(), Refusal> {
         let word = saved.plain.as_deref().unwrap_or("with parameters");
         let what = format!("context {word} of channel {channel}");
-        let Some(context) = saved.in_user_space() else {
+        let context = match domain {
+            Domain::Kernel => saved.in_kernel(),
+            _ => saved.in_user_space(),
+        };
+        let Some(context) = context else {
             return Err((what, ErrorCode::LoadInvalidConfig));
         };
         let raw_type = context.kind() as u32;
@@ -260,7 +264,10 @@ impl Replay<'_> {
 
 /// What the file says, and for the rest what the daemon gives a channel of its own making.
 fn attributes(saved: &SavedChannel, scheme: BufferScheme) -> ChannelAttributes {
-    let default = ChannelAttributes::user_space(scheme, rustix::param::page_size() as u64);
+    let default = match scheme {
+        BufferScheme::Global => ChannelAttributes::kernel(),
+        _ => ChannelAttributes::user_space(scheme, rustix::param::page_size() as u64),
+    };
     ChannelAttributes {
         mode: match saved.overwrite_mode {
             None => default.mode,

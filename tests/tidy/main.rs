@@ -39,13 +39,14 @@ const UNBOUNDED_SEND_ALLOWED: &str = "actors/runtime/";
 
 /// Crates of actors, in which the mailbox is the order, and of what is around them. The data threads of the
 /// consumer daemon share no state with its actors either: they get orders and tell events.
-const ACTORS: [&str; 11] = [
+const ACTORS: [&str; 12] = [
     "agent",
     "app",
     "buffers",
     "client",
     "clock",
     "consumer",
+    "kernel",
     "consumerd",
     "handle",
     "registry",

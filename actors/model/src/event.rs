@@ -240,8 +240,10 @@ pub struct EventListing {
     /// Exclusions.
     pub exclusions: Vec<String>,
     /// Where in the kernel, for its probes and functions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<ProbeAttributes>,
     /// Where in a program, for probes in user space.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub userspace_probe: Option<UserspaceProbe>,
 }
 

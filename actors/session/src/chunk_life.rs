@@ -19,6 +19,7 @@ use crate::{
     chunk::{Chunk, ChunkRoot},
     error::consumer_code,
     leftover::LeftChunk,
+    state::Published,
 };
 
 /// First and longest pause between two looks whether the consumer has written everything.
@@ -180,7 +181,8 @@ impl Inner {
         let consumers = self.consumers();
         let places = consumers.iter().map(|(kind, _)| place(*kind));
         let places = places.collect::<Result<Vec<_>, _>>()?;
-        self.state_mut().published.insert(chunk.id, relayd);
+        let to = consumers.iter().map(|(kind, _)| *kind).collect();
+        self.state_mut().published.insert(chunk.id, Published { relayd, to });
         for (told, ((kind, consumer), place)) in consumers.iter().zip(places).enumerate() {
             let create = CreateTraceChunk {
                 session: self.config.id,
@@ -215,7 +217,11 @@ impl Inner {
         command: Option<CloseCommand>,
         relayd: Option<NetIndex>,
     ) -> Result<String, ErrorCode> {
-        self.close_chunk_at(&self.consumers(), chunk, command, relayd).await
+        let mut consumers = self.consumers();
+        if let Some(published) = self.state().published.get(&chunk) {
+            consumers.retain(|(kind, _)| published.to.contains(kind));
+        }
+        self.close_chunk_at(&consumers, chunk, command, relayd).await
     }
 
     async fn close_chunk_at(

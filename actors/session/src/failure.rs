@@ -98,9 +98,9 @@ impl Inner {
             // what was half made, and says so; the rest is whole.
             let _ = self.on_all_sets(Flush).await;
             let _ = self.on_all_sets(PushMetadata).await;
-            let published = std::mem::take(&mut self.state_mut().published);
+            let published = self.state().published.clone();
             let closed =
-                published.into_iter().map(|(chunk, relayd)| self.close_chunk(chunk, None, relayd));
+                published.into_iter().map(|(chunk, of)| self.close_chunk(chunk, None, of.relayd));
             join_all(closed).await;
             self.disconnect_relayd().await;
             let _ = self.on_all_sets(Close).await;

@@ -8,9 +8,7 @@ use lttngd_buffers as buffers;
 use lttngd_kernel::Statedump;
 use lttngd_model::{BufferScheme, ErrorCode, SessionKind, Tracer};
 
-use crate::{
-    RegenerateMetadata, RegenerateStatedump, actor::Inner, state::lifecycle::Lifecycle,
-};
+use crate::{RegenerateMetadata, RegenerateStatedump, actor::Inner, state::lifecycle::Lifecycle};
 
 impl Inner {
     pub(crate) async fn regenerate_metadata(

@@ -8,7 +8,6 @@ use lttngd_model::{
     BufferScheme, ChannelListing, Domain, ErrorCode, EventListing, Tracer,
     kernel::KernelDomain as KernelRules, ust::UstDomain,
 };
-use lttngd_runtime::ask;
 
 use crate::{
     AddContext, DisableChannel, DisableEvent, EnableChannel, EnableEvent, ListChannels,

@@ -1,5 +1,7 @@
 //! Saving: what the session is, as a file that `lttng load` takes.
 
+mod kernel;
+
 use std::{
     fs::File,
     io::{self, Write},
@@ -9,8 +11,8 @@ use std::{
 };
 
 use lttngd_model::{
-    BufferMode, BufferScheme, ChannelOutput, Domain, ErrorCode, EventKind, LogLevelRule,
-    ProcessAttribute, SessionKind, TrackerValue, TrackingPolicy,
+    BufferMode, BufferScheme, ChannelAttributes, ChannelOutput, Context, Domain, ErrorCode,
+    EventKind, LogLevelRule, ProcessAttribute, SessionKind, TrackerValue, TrackingPolicy,
     ust::{AgentEvent, Channel, EventRule, UstDomain},
 };
 use lttngd_runas::{Below, Opening, Owner};
@@ -60,7 +62,12 @@ impl Inner {
                 .shm_path
                 .as_ref()
                 .map(|path| path.display().to_string()),
-            domains: self.state().domains.ust.as_ref().map(saved_domains).unwrap_or_default(),
+            domains: {
+                let domains = &self.state().domains;
+                let kernel = domains.kernel.as_ref().map(|kernel| kernel::saved(&kernel.rules));
+                let ust = domains.ust.as_ref().map(saved_domains).unwrap_or_default();
+                kernel.into_iter().chain(ust).collect()
+            },
             started: Some(self.life().active),
             attributes: SavedAttributes {
                 snapshot_mode: kind == SessionKind::Snapshot,
@@ -183,15 +190,25 @@ fn saved_trackers(ust: &UstDomain) -> SavedTrackers {
         ProcessAttribute::VirtualGroupId,
     ];
     let saved = attributes.into_iter().filter_map(|attribute| {
-        let values = match ust.tracking_policy(attribute).ok()? {
-            TrackingPolicy::IncludeAll => return None,
-            TrackingPolicy::ExcludeAll => Vec::new(),
-            TrackingPolicy::IncludeSet => ust.inclusion_set(attribute).ok()?,
-        };
-        let values = values.into_iter().map(saved_value).collect();
-        Some(SavedTracker { attribute, values })
+        let policy = ust.tracking_policy(attribute).ok()?;
+        saved_tracker(attribute, policy, || ust.inclusion_set(attribute).ok())
     });
     SavedTrackers(saved.collect())
+}
+
+/// A tracker, unless it includes every process.
+fn saved_tracker(
+    attribute: ProcessAttribute,
+    policy: TrackingPolicy,
+    set: impl FnOnce() -> Option<Vec<TrackerValue>>,
+) -> Option<SavedTracker> {
+    let values = match policy {
+        TrackingPolicy::IncludeAll => return None,
+        TrackingPolicy::ExcludeAll => Vec::new(),
+        TrackingPolicy::IncludeSet => set()?,
+    };
+    let values = values.into_iter().map(saved_value).collect();
+    Some(SavedTracker { attribute, values })
 }
 
 fn saved_value(value: TrackerValue) -> TrackedValue {
@@ -203,10 +220,19 @@ fn saved_value(value: TrackerValue) -> TrackedValue {
 }
 
 fn saved_channel(channel: &Channel, events: Vec<SavedEvent>) -> SavedChannel {
-    let attributes = &channel.attributes;
+    let contexts = &channel.contexts;
+    with_attributes(&channel.name, channel.enabled, &channel.attributes, (events, contexts))
+}
+
+fn with_attributes(
+    name: &str,
+    enabled: bool,
+    attributes: &ChannelAttributes,
+    (events, contexts): (Vec<SavedEvent>, &[Context]),
+) -> SavedChannel {
     SavedChannel {
-        name: channel.name.clone(),
-        enabled: channel.enabled,
+        name: name.to_owned(),
+        enabled,
         overwrite_mode: Some(match attributes.mode {
             BufferMode::Overwrite => SavedOverwriteMode::Overwrite,
             BufferMode::Discard | BufferMode::Default => SavedOverwriteMode::Discard,
@@ -225,7 +251,7 @@ fn saved_channel(channel: &Channel, events: Vec<SavedEvent>) -> SavedChannel {
         tracefile_count: attributes.tracefile_count,
         live_timer_interval_us: Some(attributes.live_timer_interval_us),
         events,
-        contexts: channel.contexts.iter().map(SavedContext::from).collect(),
+        contexts: contexts.iter().map(SavedContext::from).collect(),
     }
 }
 
@@ -238,22 +264,26 @@ fn saved_event(rule: &EventRule) -> SavedEvent {
     SavedEvent {
         name: Some(rule.name.clone()).filter(|name| !name.is_empty()),
         enabled: rule.enabled,
-        kind: match rule.kind {
-            EventKind::All => SavedEventType::All,
-            EventKind::Tracepoint => SavedEventType::Tracepoint,
-            EventKind::Probe => SavedEventType::Probe,
-            EventKind::Function => SavedEventType::Function,
-            EventKind::FunctionEntry => SavedEventType::FunctionEntry,
-            EventKind::Noop => SavedEventType::Noop,
-            EventKind::Syscall => SavedEventType::Syscall,
-            EventKind::UserspaceProbe => SavedEventType::UserspaceProbe,
-        },
+        kind: saved_kind(rule.kind),
         loglevel_type,
         loglevel,
         filter: rule.filter.as_ref().map(|filter| filter.expression.clone()),
         exclusions: rule.exclusions.clone(),
         // User space has none.
         attributes: None,
+    }
+}
+
+fn saved_kind(kind: EventKind) -> SavedEventType {
+    match kind {
+        EventKind::All => SavedEventType::All,
+        EventKind::Tracepoint => SavedEventType::Tracepoint,
+        EventKind::Probe => SavedEventType::Probe,
+        EventKind::Function => SavedEventType::Function,
+        EventKind::FunctionEntry => SavedEventType::FunctionEntry,
+        EventKind::Noop => SavedEventType::Noop,
+        EventKind::Syscall => SavedEventType::Syscall,
+        EventKind::UserspaceProbe => SavedEventType::UserspaceProbe,
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) struct State {
     pub(crate) chunk: Option<Chunk>,
     /// Chunks that consumers know, and the relay daemon's connection for those that it has: also one of a
     /// snapshot, and one that a step which is under way makes or leaves.
-    pub(crate) published: BTreeMap<ChunkId, Option<NetIndex>>,
+    pub(crate) published: BTreeMap<ChunkId, Published>,
     /// Chunks that streams have left and that are not where they are to be.
     pub(crate) leftovers: Leftovers,
     /// Channels, event rules, contexts and trackers, from the first command on that names a domain. User
@@ -92,6 +92,15 @@ pub(crate) struct State {
     pub(crate) viewers: Viewers,
     /// Where buffer sets find us. Weak: a session that nobody knows ends.
     pub(crate) address: Option<WeakAddr<Session>>,
+}
+
+/// Who knows a trace chunk.
+#[derive(Clone, Debug)]
+pub(crate) struct Published {
+    /// The relay daemon's connection, if one has it.
+    pub(crate) relayd: Option<NetIndex>,
+    /// The consumer daemons: those of domains that came later know nothing of it.
+    pub(crate) to: Vec<ConsumerKind>,
 }
 
 /// A buffer set of the session.

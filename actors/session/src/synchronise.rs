@@ -14,12 +14,7 @@ use lttngd_model::{ConsumerKind, ErrorCode, Tracer, ust::Channel};
 use lttngd_runtime::{ask, fail_point};
 use thiserror::Error;
 
-use crate::{
-    actor::Inner,
-    error::buffers_code,
-    gate::GateFull,
-    state::SessionSet,
-};
+use crate::{actor::Inner, error::buffers_code, gate::GateFull, state::SessionSet};
 
 /// Why an application was not brought to what the session wants.
 #[derive(Debug, Error)]

@@ -74,6 +74,15 @@ impl From<&Context> for SavedContext {
 }
 
 impl SavedContext {
+    /// The context that is meant, of the kernel's domain; `None` for a word that no type has.
+    #[must_use]
+    pub fn in_kernel(&self) -> Option<Context> {
+        match self.in_user_space()? {
+            Context::Perf(_, perf) => Some(Context::Perf(ContextKind::PerfCpuCounter, perf)),
+            other => Some(other),
+        }
+    }
+
     /// The context that is meant, in the user-space domain; `None` for a word that no type has.
     #[must_use]
     pub fn in_user_space(&self) -> Option<Context> {

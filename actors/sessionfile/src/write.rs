@@ -8,8 +8,8 @@ use quick_xml::{
 };
 
 use super::{
-    SavedChannel, SavedConsumerOutput, SavedContext, SavedDomain, SavedEvent, SavedEventAttributes,
-    SavedOutput, SavedSession, SavedTracker, TrackedValue, trackers,
+    SavedChannel, SavedConsumerOutput, SavedContext, SavedDomain, SavedDomainType, SavedEvent,
+    SavedEventAttributes, SavedOutput, SavedSession, SavedTracker, TrackedValue, trackers,
 };
 
 /// The text of a file with these sessions.
@@ -144,7 +144,11 @@ impl Out {
         self.parent("domain", |out| {
             out.text("type", domain.kind.word())?;
             out.text("buffer_type", domain.buffer_type.word())?;
-            out.list("channels", &domain.channels, Self::channel)?;
+            let is_kernel = domain.kind == SavedDomainType::Kernel;
+            out.list("channels", &domain.channels, |out, channel| match is_kernel {
+                true => out.kernel_channel(channel),
+                false => out.channel(channel),
+            })?;
             match &domain.process_attr_trackers {
                 Some(trackers) => out.list("process_attr_trackers", &trackers.0, Self::tracker),
                 None => Ok(()),
@@ -164,16 +168,43 @@ impl Out {
         })
     }
 
+    /// What all channels begin with.
+    fn channel_head(&mut self, channel: &SavedChannel) -> io::Result<()> {
+        self.text("name", &channel.name)?;
+        self.text("enabled", channel.enabled)?;
+        self.option("overwrite_mode", channel.overwrite_mode.map(|mode| mode.word()))?;
+        self.option("subbuffer_size", channel.subbuffer_size_bytes)?;
+        self.option("subbuffer_count", channel.subbuffer_count)?;
+        self.option("switch_timer_interval", channel.switch_timer_interval_us)?;
+        self.text("read_timer_interval", channel.read_timer_interval_us)?;
+        self.text("output_type", channel.output_type.word())
+    }
+
+    /// One of the kernel's domain, whose rules have no log levels.
+    fn kernel_channel(&mut self, channel: &SavedChannel) -> io::Result<()> {
+        self.parent("channel", |out| {
+            out.channel_head(channel)?;
+            out.text("tracefile_size", channel.tracefile_size_bytes)?;
+            out.text("tracefile_count", channel.tracefile_count)?;
+            out.option("live_timer_interval", channel.live_timer_interval_us)?;
+            out.option("monitor_timer_interval", channel.monitor_timer_interval_us)?;
+            out.option("blocking_timeout", channel.blocking_timeout_us)?;
+            out.list("events", &channel.events, |out, event| {
+                out.parent("event", |out| {
+                    out.event_head(event)?;
+                    out.event_tail(event)
+                })
+            })?;
+            if channel.contexts.is_empty() {
+                return Ok(());
+            }
+            out.list("contexts", &channel.contexts, Self::context)
+        })
+    }
+
     fn channel(&mut self, channel: &SavedChannel) -> io::Result<()> {
         self.parent("channel", |out| {
-            out.text("name", &channel.name)?;
-            out.text("enabled", channel.enabled)?;
-            out.option("overwrite_mode", channel.overwrite_mode.map(|mode| mode.word()))?;
-            out.option("subbuffer_size", channel.subbuffer_size_bytes)?;
-            out.option("subbuffer_count", channel.subbuffer_count)?;
-            out.option("switch_timer_interval", channel.switch_timer_interval_us)?;
-            out.text("read_timer_interval", channel.read_timer_interval_us)?;
-            out.text("output_type", channel.output_type.word())?;
+            out.channel_head(channel)?;
             out.option("blocking_timeout", channel.blocking_timeout_us)?;
             out.option("monitor_timer_interval", channel.monitor_timer_interval_us)?;
             out.text("tracefile_size", channel.tracefile_size_bytes)?;
@@ -190,18 +221,26 @@ impl Out {
 
     fn event(&mut self, event: &SavedEvent) -> io::Result<()> {
         self.parent("event", |out| {
-            out.option("name", event.name.as_deref())?;
-            out.text("enabled", event.enabled)?;
-            out.text("type", event.kind.word())?;
+            out.event_head(event)?;
             out.text("loglevel_type", event.loglevel_type.word())?;
             out.option("loglevel", event.loglevel)?;
-            out.option("filter", event.filter.as_deref())?;
-            if !event.exclusions.is_empty() {
-                out.list("exclusions", &event.exclusions, |out, name| out.text("exclusion", name))?;
-            }
-            let attributes = event.attributes.as_ref();
-            attributes.map_or(Ok(()), |attributes| out.event_attributes(attributes))
+            out.event_tail(event)
         })
+    }
+
+    fn event_head(&mut self, event: &SavedEvent) -> io::Result<()> {
+        self.option("name", event.name.as_deref())?;
+        self.text("enabled", event.enabled)?;
+        self.text("type", event.kind.word())
+    }
+
+    fn event_tail(&mut self, event: &SavedEvent) -> io::Result<()> {
+        self.option("filter", event.filter.as_deref())?;
+        if !event.exclusions.is_empty() {
+            self.list("exclusions", &event.exclusions, |out, name| out.text("exclusion", name))?;
+        }
+        let attributes = event.attributes.as_ref();
+        attributes.map_or(Ok(()), |attributes| self.event_attributes(attributes))
     }
 
     fn event_attributes(&mut self, attributes: &SavedEventAttributes) -> io::Result<()> {

@@ -111,7 +111,8 @@ impl Inner {
             packets_per_stream,
             relayd,
         };
-        for channel in self.state().sent() {
+        let channels = self.state().sent();
+        for channel in channels {
             self.ask(record(channel.key, false, packets_per_stream)).await?;
         }
         self.ask(record(metadata, true, 0)).await
@@ -139,7 +140,8 @@ impl Inner {
         let (session, output) = (self.config.session, self.state().output.clone());
         let mut outcome = Ok(());
         if output.chunk().is_none() {
-            for channel in self.state().sent() {
+            let channels = self.state().sent();
+            for channel in channels {
                 let destroyed = self.ask(DestroyChannel { session, key: channel.key }).await;
                 outcome = outcome.and(destroyed);
             }

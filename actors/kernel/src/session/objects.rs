@@ -6,9 +6,8 @@ use std::{
     sync::Arc,
 };
 
-use lttngd_model::BufferMode;
 use lttngd_model::{
-    ChannelAttributes, ErrorCode, EventKind, ProcessAttribute, TrackingPolicy,
+    BufferMode, ChannelAttributes, ErrorCode, EventKind, ProcessAttribute, TrackingPolicy,
     kernel::{Done, FailedPart, Failure, KernelRule, Plan, Step, TracerError},
 };
 use lttngd_wire::kernel::{Call, ChannelSettings, EmissionSite, Instrumentation, KernelEvent};
@@ -210,10 +209,12 @@ impl Objects {
     pub(crate) fn flush(&self, calls: &Calls<'_>) -> Result<(), CallError> {
         let metadata = self.metadata.iter().map(|metadata| &metadata.stream);
         let data = self.channels.values().flat_map(|channel| &channel.streams);
-        // One that fails keeps the others from nothing.
-        metadata
-            .chain(data)
-            .fold(Ok(()), |outcome, stream| outcome.and(calls.tell(stream.as_fd(), &Call::Flush)))
+        let mut outcome = Ok(());
+        for stream in metadata.chain(data) {
+            // One that fails keeps the others from nothing.
+            outcome = outcome.and(calls.tell(stream.as_fd(), &Call::Flush));
+        }
+        outcome
     }
 
     /// Tells the session itself something.

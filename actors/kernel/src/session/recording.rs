@@ -97,7 +97,8 @@ impl Inner {
     /// Makes the time of all streams begin by now, where nobody reads them as they are filled.
     pub(super) async fn open_packets(&self) -> Result<(), BuffersError> {
         let session = self.config.session;
-        for channel in self.state().sent() {
+        let channels = self.state().sent();
+        for channel in channels {
             self.ask(OpenChannelPackets { session, key: channel.key }).await?;
         }
         Ok(())

@@ -1,131 +1,84 @@
-//! A second domain beside user space: one that is recorded in one place, by a tracer and a consumer daemon
-//! of its own.
+//! A second domain beside user space: the kernel's, which is recorded in one place, by a tracer and a consumer
+//! daemon of its own.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use actix::{Actor, Addr, Context, Handler, Message};
-use lttngd_buffers::{BufferSet, BufferSetConfig, ChannelKeys, ChannelRequest, Prepare, SetOutput};
-use lttngd_clock::TraceClock;
-use lttngd_consumer::{Consumer, ConsumerConfig, EnsureRunning};
-use lttngd_metadata::tsdl::Scheme;
+use actix::{Actor, Addr};
+use lttngd_consumer::{Consumer, ConsumerConfig};
+use lttngd_kernel::{ModuleLists, Tracer, TracerConfig};
 use lttngd_model::{
-    Bitness, BufferScheme, ChannelAttributes, ChannelListing, ConsumerKind, Credentials, Domain,
-    ErrorCode, SessionId, SessionKind, Timestamp,
-    ust::{SessionFacts, UstDomain},
+    Bitness, BufferScheme, ConsumerKind, Domain, ErrorCode, EventDescription, ProcessAttribute,
+    TrackingPolicy,
 };
-use lttngd_peer::{AppScript, ConsumerScript, FakeConsumer, channel_listing};
+use lttngd_peer::{
+    AppScript, ConsumerScript, FakeConsumer, FakeKernel, KernelAct, KernelObject, channel_listing,
+};
 use lttngd_runtime::Outlet;
-use lttngd_wire::ust::registration::Alignments;
+use lttngd_wire::kernel::Call;
 
 use super::world::{CHANNEL, World};
 use crate::{
-    ConsumerLost, Destroy, EnableChannel, ListChannels, ListDomains, ListEvents, Rotate, Session,
-    SetRecording, Start, Stop,
-    domains::{KernelDomain, RecordedDomain},
-    state::SessionSet,
+    Asked, ConsumerLost, Destroy, EnableChannel, EnableEvent, GetTrackingPolicy, ListChannels,
+    ListDomains, ListEvents, Needs, PrepareDomain, RegenerateMetadata, RegenerateStatedump, Rotate,
+    SetTrackingPolicy, Start, Stop,
 };
 
 const FLUSH_CHANNEL: u32 = 13;
 const CREATE_TRACE_CHUNK: u32 = 23;
 const CLOSE_TRACE_CHUNK: u32 = 24;
 
-/// The channels of the second domain.
-struct Rules(Vec<ChannelListing>);
-
-impl RecordedDomain for Rules {
-    fn list(&self) -> Vec<(Domain, BufferScheme)> {
-        vec![(Domain::Kernel, BufferScheme::Global)]
-    }
-
-    fn list_channels(&self) -> Vec<(u32, ChannelListing)> {
-        (0..).zip(self.0.iter().cloned()).collect()
-    }
-
-    fn attributes(&self) -> Vec<ChannelAttributes> {
-        self.0.iter().map(|channel| channel.attributes).collect()
-    }
-}
-
-/// Its tracer, which keeps what it was told and refuses to record with a code, if it has one.
-#[derive(Clone, Default)]
-struct Tracer {
-    told: Arc<Mutex<Vec<bool>>>,
-    refusal: Option<ErrorCode>,
-}
-
-impl Actor for Tracer {
-    type Context = Context<Self>;
-}
-
-impl Handler<SetRecording> for Tracer {
-    type Result = Result<(), ErrorCode>;
-
-    fn handle(&mut self, recording: SetRecording, _: &mut Self::Context) -> Self::Result {
-        self.told.lock().unwrap().push(recording.active);
-        self.refusal.filter(|_| recording.active).map_or(Ok(()), Err)
-    }
-}
-
-/// Gives a session its second domain.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Adopt(KernelDomain);
-
-impl Handler<Adopt> for Session {
-    type Result = ();
-
-    fn handle(&mut self, adopt: Adopt, _: &mut Self::Context) {
-        self.inner.state_mut().domains.kernel = Some(adopt.0);
-    }
-}
-
-/// A world with a second consumer daemon.
+/// A world with a second tracer and consumer daemon.
 struct Two {
     world: World,
     fake: FakeConsumer,
     consumer: Addr<Consumer>,
-    tracer: Tracer,
+    kernel: FakeKernel,
 }
 
 impl Two {
     async fn new() -> Self {
+        Self::with(FakeKernel::default()).await
+    }
+
+    async fn with(kernel: FakeKernel) -> Self {
         let fake = FakeConsumer::new(ConsumerScript::default());
         let config = ConsumerConfig { kind: ConsumerKind::Kernel, ..fake.config() };
         let consumer = Consumer::new(config, Outlet::closed()).start();
-        let configured = consumer.clone();
+        let modules = ModuleLists::default();
+        let tracer = TracerConfig { kernel: Arc::new(kernel.clone()), modules };
+        let (configured, tracer) = (consumer.clone(), Tracer::new(tracer).start());
         let world =
             World::configured(ConsumerScript::default(), BufferScheme::PerUid, None, |config| {
                 config.consumers.kernel = Some(configured);
+                config.tracer = Some(tracer);
             })
             .await;
-        Self { world, fake, consumer, tracer: Tracer::default() }
+        Self { world, fake, consumer, kernel }
     }
 
     /// The session records in the second domain as well.
     async fn adopt(&self) {
-        self.consumer.send(EnsureRunning).await.unwrap().unwrap();
-        let rules = Rules(vec![channel_listing("k")]);
-        // Buffers as applications have them do here: what matters is whose they are.
-        let config = set_config().await;
-        let path = config.path();
-        let set = BufferSet::new(config, self.consumer.clone()).start();
-        let mut ust = UstDomain::new(4096);
-        let facts = SessionFacts { kind: SessionKind::Regular, was_started: false };
-        ust.enable_channel(&channel_listing("k"), Domain::Ust, 1, facts).unwrap();
-        let attributes = ust.channels[0].attributes;
-        let channels = vec![ChannelRequest { index: 0, name: "k".to_owned(), attributes }];
-        let prepare = Prepare { channels, metadata: ust.metadata_attributes() };
-        set.send(prepare).await.unwrap().unwrap();
-        let domain = KernelDomain {
-            rules: Box::new(rules),
-            set: SessionSet { actor: set, path, kind: ConsumerKind::Kernel, prepared: None },
-            recorder: self.tracer.clone().start().recipient(),
-        };
-        self.world.ask(Adopt(domain)).await;
+        self.world.ask(PrepareDomain { domain: Domain::Kernel }).await.unwrap();
+        self.enable_channel("k").await.unwrap();
+    }
+
+    async fn enable_channel(&self, name: &str) -> Result<(), ErrorCode> {
+        let (domain, channel) = (Domain::Kernel, channel_listing(name));
+        self.world.ask(EnableChannel { domain, buffer_type: 2, channel }).await
+    }
+
+    async fn channels(&self, domain: Domain) -> Vec<String> {
+        let listed = self.world.ask(ListChannels { domain }).await.unwrap();
+        listed.into_iter().map(|channel| channel.name).collect()
     }
 
     fn told(&self) -> Vec<bool> {
-        self.tracer.told.lock().unwrap().clone()
+        self.kernel.recordings()
+    }
+
+    /// How often packets of the kernel's were closed.
+    fn flushed(&self) -> usize {
+        self.kernel.count(|call| *call == Call::Flush)
     }
 
     /// Both consumer daemons have heard this so many times.
@@ -138,41 +91,9 @@ impl Two {
         self.consumer.send(lttngd_consumer::Stop).await.unwrap();
         assert_eq!(self.fake.faults(), [""; 0]);
         self.world.end().await;
-    }
-}
-
-async fn set_config() -> BufferSetConfig {
-    BufferSetConfig {
-        session: SessionId(0),
-        session_name: "s".to_owned(),
-        auto_named: false,
-        session_created_at: Timestamp { epoch_s: 0 },
-        owner: Credentials {
-            uid: rustix::process::geteuid().as_raw(),
-            gid: rustix::process::getegid().as_raw(),
-        },
-        hostname: "host".to_owned(),
-        clock: TraceClock::Monotonic.sample().await,
-        scheme: Scheme::Uid(0),
-        bitness: Bitness::Bits64,
-        alignments: Alignments {
-            uint8_bits: 8,
-            uint16_bits: 8,
-            uint32_bits: 8,
-            uint64_bits: 8,
-            long_bits: 8,
-        },
-        tracer_version: (2, 13, 0),
-        app_uid: 0,
-        app_id: 0,
-        output: SetOutput::None,
-        live_timer_interval_us: 0,
-        shm_path: None,
-        keys: ChannelKeys::default(),
-        sampled: Outlet::closed(),
-        failed: Outlet::closed(),
-        consumer_deadline: lttngd_peer::PATIENCE,
-        runas: lttngd_runas::Runas::new(None),
+        // The tracer itself is the daemon's, and streams were the consumer daemon's.
+        let open = self.kernel.open_objects();
+        assert!(open.iter().all(|object| *object == KernelObject::Tracer), "{open:?}");
     }
 }
 
@@ -193,8 +114,7 @@ async fn two_domains_are_recorded_side_by_side() {
     assert!(world.trace().join("ust/of-ust").exists());
     assert!(world.trace().join("kernel/of-kernel").exists());
     for (domain, name) in [(Domain::Kernel, "k"), (Domain::Ust, CHANNEL)] {
-        let listed = world.ask(ListChannels { domain }).await.unwrap();
-        assert_eq!(listed.into_iter().map(|channel| channel.name).collect::<Vec<_>>(), [name]);
+        assert_eq!(two.channels(domain).await, [name]);
     }
     world.ask(Rotate).await.unwrap();
     two.both_heard(CREATE_TRACE_CHUNK, 2);
@@ -202,7 +122,7 @@ async fn two_domains_are_recorded_side_by_side() {
         .await;
     world.ask(Stop).await.unwrap();
     assert_eq!(two.told(), [true, false]);
-    assert!(world.fake.count(FLUSH_CHANNEL) > 0 && two.fake.count(FLUSH_CHANNEL) > 0);
+    assert!(world.fake.count(FLUSH_CHANNEL) > 0 && two.flushed() > 0);
     world.ask(Destroy).await.unwrap();
     two.both_heard(CLOSE_TRACE_CHUNK, 2);
     // Both parts of the first chunk went to one place.
@@ -251,12 +171,16 @@ async fn a_consumer_that_dies_takes_what_its_own_tracer_recorded() {
                 (ErrorCode::NoUstconsumerd, &two.fake)
             }
         };
+        let flushes = || match kind {
+            ConsumerKind::Kernel => world.fake.count(FLUSH_CHANNEL),
+            ConsumerKind::Ust(_) => two.flushed(),
+        };
         let rotated = world.ask(Rotate).await;
         assert_eq!(rotated, Err(code), "{kind}");
         // What the other one recorded is written to its end.
-        let flushed = remains.count(FLUSH_CHANNEL);
+        let flushed = flushes();
         assert_eq!(world.ask(Stop).await, Err(code), "{kind}");
-        assert!(remains.count(FLUSH_CHANNEL) > flushed, "{kind}");
+        assert!(flushes() > flushed, "{kind}");
         assert_eq!(two.told(), [true, false], "{kind}");
         assert_eq!(world.ask(Destroy).await.map(|_| ()), Err(code), "{kind}");
         assert_eq!(remains.count(CLOSE_TRACE_CHUNK), 1, "{kind}");
@@ -267,11 +191,14 @@ async fn a_consumer_that_dies_takes_what_its_own_tracer_recorded() {
 
 #[actix::test]
 async fn a_tracer_that_refuses_keeps_the_session_from_starting() {
-    let mut two = Two::new().await;
-    two.tracer.refusal = Some(ErrorCode::KernStartFail);
+    let two = Two::with(FakeKernel::new(|_, call| match call {
+        Call::Start => KernelAct::Refuse(rustix::io::Errno::NOMEM),
+        _ => KernelAct::Answer,
+    }))
+    .await;
     two.adopt().await;
     assert_eq!(two.world.ask(Start).await, Err(ErrorCode::KernStartFail));
-    assert_eq!(two.told(), [true, false]);
+    assert_eq!(two.told(), [true], "it was asked, and there is nothing to stop");
     assert!(!two.world.shown_active());
     assert_eq!(two.world.ask(Stop).await, Err(ErrorCode::TraceAlreadyStopped));
     two.world.ask(Destroy).await.unwrap();
@@ -282,14 +209,69 @@ async fn a_tracer_that_refuses_keeps_the_session_from_starting() {
 async fn commands_on_one_domain_do_not_reach_the_other() {
     let two = Two::new().await;
     two.adopt().await;
-    let channel = channel_listing("other");
-    let enable = EnableChannel { domain: Domain::Kernel, buffer_type: 2, channel };
-    // Its rules are nobody's here.
-    assert_eq!(two.world.ask(enable).await, Err(ErrorCode::UnknownDomain));
+    two.enable_channel("other").await.unwrap();
+    assert_eq!(two.channels(Domain::Kernel).await, ["other", "k"]);
+    assert_eq!(two.channels(Domain::Ust).await, [CHANNEL]);
     let list = ListEvents { domain: Domain::Kernel, channel: CHANNEL.to_owned() };
     assert_eq!(two.world.ask(list).await, Err(ErrorCode::KernChanNotFound));
-    let listed = two.world.ask(ListChannels { domain: Domain::Ust }).await.unwrap();
-    assert_eq!(listed.into_iter().map(|channel| channel.name).collect::<Vec<_>>(), [CHANNEL]);
+    let event = EventDescription::tracepoint("sched_switch");
+    let (domain, channel) = (Domain::Kernel, "other".to_owned());
+    let enable = EnableEvent { domain, buffer_type: 2, channel: channel.clone(), event };
+    two.world.ask(enable).await.unwrap();
+    let listed = two.world.ask(ListEvents { domain, channel }).await.unwrap();
+    assert_eq!(listed.len(), 1);
+    let (attribute, policy) = (ProcessAttribute::VirtualProcessId, TrackingPolicy::ExcludeAll);
+    two.world.ask(SetTrackingPolicy { domain, attribute, policy }).await.unwrap();
+    for (domain, expected) in [(Domain::Kernel, policy), (Domain::Ust, TrackingPolicy::IncludeAll)]
+    {
+        let tracks = two.world.ask(GetTrackingPolicy { domain, attribute }).await;
+        assert_eq!(tracks, Ok(expected), "{domain:?}");
+    }
     two.world.ask(Destroy).await.unwrap();
+    two.end().await;
+}
+
+#[actix::test]
+async fn metadata_and_state_of_both_are_regenerated() {
+    let two = Two::new().await;
+    two.adopt().await;
+    two.world.ask(Start).await.unwrap();
+    two.world.ask(RegenerateMetadata).await.unwrap();
+    two.world.ask(RegenerateStatedump).await.unwrap();
+    for call in [Call::RegenerateMetadata, Call::Statedump] {
+        assert_eq!(two.kernel.count(|made| *made == call), 1, "{call:?}");
+    }
+    two.world.ask(Destroy).await.unwrap();
+    two.end().await;
+}
+
+#[actix::test]
+async fn a_session_that_the_tracer_does_not_make_has_no_such_domain() {
+    let two = Two::with(FakeKernel::new(|_, call| match call {
+        Call::CreateSession => KernelAct::Refuse(rustix::io::Errno::NOMEM),
+        _ => KernelAct::Answer,
+    }))
+    .await;
+    let domain = Domain::Kernel;
+    let list = ListChannels { domain };
+    let asked = Asked { request: list, needs: Needs::Open(domain), served: Ok(()) };
+    assert_eq!(two.world.ask(asked).await, Err(ErrorCode::KernSessFail));
+    let domains = two.world.ask(ListDomains).await.unwrap();
+    assert!(domains.iter().all(|(domain, _)| *domain == Domain::Ust), "{domains:?}");
+    two.world.ask(Destroy).await.unwrap();
+    two.end().await;
+}
+
+#[actix::test]
+async fn a_domain_that_is_named_too_late_hears_nothing_of_the_trace_chunk() {
+    let two = Two::new().await;
+    let world = &two.world;
+    world.ask(Start).await.unwrap();
+    world.ask(PrepareDomain { domain: Domain::Kernel }).await.unwrap();
+    assert_eq!(two.enable_channel("k").await, Err(ErrorCode::TraceAlreadyStarted));
+    world.ask(Stop).await.unwrap();
+    world.ask(Destroy).await.unwrap();
+    assert_eq!(world.fake.count(CLOSE_TRACE_CHUNK), 1);
+    assert_eq!(two.fake.count(CLOSE_TRACE_CHUNK), 0);
     two.end().await;
 }

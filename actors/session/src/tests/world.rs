@@ -157,6 +157,7 @@ impl World {
             snapshot_output: None,
             page_size: 4096,
             consumers: Consumers { bits64: consumer.clone(), bits32: None, kernel: None },
+            tracer: None,
             keys: ChannelKeys::default(),
             consumer_deadline: lttngd_peer::PATIENCE,
             runas: lttngd_runas::Runas::new(None),
