@@ -4,14 +4,16 @@ use std::rc::Rc;
 
 use lttngd_runtime::{Peer, PeerError, read_growing};
 use lttngd_wire::consumer::{
-    ChannelHead, ChunkReplyHead, ConsumerError as Code, END_OF_STREAMS, MESSAGE_LEN, Message,
-    StreamHead, encode_counter, encode_status,
+    ChannelHead, ChunkReplyHead, END_OF_STREAMS, MESSAGE_LEN, Message, StreamHead, encode_counter,
+    encode_status,
 };
 use std::os::fd::AsFd;
 
 use crate::{
     control::Control,
-    request::{ChannelObject, Reply, Request},
+    dispatch::{Attached, perform},
+    refusal::{Refusal, refuse},
+    reply::{ChannelObject, Reply},
 };
 
 /// Size in bytes of the command's number, the first member of every message.
@@ -41,7 +43,7 @@ pub(crate) async fn serve(socket: &Peer, control: &Rc<Control>) -> End {
         }
         let exchanged = match Message::decode(&bytes) {
             Ok(message) => exchange(socket, control, message).await,
-            Err(error) => refuse(socket, &bytes, &error).await,
+            Err(error) => refuse_unread(socket, &bytes, &error).await,
         };
         if let Err(error) = exchanged {
             return End::Broken(error);
@@ -50,7 +52,7 @@ pub(crate) async fn serve(socket: &Peer, control: &Rc<Control>) -> End {
 }
 
 /// Answers a message that is none. A command that does not exist has no answer in the protocol.
-async fn refuse(
+async fn refuse_unread(
     socket: &Peer,
     bytes: &[u8],
     error: &lttngd_wire::DecodeError,
@@ -58,66 +60,50 @@ async fn refuse(
     tracing::error!(%error, "the session daemon sent a command that cannot be understood");
     let mut number = [0; NUMBER_LEN];
     number.copy_from_slice(&bytes[..NUMBER_LEN]);
-    let Some(reply) = refusal_of(u32::from_ne_bytes(number)) else { return Ok(()) };
-    send(socket, reply).await
-}
-
-/// The answer to a command of this number whose members have no meaning.
-fn refusal_of(number: u32) -> Option<Reply> {
-    let code = Code::INVALID_PARAMETERS.0;
-    Some(match number {
-        6 => Reply::Pending(false),
-        7 => Reply::Channel(lttngd_wire::consumer::ChannelStatus {
-            ret_code: code,
-            key: lttngd_model::ChannelKey(0),
-            stream_count: 0,
-        }),
-        17 | 18 => Reply::Count(0),
-        24 => Reply::ChunkClosed { code, path: String::new() },
-        4 | 5 | 8..=14 | 19..=23 | 25..=27 => Reply::Status(code),
-        _ => return None,
-    })
+    send(socket, refuse(u32::from_ne_bytes(number), Refusal::Malformed)).await
 }
 
 async fn exchange(socket: &Peer, control: &Rc<Control>, message: Message) -> Result<(), PeerError> {
-    tracing::trace!(number = message.number(), "command");
-    let request = match &message {
+    let number = message.number();
+    tracing::trace!(number, "command");
+    let attached = match &message {
         Message::AddChannel(_) | Message::AddStream { .. } | Message::StreamsSent { .. } => {
-            tracing::error!(number = message.number(), "there is no kernel domain");
+            tracing::error!(number, "there is no kernel domain");
             return Ok(());
         }
         Message::AddRelaydSocket(_)
         | Message::SetChannelMonitorPipe
         | Message::CreateTraceChunk { relayd_id: None, .. } => {
-            send(socket, Reply::OK).await?;
+            send(socket, Some(Reply::OK)).await?;
             match socket.read_descriptors(1).await {
-                Ok(mut descriptors) => Request { descriptor: descriptors.pop(), ..message.into() },
+                Ok(mut descriptors) => Attached { descriptor: descriptors.pop(), text: Vec::new() },
                 Err(error @ (PeerError::Descriptors { .. } | PeerError::NoneLeft { .. })) => {
-                    tracing::error!(%error, number = message.number(), "a command's descriptor");
-                    return send(socket, Code::ERROR_RECV_FD.into()).await;
+                    tracing::error!(%error, number, "a command's descriptor");
+                    return send(socket, refuse(number, Refusal::NoDescriptor)).await;
                 }
                 Err(error) => return Err(error),
             }
         }
         Message::PushMetadata { key, len, target_offset, .. } => {
-            if let Err(code) = control.may_push(*key, *target_offset, *len) {
-                return send(socket, code.into()).await;
+            if let Err(refusal) = control.may_push(*key, *target_offset, *len) {
+                return send(socket, refuse(number, refusal)).await;
             }
-            send(socket, Reply::OK).await?;
+            send(socket, Some(Reply::OK)).await?;
             if *len == 0 {
                 return Ok(());
             }
             let fill = async |bytes: &mut [u8]| socket.read_exact(bytes).await;
             let text = read_growing(usize::try_from(*len).unwrap_or_default(), fill).await?;
-            Request { text, ..message.into() }
+            Attached { descriptor: None, text }
         }
-        _ => message.into(),
+        _ => Attached::default(),
     };
-    send(socket, control.perform(request).await).await
+    send(socket, perform(control, message, attached).await).await
 }
 
-/// Sends a reply in the stock protocol.
-async fn send(socket: &Peer, reply: Reply) -> Result<(), PeerError> {
+/// Sends a reply in the stock protocol, if there is one.
+async fn send(socket: &Peer, reply: Option<Reply>) -> Result<(), PeerError> {
+    let Some(reply) = reply else { return Ok(()) };
     match reply {
         Reply::Status(code) => socket.write_all(&encode_status(code)).await,
         Reply::Channel(status) => socket.write_all(&status.encode()).await,

@@ -1,89 +1,81 @@
-//! The control thread's centre: which session a command is for.
+//! The control thread's centre: which session a command is for, and what is for none.
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{HashMap, hash_map::Entry},
     os::fd::OwnedFd,
     rc::{Rc, Weak},
+    sync::Arc,
 };
 
 use actix::{Actor, Addr};
-use lttngd_model::{ChannelKey, NetIndex, SessionId, StreamKind};
+use lttngd_model::{ChannelKey, NetIndex, SessionId};
 use lttngd_runas::Runas;
-use lttngd_runtime::Descriptors;
-use lttngd_wire::{
-    consumer::{AddRelaydSocket, ConsumerError as Code, Message, TAKES_CONNECTIONS},
-    relay::Version,
-};
+use lttngd_runtime::{Counted, Descriptors};
+use lttngd_wire::consumer::{AddRelaydSocket, ConsumerError as Code, TAKES_CONNECTIONS};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use crate::{
+    book::{Book, Forgotten},
     clock::PacketClock,
     crew::{Crew, WorkerHandle},
     event::Event,
-    request::{Reply, Request},
-    session::{ChannelGone, ChunkGone, Context, FetchMetadata, Session},
+    halves::Halves,
+    refusal::Refusal,
+    reply::Reply,
+    request::CreateChannel,
+    session::{ChannelGone, ChunkGone, Command, Context, FetchMetadata, Owner, Session},
     source::{Source, text_fits},
-    worker::{Order, RelaySockets},
+    worker::Order,
 };
 
-/// Most sessions that are known at a time.
-const SESSIONS_MAX: usize = 1 << 17;
-/// Most relay connections that wait for their second socket.
-const HALF_RELAYS_MAX: usize = 1 << 12;
+/// What the control thread has to work with.
+pub(crate) struct Surroundings {
+    pub(crate) events: UnboundedSender<Event>,
+    pub(crate) clock: PacketClock,
+    pub(crate) runas: Runas,
+    pub(crate) source: Source,
+    pub(crate) descriptors: Descriptors,
+    /// Whether the session daemon may connect more often.
+    pub(crate) takes_connections: bool,
+}
 
 /// What the control thread knows.
 pub(crate) struct Control {
     this: Weak<Self>,
+    /// `None` at the end.
     crew: RefCell<Option<Crew>>,
-    events: UnboundedSender<Event>,
-    clock: PacketClock,
-    runas: Runas,
-    source: Source,
-    descriptors: Descriptors,
+    surroundings: Surroundings,
     initialised: Cell<bool>,
-    /// Whether the session daemon may connect more often.
-    takes_connections: bool,
     monitored: Cell<bool>,
-    sessions: RefCell<HashMap<SessionId, Known>>,
-    /// The session of each channel.
-    channels: RefCell<HashMap<ChannelKey, SessionId>>,
-    /// Relay connections of which the control socket came and the data socket did not.
-    half_relays: RefCell<HashMap<u64, (AddRelaydSocket, OwnedFd)>>,
+    book: RefCell<Book<Addr<Session>>>,
+    halves: RefCell<Halves>,
 }
 
-/// A session that is known.
-#[derive(Clone)]
-struct Known {
-    actor: Addr<Session>,
-    /// How many requests it was sent and has not carried out.
-    asked: Rc<Cell<usize>>,
+/// A command that is on its way to a session.
+struct Asking<'a> {
+    control: &'a Control,
+    session: SessionId,
+    counted: Option<Counted>,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.counted = None;
+        let forgotten = self.control.book.borrow_mut().replied(self.session);
+        self.control.let_go(self.session, forgotten);
+    }
 }
 
 impl Control {
-    pub(crate) fn new(
-        crew: Crew,
-        events: UnboundedSender<Event>,
-        clock: PacketClock,
-        runas: Runas,
-        source: Source,
-        descriptors: Descriptors,
-        takes_connections: bool,
-    ) -> Rc<Self> {
+    pub(crate) fn new(crew: Crew, surroundings: Surroundings) -> Rc<Self> {
         Rc::new_cyclic(|this| Self {
-            this: this.clone(),
+            this: Weak::clone(this),
             crew: RefCell::new(Some(crew)),
-            events,
-            clock,
-            runas,
-            source,
-            descriptors,
+            surroundings,
             initialised: Cell::new(false),
-            takes_connections,
             monitored: Cell::new(false),
-            sessions: RefCell::default(),
-            channels: RefCell::default(),
-            half_relays: RefCell::default(),
+            book: RefCell::default(),
+            halves: RefCell::default(),
         })
     }
 
@@ -95,9 +87,9 @@ impl Control {
     }
 
     /// The data threads of a session: for what is written here, and for all else.
-    fn workers_of(&self, session: SessionId) -> Result<[WorkerHandle; 2], Code> {
+    fn workers_of(&self, session: SessionId) -> Result<[WorkerHandle; 2], Refusal> {
         let crew = self.crew.borrow();
-        crew.as_ref().map(|crew| crew.of(session).map(Clone::clone)).ok_or(Code::FATAL)
+        crew.as_ref().map(|crew| crew.of(session).map(Clone::clone)).ok_or(Refusal::Ending)
     }
 
     fn all_workers(&self) -> Vec<WorkerHandle> {
@@ -105,244 +97,184 @@ impl Control {
     }
 
     /// Whether metadata of a channel can be taken.
-    pub(crate) fn may_push(&self, key: ChannelKey, offset: u64, len: u64) -> Result<(), Code> {
-        if !self.channels.borrow().contains_key(&key) {
-            return Err(Code::CHANNEL_FAIL);
-        }
-        if text_fits(offset, len) { Ok(()) } else { Err(Code::ERROR_METADATA) }
+    pub(crate) fn may_push(&self, key: ChannelKey, offset: u64, len: u64) -> Result<(), Refusal> {
+        self.book.borrow().session_of(key)?;
+        if text_fits(offset, len) { Ok(()) } else { Err(Refusal::TooLarge) }
     }
 
-    /// Carries a command out.
-    pub(crate) async fn perform(&self, request: Request) -> Reply {
-        match &request.message {
-            Message::Init { sessiond_uuid } => {
-                tracing::debug!(?sessiond_uuid, "serves a session daemon");
-                match once(&self.initialised) {
-                    Reply::Status(0) if self.takes_connections => TAKES_CONNECTIONS.into(),
-                    reply => reply,
-                }
-            }
-            Message::SetChannelMonitorPipe => self.set_monitor_pipe(request.descriptor),
-            Message::AddRelaydSocket(socket) => {
-                let socket = socket.clone();
-                self.add_relay(socket, request.descriptor).await
-            }
-            Message::DestroyRelayd { net_index } => self.destroy_relay(*net_index).await,
-            message => {
-                let Some(session) = self.session_of(message) else {
-                    return unknown(message);
-                };
-                let Ok(session) = self.session(session) else {
-                    return Reply::refusal(message, Code::ENOMEM);
-                };
-                let kind = message.clone();
-                session.asked.set(session.asked.get() + 1);
-                session.actor.send(request).await.unwrap_or_else(|error| {
-                    tracing::error!(%error, "a session of the consumer failed");
-                    Reply::refusal(&kind, Code::FATAL)
-                })
-            }
-        }
+    /// Has the session of a channel carry out a command.
+    pub(crate) async fn ask_for<C: Command>(
+        &self,
+        key: ChannelKey,
+        command: C,
+    ) -> Result<C::Done, Refusal> {
+        let session = self.book.borrow().session_of(key)?;
+        self.ask(session, command).await
     }
 
-    /// Whose the command is; `None` when its channel is not known.
-    fn session_of(&self, message: &Message) -> Option<SessionId> {
-        Some(match message {
-            Message::AskChannelCreation(ask) => ask.session_id,
-            Message::DataPending { session_id }
-            | Message::DiscardedEvents { session_id, .. }
-            | Message::LostPackets { session_id, .. }
-            | Message::CreateTraceChunk { session_id, .. }
-            | Message::CloseTraceChunk { session_id, .. }
-            | Message::TraceChunkExists { session_id, .. } => *session_id,
-            message => *self.channels.borrow().get(&channel_of(message)?)?,
-        })
+    /// Has a session carry out a command.
+    pub(crate) async fn ask<C: Command>(
+        &self,
+        session: SessionId,
+        command: C,
+    ) -> Result<C::Done, Refusal> {
+        let start = || self.start_session(session);
+        let (actor, counted) = self.book.borrow_mut().ask(session, start)?;
+        let _asking = Asking { control: self, session, counted: Some(counted) };
+        actor.send(command).await.unwrap_or(Err(Refusal::Failed))
     }
 
-    fn session(&self, id: SessionId) -> Result<Known, Code> {
-        let mut sessions = self.sessions.borrow_mut();
-        if let Some(session) = sessions.get(&id).filter(|session| session.actor.connected()) {
-            return Ok(session.clone());
+    /// Has a channel made, of which the session that asked first is known.
+    pub(crate) async fn create_channel(
+        &self,
+        session: SessionId,
+        command: CreateChannel,
+    ) -> Result<<CreateChannel as Command>::Done, Refusal> {
+        let key = command.0.key;
+        if !self.book.borrow_mut().claim_channel(key, session) {
+            tracing::error!(%key, "there is a channel of this key");
+            return Err(Code::CHANNEL_FAIL.into());
         }
-        if sessions.len() >= SESSIONS_MAX {
-            return Err(Code::ENOMEM);
+        let made = self.ask(session, command).await;
+        if made.is_err() {
+            self.book.borrow_mut().forget_channel(key);
         }
+        made
+    }
+
+    fn start_session(&self, id: SessionId) -> Result<Addr<Session>, Refusal> {
         let [local, remote] = self.workers_of(id)?;
-        let control = self.this.clone();
-        let (events, clock, runas) = (self.events.clone(), self.clock.clone(), self.runas.clone());
-        let source = self.source.clone();
-        let context = Context { local, remote, events, clock, runas, source, control };
-        let asked = Rc::default();
-        let actor = Session::new(id, context, Rc::clone(&asked)).start();
-        let session = Known { actor, asked };
-        sessions.insert(id, session.clone());
-        Ok(session)
+        let Surroundings { events, clock, runas, source, descriptors, .. } = &self.surroundings;
+        let context = Context {
+            local,
+            remote,
+            events: events.clone(),
+            clock: clock.clone(),
+            runas: runas.clone(),
+            source: source.clone(),
+            descriptors: descriptors.clone(),
+            owner: Weak::<Self>::clone(&self.this),
+        };
+        Ok(Session::new(id, context).start())
     }
 
-    /// Remembers which session has a channel. `false` when the key is another's, who may be making it
-    /// still.
-    pub(crate) fn claim_channel(&self, key: ChannelKey, session: SessionId) -> bool {
-        match self.channels.borrow_mut().entry(key) {
-            Entry::Occupied(_) => false,
-            Entry::Vacant(vacant) => {
-                vacant.insert(session);
-                true
-            }
-        }
-    }
-
-    /// Forgets a channel.
-    pub(crate) fn forget_channel(&self, key: ChannelKey) {
-        self.channels.borrow_mut().remove(&key);
-    }
-
-    /// Forgets a session of which nothing is left. Connections to relay daemons for its snapshots are
-    /// given up by nobody else; the session daemon does so with others, which it still needs.
-    pub(crate) fn forget_session(&self, id: SessionId, has_snapshots: bool) {
-        self.sessions.borrow_mut().remove(&id);
-        if has_snapshots && let Ok([_, remote]) = self.workers_of(id) {
+    /// Connections to relay daemons for the snapshots of a session that is forgotten are given up by nobody
+    /// else; the session daemon does so with others, which it still needs.
+    fn let_go(&self, session: SessionId, forgotten: Option<Forgotten>) {
+        if let Some(Forgotten { has_snapshots: true }) = forgotten
+            && let Ok([_, remote]) = self.workers_of(session)
+        {
             // Without the thread there are none.
-            let _ = remote.tell(Order::DestroySnapshotRelays(id));
+            let _ = remote.tell(Order::DestroySnapshotRelays(session));
         }
     }
 
     /// What channels and connections are counted in.
     pub(crate) fn descriptors(&self) -> &Descriptors {
-        &self.descriptors
+        &self.surroundings.descriptors
     }
 
-    fn set_monitor_pipe(&self, pipe: Option<OwnedFd>) -> Reply {
-        let Some(pipe) = pipe else { return Code::ERROR_RECV_FD.into() };
+    /// The session daemon says who it is (INIT), once.
+    pub(crate) fn initialise(&self, sessiond_uuid: [u8; 16]) -> Result<Reply, Refusal> {
+        tracing::debug!(?sessiond_uuid, "serves a session daemon");
+        if self.initialised.replace(true) {
+            return Err(Code::ALREADY_SET.into());
+        }
+        let takes_connections = self.surroundings.takes_connections;
+        Ok(if takes_connections { TAKES_CONNECTIONS.into() } else { Reply::OK })
+    }
+
+    /// Where samples of buffer use are told (SET_CHANNEL_MONITOR_PIPE), once.
+    pub(crate) fn set_monitor_pipe(&self, pipe: OwnedFd) -> Result<(), Refusal> {
         if self.monitored.get() {
-            return Code::ALREADY_SET.into();
+            return Err(Code::ALREADY_SET.into());
         }
         // A sample that does not fit is dropped: nobody waits for a reader.
         if let Err(error) = rustix::io::ioctl_fionbio(&pipe, true) {
             tracing::error!(%error, "the monitor pipe cannot be used");
-            return Code::FATAL.into();
+            return Err(Code::FATAL.into());
         }
-        let pipe = std::sync::Arc::new(pipe);
+        let pipe = Arc::new(pipe);
         for worker in self.all_workers() {
-            let pipe = std::sync::Arc::clone(&pipe);
-            if worker.tell(Order::SetMonitorPipe(pipe)).is_err() {
-                return Code::FATAL.into();
-            }
+            worker.tell(Order::SetMonitorPipe(Arc::clone(&pipe)))?;
         }
         self.monitored.set(true);
-        Reply::OK
+        Ok(())
     }
 
-    async fn add_relay(&self, socket: AddRelaydSocket, descriptor: Option<OwnedFd>) -> Reply {
-        let Some(descriptor) = descriptor else { return Code::ERROR_RECV_FD.into() };
-        if socket.stream == StreamKind::Control {
-            let mut halves = self.half_relays.borrow_mut();
-            if halves.len() >= HALF_RELAYS_MAX {
-                return Code::ENOMEM.into();
-            }
-            halves.insert(socket.net_index, (socket, descriptor));
-            return Reply::OK;
-        }
-        let half = self.half_relays.borrow_mut().remove(&socket.net_index);
-        let Some((first, control)) = half else {
-            tracing::error!(
-                relayd = socket.net_index,
-                "a relay's data socket came before its control socket"
-            );
-            return Code::RELAYD_FAIL.into();
-        };
-        let sockets = Box::new(RelaySockets {
-            net_index: NetIndex(first.net_index),
-            session: first.session_id,
-            relay_session_id: first.relayd_session_id,
-            version: Version { major: first.major, minor: first.minor },
-            control,
-            data: descriptor,
-        });
-        let [_, remote] = match self.workers_of(sockets.session) {
-            Ok(workers) => workers,
-            Err(code) => return code.into(),
-        };
-        match remote.ask(|answer| Order::AddRelay(sockets, answer)).await {
-            Ok(outcome) => outcome.into(),
-            Err(_) => Code::FATAL.into(),
-        }
+    /// Takes a socket of a connection to a relay daemon (ADD_RELAYD_SOCKET).
+    pub(crate) async fn add_relay(
+        &self,
+        socket: AddRelaydSocket,
+        descriptor: OwnedFd,
+    ) -> Result<(), Refusal> {
+        let whole = self.halves.borrow_mut().take(socket, descriptor)?;
+        let Some(sockets) = whole else { return Ok(()) };
+        let [_, remote] = self.workers_of(sockets.session)?;
+        Ok(remote.ask(|answer| Order::AddRelay(sockets, answer)).await??)
     }
 
-    async fn destroy_relay(&self, net_index: u64) -> Reply {
-        if self.half_relays.borrow_mut().remove(&net_index).is_some() {
-            return Reply::OK;
+    /// Gives a connection to a relay daemon up (DESTROY_RELAYD).
+    pub(crate) async fn destroy_relay(&self, net_index: u64) -> Result<(), Refusal> {
+        if self.halves.borrow_mut().give_up(net_index) {
+            return Ok(());
         }
         let index = NetIndex(net_index);
         // Whose it is was told when it came; the thread that has it knows it.
         for worker in self.all_workers() {
             if let Ok(Ok(())) = worker.ask(|answer| Order::DestroyRelay(index, answer)).await {
-                return Reply::OK;
+                return Ok(());
             }
         }
-        Code::RELAYD_FAIL.into()
+        Err(Code::RELAYD_FAIL.into())
     }
 
     /// Passes on what the data threads tell, until they are gone.
     pub(crate) async fn listen(self: Rc<Self>, mut events: UnboundedReceiver<Event>) {
         while let Some(event) = events.recv().await {
-            let session = match &event {
-                Event::ChannelEnded { session, .. }
-                | Event::ChunkEnded { session, .. }
-                | Event::MetadataWanted { session, .. } => *session,
-            };
-            if let Event::ChannelEnded { key, .. } = &event {
-                self.forget_channel(*key);
-            }
-            let known = self.sessions.borrow().get(&session).map(|known| known.actor.clone());
-            let Some(session) = known else { continue };
+            let find = |session| self.book.borrow().find(session);
             // A session that is gone has no use for it.
             match event {
-                Event::ChannelEnded { key, .. } => {
-                    let _ = session.send(ChannelGone(key)).await;
+                Event::ChannelEnded { session, key } => {
+                    self.channel_gone(key);
+                    if let Some(session) = find(session) {
+                        let _ = session.send(ChannelGone(key)).await;
+                    }
                 }
-                Event::ChunkEnded { chunk, .. } => {
-                    let _ = session.send(ChunkGone(chunk)).await;
+                Event::ChunkEnded { session, chunk } => {
+                    if let Some(session) = find(session) {
+                        let _ = session.send(ChunkGone(chunk)).await;
+                    }
                 }
-                Event::MetadataWanted { key, .. } => {
-                    let _ = session.send(FetchMetadata(key)).await;
+                Event::MetadataWanted { session, key } => {
+                    if let Some(session) = find(session) {
+                        let _ = session.send(FetchMetadata(key)).await;
+                    }
                 }
             }
         }
     }
 }
 
-fn once(done: &Cell<bool>) -> Reply {
-    if done.replace(true) { Code::ALREADY_SET.into() } else { Reply::OK }
-}
-
-/// The channel that a command names.
-fn channel_of(message: &Message) -> Option<ChannelKey> {
-    match message {
-        Message::GetChannel { key }
-        | Message::DestroyChannel { key }
-        | Message::CloseMetadata { key }
-        | Message::SetupMetadata { key }
-        | Message::FlushChannel { key }
-        | Message::ClearQuiescentChannel { key }
-        | Message::ClearChannel { key }
-        | Message::OpenChannelPackets { key }
-        | Message::PushMetadata { key, .. }
-        | Message::RotateChannel { key, .. } => Some(*key),
-        Message::SnapshotChannel(snapshot) => Some(snapshot.key),
-        _ => None,
+impl Owner for Control {
+    fn channel_gone(&self, key: ChannelKey) {
+        self.book.borrow_mut().forget_channel(key);
     }
-}
 
-/// The answer to a command for a channel that is not known: as the stock consumer, which has two
-/// codes for it.
-pub(crate) fn unknown(message: &Message) -> Reply {
-    match message {
-        Message::DestroyChannel { .. } => Reply::OK,
-        Message::PushMetadata { .. } => Code::CHANNEL_FAIL.into(),
-        Message::FlushChannel { .. }
-        | Message::ClearQuiescentChannel { .. }
-        | Message::CloseMetadata { .. }
-        | Message::SetupMetadata { .. } => Code::UST_CHAN_NOT_FOUND.into(),
-        message => Reply::refusal(message, Code::CHAN_NOT_FOUND),
+    fn session_empty(&self, id: SessionId, has_snapshots: bool) {
+        let forgotten = self.book.borrow_mut().is_empty(id, has_snapshots);
+        self.let_go(id, forgotten);
+    }
+
+    fn session_gone(&self, id: SessionId) {
+        // At the end of the consumer daemon all of them go.
+        let Ok(workers) = self.workers_of(id) else { return };
+        if self.book.borrow_mut().has_failed(id) {
+            tracing::error!(session = %id, "a session of the consumer failed: its recording ends");
+            for worker in workers {
+                // Without the thread nothing is recorded.
+                let _ = worker.tell(Order::GiveUpSession(id));
+            }
+        }
     }
 }

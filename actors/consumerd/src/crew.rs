@@ -43,6 +43,17 @@ impl WorkerHandle {
     }
 }
 
+#[cfg(test)]
+impl WorkerHandle {
+    /// A data thread that a test plays: it gets the orders.
+    pub(crate) fn played() -> (Self, mpsc::Receiver<Order>) {
+        let (orders, inbox) = mpsc::channel();
+        // Nobody needs to be woken.
+        let wakeup_fd = std::fs::File::open("/dev/null").map(|file| Arc::new(file.into()));
+        (Self { orders, wakeup_fd: wakeup_fd.expect("it is always there") }, inbox)
+    }
+}
+
 /// Data threads of a kind: a disk that hangs holds up the sessions of one thread only, and on large
 /// machines one thread is not enough.
 const THREADS: std::ops::RangeInclusive<usize> = 2..=8;

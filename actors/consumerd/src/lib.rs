@@ -15,16 +15,21 @@
 //! its buffer. What is written here has a thread of its own, so that it waits neither for relay daemons
 //! nor for snapshots.
 
+mod book;
 mod chunk;
 mod clock;
 mod command;
 mod connections;
 mod control;
 mod crew;
+mod dispatch;
 mod event;
+mod halves;
 mod health;
 mod options;
 mod process;
+mod refusal;
+mod reply;
 mod request;
 mod session;
 mod shm;

@@ -28,7 +28,7 @@ use crate::{
     clock::PacketClock,
     command::{self, End},
     connections::accept_more,
-    control::Control,
+    control::{Control, Surroundings},
     crew::Crew,
     health::{self, Health},
     options::Options,
@@ -130,8 +130,10 @@ async fn serve(
 
     let takes_connections = std::env::var_os(CONNECTIONS_OFFER).is_some();
     let source = Source::start(metadata);
-    let control =
-        Control::new(crew, events, clock, runas.clone(), source, descriptors, takes_connections);
+    let runas_too = runas.clone();
+    let surroundings =
+        Surroundings { events, clock, runas: runas_too, source, descriptors, takes_connections };
+    let control = Control::new(crew, surroundings);
     let listening = tokio::task::spawn_local(Rc::clone(&control).listen(told));
     let accepting = takes_connections
         .then(|| tokio::task::spawn_local(accept_more(listener, Rc::clone(&control))));

@@ -1,90 +1,183 @@
-//! What the session daemon asks, whole, and what it is answered.
+//! What a session is asked: a type for each command, with what it answers and why it may refuse. What can be
+//! wrong with any command stands in [`Refusal`].
 
 use std::os::fd::OwnedFd;
 
-use lttngd_ringbuffer::StreamObject;
-use lttngd_runtime::Held;
-use lttngd_wire::consumer::{ChannelStatus, ConsumerError as Code, Message};
+use actix::Message;
+use lttngd_model::{ChannelKey, ChunkId, Credentials, NetIndex};
+use lttngd_wire::consumer::{
+    AskChannel, ChannelStatus, CloseCommand, SnapshotChannel, TraceChunkPresence,
+};
 
-/// A command with what belongs to it.
-#[derive(Debug, actix::Message)]
-#[rtype(result = "Reply")]
-pub(crate) struct Request {
-    pub(crate) message: Message,
-    /// The descriptor of CREATE_TRACE_CHUNK, SET_CHANNEL_MONITOR_PIPE or ADD_RELAYD_SOCKET.
-    pub(crate) descriptor: Option<OwnedFd>,
-    /// The text of PUSH_METADATA.
-    pub(crate) text: Vec<u8>,
+use crate::{
+    refusal::Refusal,
+    reply::{ChannelObject, ChunkClosed},
+    source::Text,
+};
+
+/// Makes a channel, which has no output and no reader before it is fetched or set up
+/// (ASK_CHANNEL_CREATION). Answered by its key and the count of its streams.
+///
+/// Refused with `CHANNEL_FAIL` when there are too many, its trace chunk is not known, or its buffers cannot
+/// be made.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<ChannelStatus, Refusal>")]
+pub(crate) struct CreateChannel(pub(crate) Box<AskChannel>);
+
+/// Starts a data channel that was made, and gives what applications need of it (GET_CHANNEL).
+///
+/// Refused as an unknown channel when it is metadata or runs already; with what its data thread says when
+/// its streams have no output, upon which it is gone.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Box<ChannelObject>, Refusal>")]
+pub(crate) struct GetChannel {
+    pub(crate) key: ChannelKey,
 }
 
-impl From<Message> for Request {
-    fn from(message: Message) -> Self {
-        Self { message, descriptor: None, text: Vec::new() }
-    }
+/// Starts a metadata channel that was made (SETUP_METADATA).
+///
+/// Refused with `ERROR_METADATA` when it is a data channel or runs already; with what its data thread says
+/// when it has no output, upon which it is gone.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), Refusal>")]
+pub(crate) struct SetupMetadata {
+    pub(crate) key: ChannelKey,
 }
 
-/// The answer to a command.
+/// Drops a channel that was not fetched (DESTROY_CHANNEL). Others are left alone, as by the stock consumer.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), Refusal>")]
+pub(crate) struct DestroyChannel {
+    pub(crate) key: ChannelKey,
+}
+
+/// Takes text of a metadata channel (PUSH_METADATA).
+///
+/// Refused with `ERROR_METADATA` when it leaves a hole or cannot be stored.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), Refusal>")]
+pub(crate) struct PushMetadata {
+    pub(crate) key: ChannelKey,
+    pub(crate) text: Text,
+}
+
+/// Ends a metadata channel (CLOSE_METADATA).
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), Refusal>")]
+pub(crate) struct CloseMetadata {
+    pub(crate) key: ChannelKey,
+}
+
+/// Closes the open packets of a channel for good, and marks its streams quiescent (FLUSH_CHANNEL).
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), Refusal>")]
+pub(crate) struct FlushChannel {
+    pub(crate) key: ChannelKey,
+}
+
+/// Takes the mark of [`FlushChannel`] away (CLEAR_QUIESCENT_CHANNEL).
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), Refusal>")]
+pub(crate) struct ClearQuiescentChannel {
+    pub(crate) key: ChannelKey,
+}
+
+/// Drops what is in the buffers of a channel (CLEAR_CHANNEL).
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), Refusal>")]
+pub(crate) struct ClearChannel {
+    pub(crate) key: ChannelKey,
+}
+
+/// Begins a packet in each stream of a channel for snapshots (OPEN_CHANNEL_PACKETS).
+///
+/// Refused with `INVALID_PARAMETERS` for metadata.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), Refusal>")]
+pub(crate) struct OpenChannelPackets {
+    pub(crate) key: ChannelKey,
+}
+
+/// Moves the streams of a channel to the session's trace chunk (ROTATE_CHANNEL).
+///
+/// Refused with `ROTATION_FAIL` when there is none, or a stream cannot leave the one that it has.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), Refusal>")]
+pub(crate) struct RotateChannel {
+    pub(crate) key: ChannelKey,
+}
+
+/// Records a snapshot of a channel (SNAPSHOT_CHANNEL).
+///
+/// Refused with `SNAPSHOT_FAILED` without a trace chunk, or when it cannot be written.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), Refusal>")]
+pub(crate) struct RecordSnapshot(pub(crate) Box<SnapshotChannel>);
+
+/// Events that a channel has discarded (DISCARDED_EVENTS); of a channel that is not known, none.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<u64, Refusal>")]
+pub(crate) struct GetDiscardedEvents {
+    pub(crate) key: ChannelKey,
+}
+
+/// Packets that a channel has lost (LOST_PACKETS); of a channel that is not known, none.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<u64, Refusal>")]
+pub(crate) struct GetLostPackets {
+    pub(crate) key: ChannelKey,
+}
+
+/// Whether the session has data that is not where it should be (DATA_PENDING).
+#[derive(Debug, Message)]
+#[rtype(result = "Result<bool, Refusal>")]
+pub(crate) struct GetDataPending;
+
+/// Makes a trace chunk known and the current one of all channels (CREATE_TRACE_CHUNK).
+///
+/// Refused with `CREATE_TRACE_CHUNK_FAILED` when it is known already, or cannot be used.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), Refusal>")]
+pub(crate) struct CreateTraceChunk {
+    pub(crate) id: ChunkId,
+    /// Its name when it is not made of its times; empty otherwise.
+    pub(crate) name: String,
+    /// Seconds since the Epoch.
+    pub(crate) created_at_s: u64,
+    pub(crate) place: NewChunkPlace,
+}
+
+/// Where a trace chunk is to be.
 #[derive(Debug)]
-pub(crate) enum Reply {
-    /// A status.
-    Status(i32),
-    /// The answer to ASK_CHANNEL_CREATION.
-    Channel(ChannelStatus),
-    /// The answer to GET_CHANNEL.
-    Object(Box<ChannelObject>),
-    /// The answer to DATA_PENDING.
-    Pending(bool),
-    /// The answer to DISCARDED_EVENTS and LOST_PACKETS.
-    Count(u64),
-    /// The answer to CLOSE_TRACE_CHUNK.
-    ChunkClosed {
-        /// A status.
-        code: i32,
-        /// What a relay daemon calls the closed chunk.
-        path: String,
-    },
+pub(crate) enum NewChunkPlace {
+    /// In this directory, with these rights; with the consumer's own without any.
+    Local(OwnedFd, Option<Credentials>),
+    /// At the relay daemon.
+    Remote(NetIndex),
 }
 
-/// A data channel, for applications.
-#[derive(Debug)]
-pub(crate) struct ChannelObject {
-    pub(crate) image: Vec<u8>,
-    pub(crate) wakeup: OwnedFd,
-    pub(crate) streams: Vec<StreamObject>,
-    /// The place of its descriptors in the budget.
-    pub(crate) _held: Held,
+/// Takes a trace chunk from the channels that have it (CLOSE_TRACE_CHUNK). What is still written to it keeps
+/// it.
+///
+/// Refused with `UNKNOWN_TRACE_CHUNK`; with `CLOSE_TRACE_CHUNK_FAILED` or another code when its relay daemon
+/// did not close it, upon which it is gone all the same.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<ChunkClosed, Refusal>")]
+pub(crate) struct CloseTraceChunk {
+    pub(crate) id: ChunkId,
+    pub(crate) relay: Option<NetIndex>,
+    /// Seconds since the Epoch.
+    pub(crate) closed_at_s: u64,
+    /// What becomes of it.
+    pub(crate) command: Option<CloseCommand>,
 }
 
-impl Reply {
-    /// Success.
-    pub(crate) const OK: Self = Self::Status(0);
-
-    /// The answer of this kind of command that says `code`.
-    pub(crate) fn refusal(message: &Message, code: Code) -> Self {
-        match message {
-            Message::AskChannelCreation(_) => Self::Channel(ChannelStatus {
-                ret_code: code.0,
-                key: lttngd_model::ChannelKey(0),
-                stream_count: 0,
-            }),
-            Message::DataPending { .. } => Self::Pending(false),
-            Message::DiscardedEvents { .. } | Message::LostPackets { .. } => Self::Count(0),
-            Message::CloseTraceChunk { .. } => {
-                Self::ChunkClosed { code: code.0, path: String::new() }
-            }
-            _ => Self::Status(code.0),
-        }
-    }
-}
-
-impl From<Code> for Reply {
-    fn from(code: Code) -> Self {
-        Self::Status(code.0)
-    }
-}
-
-impl From<Result<(), Code>> for Reply {
-    fn from(outcome: Result<(), Code>) -> Self {
-        Self::Status(outcome.map_or_else(|code| code.0, |()| 0))
-    }
+/// Whether somebody still has a trace chunk (TRACE_CHUNK_EXISTS).
+///
+/// Refused with `RELAYD_FAIL` or another code when the relay daemon does not say.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<TraceChunkPresence, Refusal>")]
+pub(crate) struct FindTraceChunk {
+    pub(crate) id: ChunkId,
+    pub(crate) relay: Option<NetIndex>,
 }

@@ -11,6 +11,8 @@ use lttngd_wire::consumer::{
 };
 use tokio::sync::oneshot;
 
+use crate::refusal::{Refusal, status_of_text};
+
 /// How long the session daemon may take for an answer. It is not waited for with anything else: with
 /// this socket no longer served, live traces and snapshots go on without newer metadata.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
@@ -73,7 +75,7 @@ impl Source {
     pub(crate) async fn fetch(
         &self,
         request: MetadataRequest,
-        take: impl AsyncFnOnce(Text) -> Result<(), Code>,
+        take: impl AsyncFnOnce(Text) -> Result<(), Refusal>,
     ) -> Result<(), SourceError> {
         let _counted = self.waiting.one_of(REQUESTS_MAX).ok_or(SourceError::Full)?;
         let (offer, offered) = oneshot::channel();
@@ -112,7 +114,7 @@ struct Exchange {
 #[derive(Debug)]
 struct Offer {
     text: Text,
-    taken: oneshot::Sender<Result<(), Code>>,
+    taken: oneshot::Sender<Result<(), Refusal>>,
 }
 
 impl Actor for MetadataSocket {
@@ -165,10 +167,10 @@ impl Exchange {
         let offer = Offer { text: Text { target_offset, version, bytes }, taken };
         // Whoever asked may have gone, and the text with him.
         let outcome = match self.offer.send(offer) {
-            Ok(()) => outcome.await.unwrap_or(Err(Code::FATAL)),
-            Err(_) => Err(Code::FATAL),
+            Ok(()) => outcome.await.unwrap_or(Err(Refusal::Failed)),
+            Err(_) => Err(Refusal::Failed),
         };
-        say(socket, outcome.map_or_else(|code| code.0, |()| 0)).await
+        say(socket, status_of_text(outcome)).await
     }
 }
 

@@ -50,8 +50,8 @@ use lttngd_model::{ChannelKey, NetIndex};
 
 pub(crate) use self::{
     new::{
-        ClosingChunk, NewChannel, NewMetadata, NewRemoteChunk, NewStream, PushedText, Recording,
-        RelaySockets, Setup, Timers, Writing,
+        ClosingChunk, Counts, NewChannel, NewMetadata, NewRemoteChunk, NewStream, PushedText,
+        Recording, RelaySockets, Setup, Timers, Writing,
     },
     order::{Order, Reply},
     state::Worker,
@@ -159,6 +159,7 @@ impl Worker {
             Order::RemoteChunkExists(index, chunk, answer) => {
                 self.relays.chunk_exists(index, chunk, answer);
             }
+            Order::GiveUpSession(session) => self.give_up_session(session),
             Order::ShowLife(reply) => reply.answer(()),
             Order::End => self.ends = true,
         }

@@ -1,32 +1,44 @@
 //! Metadata: taken, asked for, closed.
 
 use lttngd_model::ChannelKey;
-use lttngd_wire::consumer::ConsumerError as Code;
 
-use super::{Inner, outcome};
+use super::{Command, Inner};
 use crate::{
-    request::Reply,
+    refusal::Refusal,
+    request::{CloseMetadata, PushMetadata},
     source::{Text, text_fits},
     worker::{Order, PushedText},
 };
 
+impl Command for PushMetadata {
+    type Done = ();
+    const NAME: &'static str = "PUSH_METADATA";
+
+    async fn perform(self, session: &Inner) -> Result<(), Refusal> {
+        session.take_text(self.key, self.text).await
+    }
+}
+
+impl Command for CloseMetadata {
+    type Done = ();
+    const NAME: &'static str = "CLOSE_METADATA";
+
+    async fn perform(self, session: &Inner) -> Result<(), Refusal> {
+        let worker = session.state.borrow().worker_of(self.key)?;
+        Ok(worker.ask(|answer| Order::CloseMetadata(self.key, answer)).await??)
+    }
+}
+
 impl Inner {
-    pub(super) async fn push_metadata(&self, key: ChannelKey, text: Text) -> Result<(), Code> {
-        let worker = self.state.borrow().channels.get(&key).map(|channel| channel.worker.clone());
-        let Some(worker) = worker else { return Err(Code::CHANNEL_FAIL) };
+    /// Gives text to the data thread of its channel.
+    async fn take_text(&self, key: ChannelKey, text: Text) -> Result<(), Refusal> {
+        let worker = self.state.borrow().worker_of(key)?;
         let Text { target_offset, version, bytes } = text;
         if !text_fits(target_offset, bytes.len() as u64) {
-            return Err(Code::ERROR_METADATA);
+            return Err(Refusal::TooLarge);
         }
         let text = PushedText { key, offset: target_offset, version, text: bytes };
-        let pushed = worker.ask(|answer| Order::PushMetadata(text, answer)).await;
-        pushed.unwrap_or(Err(Code::FATAL))
-    }
-
-    pub(super) async fn close_metadata(&self, key: ChannelKey) -> Reply {
-        let worker = self.state.borrow().channels.get(&key).map(|channel| channel.worker.clone());
-        let Some(worker) = worker else { return Code::UST_CHAN_NOT_FOUND.into() };
-        outcome(worker.ask(|answer| Order::CloseMetadata(key, answer)).await)
+        Ok(worker.ask(|answer| Order::PushMetadata(text, answer)).await??)
     }
 
     /// Asks the session daemon for text that is newer than what is here. Without an answer things go
@@ -34,10 +46,10 @@ impl Inner {
     pub(super) async fn refresh_metadata(&self, key: ChannelKey) {
         let (worker, request) = {
             let state = self.state.borrow();
-            let Some(channel) = state.channels.get(&key) else { return };
-            (channel.worker.clone(), channel.metadata_request())
+            let Ok(worker) = state.worker_of(key) else { return };
+            (worker, state.metadata_request(key))
         };
-        let take = async |text| self.push_metadata(key, text).await;
+        let take = async |text| self.take_text(key, text).await;
         if let Some(request) = request
             && let Err(error) = self.context.source.fetch(request, take).await
         {

@@ -45,7 +45,7 @@ async fn read_status(daemon: &Peer) -> i32 {
 }
 
 /// Nobody's: what comes is an error.
-async fn untaken(text: Text) -> Result<(), Code> {
+async fn untaken(text: Text) -> Result<(), Refusal> {
     panic!("nothing was to be taken: {text:?}")
 }
 
@@ -71,7 +71,13 @@ fn text_ends_where_the_text_of_a_trace_may() {
 fn the_session_daemon_is_told_what_became_of_its_text() {
     System::new().block_on(async {
         let (source, daemon) = socket();
-        for outcome in [Ok(()), Err(Code::CHANNEL_FAIL)] {
+        let outcomes = [
+            (Ok(()), 0),
+            (Err(Refusal::UnknownChannel), Code::CHANNEL_FAIL.0),
+            (Err(Refusal::TooLarge), Code::ERROR_METADATA.0),
+            (Err(Refusal::Because(Code::UNKNOWN_ERROR)), Code::UNKNOWN_ERROR.0),
+        ];
+        for (outcome, expected) in outcomes {
             let taken = RefCell::new(Vec::new());
             let take = async |text: Text| {
                 assert_eq!((text.target_offset, text.version), (9, 3));
@@ -88,7 +94,7 @@ fn the_session_daemon_is_told_what_became_of_its_text() {
             let (fetched, status) = tokio::join!(source.fetch(request(KEY), take), serve);
             fetched.unwrap();
             assert_eq!(taken.take(), b"text");
-            assert_eq!(status, outcome.map_or_else(|code| code.0, |()| 0));
+            assert_eq!(status, expected);
         }
     });
 }

@@ -79,6 +79,8 @@ pub(crate) enum Order {
     DestroyRelay(NetIndex, Answer),
     /// Give up the connections of snapshots of a session of which nothing is left.
     DestroySnapshotRelays(SessionId),
+    /// Write out what a session has, and end its channels: nobody can give commands for it any more.
+    GiveUpSession(SessionId),
     /// Make a trace chunk at a relay daemon.
     CreateRemoteChunk(NewRemoteChunk, Answer),
     /// Close a trace chunk at a relay daemon. The answer is the path of what was recorded.

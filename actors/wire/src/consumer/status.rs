@@ -208,12 +208,14 @@ impl ChannelStatus {
 /// Reads the reply to DATA_PENDING: whether data is pending.
 ///
 /// # Errors
-/// Wrong size, or neither 0 nor 1.
-pub fn decode_data_pending(bytes: &[u8]) -> Result<bool, DecodeError> {
+/// Wrong size, or neither 0 nor 1. LTTng's consumer has no other answer; ours answers a code for a session that
+/// failed.
+pub fn decode_data_pending(bytes: &[u8]) -> Result<bool, ReplyError> {
     match decode_status(bytes)? {
         0 => Ok(false),
         1 => Ok(true),
-        value => Err(DecodeError::BadValue { what: "data pending", value: value.into() }),
+        code if ConsumerError(code).name().is_some() => Err(ConsumerError(code).into()),
+        value => Err(DecodeError::BadValue { what: "data pending", value: value.into() }.into()),
     }
 }
 

@@ -39,7 +39,9 @@ fn numbers() {
     assert_eq!(decode_counter(&encode_counter(u64::MAX)), Ok(u64::MAX));
     assert_eq!(decode_data_pending(&encode_status(0)), Ok(false));
     assert_eq!(decode_data_pending(&encode_status(1)), Ok(true));
-    assert!(decode_data_pending(&encode_status(2)).is_err());
+    assert!(matches!(decode_data_pending(&encode_status(2)), Err(ReplyError::Malformed(_))));
+    let failed = decode_data_pending(&encode_status(ConsumerError::FATAL.0));
+    assert_eq!(failed, Err(ReplyError::Consumer(ConsumerError::FATAL)));
 }
 
 #[test]

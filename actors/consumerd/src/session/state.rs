@@ -1,0 +1,217 @@
+//! What a session has, and what is decided by that: plain values.
+
+use std::{collections::HashMap, sync::Arc};
+
+use lttngd_model::{ChannelKey, ChunkId};
+use lttngd_wire::consumer::{CloseCommand, ConsumerError as Code, MetadataRequest};
+
+use crate::{
+    chunk::{Chunk, Chunks},
+    crew::WorkerHandle,
+    refusal::Refusal,
+    reply::ChannelObject,
+    worker::{NewChannel, NewMetadata},
+};
+
+/// Most channels of a session.
+const CHANNELS_MAX: usize = 1 << 18;
+
+/// What a session has.
+#[derive(Default)]
+pub(super) struct State {
+    /// Whether it has had channels of which snapshots are recorded.
+    has_snapshots: bool,
+    pub(super) chunks: Chunks,
+    /// The chunk that a snapshot goes to.
+    current: Option<Arc<Chunk>>,
+    channels: HashMap<ChannelKey, Channel>,
+}
+
+/// A channel, as its session sees it.
+struct Channel {
+    worker: WorkerHandle,
+    phase: Phase,
+}
+
+enum Phase {
+    /// It was asked for and not fetched.
+    Asked(Box<Asked>),
+    /// It runs. Metadata is known by how it is asked for.
+    Running(Option<MetadataRequest>),
+}
+
+/// A channel that is made and has no reader yet.
+pub(super) enum Asked {
+    Data { channel: Box<NewChannel>, object: Box<ChannelObject> },
+    Metadata(Box<NewMetadata>),
+}
+
+/// A data channel that is to run, and what applications need of it.
+pub(super) type Fetched = (WorkerHandle, Box<NewChannel>, Box<ChannelObject>);
+
+/// A trace chunk that was taken from the channels.
+pub(super) struct Closed {
+    pub(super) chunk: Arc<Chunk>,
+    /// What they have instead.
+    pub(super) before: Option<Arc<Chunk>>,
+}
+
+impl Asked {
+    fn chunk(&mut self) -> &mut Option<Arc<Chunk>> {
+        match self {
+            Self::Data { channel, .. } => &mut channel.chunk,
+            Self::Metadata(metadata) => &mut metadata.chunk,
+        }
+    }
+
+    fn is_monitored(&self) -> bool {
+        match self {
+            Self::Data { channel, .. } => channel.monitored,
+            Self::Metadata(metadata) => metadata.monitored,
+        }
+    }
+}
+
+impl State {
+    /// Whether nothing is left, and whether there have been channels for snapshots then.
+    pub(super) fn empty(&self) -> Option<bool> {
+        (self.channels.is_empty() && self.chunks.is_empty()).then_some(self.has_snapshots)
+    }
+
+    /// Whether another channel may be made, and the trace chunk that it begins in.
+    pub(super) fn admit_channel(&self, chunk: Option<ChunkId>) -> Result<Option<Arc<Chunk>>, Code> {
+        if self.channels.len() >= CHANNELS_MAX {
+            tracing::error!("a session has too many channels");
+            return Err(Code::CHANNEL_FAIL);
+        }
+        let Some(id) = chunk else { return Ok(None) };
+        let chunk = self.chunks.published(id);
+        if chunk.is_none() {
+            tracing::error!(chunk = %id, "a channel's trace chunk is not known");
+        }
+        chunk.map(Some).ok_or(Code::CHANNEL_FAIL)
+    }
+
+    /// A channel is made.
+    pub(super) fn add_channel(&mut self, key: ChannelKey, worker: WorkerHandle, asked: Asked) {
+        self.has_snapshots |= !asked.is_monitored();
+        self.channels.insert(key, Channel { worker, phase: Phase::Asked(Box::new(asked)) });
+    }
+
+    /// There is no such channel any more.
+    pub(super) fn forget_channel(&mut self, key: ChannelKey) {
+        self.channels.remove(&key);
+    }
+
+    /// The data thread of a channel.
+    pub(super) fn worker_of(&self, key: ChannelKey) -> Result<WorkerHandle, Refusal> {
+        let channel = self.channels.get(&key).ok_or(Refusal::UnknownChannel)?;
+        Ok(channel.worker.clone())
+    }
+
+    /// How text of a metadata channel that runs is asked for.
+    pub(super) fn metadata_request(&self, key: ChannelKey) -> Option<MetadataRequest> {
+        match self.channels.get(&key)?.phase {
+            Phase::Running(request) => request,
+            Phase::Asked(_) => None,
+        }
+    }
+
+    /// A data channel is fetched: it runs from now on.
+    pub(super) fn fetch(&mut self, key: ChannelKey) -> Result<Fetched, Refusal> {
+        let channel = self.channels.get_mut(&key).ok_or(Refusal::UnknownChannel)?;
+        match std::mem::replace(&mut channel.phase, Phase::Running(None)) {
+            Phase::Asked(asked) => match *asked {
+                Asked::Data { channel: new, object } => {
+                    return Ok((channel.worker.clone(), new, object));
+                }
+                metadata @ Asked::Metadata(_) => channel.phase = Phase::Asked(Box::new(metadata)),
+            },
+            running @ Phase::Running(_) => channel.phase = running,
+        }
+        Err(Refusal::UnknownChannel)
+    }
+
+    /// A metadata channel is set up: it runs from now on.
+    pub(super) fn set_up(
+        &mut self,
+        key: ChannelKey,
+    ) -> Result<(WorkerHandle, Box<NewMetadata>), Refusal> {
+        let channel = self.channels.get_mut(&key).ok_or(Refusal::UnknownChannel)?;
+        match std::mem::replace(&mut channel.phase, Phase::Running(None)) {
+            Phase::Asked(asked) => match *asked {
+                Asked::Metadata(metadata) => {
+                    channel.phase = Phase::Running(Some(metadata.writing.metadata_request));
+                    return Ok((channel.worker.clone(), metadata));
+                }
+                data @ Asked::Data { .. } => channel.phase = Phase::Asked(Box::new(data)),
+            },
+            running @ Phase::Running(_) => channel.phase = running,
+        }
+        Err(Code::ERROR_METADATA.into())
+    }
+
+    /// Drops a channel that was not fetched. Whether there was one.
+    pub(super) fn destroy(&mut self, key: ChannelKey) -> bool {
+        let is_asked = |channel: &Channel| matches!(channel.phase, Phase::Asked(_));
+        if !self.channels.get(&key).is_some_and(is_asked) {
+            return false;
+        }
+        self.channels.remove(&key);
+        true
+    }
+
+    /// What a snapshot of a channel is written by, and where to.
+    pub(super) fn record(&self, key: ChannelKey) -> Result<(WorkerHandle, Arc<Chunk>), Refusal> {
+        let worker = self.worker_of(key)?;
+        let Some(chunk) = self.current.clone() else {
+            tracing::error!(%key, "a snapshot needs a trace chunk");
+            return Err(Code::SNAPSHOT_FAILED.into());
+        };
+        Ok((worker, chunk))
+    }
+
+    /// Makes a chunk the current one, and that of channels that no data thread has yet. `false` when one of
+    /// its id is known.
+    pub(super) fn enter_chunk(&mut self, chunk: &Arc<Chunk>) -> bool {
+        if !self.chunks.publish(chunk) {
+            return false;
+        }
+        self.current = Some(Arc::clone(chunk));
+        for channel in self.channels.values_mut() {
+            if let Phase::Asked(asked) = &mut channel.phase {
+                *asked.chunk() = Some(Arc::clone(chunk));
+            }
+        }
+        true
+    }
+
+    /// Takes a chunk from those that have it. A session daemon that gives a new chunk up goes on in the one
+    /// before it.
+    pub(super) fn close_chunk(
+        &mut self,
+        id: ChunkId,
+        command: Option<CloseCommand>,
+    ) -> Result<Closed, Code> {
+        let chunk = self.chunks.close(id).ok_or(Code::UNKNOWN_TRACE_CHUNK)?;
+        if command == Some(CloseCommand::Delete) {
+            chunk.delete_at_end();
+        }
+        let before = self.chunks.newest_published();
+        let is_it = |held: &Option<Arc<Chunk>>| held.as_ref().is_some_and(|held| held.id == id);
+        if is_it(&self.current) {
+            self.current.clone_from(&before);
+        }
+        for channel in self.channels.values_mut() {
+            if let Phase::Asked(asked) = &mut channel.phase
+                && is_it(asked.chunk())
+            {
+                asked.chunk().clone_from(&before);
+            }
+        }
+        Ok(Closed { chunk, before })
+    }
+}
+
+#[cfg(test)]
+mod tests;

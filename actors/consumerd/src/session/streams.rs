@@ -1,0 +1,100 @@
+//! What is done to the streams of a channel or of the session, by the data thread that has them.
+
+use lttngd_model::{ChannelKey, NetIndex};
+
+use super::{Command, Inner};
+use crate::{
+    refusal::Refusal,
+    request::{
+        ClearChannel, ClearQuiescentChannel, FlushChannel, GetDataPending, GetDiscardedEvents,
+        GetLostPackets, OpenChannelPackets, RecordSnapshot, RotateChannel,
+    },
+    worker::{Counts, Order, Recording},
+};
+
+/// Commands for a channel that are an order for its data thread.
+macro_rules! orders {
+    ($($command:ident, $name:literal, $order:path;)*) => {$(
+        impl Command for $command {
+            type Done = ();
+            const NAME: &'static str = $name;
+
+            async fn perform(self, session: &Inner) -> Result<(), Refusal> {
+                let worker = session.state.borrow().worker_of(self.key)?;
+                Ok(worker.ask(|answer| $order(self.key, answer)).await??)
+            }
+        }
+    )*};
+}
+
+orders! {
+    FlushChannel, "FLUSH_CHANNEL", Order::FlushChannel;
+    ClearQuiescentChannel, "CLEAR_QUIESCENT_CHANNEL", Order::ClearQuiescent;
+    ClearChannel, "CLEAR_CHANNEL", Order::ClearChannel;
+    OpenChannelPackets, "OPEN_CHANNEL_PACKETS", Order::OpenPackets;
+    RotateChannel, "ROTATE_CHANNEL", Order::RotateChannel;
+}
+
+impl Command for GetDiscardedEvents {
+    type Done = u64;
+    const NAME: &'static str = "DISCARDED_EVENTS";
+
+    async fn perform(self, session: &Inner) -> Result<u64, Refusal> {
+        session.counts(self.key).await.map(|counts| counts.discarded_events)
+    }
+}
+
+impl Command for GetLostPackets {
+    type Done = u64;
+    const NAME: &'static str = "LOST_PACKETS";
+
+    async fn perform(self, session: &Inner) -> Result<u64, Refusal> {
+        session.counts(self.key).await.map(|counts| counts.lost_packets)
+    }
+}
+
+impl Command for GetDataPending {
+    type Done = bool;
+    const NAME: &'static str = "DATA_PENDING";
+
+    async fn perform(self, session: &Inner) -> Result<bool, Refusal> {
+        for worker in session.workers() {
+            // A worker that is gone has nothing left to write.
+            let pending = worker.ask(|reply| Order::TellDataPending(session.id, reply)).await;
+            if pending == Ok(true) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Command for RecordSnapshot {
+    type Done = ();
+    const NAME: &'static str = "SNAPSHOT_CHANNEL";
+
+    async fn perform(self, session: &Inner) -> Result<(), Refusal> {
+        let Self(snapshot) = self;
+        let key = snapshot.key;
+        let (worker, chunk) = session.state.borrow().record(key)?;
+        if snapshot.metadata {
+            session.refresh_metadata(key).await;
+        }
+        let recording = Box::new(Recording {
+            key,
+            metadata: snapshot.metadata,
+            path: snapshot.pathname,
+            relay: snapshot.relayd_id.map(NetIndex),
+            packets_max: snapshot.nb_packets_per_stream,
+            chunk,
+        });
+        Ok(worker.ask(|answer| Order::Record(recording, answer)).await??)
+    }
+}
+
+impl Inner {
+    async fn counts(&self, key: ChannelKey) -> Result<Counts, Refusal> {
+        let worker = self.state.borrow().worker_of(key)?;
+        Ok(worker.ask(|reply| Order::TellCounts(key, reply)).await?)
+    }
+}
