@@ -14,6 +14,9 @@ use crate::{
     reports::{Owner, Sampled},
 };
 
+/// Most samples that are read at a time.
+const READ_AT_ONCE: usize = 128;
+
 /// Who is told of which channel.
 #[derive(Debug, Default)]
 pub(crate) struct Samples(HashMap<ChannelKey, Channel>);
@@ -71,14 +74,25 @@ impl Socket for MonitorPipe {
 }
 
 impl MonitorPipe {
-    /// A sample is written at once, so that none is cut.
+    /// Reads what is there in one go: our consumer daemon writes the samples of all channels of a moment at once.
     async fn read(self, owner: &Owner) -> io::Result<Infallible> {
         let mut pipe = pipe::Receiver::from_owned_fd(self.0)?;
-        let mut bytes = [0; MONITOR_SAMPLE_LEN];
+        let mut bytes = [0; READ_AT_ONCE * MONITOR_SAMPLE_LEN];
+        let mut len = 0;
         loop {
-            pipe.read_exact(&mut bytes).await?;
-            let sample = MonitorSample::decode(&bytes).map_err(io::Error::other)?;
-            tell(&owner.consumer, Sampled { start: owner.start, sample });
+            let count = pipe.read(&mut bytes[len..]).await?;
+            if count == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            len += count;
+            // A sample is written whole; one that is cut all the same is read with the next.
+            let whole = len - len % MONITOR_SAMPLE_LEN;
+            for sample in bytes[..whole].chunks_exact(MONITOR_SAMPLE_LEN) {
+                let sample = MonitorSample::decode(sample).map_err(io::Error::other)?;
+                tell(&owner.consumer, Sampled { start: owner.start, sample });
+            }
+            bytes.copy_within(whole..len, 0);
+            len -= whole;
         }
     }
 }

@@ -41,6 +41,7 @@ pub(crate) async fn serve(socket: &Peer, control: &Rc<Control>) -> End {
             Ok(false) => return End::Closed,
             Err(error) => return End::Broken(error),
         }
+        control.beat();
         let exchanged = match Message::decode(&bytes) {
             Ok(message) => exchange(socket, control, message).await,
             Err(error) => refuse_unread(socket, &bytes, &error).await,

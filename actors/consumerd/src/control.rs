@@ -2,9 +2,9 @@
 
 use std::{
     cell::{Cell, RefCell},
-    os::fd::OwnedFd,
+    os::fd::{AsFd, OwnedFd},
     rc::{Rc, Weak},
-    sync::Arc,
+    time::Instant,
 };
 
 use actix::{Actor, Addr};
@@ -12,7 +12,10 @@ use lttngd_model::{ChannelKey, NetIndex, SessionId};
 use lttngd_runas::Runas;
 use lttngd_runtime::{Counted, Descriptors};
 use lttngd_wire::consumer::{AddRelaydSocket, ConsumerError as Code, TAKES_CONNECTIONS};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::{
+    Notify,
+    mpsc::{UnboundedReceiver, UnboundedSender},
+};
 
 use crate::{
     book::{Book, Forgotten},
@@ -20,9 +23,12 @@ use crate::{
     crew::{Crew, WorkerHandle},
     event::Event,
     halves::Halves,
+    health::Pulse,
+    makers::Makers,
     refusal::Refusal,
     reply::Reply,
     request::CreateChannel,
+    samples::{self, Monitor, Samples},
     session::{ChannelGone, ChunkGone, Command, Context, FetchMetadata, Owner, Session},
     source::{Source, text_fits},
     worker::Order,
@@ -42,11 +48,18 @@ pub(crate) struct Surroundings {
 /// What the control thread knows.
 pub(crate) struct Control {
     this: Weak<Self>,
+    makers: Addr<Makers>,
     /// `None` at the end.
     crew: RefCell<Option<Crew>>,
     surroundings: Surroundings,
     initialised: Cell<bool>,
-    monitored: Cell<bool>,
+    /// Where samples of buffer use are told.
+    monitor_pipe: RefCell<Option<OwnedFd>>,
+    samples: RefCell<Samples>,
+    /// There is a pipe, or a channel that is to be sampled.
+    sampling: Notify,
+    /// Shows whether this thread does something.
+    pulse: Pulse,
     book: RefCell<Book<Addr<Session>>>,
     halves: RefCell<Halves>,
 }
@@ -67,13 +80,17 @@ impl Drop for Asking<'_> {
 }
 
 impl Control {
-    pub(crate) fn new(crew: Crew, surroundings: Surroundings) -> Rc<Self> {
+    pub(crate) fn new(crew: Crew, surroundings: Surroundings, pulse: Pulse) -> Rc<Self> {
         Rc::new_cyclic(|this| Self {
             this: Weak::clone(this),
+            makers: Makers::default().start(),
             crew: RefCell::new(Some(crew)),
             surroundings,
             initialised: Cell::new(false),
-            monitored: Cell::new(false),
+            monitor_pipe: RefCell::default(),
+            samples: RefCell::default(),
+            sampling: Notify::new(),
+            pulse,
             book: RefCell::default(),
             halves: RefCell::default(),
         })
@@ -153,6 +170,7 @@ impl Control {
             runas: runas.clone(),
             source: source.clone(),
             descriptors: descriptors.clone(),
+            makers: self.makers.clone(),
             owner: Weak::<Self>::clone(&self.this),
         };
         Ok(Session::new(id, context).start())
@@ -186,7 +204,7 @@ impl Control {
 
     /// Where samples of buffer use are told (SET_CHANNEL_MONITOR_PIPE), once.
     pub(crate) fn set_monitor_pipe(&self, pipe: OwnedFd) -> Result<(), Refusal> {
-        if self.monitored.get() {
+        if self.monitor_pipe.borrow().is_some() {
             return Err(Code::ALREADY_SET.into());
         }
         // A sample that does not fit is dropped: nobody waits for a reader.
@@ -194,12 +212,36 @@ impl Control {
             tracing::error!(%error, "the monitor pipe cannot be used");
             return Err(Code::FATAL.into());
         }
-        let pipe = Arc::new(pipe);
-        for worker in self.all_workers() {
-            worker.tell(Order::SetMonitorPipe(Arc::clone(&pipe)))?;
-        }
-        self.monitored.set(true);
+        self.monitor_pipe.replace(Some(pipe));
+        self.sampling.notify_one();
         Ok(())
+    }
+
+    /// Tells samples of buffer use when they are due, as long as there is this thread: all of a moment at once.
+    pub(crate) async fn sample(self: Rc<Self>) {
+        loop {
+            let has_pipe = self.monitor_pipe.borrow().is_some();
+            let due = self.samples.borrow().next().filter(|_| has_pipe);
+            let wait = async {
+                match due {
+                    Some(due) => tokio::time::sleep_until(due.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = self.sampling.notified() => continue,
+                () = wait => {}
+            }
+            let samples = self.samples.borrow_mut().take(Instant::now());
+            if let Some(pipe) = &*self.monitor_pipe.borrow() {
+                samples::write(pipe.as_fd(), &samples);
+            }
+        }
+    }
+
+    /// Something is to be done: the thread is not stuck.
+    pub(crate) fn beat(&self) {
+        self.pulse.beat();
     }
 
     /// Takes a socket of a connection to a relay daemon (ADD_RELAYD_SOCKET).
@@ -232,6 +274,7 @@ impl Control {
     /// Passes on what the data threads tell, until they are gone.
     pub(crate) async fn listen(self: Rc<Self>, mut events: UnboundedReceiver<Event>) {
         while let Some(event) = events.recv().await {
+            self.beat();
             let find = |session| self.book.borrow().find(session);
             // A session that is gone has no use for it.
             match event {
@@ -257,6 +300,11 @@ impl Control {
 }
 
 impl Owner for Control {
+    fn channel_runs(&self, key: ChannelKey, monitor: Monitor) {
+        self.samples.borrow_mut().add(key, monitor, Instant::now());
+        self.sampling.notify_one();
+    }
+
     fn channel_gone(&self, key: ChannelKey) {
         self.book.borrow_mut().forget_channel(key);
     }

@@ -9,7 +9,10 @@ use std::{
 use lttngd_model::SessionId;
 use tokio::sync::Notify;
 
-use crate::worker::{Order, Reply, Setup, Worker};
+use crate::{
+    health::Pulse,
+    worker::{Order, Reply, Setup, Worker},
+};
 
 /// The data thread is gone: it panicked, or the consumer ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -21,9 +24,15 @@ pub(crate) struct WorkerGone;
 pub(crate) struct WorkerHandle {
     orders: mpsc::Sender<Order>,
     wakeup_fd: Arc<OwnedFd>,
+    pulse: Pulse,
 }
 
 impl WorkerHandle {
+    /// Shows whether the thread does something.
+    pub(crate) fn pulse(&self) -> Pulse {
+        self.pulse.clone()
+    }
+
     /// Gives an order.
     pub(crate) fn tell(&self, order: Order) -> Result<(), WorkerGone> {
         self.orders.send(order).map_err(|_| WorkerGone)?;
@@ -50,7 +59,8 @@ impl WorkerHandle {
         let (orders, inbox) = mpsc::channel();
         // Nobody needs to be woken.
         let wakeup_fd = std::fs::File::open("/dev/null").map(|file| Arc::new(file.into()));
-        (Self { orders, wakeup_fd: wakeup_fd.expect("it is always there") }, inbox)
+        let wakeup_fd = wakeup_fd.expect("it is always there");
+        (Self { orders, wakeup_fd, pulse: Pulse::default() }, inbox)
     }
 }
 
@@ -136,6 +146,8 @@ fn start(
     let flags = rustix::event::EventfdFlags::CLOEXEC | rustix::event::EventfdFlags::NONBLOCK;
     let wakeup_fd = Arc::new(rustix::event::eventfd(0, flags)?);
     let (orders, inbox) = mpsc::channel();
+    let pulse = Pulse::default();
+    let setup = Setup { pulse: pulse.clone(), ..setup };
     let worker = Worker::new(setup, Arc::clone(&wakeup_fd), inbox)?;
     let ended = NotifiesAtEnd(Arc::clone(ended));
     let body = move || {
@@ -146,5 +158,5 @@ fn start(
         worker.run();
     };
     threads.push(std::thread::Builder::new().name(name.to_owned()).spawn(body)?);
-    Ok(WorkerHandle { orders, wakeup_fd })
+    Ok(WorkerHandle { orders, wakeup_fd, pulse })
 }

@@ -4,6 +4,11 @@ use std::{
     fs, io,
     os::unix::{fs::PermissionsExt, net::UnixListener},
     path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 /// Directory of the sockets of root's daemons.
@@ -14,6 +19,56 @@ const ROOT_RUN_DIRECTORY: &str = "/var/run/lttng";
 pub(crate) const CONTROL: u64 = 0b01011;
 /// The mask's bits for what runs in the data threads: data (2) and timers (4).
 pub(crate) const DATA: u64 = 0b10100;
+
+/// After how long with one thing a thread counts as stuck.
+const STUCK_AFTER: Duration = Duration::from_secs(20);
+
+/// Since when a thread has been busy with one thing. Who wants to know looks at it: no thread wakes only to show
+/// that it lives.
+#[derive(Clone, Debug)]
+pub(crate) struct Pulse {
+    epoch: Instant,
+    /// Milliseconds since then, at least 1; 0 while it waits for something to do.
+    busy_since_ms: Arc<AtomicU64>,
+}
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self { epoch: Instant::now(), busy_since_ms: Arc::default() }
+    }
+}
+
+impl Pulse {
+    /// The thread begins with the next thing.
+    pub(crate) fn beat(&self) {
+        self.beat_at(Instant::now());
+    }
+
+    /// It has nothing to do.
+    pub(crate) fn rest(&self) {
+        self.busy_since_ms.store(0, Ordering::Relaxed);
+    }
+
+    fn beat_at(&self, now: Instant) {
+        let since = now.saturating_duration_since(self.epoch).as_millis();
+        let since_ms = u64::try_from(since).unwrap_or(u64::MAX).max(1);
+        self.busy_since_ms.store(since_ms, Ordering::Relaxed);
+    }
+
+    /// Whether it has been busy with one thing for too long.
+    pub(crate) fn is_stuck_at(&self, now: Instant) -> bool {
+        let since_ms = self.busy_since_ms.load(Ordering::Relaxed);
+        let since = self.epoch + Duration::from_millis(since_ms);
+        since_ms > 0 && now.saturating_duration_since(since) > STUCK_AFTER
+    }
+}
+
+/// What is said: bits for what is stuck.
+pub(crate) fn mask(control: &Pulse, data: &[Pulse], now: Instant) -> u64 {
+    let part = |is_stuck, bits| if is_stuck { bits } else { 0 };
+    part(control.is_stuck_at(now), CONTROL)
+        | part(data.iter().any(|pulse| pulse.is_stuck_at(now)), DATA)
+}
 
 /// Where the health socket of a consumer of this word size stands: below the usual run directory,
 /// whatever the other sockets' paths are. `None` for a user without a home.
@@ -85,6 +140,34 @@ mod tests {
     };
 
     use super::*;
+
+    #[test]
+    fn a_thread_is_stuck_when_one_thing_takes_too_long() {
+        let (pulse, now) = (Pulse::default(), Instant::now());
+        let late = now + STUCK_AFTER + Duration::from_secs(1);
+        assert!(!pulse.is_stuck_at(late), "it has nothing to do");
+        pulse.beat_at(now);
+        assert!(!pulse.is_stuck_at(now + STUCK_AFTER / 2));
+        assert!(pulse.is_stuck_at(late));
+        pulse.beat_at(now + STUCK_AFTER);
+        assert!(!pulse.is_stuck_at(late), "it began something else");
+        pulse.rest();
+        assert!(!pulse.is_stuck_at(late + STUCK_AFTER));
+    }
+
+    #[test]
+    fn the_mask_says_which_half_is_stuck() {
+        let (control, data) = (Pulse::default(), [Pulse::default(), Pulse::default()]);
+        let now = Instant::now();
+        let late = now + STUCK_AFTER + Duration::from_secs(1);
+        assert_eq!(mask(&control, &data, late), 0);
+        data[1].beat_at(now);
+        assert_eq!(mask(&control, &data, late), DATA);
+        control.beat_at(now);
+        assert_eq!(mask(&control, &data, late), CONTROL | DATA);
+        data[1].rest();
+        assert_eq!(mask(&control, &data, late), CONTROL);
+    }
 
     #[test]
     fn a_client_is_told_the_mask_until_the_end() {

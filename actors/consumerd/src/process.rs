@@ -4,10 +4,6 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     rc::Rc,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
     time::{Duration, Instant},
 };
 
@@ -29,11 +25,11 @@ use crate::{
     command::{self, End},
     connections::accept_more,
     control::{Control, Surroundings},
-    crew::Crew,
-    health::{self, Health},
+    crew::{Crew, WorkerHandle},
+    health::{self, Health, Pulse},
     options::Options,
     source::Source,
-    worker::{Order, Setup},
+    worker::Setup,
 };
 
 /// How long the session daemon may take to connect.
@@ -43,10 +39,9 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(60);
 const OWN_DESCRIPTORS: usize = 8;
 /// Milliseconds that a relay daemon may take, in the environment.
 const NETWORK_SOCKET_TIMEOUT: &str = "LTTNG_NETWORK_SOCKET_TIMEOUT";
-/// How often the threads show that they live.
-const BEAT_PERIOD: Duration = Duration::from_secs(1);
-/// After how long without that a thread counts as stuck.
-const BEAT_DEADLINE: Duration = Duration::from_secs(20);
+/// Most threads besides the data threads and this one: for what may stand still, as files of users. More would
+/// not be faster: see `docs/decisions/0224-channels-are-made-in-few-threads.md`.
+const BLOCKING_THREADS_MAX: usize = 16;
 
 /// Why there is no consumer daemon, or no longer one.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +94,17 @@ pub fn run(options: &Options, clock: PacketClock, runas: Runas) -> Result<(), Co
     let command = command.ok_or(ConsumerdError::NoSocket("command"))?;
     let error = options.consumerd_err_sock.as_deref();
     let error = error.ok_or(ConsumerdError::NoSocket("error"))?;
-    System::new().block_on(serve(options, command, error, clock, runas))
+    let pulse = Pulse::default();
+    let (rests, begins) = (pulse.clone(), pulse.clone());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .on_thread_park(move || rests.rest())
+        .on_thread_unpark(move || begins.beat())
+        .build()
+        .map_err(system("start the control thread"))?;
+    let system = System::with_tokio_rt(|| runtime);
+    system.block_on(serve(options, command, error, clock, runas, pulse))
 }
 
 async fn serve(
@@ -108,6 +113,7 @@ async fn serve(
     error: &Path,
     clock: PacketClock,
     runas: Runas,
+    pulse: Pulse,
 ) -> Result<(), ConsumerdError> {
     let mut terminated = signal(SignalKind::terminate()).map_err(system("catch SIGTERM"))?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(system("catch SIGINT"))?;
@@ -117,9 +123,14 @@ async fn serve(
 
     let (events, told) = unbounded_channel();
     let relay_limits = relay_limits(std::env::var(NETWORK_SOCKET_TIMEOUT).ok().as_deref());
-    let setup = Setup { events: events.clone(), clock: clock.clone(), relay_limits };
+    let setup = Setup {
+        events: events.clone(),
+        clock: clock.clone(),
+        relay_limits,
+        pulse: Pulse::default(),
+    };
     let crew = Crew::start(&setup).map_err(system("start the data threads"))?;
-    let health = start_health(options, &crew);
+    let health = start_health(options, &crew, pulse.clone());
     let thread_ended = crew.ended();
 
     let descriptors = Descriptors::of_process(OWN_DESCRIPTORS)?;
@@ -133,8 +144,9 @@ async fn serve(
     let runas_too = runas.clone();
     let surroundings =
         Surroundings { events, clock, runas: runas_too, source, descriptors, takes_connections };
-    let control = Control::new(crew, surroundings);
+    let control = Control::new(crew, surroundings, pulse);
     let listening = tokio::task::spawn_local(Rc::clone(&control).listen(told));
+    let sampling = tokio::task::spawn_local(Rc::clone(&control).sample());
     let accepting = takes_connections
         .then(|| tokio::task::spawn_local(accept_more(listener, Rc::clone(&control))));
     let end = tokio::select! {
@@ -155,6 +167,7 @@ async fn serve(
     control.end();
     runas.end();
     listening.abort();
+    sampling.abort();
     drop(health);
     match end {
         Some(End::Broken(error)) => {
@@ -228,39 +241,9 @@ async fn accept_both(
 }
 
 /// Starts the health thread. Without it the consumer works as well.
-fn start_health(options: &Options, crew: &Crew) -> Option<Health> {
-    let start = Instant::now();
-    let beats = [Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0))];
-    let [control, data] = beats.clone();
-    let workers = crew.all().map(Clone::clone).collect::<Vec<_>>();
-    tokio::task::spawn_local(async move {
-        let mut period = tokio::time::interval(BEAT_PERIOD);
-        loop {
-            period.tick().await;
-            control.store(start.elapsed().as_secs(), Ordering::Relaxed);
-        }
-    });
-    tokio::task::spawn_local(async move {
-        let mut period = tokio::time::interval(BEAT_PERIOD);
-        loop {
-            period.tick().await;
-            for worker in &workers {
-                if worker.ask(Order::ShowLife).await.is_err() {
-                    return;
-                }
-            }
-            data.store(start.elapsed().as_secs(), Ordering::Relaxed);
-        }
-    });
-    let mask = move || {
-        let is_stuck = |beat: &AtomicU64| {
-            start.elapsed().as_secs().saturating_sub(beat.load(Ordering::Relaxed))
-                > BEAT_DEADLINE.as_secs()
-        };
-        let [control, data] = &beats;
-        let part = |beat, bits| if is_stuck(beat) { bits } else { 0 };
-        part(control, health::CONTROL) | part(data, health::DATA)
-    };
+fn start_health(options: &Options, crew: &Crew, control: Pulse) -> Option<Health> {
+    let data: Vec<Pulse> = crew.all().map(WorkerHandle::pulse).collect();
+    let mask = move || health::mask(&control, &data, Instant::now());
     let path = health::socket_path()?;
     Health::start(path, &options.group, mask)
         .inspect_err(|error| tracing::error!(%error, "the health of this daemon cannot be asked"))

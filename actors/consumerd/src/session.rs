@@ -13,7 +13,7 @@ use std::{
     rc::{Rc, Weak},
 };
 
-use actix::{Actor, Handler, Message as ActixMessage, ResponseFuture};
+use actix::{Actor, Addr, Handler, Message as ActixMessage, ResponseFuture};
 use lttngd_model::{ChannelKey, ChunkId, SessionId};
 use lttngd_runas::Runas;
 use lttngd_runtime::{Descriptors, FailureNotice, Queue, Works};
@@ -21,7 +21,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use self::state::State;
 use crate::{
-    clock::PacketClock, crew::WorkerHandle, event::Event, refusal::Refusal, source::Source,
+    clock::PacketClock, crew::WorkerHandle, event::Event, makers::Makers, refusal::Refusal,
+    samples::Monitor, source::Source,
 };
 
 /// Most commands that wait for a session: each connection of the session daemon has one on its way.
@@ -44,6 +45,9 @@ pub(crate) struct FetchMetadata(pub(crate) ChannelKey);
 
 /// Who has the sessions. It is told, and asked nothing.
 pub(crate) trait Owner {
+    /// A data channel runs, and is to be sampled.
+    fn channel_runs(&self, key: ChannelKey, monitor: Monitor);
+
     /// There is no such channel any more.
     fn channel_gone(&self, key: ChannelKey);
 
@@ -64,6 +68,7 @@ pub(crate) struct Context {
     pub(crate) runas: Runas,
     pub(crate) source: Source,
     pub(crate) descriptors: Descriptors,
+    pub(crate) makers: Addr<Makers>,
     pub(crate) owner: Weak<dyn Owner>,
 }
 

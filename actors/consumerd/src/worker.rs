@@ -26,7 +26,6 @@ mod poller;
 mod relay;
 mod remote;
 mod rotation;
-mod sample;
 mod snapshot;
 mod state;
 mod stream;
@@ -80,7 +79,10 @@ impl Worker {
         } else {
             Some(Duration::ZERO)
         };
-        self.poller.wait(timeout)?;
+        self.setup.pulse.rest();
+        let waited = self.poller.wait(timeout);
+        self.setup.pulse.beat();
+        waited?;
         while let Some(watched) = self.poller.next_event() {
             self.handle(watched);
         }
@@ -126,7 +128,6 @@ impl Worker {
     fn carry_out(&mut self, order: Order) {
         tracing::trace!(?order, "an order");
         match order {
-            Order::SetMonitorPipe(pipe) => self.monitor = Some(pipe),
             Order::AddChannel(new, answer) => self.add_channel(*new, answer),
             Order::AddMetadata(new, answer) => self.add_metadata(*new, answer),
             Order::PushMetadata(text, answer) => answer.answer(self.push_metadata(&text)),
@@ -160,7 +161,6 @@ impl Worker {
                 self.relays.chunk_exists(index, chunk, answer);
             }
             Order::GiveUpSession(session) => self.give_up_session(session),
-            Order::ShowLife(reply) => reply.answer(()),
             Order::End => self.ends = true,
         }
         self.carry_out_effects();

@@ -58,6 +58,7 @@ mod cpus;
 mod crash;
 mod error;
 mod flush;
+mod gauge;
 mod geometry;
 mod guard;
 mod image;
@@ -83,6 +84,7 @@ pub use config::{
 pub use cpus::possible_cpu_count;
 pub use error::{ConfigError, Corruption, CreateError, Damage, GetError};
 pub use flush::{BeginOutcome, FlushMode, FlushOutcome};
+pub use gauge::Gauge;
 pub use losses::Losses;
 pub use packet::{HEADER_LEN, Packet, PacketHeader};
 pub use snapshot::SnapshotPositions;

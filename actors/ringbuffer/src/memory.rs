@@ -19,6 +19,8 @@ pub(crate) struct Mapping {
 
 // SAFETY: nothing about a mapping belongs to the thread that made it, and it is reached atomically.
 unsafe impl Send for Mapping {}
+// SAFETY: threads that reach it at the same time do so atomically or by system calls, as other processes do.
+unsafe impl Sync for Mapping {}
 
 impl Mapping {
     /// Maps the first `len` bytes of `memory` for reading and writing, shared.

@@ -1,12 +1,14 @@
 //! A stream as its reader has it: what it consists of, and how it begins.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::clock::Clock;
 use crate::config::{ChannelConfig, Mode};
 use crate::crash;
 use crate::error::{Corruption, CreateError};
+use crate::gauge::{Gauge, Memory};
 use crate::guard::Guard;
 use crate::image::stream_object;
 use crate::layout::{Layout, PACKET_HEADER_LEN, control, element};
@@ -35,9 +37,7 @@ pub(crate) fn free_id(physical: u32, generation: u64) -> u64 {
 /// buffer up and count what they lose.
 #[derive(Debug)]
 pub struct Stream {
-    // Before the memory that it guards.
-    pub(crate) guard: Option<Guard>,
-    pub(crate) memory: Mapping,
+    pub(crate) memory: Arc<Memory>,
     pub(crate) layout: Layout,
     pub(crate) identity: PacketIdentity,
     wakeup: WakeupReader,
@@ -93,8 +93,7 @@ impl Stream {
             PacketIdentity { trace_uuid: config.trace_uuid, channel_id: config.channel_id, cpu };
         let geometry = layout.geometry;
         let stream = Self {
-            guard,
-            memory,
+            memory: Arc::new(Memory::new(memory, guard)),
             layout,
             identity,
             wakeup,
@@ -210,6 +209,12 @@ impl Stream {
         self.layout.geometry.mode
     }
 
+    /// Shows how full the buffer is, to whoever is not the reader.
+    #[must_use]
+    pub fn gauge(&self) -> Gauge {
+        Gauge::new(&self.memory, self.layout.geometry)
+    }
+
     /// Counts a packet that a snapshot should have had.
     pub fn count_lost_packet(&mut self) {
         self.losses.count_lost_packet();
@@ -225,7 +230,7 @@ impl Stream {
         if let Some(corruption) = self.corruption {
             return Err(corruption);
         }
-        if self.guard.is_some() { self.check_file() } else { Ok(()) }
+        if self.memory.guard.is_some() { self.check_file() } else { Ok(()) }
     }
 
     /// Whether it is known that the stream is of no use any more.
@@ -243,7 +248,7 @@ impl Stream {
     }
 
     fn is_truncated(&self) -> bool {
-        self.guard.as_ref().is_some_and(Guard::is_truncated)
+        self.memory.guard.as_ref().is_some_and(Guard::is_truncated)
     }
 
     /// Nothing is done with the stream any more. Words that were not there look like wrong words. A packet

@@ -3,7 +3,7 @@
 use lttngd_model::ChannelKey;
 use lttngd_wire::consumer::ConsumerError as Code;
 
-use super::{Command, Inner};
+use super::{Command, Inner, state::Fetched};
 use crate::{
     crew::WorkerGone,
     refusal::Refusal,
@@ -18,10 +18,13 @@ impl Command for GetChannel {
 
     async fn perform(self, session: &Inner) -> Result<Box<ChannelObject>, Refusal> {
         let key = self.key;
-        let (worker, channel, object) = session.state.borrow_mut().fetch(key)?;
+        let fetched = session.state.borrow_mut().fetch(key)?;
+        let Fetched { worker, channel, object, monitor } = fetched;
         let added = worker.ask(|answer| Order::AddChannel(channel, answer)).await;
         // Dropping what applications would have got ends the channel in its data thread.
-        session.is_running(key, added).map(|()| object)
+        session.is_running(key, added)?;
+        session.context.tell(|owner| owner.channel_runs(key, monitor));
+        Ok(object)
     }
 }
 

@@ -13,9 +13,11 @@ use lttngd_wire::consumer::{
 
 use super::{Command, Inner, state::Asked};
 use crate::{
+    makers::{Kind, make},
     refusal::Refusal,
     reply::ChannelObject,
     request::CreateChannel,
+    samples::{Monitor, SampledStream, WrittenBytes},
     shm::{self, ShmPlace},
     worker::{NewChannel, NewMetadata, NewStream, Timers, Writing},
 };
@@ -74,13 +76,14 @@ impl Inner {
             Code::CHANNEL_FAIL
         })?;
         let (clock, runas) = (self.context.clock.clone(), self.context.runas.clone());
-        // Allocating shared memory may take long.
-        let made = tokio::task::spawn_blocking({
+        let in_files = !ask.shm_path.is_empty();
+        let kind = if in_files { Kind::Files(ask.buffer_owner.uid) } else { Kind::Memory };
+        let made = make(&self.context.makers, kind, {
             let (ask, of_object) = (ask.clone(), room.of_object);
             move || make_streams(&ask, overwrite, &clock, &runas, of_object)
         });
-        let made = made.await.map_err(|error| error.to_string()).flatten();
-        let (ring, streams, object, shm) = made.map_err(|error| {
+        let made = made.await;
+        let Made { ring, streams, sampled, object, shm } = made.map_err(|error| {
             tracing::error!(%key, channel = ask.name, %error, "cannot make a channel");
             Code::CHANNEL_FAIL
         })?;
@@ -99,10 +102,11 @@ impl Inner {
                 switch_us: ask.switch_timer_interval_us,
                 read_us: ask.read_timer_interval_us,
                 live_us: ask.live_timer_interval_us,
-                monitor_us: ask.monitor_timer_interval_us,
             },
         };
-        let asked = Asked::Data { channel: Box::new(channel), object: Box::new(object) };
+        let (channel, object) = (Box::new(channel), Box::new(object));
+        let monitor = Monitor { period_us: ask.monitor_timer_interval_us, streams: sampled };
+        let asked = Asked::Data { channel, object, monitor };
         Ok((asked, stream_count))
     }
 
@@ -142,7 +146,14 @@ impl Inner {
     }
 }
 
-type Made = (lttngd_ringbuffer::Channel, Vec<NewStream>, ChannelObject, Option<ShmPlace>);
+/// A channel that is made.
+struct Made {
+    ring: lttngd_ringbuffer::Channel,
+    streams: Vec<NewStream>,
+    sampled: Vec<SampledStream>,
+    object: ChannelObject,
+    shm: Option<ShmPlace>,
+}
 
 /// Makes a channel with its streams.
 fn make_streams(
@@ -170,13 +181,15 @@ fn make_streams(
     };
     let mut ring = lttngd_ringbuffer::Channel::create(&config, clock).map_err(|e| text(&e))?;
     let place = ShmPlace::of(ask, config.cpu_count, runas).map_err(|e| text(&e))?;
-    let mut streams = Vec::new();
+    let (mut streams, mut sampled) = (Vec::new(), Vec::new());
     let mut objects = Vec::new();
     for cpu in 0..config.cpu_count {
         let (stream, object) =
             shm::create_stream(&ring, cpu, place.as_ref(), clock).map_err(|e| text(&e))?;
         let wakeup = object.wakeup.try_clone().map_err(|error| error.to_string())?;
-        streams.push(NewStream { source: Box::new(stream), wakeup });
+        let written = WrittenBytes::default();
+        sampled.push(SampledStream { gauge: stream.gauge(), written: written.clone() });
+        streams.push(NewStream { source: Box::new(stream), wakeup, written });
         objects.push(object);
     }
     let wakeup: OwnedFd = ring
@@ -188,5 +201,5 @@ fn make_streams(
     ring.close_wakeup();
     let object =
         ChannelObject { image: ring.image().to_vec(), wakeup, streams: objects, _held: held };
-    Ok((ring, streams, object, place))
+    Ok(Made { ring, streams, sampled, object, shm: place })
 }

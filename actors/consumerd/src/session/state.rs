@@ -10,6 +10,7 @@ use crate::{
     crew::WorkerHandle,
     refusal::Refusal,
     reply::ChannelObject,
+    samples::Monitor,
     worker::{NewChannel, NewMetadata},
 };
 
@@ -42,12 +43,18 @@ enum Phase {
 
 /// A channel that is made and has no reader yet.
 pub(super) enum Asked {
-    Data { channel: Box<NewChannel>, object: Box<ChannelObject> },
+    Data { channel: Box<NewChannel>, object: Box<ChannelObject>, monitor: Monitor },
     Metadata(Box<NewMetadata>),
 }
 
-/// A data channel that is to run, and what applications need of it.
-pub(super) type Fetched = (WorkerHandle, Box<NewChannel>, Box<ChannelObject>);
+/// A data channel that is to run.
+pub(super) struct Fetched {
+    pub(super) worker: WorkerHandle,
+    pub(super) channel: Box<NewChannel>,
+    /// What applications need of it.
+    pub(super) object: Box<ChannelObject>,
+    pub(super) monitor: Monitor,
+}
 
 /// A trace chunk that was taken from the channels.
 pub(super) struct Closed {
@@ -122,8 +129,9 @@ impl State {
         let channel = self.channels.get_mut(&key).ok_or(Refusal::UnknownChannel)?;
         match std::mem::replace(&mut channel.phase, Phase::Running(None)) {
             Phase::Asked(asked) => match *asked {
-                Asked::Data { channel: new, object } => {
-                    return Ok((channel.worker.clone(), new, object));
+                Asked::Data { channel: new, object, monitor } => {
+                    let worker = channel.worker.clone();
+                    return Ok(Fetched { worker, channel: new, object, monitor });
                 }
                 metadata @ Asked::Metadata(_) => channel.phase = Phase::Asked(Box::new(metadata)),
             },

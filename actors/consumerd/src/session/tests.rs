@@ -93,15 +93,17 @@ pub(super) fn data_channel(key: ChannelKey, monitored: bool) -> Asked {
         shm: None,
         monitored,
         is_live: false,
-        timers: Timers { switch_us: 0, read_us: 0, live_us: 0, monitor_us: 0 },
+        timers: Timers { switch_us: 0, read_us: 0, live_us: 0 },
         held: held(),
     };
-    Asked::Data { channel: Box::new(channel), object: Box::new(object) }
+    let monitor = Monitor { period_us: 1000, streams: Vec::new() };
+    Asked::Data { channel: Box::new(channel), object: Box::new(object), monitor }
 }
 
 /// What a session's owner was told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Told {
+    ChannelRuns(ChannelKey, u32),
     ChannelGone(ChannelKey),
     Empty { has_snapshots: bool },
     Gone,
@@ -111,6 +113,10 @@ enum Told {
 struct Listener(RefCell<Vec<Told>>);
 
 impl Owner for Listener {
+    fn channel_runs(&self, key: ChannelKey, monitor: Monitor) {
+        self.0.borrow_mut().push(Told::ChannelRuns(key, monitor.period_us));
+    }
+
     fn channel_gone(&self, key: ChannelKey) {
         self.0.borrow_mut().push(Told::ChannelGone(key));
     }
@@ -148,6 +154,7 @@ impl World {
             runas: Runas::new(None),
             source: Source::start(Peer::new(metadata.into()).unwrap()),
             descriptors: Descriptors::new(Shares::new(1024, 0)),
+            makers: Makers::default().start(),
             owner: weak,
         };
         let session = Session::new(ID, context);
@@ -276,7 +283,7 @@ fn a_channel_that_is_fetched_runs_in_its_data_thread() {
         assert_eq!((fetched.unwrap().image, orders), (vec![1, 2], vec!["add"]));
         let (lost, _) = world.ask(GetLostPackets { key: KEY }, well).await;
         assert_eq!(lost, Ok(2));
-        assert_eq!(world.told(), []);
+        assert_eq!(world.told(), [Told::ChannelRuns(KEY, 1000)], "it may be sampled");
     });
 }
 

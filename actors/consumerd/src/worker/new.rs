@@ -13,7 +13,10 @@ use lttngd_wire::{
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{stream_source::StreamSource, timers::Timer};
-use crate::{chunk::Chunk, clock::PacketClock, event::Event, shm::ShmPlace};
+use crate::{
+    chunk::Chunk, clock::PacketClock, event::Event, health::Pulse, samples::WrittenBytes,
+    shm::ShmPlace,
+};
 
 /// What all data threads start with.
 #[derive(Clone, Debug)]
@@ -21,6 +24,8 @@ pub(crate) struct Setup {
     pub(crate) events: UnboundedSender<Event>,
     pub(crate) clock: PacketClock,
     pub(crate) relay_limits: RelayLimits,
+    /// Shows whether the thread does something.
+    pub(crate) pulse: Pulse,
 }
 
 /// Where and how the streams of a channel are written.
@@ -73,7 +78,6 @@ pub(crate) struct Timers {
     pub(crate) switch_us: u32,
     pub(crate) read_us: u32,
     pub(crate) live_us: u32,
-    pub(crate) monitor_us: u32,
 }
 
 impl Timers {
@@ -82,7 +86,6 @@ impl Timers {
             Timer::Switch => self.switch_us,
             Timer::Read => self.read_us,
             Timer::Live => self.live_us,
-            Timer::Monitor => self.monitor_us,
         };
         (period_us > 0).then(|| Duration::from_micros(period_us.into()))
     }
@@ -112,6 +115,8 @@ pub(crate) struct NewStream {
     pub(crate) source: Box<dyn StreamSource>,
     /// Our write end of its pipe.
     pub(crate) wakeup: OwnedFd,
+    /// Counts what is written of it.
+    pub(crate) written: WrittenBytes,
 }
 
 /// A metadata channel that a data thread gets.

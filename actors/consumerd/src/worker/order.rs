@@ -1,6 +1,6 @@
 //! Orders: all that a data thread is told to do. Each has the way to answer it in it, where it has an answer.
 
-use std::{os::fd::OwnedFd, sync::Arc};
+use std::sync::Arc;
 
 use lttngd_model::{ChannelKey, ChunkId, NetIndex, SessionId};
 use lttngd_wire::consumer::ConsumerError as Code;
@@ -35,8 +35,6 @@ impl<T> Reply<T> {
 /// An order. Orders are carried out one after the other; some are answered later than that.
 #[derive(Debug)]
 pub(crate) enum Order {
-    /// Where samples of buffer use are told.
-    SetMonitorPipe(Arc<OwnedFd>),
     /// Take a channel over. Its streams have their outputs when the answer comes.
     AddChannel(Box<NewChannel>, Answer),
     /// Take a metadata channel over.
@@ -87,8 +85,6 @@ pub(crate) enum Order {
     CloseRemoteChunk(ClosingChunk, Answer<String>),
     /// Ask a relay daemon whether it has a trace chunk.
     RemoteChunkExists(NetIndex, ChunkId, Answer<bool>),
-    /// Show that the thread does what it is told.
-    ShowLife(Reply<()>),
     /// Write out what the buffers hold, and end.
     End,
 }

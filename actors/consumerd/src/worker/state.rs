@@ -31,7 +31,6 @@ pub(crate) struct Worker {
     pub(super) poller: Poller,
     pub(super) wakeup_fd: Arc<OwnedFd>,
     pub(super) inbox: mpsc::Receiver<Order>,
-    pub(super) monitor: Option<Arc<OwnedFd>>,
     pub(super) streams: Slab<Box<DataStream>>,
     /// Streams that may have packets, by their slots.
     pub(super) ready: VecDeque<usize>,
@@ -63,7 +62,6 @@ impl Worker {
             poller,
             wakeup_fd,
             inbox,
-            monitor: None,
             streams: Slab::new(),
             ready: VecDeque::new(),
             channels: HashMap::new(),

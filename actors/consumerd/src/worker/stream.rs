@@ -24,7 +24,7 @@ use super::{
     turn::Turn,
     unfinished::Unfinished,
 };
-use crate::{chunk::Chunk, clock::PacketClock};
+use crate::{chunk::Chunk, clock::PacketClock, samples::WrittenBytes};
 
 /// How far a stream came in its turn.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -55,6 +55,8 @@ pub(super) struct StreamParts {
     pub(super) source: Box<dyn StreamSource>,
     /// Our write end of its pipe.
     pub(super) wakeup: Option<OwnedFd>,
+    /// Counts what it writes.
+    pub(super) written: WrittenBytes,
     pub(super) writing: Arc<Writing>,
     pub(super) is_live: bool,
     /// Whether nobody reads it but snapshots.
@@ -73,7 +75,7 @@ pub(super) struct DataStream {
     pub(super) chunk: Option<Arc<Chunk>>,
     pub(super) rotation: Option<Rotation>,
     pub(super) packet_due: PacketDue,
-    pub(super) bytes_written: u64,
+    pub(super) written: WrittenBytes,
     /// Packets that nobody could write.
     pub(super) unwritten_packets: u64,
     /// Bytes written in its trace chunk.
@@ -95,7 +97,7 @@ pub(super) struct DataStream {
 
 impl DataStream {
     pub(super) fn new(parts: StreamParts) -> Self {
-        let StreamParts { channel, source, wakeup, writing, is_live, is_recorder } = parts;
+        let StreamParts { channel, source, wakeup, written, writing, is_live, is_recorder } = parts;
         Self {
             channel,
             source,
@@ -105,7 +107,7 @@ impl DataStream {
             chunk: None,
             rotation: None,
             packet_due: PacketDue::default(),
-            bytes_written: 0,
+            written,
             unwritten_packets: 0,
             bytes_in_chunk: 0,
             watched: None,
@@ -270,7 +272,7 @@ impl DataStream {
                 Written::Whole(len) => {
                     turn.wrote(len);
                     self.packet_due.written();
-                    self.bytes_written += len;
+                    self.written.add(len);
                     self.bytes_in_chunk += len;
                 }
                 Written::Nothing | Written::Lost => {}

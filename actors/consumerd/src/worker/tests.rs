@@ -59,6 +59,7 @@ impl World {
             events,
             clock: PacketClock::default(),
             relay_limits: lttngd_relaystream::RelayLimits::default(),
+            pulse: Default::default(),
         };
         let flags = rustix::event::EventfdFlags::NONBLOCK;
         let bell = Arc::new(rustix::event::eventfd(0, flags).unwrap());
@@ -159,11 +160,15 @@ impl World {
             writing: example_writing("channel0", Some(RELAY)),
             chunk: Some(Arc::clone(chunk)),
             ring,
-            streams: vec![NewStream { source: Box::new(stream), wakeup: object.wakeup }],
+            streams: vec![NewStream {
+                source: Box::new(stream),
+                wakeup: object.wakeup,
+                written: Default::default(),
+            }],
             shm: None,
             monitored: true,
             is_live: false,
-            timers: Timers { switch_us: 0, read_us: 0, live_us: 0, monitor_us: 0 },
+            timers: Timers { switch_us: 0, read_us: 0, live_us: 0 },
         };
         let (reply, mut outcome) = Reply::new();
         self.worker.carry_out(Order::AddChannel(Box::new(channel), reply));

@@ -17,8 +17,6 @@ pub(super) enum Timer {
     Read,
     /// Closes packets, or tells viewers that there is nothing.
     Live,
-    /// Samples how full the buffers are.
-    Monitor,
 }
 
 /// What is due.

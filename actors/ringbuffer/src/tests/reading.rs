@@ -2,9 +2,11 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::sync::atomic::Ordering;
 
 use rustix::fs::{SealFlags, fcntl_get_seals};
 
+use crate::layout::control;
 use crate::tests::{at, config, stream};
 use crate::{Channel, FlushMode, FlushOutcome, GetError, Mode, Storage, Wakeup, write};
 
@@ -115,4 +117,37 @@ fn pipes_show_wakeups_and_the_end() {
     assert!(!channel.is_hung_up());
     drop(application);
     assert!(channel.is_hung_up());
+}
+
+#[test]
+fn a_gauge_shows_what_the_reader_knows_until_the_stream_is_gone() {
+    for mode in MODES {
+        let (mut stream, _object) = stream(&config(mode, PAGE, 4), 0);
+        let gauge = stream.gauge();
+        assert_eq!(gauge.positions(), stream.sample_positions().ok());
+        stream.flush(FlushMode::Full, &at(20)).unwrap();
+        stream.flush(FlushMode::Full, &at(21)).unwrap();
+        let full = stream.sample_positions().unwrap();
+        assert!(full.used_bytes() >= 2 * PAGE);
+        assert_eq!(gauge.positions(), Some(full));
+        stream.get_next().unwrap();
+        stream.put_next().unwrap();
+        assert_eq!(gauge.positions(), stream.sample_positions().ok());
+        assert_ne!(gauge.positions(), Some(full));
+        assert!(!gauge.is_gone());
+        drop(stream);
+        assert!(gauge.is_gone());
+        assert_eq!(gauge.positions(), None);
+    }
+}
+
+#[test]
+fn a_gauge_shows_no_positions_that_no_writer_leaves() {
+    for (mode, produced) in [(Mode::Discard, 5 * PAGE), (Mode::Overwrite, u64::MAX)] {
+        let (stream, _object) = stream(&config(mode, PAGE, 4), 0);
+        let gauge = stream.gauge();
+        stream.memory.u64(control::OFFSET).store(produced, Ordering::Relaxed);
+        assert_eq!(gauge.positions(), None, "{mode:?}");
+        assert!(!gauge.is_gone());
+    }
 }

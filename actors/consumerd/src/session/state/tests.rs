@@ -27,8 +27,8 @@ fn with_channel(asked: Asked) -> State {
 }
 
 fn chunk_of_asked(state: &mut State) -> Option<ChunkId> {
-    let (_, channel, _) = state.fetch(KEY).unwrap();
-    channel.chunk.map(|chunk| chunk.id)
+    let fetched = state.fetch(KEY).unwrap();
+    fetched.channel.chunk.map(|chunk| chunk.id)
 }
 
 #[test]

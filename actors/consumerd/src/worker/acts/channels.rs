@@ -15,7 +15,6 @@ use crate::{
         output::{Opening, Output},
         poller::Watched,
         relay::{AfterAddition, NewRemoteStream, StreamName},
-        sample::Sampling,
         state::Worker,
         stream::{DataStream, StreamParts},
         throttle::WakeupThrottle,
@@ -64,11 +63,12 @@ impl Worker {
             _held: new.held,
         };
         let mut openings = Vec::new();
-        for NewStream { source, wakeup } in streams {
+        for NewStream { source, wakeup, written } in streams {
             let mut stream = DataStream::new(StreamParts {
                 channel: key,
                 source,
                 wakeup: Some(wakeup),
+                written,
                 writing: Arc::clone(&writing),
                 is_live,
                 is_recorder: !monitored,
@@ -105,7 +105,7 @@ impl Worker {
             })?);
         }
         let now = Instant::now();
-        for timer in [Timer::Switch, Timer::Read, Timer::Live, Timer::Monitor] {
+        for timer in [Timer::Switch, Timer::Read, Timer::Live] {
             self.schedule_channel(key, timer, now);
         }
         Ok(())
@@ -261,24 +261,8 @@ impl Worker {
                 }
             }
             Timer::Live => self.live_timer(key),
-            Timer::Monitor => self.tell_sample(key),
         }
         self.schedule_channel(key, timer, now);
-    }
-
-    /// Tells how full the buffers of a channel are.
-    fn tell_sample(&mut self, key: ChannelKey) {
-        let Some(pipe) = &self.monitor else { return };
-        let Some(channel) = self.channels.get(&key) else { return };
-        let mut sampling = Sampling::new(key);
-        for slot in &channel.streams {
-            let stream = &mut self.streams[*slot];
-            sampling.add(stream.bytes_written, stream.source.positions().ok());
-        }
-        if let Some(sample) = sampling.finish() {
-            // A reader that does not keep up misses samples.
-            let _ = rustix::io::write(pipe, &sample.encode());
-        }
     }
 }
 

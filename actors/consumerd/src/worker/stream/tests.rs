@@ -36,6 +36,7 @@ impl World {
             channel: ChannelKey(1),
             source: Box::new(source),
             wakeup: None,
+            written: Default::default(),
             writing: Arc::new(writing),
             is_live,
             is_recorder,
@@ -93,7 +94,7 @@ fn packets_are_written_to_the_files_of_the_trace_chunk() {
     let (directory, _chunk) = world.open();
     world.does.produce(3);
     assert_eq!(world.serve(), TurnEnd::Idle);
-    assert_eq!(world.stream.bytes_written, 3 * SUBBUF);
+    assert_eq!(world.stream.written.bytes(), 3 * SUBBUF);
     assert_eq!(len(&directory, "channel0_7"), 3 * SUBBUF);
     assert_eq!(world.stream.losses(), Losses::default());
 }
@@ -116,7 +117,7 @@ fn events_without_a_trace_chunk_are_lost() {
     world.does.produce(2);
     assert_eq!(world.serve(), TurnEnd::Idle);
     assert_eq!(world.stream.losses().lost_packets, 2);
-    assert_eq!(world.stream.bytes_written, 0);
+    assert_eq!(world.stream.written.bytes(), 0);
 }
 
 #[test]

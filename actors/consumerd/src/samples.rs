@@ -1,0 +1,167 @@
+//! Samples of how full the buffers of channels are: plain values. Who knows when they are due and where they
+//! are told is [`Control`](crate::control::Control).
+//!
+//! All channels of a period are sampled at the same moments, which are multiples of it since one moment, so that
+//! the samples of all need one wake-up, here and at the session daemon.
+
+use std::{
+    collections::BTreeMap,
+    os::fd::BorrowedFd,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use lttngd_model::ChannelKey;
+use lttngd_ringbuffer::Gauge;
+use lttngd_wire::consumer::{MONITOR_SAMPLE_LEN, MonitorSample};
+
+/// Samples that are written at a time: a pipe takes so many bytes whole or not at all (`PIPE_BUF`).
+const WRITTEN_AT_ONCE: usize = 4096 / MONITOR_SAMPLE_LEN;
+
+/// Bytes of a stream that its data thread has written; whoever samples it looks at them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WrittenBytes(Arc<AtomicU64>);
+
+impl WrittenBytes {
+    /// More was written.
+    pub(crate) fn add(&self, len: u64) {
+        self.0.fetch_add(len, Ordering::Relaxed);
+    }
+
+    /// What was written so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What is looked at of a stream.
+#[derive(Debug)]
+pub(crate) struct SampledStream {
+    pub(crate) gauge: Gauge,
+    pub(crate) written: WrittenBytes,
+}
+
+/// How a channel is to be sampled.
+#[derive(Debug)]
+pub(crate) struct Monitor {
+    /// Period in microseconds, 0 for never.
+    pub(crate) period_us: u32,
+    pub(crate) streams: Vec<SampledStream>,
+}
+
+impl SampledStream {
+    /// What it has written, and what is in its buffer unless it is lost.
+    fn look(&self) -> (u64, Option<u64>) {
+        let used_bytes = self.gauge.positions().map(|positions| positions.used_bytes());
+        (self.written.bytes(), used_bytes)
+    }
+}
+
+/// The channels that are sampled.
+#[derive(Debug)]
+pub(crate) struct Samples {
+    /// The moment from which all periods are counted.
+    epoch: Instant,
+    /// By their period.
+    channels: BTreeMap<Duration, Sampled>,
+}
+
+/// Channels of one period.
+#[derive(Debug)]
+struct Sampled {
+    /// When they are sampled next.
+    due: Instant,
+    channels: Vec<(ChannelKey, Vec<SampledStream>)>,
+}
+
+impl Default for Samples {
+    fn default() -> Self {
+        Self { epoch: Instant::now(), channels: BTreeMap::new() }
+    }
+}
+
+impl Samples {
+    /// A channel is to be sampled from now on, until its streams are gone.
+    pub(crate) fn add(&mut self, key: ChannelKey, monitor: Monitor, now: Instant) {
+        let Monitor { period_us, streams } = monitor;
+        if period_us == 0 {
+            return;
+        }
+        let period = Duration::from_micros(period_us.into());
+        let due = tick_after(self.epoch, period, now);
+        let new = || Sampled { due, channels: Vec::new() };
+        self.channels.entry(period).or_insert_with(new).channels.push((key, streams));
+    }
+
+    /// When something is to be sampled.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.channels.values().map(|sampled| sampled.due).min()
+    }
+
+    /// The samples that are due.
+    pub(crate) fn take(&mut self, now: Instant) -> Vec<MonitorSample> {
+        let mut samples = Vec::new();
+        for (period, sampled) in &mut self.channels {
+            if sampled.due > now {
+                continue;
+            }
+            for (_, streams) in &mut sampled.channels {
+                streams.retain(|stream| !stream.gauge.is_gone());
+            }
+            sampled.channels.retain(|(_, streams)| !streams.is_empty());
+            sampled.due = tick_after(self.epoch, *period, now);
+            samples.extend(sampled.channels.iter().filter_map(|(key, streams)| {
+                sample_of(*key, streams.iter().map(SampledStream::look))
+            }));
+        }
+        self.channels.retain(|_, sampled| !sampled.channels.is_empty());
+        samples
+    }
+}
+
+/// The next moment after `now` that is a multiple of `period` since `epoch`. What was missed is not made up for.
+fn tick_after(epoch: Instant, period: Duration, now: Instant) -> Instant {
+    let since = now.saturating_duration_since(epoch).as_nanos();
+    let behind = since % period.as_nanos();
+    let left = u64::try_from(period.as_nanos() - behind).unwrap_or(u64::MAX);
+    now + Duration::from_nanos(left)
+}
+
+/// The sample of a channel by what its streams have written, and have in their buffers; what one that is lost had
+/// written counts. None when no stream can be looked at.
+fn sample_of(
+    key: ChannelKey,
+    streams: impl Iterator<Item = (u64, Option<u64>)>,
+) -> Option<MonitorSample> {
+    let mut sample = MonitorSample { key, lowest: u64::MAX, highest: 0, total_consumed: 0 };
+    for (written_bytes, used_bytes) in streams {
+        sample.total_consumed = sample.total_consumed.saturating_add(written_bytes);
+        if let Some(used_bytes) = used_bytes {
+            sample.lowest = sample.lowest.min(used_bytes);
+            sample.highest = sample.highest.max(used_bytes);
+        }
+    }
+    (sample.lowest <= sample.highest).then_some(sample)
+}
+
+/// Writes samples to the monitor pipe. A reader that does not keep up misses some.
+pub(crate) fn write(pipe: BorrowedFd<'_>, samples: &[MonitorSample]) {
+    for samples in samples.chunks(WRITTEN_AT_ONCE) {
+        let bytes: Vec<u8> = samples.iter().flat_map(MonitorSample::encode).collect();
+        if rustix::io::write(pipe, &bytes).is_ok() {
+            continue;
+        }
+        // The pipe has no room for all of them, and maybe some for a few.
+        for bytes in bytes.chunks(MONITOR_SAMPLE_LEN) {
+            if rustix::io::write(pipe, bytes).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
