@@ -7,6 +7,7 @@ mod bystander;
 mod damaged;
 mod deaths;
 mod descriptors;
+mod failed;
 mod hostile;
 mod lost;
 mod output;
