@@ -16,7 +16,7 @@ use std::{
 use actix::{Actor, Addr, Handler, Message as ActixMessage, ResponseFuture};
 use lttngd_model::{ChannelKey, ChunkId, SessionId};
 use lttngd_runas::Runas;
-use lttngd_runtime::{Descriptors, FailureNotice, Queue, Works};
+use lttngd_runtime::{Descriptors, FailureNotice, Queue, Works, fail_point};
 use tokio::sync::mpsc::UnboundedSender;
 
 use self::state::State;
@@ -152,6 +152,7 @@ impl<C: Command> Handler<C> for Session {
         let perform = |session: &mut Self, _: &mut Self::Context| {
             let inner = Rc::clone(&session.inner);
             async move {
+                fail_point::reached(format_args!("Session before {}", C::NAME));
                 let outcome = command.perform(&inner).await;
                 inner.tell_if_empty();
                 outcome

@@ -4,8 +4,8 @@
 use super::super::world::{Consumer, Daemon, Which, eventually};
 use super::{Bystander, numbers, own};
 
-/// Closing the packets of a channel, in the consumer daemon alone.
-const POINT: &str = "Session FLUSH_CHANNEL";
+/// Before it closes the packets of a channel; in the consumer daemon alone.
+const POINT: &str = "Session before FLUSH_CHANNEL";
 
 #[test]
 fn a_session_of_the_consumer_daemon_fails() {
