@@ -37,6 +37,7 @@ pub struct Arena {
 
 impl Arena {
     /// Makes an empty world. Panics when a needed program is not installed.
+    #[expect(clippy::new_without_default, reason = "what starts processes is not made by default")]
     pub fn new() -> Arena {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
 
