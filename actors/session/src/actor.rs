@@ -15,6 +15,7 @@ use lttngd_kernel::KernelSessionFailed;
 use lttngd_model::{Domain, ErrorCode, SessionListing};
 use lttngd_relayd::ConnectionFailed;
 use lttngd_runtime::{Beside, FailureNotice, Outlet, Queue, Works};
+use tracing::{Instrument, Span, instrument::Instrumented};
 
 use crate::{
     AddContext, AddSnapshotOutput, AddTrackerValue, Clear, CommandQueue, ConsumerLost, DataPending,
@@ -48,6 +49,8 @@ pub struct Session {
 /// What the commands of a session share.
 pub(crate) struct Inner {
     pub(crate) config: SessionConfig,
+    /// In which all is logged that the session does, see [`Inner::within`].
+    pub(crate) span: Span,
     /// Looked at for moments, see [`Inner::state`].
     pub(crate) state: RefCell<State>,
     pub(crate) chunk_gate: ChunkGate,
@@ -89,7 +92,7 @@ impl Session {
         F: Future<Output = Result<R, ErrorCode>> + 'static,
     {
         let work = |session: &mut Self, _: &mut Context<Self>| {
-            admitted(Rc::clone(&session.inner), command)
+            session.inner.within(admitted(Rc::clone(&session.inner), command))
         };
         Box::pin(Queue::run(Self::queue, self, context, name, work).map_err(ErrorCode::from))
     }
@@ -112,11 +115,16 @@ impl Session {
             };
             replied.into_actor(session)
         };
-        Box::pin(before.into_actor(self).then(then))
+        Box::pin(self.inner.within(before).into_actor(self).then(then))
     }
 }
 
 impl Inner {
+    /// The same work, of which what is logged says to which session it belongs.
+    pub(crate) fn within<F: Future>(&self, work: F) -> Instrumented<F> {
+        work.instrument(self.span.clone())
+    }
+
     /// What leads to the session.
     pub(crate) fn outlet<E>(&self) -> Outlet<E>
     where
@@ -147,7 +155,8 @@ impl Actor for Session {
         self.inner.state_mut().address = Some(context.address().downgrade());
         if self.inner.life().failed {
             let letting_go = self.inner.finishing.begin();
-            self.works.begin(context, Rc::clone(&self.inner).let_go(letting_go));
+            let let_go = Rc::clone(&self.inner).let_go(letting_go);
+            self.works.begin(context, self.inner.within(let_go));
         }
     }
 }
@@ -191,7 +200,7 @@ macro_rules! queries {
     ($($message:ident -> $reply:ty, $method:ident;)*) => {$(
         impl Perform for $message {
             fn perform(self, session: &mut Session, _: &mut Context<Session>) -> Replying<$reply> {
-                Replying::Now(session.inner.$method(self))
+                Replying::Now(session.inner.span.in_scope(|| session.inner.$method(self)))
             }
         }
     )*};
@@ -214,7 +223,9 @@ macro_rules! beside {
             type Result = Beside<$reply>;
 
             fn handle(&mut self, message: $message, _: &mut Self::Context) -> Self::Result {
-                self.works.answer(Rc::clone(&self.inner).$method(message))
+                let inner = Rc::clone(&self.inner);
+                let work = self.inner.span.in_scope(|| inner.$method(message));
+                self.works.answer(self.inner.within(work))
             }
         }
     )*};
@@ -259,13 +270,14 @@ impl Perform for ListChannels {
         _: &mut Context<Session>,
     ) -> Replying<Vec<lttngd_model::ChannelListing>> {
         let listed = Rc::clone(&session.inner).list_channels(self);
-        Replying::Beside(session.works.answer(listed))
+        Replying::Beside(session.works.answer(session.inner.within(listed)))
     }
 }
 
 impl Perform for Save {
     fn perform(self, session: &mut Session, _: &mut Context<Session>) -> Replying<()> {
-        Replying::Beside(session.works.answer(Rc::clone(&session.inner).save(self)))
+        let saved = Rc::clone(&session.inner).save(self);
+        Replying::Beside(session.works.answer(session.inner.within(saved)))
     }
 }
 
@@ -293,7 +305,7 @@ impl Handler<AgentExited> for Session {
     type Result = ();
 
     fn handle(&mut self, gone: AgentExited, _: &mut Self::Context) {
-        self.inner.agent_gone(gone);
+        self.inner.span.in_scope(|| self.inner.agent_gone(gone));
     }
 }
 
@@ -301,7 +313,7 @@ impl Handler<KernelSessionFailed> for Session {
     type Result = ();
 
     fn handle(&mut self, failed: KernelSessionFailed, _: &mut Self::Context) {
-        Rc::clone(&self.inner).kernel_failed(failed);
+        self.inner.span.in_scope(|| Rc::clone(&self.inner).kernel_failed(failed));
     }
 }
 
@@ -309,7 +321,7 @@ impl Handler<ConnectionFailed> for Session {
     type Result = ();
 
     fn handle(&mut self, failed: ConnectionFailed, _: &mut Self::Context) {
-        self.inner.connection_failed(failed);
+        self.inner.span.in_scope(|| self.inner.connection_failed(failed));
     }
 }
 

@@ -136,7 +136,7 @@ impl<M: Perform> Handler<Asked<M>> for Session {
             }
             if records { inner.ensure_consumers().await } else { Ok(()) }
         };
-        let prepared = prepared.into_actor(self);
+        let prepared = self.inner.within(prepared).into_actor(self);
         let perform = |prepared, session: &mut Self, context: &mut Context<Self>| match prepared {
             Ok(()) => request.perform(session, context).on_actor(session),
             Err(code) => Box::pin(ready(Err(code)).into_actor(session)),

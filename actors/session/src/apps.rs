@@ -62,7 +62,7 @@ impl Inner {
                 tracing::debug!(%error, "buffers went with their consumer");
             }
             Err(error) => {
-                tracing::error!(session = self.config.name, %error, "buffers of an application that is gone were not finished");
+                tracing::error!(%error, "buffers of an application that is gone were not finished");
             }
         }
     }
@@ -83,7 +83,6 @@ impl Inner {
         }
         if is_touched {
             tracing::error!(
-                session = self.config.name,
                 "the session lost its consumer daemon and what was not written yet; destroy it"
             );
             self.change_life(|life| life.lost = life.lost.with(lost.kind));
@@ -100,10 +99,9 @@ impl Inner {
     /// Whoever needs the set is told that it is closed, so that stop and destroy say that not all that was
     /// recorded is in the trace.
     pub(crate) async fn set_failed(self: Rc<Self>, failed: BufferSetFailed) {
-        let session = &self.config.name;
-        tracing::error!(session, "buffers of the session failed here; destroy it");
+        tracing::error!("buffers of the session failed here; destroy it");
         if let Err(error) = failed.let_go().await {
-            tracing::warn!(session, %error, "the consumer daemon keeps metadata of buffers that failed");
+            tracing::warn!(%error, "the consumer daemon keeps metadata of buffers that failed");
         }
     }
 

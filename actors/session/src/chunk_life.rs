@@ -136,7 +136,7 @@ impl Inner {
             Ok(()) => self.state_mut().chunk = Some(chunk),
             // It can be seen where it is.
             Err(error) => {
-                tracing::warn!(session = self.config.name, path = ?chunk.path(), %error,
+                tracing::warn!(path = ?chunk.path(), %error,
                     "a trace chunk keeps a directory of its own");
             }
         }
@@ -148,7 +148,7 @@ impl Inner {
         let id = self.state_mut().rotations.next_chunk();
         let chunk = match self.chunk_root() {
             Some(root) => root.make(id, now(), own, &sets).await.map_err(|error| {
-                tracing::error!(session = self.config.name, path = ?root.path, %error, "the output directory cannot be made");
+                tracing::error!(path = ?root.path, %error, "the output directory cannot be made");
                 ErrorCode::CreateDirFail
             })?,
             None => Chunk::at_relayd(id, now()),
@@ -192,7 +192,7 @@ impl Inner {
                 override_name: override_name.clone(),
             };
             if let Err(error) = self.ask_consumer(consumer, create).await {
-                tracing::error!(session = self.config.name, %error, "no trace chunk");
+                tracing::error!(%error, "no trace chunk");
                 // What went wrong first says more.
                 let _ = self.close_chunk_at(&consumers[..told], chunk.id, None, relayd).await;
                 let refused = ErrorCode::CreateTraceChunkFailConsumer;
@@ -205,7 +205,7 @@ impl Inner {
 
     async fn rotate_sets(&self) -> Result<(), ErrorCode> {
         self.on_all_sets(buffers::Rotate).await.map_err(|error| {
-            tracing::error!(session = self.config.name, %error, "streams do not leave the trace chunk");
+            tracing::error!(%error, "streams do not leave the trace chunk");
             error.code(ErrorCode::RotationFailConsumer)
         })
     }
@@ -238,10 +238,12 @@ impl Inner {
         });
         let closed: Result<Vec<_>, _> = join_all(closed).await.into_iter().collect();
         self.state_mut().published.remove(&chunk);
-        closed.map(|paths| paths.into_iter().next().unwrap_or_default()).map_err(|(tracer, error)| {
-            tracing::error!(session = self.config.name, %error, "the trace chunk is not closed");
-            consumer_code(tracer, &error, ErrorCode::CloseTraceChunkFailConsumer)
-        })
+        closed.map(|paths| paths.into_iter().next().unwrap_or_default()).map_err(
+            |(tracer, error)| {
+                tracing::error!(%error, "the trace chunk is not closed");
+                consumer_code(tracer, &error, ErrorCode::CloseTraceChunkFailConsumer)
+            },
+        )
     }
 
     /// Waits until no stream writes to a chunk any more: one look at once, then at growing distances.
@@ -266,7 +268,7 @@ impl Inner {
             .await
             .unwrap_or(Err((Tracer::Ust, ConsumerError::TimedOut)))
             .map_err(|(tracer, error)| {
-                tracing::error!(session = self.config.name, %error, "a trace chunk is not written");
+                tracing::error!(%error, "a trace chunk is not written");
                 consumer_code(tracer, &error, ErrorCode::TraceChunkExistsFailConsumer)
             })
     }

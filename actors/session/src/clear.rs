@@ -65,7 +65,7 @@ impl Inner {
     }
 
     fn failed_clear(&self, error: &SetFailure) -> ErrorCode {
-        tracing::error!(session = self.config.name, %error, "the session is not cleared");
+        tracing::error!(%error, "the session is not cleared");
         error.code(ErrorCode::ClearFailConsumer)
     }
 }

@@ -30,7 +30,7 @@ impl Session {
         }
         // Applications may record until a stop that is under way is through.
         let turn = self.in_turn(context, "data_pending", async |_| Ok(()));
-        let pending = Rc::clone(&self.inner).data_pending();
+        let pending = self.inner.within(Rc::clone(&self.inner).data_pending());
         Box::pin(async { turn.and_then(|()| pending).await }.into_actor(self))
     }
 }
@@ -67,7 +67,7 @@ impl Inner {
                 Ok(false) | Err(ConsumerError::Lost | ConsumerError::Ended) => {}
                 Ok(true) => return Ok(true),
                 Err(error) => {
-                    tracing::error!(session = self.config.name, %error, "whether data is pending is not known");
+                    tracing::error!(%error, "whether data is pending is not known");
                     return Err(ErrorCode::Unk);
                 }
             }

@@ -27,7 +27,7 @@ impl Session {
                 inner.life().admit_listing()?;
                 Ok::<_, Refused>(inner.destroy().await?)
             };
-            ended.into_actor(session).map(|ended, session: &mut Self, _| {
+            session.inner.within(ended).into_actor(session).map(|ended, session: &mut Self, _| {
                 session.failure.dismiss();
                 ended
             })
@@ -72,7 +72,7 @@ impl Inner {
             }
             self.disconnect_relayd().await;
             keep(self.on_all_sets(Close).await.map_err(|error| {
-                tracing::error!(session = self.config.name, %error, "buffers are not closed cleanly");
+                tracing::error!(%error, "buffers are not closed cleanly");
                 error.code(ErrorCode::Unk)
             }));
             self.wait_for_removal(self.shm_directories()).await;

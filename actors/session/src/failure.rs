@@ -60,8 +60,10 @@ impl Remains {
 impl Session {
     /// A session in this state.
     pub(crate) fn with_state(config: SessionConfig, state: State) -> Self {
+        let span = tracing::error_span!(parent: None, "session", name = config.name);
         let inner = Rc::new(Inner {
             config,
+            span,
             state: RefCell::new(state),
             chunk_gate: ChunkGate::default(),
             finishing: Rc::default(),
@@ -107,6 +109,6 @@ impl Inner {
         }
         self.state_mut().sets.clear();
         self.end_at_consumers().await;
-        tracing::info!(session = self.config.name, "what was left of a failed session was let go");
+        tracing::info!("what was left of a failed session was let go");
     }
 }

@@ -107,7 +107,7 @@ impl Inner {
         let output = self.set_output(Tracer::Kernel);
         let recorded = actor.send(SetRecording { active, output }).await;
         recorded.unwrap_or(Err(ErrorCode::KernNa)).inspect_err(|error| {
-            tracing::error!(session = self.config.name, %error, "the kernel does not follow the session");
+            tracing::error!(%error, "the kernel does not follow the session");
         })
     }
 
@@ -130,7 +130,6 @@ impl Inner {
 
     /// What was recorded is in the trace as far as the consumer daemon had it.
     pub(crate) fn kernel_failed(self: Rc<Self>, _: KernelSessionFailed) {
-        let session = &self.config.name;
-        tracing::error!(session, "what the session records of the kernel failed here; destroy it");
+        tracing::error!("what the session records of the kernel failed here; destroy it");
     }
 }

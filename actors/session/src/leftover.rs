@@ -73,11 +73,10 @@ impl Inner {
                 (root.remove(&left.chunk).await.map(|()| None), ErrorCode::ClearFailConsumer)
             }
         };
-        let (session, path) = (self.config.name.as_str(), left.chunk.path());
+        let path = left.chunk.path();
         match moved {
             Ok(Some(Moved::Gone)) => {
                 tracing::error!(
-                    session,
                     ?path,
                     "a trace chunk is not archived: it is not there, its owner moved or removed it"
                 );
@@ -85,7 +84,7 @@ impl Inner {
             }
             Ok(moved) => Ok(moved),
             Err(error) => {
-                tracing::error!(session, ?path, %error,
+                tracing::error!(?path, %error,
                     "a trace chunk stays where it was recorded until the next rotation, clear, start or destroy");
                 self.keep_in_mind(left);
                 Err(code)
@@ -96,7 +95,7 @@ impl Inner {
     /// Remembers a chunk that is to be put away later.
     pub(crate) fn keep_in_mind(&self, left: LeftChunk) {
         if let Some(oldest) = self.state_mut().leftovers.push(left) {
-            tracing::error!(session = self.config.name, path = ?oldest.chunk.path(),
+            tracing::error!(path = ?oldest.chunk.path(),
                 "a trace chunk stays where it was recorded: too many could not be put away");
         }
     }

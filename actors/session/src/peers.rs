@@ -41,7 +41,7 @@ impl Inner {
                 .map_err(ConsumerError::from)
                 .flatten()
                 .map_err(|error| {
-                    tracing::error!(session = self.config.name, %error);
+                    tracing::error!(%error);
                     match kind {
                         ConsumerKind::Ust(Bitness::Bits64) => ErrorCode::UstConsumer64Fail,
                         ConsumerKind::Ust(Bitness::Bits32) => ErrorCode::UstConsumer32Fail,

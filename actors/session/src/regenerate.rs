@@ -23,7 +23,7 @@ impl Inner {
         let clock = self.config.clock.sample().await;
         let regenerated = self.on_all_sets(buffers::RegenerateMetadata { clock }).await;
         regenerated.map_err(|error| {
-            tracing::error!(session = self.config.name, %error, "metadata is not regenerated");
+            tracing::error!(%error, "metadata is not regenerated");
             error.code(match error.tracer {
                 Tracer::Ust => ErrorCode::UstMetaFail,
                 Tracer::Kernel => ErrorCode::KernMetaFail,
@@ -48,7 +48,7 @@ impl Inner {
             match app.send(message).await.unwrap_or(Err(AppError::Gone)) {
                 Ok(()) | Err(AppError::Gone | AppError::TimedOut) => {}
                 Err(error) => tracing::warn!(
-                    session = self.config.name, pid = info.pid, app = info.name, %error,
+                    pid = info.pid, app = info.name, %error,
                     "an application does not record its state dump again"
                 ),
             }

@@ -121,7 +121,7 @@ impl Inner {
         if let ConnectError::Consumer(lttngd_consumer::ConsumerError::Ended) = error {
             return ErrorCode::SessNotFound;
         }
-        tracing::error!(session = self.config.name, %error);
+        tracing::error!(%error);
         match error {
             ConnectError::Relayd(error) => relayd_code(error),
             ConnectError::Consumer(error) => {
@@ -134,7 +134,7 @@ impl Inner {
     }
 
     pub(crate) fn no_relayd(&self, error: &RelaydError) -> ErrorCode {
-        tracing::error!(session = self.config.name, %error);
+        tracing::error!(%error);
         relayd_code(error)
     }
 

@@ -55,11 +55,11 @@ impl Inner {
         self.state_mut().rotations.begin(id);
         let (over, is_over) = oneshot::channel::<()>();
         let (this, work) = (Rc::clone(&self), self.archiving.begin());
-        works.begin(async move {
+        works.begin(self.within(async move {
             let _until_then = (work, over);
             // Kept for a later question; whoever asked for the rotation has its id.
             let _ = this.end_rotation(left).await;
-        });
+        }));
         // It fails only when it is not over yet.
         let _ = tokio::time::timeout(ROTATION_PATIENCE, is_over).await;
         Ok(id.0)

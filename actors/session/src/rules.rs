@@ -163,7 +163,7 @@ impl Inner {
                 // What the dead consumer counted nobody knows, nor what a failed session had.
                 Err(_) if unknown_is_lost => {}
                 Err(error) => {
-                    tracing::error!(session = self.config.name, %error, "counters are not known");
+                    tracing::error!(%error, "counters are not known");
                     return Err(unknown());
                 }
             }

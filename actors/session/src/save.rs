@@ -45,7 +45,7 @@ impl Inner {
         };
         let path = saved_path(directory, &self.config.name)?;
         let owner = self.config.runas.owner(requester).await.map_err(|error| {
-            tracing::error!(session = self.config.name, %error, "the session cannot be saved");
+            tracing::error!(%error, "the session cannot be saved");
             ErrorCode::Eperm
         })?;
         save_to(&owner, &path, text, overwrite).await

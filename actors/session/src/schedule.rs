@@ -88,15 +88,14 @@ impl Session {
         context: &mut Context<Self>,
         is_due: impl FnOnce(&State) -> bool + 'static,
     ) -> impl Future<Output = ()> + 'static {
-        let session = self.inner.config.name.clone();
         let rotated = self.rotate(context, is_due);
-        async move {
+        self.inner.within(async move {
             match rotated.await {
-                Ok(id) => tracing::debug!(session, id, "rotated on schedule"),
+                Ok(id) => tracing::debug!(id, "rotated on schedule"),
                 // It is tried again when the schedule says so.
-                Err(code) => tracing::debug!(session, ?code, "not rotated on schedule"),
+                Err(code) => tracing::debug!(?code, "not rotated on schedule"),
             }
-        }
+        })
     }
 }
 

@@ -43,7 +43,7 @@ impl Inner {
             while tokio::fs::try_exists(&directory).await.unwrap_or(false) {
                 if Instant::now() >= deadline {
                     let path = directory.display();
-                    tracing::warn!(session = self.config.name, ?path, "files of buffers stay");
+                    tracing::warn!(?path, "files of buffers stay");
                     return;
                 }
                 sleep(REMOVAL_PERIOD).await;

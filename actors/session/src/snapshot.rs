@@ -57,7 +57,7 @@ impl Session {
         request: RecordSnapshot,
         _: &mut Context<Self>,
     ) -> ResponseActFuture<Self, Result<(), ErrorCode>> {
-        let prepared = Rc::clone(&self.inner).prepare_record(request);
+        let prepared = self.inner.within(Rc::clone(&self.inner).prepare_record(request));
         let record = |prepared, session: &mut Self, context: &mut Context<Self>| {
             let recorded = match prepared {
                 Ok((output, relayd)) => session.record_in_turn(context, output, relayd),
@@ -79,13 +79,13 @@ impl Session {
             inner.record(&output, relayd).await
         });
         let inner = Rc::clone(&self.inner);
-        Box::pin(async move {
+        Box::pin(self.inner.within(async move {
             let recorded = recorded.await;
             if let Some(held) = held {
                 inner.give_up(held.connection()).await;
             }
             recorded
-        })
+        }))
     }
 }
 
@@ -228,7 +228,7 @@ impl Inner {
     ) -> Result<Chunk, ErrorCode> {
         let root = self.root_at(path);
         root.make(id, begun_at, false, directories).await.map_err(|error| {
-            tracing::error!(session = self.config.name, path = ?root.path, %error, "the snapshot's directory cannot be made");
+            tracing::error!(path = ?root.path, %error, "the snapshot's directory cannot be made");
             ErrorCode::CreateDirFail
         })
     }
@@ -244,10 +244,7 @@ impl Inner {
             Ok(())
         };
         tokio::time::timeout(self.config.consumer_deadline, written).await.unwrap_or_else(|_| {
-            tracing::error!(
-                session = self.config.name,
-                "the relay daemon does not write the snapshot"
-            );
+            tracing::error!("the relay daemon does not write the snapshot");
             Err(ErrorCode::SnapshotFail)
         })
     }
@@ -265,7 +262,7 @@ impl Inner {
         });
         let recorded: Result<(), SetFailure> = join_all(recorded).await.into_iter().collect();
         recorded.map_err(|error| {
-            tracing::error!(session = self.config.name, %error, "the snapshot is not recorded whole");
+            tracing::error!(%error, "the snapshot is not recorded whole");
             error.code(ErrorCode::SnapshotFail)
         })
     }

@@ -55,7 +55,6 @@ impl Inner {
         let largest = attributes.iter().map(buffer_len).max().unwrap_or(0);
         if limit.is_some_and(|limit| largest > limit) {
             tracing::error!(
-                session = self.config.name,
                 limit,
                 largest,
                 "the session does not start: its buffers are larger than files may be (ulimit -f, RLIMIT_FSIZE)"
@@ -66,7 +65,7 @@ impl Inner {
     }
 
     fn failed_start(&self, error: &SetFailure) -> ErrorCode {
-        tracing::error!(session = self.config.name, %error, "the session does not start");
+        tracing::error!(%error, "the session does not start");
         error.code(match error.tracer {
             Tracer::Ust => ErrorCode::UstStartFail,
             Tracer::Kernel => ErrorCode::KernStartFail,
@@ -96,7 +95,7 @@ impl Inner {
         let pushed = self.on_all_sets(PushMetadata).await;
         whole?;
         flushed.and(pushed).map_err(|error| {
-            tracing::error!(session = self.config.name, %error, "the session does not stop cleanly");
+            tracing::error!(%error, "the session does not stop cleanly");
             error.code(match error.tracer {
                 Tracer::Ust => ErrorCode::UstStopFail,
                 Tracer::Kernel => ErrorCode::KernStopFail,

@@ -119,7 +119,7 @@ impl Inner {
                     && !matches!(**error, SynchroniseError::App(AppError::Gone))
                 {
                     tracing::warn!(
-                        session = self.config.name, pid = info.pid, app = info.name, %error,
+                        pid = info.pid, app = info.name, %error,
                         applications = outcomes.len(),
                         "applications do not follow the session: they have no buffers"
                     );
@@ -160,7 +160,7 @@ impl Inner {
             Ok(()) | Err(SynchroniseError::App(AppError::Gone | AppError::TimedOut)) => {}
             Err(error) => {
                 tracing::warn!(
-                    session = self.config.name, pid = info.pid, app = info.name, %error,
+                    pid = info.pid, app = info.name, %error,
                     "an application does not follow the session"
                 );
             }

@@ -15,6 +15,7 @@ mod schedule;
 #[cfg(debug_assertions)]
 mod set_failure;
 mod shm;
+mod spans;
 mod streaming;
 mod trackers;
 mod world;
