@@ -1,6 +1,9 @@
 //! Commands of all kinds, mostly for things that other commands made.
 
-use lttngd_model::{ChannelKey, ChannelOutput, ChunkId, Credentials, SessionId, StreamKind};
+use lttngd_model::{
+    ChannelKey, ChannelOutput, ChunkId, Credentials, NetIndex, RelaySessionId, SessionId,
+    StreamKind,
+};
 use lttngd_wire::consumer::{
     AddRelaydSocket, AskChannel, ChannelClass, CloseCommand, MESSAGE_LEN, Message, SnapshotChannel,
 };
@@ -120,8 +123,8 @@ fn chunk() -> impl Strategy<Value = ChunkId> {
     prop_oneof![20 => 0..3_u64, 1 => any::<u64>()].prop_map(ChunkId)
 }
 
-fn relay() -> impl Strategy<Value = Option<u64>> {
-    prop_oneof![3 => Just(None), 1 => (2..4_u64).prop_map(Some)]
+fn relay() -> impl Strategy<Value = Option<NetIndex>> {
+    prop_oneof![3 => Just(None), 1 => (2..4_u64).prop_map(|index| Some(NetIndex(index)))]
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -184,12 +187,12 @@ fn add_relay() -> impl Strategy<Value = Message> {
     (2..4_u64, any::<bool>(), session(), 0..14_u32).prop_map(
         |(net_index, is_data, session_id, minor)| {
             Message::AddRelaydSocket(AddRelaydSocket {
-                net_index,
+                net_index: NetIndex(net_index),
                 stream: if is_data { StreamKind::Data } else { StreamKind::Control },
                 major: 2,
                 minor,
                 session_id,
-                relayd_session_id: 1,
+                relayd_session_id: RelaySessionId(1),
             })
         },
     )
@@ -275,7 +278,7 @@ fn of_session() -> impl Strategy<Value = Message> {
             1 => Message::DiscardedEvents { session_id, key },
             2 => Message::LostPackets { session_id, key },
             3 => Message::TraceChunkExists { relayd_id, session_id, chunk_id },
-            4 => Message::DestroyRelayd { net_index: relayd_id.unwrap_or(9) },
+            4 => Message::DestroyRelayd { net_index: relayd_id.unwrap_or(NetIndex(9)) },
             _ => Message::RotateChannel { metadata, relayd_id, key },
         },
     )
@@ -362,12 +365,12 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
 pub fn with_descriptors() -> Vec<Message> {
     let relay = |stream| {
         Message::AddRelaydSocket(AddRelaydSocket {
-            net_index: 2,
+            net_index: NetIndex(2),
             stream,
             major: 2,
             minor: 13,
             session_id: SessionId(0),
-            relayd_session_id: 1,
+            relayd_session_id: RelaySessionId(1),
         })
     };
     vec![

@@ -261,7 +261,7 @@ impl BufferSetConfig {
             pathname: format!("{}{}", self.output.prefix(), self.path()),
             name: name.to_owned(),
             buffer_owner: self.owner,
-            relayd_id: self.output.relayd().map(|relayd| relayd.0),
+            relayd_id: self.output.relayd(),
             key: self.keys.next(),
             chunk_id: self.output.chunk(),
             uuid,

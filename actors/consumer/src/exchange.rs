@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use lttngd_model::{ChannelKey, SessionId, StreamKind};
+use lttngd_model::{ChannelKey, RelaySessionId, SessionId, StreamKind};
 use lttngd_runtime::tell;
 use lttngd_wire::consumer::{AddRelaydSocket, Message, SnapshotChannel};
 
@@ -34,18 +34,17 @@ async fn add_relayd(link: &Link, relayd: AddRelayd) -> Result<(), ConsumerError>
     let AddRelayd { net_index, version: (major, minor), .. } = relayd;
     let message = |stream, relayd_session_id| {
         let session_id = relayd.session;
-        let net_index = net_index.0;
         let socket =
             AddRelaydSocket { net_index, stream, major, minor, session_id, relayd_session_id };
         Message::AddRelaydSocket(socket)
     };
     let control = message(StreamKind::Control, relayd.relayd_session_id);
     link.descriptor(&control, relayd.control.as_fd()).await?;
-    let data = message(StreamKind::Data, 0);
+    let data = message(StreamKind::Data, RelaySessionId(0));
     let added = link.descriptor(&data, relayd.data.as_fd()).await;
     if let Err(ConsumerError::Refused(_)) = &added {
         // Whether the consumer keeps the half pair after its own refusal is its business.
-        let _ = link.status(&Message::DestroyRelayd { net_index: net_index.0 }).await;
+        let _ = link.status(&Message::DestroyRelayd { net_index }).await;
     }
     added
 }
@@ -101,12 +100,12 @@ macro_rules! exchanges {
 
 exchanges! {
     AddRelayd -> (), |link, owner, m| {
-        let (session, net_index) = (m.session, m.net_index.0);
+        let (session, net_index) = (m.session, m.net_index);
         add_relayd(link, m).await?;
         unless_ended(session, link, owner, Message::DestroyRelayd { net_index }).await
     };
     DestroyRelayd -> (), |link, _owner, m| {
-        link.status(&Message::DestroyRelayd { net_index: m.net_index.0 }).await
+        link.status(&Message::DestroyRelayd { net_index: m.net_index }).await
     };
     CreateTraceChunk -> (), |link, owner, m| {
         let (relayd, credentials, directory) = match m.place {
@@ -114,7 +113,7 @@ exchanges! {
             ChunkPlace::Relayd(net_index) => (Some(net_index), None, None),
         };
         let message = Message::CreateTraceChunk {
-            relayd_id: relayd.map(|relayd| relayd.0),
+            relayd_id: relayd,
             override_name: m.override_name,
             session_id: m.session,
             chunk_id: m.chunk,
@@ -126,7 +125,7 @@ exchanges! {
             None => link.status(&message).await?,
         }
         let close = Message::CloseTraceChunk {
-            relayd_id: relayd.map(|relayd| relayd.0),
+            relayd_id: relayd,
             session_id: m.session,
             chunk_id: m.chunk,
             close_timestamp_s: m.created_at_s,
@@ -136,7 +135,7 @@ exchanges! {
     };
     CloseTraceChunk -> String, |link, _owner, m| {
         link.close_chunk(&Message::CloseTraceChunk {
-            relayd_id: m.relayd.map(|relayd| relayd.0),
+            relayd_id: m.relayd,
             session_id: m.session,
             chunk_id: m.chunk,
             close_timestamp_s: m.closed_at_s,
@@ -145,7 +144,7 @@ exchanges! {
     };
     TraceChunkExists -> bool, |link, _owner, m| {
         link.chunk_presence(&Message::TraceChunkExists {
-            relayd_id: m.relayd.map(|relayd| relayd.0),
+            relayd_id: m.relayd,
             session_id: m.session,
             chunk_id: m.chunk,
         }).await
@@ -214,7 +213,7 @@ exchanges! {
     RotateChannel -> (), |link, _owner, m| {
         link.status(&Message::RotateChannel {
             metadata: m.metadata,
-            relayd_id: m.relayd.map(|relayd| relayd.0),
+            relayd_id: m.relayd,
             key: m.key,
         }).await
     };
@@ -225,7 +224,7 @@ exchanges! {
         link.status(&Message::SnapshotChannel(Box::new(SnapshotChannel {
             pathname: m.path,
             metadata: m.metadata,
-            relayd_id: m.relayd.map(|relayd| relayd.0),
+            relayd_id: m.relayd,
             key: m.key,
             nb_packets_per_stream: m.packets_per_stream,
         }))).await

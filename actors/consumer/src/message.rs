@@ -3,7 +3,9 @@
 use std::{os::fd::OwnedFd, sync::Arc};
 
 use actix::Message;
-use lttngd_model::{ChannelKey, ChunkId, ConsumerKind, Credentials, NetIndex, SessionId};
+use lttngd_model::{
+    ChannelKey, ChunkId, ConsumerKind, Credentials, NetIndex, RelaySessionId, SessionId,
+};
 use lttngd_runtime::{Held, Outlet};
 use lttngd_wire::consumer::{AddChannel, AskChannel, CloseCommand, MonitorSample};
 use tokio::sync::oneshot;
@@ -26,7 +28,7 @@ pub struct AddRelayd {
     /// The session.
     pub session: SessionId,
     /// The session in the relay daemon.
-    pub relayd_session_id: u64,
+    pub relayd_session_id: RelaySessionId,
     /// The control connection.
     pub control: OwnedFd,
     /// The data connection.

@@ -257,11 +257,10 @@ impl Control {
     }
 
     /// Gives a connection to a relay daemon up (DESTROY_RELAYD).
-    pub(crate) async fn destroy_relay(&self, net_index: u64) -> Result<(), Refusal> {
-        if self.halves.borrow_mut().give_up(net_index) {
+    pub(crate) async fn destroy_relay(&self, index: NetIndex) -> Result<(), Refusal> {
+        if self.halves.borrow_mut().give_up(index) {
             return Ok(());
         }
-        let index = NetIndex(net_index);
         // Whose it is was told when it came; the thread that has it knows it.
         for worker in self.all_workers() {
             if let Ok(Ok(())) = worker.ask(|answer| Order::DestroyRelay(index, answer)).await {

@@ -2,7 +2,6 @@
 
 use std::os::fd::OwnedFd;
 
-use lttngd_model::NetIndex;
 use lttngd_wire::consumer::Message;
 
 use crate::{
@@ -86,7 +85,7 @@ async fn perform_for_chunk(
             owner,
         } => {
             let place = match relayd_id {
-                Some(index) => Ok(NewChunkPlace::Remote(NetIndex(index))),
+                Some(index) => Ok(NewChunkPlace::Remote(index)),
                 None => directory.map(|directory| NewChunkPlace::Local(directory, owner)),
             };
             match place {
@@ -104,12 +103,12 @@ async fn perform_for_chunk(
             close_timestamp_s: closed_at_s,
             command,
         } => {
-            let relay = relayd_id.map(NetIndex);
+            let relay = relayd_id;
             let close = CloseTraceChunk { id, relay, closed_at_s, command };
             answer(number, control.ask(session_id, close).await)
         }
         Message::TraceChunkExists { relayd_id, session_id, chunk_id: id } => {
-            let find = FindTraceChunk { id, relay: relayd_id.map(NetIndex) };
+            let find = FindTraceChunk { id, relay: relayd_id };
             answer(number, control.ask(session_id, find).await)
         }
         _ => None,

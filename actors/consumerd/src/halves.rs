@@ -15,7 +15,7 @@ const HALVES_MAX: usize = 1 << 12;
 
 /// The halves, by the index that the session daemon gave the connection.
 #[derive(Debug, Default)]
-pub(crate) struct Halves(HashMap<u64, (AddRelaydSocket, OwnedFd)>);
+pub(crate) struct Halves(HashMap<NetIndex, (AddRelaydSocket, OwnedFd)>);
 
 impl Halves {
     /// Takes a socket. Gives the connection when it is the second one.
@@ -36,13 +36,13 @@ impl Halves {
         }
         let Some((first, control)) = self.0.remove(&socket.net_index) else {
             tracing::error!(
-                relayd = socket.net_index,
+                relayd = %socket.net_index,
                 "a relay's data socket came before its control socket"
             );
             return Err(Code::RELAYD_FAIL.into());
         };
         Ok(Some(Box::new(RelaySockets {
-            net_index: NetIndex(first.net_index),
+            net_index: first.net_index,
             session: first.session_id,
             relay_session_id: first.relayd_session_id,
             version: Version { major: first.major, minor: first.minor },
@@ -52,7 +52,7 @@ impl Halves {
     }
 
     /// Gives one up. Whether there was one.
-    pub(crate) fn give_up(&mut self, net_index: u64) -> bool {
+    pub(crate) fn give_up(&mut self, net_index: NetIndex) -> bool {
         self.0.remove(&net_index).is_some()
     }
 }
@@ -63,18 +63,18 @@ mod tests {
 
     use std::fs::File;
 
-    use lttngd_model::SessionId;
+    use lttngd_model::{RelaySessionId, SessionId};
 
     use super::*;
 
     fn socket(net_index: u64, stream: StreamKind) -> AddRelaydSocket {
         AddRelaydSocket {
-            net_index,
+            net_index: NetIndex(net_index),
             stream,
             major: 2,
             minor: 13,
             session_id: SessionId(5),
-            relayd_session_id: if stream == StreamKind::Control { 9 } else { 0 },
+            relayd_session_id: RelaySessionId(if stream == StreamKind::Control { 9 } else { 0 }),
         }
     }
 
@@ -89,8 +89,8 @@ mod tests {
         assert!(first.unwrap().is_none());
         let whole = halves.take(socket(4, StreamKind::Data), descriptor()).unwrap().unwrap();
         assert_eq!((whole.net_index, whole.session), (NetIndex(4), SessionId(5)));
-        assert_eq!((whole.relay_session_id, whole.version.minor), (9, 13));
-        assert!(!halves.give_up(4), "nothing is left of it");
+        assert_eq!((whole.relay_session_id, whole.version.minor), (RelaySessionId(9), 13));
+        assert!(!halves.give_up(NetIndex(4)), "nothing is left of it");
     }
 
     #[test]
@@ -99,14 +99,14 @@ mod tests {
         halves.take(socket(4, StreamKind::Control), descriptor()).unwrap();
         let refused = halves.take(socket(5, StreamKind::Data), descriptor());
         assert_eq!(refused.err(), Some(Code::RELAYD_FAIL.into()));
-        assert!(halves.give_up(4), "another connection's half stays");
+        assert!(halves.give_up(NetIndex(4)), "another connection's half stays");
     }
 
     #[test]
     fn a_half_that_was_given_up_does_not_wait_for_its_data_socket() {
         let mut halves = Halves::default();
         halves.take(socket(4, StreamKind::Control), descriptor()).unwrap();
-        assert!(halves.give_up(4) && !halves.give_up(4));
+        assert!(halves.give_up(NetIndex(4)) && !halves.give_up(NetIndex(4)));
         assert!(halves.take(socket(4, StreamKind::Data), descriptor()).is_err());
     }
 }

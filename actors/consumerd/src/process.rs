@@ -176,7 +176,7 @@ async fn serve(
             Err(ConsumerdError::Commands(error))
         }
         Some(End::Failed) => {
-            // As above.
+            // The same of this one.
             let _ = errors.write_all(&Code::FATAL.0.to_ne_bytes()).await;
             Err(ConsumerdError::DataThread)
         }

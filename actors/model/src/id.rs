@@ -33,3 +33,11 @@ id!(
     /// counted from 2, never reused.
     NetIndex
 );
+id!(
+    /// A session as a relay daemon knows it, which gave it this number.
+    RelaySessionId
+);
+id!(
+    /// A stream as a relay daemon knows it, which gave it this number.
+    RelayStreamHandle
+);

@@ -4,7 +4,7 @@ use std::{os::fd::OwnedFd, time::Duration};
 
 use actix::Addr;
 use lttngd_consumer::{AddRelayd, Consumer, ConsumerError, DestroyRelayd};
-use lttngd_model::{NetIndex, SessionId};
+use lttngd_model::{NetIndex, RelaySessionId, SessionId};
 use lttngd_runtime::ask;
 use lttngd_wire::relay::Version;
 
@@ -47,7 +47,7 @@ impl Receivers {
             net_index: self.net_index,
             version: (version.major, version.minor),
             session: self.session,
-            relayd_session_id: session_id,
+            relayd_session_id: RelaySessionId(session_id),
             control,
             data,
         };

@@ -5,7 +5,9 @@
 
 mod recording;
 
-use lttngd_model::{ChannelKey, ChannelOutput, ChunkId, Credentials, SessionId, StreamKind};
+use lttngd_model::{
+    ChannelKey, ChannelOutput, ChunkId, Credentials, RelaySessionId, SessionId, StreamKind,
+};
 use lttngd_wire::consumer::{
     AskChannel, CHANNEL_HEAD_LEN, CHANNEL_STATUS_LEN, ChannelClass, ChannelHead, ChannelStatus,
     ChunkReplyHead, CloseCommand, MESSAGE_LEN, METADATA_REQUEST_LEN, MONITOR_SAMPLE_LEN, Message,
@@ -121,7 +123,10 @@ fn relay_daemons() {
     let Message::AddRelaydSocket(data) = decode("add_relayd_socket-data") else { panic!() };
     assert_eq!((control.stream, data.stream), (StreamKind::Control, StreamKind::Data));
     assert_eq!((control.net_index, control.major), (data.net_index, 2));
-    assert_eq!((control.relayd_session_id, data.relayd_session_id), (1, 0));
+    assert_eq!(
+        (control.relayd_session_id, data.relayd_session_id),
+        (RelaySessionId(1), RelaySessionId(0))
+    );
     let net_index = control.net_index;
     assert_eq!(decode("destroy_relayd"), Message::DestroyRelayd { net_index });
     let relayd_id = Some(net_index);

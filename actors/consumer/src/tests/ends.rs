@@ -2,7 +2,7 @@
 
 use std::{fs::File, os::fd::OwnedFd};
 
-use lttngd_model::{ChunkId, NetIndex};
+use lttngd_model::{ChunkId, NetIndex, RelaySessionId};
 use lttngd_peer::{ConsumerAct, ConsumerScript, Gate, eventually};
 use lttngd_runtime::Outlet;
 use lttngd_wire::consumer::{ChannelClass, Message};
@@ -25,7 +25,7 @@ fn add_relayd() -> AddRelayd {
         net_index: RELAYD,
         version: (2, 12),
         session: SESSION,
-        relayd_session_id: 9,
+        relayd_session_id: RelaySessionId(9),
         control: socket(),
         data: socket(),
     }
@@ -113,7 +113,7 @@ async fn what_is_made_while_its_session_ends_is_taken_back() {
     );
     let undone = overtaken(4, |_| add_relayd()).await;
     assert!(
-        matches!(undone[..], [.., Message::DestroyRelayd { net_index: 2 }]),
+        matches!(undone[..], [.., Message::DestroyRelayd { net_index: RELAYD }]),
         "a relay daemon's connections: {undone:?}"
     );
     // Its descriptors are closed, which ends it.

@@ -2,7 +2,7 @@
 
 use std::{fs::File, os::fd::OwnedFd};
 
-use lttngd_model::{ChannelKey, ChunkId, NetIndex, StreamKind};
+use lttngd_model::{ChannelKey, ChunkId, NetIndex, RelaySessionId, StreamKind};
 use lttngd_peer::{ConsumerAct, ConsumerScript};
 use lttngd_wire::consumer::{ConsumerError as Code, Message};
 
@@ -23,7 +23,7 @@ fn add() -> AddRelayd {
         net_index: RELAYD,
         version: (2, 12),
         session: SESSION,
-        relayd_session_id: 9,
+        relayd_session_id: RelaySessionId(9),
         control: socket(),
         data: socket(),
     }
@@ -38,10 +38,13 @@ async fn the_control_connection_goes_before_the_data_connection() {
     else {
         panic!("{messages:?}")
     };
-    assert_eq!((control.stream, control.relayd_session_id), (StreamKind::Control, 9));
-    assert_eq!((data.stream, data.relayd_session_id), (StreamKind::Data, 0));
+    assert_eq!(
+        (control.stream, control.relayd_session_id),
+        (StreamKind::Control, RelaySessionId(9))
+    );
+    assert_eq!((data.stream, data.relayd_session_id), (StreamKind::Data, RelaySessionId(0)));
     for socket in [control, data] {
-        assert_eq!((socket.net_index, socket.session_id), (2, SESSION));
+        assert_eq!((socket.net_index, socket.session_id), (RELAYD, SESSION));
         assert_eq!((socket.major, socket.minor), (2, 12));
     }
     world.end().await;
@@ -62,7 +65,7 @@ async fn half_a_pair_is_given_up() {
     .await;
     let added = world.consumer.send(add()).await.unwrap();
     assert!(matches!(added, Err(ConsumerError::Refused(Code::RELAYD_FAIL))), "{added:?}");
-    assert_eq!(world.fake.messages().last(), Some(&Message::DestroyRelayd { net_index: 2 }));
+    assert_eq!(world.fake.messages().last(), Some(&Message::DestroyRelayd { net_index: RELAYD }));
     world.end().await;
 }
 
@@ -100,10 +103,16 @@ async fn a_chunk_that_a_relay_daemon_writes() {
     let [create, rotate, close, exists, destroy] = &messages[messages.len() - 5..] else {
         panic!("{messages:?}")
     };
-    assert!(matches!(create, Message::CreateTraceChunk { relayd_id: Some(2), owner: None, .. }));
-    assert!(matches!(rotate, Message::RotateChannel { relayd_id: Some(2), metadata: false, .. }));
-    assert!(matches!(close, Message::CloseTraceChunk { relayd_id: Some(2), .. }));
-    assert!(matches!(exists, Message::TraceChunkExists { relayd_id: Some(2), .. }));
-    assert_eq!(*destroy, Message::DestroyRelayd { net_index: 2 });
+    assert!(matches!(
+        create,
+        Message::CreateTraceChunk { relayd_id: Some(RELAYD), owner: None, .. }
+    ));
+    assert!(matches!(
+        rotate,
+        Message::RotateChannel { relayd_id: Some(RELAYD), metadata: false, .. }
+    ));
+    assert!(matches!(close, Message::CloseTraceChunk { relayd_id: Some(RELAYD), .. }));
+    assert!(matches!(exists, Message::TraceChunkExists { relayd_id: Some(RELAYD), .. }));
+    assert_eq!(*destroy, Message::DestroyRelayd { net_index: RELAYD });
     world.end().await;
 }

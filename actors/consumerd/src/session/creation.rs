@@ -2,7 +2,6 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use lttngd_model::NetIndex;
 use lttngd_ringbuffer::{ChannelConfig, Mode, possible_cpu_count};
 use lttngd_runas::Runas;
 use lttngd_runtime::{Held, Purpose};
@@ -132,7 +131,7 @@ impl Inner {
             session: self.id,
             name: ask.name.clone(),
             path: ask.pathname.clone(),
-            relay: ask.relayd_id.map(NetIndex),
+            relay: ask.relayd_id,
             tracefile_size_bytes: ask.tracefile_size_bytes,
             tracefile_count: ask.tracefile_count,
             metadata_request: MetadataRequest {

@@ -1,6 +1,6 @@
 //! What is done to the streams of a channel or of the session, by the data thread that has them.
 
-use lttngd_model::{ChannelKey, NetIndex};
+use lttngd_model::ChannelKey;
 
 use super::{Command, Inner};
 use crate::{
@@ -84,7 +84,7 @@ impl Command for RecordSnapshot {
             key,
             metadata: snapshot.metadata,
             path: snapshot.pathname,
-            relay: snapshot.relayd_id.map(NetIndex),
+            relay: snapshot.relayd_id,
             packets_max: snapshot.nb_packets_per_stream,
             chunk,
         });

@@ -213,7 +213,7 @@ mod tests {
 
     use std::path::Path;
 
-    use lttngd_model::{ChannelKey, ChunkId, NetIndex};
+    use lttngd_model::{ChannelKey, ChunkId, NetIndex, RelayStreamHandle};
     use lttngd_runas::Owner;
     use lttngd_tracefile::TraceChunk;
     use tokio::sync::mpsc::unbounded_channel;
@@ -268,7 +268,8 @@ mod tests {
     fn text_that_begins_anew_empties_what_is_there() {
         let mut metadata = metadata(None, true);
         metadata.take(0, 0, b"old").unwrap();
-        metadata.output = MetadataOutput::Remote(RemoteStream::new(NetIndex(2), 5, false));
+        metadata.output =
+            MetadataOutput::Remote(RemoteStream::new(NetIndex(2), RelayStreamHandle(5), false));
         metadata.take(0, 1, b"new").unwrap();
         assert!(metadata.reset_due);
     }
@@ -361,7 +362,8 @@ mod tests {
     #[test]
     fn metadata_of_a_lost_relay_daemon_lets_its_trace_chunk_go() {
         let mut metadata = metadata(Some(chunk(0, ChunkPlace::Remote)), true);
-        metadata.output = MetadataOutput::Remote(RemoteStream::new(NetIndex(2), 5, false));
+        metadata.output =
+            MetadataOutput::Remote(RemoteStream::new(NetIndex(2), RelayStreamHandle(5), false));
         metadata.lose_output();
         assert!(metadata.chunk.is_none() && metadata.output.remote().is_none());
     }

@@ -2,7 +2,7 @@
 
 use std::{fmt, os::fd::OwnedFd, sync::Arc, time::Duration};
 
-use lttngd_model::{ChannelKey, ChunkId, NetIndex, SessionId};
+use lttngd_model::{ChannelKey, ChunkId, NetIndex, RelaySessionId, SessionId};
 use lttngd_relaystream::RelayLimits;
 use lttngd_ringbuffer::Losses;
 use lttngd_runtime::Held;
@@ -175,7 +175,7 @@ pub(crate) struct Recording {
 pub(crate) struct RelaySockets {
     pub(crate) net_index: NetIndex,
     pub(crate) session: SessionId,
-    pub(crate) relay_session_id: u64,
+    pub(crate) relay_session_id: RelaySessionId,
     pub(crate) version: Version,
     pub(crate) control: OwnedFd,
     pub(crate) data: OwnedFd,

@@ -1,6 +1,6 @@
 //! A stream as a relay daemon knows it.
 
-use lttngd_model::NetIndex;
+use lttngd_model::{NetIndex, RelayStreamHandle};
 use lttngd_relaystream::RelayStream;
 
 /// A stream at a relay daemon.
@@ -13,8 +13,13 @@ pub(super) struct RemoteStream {
 }
 
 impl RemoteStream {
-    pub(super) fn new(net_index: NetIndex, handle: u64, indexed: bool) -> Self {
-        Self { net_index, stream: RelayStream::new(handle), indexed }
+    pub(super) fn new(net_index: NetIndex, handle: RelayStreamHandle, indexed: bool) -> Self {
+        Self { net_index, stream: RelayStream::new(handle.0), indexed }
+    }
+
+    /// By which the relay daemon knows it.
+    pub(super) fn handle(&self) -> RelayStreamHandle {
+        RelayStreamHandle(self.stream.handle())
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, mpsc},
 };
 
-use lttngd_model::{ChannelKey, ChunkId, NetIndex, SessionId};
+use lttngd_model::{ChannelKey, ChunkId, NetIndex, RelaySessionId, SessionId};
 use lttngd_ringbuffer::{ChannelConfig, FlushMode, Mode, Storage};
 use lttngd_wire::relay::{
     ConsumerCommand, ConsumerReply, DATA_HEADER_LEN, DataHeader, HEADER_LEN, Header,
@@ -73,7 +73,7 @@ impl World {
         let sockets = RelaySockets {
             net_index: RELAY,
             session: SESSION,
-            relay_session_id: RELAY_SESSION,
+            relay_session_id: RelaySessionId(RELAY_SESSION),
             version: Version { major: 2, minor: MINOR },
             control: own_control.into(),
             data: own_data.into(),

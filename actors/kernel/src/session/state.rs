@@ -121,7 +121,7 @@ pub(crate) fn announced(
         session_id: session,
         chunk_id: output.chunk(),
         pathname: output.prefix().to_owned(),
-        relayd_id: output.relayd().map(|relayd| relayd.0),
+        relayd_id: output.relayd(),
         nb_init_streams: *streams,
         name: name.clone(),
         output: attributes.output,

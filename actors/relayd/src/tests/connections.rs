@@ -81,7 +81,7 @@ impl World {
     }
 
     /// What a consumer daemon was told of relay daemons.
-    fn told(&self, fake: usize) -> Vec<(u32, u64)> {
+    fn told(&self, fake: usize) -> Vec<(u32, NetIndex)> {
         let told = self.fakes[fake].messages().into_iter().filter_map(|message| {
             let number = message.number();
             match message {
@@ -151,7 +151,7 @@ async fn all_commands_of_a_session_have_one_connection() {
     assert_eq!((first.net_index, second.net_index), (NetIndex(2), NetIndex(2)));
     let (first, second) = (begin(&first.connection, Connect), begin(&second.connection, Connect));
     assert_eq!(first.await.unwrap().unwrap(), second.await.unwrap().unwrap());
-    assert_eq!(world.told(0), [(ADD_RELAYD_SOCKET, 2), (ADD_RELAYD_SOCKET, 2)]);
+    assert_eq!(world.told(0), [(ADD_RELAYD_SOCKET, NetIndex(2)), (ADD_RELAYD_SOCKET, NetIndex(2))]);
     assert_eq!(relayd.sessions().len(), 1);
     // Snapshots have theirs.
     let snapshot = Announcement { snapshot: true, ..session() };
@@ -169,11 +169,14 @@ async fn every_consumer_daemon_has_connections_of_its_own() {
     let ids: Vec<_> = relayd.sessions().into_iter().map(|session| session.session_id.0).collect();
     assert_eq!(ids, [1, 1], "a session for each, announced by one id");
     for fake in 0..2 {
-        assert_eq!(world.told(fake), [(ADD_RELAYD_SOCKET, 2), (ADD_RELAYD_SOCKET, 2)]);
+        assert_eq!(
+            world.told(fake),
+            [(ADD_RELAYD_SOCKET, NetIndex(2)), (ADD_RELAYD_SOCKET, NetIndex(2))]
+        );
     }
     opened.connection.send(GiveUp).await.unwrap();
     for fake in 0..2 {
-        assert_eq!(world.told(fake).last(), Some(&(DESTROY_RELAYD, 2)));
+        assert_eq!(world.told(fake).last(), Some(&(DESTROY_RELAYD, NetIndex(2))));
     }
     world.end().await;
 }
@@ -196,7 +199,7 @@ async fn a_failure_is_told_to_the_first_and_the_next_one_tries_anew() {
     assert!(matches!(first, ConnectError::Consumer(_)), "{first}");
     let second = second.await.unwrap().unwrap_err();
     assert!(matches!(second, ConnectError::GivenUp), "{second}");
-    assert_eq!(world.told(0), [(ADD_RELAYD_SOCKET, 2), (DESTROY_RELAYD, 2)]);
+    assert_eq!(world.told(0), [(ADD_RELAYD_SOCKET, NetIndex(2)), (DESTROY_RELAYD, NetIndex(2))]);
     let next = world.open(target(&relayd), session()).await;
     assert_eq!(next.net_index, NetIndex(3));
     next.connection.send(Connect).await.unwrap().unwrap();
@@ -249,7 +252,7 @@ async fn whoever_gives_a_connection_up_does_not_wait_for_the_relay_daemon() {
         opened.connection.send(GiveUp).await.unwrap();
         let outcome = waiting.await.unwrap().unwrap_err();
         assert!(matches!(outcome, ConnectError::GivenUp), "{outcome}");
-        assert_eq!(world.told(0), [(DESTROY_RELAYD, 2)]);
+        assert_eq!(world.told(0), [(DESTROY_RELAYD, NetIndex(2))]);
         relayd.ends();
         eventually("its actor ends", || !opened.connection.connected()).await;
         world.end().await;
@@ -263,7 +266,7 @@ async fn a_relay_daemon_where_nobody_listens_is_told_with_its_reason() {
     let opened = world.open(RelaydTarget { control: free, data: free }, session()).await;
     let error = opened.connection.send(Connect).await.unwrap().unwrap_err();
     assert!(matches!(error, ConnectError::Relayd(RelaydError::Unreachable { .. })), "{error}");
-    assert_eq!(world.told(0), [(DESTROY_RELAYD, 2)]);
+    assert_eq!(world.told(0), [(DESTROY_RELAYD, NetIndex(2))]);
     world.end().await;
 }
 
@@ -276,7 +279,7 @@ async fn a_connection_that_nobody_holds_is_given_up() {
     let connection = held.connection().downgrade();
     drop(held);
     eventually("its actor ends", || connection.upgrade().is_none()).await;
-    assert_eq!(world.told(0).last(), Some(&(DESTROY_RELAYD, 2)));
+    assert_eq!(world.told(0).last(), Some(&(DESTROY_RELAYD, NetIndex(2))));
     assert_eq!(world.open(target(&relayd), session()).await.net_index, NetIndex(3));
     world.end().await;
 }
@@ -295,7 +298,10 @@ async fn a_consumer_that_is_gone_is_not_told_to_let_go() {
     connection.send(ConnectionLost { consumer: world.consumers[1].clone() }).await.unwrap();
     assert!(connection.send(GiveUp).await.is_err(), "nobody has it");
     for fake in 0..2 {
-        assert_eq!(world.told(fake), [(ADD_RELAYD_SOCKET, 2), (ADD_RELAYD_SOCKET, 2)]);
+        assert_eq!(
+            world.told(fake),
+            [(ADD_RELAYD_SOCKET, NetIndex(2)), (ADD_RELAYD_SOCKET, NetIndex(2))]
+        );
     }
     assert_eq!(world.open(target(&relayd), session()).await.net_index, NetIndex(3));
     world.end().await;
@@ -336,7 +342,8 @@ async fn a_connection_that_panics_is_a_relay_daemon_that_is_gone() {
     silent.ends();
     let failed = ConnectionFailed { net_index: opened.net_index };
     eventually("the session is told", || *world.failures.0.lock().unwrap() == [failed]).await;
-    eventually("the consumer lets go", || world.told(0).contains(&(DESTROY_RELAYD, 2))).await;
+    eventually("the consumer lets go", || world.told(0).contains(&(DESTROY_RELAYD, NetIndex(2))))
+        .await;
     // The others go on, and so does the session.
     other.connection.send(Connect).await.unwrap().unwrap();
     let next = world.open(target(&relayd), session()).await;

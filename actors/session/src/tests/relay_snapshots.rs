@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lttngd_model::{BufferScheme, ErrorCode, SessionId, StreamKind};
+use lttngd_model::{BufferScheme, ErrorCode, NetIndex, SessionId, StreamKind};
 use lttngd_peer::{AppScript, ConsumerAct, ConsumerScript, FakeApp, FakeRelayd, Gate};
 use lttngd_wire::consumer::{ConsumerError as Code, Message};
 
@@ -72,6 +72,7 @@ async fn a_record_has_a_connection_of_its_own() {
             panic!("{messages:?}")
         };
         assert_eq!((control.stream, data.stream), (StreamKind::Control, StreamKind::Data));
+        let net_index = NetIndex(net_index);
         assert_eq!((control.net_index, data.net_index), (net_index, net_index));
         assert_eq!((*created, *closed, *destroyed), (Some(net_index), Some(net_index), net_index));
         assert_eq!((channel.relayd_id, channel.metadata), (Some(net_index), false));

@@ -38,8 +38,8 @@ const PREPARE: PrepareDomain = PrepareDomain { domain: Domain::Ust };
 /// What the consumer was told of relay daemons.
 fn told(world: &World) -> Vec<(u32, u64)> {
     let told = world.fake.messages().into_iter().filter_map(|message| match message {
-        Message::AddRelaydSocket(socket) => Some((ADD_RELAYD_SOCKET, socket.net_index)),
-        Message::DestroyRelayd { net_index } => Some((DESTROY_RELAYD, net_index)),
+        Message::AddRelaydSocket(socket) => Some((ADD_RELAYD_SOCKET, socket.net_index.0)),
+        Message::DestroyRelayd { net_index } => Some((DESTROY_RELAYD, net_index.0)),
         _ => None,
     });
     told.collect()

@@ -1,7 +1,9 @@
 //! The two messages that create channels: ADD_CHANNEL of the kernel domain and
 //! ASK_CHANNEL_CREATION of the user-space domain.
 
-use lttngd_model::{ChannelKey, ChannelOutput, ChunkId, Credentials, PATH_MAX, SessionId};
+use lttngd_model::{
+    ChannelKey, ChannelOutput, ChunkId, Credentials, NetIndex, PATH_MAX, SessionId,
+};
 
 use super::packed;
 use crate::{DecodeError, Reader, Writer};
@@ -81,7 +83,7 @@ pub struct AskChannel {
     /// Owner of shared memory files: the user of the tracing session.
     pub buffer_owner: Credentials,
     /// The relay daemon that gets the trace, `None` for a local one.
-    pub relayd_id: Option<u64>,
+    pub relayd_id: Option<NetIndex>,
     /// The channel.
     pub key: ChannelKey,
     /// Current trace chunk, `None` in snapshot sessions.
@@ -186,7 +188,7 @@ pub struct AddChannel {
     /// Directory below the trace chunk's domain directory; empty for the kernel domain.
     pub pathname: String,
     /// The relay daemon that gets the trace, `None` for a local one.
-    pub relayd_id: Option<u64>,
+    pub relayd_id: Option<NetIndex>,
     /// Count of streams that will follow.
     pub nb_init_streams: u32,
     /// Channel name, `metadata` for metadata.

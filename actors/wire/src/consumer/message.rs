@@ -2,7 +2,7 @@
 
 mod body;
 
-use lttngd_model::{ChannelKey, ChunkId, Credentials, SessionId};
+use lttngd_model::{ChannelKey, ChunkId, Credentials, NetIndex, SessionId};
 
 use super::{AddChannel, AddRelaydSocket, AskChannel, CloseCommand, SnapshotChannel};
 
@@ -30,7 +30,7 @@ pub enum Message {
     /// Gives a pair of relay daemon's sockets up.
     DestroyRelayd {
         /// The pair.
-        net_index: u64,
+        net_index: NetIndex,
     },
     /// Asks whether data of a session is still to be written. Answered by 0 or 1, see
     /// [`super::decode_data_pending`].
@@ -84,7 +84,7 @@ pub enum Message {
         /// The channel.
         channel_key: ChannelKey,
         /// The relay daemon that gets the trace.
-        relayd_id: Option<u64>,
+        relayd_id: Option<NetIndex>,
     },
     /// Asks for the count of dropped events. Answered by a number, see [`super::decode_counter`].
     DiscardedEvents {
@@ -113,7 +113,7 @@ pub enum Message {
         /// Whether this is the metadata channel.
         metadata: bool,
         /// The relay daemon that gets the trace.
-        relayd_id: Option<u64>,
+        relayd_id: Option<NetIndex>,
         /// The channel.
         key: ChannelKey,
     },
@@ -126,7 +126,7 @@ pub enum Message {
     /// descriptor of its domain directory and a second status.
     CreateTraceChunk {
         /// The relay daemon that has the chunk, `None` for a local one.
-        relayd_id: Option<u64>,
+        relayd_id: Option<NetIndex>,
         /// Name of the chunk when it is not made of its times; empty otherwise.
         override_name: String,
         /// The session.
@@ -141,7 +141,7 @@ pub enum Message {
     /// Closes a trace chunk. Answered by a [`super::ChunkReplyHead`] and a path.
     CloseTraceChunk {
         /// The relay daemon that has the chunk, `None` for a local one.
-        relayd_id: Option<u64>,
+        relayd_id: Option<NetIndex>,
         /// The session.
         session_id: SessionId,
         /// The chunk.
@@ -155,7 +155,7 @@ pub enum Message {
     /// [`super::TraceChunkPresence`].
     TraceChunkExists {
         /// The relay daemon that has the chunk, `None` for a local one.
-        relayd_id: Option<u64>,
+        relayd_id: Option<NetIndex>,
         /// The session.
         session_id: SessionId,
         /// The chunk.

@@ -1,18 +1,21 @@
 //! Members that several messages share.
 
+use lttngd_model::NetIndex;
+
 use crate::{DecodeError, Reader, Writer};
 
 /// Stands for "no relay daemon" where a relay's index is not optional.
 const NO_RELAYD: u64 = u64::MAX;
 
 /// Reads a relay's network index.
-pub(super) fn relayd_id(reader: &mut Reader<'_>) -> Result<Option<u64>, DecodeError> {
-    Ok(Some(reader.u64("relayd_id")?).filter(|id| *id != NO_RELAYD))
+pub(super) fn relayd_id(reader: &mut Reader<'_>) -> Result<Option<NetIndex>, DecodeError> {
+    let id = reader.u64("relayd_id")?;
+    Ok((id != NO_RELAYD).then_some(NetIndex(id)))
 }
 
 /// Appends a relay's network index.
-pub(super) fn put_relayd_id(writer: &mut Writer, id: Option<u64>) {
-    writer.u64(id.unwrap_or(NO_RELAYD));
+pub(super) fn put_relayd_id(writer: &mut Writer, id: Option<NetIndex>) {
+    writer.u64(id.map_or(NO_RELAYD, |id| id.0));
 }
 
 /// Reads `LTTNG_OPTIONAL_COMM(uint64_t)`: a byte that says whether the number behind it counts.

@@ -1,6 +1,6 @@
 //! ADD_RELAYD_SOCKET.
 
-use lttngd_model::{SessionId, StreamKind};
+use lttngd_model::{NetIndex, RelaySessionId, SessionId, StreamKind};
 
 use super::packed;
 use crate::{DecodeError, Reader, Writer};
@@ -14,7 +14,7 @@ const PROTOCOL_TCP: u8 = 1;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AddRelaydSocket {
     /// The index by which channels name this relay; unique in a session daemon's life.
-    pub net_index: u64,
+    pub net_index: NetIndex,
     /// Which of the two connections.
     pub stream: StreamKind,
     /// Negotiated major version of the relay protocol.
@@ -24,7 +24,7 @@ pub struct AddRelaydSocket {
     /// The tracing session.
     pub session_id: SessionId,
     /// The id that the relay gave the session; 0 with the data socket.
-    pub relayd_session_id: u64,
+    pub relayd_session_id: RelaySessionId,
 }
 
 impl AddRelaydSocket {
@@ -33,12 +33,12 @@ impl AddRelaydSocket {
             StreamKind::Control => 0,
             StreamKind::Data => 1,
         };
-        writer.u64(self.net_index).u32(stream).u32(self.major).u32(self.minor).u8(PROTOCOL_TCP);
-        writer.u64(self.session_id.0).u64(self.relayd_session_id);
+        writer.u64(self.net_index.0).u32(stream).u32(self.major).u32(self.minor).u8(PROTOCOL_TCP);
+        writer.u64(self.session_id.0).u64(self.relayd_session_id.0);
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let net_index = reader.u64("net_index")?;
+        let net_index = NetIndex(reader.u64("net_index")?);
         let stream = match packed::flag(reader.u32("relayd socket type")?, "relayd socket type")? {
             false => StreamKind::Control,
             true => StreamKind::Data,
@@ -58,7 +58,7 @@ impl AddRelaydSocket {
             major,
             minor,
             session_id: SessionId(reader.u64("session_id")?),
-            relayd_session_id: reader.u64("relayd_session_id")?,
+            relayd_session_id: RelaySessionId(reader.u64("relayd_session_id")?),
         })
     }
 }

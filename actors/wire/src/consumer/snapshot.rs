@@ -1,6 +1,6 @@
 //! SNAPSHOT_CHANNEL.
 
-use lttngd_model::{ChannelKey, PATH_MAX};
+use lttngd_model::{ChannelKey, NetIndex, PATH_MAX};
 
 use super::packed;
 use crate::{DecodeError, Reader, Writer};
@@ -13,7 +13,7 @@ pub struct SnapshotChannel {
     /// Whether this is the metadata channel.
     pub metadata: bool,
     /// Where to: a relay daemon, or `None` for the trace chunk's directory.
-    pub relayd_id: Option<u64>,
+    pub relayd_id: Option<NetIndex>,
     /// The channel.
     pub key: ChannelKey,
     /// Newest packets of each stream to record, 0 for all.

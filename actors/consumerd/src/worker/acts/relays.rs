@@ -82,9 +82,9 @@ impl Worker {
         OpenStreams {
             data: streams
                 .filter(is_there)
-                .map(|remote| (remote.stream.handle(), remote.stream.last_net_seq_num()))
+                .map(|remote| (remote.handle(), remote.stream.last_net_seq_num()))
                 .collect(),
-            metadata: metadata.filter(is_there).map(|remote| remote.stream.handle()).collect(),
+            metadata: metadata.filter(is_there).map(|remote| remote.handle()).collect(),
         }
     }
 

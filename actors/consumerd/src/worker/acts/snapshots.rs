@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lttngd_model::{ChannelKey, NetIndex};
+use lttngd_model::{ChannelKey, NetIndex, RelayStreamHandle};
 use lttngd_ringbuffer::FlushMode;
 use lttngd_tracefile::MetadataFile;
 use lttngd_wire::consumer::ConsumerError as Code;
@@ -219,7 +219,7 @@ impl Worker {
     pub(in crate::worker) fn record_text(
         &mut self,
         net_index: NetIndex,
-        handle: u64,
+        handle: RelayStreamHandle,
         key: ChannelKey,
         answer: Answer,
     ) {

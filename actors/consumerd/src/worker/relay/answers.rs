@@ -1,6 +1,6 @@
 //! What the outcome of a command at a relay daemon means for whoever waits for it.
 
-use lttngd_model::{ChunkId, NetIndex};
+use lttngd_model::{ChunkId, NetIndex, RelayStreamHandle};
 use lttngd_relaystream::Outcome;
 use lttngd_wire::{consumer::ConsumerError as Code, relay::ConsumerReply};
 
@@ -36,9 +36,9 @@ pub(super) fn chunk_exists(outcome: Outcome) -> Result<bool, Code> {
 }
 
 /// The handle of a stream that was made known.
-pub(super) fn stream_added(outcome: Outcome) -> Option<u64> {
+pub(super) fn stream_added(outcome: Outcome) -> Option<RelayStreamHandle> {
     match outcome {
-        Ok(ConsumerReply::StreamAdded { handle }) => Some(handle),
+        Ok(ConsumerReply::StreamAdded { handle }) => Some(RelayStreamHandle(handle)),
         Ok(_) => None,
         Err(error) => {
             tracing::error!(%error, "a relay daemon does not take a stream");
@@ -103,7 +103,10 @@ mod tests {
 
     #[test]
     fn a_stream_is_known_by_the_handle_that_comes_back() {
-        assert_eq!(stream_added(Ok(ConsumerReply::StreamAdded { handle: 5 })), Some(5));
+        assert_eq!(
+            stream_added(Ok(ConsumerReply::StreamAdded { handle: 5 })),
+            Some(RelayStreamHandle(5))
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use lttngd_model::{ChannelKey, ChunkId, NetIndex, SessionId};
+use lttngd_model::{ChannelKey, ChunkId, NetIndex, RelaySessionId, SessionId};
 use lttngd_relaystream::{
     CommandError, Interest, Outcome, QueueError, RelayConnection, RelayLimits, Ticket,
 };
@@ -74,7 +74,7 @@ pub(super) enum Awaited {
 #[derive(Debug)]
 pub(super) struct Relay {
     pub(super) session: SessionId,
-    pub(super) relay_session_id: u64,
+    pub(super) relay_session_id: RelaySessionId,
     pub(super) connection: RelayConnection,
     pub(super) state: RelayState,
     /// Commands without a reply.
@@ -312,7 +312,7 @@ impl Relays {
         if remote.indexed
             && let Some(last) = remote.stream.newest()
         {
-            let leaving = Leaving::new(remote.stream.handle(), last, chunk);
+            let leaving = Leaving::new(remote.handle(), last, chunk);
             self.left.push((remote.net_index, leaving));
         }
     }

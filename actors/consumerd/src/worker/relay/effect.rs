@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use lttngd_model::{ChannelKey, NetIndex};
+use lttngd_model::{ChannelKey, NetIndex, RelayStreamHandle};
 use lttngd_relaystream::{RelayConnection, RelayStream};
 
 use crate::{
@@ -40,7 +40,7 @@ pub(in crate::worker) enum Effect {
         answer: Answer,
     },
     /// A relay daemon takes the metadata of a snapshot.
-    RecordText { net_index: NetIndex, handle: u64, key: ChannelKey, answer: Answer },
+    RecordText { net_index: NetIndex, handle: RelayStreamHandle, key: ChannelKey, answer: Answer },
     /// A relay daemon is to be asked for what it has not written.
     AskUnwritten(NetIndex),
     /// Something is due.

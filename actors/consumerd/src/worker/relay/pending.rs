@@ -1,6 +1,6 @@
 //! Questions whether relay daemons have all that was sent. Each consists of several commands.
 
-use lttngd_model::NetIndex;
+use lttngd_model::{NetIndex, RelaySessionId, RelayStreamHandle};
 use lttngd_relaystream::{CommandError, Outcome};
 use lttngd_wire::relay::{ConsumerCommand, ConsumerReply};
 use slab::Slab;
@@ -12,27 +12,27 @@ use crate::worker::order::Reply;
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(in crate::worker) struct OpenStreams {
     /// Handles of those with packets, and the number of the last packet of each.
-    pub(in crate::worker) data: Vec<(u64, u64)>,
+    pub(in crate::worker) data: Vec<(RelayStreamHandle, u64)>,
     /// Handles of those with metadata.
-    pub(in crate::worker) metadata: Vec<u64>,
+    pub(in crate::worker) metadata: Vec<RelayStreamHandle>,
 }
 
 /// What a relay daemon is asked: of each stream that is open whether its packets were written, up to
 /// the one of that number in `until` or else the last one, and then of all that have ended.
 pub(super) fn questions(
-    relay_session_id: u64,
+    RelaySessionId(id): RelaySessionId,
     open: &OpenStreams,
     until: Option<&Numbers>,
 ) -> Vec<ConsumerCommand> {
-    let of_stream = |&(handle, last): &(u64, u64)| {
+    let of_stream = |&(handle, last): &(RelayStreamHandle, u64)| {
         let known = until.and_then(|until| until.get(&handle).copied());
-        ConsumerCommand::DataPending { handle, last_net_seq_num: known.unwrap_or(last) }
+        ConsumerCommand::DataPending { handle: handle.0, last_net_seq_num: known.unwrap_or(last) }
     };
-    let mut commands = vec![ConsumerCommand::BeginDataPending(relay_session_id)];
+    let mut commands = vec![ConsumerCommand::BeginDataPending(id)];
     commands.extend(open.data.iter().map(of_stream));
-    let of_metadata = |&handle: &u64| ConsumerCommand::QuiescentControl { handle };
+    let of_metadata = |&RelayStreamHandle(handle): &_| ConsumerCommand::QuiescentControl { handle };
     commands.extend(open.metadata.iter().map(of_metadata));
-    commands.push(ConsumerCommand::EndDataPending(relay_session_id));
+    commands.push(ConsumerCommand::EndDataPending(id));
     commands
 }
 
@@ -40,7 +40,9 @@ pub(super) fn questions(
 /// open it is not; the last answer is about those that ended.
 pub(super) fn matters(command: &ConsumerCommand, until: Option<&Numbers>) -> bool {
     match (command, until) {
-        (ConsumerCommand::DataPending { handle, .. }, Some(until)) => until.contains_key(handle),
+        (ConsumerCommand::DataPending { handle, .. }, Some(until)) => {
+            until.contains_key(&RelayStreamHandle(*handle))
+        }
         _ => true,
     }
 }
@@ -105,9 +107,11 @@ mod tests {
     use super::*;
 
     const ID: u64 = 70;
+    const SESSION: RelaySessionId = RelaySessionId(ID);
 
     fn open() -> OpenStreams {
-        OpenStreams { data: vec![(5, 3), (6, u64::MAX)], metadata: vec![7] }
+        let [first, second, metadata] = [5, 6, 7].map(RelayStreamHandle);
+        OpenStreams { data: vec![(first, 3), (second, u64::MAX)], metadata: vec![metadata] }
     }
 
     fn asker() -> Asker {
@@ -127,25 +131,25 @@ mod tests {
             ConsumerCommand::QuiescentControl { handle: 7 },
             ConsumerCommand::EndDataPending(ID),
         ];
-        assert_eq!(questions(ID, &open(), None), expected);
+        assert_eq!(questions(SESSION, &open(), None), expected);
     }
 
     #[test]
     fn a_relay_daemon_without_open_streams_is_asked_for_those_that_ended() {
         let expected = [ConsumerCommand::BeginDataPending(ID), ConsumerCommand::EndDataPending(ID)];
-        assert_eq!(questions(ID, &OpenStreams::default(), None), expected);
+        assert_eq!(questions(SESSION, &OpenStreams::default(), None), expected);
     }
 
     #[test]
     fn packets_of_the_next_trace_chunk_are_not_asked_for() {
-        let until = Numbers::from([(5, 1)]);
-        let commands = questions(ID, &open(), Some(&until));
+        let until = Numbers::from([(RelayStreamHandle(5), 1)]);
+        let commands = questions(SESSION, &open(), Some(&until));
         assert_eq!(commands[1..3], [data_pending(5, 1), data_pending(6, u64::MAX)]);
     }
 
     #[test]
     fn other_streams_do_not_hold_up_a_trace_chunk() {
-        let until = Numbers::from([(5, 1)]);
+        let until = Numbers::from([(RelayStreamHandle(5), 1)]);
         assert!(matters(&data_pending(5, 1), Some(&until)));
         assert!(!matters(&data_pending(6, 1), Some(&until)));
         assert!(matters(&ConsumerCommand::EndDataPending(ID), Some(&until)), "it may have ended");
@@ -175,7 +179,8 @@ mod tests {
 
     #[test]
     fn the_last_command_alone_is_about_streams_that_ended() {
-        let is_of_ended: Vec<bool> = questions(ID, &open(), None).iter().map(of_ended).collect();
+        let is_of_ended: Vec<bool> =
+            questions(SESSION, &open(), None).iter().map(of_ended).collect();
         assert_eq!(is_of_ended, [false, false, false, false, true]);
     }
 

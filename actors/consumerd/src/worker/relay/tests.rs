@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use lttngd_model::{ChannelKey, ChunkId, NetIndex, SessionId};
+use lttngd_model::{ChannelKey, ChunkId, NetIndex, RelayStreamHandle, SessionId};
 use lttngd_relaystream::CommandError;
 use lttngd_wire::{consumer::ConsumerError as Code, relay::ConsumerReply};
 use tokio::sync::{mpsc::unbounded_channel, oneshot};
@@ -25,6 +25,7 @@ use crate::{
 };
 
 const RELAY: NetIndex = NetIndex(2);
+const HANDLE: RelayStreamHandle = RelayStreamHandle(5);
 const KEY: ChannelKey = ChannelKey(1);
 const DONE: Result<ConsumerReply, CommandError> = Ok(ConsumerReply::Done);
 const GONE: Result<ConsumerReply, CommandError> = Err(CommandError::Gone);
@@ -106,7 +107,7 @@ fn streams_go_where_a_relay_daemon_goes() {
 #[test]
 fn metadata_knows_where_it_was_when_a_relay_daemon_does_not_go() {
     let mut relays = Relays::default();
-    let remote = RemoteStream::new(RELAY, 5, false);
+    let remote = RemoteStream::new(RELAY, HANDLE, false);
     relays.rotate_metadata(KEY, &remote, Some(chunk(0)), Some(chunk(1)), answer().0);
     match &effects(&mut relays)[..] {
         [Effect::MetadataRotated { goes: false, from: Some(from), to: Some(to), .. }] => {
@@ -128,7 +129,7 @@ fn a_channel_is_known_after_its_streams_have_their_outputs() {
             Effect::OpenStream { slot: 3, remote, .. },
             Effect::OpenStream { slot: 4, .. },
             Effect::ChannelAdded { key: KEY, taken: true, .. },
-        ] => assert_eq!(*remote, RemoteStream::new(RELAY, 5, true)),
+        ] => assert_eq!(*remote, RemoteStream::new(RELAY, HANDLE, true)),
         other => panic!("{other:?}"),
     }
 }
@@ -207,7 +208,7 @@ fn text_of_a_snapshot_is_sent_when_the_relay_daemon_knows_its_stream() {
     let mut relays = Relays::default();
     relays.came(RELAY, Awaited::TextAdded(KEY, answer().0), ADDED);
     let effects = effects(&mut relays);
-    assert!(matches!(effects[..], [Effect::RecordText { net_index: RELAY, handle: 5, .. }]));
+    assert!(matches!(effects[..], [Effect::RecordText { net_index: RELAY, handle: HANDLE, .. }]));
 }
 
 #[test]
@@ -217,7 +218,7 @@ fn a_snapshot_fails_whose_text_a_relay_daemon_does_not_take() {
     relays.came(RELAY, Awaited::TextAdded(KEY, refused), DONE);
     assert_eq!(told.try_recv(), Ok(Err(Code::SNAPSHOT_FAILED)));
     let (lost, mut told) = answer();
-    let text = RecordedText { handle: 5, uuid: [0; 16], text: b"text".to_vec(), answer: lost };
+    let text = RecordedText { handle: HANDLE, uuid: [0; 16], text: b"text".to_vec(), answer: lost };
     relays.send_recorded_text(RELAY, text);
     assert_eq!(told.try_recv(), Ok(Err(Code::SNAPSHOT_FAILED)), "it is gone since");
 }
@@ -264,7 +265,7 @@ fn a_trace_chunk_for_which_nothing_is_on_its_way_is_let_go_at_once() {
         let mut relays = Relays::default();
         let (events, mut told) = unbounded_channel();
         let chunk = Chunk::new(SessionId(4), ChunkId(0), ChunkPlace::Remote, events);
-        relays.leave(&RemoteStream::new(RELAY, 5, indexed), chunk);
+        relays.leave(&RemoteStream::new(RELAY, HANDLE, indexed), chunk);
         assert!(matches!(told.try_recv(), Ok(Event::ChunkEnded { chunk: ChunkId(0), .. })));
     }
 }
@@ -273,7 +274,7 @@ fn a_trace_chunk_for_which_nothing_is_on_its_way_is_let_go_at_once() {
 fn nothing_is_owed_by_a_relay_daemon_that_is_not_there() {
     let mut relays = Relays::default();
     assert!(!relays.are_busy() && !relays.lives(RELAY));
-    relays.close(&RemoteStream::new(RELAY, 5, true));
+    relays.close(&RemoteStream::new(RELAY, HANDLE, true));
     relays.waited_for_unwritten(RELAY);
     assert!(effects(&mut relays).is_empty());
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use lttngd_model::{ChannelKey, NetIndex};
+use lttngd_model::{ChannelKey, NetIndex, RelayStreamHandle};
 use lttngd_relaystream::{QueueError, RelayConnection};
 use lttngd_wire::{ctf::metadata_packets, relay::ConsumerCommand};
 
@@ -14,7 +14,7 @@ use crate::worker::metadata::Metadata;
 
 /// The command that sends text. All of it goes in one, whatever its packets: a viewer of a live session
 /// reads what came with whole commands, and text that ends within a statement ends the viewer.
-fn text_command(handle: u64, uuid: [u8; 16], text: &[u8]) -> ConsumerCommand {
+fn text_command(handle: RelayStreamHandle, uuid: [u8; 16], text: &[u8]) -> ConsumerCommand {
     let mut content = Vec::new();
     let mut padding_len = 0;
     for packet in metadata_packets(uuid, text) {
@@ -24,13 +24,13 @@ fn text_command(handle: u64, uuid: [u8; 16], text: &[u8]) -> ConsumerCommand {
         padding_len = packet.padding_len();
     }
     let padding_len = u32::try_from(padding_len).unwrap_or(0);
-    ConsumerCommand::SendMetadata { handle, padding_len, content }
+    ConsumerCommand::SendMetadata { handle: handle.0, padding_len, content }
 }
 
 /// Queues text, and says whether it was taken.
 fn queue_text(
     connection: &mut RelayConnection,
-    handle: u64,
+    handle: RelayStreamHandle,
     uuid: [u8; 16],
     text: &[u8],
 ) -> Result<bool, QueueError> {
@@ -50,11 +50,11 @@ impl Relays {
         let Some(remote) = metadata.output.remote().filter(|_| metadata.chunk.is_some()) else {
             return;
         };
-        let (net_index, handle) = (remote.net_index, remote.stream.handle());
+        let (net_index, handle) = (remote.net_index, remote.handle());
         let Some(relay) = self.touch(net_index) else { return };
         if metadata.reset_due {
             let version = metadata.text.version();
-            let reset = ConsumerCommand::ResetMetadata { handle, version };
+            let reset = ConsumerCommand::ResetMetadata { handle: handle.0, version };
             match relay.connection.queue(Instant::now(), &reset) {
                 Ok(_) => metadata.reset_due = false,
                 Err(QueueError::Full) => return relay.parking.text_is_behind(key),
@@ -89,7 +89,7 @@ impl Relays {
             sent = taken.is_ok();
         }
         let RecordedText { handle, answer, .. } = recorded;
-        let close = ConsumerCommand::CloseStream { handle, last_net_seq_num: u64::MAX };
+        let close = ConsumerCommand::CloseStream { handle: handle.0, last_net_seq_num: u64::MAX };
         self.command(net_index, &close, Awaited::TextClosed(sent, answer));
     }
 }
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     fn sent(text: &[u8]) -> (usize, u32) {
-        match text_command(5, [3; 16], text) {
+        match text_command(RelayStreamHandle(5), [3; 16], text) {
             ConsumerCommand::SendMetadata { handle: 5, padding_len, content } => {
                 (content.len(), padding_len)
             }

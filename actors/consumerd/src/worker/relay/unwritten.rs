@@ -6,6 +6,8 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use lttngd_model::RelayStreamHandle;
+
 use crate::chunk::Chunk;
 
 /// How long the relay daemon is left alone after its first answer that something is missing; each time
@@ -15,12 +17,12 @@ const WAIT_MIN: Duration = Duration::from_millis(1);
 const WAIT_MAX: Duration = Duration::from_millis(100);
 
 /// Numbers of packets, by the handles of their streams.
-pub(super) type Numbers = HashMap<u64, u64>;
+pub(super) type Numbers = HashMap<RelayStreamHandle, u64>;
 
 /// A trace chunk for which packets of a stream are on their way.
 #[derive(Debug)]
 pub(super) struct Leaving {
-    handle: u64,
+    handle: RelayStreamHandle,
     /// Number of the last of them.
     last_net_seq_num: u64,
     /// Held, and nothing else.
@@ -28,7 +30,7 @@ pub(super) struct Leaving {
 }
 
 impl Leaving {
-    pub(super) fn new(handle: u64, last_net_seq_num: u64, chunk: Arc<Chunk>) -> Self {
+    pub(super) fn new(handle: RelayStreamHandle, last_net_seq_num: u64, chunk: Arc<Chunk>) -> Self {
         Self { handle, last_net_seq_num, _chunk: chunk }
     }
 }
@@ -112,7 +114,7 @@ mod tests {
     fn leaving(handle: u64, last: u64) -> (Leaving, UnboundedReceiver<Event>) {
         let (events, told) = unbounded_channel();
         let chunk = Chunk::new(SessionId(1), ChunkId(last), ChunkPlace::Remote, events);
-        (Leaving::new(handle, last, chunk), told)
+        (Leaving::new(RelayStreamHandle(handle), last, chunk), told)
     }
 
     fn ends(told: &mut UnboundedReceiver<Event>) -> bool {
@@ -132,7 +134,10 @@ mod tests {
         }
         let question = unwritten.asks().unwrap();
         assert_eq!(question.count, 3);
-        assert_eq!(question.until, Numbers::from([(5, 8), (6, 1)]));
+        assert_eq!(
+            question.until,
+            Numbers::from([(RelayStreamHandle(5), 8), (RelayStreamHandle(6), 1)])
+        );
     }
 
     #[test]

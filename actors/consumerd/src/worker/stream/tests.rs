@@ -5,7 +5,7 @@ mod source;
 
 use std::{path::Path, sync::Arc};
 
-use lttngd_model::{ChunkId, NetIndex, SessionId};
+use lttngd_model::{ChunkId, NetIndex, RelayStreamHandle, SessionId};
 use lttngd_runas::Owner;
 use lttngd_tracefile::TraceChunk;
 use tempfile::TempDir;
@@ -52,7 +52,7 @@ impl World {
     /// Of a channel that goes to a relay daemon, which is not there: what is sent is lost.
     fn remote(is_live: bool) -> Self {
         let mut world = Self::of(example_writing("channel0", Some(RELAY)), is_live, false);
-        world.stream.output = Output::Remote(RemoteStream::new(RELAY, 5, true));
+        world.stream.output = Output::Remote(RemoteStream::new(RELAY, RelayStreamHandle(5), true));
         world.stream.chunk = Some(chunk(0, ChunkPlace::Remote));
         world
     }

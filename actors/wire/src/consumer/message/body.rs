@@ -1,6 +1,6 @@
 //! Messages to bytes and back.
 
-use lttngd_model::{ChannelKey, ChunkId, Credentials, NAME_MAX, SessionId};
+use lttngd_model::{ChannelKey, ChunkId, Credentials, NAME_MAX, NetIndex, SessionId};
 
 use super::super::{
     AddChannel, AddRelaydSocket, AskChannel, CloseCommand, MESSAGE_LEN, Message, SnapshotChannel,
@@ -29,7 +29,7 @@ impl Message {
             }
             Self::AddRelaydSocket(socket) => socket.encode(writer),
             Self::DestroyRelayd { net_index } => {
-                writer.u64(*net_index);
+                writer.u64(net_index.0);
             }
             Self::DataPending { session_id } => {
                 writer.u64(session_id.0);
@@ -73,7 +73,7 @@ impl Message {
                 creation_timestamp_s,
                 owner,
             } => {
-                packed::put_optional(writer, *relayd_id);
+                packed::put_optional(writer, relayd_id.map(|id| id.0));
                 writer.padded_string(override_name, NAME_MAX);
                 writer.u64(session_id.0).u64(chunk_id.0).u64(*creation_timestamp_s);
                 let Credentials { uid, gid } = owner.unwrap_or(Credentials { uid: 0, gid: 0 });
@@ -86,12 +86,12 @@ impl Message {
                 close_timestamp_s,
                 command,
             } => {
-                packed::put_optional(writer, *relayd_id);
+                packed::put_optional(writer, relayd_id.map(|id| id.0));
                 writer.u64(session_id.0).u64(chunk_id.0).u64(*close_timestamp_s);
                 writer.u8(command.is_some().into()).u32(command.map_or(0, |c| c as u32));
             }
             Self::TraceChunkExists { relayd_id, session_id, chunk_id } => {
-                packed::put_optional(writer, *relayd_id);
+                packed::put_optional(writer, relayd_id.map(|id| id.0));
                 writer.u64(session_id.0).u64(chunk_id.0);
             }
         }
@@ -120,7 +120,7 @@ impl Message {
                 no_monitor: packed::flag(reader.u32("no_monitor")?, "no_monitor")?,
             },
             4 => Self::AddRelaydSocket(AddRelaydSocket::decode(reader)?),
-            5 => Self::DestroyRelayd { net_index: reader.u64("net_seq_idx")? },
+            5 => Self::DestroyRelayd { net_index: NetIndex(reader.u64("net_seq_idx")?) },
             6 => Self::DataPending { session_id: session_id(reader)? },
             7 => Self::AskChannelCreation(Box::new(AskChannel::decode(reader)?)),
             8 => Self::GetChannel { key: key(reader)? },
@@ -150,7 +150,7 @@ impl Message {
             },
             22 => Self::Init { sessiond_uuid: packed::uuid(reader)? },
             23 => Self::CreateTraceChunk {
-                relayd_id: packed::optional(reader, "relayd_id")?,
+                relayd_id: packed::optional(reader, "relayd_id")?.map(NetIndex),
                 override_name: reader.padded_string(NAME_MAX, "override_name")?,
                 session_id: session_id(reader)?,
                 chunk_id: chunk_id(reader)?,
@@ -158,14 +158,14 @@ impl Message {
                 owner: owner(reader)?,
             },
             24 => Self::CloseTraceChunk {
-                relayd_id: packed::optional(reader, "relayd_id")?,
+                relayd_id: packed::optional(reader, "relayd_id")?.map(NetIndex),
                 session_id: session_id(reader)?,
                 chunk_id: chunk_id(reader)?,
                 close_timestamp_s: reader.u64("close_timestamp")?,
                 command: close_command(reader)?,
             },
             25 => Self::TraceChunkExists {
-                relayd_id: packed::optional(reader, "relayd_id")?,
+                relayd_id: packed::optional(reader, "relayd_id")?.map(NetIndex),
                 session_id: session_id(reader)?,
                 chunk_id: chunk_id(reader)?,
             },

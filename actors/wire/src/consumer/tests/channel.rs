@@ -1,6 +1,6 @@
 //! The channel messages against the offsets of `struct lttcomm_consumer_msg`.
 
-use lttngd_model::{ChannelKey, ChannelOutput, ChunkId, Credentials, SessionId};
+use lttngd_model::{ChannelKey, ChannelOutput, ChunkId, Credentials, NetIndex, SessionId};
 
 use super::*;
 use crate::DecodeError;
@@ -20,7 +20,7 @@ pub(super) fn ask_channel() -> AskChannel {
         pathname: "uid/1000/64-bit".to_owned(),
         name: "ch".to_owned(),
         buffer_owner: Credentials { uid: 0x1008, gid: 0x1009 },
-        relayd_id: Some(0x100A),
+        relayd_id: Some(NetIndex(0x100A)),
         key: ChannelKey(0x100B),
         chunk_id: Some(ChunkId(0x100C)),
         uuid: *b"0123456789abcdef",
@@ -42,7 +42,7 @@ pub(super) fn add_channel() -> AddChannel {
         session_id: SessionId(0x1002),
         chunk_id: Some(ChunkId(0x1003)),
         pathname: "base/kernel".to_owned(),
-        relayd_id: Some(0x1004),
+        relayd_id: Some(NetIndex(0x1004)),
         nb_init_streams: 0x1005,
         name: "channel0".to_owned(),
         output: ChannelOutput::Mmap,

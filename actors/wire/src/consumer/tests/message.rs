@@ -1,6 +1,8 @@
 //! Every command: its number, its offsets, its way there and back.
 
-use lttngd_model::{ChannelKey, ChunkId, Credentials, SessionId, StreamKind};
+use lttngd_model::{
+    ChannelKey, ChunkId, Credentials, NetIndex, RelaySessionId, SessionId, StreamKind,
+};
 use proptest::prelude::*;
 
 use super::channel::{add_channel, ask_channel};
@@ -10,7 +12,7 @@ use crate::DecodeError;
 const KEY: ChannelKey = ChannelKey(0x0102_0304_0506_0708);
 const SESSION: SessionId = SessionId(0x1112_1314_1516_1718);
 const CHUNK: ChunkId = ChunkId(0x2122_2324_2526_2728);
-const RELAYD: u64 = 0x3132_3334_3536_3738;
+const RELAYD: NetIndex = NetIndex(0x3132_3334_3536_3738);
 
 fn every_message() -> Vec<Message> {
     let key = KEY;
@@ -61,7 +63,7 @@ fn relayd_socket(stream: StreamKind) -> AddRelaydSocket {
         major: 2,
         minor: 13,
         session_id: SESSION,
-        relayd_session_id: 9,
+        relayd_session_id: RelaySessionId(9),
     }
 }
 
@@ -75,7 +77,7 @@ fn snapshot() -> SnapshotChannel {
     }
 }
 
-fn create_chunk(relayd_id: Option<u64>, owner: Option<Credentials>) -> Message {
+fn create_chunk(relayd_id: Option<NetIndex>, owner: Option<Credentials>) -> Message {
     Message::CreateTraceChunk {
         relayd_id,
         override_name: "snapshot-1".to_owned(),
@@ -86,7 +88,7 @@ fn create_chunk(relayd_id: Option<u64>, owner: Option<Credentials>) -> Message {
     }
 }
 
-fn close_chunk(relayd_id: Option<u64>, command: Option<CloseCommand>) -> Message {
+fn close_chunk(relayd_id: Option<NetIndex>, command: Option<CloseCommand>) -> Message {
     Message::CloseTraceChunk {
         relayd_id,
         session_id: SESSION,
@@ -132,7 +134,7 @@ fn a_message_has_one_size() {
 #[test]
 fn relayd_socket_offsets() {
     let bytes = Message::AddRelaydSocket(relayd_socket(StreamKind::Data)).encode();
-    assert_eq!((u64_at(&bytes, 4), u32_at(&bytes, 12)), (RELAYD, 1));
+    assert_eq!((u64_at(&bytes, 4), u32_at(&bytes, 12)), (RELAYD.0, 1));
     assert_eq!((u32_at(&bytes, 16), u32_at(&bytes, 20), bytes[24]), (2, 13, 1));
     assert_eq!((u64_at(&bytes, 25), u64_at(&bytes, 33)), (SESSION.0, 9));
 }
@@ -152,7 +154,7 @@ fn small_message_offsets() {
     assert_eq!([4, 12, 20, 28].map(|at| u64_at(&bytes, at)), [KEY.0, 10, 20, 30]);
     let rotate = Message::RotateChannel { metadata: true, relayd_id: Some(RELAYD), key: KEY };
     let bytes = rotate.encode();
-    assert_eq!((u32_at(&bytes, 4), u64_at(&bytes, 8), u64_at(&bytes, 16)), (1, RELAYD, KEY.0));
+    assert_eq!((u32_at(&bytes, 4), u64_at(&bytes, 8), u64_at(&bytes, 16)), (1, RELAYD.0, KEY.0));
 }
 
 #[test]
@@ -160,7 +162,7 @@ fn snapshot_offsets() {
     let bytes = Message::SnapshotChannel(Box::new(snapshot())).encode();
     assert_eq!(text_at(&bytes, 4), "uid/0/64-bit");
     assert_eq!((u32_at(&bytes, 4100), u32_at(&bytes, 4104)), (1, 1));
-    assert_eq!([4108, 4116, 4124].map(|at| u64_at(&bytes, at)), [RELAYD, KEY.0, 4]);
+    assert_eq!([4108, 4116, 4124].map(|at| u64_at(&bytes, at)), [RELAYD.0, KEY.0, 4]);
 }
 
 #[test]
@@ -171,7 +173,7 @@ fn trace_chunk_offsets() {
     assert_eq!([268, 276, 284].map(|at| u64_at(&bytes, at)), [SESSION.0, CHUNK.0, 77]);
     assert_eq!((bytes[292], u32_at(&bytes, 293), u32_at(&bytes, 297)), (1, 1000, 1001));
     let bytes = close_chunk(Some(RELAYD), Some(CloseCommand::Delete)).encode();
-    assert_eq!((bytes[4], u64_at(&bytes, 5)), (1, RELAYD));
+    assert_eq!((bytes[4], u64_at(&bytes, 5)), (1, RELAYD.0));
     assert_eq!([13, 21, 29].map(|at| u64_at(&bytes, at)), [SESSION.0, CHUNK.0, 88]);
     assert_eq!((bytes[37], u32_at(&bytes, 38)), (1, 2));
     let exists =
