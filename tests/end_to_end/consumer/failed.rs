@@ -43,7 +43,7 @@ fn a_session_of_the_consumer_daemon_fails() {
         (numbers(&stage.arena, &failing) == (0..100).collect::<Vec<u32>>()).then_some(())
     });
     stage.arena.lttng_ok("list failing");
-    stage.arena.lttng("destroy failing");
+    stage.arena.lttng("destroy --no-wait failing");
     assert!(!stage.arena.lttng_ok("list").contains("failing"));
     // The consumer daemon serves all others, those that come later as well.
     program.tell("number=50");

@@ -96,6 +96,11 @@ impl Metadata {
         self.ask_period.next(self.text.all().len())
     }
 
+    /// Whether it is of use to ask for newer text now that its period is over, see [`AskPeriod::is_of_use`].
+    pub(super) fn asks(&mut self, recorded: u64) -> bool {
+        self.ask_period.is_of_use(recorded, self.text.all().len())
+    }
+
     /// Takes text. Whether some of it is to be written now.
     pub(super) fn take(&mut self, offset: u64, version: u64, text: &[u8]) -> Result<bool, Code> {
         let offset = usize::try_from(offset).map_err(|_| Code::ERROR_METADATA)?;

@@ -80,11 +80,13 @@ pub(super) struct AskPeriod {
     /// When none is named, the period that is due, and the length of the text when it began.
     due: Duration,
     text_len_before: usize,
+    /// How far writers of the trace had come when it was asked for last.
+    recorded_before: Option<u64>,
 }
 
 impl AskPeriod {
     pub(super) fn new(named: Option<Duration>, asks_by_itself: bool) -> Self {
-        Self { named, asks_by_itself, due: ASK_PERIOD, text_len_before: 0 }
+        Self { named, asks_by_itself, due: ASK_PERIOD, text_len_before: 0, recorded_before: None }
     }
 
     /// After what time it is asked for, if at all, with a text of `text_len` bytes now.
@@ -97,6 +99,13 @@ impl AskPeriod {
         self.due =
             if is_quiet && text_len > 0 { (2 * self.due).min(ASK_PERIOD_MAX) } else { ASK_PERIOD };
         Some(self.due)
+    }
+
+    /// Whether it is of use to ask when it is due, with a text of `text_len` bytes, and writers who have come as
+    /// far as `recorded` in all streams together: what nobody has recorded since needs no text.
+    pub(super) fn is_of_use(&mut self, recorded: u64, text_len: usize) -> bool {
+        let before = self.recorded_before.replace(recorded);
+        self.named.is_some() || text_len == 0 || before != Some(recorded)
     }
 }
 
@@ -192,6 +201,28 @@ mod tests {
     #[test]
     fn text_of_snapshots_is_not_asked_for_by_time() {
         assert_eq!(AskPeriod::new(None, false).next(5), None);
+    }
+
+    #[test]
+    fn text_is_not_asked_for_while_nothing_is_recorded() {
+        let mut period = AskPeriod::new(None, true);
+        assert!(period.is_of_use(10, 5), "nobody has asked before");
+        assert!(!period.is_of_use(10, 5) && !period.is_of_use(10, 5));
+        assert!(period.is_of_use(11, 5));
+        assert!(!period.is_of_use(11, 5));
+        assert!(period.is_of_use(3, 5), "a stream has ended");
+    }
+
+    #[test]
+    fn a_trace_without_text_is_asked_for_it_whatever_is_recorded() {
+        let mut period = AskPeriod::new(None, true);
+        assert!(period.is_of_use(0, 0) && period.is_of_use(0, 0));
+    }
+
+    #[test]
+    fn text_is_asked_for_at_each_time_that_the_session_daemon_named() {
+        let mut period = AskPeriod::new(Some(ASK_PERIOD), true);
+        assert!(period.is_of_use(10, 5) && period.is_of_use(10, 5));
     }
 
     #[test]

@@ -39,8 +39,10 @@ pub(super) enum Due {
 
 /// Timers of this period or longer fire together with others.
 const SHARED_PERIOD_MIN: Duration = Duration::from_millis(500);
-/// How far they are put off for that, at most.
+/// How far they are put off for that, at most: this, or one of [`SHARED_PARTS`] of the period.
 const SHARED_STEP: Duration = Duration::from_millis(50);
+/// See [`SHARED_STEP`].
+const SHARED_PARTS: u32 = 20;
 
 /// What is due and when.
 #[derive(Debug)]
@@ -67,8 +69,9 @@ impl TimerQueue {
             return at;
         }
         let since = at.saturating_duration_since(self.start).as_nanos();
-        let steps = since.div_ceil(SHARED_STEP.as_nanos());
-        self.start + SHARED_STEP * u32::try_from(steps).unwrap_or(u32::MAX)
+        let step = SHARED_STEP.max(period / SHARED_PARTS);
+        let steps = since.div_ceil(step.as_nanos());
+        self.start + step * u32::try_from(steps).unwrap_or(u32::MAX)
     }
 
     /// When something is due.
@@ -114,6 +117,10 @@ mod tests {
         let at = queue.next_in(first, second);
         assert_eq!(at, queue.next_in(other, second));
         assert!(at >= other + second && at <= first + second + SHARED_STEP);
+        let long = Duration::from_secs(64);
+        let (first, other) = (queue.start + second, queue.start + 3 * second);
+        assert_eq!(queue.next_in(first, long), queue.next_in(other, long));
+        assert!(queue.next_in(first, long) <= first + long + long / SHARED_PARTS);
         let short = Duration::from_millis(1);
         assert_eq!(queue.next_in(first, short), first + short);
     }

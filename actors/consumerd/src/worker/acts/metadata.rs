@@ -71,8 +71,22 @@ impl Worker {
 
     /// It is time to ask for newer text.
     pub(in crate::worker) fn metadata_timer(&mut self, key: ChannelKey, now: Instant) {
-        self.want_metadata(key);
+        let recorded = self.recorded_in_trace_of(key);
+        if self.metadata.get_mut(&key).is_some_and(|metadata| metadata.asks(recorded)) {
+            self.want_metadata(key);
+        }
         self.schedule_refresh(key, now);
+    }
+
+    /// How far writers have come in the streams that a metadata channel describes, all together.
+    fn recorded_in_trace_of(&mut self, key: ChannelKey) -> u64 {
+        let Some(metadata) = self.metadata.get(&key) else { return 0 };
+        let described = self.channels.values().filter(|it| metadata.is_of_trace(&it.writing));
+        let slots: Vec<usize> = described.flat_map(|it| it.streams.iter().copied()).collect();
+        slots.into_iter().fold(0, |sum: u64, slot| {
+            let positions = self.streams[slot].source.positions();
+            sum.wrapping_add(positions.map_or(0, |positions| positions.produced))
+        })
     }
 
     /// Has newer text asked for.
