@@ -12,6 +12,7 @@ lt() {
     printf '$ lttng %s\n' "${*//$traces/TRACES}"
     printf '%s\n' "$said" | sed -e "s#$traces#TRACES#g" \
         -e 's/\.\.\.*$//' -e '/^Destroying/s/\.*$//' -e '/^Waiting/s/\.*$//' \
+        -e 's/\.\.*\(Trace chunk\|Error\)/ \1/' \
         -e 's/[0-9]\{8\}-[0-9]\{6\}/TIME/g' -e 's/[0-9]\{8\}T[0-9]\{6\}[+-][0-9]\{4\}/TIME/g' \
         -e '/Discarded events:/d' -e '/Lost packets:/d' -e '/events were discarded/d' \
         -e 's/^\(- .*\): \[.*abled\]$/\1/' \

@@ -8,7 +8,9 @@ use lttngd_metadata::{
     tsdl::{Clock, HeaderType},
     ustregistry::{EventRegistration, RegistryError},
 };
-use lttngd_model::{ChannelAttributes, ChannelKey, EnumerationEntry, Field, NetIndex, SessionId};
+use lttngd_model::{
+    ChannelAttributes, ChannelKey, ChunkId, EnumerationEntry, Field, NetIndex, SessionId,
+};
 use lttngd_runtime::ask;
 
 use crate::BuffersError;
@@ -128,6 +130,8 @@ pub struct RegenerateMetadata {
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<(), BuffersError>")]
 pub struct Record {
+    /// The chunk.
+    pub chunk: ChunkId,
     /// Most packets of one stream, the newest ones; 0 for all.
     pub packets_per_stream: u64,
     /// The relay daemon that writes them, `None` for this machine.

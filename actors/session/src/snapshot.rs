@@ -204,7 +204,7 @@ impl Inner {
         }
         let records = sets.iter().map(|set| {
             let prefix = prefixes.get(&set.kind.tracer()).cloned().unwrap_or_default();
-            (set, Record { packets_per_stream, relayd, prefix })
+            (set, Record { chunk: id, packets_per_stream, relayd, prefix })
         });
         let mut recorded = self.record_sets(records).await;
         fail_point::reached("Session snapshot_recorded");

@@ -128,7 +128,7 @@ impl Inner {
     /// The consumer asks for the metadata text itself.
     pub(super) async fn record(&self, request: Record) -> Result<(), BuffersError> {
         self.state_mut().registry.describe_rest();
-        let Record { packets_per_stream, relayd, prefix } = request;
+        let Record { chunk: _, packets_per_stream, relayd, prefix } = request;
         let path = prefix + &self.config.path();
         let record = |session, key| consumer::RecordChannel {
             session,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix::{Actor, Addr, Context, Handler, Message};
+use lttngd_model::ChunkId;
 use lttngd_peer::{ConsumerAct, ConsumerScript, Gate, eventually, eventually_so};
 use lttngd_runtime::Outlet;
 
@@ -14,7 +15,7 @@ const FLUSH: u32 = 13;
 const SNAPSHOT: u32 = 14;
 
 fn record() -> Record {
-    Record { packets_per_stream: 0, relayd: None, prefix: String::new() }
+    Record { chunk: ChunkId(0), packets_per_stream: 0, relayd: None, prefix: String::new() }
 }
 
 /// A set of which a snapshot is being recorded until the gate opens.

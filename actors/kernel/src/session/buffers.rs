@@ -10,8 +10,8 @@ use lttngd_buffers::{
     OpenPackets, PushMetadata, Record, RegenerateMetadata, Rotate, Sizes,
 };
 use lttngd_consumer::{
-    self as consumer, AddKernelChannel, Consumer, ConsumerError, DestroyChannel, EndSampling,
-    KernelStream, RecordChannel, RotateChannel,
+    self as consumer, AddChannel, AddKernelChannel, Consumer, ConsumerError, DestroyChannel,
+    EndSampling, KernelStream, RecordChannel, RotateChannel,
 };
 use lttngd_model::{ChannelAttributes, ChannelKey, SessionId};
 use lttngd_runtime::{Outlet, Queue};
@@ -85,7 +85,14 @@ impl Inner {
         let (session, key) = (self.config.session, self.config.keys.next());
         let output = self.state().output.clone();
         let live = self.config.live_timer_interval_us;
-        let add = Box::new(announced_metadata(session, key, attributes, &output, live));
+        let add = announced_metadata(session, key, attributes, &output, live);
+        // It comes after its chunk, of which the consumer daemon told the channels there were, and goes where
+        // they go for this once.
+        let add = Box::new(AddChannel {
+            chunk_id: Some(request.chunk),
+            relayd_id: request.relayd,
+            ..add
+        });
         let streams = vec![KernelStream { cpu: 0, descriptor: made.stream.clone() }];
         let sampled = Outlet::closed();
         self.ask(AddKernelChannel { add, streams, sampled }).await?;
@@ -101,7 +108,7 @@ impl Inner {
         request: Record,
         metadata: ChannelKey,
     ) -> Result<(), BuffersError> {
-        let Record { packets_per_stream, relayd, prefix } = request;
+        let Record { chunk: _, packets_per_stream, relayd, prefix } = request;
         let session = self.config.session;
         let record = |key, metadata, packets_per_stream| RecordChannel {
             session,

@@ -1,7 +1,7 @@
 //! A session that is recorded in memory, and copies of it.
 
 use lttngd_buffers::{Counters, Record, Sizes};
-use lttngd_model::EventDescription;
+use lttngd_model::{ChunkId, EventDescription, NetIndex};
 use lttngd_peer::{ConsumerAct, ConsumerScript, FakeKernel, KernelObject};
 use lttngd_wire::consumer::{ConsumerError, Message};
 
@@ -13,7 +13,7 @@ const STREAMS_SENT: u32 = 16;
 const OPEN_CHANNEL_PACKETS: u32 = 27;
 
 fn record() -> Record {
-    Record { packets_per_stream: 7, relayd: None, prefix: "at/".to_owned() }
+    Record { chunk: ChunkId(3), packets_per_stream: 7, relayd: None, prefix: "at/".to_owned() }
 }
 
 fn metadata_channels(world: &World) -> usize {
@@ -29,12 +29,19 @@ async fn each_snapshot_has_metadata_of_its_own() {
     assert_eq!((metadata_channels(&world), world.fake.kernel_streams()), (0, 2));
     assert_eq!(world.fake.count(STREAMS_SENT), 0, "nobody drains them");
     assert_eq!(world.fake.count(OPEN_CHANNEL_PACKETS), 1, "their time begins now");
-    for times in 1..=2 {
-        world.ask(record()).await.unwrap();
+    for (times, relayd) in [(1, None), (2, Some(NetIndex(8)))] {
+        world.ask(Record { relayd, ..record() }).await.unwrap();
         assert_eq!(world.fake.count(SNAPSHOT_CHANNEL), 2 * times);
         assert_eq!(world.fake.count(DESTROY_CHANNEL), times);
         assert_eq!((metadata_channels(&world), world.fake.kernel_streams()), (0, 2));
     }
+    let added = world.fake.messages().into_iter().filter_map(|message| match message {
+        Message::AddChannel(of) => Some((of.metadata, of.monitor, of.chunk_id, of.relayd_id)),
+        _ => None,
+    });
+    let metadata = |relayd| (true, false, Some(ChunkId(3)), relayd);
+    let expected = [(false, false, None, None), metadata(None), metadata(Some(NetIndex(8)))];
+    assert_eq!(added.collect::<Vec<_>>(), expected);
     let recorded = world.fake.messages().into_iter().filter_map(|message| match message {
         Message::SnapshotChannel(of) => Some((of.metadata, of.nb_packets_per_stream, of.pathname)),
         _ => None,
