@@ -14,6 +14,8 @@ pub enum Contender {
     Ours,
     /// Our session daemon with the stock consumer daemon.
     OursWithStockConsumer,
+    /// Our daemons as another build has them: this program.
+    Before(&'static str),
 }
 
 impl Contender {
@@ -22,6 +24,7 @@ impl Contender {
         match self {
             Contender::Stock => Which::Stock,
             Contender::Ours | Contender::OursWithStockConsumer => Which::Ours,
+            Contender::Before(program) => Which::Build(program),
         }
     }
 
@@ -31,6 +34,7 @@ impl Contender {
             Contender::Stock => "stock",
             Contender::Ours => "ours",
             Contender::OursWithStockConsumer => "ours, stock consumer",
+            Contender::Before(_) => "before",
         }
     }
 

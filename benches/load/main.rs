@@ -3,7 +3,8 @@
 //! `cargo bench --bench load [-- OPTION...]` prints a table of medians over the rounds and their ratio;
 //! `--help` lists the options. `--soak MINUTES` lets sessions live and die at random instead, and looks
 //! what is left; `--callers` measures requests and events of a program that embeds the daemon.
-//! `--report docs/performance.md` writes the page of that name.
+//! `--before PROGRAM` measures another build of the daemon in the same rounds, and says how much better ours
+//! is than it. `--report docs/performance.md` writes the page of that name.
 #![allow(clippy::unwrap_used)]
 
 mod callers;
@@ -50,7 +51,8 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         };
     }
-    let mut table = Table::new(options.contenders());
+    let contenders = options.contenders();
+    let mut table = Table::new(&contenders);
     let mut failed = Vec::new();
     for scenario in scenarios::all() {
         if !scenario.name.contains(&options.only) {
@@ -59,7 +61,7 @@ fn main() -> ExitCode {
         table.begin(scenario.title);
         // In turn, so that a change of the machine's pace meets all.
         for round in 1..=scenario.rounds.min(options.rounds) {
-            for contender in options.contenders() {
+            for contender in &contenders {
                 let run = Run { contender: *contender, options: &options };
                 // A daemon that fails in one scenario is measured in the others.
                 match catch_unwind(AssertUnwindSafe(|| (scenario.run)(&run))) {

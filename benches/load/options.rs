@@ -34,6 +34,9 @@ pub struct Options {
     /// The consumer daemon of our session daemon
     #[arg(long, value_enum, default_value_t = Consumers::Own)]
     pub consumer: Consumers,
+    /// Measure another build of our daemons as well, from before a change: this `lttngd`
+    #[arg(long, value_name = "PROGRAM")]
+    pub before: Option<String>,
     /// Write the table and its plots to this Markdown file and the directory of its name
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
@@ -76,13 +79,17 @@ pub enum Consumers {
 
 impl Options {
     /// What is measured, in the order of a round.
-    pub fn contenders(&self) -> &'static [Contender] {
-        match self.consumer {
-            Consumers::Own => &[Contender::Stock, Contender::Ours],
-            Consumers::Stock => &[Contender::Stock, Contender::OursWithStockConsumer],
-            Consumers::Both => {
-                &[Contender::Stock, Contender::Ours, Contender::OursWithStockConsumer]
-            }
+    pub fn contenders(&self) -> Vec<Contender> {
+        let mut contenders = vec![Contender::Stock];
+        if self.consumer != Consumers::Stock {
+            contenders.push(Contender::Ours);
         }
+        if self.consumer != Consumers::Own {
+            contenders.push(Contender::OursWithStockConsumer);
+        }
+        // It lives as long as the run.
+        let before = self.before.clone().map(|program| &*program.leak());
+        contenders.extend(before.map(Contender::Before));
+        contenders
     }
 }

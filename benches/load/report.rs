@@ -35,11 +35,18 @@ fn head(options: &Options) -> String {
          Made by `make bench`; do not edit. Medians of up to {rounds} rounds, in each of which all are\n\
          measured in turn, each in a world of its own: {processors} processors, Linux {kernel}.\n\n\
          - stock: `lttng-sessiond` {stock} with its consumer daemon\n\
-         - ours: `lttngd` {ours} with the consumer daemon that it starts by itself\n\n\
+         - ours: `lttngd` {ours} with the consumer daemon that it starts by itself\n\
+         {before}\n\
          Times are those that a client sees, from the start of `lttng` to its end where that is named.\n\
          The programs that emit, the clients, the relay daemons and the daemons under test share the\n\
          processors. A target is what ours is to reach; nothing fails when it does not. Each scenario is\n\
-         a file below `benches/load/scenarios`.\n\n",
+         a file below `benches/load/scenarios`. With `--before PROGRAM` an earlier build of `lttngd` is measured\n\
+         in the same rounds.\n\n",
+        before = match options.before {
+            Some(_) =>
+                "- before: an earlier build of ours, by `--before`; \"ours to it\" is what has come of it\n",
+            None => "",
+        },
         rounds = options.rounds,
         ours = env!("CARGO_PKG_VERSION"),
     )

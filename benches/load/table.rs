@@ -67,6 +67,8 @@ pub struct Row {
     pub value: Value,
     /// What ours is to reach.
     pub target: Option<Target>,
+    /// How many times better than before it is to be, where that is measured.
+    pub than_before: Option<f64>,
     /// Where it is drawn, beside the overview.
     pub point: Option<Point>,
 }
@@ -74,12 +76,17 @@ pub struct Row {
 impl Row {
     /// A row without a target.
     pub fn new(name: impl Into<String>, value: Value) -> Row {
-        Row { name: name.into(), value, target: None, point: None }
+        Row { name: name.into(), value, target: None, than_before: None, point: None }
     }
 
     /// The same with a target.
     pub fn target(self, target: Target) -> Row {
         Row { target: Some(target), ..self }
+    }
+
+    /// The same, which is to be so many times better than before.
+    pub fn than_before(self, factor: f64) -> Row {
+        Row { than_before: Some(factor), ..self }
     }
 
     /// The same, drawn as a point of a line.
@@ -122,14 +129,14 @@ impl Outcome {
 
 /// Rows below the titles of their scenarios, in the order in which they were first added.
 pub struct Table {
-    contenders: &'static [Contender],
+    contenders: Vec<Contender>,
     sections: Vec<(&'static str, Vec<Entry>)>,
 }
 
 impl Table {
     /// An empty table.
-    pub fn new(contenders: &'static [Contender]) -> Table {
-        Table { contenders, sections: Vec::new() }
+    pub fn new(contenders: &[Contender]) -> Table {
+        Table { contenders: contenders.to_vec(), sections: Vec::new() }
     }
 
     /// Begins a section, unless it is that of the scenario before.
@@ -171,7 +178,10 @@ impl Table {
 impl fmt::Display for Table {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ours = &self.contenders[1..];
-        let heads = |contender: &Contender| format!(" {} | ratio |", contender.title());
+        let heads = |contender: &Contender| match contender {
+            Contender::Before(_) => format!(" {} | ours to it |", contender.title()),
+            _ => format!(" {} | ratio |", contender.title()),
+        };
         let heads: String = ours.iter().map(heads).collect();
         writeln!(formatter, "| scenario | stock |{heads} target |")?;
         writeln!(formatter, "| --- | ---: |{} --- |", " ---: | ---: |".repeat(ours.len()))?;
@@ -180,21 +190,41 @@ impl fmt::Display for Table {
             for entry in entries {
                 let stock = entry.median(Contender::Stock);
                 write!(formatter, "| {} | {} |", entry.row.name, cell(stock))?;
+                // What counts is ours with its own consumer daemon, where that is measured.
+                let own = entry.median(ours[0]);
                 for contender in ours {
                     let value = entry.median(*contender);
-                    let factor = stock.zip(value).and_then(|(stock, own)| better_by(stock, own));
+                    let (before, after) = match contender {
+                        Contender::Before(_) => (value, own),
+                        _ => (stock, value),
+                    };
+                    let factor = before.zip(after).and_then(|(it, own)| better_by(it, own));
                     write!(formatter, " {} | {} |", cell(value), ratio(factor))?;
                 }
-                // What counts is ours with its own consumer daemon, where that is measured.
-                let target = entry.row.target.map(|target| {
-                    let reached = entry.median(ours[0]).map(|own| reached(target, stock, own));
-                    words(target, entry.row.value, reached)
-                });
-                writeln!(formatter, " {} |", target.unwrap_or_default())?;
+                let before = ours.iter().find(|it| matches!(it, Contender::Before(_)));
+                let before = before.and_then(|before| entry.median(*before));
+                writeln!(formatter, " {} |", targets(&entry.row, own, (stock, before)))?;
             }
         }
         Ok(())
     }
+}
+
+/// The targets of a row, and whether `own` reaches them beside stock and before.
+fn targets(row: &Row, own: Option<Value>, others: (Option<Value>, Option<Value>)) -> String {
+    let (stock, before) = others;
+    let target = row
+        .target
+        .map(|target| words(target, row.value, own.map(|own| reached(target, stock, own))));
+    let than_before = row.than_before.zip(before).map(|(factor, before)| {
+        let by = own.and_then(|own| better_by(before, own));
+        let words = match factor {
+            1.0 => "not worse than before".to_owned(),
+            factor => format!("{} x better than before", digits(factor)),
+        };
+        with_outcome(words, by.map(|by| by >= factor))
+    });
+    target.into_iter().chain(than_before).collect::<Vec<_>>().join("; ")
 }
 
 /// The middle one of the values; no answer is worse than any answer.
@@ -273,6 +303,10 @@ fn words(target: Target, value: Value, reached: Option<bool>) -> String {
         (Target::TimesBetter(1.0), _) => "not worse".to_owned(),
         (Target::TimesBetter(factor), _) => format!("{} x better", digits(factor)),
     };
+    with_outcome(words, reached)
+}
+
+fn with_outcome(words: String, reached: Option<bool>) -> String {
     match reached {
         Some(true) => format!("{words}: reached"),
         Some(false) => format!("{words}: **missed**"),

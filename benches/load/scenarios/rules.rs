@@ -20,6 +20,8 @@ const TIMES_FEW: f64 = 1.2;
 
 /// Applications of one user.
 const OF_ONE_USER: u32 = 300;
+/// How many times better than before a rule is to be enabled for them.
+const THAN_BEFORE: f64 = 2.0;
 
 /// When there are few and when there are many already.
 pub fn one_more(run: &Run) -> Vec<Row> {
@@ -61,7 +63,8 @@ pub fn of_one_user(run: &Run) -> Vec<Row> {
     let spent = spent_us(&stage, || times_us = enable(&stage, 0, MORE)) / f64::from(MORE);
     let name = format!("enable-event, {OF_ONE_USER} applications of one user");
     vec![
-        Row::new(name.clone(), Value::Less(median_us(&times_us) / MILLISECOND_US, "ms")),
+        Row::new(name.clone(), Value::Less(median_us(&times_us) / MILLISECOND_US, "ms"))
+            .than_before(THAN_BEFORE),
         Row::new(
             format!("{name}: processor time of the daemon"),
             Value::Less(spent / MILLISECOND_US, "ms"),

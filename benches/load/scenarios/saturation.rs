@@ -43,7 +43,8 @@ fn asked(run: &Run, mode: &str, what: &str, target: Option<Target>) -> Vec<Row> 
         Row::new(
             format!("{name}: processor time of the daemon, each"),
             Value::Less(spent / count, "us"),
-        ),
+        )
+        .than_before(1.0),
     ];
     if run.contender != Contender::Stock {
         let share = 100.0 * actors_us / SECOND_US / f64::from(seconds);

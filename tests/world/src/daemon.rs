@@ -20,6 +20,8 @@ pub enum Which {
     Stock,
     /// The `lttngd` of this package.
     Ours,
+    /// Another build of it: this program.
+    Build(&'static str),
 }
 
 impl Which {
@@ -27,6 +29,7 @@ impl Which {
     pub fn program(self) -> OsString {
         match self {
             Which::Stock => "lttng-sessiond".into(),
+            Which::Build(program) => program.into(),
             Which::Ours => {
                 std::env::var_os("LTTNGD_UNDER_TEST").unwrap_or_else(|| built::lttngd().into())
             }
