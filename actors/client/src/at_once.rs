@@ -1,49 +1,71 @@
 //! Requests that are answered before anything is made to wait for them.
 //!
 //! Monitors ask for the list of sessions again and again, many at a time. Their whole request is there
-//! when they are accepted, and the answer is the same until a session changes: it is encoded once for
-//! each user and generation, and sent without a task, a timer or a message to an actor. What else comes
-//! is left to a [connection](crate::connection), with the bytes read so far.
+//! when they are accepted, and the answer is the same until a session changes: it is encoded once, and sent
+//! without a task, a timer or a message to an actor. What else comes is left to a
+//! [connection](crate::connection), with the request if it is there whole, or the bytes read so far.
 
-use std::{collections::HashMap, os::fd::OwnedFd};
+use std::{io::IoSlice, os::fd::OwnedFd, rc::Rc};
 
 use lttngd_handle::Handle;
 use lttngd_model::Credentials;
 use lttngd_runtime::{Peer, peer_credentials};
-use lttngd_wire::client::{Command, REQUEST_LEN, Reply, Request, encode_sessions};
+use lttngd_wire::{
+    DecodeError,
+    client::{REQUEST_LEN, Request},
+};
 use rustix::{
     io::Errno,
-    net::{RecvFlags, SendFlags},
+    net::{RecvFlags, SendAncillaryBuffer, SendFlags},
 };
 
-/// Most users whose answer is kept.
-const USERS_MAX: usize = 64;
+use crate::lists::{List, Lists};
 
 /// What is left to do for a client that was just accepted.
 pub(crate) enum Remaining {
     /// Nothing: it has its answer, or only looked whether somebody is here.
     Nothing,
-    /// All: its request is not there, or is another.
-    Serve(Peer),
-    /// To send it these bytes.
-    Send(Peer, Vec<u8>),
+    /// All: its request is not there.
+    Hear(Peer),
+    /// To serve this request, whose payload is still to be read.
+    Serve(Peer, Result<Request, DecodeError>),
+    /// To send it the rest of a list.
+    Send(Peer, Rest),
+    /// To send it a list when there is room for one, in answer to the request with this `pid`.
+    List(Peer, Credentials, i32),
+}
+
+/// What a client was not sent yet of a list.
+pub(crate) struct Rest {
+    pub(crate) head: Vec<u8>,
+    pub(crate) list: Rc<List>,
+    /// How many bytes of both it was sent.
+    pub(crate) sent: usize,
+}
+
+impl Rest {
+    /// The bytes that are still to be sent.
+    pub(crate) fn parts(&self) -> [&[u8]; 2] {
+        let of_head = self.sent.min(self.head.len());
+        [&self.head[of_head..], &self.list.data()[self.sent - of_head..]]
+    }
 }
 
 /// Answers to the requests for the list of sessions.
 pub(crate) struct AtOnce {
-    handle: Handle,
+    lists: Rc<Lists>,
     /// Where requests are received.
     request: Vec<u8>,
-    /// Of which state of the sessions the replies are.
-    generation: u64,
-    /// Encoded, by user.
-    replies: HashMap<u32, Vec<u8>>,
 }
 
 impl AtOnce {
     pub(crate) fn new(handle: Handle) -> Self {
-        let generation = handle.sessions_generation();
-        Self { handle, request: vec![0; REQUEST_LEN], generation, replies: HashMap::new() }
+        Self { lists: Rc::new(Lists::new(handle)), request: vec![0; REQUEST_LEN] }
+    }
+
+    /// The lists that it sends.
+    pub(crate) fn lists(&self) -> Rc<Lists> {
+        Rc::clone(&self.lists)
     }
 
     /// Looks what the client at `socket`, which is non-blocking, has said.
@@ -52,43 +74,35 @@ impl AtOnce {
             Ok((0, _)) => return Remaining::Nothing,
             Ok((received, _)) => &self.request[..received],
             // Whatever else is wrong is told when it is waited for.
-            Err(_) => return Remaining::Serve(Peer::brief(socket)),
+            Err(_) => return Remaining::Hear(Peer::brief(socket)),
         };
+        if received.len() < REQUEST_LEN {
+            return Remaining::Hear(Peer::brief_after(socket, received));
+        }
         let asked = Request::lists_sessions(received)
             .and_then(|pid| Some((pid, peer_credentials(&socket).ok()?)));
         let Some((pid, credentials)) = asked else {
-            return Remaining::Serve(Peer::brief_after(socket, received));
+            return Remaining::Serve(Peer::brief(socket), Request::decode(received));
         };
         let requester = Credentials { uid: credentials.uid, gid: credentials.gid };
-        let reply = self.reply(requester, pid);
-        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        match rustix::net::send(&socket, reply, flags) {
-            Ok(sent) if sent == reply.len() => Remaining::Nothing,
-            Ok(sent) => Remaining::Send(Peer::brief(socket), reply[sent..].to_vec()),
-            Err(Errno::PIPE | Errno::CONNRESET) => Remaining::Nothing,
-            Err(_) => Remaining::Send(Peer::brief(socket), reply.to_vec()),
+        let Some(list) = self.lists.newest(requester) else {
+            return Remaining::List(Peer::brief(socket), requester, pid);
+        };
+        let mut rest = Rest { head: list.head(pid), list, sent: 0 };
+        let sent = rustix::net::sendmsg(
+            &socket,
+            &rest.parts().map(IoSlice::new),
+            &mut SendAncillaryBuffer::default(),
+            SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
+        );
+        match sent {
+            Ok(sent) => rest.sent = sent,
+            Err(Errno::PIPE | Errno::CONNRESET) => return Remaining::Nothing,
+            Err(_) => {}
         }
-    }
-
-    /// The encoded answer to `requester`, whose request has this `pid`.
-    fn reply(&mut self, requester: Credentials, pid: i32) -> &[u8] {
-        // Taken before the sessions are looked at: what changes meanwhile makes another generation.
-        let generation = self.handle.sessions_generation();
-        if generation != self.generation || self.replies.len() >= USERS_MAX {
-            self.replies.clear();
-            self.generation = generation;
+        match rest.parts() {
+            [[], []] => Remaining::Nothing,
+            _ => Remaining::Send(Peer::brief(socket), rest),
         }
-        let handle = &self.handle;
-        let reply = self.replies.entry(requester.uid).or_insert_with(|| {
-            let (request, _) = Request::new(&Command::ListSessions);
-            let sessions = handle.acting_for(requester).visible_sessions();
-            let reply = match sessions {
-                Ok(sessions) => Reply::ok(&request).with_data(encode_sessions(&sessions)),
-                Err(code) => Reply::error(&request, code),
-            };
-            reply.encode()
-        });
-        Reply::readdress(reply, pid);
-        reply
     }
 }

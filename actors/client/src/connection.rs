@@ -19,6 +19,9 @@ pub const REQUEST_DEADLINE: Duration = Duration::from_secs(60);
 /// Longest time for the client to take the reply.
 pub const REPLY_DEADLINE: Duration = Duration::from_secs(60);
 
+/// Data of a reply that is copied behind its head and sent with it, in bytes; larger data is sent by itself.
+const COPIED_MAX: usize = 16 << 10;
+
 /// Why a client was not served.
 #[derive(Debug, Error)]
 pub(crate) enum ConnectionError {
@@ -26,6 +29,8 @@ pub(crate) enum ConnectionError {
     Silent,
     #[error("it did not take the reply within {} s", REPLY_DEADLINE.as_secs())]
     Deaf,
+    #[error("lists of sessions that other clients do not take left no room for its own")]
+    NoRoom,
     #[error("its request: {0}")]
     Request(PeerError),
     #[error("its request: {0}")]
@@ -40,10 +45,31 @@ pub(crate) async fn serve(
     handle: &Handle,
     listers: &Listers,
 ) -> Result<(), ConnectionError> {
-    let read = tokio::time::timeout(REQUEST_DEADLINE, read(peer)).await;
-    let Some((request, payload)) = read.map_err(|_| ConnectionError::Silent)?? else {
-        return Ok(());
-    };
+    let since = Instant::now();
+    let heard = tokio::time::timeout(REQUEST_DEADLINE, hear(peer)).await;
+    match heard.map_err(|_| ConnectionError::Silent)?? {
+        Some(request) => serve_since(peer, request, since, (handle, listers)).await,
+        None => Ok(()),
+    }
+}
+
+/// The same for a client whose request came whole, but for what follows it.
+pub(crate) async fn serve_request(
+    peer: &Peer,
+    request: Request,
+    with: (&Handle, &Listers),
+) -> Result<(), ConnectionError> {
+    serve_since(peer, request, Instant::now(), with).await
+}
+
+async fn serve_since(
+    peer: &Peer,
+    request: Request,
+    since: Instant,
+    (handle, listers): (&Handle, &Listers),
+) -> Result<(), ConnectionError> {
+    let payload = tokio::time::timeout_at(since + REQUEST_DEADLINE, payload(peer, &request)).await;
+    let payload = payload.map_err(|_| ConnectionError::Silent)??;
     let reply = match payload {
         Ok(payload) => {
             let credentials = peer.credentials().map_err(|e| ConnectionError::Request(e.into()))?;
@@ -58,33 +84,44 @@ pub(crate) async fn serve(
     if let Some(code) = reply.failure() {
         tracing::debug!(command = request.command, session = request.session_name, %code, "refused");
     }
-    send(peer, &reply.encode()).await
+    if reply.data.len() <= COPIED_MAX {
+        return send(peer, [&reply.encode(), &[]]).await;
+    }
+    send(peer, [&reply.encode_head(reply.pid), &reply.data]).await
 }
 
 /// Sends a reply or the rest of one.
-pub(crate) async fn send(peer: &Peer, encoded: &[u8]) -> Result<(), ConnectionError> {
-    tokio::time::timeout(REPLY_DEADLINE, peer.write_all(encoded))
+pub(crate) async fn send(peer: &Peer, parts: [&[u8]; 2]) -> Result<(), ConnectionError> {
+    let sent = async {
+        peer.write_all(parts[0]).await?;
+        peer.write_all(parts[1]).await
+    };
+    tokio::time::timeout(REPLY_DEADLINE, sent)
         .await
         .map_err(|_| ConnectionError::Deaf)?
         .map_err(ConnectionError::Reply)
 }
 
-/// Reads the request with all that belongs to it; an error code in place of the payload when that is
-/// larger than any.
-async fn read(
-    peer: &Peer,
-) -> Result<Option<(Request, Result<Vec<u8>, ErrorCode>)>, ConnectionError> {
+/// Reads the fixed part of a request; `None` when the client closed without a word.
+async fn hear(peer: &Peer) -> Result<Option<Request>, ConnectionError> {
     let mut fixed = vec![0; REQUEST_LEN];
     if !peer.read_exact_or_end(&mut fixed).await.map_err(ConnectionError::Request)? {
         return Ok(None);
     }
-    let request = Request::decode(&fixed)?;
+    Ok(Some(Request::decode(&fixed)?))
+}
+
+/// Reads all that belongs to a request behind its fixed part; an error code in place of the payload when that
+/// is larger than any.
+async fn payload(
+    peer: &Peer,
+    request: &Request,
+) -> Result<Result<Vec<u8>, ErrorCode>, ConnectionError> {
     let payload_len = match request.payload_len() {
         Ok(len) => len,
         Err(error) => {
             tracing::warn!(command = request.command, %error, "a client's request is refused");
-            let code = request.malformed();
-            return Ok(Some((request, Err(code))));
+            return Ok(Err(request.malformed()));
         }
     };
     let fill = async |bytes: &mut [u8]| peer.read_exact(bytes).await;
@@ -99,7 +136,7 @@ async fn read(
                 Err(error) => return Err(ConnectionError::Request(error)),
             }
         }
-        _ => return Ok(Some((request, Err(ErrorCode::InvalidProtocol)))),
+        _ => return Ok(Err(ErrorCode::InvalidProtocol)),
     }
-    Ok(Some((request, Ok(payload))))
+    Ok(Ok(payload))
 }

@@ -14,6 +14,7 @@ mod connection;
 mod dispatch;
 mod listener;
 mod listers;
+mod lists;
 #[cfg(test)]
 mod tests;
 

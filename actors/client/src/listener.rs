@@ -12,9 +12,10 @@ use rustix::{io::Errno, net::SocketFlags};
 use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::{
-    at_once::{AtOnce, Remaining},
-    connection::{self, ConnectionError},
+    at_once::{AtOnce, Remaining, Rest},
+    connection::{self, ConnectionError, REPLY_DEADLINE},
     listers::Listers,
+    lists::Lists,
 };
 
 /// Most clients that are let in at once.
@@ -39,10 +40,10 @@ pub async fn listen(
     let socket = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?;
     let open = Count::default();
     let mut at_once = AtOnce::new(handle.clone());
-    let listers = Rc::new(Listers::default());
+    let shared = Rc::new(Shared { handle, listers: Listers::default(), lists: at_once.lists() });
     let clients = Clients { socket, descriptors, open: open.clone(), batch: 0 };
     let admit = |(socket, held)| {
-        admit(&open, (&handle, &listers), held, at_once.look(socket));
+        admit(&open, &shared, held, at_once.look(socket));
         Ok(())
     };
     match accept_all("client", clients, admit).await {}
@@ -91,20 +92,22 @@ impl Listen for Clients {
     }
 }
 
+/// What all clients are served with.
+struct Shared {
+    handle: Handle,
+    listers: Listers,
+    lists: Rc<Lists>,
+}
+
 /// Does what is left to do for a client, beside the others. `open` counts those.
-fn admit(open: &Count, (handle, listers): (&Handle, &Rc<Listers>), held: Held, left: Remaining) {
+fn admit(open: &Count, shared: &Rc<Shared>, held: Held, left: Remaining) {
     if matches!(left, Remaining::Nothing) {
         return;
     }
     let counted = open.one_more();
-    let (handle, listers) = (handle.clone(), Rc::clone(listers));
+    let shared = Rc::clone(shared);
     tokio::task::spawn_local(async move {
-        let served = match &left {
-            Remaining::Nothing => Ok(()),
-            Remaining::Serve(peer) => connection::serve(peer, &handle, &listers).await,
-            Remaining::Send(peer, rest) => connection::send(peer, rest).await,
-        };
-        match served {
+        match serve(left, &shared).await {
             Ok(()) => {}
             // As those do that do not wait for the end of a session.
             Err(ConnectionError::Reply(PeerError::Closed)) => {
@@ -112,6 +115,24 @@ fn admit(open: &Count, (handle, listers): (&Handle, &Rc<Listers>), held: Held, l
             }
             Err(error) => tracing::warn!(%error, "a client was not served"),
         }
-        drop((left, held, counted));
+        drop((held, counted));
     });
+}
+
+async fn serve(left: Remaining, shared: &Shared) -> Result<(), ConnectionError> {
+    let Shared { handle, listers, lists } = shared;
+    match left {
+        Remaining::Nothing => Ok(()),
+        Remaining::Hear(peer) => connection::serve(&peer, handle, listers).await,
+        Remaining::Serve(peer, request) => {
+            connection::serve_request(&peer, request?, (handle, listers)).await
+        }
+        Remaining::Send(peer, rest) => connection::send(&peer, rest.parts()).await,
+        Remaining::List(peer, requester, pid) => {
+            let list = tokio::time::timeout(REPLY_DEADLINE, lists.when_there_is_room(requester));
+            let list = list.await.map_err(|_| ConnectionError::NoRoom)?;
+            let rest = Rest { head: list.head(pid), list, sent: 0 };
+            connection::send(&peer, rest.parts()).await
+        }
+    }
 }

@@ -213,6 +213,14 @@ impl Handle {
     /// # Errors
     /// None of its own.
     pub fn visible_sessions(&self) -> Result<Vec<SessionListing>, ErrorCode> {
+        Ok(self.shown_sessions()?.iter().map(|session| SessionListing::clone(session)).collect())
+    }
+
+    /// The same, as the sessions show themselves to all.
+    ///
+    /// # Errors
+    /// None of its own.
+    pub fn shown_sessions(&self) -> Result<Vec<Arc<SessionListing>>, ErrorCode> {
         if !self.registry.connected() {
             return Err(ErrorCode::Fatal);
         }

@@ -21,20 +21,21 @@ pub struct SessionListings {
 struct Shared {
     /// Grows with every change, after it was made.
     generation: AtomicU64,
-    sessions: Mutex<BTreeMap<SessionId, (Credentials, SessionListing)>>,
+    /// Shared with those who read, so that the lock is held for the copying of addresses alone.
+    sessions: Mutex<BTreeMap<SessionId, (Credentials, Arc<SessionListing>)>>,
 }
 
 impl SessionListings {
     /// Shows a session of `owner` from now on.
     pub fn publish(&self, id: SessionId, owner: Credentials, listing: SessionListing) {
-        self.sessions().insert(id, (owner, listing));
+        self.sessions().insert(id, (owner, Arc::new(listing)));
         self.changed();
     }
 
     /// Shows a session as it is now, unless it is not shown any more.
     pub fn update(&self, id: SessionId, listing: SessionListing) {
         if let Some((_, shown)) = self.sessions().get_mut(&id) {
-            *shown = listing;
+            *shown = Arc::new(listing);
         }
         self.changed();
     }
@@ -47,10 +48,10 @@ impl SessionListings {
 
     /// The sessions that `requester` may access, newest first.
     #[must_use]
-    pub fn visible_to(&self, requester: Credentials) -> Vec<SessionListing> {
+    pub fn visible_to(&self, requester: Credentials) -> Vec<Arc<SessionListing>> {
         let sessions = self.sessions();
-        let visible = |(owner, _): &&(Credentials, SessionListing)| requester.may_access(*owner);
-        sessions.values().rev().filter(visible).map(|(_, listing)| listing.clone()).collect()
+        let visible = |(owner, _): &&(Credentials, _)| requester.may_access(*owner);
+        sessions.values().rev().filter(visible).map(|(_, listing)| Arc::clone(listing)).collect()
     }
 
     /// A number that is another after every change. What was read after it shows at least the changes
@@ -65,7 +66,7 @@ impl SessionListings {
     }
 
     /// Each change is whole, so a thread that panicked left nothing half done.
-    fn sessions(&self) -> MutexGuard<'_, BTreeMap<SessionId, (Credentials, SessionListing)>> {
+    fn sessions(&self) -> MutexGuard<'_, BTreeMap<SessionId, (Credentials, Arc<SessionListing>)>> {
         self.shared.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

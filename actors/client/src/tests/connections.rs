@@ -2,7 +2,7 @@
 
 use std::{io::Read, os::fd::AsFd, os::unix::net::UnixStream};
 
-use lttngd_model::ErrorCode;
+use lttngd_model::{Credentials, DescriptorOutput, ErrorCode, SessionDescriptor, SessionKind};
 use lttngd_peer::{
     BaseLine, ConsumerScript, FakeClient, FakeConsumer, alone, channel_listing, event_description,
     open_descriptors,
@@ -14,6 +14,7 @@ use super::world::{World, bytes, daemon};
 use crate::{
     connection::{ConnectionError, serve},
     listers::Listers,
+    lists::{List, Lists},
 };
 
 /// Offset of the payload's size in the request of ENABLE_EVENT.
@@ -222,4 +223,37 @@ async fn a_request_that_does_not_come_is_given_up() {
     let outcome = serve(&peer, &handle, &Listers::default()).await;
     assert!(matches!(outcome, Err(ConnectionError::Silent)), "{outcome:?}");
     drop(theirs);
+}
+
+#[actix::test]
+async fn a_list_is_made_once_for_all_and_another_waits_while_too_many_are_not_taken() {
+    const ROOM: usize = 1 << 12;
+    let fake = FakeConsumer::new(ConsumerScript::default());
+    let (handle, ..) = daemon(&fake);
+    let root = Credentials { uid: 0, gid: 0 };
+    let lists = Lists::holding(handle.clone(), ROOM);
+    let owner = handle.acting_for(root);
+    let create = async |name: &str| {
+        let descriptor = SessionDescriptor {
+            kind: SessionKind::Regular,
+            name: Some(name.to_owned()),
+            output: DescriptorOutput::None,
+        };
+        owner.create_session(None, descriptor).await.unwrap();
+    };
+    let names = |list: &std::rc::Rc<List>| decode_sessions(list.data()).unwrap().len();
+    create("a").await;
+    let first = lists.newest(root).unwrap();
+    assert!(std::rc::Rc::ptr_eq(&first, &lists.newest(root).unwrap()), "it is the same for all");
+    create("b").await;
+    // The first one is still sent to somebody: there is no room for another.
+    assert_eq!(names(&first), 1);
+    assert!(lists.newest(root).is_none());
+    let mut waiting = std::pin::pin!(lists.when_there_is_room(root));
+    let early = tokio::time::timeout(std::time::Duration::ZERO, waiting.as_mut()).await;
+    assert!(early.is_err(), "it waits");
+    drop(first);
+    assert_eq!(names(&waiting.await), 2);
+    create("c").await;
+    assert_eq!(names(&lists.newest(root).unwrap()), 3, "nobody is sent the one before");
 }

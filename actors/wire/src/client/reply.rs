@@ -96,14 +96,6 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Makes an encoded reply that of another request of the same command: the one with this `pid`.
-    /// Does nothing to bytes that are no reply.
-    pub fn readdress(encoded: &mut [u8], pid: i32) {
-        if let Ok((message, _)) = LttngMessage::mut_from_prefix(encoded) {
-            message.pid = pid;
-        }
-    }
-
     /// The reply to a command that did what it was asked.
     #[must_use]
     pub fn ok(request: &Request) -> Self {
@@ -151,15 +143,21 @@ impl Reply {
     /// The bytes, to be sent at once.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
+        [&*self.encode_head(self.pid), &self.data].concat()
+    }
+
+    /// The bytes before the data, as the reply to another request of the same command: the one with this `pid`.
+    #[must_use]
+    pub fn encode_head(&self, pid: i32) -> Vec<u8> {
         let message = LttngMessage {
             command: self.command,
             code: self.code,
-            pid: self.pid,
+            pid,
             cmd_header_size: wire_len(self.header.len()),
             data_size: wire_len(self.data.len()),
             fd_count: self.fd_count,
         };
-        [message.as_bytes(), &self.header, &self.data].concat()
+        [message.as_bytes(), &self.header].concat()
     }
 
     /// Decodes a whole reply.

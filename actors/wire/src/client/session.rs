@@ -1,11 +1,11 @@
 //! Listings of sessions, and whether a session's data is on its way.
 
-use std::mem::offset_of;
+use std::{borrow::Borrow, mem::offset_of};
 
 use lttngd_model::SessionListing;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::mirror::{array, chars, read, text};
+use super::mirror::{chars, read, text};
 use crate::{DecodeError, Reader};
 
 /// `struct lttng_session` (`include/lttng/session.h`) of a 64-bit daemon, with the compiler's
@@ -40,21 +40,27 @@ const _: () = assert!(size_of::<LttngSessionExtended>() == 9);
 
 /// Data of a reply to LIST_SESSIONS: every session, then the extension of every session.
 #[must_use]
-pub fn encode_sessions(sessions: &[SessionListing]) -> Vec<u8> {
-    let mut data = array(sessions, |session| LttngSession {
-        name: chars(session.name.as_bytes()),
-        path: chars(session.path.as_bytes()),
-        path_padding: 0,
-        enabled: session.active.into(),
-        snapshot_mode: session.snapshot_mode.into(),
-        live_timer_interval: session.live_timer_interval_us,
-        timer_padding: 0,
-        extended: 0,
-    });
-    data.extend(array(sessions, |session| LttngSessionExtended {
-        creation_time: session.creation_time_s,
-        is_set: 1,
-    }));
+pub fn encode_sessions<S: Borrow<SessionListing>>(sessions: &[S]) -> Vec<u8> {
+    const EACH: usize = size_of::<LttngSession>() + size_of::<LttngSessionExtended>();
+    // It may be large, and is to be made in one piece.
+    let mut data = Vec::with_capacity(sessions.len() * EACH);
+    for session in sessions.iter().map(Borrow::borrow) {
+        let session = LttngSession {
+            name: chars(session.name.as_bytes()),
+            path: chars(session.path.as_bytes()),
+            path_padding: 0,
+            enabled: session.active.into(),
+            snapshot_mode: session.snapshot_mode.into(),
+            live_timer_interval: session.live_timer_interval_us,
+            timer_padding: 0,
+            extended: 0,
+        };
+        data.extend_from_slice(session.as_bytes());
+    }
+    for session in sessions.iter().map(Borrow::borrow) {
+        let extended = LttngSessionExtended { creation_time: session.creation_time_s, is_set: 1 };
+        data.extend_from_slice(extended.as_bytes());
+    }
     data
 }
 
