@@ -65,6 +65,7 @@ fn run(options: Options, args: &[OsString]) -> Result<(), Box<dyn Error>> {
         tracing::warn!("{notice}");
     }
     memory::keep_some();
+    memory::share_one_heap();
     let mut termination = Termination::catch()?;
     let readiness = Readiness::new(&options, args.first())?;
     match limits::raise_descriptors() {

@@ -5,12 +5,13 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use lttngd_model::SessionId;
-use lttngd_runtime::{Attention, Outlet, Peer, Waiting, fail_point};
+use lttngd_runtime::{Attention, Keeping, Outlet, Peer, Waiter, Waiting, fail_point};
 use lttngd_wire::ust::command::FieldEntry;
 
 use crate::{
     AppError, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields,
-    ListTracepoints, RegenerateStatedump, RegisterDone, SessionWish, Synchronise, Tracepoint,
+    ListTracepoints, RegenerateStatedump, RegisterDone, SessionWish, Synchronise,
+    SynchroniseArrived, Tracepoint,
     driver::{AppAgenda, Driver, Job, RUNNING_MAX},
     error::Broken,
     notify::{self, Handles},
@@ -75,7 +76,7 @@ impl App {
         want: Option<SessionWish>,
     ) -> Waiting<(), AppError> {
         fail_point::reached("App wish");
-        self.agenda.wish(session, want.map(|want| Rc::new(want.into())))
+        self.agenda.wish(session, want.map(Rc::new))
     }
 
     /// Has the state dump of a session recorded again, once however often that is asked meanwhile.
@@ -141,10 +142,21 @@ impl Drop for App {
 type Reply<T> = Waiting<T, AppError>;
 
 impl Handler<Synchronise> for App {
-    type Result = Reply<()>;
+    type Result = Keeping<AppError>;
 
     fn handle(&mut self, request: Synchronise, _: &mut Self::Context) -> Self::Result {
-        self.wish(request.session, Some(request.want))
+        fail_point::reached("App wish");
+        self.agenda.keeping(request.session, Rc::new(request.want))
+    }
+}
+
+impl Handler<SynchroniseArrived> for App {
+    type Result = ();
+
+    fn handle(&mut self, request: SynchroniseArrived, _: &mut Self::Context) {
+        fail_point::reached("App wish");
+        let waiter = Waiter::Hold(request.hold);
+        self.agenda.keep(request.session, Rc::new(request.want), Some(waiter));
     }
 }
 

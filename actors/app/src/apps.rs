@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use actix::{Actor, Addr, Context, Handler, Message, MessageResult, ResponseActFuture, WrapFuture};
+use actix::{Actor, Addr, Context, Handler, Message, MessageResult};
 use lttngd_model::{
     SessionId,
     ust::{TrackedProcess, Trackers},
 };
-use lttngd_runtime::{Directory, FailureNotice, Hold, Outlet, fail_point};
+use lttngd_runtime::{Beside, Directory, FailureNotice, Hold, Outlet, Works, fail_point};
 
 use crate::{App, AppId, AppInfo, AppRegistered, AppUnregistered, RegisterDone};
 
-/// A registered application and its actor.
-pub type RegisteredApp = (Arc<AppInfo>, Addr<App>);
+/// A registered application and its actor, whose address is shared: it is not cheap to clone.
+pub type RegisteredApp = (Arc<AppInfo>, Arc<Addr<App>>);
 
 /// Follows the applications that trackers let through, from now on: replies with those that are registered.
 /// A second time it replaces the trackers.
@@ -58,7 +58,7 @@ pub struct AppArrived {
     /// What it is.
     pub info: Arc<AppInfo>,
     /// Its actor.
-    pub app: Addr<App>,
+    pub app: Arc<Addr<App>>,
     /// Held until it has what the session wants, or has not answered in time: its `main` waits for that.
     pub hold: Hold,
 }
@@ -81,7 +81,6 @@ pub struct AppsChanged {
     pub is_registered: bool,
 }
 
-#[derive(Clone)]
 struct Follower {
     arrived: Outlet<AppArrived>,
     gone: Outlet<AppExited>,
@@ -90,8 +89,10 @@ struct Follower {
 /// The actor that knows which applications are registered, and which sessions each of them concerns. Who
 /// does not follow them is told of none.
 pub struct Apps {
-    directory: Directory<AppId, RegisteredApp, SessionId, Follower>,
+    directory: Directory<AppId, RegisteredApp, SessionId, Arc<Follower>>,
     changed: Outlet<AppsChanged>,
+    /// The beginnings of `main` that are waited for.
+    beginnings: Works,
     _failure: Option<FailureNotice>,
 }
 
@@ -99,7 +100,12 @@ impl Apps {
     /// No application is registered. `changed` is told of all that come and go.
     #[must_use]
     pub fn new(changed: Outlet<AppsChanged>) -> Self {
-        Self { directory: Directory::default(), changed, _failure: None }
+        Self {
+            directory: Directory::default(),
+            changed,
+            beginnings: Works::default(),
+            _failure: None,
+        }
     }
 
     /// The same, whose owner is told when it fails.
@@ -114,7 +120,7 @@ impl Actor for Apps {
 }
 
 impl Handler<AppRegistered> for Apps {
-    type Result = ResponseActFuture<Self, ()>;
+    type Result = Beside<()>;
 
     /// Over when its `main` begins.
     fn handle(&mut self, registered: AppRegistered, _: &mut Self::Context) -> Self::Result {
@@ -122,9 +128,10 @@ impl Handler<AppRegistered> for Apps {
         tracing::info!(pid = info.pid, uid = info.uid, app = info.name, "application registered");
         fail_point::reached("Apps register");
         self.changed.tell(AppsChanged { info: Arc::clone(&info), is_registered: true });
+        let app = Arc::new(app);
         let (hold, released) = Hold::new();
-        for follower in self.directory.come(info.id, (Arc::clone(&info), app.clone())) {
-            let (info, app, hold) = (Arc::clone(&info), app.clone(), hold.clone());
+        for follower in self.directory.come(info.id, (Arc::clone(&info), Arc::clone(&app))) {
+            let (info, app, hold) = (Arc::clone(&info), Arc::clone(&app), hold.clone());
             follower.arrived.tell(AppArrived { info, app, hold });
         }
         drop(hold);
@@ -134,7 +141,7 @@ impl Handler<AppRegistered> for Apps {
                 tracing::debug!(pid = info.pid, app = info.name, %error, "registration not done");
             }
         };
-        Box::pin(begins.into_actor(self))
+        self.beginnings.answer(begins)
     }
 }
 
@@ -159,7 +166,8 @@ impl Handler<FollowApps> for Apps {
         let fits = move |(info, _): &RegisteredApp| {
             trackers.track(TrackedProcess { pid: info.pid, uid: info.uid, gid: info.gid })
         };
-        MessageResult(self.directory.follow(session, Follower { arrived, gone }, Box::new(fits)))
+        let follower = Arc::new(Follower { arrived, gone });
+        MessageResult(self.directory.follow(session, follower, Box::new(fits)))
     }
 }
 

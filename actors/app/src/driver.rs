@@ -1,48 +1,44 @@
 //! What runs on the command socket: jobs, each towards the newest wish of its session.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, VecDeque},
+    rc::Rc,
+    sync::Arc,
+};
 
 use actix::Addr;
-use futures::{StreamExt, future::join, stream::FuturesUnordered};
-use lttngd_buffers::{BufferObjects, BufferSet, PreparedChannel};
-use lttngd_model::{SessionId, ust::Channel};
+use futures::{
+    StreamExt,
+    future::{OptionFuture, join},
+    stream::FuturesUnordered,
+};
+use lttngd_buffers::{BufferSet, PreparedChannel};
+use lttngd_model::SessionId;
 use lttngd_runtime::{Agenda, Claim, reply_to_all};
 use lttngd_wire::ust::command::{Command, FieldEntry, ROOT_HANDLE, UstError};
-use tokio::sync::oneshot;
+use tokio::{
+    sync::oneshot,
+    time::{Sleep, sleep_until},
+};
 
 use crate::{
     AppError, AppInfo, SessionWish, Tracepoint,
     error::Broken,
-    link::Link,
+    link::{Link, ON_THEIR_WAY_MAX},
     notify::Handles,
-    plan::{AppChannel, AppEvent, AppSession, Step, Walk},
-    socket::{Answer, CommandSocket},
+    plan::{AppChannel, AppEvent, AppSession, Step, Target, Walk},
+    socket::{Answer, Asked, CommandSocket},
 };
 
-/// Most jobs that run at a time. While the application does what one asks, the next request of
-/// another is already in its socket; more than a few would only wait there.
-pub(crate) const RUNNING_MAX: usize = 4;
+/// Most jobs that run at a time. The requests of all of them go to the application together, and its replies
+/// come together, so that the round trips of many sessions are those of one.
+pub(crate) const RUNNING_MAX: usize = 16;
 
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, AppError>>;
 
 /// What is to be done with an application.
-pub(crate) type AppAgenda = Agenda<SessionId, Rc<Wanted>, Job, AppError>;
-
-/// What a session wants, as the driver looks at it before each step.
-pub(crate) struct Wanted {
-    active: bool,
-    channels: Arc<[Channel]>,
-    /// An address is not cheap to clone.
-    buffers: Rc<Addr<BufferSet>>,
-    objects: Arc<BufferObjects>,
-}
-
-impl From<SessionWish> for Wanted {
-    fn from(want: SessionWish) -> Self {
-        let SessionWish { active, channels, buffers, objects } = want;
-        Self { active, channels, buffers: Rc::new(buffers), objects }
-    }
-}
+pub(crate) type AppAgenda = Agenda<SessionId, Rc<SessionWish>, Job, AppError>;
 
 /// What the command socket is used for.
 pub(crate) enum Job {
@@ -89,6 +85,15 @@ impl lttngd_runtime::Job<SessionId> for Job {
     }
 }
 
+/// Events and channels that were switched on or off, and whose answers are waited for later: the next step
+/// does not need them.
+type Switched = VecDeque<(Target, bool, Asked<u32>)>;
+
+/// What switches an object on or off.
+fn switch(on: bool) -> Command {
+    if on { Command::Enable } else { Command::Disable }
+}
+
 /// The driver of one application.
 pub(crate) struct Driver {
     info: Arc<AppInfo>,
@@ -113,9 +118,15 @@ impl Driver {
     pub(crate) async fn run(&self) -> Broken {
         let mut socket = std::pin::pin!(self.socket.serve(|| self.agenda.answered()));
         let mut running = FuturesUnordered::new();
+        let mut patience = std::pin::pin!(None::<Sleep>);
         loop {
             while let Some((claim, job)) = self.agenda.begin() {
                 running.push(async move { self.job(job).await.map(|()| claim) });
+            }
+            match (self.agenda.keeps_until(), patience.is_some()) {
+                (Some(until), false) => patience.set(Some(sleep_until(until))),
+                (None, true) => patience.set(None),
+                _ => {}
             }
             tokio::select! {
                 biased;
@@ -126,6 +137,10 @@ impl Driver {
                 // What the jobs ask is written at once.
                 broken = &mut socket => return broken,
                 () = self.agenda.queued() => {}
+                Some(()) = OptionFuture::from(patience.as_mut().as_pin_mut()) => {
+                    patience.set(None);
+                    self.agenda.look_at_patience();
+                }
             }
         }
     }
@@ -168,9 +183,11 @@ impl Driver {
         let known = self.sessions.borrow_mut().remove(&id);
         let mut has = known.unwrap_or_default();
         let mut walk = Walk::default();
+        let mut switched = Switched::default();
         loop {
             // Looked up before every step: what changed meanwhile counts at once.
             let Some(want) = self.agenda.newest(id) else {
+                self.settle(id, &mut switched, 0, (&mut walk, &mut has)).await?;
                 self.release(std::mem::take(&mut has)).await?;
                 if self.agenda.ended(id) {
                     return Ok(());
@@ -179,9 +196,25 @@ impl Driver {
                 walk = Walk::default();
                 continue;
             };
-            let (channels, buffers) = (Arc::clone(&want.channels), Rc::clone(&want.buffers));
+            let (channels, buffers) = (Arc::clone(&want.channels), Arc::clone(&want.buffers));
             let Some(step) = walk.next_step(&mut has, want.active, &channels) else { break };
             let target = step.target();
+            if step.is_switch() {
+                // One thing is switched once before its answer is known.
+                let again = switched.iter().any(|(known, ..)| *known == target);
+                let left = if again { 0 } else { ON_THEIR_WAY_MAX - 1 };
+                if switched.len() > left {
+                    drop(want);
+                    self.settle(id, &mut switched, left, (&mut walk, &mut has)).await?;
+                    continue;
+                }
+            }
+            if let Some((handle, enabled)) = has.switch(step) {
+                drop(want);
+                let asked = self.socket.begin_value(handle, &switch(enabled));
+                switched.push_back((target, enabled, asked));
+                continue;
+            }
             let mut object = None;
             if let Step::CreateChannel { channel } = step {
                 object = want.objects.channel(channel).cloned();
@@ -194,17 +227,42 @@ impl Driver {
             // An application that falls silent is not to keep the descriptors of a session that ends.
             drop(want);
             if let Err(refusal) = self.step(&mut has, step, buffers, object).await? {
-                tracing::warn!(
-                    pid = self.info.pid, app = self.info.name, session = %id, ?target, %refusal,
-                    "the application does not do a part of what the session wants"
-                );
+                self.refused(id, target, refusal);
                 walk.failed(target);
             }
         }
+        self.settle(id, &mut switched, 0, (&mut walk, &mut has)).await?;
         if has.handle.is_some() {
             self.sessions.borrow_mut().insert(id, has);
         }
         Ok(())
+    }
+
+    /// Waits until at most `left` answers are waited for, of what was switched.
+    async fn settle(
+        &self,
+        id: SessionId,
+        switched: &mut Switched,
+        left: usize,
+        (walk, has): (&mut Walk, &mut AppSession),
+    ) -> Result<(), Broken> {
+        while switched.len() > left
+            && let Some((target, enabled, asked)) = switched.pop_front()
+        {
+            if let Err(refusal) = asked.answer().await? {
+                self.refused(id, target, refusal);
+                has.not_switched(target, enabled);
+                walk.failed(target);
+            }
+        }
+        Ok(())
+    }
+
+    fn refused(&self, id: SessionId, target: Target, refusal: UstError) {
+        tracing::warn!(
+            pid = self.info.pid, app = self.info.name, session = %id, ?target, %refusal,
+            "the application does not do a part of what the session wants"
+        );
     }
 
     /// Takes a step; `object` is that of the channel to be made.
@@ -212,14 +270,13 @@ impl Driver {
         &self,
         has: &mut AppSession,
         step: Step<'_>,
-        buffers: Rc<Addr<BufferSet>>,
+        buffers: Arc<Addr<BufferSet>>,
         object: Option<PreparedChannel>,
     ) -> Answer<()> {
         // What a step names is there; if it were not, the step would have failed.
         const MISSING: Answer<()> = Ok(Err(UstError::NoEntry));
         let link = self.link();
         let session = has.handle.unwrap_or(ROOT_HANDLE);
-        let state = |on| if on { Command::Enable } else { Command::Disable };
         Ok(match step {
             Step::CreateSession => {
                 let made = link.command(ROOT_HANDLE, &Command::Session).await?;
@@ -250,22 +307,12 @@ impl Driver {
                     channel.events[event] = Some(AppEvent { handle, enabled: false });
                 })
             }
-            Step::SetEvent { channel, event, enabled } => {
-                let channel = has.channel_mut(channel);
-                let known = channel.and_then(|channel| channel.events.get_mut(event)?.as_mut());
-                let Some(event) = known else { return MISSING };
-                let set = link.command(event.handle, &state(enabled)).await?;
-                set.map(|_| event.enabled = enabled)
-            }
-            Step::SetChannel { channel, enabled } => {
-                let Some(channel) = has.channel_mut(channel) else { return MISSING };
-                let set = link.command(channel.handle, &state(enabled)).await?;
-                set.map(|_| channel.enabled = enabled)
-            }
+            // What is there was switched, without a wait.
+            Step::SetEvent { .. } | Step::SetChannel { .. } => return MISSING,
             Step::SetSession { active } => {
                 // When it is quiescent no probe that began before is still recording.
                 let (set, quiescent) =
-                    join(link.command(session, &state(active)), self.quiesce()).await;
+                    join(link.command(session, &switch(active)), self.quiesce()).await;
                 match set? {
                     Ok(_) => {
                         has.active = active;

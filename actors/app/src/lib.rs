@@ -46,6 +46,6 @@ pub use error::AppError;
 pub use listener::{AppSettings, REGISTRATION_DEADLINE, listen};
 pub use message::{
     AppId, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields, ListTracepoints,
-    RegenerateStatedump, RegisterDone, SessionWish, Synchronise, Tracepoint,
+    RegenerateStatedump, RegisterDone, SessionWish, Synchronise, SynchroniseArrived, Tracepoint,
 };
 pub use permits::REGISTRATIONS_EACH_MAX;

@@ -6,7 +6,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use lttngd_buffers::ChannelObject;
 use lttngd_model::{Context, ust::EventRule};
 use lttngd_wire::ust::command::{
-    Command, FIELD_ENTRY_LEN, FieldEntry, ROOT_HANDLE, Reply, UstContext, UstError, app_context,
+    Command, FIELD_ENTRY_LEN, FieldEntry, ROOT_HANDLE, UstContext, UstError, app_context,
     exclusions,
 };
 
@@ -43,18 +43,17 @@ impl Link<'_> {
         command: &Command,
         payload: &[u8],
         attached: Option<Attached>,
-    ) -> Answer<Reply> {
-        let answer = self.0.exchange(handle, command, (payload, attached), 0).await?;
-        Ok(answer.map(|(reply, _)| reply))
+    ) -> Answer<u32> {
+        self.0.value(handle, command, (payload, attached)).await
     }
 
     /// A command without payload: the value of its reply.
     pub(crate) async fn command(&self, handle: u32, command: &Command) -> Answer<u32> {
-        Ok(self.request(handle, command, &[], None).await?.map(|reply| reply.ret_val))
+        self.request(handle, command, &[], None).await
     }
 
     pub(crate) async fn tracer_version(&self) -> Answer<(u32, u32, u32)> {
-        let reply = self.request(ROOT_HANDLE, &Command::TracerVersion, &[], None).await?;
+        let reply = self.0.reply(ROOT_HANDLE, &Command::TracerVersion).await?;
         Ok(reply.map(|reply| reply.tracer_version()))
     }
 
@@ -67,7 +66,7 @@ impl Link<'_> {
         let command = Command::Channel { len: object.image.len() as u64 };
         let attached = Attached::Channel(Arc::clone(object));
         let reply = self.request(session, &command, &object.image, Some(attached)).await?;
-        let channel = granted!(reply).ret_val;
+        let channel = granted!(reply);
         let streams = stream::iter(object.streams.iter().enumerate()).map(async |(at, stream)| {
             let command = Command::Stream { len: stream.len, stream_nr: stream.number };
             let attached = Attached::Stream(Arc::clone(object), at);
@@ -130,7 +129,7 @@ impl Link<'_> {
         let list = granted!(self.command(ROOT_HANDLE, &Command::TracepointList).await?);
         let mut tracepoints = Vec::new();
         while tracepoints.len() < LISTING_MAX {
-            match self.request(list, &Command::TracepointListGet, &[], None).await? {
+            match self.0.reply(list, &Command::TracepointListGet).await? {
                 Ok(reply) => {
                     let (name, loglevel) = reply.tracepoint();
                     tracepoints.push(Tracepoint { name, loglevel });
@@ -148,8 +147,8 @@ impl Link<'_> {
         let mut fields = Vec::new();
         while fields.len() < LISTING_MAX {
             let command = Command::TracepointFieldListGet;
-            match self.0.exchange(list, &command, (&[], None), FIELD_ENTRY_LEN).await? {
-                Ok((_, entry)) => fields.push(FieldEntry::decode(&entry)?),
+            match self.0.entry(list, &command, FIELD_ENTRY_LEN).await? {
+                Ok(entry) => fields.push(FieldEntry::decode(&entry)?),
                 Err(UstError::NoEntry) => break,
                 Err(refusal) => return Ok(Err(refusal)),
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix::{Addr, Message};
 use lttngd_buffers::{BufferObjects, BufferSet};
 use lttngd_model::{Bitness, SessionId, Timestamp, ust::Channel};
+use lttngd_runtime::Hold;
 use lttngd_wire::ust::{command::FieldEntry, registration::Alignments};
 
 use crate::{App, AppError};
@@ -45,8 +46,8 @@ pub struct SessionWish {
     pub active: bool,
     /// The channels, with their contexts and event rules.
     pub channels: Arc<[Channel]>,
-    /// Whose buffers it records into.
-    pub buffers: Addr<BufferSet>,
+    /// Whose buffers it records into. An address is not cheap to clone.
+    pub buffers: Arc<Addr<BufferSet>>,
     /// Their objects.
     pub objects: Arc<BufferObjects>,
 }
@@ -59,6 +60,19 @@ pub struct Synchronise {
     pub session: SessionId,
     /// Its wish.
     pub want: SessionWish,
+}
+
+/// The same for an application that has just registered: its `main` waits until it is so, or the application
+/// has not answered in time.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SynchroniseArrived {
+    /// The session.
+    pub session: SessionId,
+    /// Its wish.
+    pub want: SessionWish,
+    /// What its `main` waits for.
+    pub hold: Hold,
 }
 
 /// Takes the session out of the application.

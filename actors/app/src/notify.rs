@@ -1,6 +1,6 @@
 //! The notify socket: the application asks for ids while it registers events and channels.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc, time::Duration};
+use std::{cell::RefCell, collections::HashMap, sync::Arc, time::Duration};
 
 use actix::Addr;
 use lttngd_buffers::{BufferSet, RegisterChannel, RegisterEnumeration, RegisterEvent};
@@ -25,17 +25,17 @@ pub(crate) const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
 /// Which of an application's handles mean what. Filled before the application can name them.
 #[derive(Debug, Default)]
 pub(crate) struct Handles {
-    sessions: RefCell<HashMap<u32, Rc<Addr<BufferSet>>>>,
+    sessions: RefCell<HashMap<u32, Arc<Addr<BufferSet>>>>,
     channels: RefCell<HashMap<u32, Target>>,
 }
 
 impl Handles {
-    pub(crate) fn insert_session(&self, handle: u32, buffers: Rc<Addr<BufferSet>>) {
+    pub(crate) fn insert_session(&self, handle: u32, buffers: Arc<Addr<BufferSet>>) {
         self.sessions.borrow_mut().insert(handle, buffers);
     }
 
     /// `id` is the channel's in the trace.
-    pub(crate) fn insert_channel(&self, handle: u32, id: u32, buffers: Rc<Addr<BufferSet>>) {
+    pub(crate) fn insert_channel(&self, handle: u32, id: u32, buffers: Arc<Addr<BufferSet>>) {
         self.channels.borrow_mut().insert(handle, Target { channel_id: id, buffers });
     }
 
@@ -67,7 +67,7 @@ impl Handles {
 struct Target {
     /// The channel's id in the trace; of no meaning for an enumeration, which has none.
     channel_id: u32,
-    buffers: Rc<Addr<BufferSet>>,
+    buffers: Arc<Addr<BufferSet>>,
 }
 
 /// Why a request is refused.

@@ -39,6 +39,43 @@ impl AppSession {
         self.position(index).ok().map(|at| &mut self.channels[at])
     }
 
+    /// Takes a step that switches a channel or an event on or off: the handle of the object, if it is there.
+    pub(crate) fn switch(&mut self, step: Step<'_>) -> Option<(u32, bool)> {
+        let (channel, event, enabled) = match step {
+            Step::SetEvent { channel, event, enabled } => (channel, Some(event), enabled),
+            Step::SetChannel { channel, enabled } => (channel, None, enabled),
+            _ => return None,
+        };
+        let (handle, is_enabled) = self.switch_of(channel, event)?;
+        *is_enabled = enabled;
+        Some((handle, enabled))
+    }
+
+    /// The application refused to switch something to that.
+    pub(crate) fn not_switched(&mut self, target: Target, enabled: bool) {
+        let (channel, event) = match target {
+            Target::Event(channel, event) => (channel, Some(event)),
+            Target::ChannelState(channel) => (channel, None),
+            _ => return,
+        };
+        if let Some((_, is_enabled)) = self.switch_of(channel, event) {
+            *is_enabled = !enabled;
+        }
+        self.reached = None;
+    }
+
+    /// Handle and state of a channel, or of an event rule of it.
+    fn switch_of(&mut self, channel: u32, event: Option<usize>) -> Option<(u32, &mut bool)> {
+        let channel = self.channel_mut(channel)?;
+        Some(match event {
+            None => (channel.handle, &mut channel.enabled),
+            Some(event) => {
+                let event = channel.events.get_mut(event)?.as_mut()?;
+                (event.handle, &mut event.enabled)
+            }
+        })
+    }
+
     /// The application made a channel.
     pub(crate) fn insert(&mut self, channel: AppChannel) {
         match self.position(channel.index) {
@@ -100,6 +137,11 @@ pub(crate) enum Target {
 }
 
 impl Step<'_> {
+    /// Whether it switches a channel or an event on or off: what the next step does not need the answer of.
+    pub(crate) fn is_switch(&self) -> bool {
+        matches!(self, Self::SetEvent { .. } | Self::SetChannel { .. })
+    }
+
     pub(crate) fn target(&self) -> Target {
         match *self {
             Self::CreateSession => Target::Session,

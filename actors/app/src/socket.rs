@@ -13,38 +13,48 @@ use futures::future::{Either, select};
 use lttngd_buffers::ChannelObject;
 use lttngd_runtime::{Peer, PeerError, fail_point};
 use lttngd_wire::ust::command::{Command, REPLY_LEN, Reply, UstError};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use crate::error::Broken;
 
 /// What the application answered: a value or its refusal.
 pub(crate) type Answer<T> = Result<Result<T, UstError>, Broken>;
 
-/// What an application answers to, with what follows a reply that grants it.
-type Granted = (Reply, Vec<u8>);
+/// Where an answer goes, with what is wanted of the reply.
+enum Asker {
+    /// The value alone.
+    Value(Answering<u32>),
+    /// All of it.
+    Reply(Answering<Reply>),
+    /// So many bytes that follow a reply that grants.
+    Entry(usize, Answering<Vec<u8>>),
+}
+
+type Answering<T> = oneshot::Sender<Result<T, UstError>>;
 
 /// The command socket. It is served by [`serve`](Self::serve); without that nothing is written or read.
 pub(crate) struct CommandSocket {
     peer: Peer,
     line: RefCell<Line>,
-    /// A request came into the line, for who writes and for who reads.
-    came: [Notify; 2],
 }
 
 /// The requests of [`RUNNING_MAX`](crate::driver::RUNNING_MAX) jobs, each of which has
 /// [`ON_THEIR_WAY_MAX`](crate::link::ON_THEIR_WAY_MAX) at most.
 #[derive(Default)]
 struct Line {
-    unwritten: VecDeque<Request>,
+    unwritten: Requests,
     unanswered: VecDeque<Unanswered>,
 }
 
-struct Request {
+/// Whole requests, one behind the other.
+#[derive(Default)]
+struct Requests {
     bytes: Vec<u8>,
-    attached: Option<Attached>,
+    /// Which of the bytes carry descriptors.
+    attached: VecDeque<(usize, Attached)>,
 }
 
-/// Whose descriptors go with a request, behind its bytes.
+/// Whose descriptors go with a request, on a byte behind it.
 pub(crate) enum Attached {
     /// Those of a channel.
     Channel(Arc<ChannelObject>),
@@ -55,42 +65,79 @@ pub(crate) enum Attached {
 struct Unanswered {
     handle: u32,
     number: u32,
-    /// How much follows a reply that grants.
-    entry_len: usize,
-    reply: oneshot::Sender<Result<Granted, UstError>>,
+    asker: Asker,
 }
 
 impl CommandSocket {
     pub(crate) fn new(peer: Peer) -> Self {
-        Self { peer, line: RefCell::default(), came: Default::default() }
+        Self { peer, line: RefCell::default() }
     }
 
-    /// Sends a request and waits for its reply, behind which `entry_len` bytes come when it grants the
-    /// request. A request that is abandoned is sent all the same, and its reply read.
-    pub(crate) async fn exchange(
+    /// Sends a request and waits for the value of its reply. A request that is abandoned is sent all the same,
+    /// and its reply read.
+    ///
+    /// To be polled in the task that serves the socket, before that serves it: nobody is woken for it. So are
+    /// the others.
+    pub(crate) async fn value(
         &self,
         handle: u32,
         command: &Command,
         (payload, attached): (&[u8], Option<Attached>),
-        entry_len: usize,
-    ) -> Answer<Granted> {
-        let mut bytes = command.encode(handle);
-        bytes.extend_from_slice(payload);
-        let (reply, answered) = oneshot::channel();
+    ) -> Answer<u32> {
+        self.ask(handle, command, (payload, attached), Asker::Value).await
+    }
+
+    /// The same for a request that nothing follows, and all of the reply.
+    pub(crate) async fn reply(&self, handle: u32, command: &Command) -> Answer<Reply> {
+        self.ask(handle, command, (&[], None), Asker::Reply).await
+    }
+
+    /// The same, and the `len` bytes behind a reply that grants the request.
+    pub(crate) async fn entry(
+        &self,
+        handle: u32,
+        command: &Command,
+        len: usize,
+    ) -> Answer<Vec<u8>> {
+        self.ask(handle, command, (&[], None), |asks| Asker::Entry(len, asks)).await
+    }
+
+    async fn ask<T>(
+        &self,
+        handle: u32,
+        command: &Command,
+        with: (&[u8], Option<Attached>),
+        asker: impl FnOnce(Answering<T>) -> Asker,
+    ) -> Answer<T> {
+        self.begin(handle, command, with, asker).answer().await
+    }
+
+    /// Sends a request that nothing follows, whose answer is looked at later.
+    pub(crate) fn begin_value(&self, handle: u32, command: &Command) -> Asked<u32> {
+        self.begin(handle, command, (&[], None), Asker::Value)
+    }
+
+    fn begin<T>(
+        &self,
+        handle: u32,
+        command: &Command,
+        (payload, attached): (&[u8], Option<Attached>),
+        asker: impl FnOnce(Answering<T>) -> Asker,
+    ) -> Asked<T> {
+        let number = command.number();
+        let (asks, answered) = oneshot::channel();
         {
-            let number = command.number();
             let mut line = self.line.borrow_mut();
-            line.unwritten.push_back(Request { bytes, attached });
-            line.unanswered.push_back(Unanswered { handle, number, entry_len, reply });
+            line.unwritten.push(handle, command, payload, attached);
+            line.unanswered.push_back(Unanswered { handle, number, asker: asker(asks) });
         }
-        self.came.iter().for_each(Notify::notify_one);
-        fail_point::reached(format_args!("App request {:#x}", command.number()));
+        fail_point::reached(format_args!("App request {number:#x}"));
         fail_point::reached("App request");
-        answered.await.map_err(|_| PeerError::Closed.into())
+        Asked(answered)
     }
 
     /// Writes requests and reads their replies until the application is gone; the error says how that was
-    /// noticed. `answered` is told of each reply.
+    /// noticed. `answered` is told when replies have come.
     pub(crate) async fn serve(&self, answered: impl Fn()) -> Broken {
         let (writing, reading) =
             (std::pin::pin!(self.write()), std::pin::pin!(self.read(answered)));
@@ -113,59 +160,129 @@ impl CommandSocket {
 
     async fn write(&self) -> Result<Infallible, Broken> {
         loop {
-            let next = self.line.borrow_mut().unwritten.pop_front();
-            let Some(Request { bytes, attached }) = next else {
-                self.came[0].notified().await;
-                continue;
-            };
-            self.peer.write_all(&bytes).await?;
-            match attached {
-                None => {}
-                Some(Attached::Channel(object)) => {
-                    self.peer.write_descriptors(&[object.wakeup.as_fd()]).await?;
-                }
-                Some(Attached::Stream(object, number)) => {
-                    let stream = &object.streams[number];
-                    let descriptors = [stream.memory.as_fd(), stream.wakeup.as_fd()];
-                    self.peer.write_descriptors(&descriptors).await?;
-                }
-            }
+            poll_fn(|_| self.line.borrow().unwritten.poll_some()).await;
+            let requests = std::mem::take(&mut self.line.borrow_mut().unwritten);
+            requests.write(&self.peer).await?;
         }
     }
 
     async fn read(&self, answered: impl Fn()) -> Result<Infallible, Broken> {
+        let mut received = Vec::new();
         loop {
-            let next = self.line.borrow_mut().unanswered.pop_front();
-            let Some(Unanswered { handle, number, entry_len, reply }) = next else {
-                tokio::select! {
-                    biased;
-                    () = self.came[1].notified() => continue,
-                    closed = self.peer.closed() => {
-                        closed?;
-                        return Err(PeerError::Closed.into());
-                    }
-                }
-            };
-            let mut bytes = [0; REPLY_LEN];
-            self.peer.read_exact(&mut bytes).await?;
-            answered();
-            let granted = Reply::decode(&bytes)?;
-            let outcome = match granted.check(handle, number) {
-                Ok(_) => {
-                    let mut entry = vec![0; entry_len];
-                    self.peer.read_exact(&mut entry).await?;
-                    Ok((granted, entry))
-                }
-                Err(error @ UstError::Mismatch { .. }) => {
-                    return Err(Broken::Protocol(error.to_string()));
-                }
-                Err(refusal) => Err(refusal),
-            };
-            // Who asked may have given up.
-            let _ = reply.send(outcome);
-            // It goes on before anything else is seen, as that the application has ended since.
-            others_first().await;
+            let len = self.deliver(&received)?;
+            if len > 0 {
+                answered();
+                received.drain(..len);
+                // Who was answered goes on before anything else is seen, as that the application has ended
+                // since.
+                others_first().await;
+                continue;
+            }
+            if received.is_empty() {
+                // One that is at rest holds no memory for it.
+                received = Vec::new();
+            } else if self.line.borrow().unanswered.is_empty() {
+                return Err(PeerError::Unsolicited.into());
+            }
+            if self.peer.receive_more(&mut received).await? == 0 {
+                return Err(PeerError::Closed.into());
+            }
         }
+    }
+
+    /// Gives those who asked the replies that have come whole; how many bytes these are.
+    fn deliver(&self, received: &[u8]) -> Result<usize, Broken> {
+        let mut line = self.line.borrow_mut();
+        let mut rest = received;
+        while let Some(next) = line.unanswered.front()
+            && let Some((bytes, behind)) = rest.split_at_checked(REPLY_LEN)
+        {
+            let reply = Reply::decode(bytes)?;
+            let Some((entry, behind)) = behind.split_at_checked(next.entry_len(&reply)) else {
+                break;
+            };
+            rest = behind;
+            if let Some(next) = line.unanswered.pop_front() {
+                next.answer(reply, entry)?;
+            }
+        }
+        Ok(received.len() - rest.len())
+    }
+}
+
+/// A request that was sent.
+pub(crate) struct Asked<T>(oneshot::Receiver<Result<T, UstError>>);
+
+impl<T> Asked<T> {
+    /// Waits for its answer.
+    pub(crate) async fn answer(self) -> Answer<T> {
+        self.0.await.map_err(|_| PeerError::Closed.into())
+    }
+}
+
+impl Unanswered {
+    /// How much belongs to the reply behind its own bytes.
+    fn entry_len(&self, reply: &Reply) -> usize {
+        match self.asker {
+            Asker::Entry(len, _) if reply.check(self.handle, self.number).is_ok() => len,
+            _ => 0,
+        }
+    }
+
+    fn answer(self, reply: Reply, entry: &[u8]) -> Result<(), Broken> {
+        let granted = reply.check(self.handle, self.number);
+        if let Err(error @ UstError::Mismatch { .. }) = granted {
+            return Err(Broken::Protocol(error.to_string()));
+        }
+        // Who asked may have given up.
+        match self.asker {
+            Asker::Value(asks) => drop(asks.send(granted)),
+            Asker::Reply(asks) => drop(asks.send(granted.map(|_| reply))),
+            Asker::Entry(_, asks) => drop(asks.send(granted.map(|_| entry.to_vec()))),
+        }
+        Ok(())
+    }
+}
+
+impl Requests {
+    fn push(&mut self, handle: u32, command: &Command, payload: &[u8], attached: Option<Attached>) {
+        command.append(handle, &mut self.bytes);
+        self.bytes.extend_from_slice(payload);
+        if let Some(attached) = attached {
+            self.attached.push_back((self.bytes.len(), attached));
+            self.bytes.push(0);
+        }
+    }
+
+    fn poll_some(&self) -> Poll<()> {
+        if self.bytes.is_empty() { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    /// Writes all of them in as few calls as their descriptors allow: what follows a byte with descriptors
+    /// goes with it.
+    async fn write(mut self, peer: &Peer) -> Result<(), PeerError> {
+        let mut at = 0;
+        while at < self.bytes.len() {
+            let attached = match self.attached.front() {
+                Some((position, _)) if *position == at => self.attached.pop_front(),
+                _ => None,
+            };
+            let end = self.attached.front().map_or(self.bytes.len(), |(position, _)| *position);
+            let bytes = &self.bytes[at..end];
+            match attached.map(|(_, attached)| attached) {
+                None => peer.write_all(bytes).await?,
+                Some(Attached::Channel(object)) => {
+                    peer.write_with_descriptors(bytes, &[object.wakeup.as_fd()]).await?;
+                }
+                Some(Attached::Stream(object, number)) => {
+                    let stream = &object.streams[number];
+                    let descriptors = [stream.memory.as_fd(), stream.wakeup.as_fd()];
+                    peer.write_with_descriptors(bytes, &descriptors).await?;
+                }
+            }
+            at = end;
+        }
+        Ok(())
     }
 }
 

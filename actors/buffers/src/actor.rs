@@ -7,8 +7,8 @@ mod work;
 use std::{cell::RefCell, io, path::Path, rc::Rc, sync::Arc};
 
 use actix::{
-    Actor, Addr, AsyncContext, Context, Handler, ResponseActFuture, ResponseFuture, Running,
-    WrapFuture,
+    Actor, Addr, AsyncContext, Context, Handler, Response, ResponseActFuture, ResponseFuture,
+    Running, WrapFuture,
 };
 use lttngd_consumer::{
     self as consumer, Consumer, MetadataAccepted, MetadataRequested, MetadataSource,
@@ -149,7 +149,7 @@ impl Handler<Prepare> for BufferSet {
 }
 
 impl Handler<RegisterEvent> for BufferSet {
-    type Result = ResponseFuture<Result<u32, RegistryError>>;
+    type Result = Response<Result<u32, RegistryError>>;
 
     fn handle(&mut self, request: RegisterEvent, context: &mut Self::Context) -> Self::Result {
         let RegisterEvent { channel_id, event } = request;
@@ -168,7 +168,7 @@ impl Handler<RegisterEnumeration> for BufferSet {
 }
 
 impl Handler<RegisterChannel> for BufferSet {
-    type Result = ResponseFuture<Result<HeaderType, RegistryError>>;
+    type Result = Response<Result<HeaderType, RegistryError>>;
 
     fn handle(&mut self, request: RegisterChannel, context: &mut Self::Context) -> Self::Result {
         let RegisterChannel { channel_id, context: fields } = request;

@@ -2,7 +2,10 @@
 
 use std::{cell::RefCell, hash::Hash, rc::Rc, time::Duration};
 
-use actix::ResponseFuture;
+use actix::{
+    Actor, Message, ResponseFuture,
+    dev::{MessageResponse, OneshotSender},
+};
 use tokio::{
     sync::{Notify, oneshot},
     time::Instant,
@@ -11,7 +14,7 @@ use tokio::{
 use crate::{
     AskError, Attention, Patience,
     jobs::{Claim, Jobs},
-    wishes::{Wished, Wishes},
+    wishes::{Waiter, Wished, Wishes},
 };
 
 /// Most questions that wait for one peer. Wishes have no limit of their own: each purpose has one.
@@ -52,6 +55,21 @@ struct State<K, W, J, E> {
     jobs: Jobs<K, J>,
     /// How many questions wait.
     questions: usize,
+}
+
+/// The reply of a handler that takes a wish, for which whoever asked waits as [`Agenda::keep`] has it.
+pub struct Keeping<E>(Keep<E>);
+
+type Keep<E> = Box<dyn FnOnce(Option<OneshotSender<Result<(), E>>>)>;
+
+impl<A, M, E> MessageResponse<A, M> for Keeping<E>
+where
+    A: Actor,
+    M: Message<Result = Result<(), E>>,
+{
+    fn handle(self, _: &mut A::Context, reply: Option<OneshotSender<M::Result>>) {
+        (self.0)(reply);
+    }
 }
 
 /// What whoever asks waits for.
@@ -102,6 +120,48 @@ where
                 self.wait(done)
             }
             Wished::Queued(done) => self.wait(done),
+        }
+    }
+
+    /// Takes a wish that replaces the one before, and who waits until it has come true or the peer is set aside.
+    /// That costs neither a task nor a clock: the driver looks at it, by [`keeps_until`](Self::keeps_until).
+    pub fn keep(&self, purpose: K, want: W, waiter: Option<Waiter<Result<(), E>>>) {
+        let is_new = self.state.borrow_mut().wishes.keep(purpose, want, waiter);
+        match is_new {
+            true => self.queue(J::fulfil(purpose)),
+            // For how long is the driver's to look.
+            false => self.queued.notify_one(),
+        }
+        if self.patience.is_set_aside() {
+            self.keep_nobody();
+        }
+    }
+
+    fn keep_nobody(&self) {
+        self.state.borrow_mut().wishes.keep_nobody(|| Err(AskError::TimedOut.into()));
+    }
+
+    /// Answers a message that brings a wish.
+    pub fn keeping(self: &Rc<Self>, purpose: K, want: W) -> Keeping<E>
+    where
+        W: 'static,
+        J: 'static,
+    {
+        let agenda = Rc::clone(self);
+        Keeping(Box::new(move |reply| agenda.keep(purpose, want, reply.map(Waiter::Reply))))
+    }
+
+    /// For the driver: until when somebody is kept waiting unless the peer answers meanwhile; `None` while
+    /// nobody is, or is so for ever.
+    pub fn keeps_until(&self) -> Option<Instant> {
+        let keeps_any = self.state.borrow().wishes.keeps_any();
+        keeps_any.then(|| self.patience.until(Instant::now())).flatten()
+    }
+
+    /// For the driver: keeps nobody waiting for a peer that has owed an answer for too long.
+    pub fn look_at_patience(&self) {
+        if self.patience.sets_aside(Instant::now()) {
+            self.keep_nobody();
         }
     }
 
@@ -198,7 +258,13 @@ where
 
     /// For the driver: a job is done.
     pub fn done(&self, claim: Claim<K>) {
-        self.state.borrow_mut().jobs.done(claim);
+        {
+            let mut state = self.state.borrow_mut();
+            if let Claim::Purpose(purpose) = claim {
+                state.wishes.done(purpose, || Ok(()));
+            }
+            state.jobs.done(claim);
+        }
         self.patience.done();
     }
 

@@ -7,10 +7,11 @@ use std::{
     collections::BTreeMap,
     convert::Infallible,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 
 /// The peers that are there, by number, and who follows them. No input or output.
 ///
@@ -112,27 +113,27 @@ impl<Peer, Follower> Following<Peer, Follower> {
 #[derive(Clone, Debug)]
 pub struct Hold {
     /// Dropping it is all that it is for.
-    _sender: mpsc::Sender<Infallible>,
+    _sender: Arc<oneshot::Sender<Infallible>>,
 }
 
 impl Hold {
     /// The first one, and what is over when none is left.
     #[must_use]
     pub fn new() -> (Self, Released) {
-        let (sender, released) = mpsc::channel(1);
-        (Self { _sender: sender }, Released(released))
+        let (sender, released) = oneshot::channel();
+        (Self { _sender: Arc::new(sender) }, Released(released))
     }
 }
 
 /// Over when every [`Hold`] of it is dropped.
 #[derive(Debug)]
-pub struct Released(mpsc::Receiver<Infallible>);
+pub struct Released(oneshot::Receiver<Infallible>);
 
 impl Future for Released {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        self.0.poll_recv(context).map(drop)
+        Pin::new(&mut self.0).poll(context).map(drop)
     }
 }
 

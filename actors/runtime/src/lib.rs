@@ -32,7 +32,7 @@ mod works;
 mod tests;
 
 pub use accept::{Listen, accept_all};
-pub use agenda::{Agenda, Job, Waiting, reply_to_all};
+pub use agenda::{Agenda, Job, Keeping, Waiting, reply_to_all};
 pub use ask::{AskError, ask, tell};
 pub use backoff::Backoff;
 pub use count::{Count, Counted};
@@ -48,4 +48,5 @@ pub use peer::{DESCRIPTORS_MAX, Peer, PeerCredentials, PeerError, peer_credentia
 pub use priority::{come_first, come_first_with_children};
 pub use queue::{NotRun, Queue, QueueOf, QueueReport};
 pub use sparing::Sparing;
+pub use wishes::Waiter;
 pub use works::{Beside, MayBegin, Works};

@@ -3,10 +3,12 @@
 //! Every descriptor is received close-on-exec. Descriptors that a peer attaches where none is
 //! expected are closed by the kernel before they reach this process.
 
+mod ahead;
+
 use std::{
     cell::{OnceCell, RefCell},
     collections::VecDeque,
-    io::{self, IoSlice, IoSliceMut},
+    io::{self, IoSliceMut},
     mem::MaybeUninit,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
@@ -15,12 +17,13 @@ use std::{
 
 use nix::sys::socket::sockopt::PeerCredentials as PeerCredentialsOption;
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
-    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendFlags,
+    SocketAddrUnix, SocketFlags, SocketType,
 };
 use thiserror::Error;
 use tokio::{io::Interest, net::UnixStream};
 
+use self::ahead::AHEAD_LEN;
 use crate::Held;
 
 /// Most descriptors in one message (`SCM_MAX_FD`).
@@ -28,9 +31,6 @@ pub const DESCRIPTORS_MAX: usize = 253;
 
 /// First and longest pause while too many descriptors are sent and not received, of all peers together.
 const SENT_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
-
-/// Most bytes that are received before they are asked for.
-const AHEAD_LEN: usize = 2048;
 
 /// What went wrong with a peer.
 #[derive(Debug, Error)]
@@ -246,59 +246,6 @@ impl Peer {
         Ok(filled)
     }
 
-    /// Fills `buffer` with what was received already; how much of it.
-    fn take_received(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut received = self.received.borrow_mut();
-        let mut filled = 0;
-        // It may be in two parts.
-        while filled < buffer.len() && !received.is_empty() {
-            filled += io::Read::read(&mut *received, &mut buffer[filled..])?;
-        }
-        if received.is_empty() {
-            // One that is at rest holds no memory for it.
-            *received = VecDeque::new();
-        }
-        Ok(filled)
-    }
-
-    /// Receives what is there, fills `rest` with the first of it and keeps the others; how much of `rest` is
-    /// filled.
-    async fn receive_ahead(
-        &self,
-        watched: &UnixStream,
-        rest: &mut [u8],
-    ) -> Result<usize, PeerError> {
-        loop {
-            watched.readable().await?;
-            let mut received = None;
-            let more = watched.try_io(Interest::READABLE, || {
-                let mut bytes = [0; AHEAD_LEN];
-                let len = rustix::net::recv(watched, &mut bytes, RecvFlags::DONTWAIT)?.0;
-                let filled = len.min(rest.len());
-                rest[..filled].copy_from_slice(&bytes[..filled]);
-                self.received.borrow_mut().extend(&bytes[filled..len]);
-                received = Some(filled);
-                // A stream gives all that is there: less than there was room for says that nothing is left,
-                // and the next call waits without a look.
-                match len {
-                    1..AHEAD_LEN => Err(io::ErrorKind::WouldBlock.into()),
-                    _ => Ok(()),
-                }
-            });
-            match (received, more) {
-                (Some(filled), _) => return Ok(filled),
-                (None, Err(error)) => match error.kind() {
-                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
-                    io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
-                        return Err(PeerError::Closed);
-                    }
-                    _ => return Err(error.into()),
-                },
-                (None, Ok(())) => {}
-            }
-        }
-    }
-
     /// Receives the one byte that carries exactly `count` descriptors.
     ///
     /// # Errors
@@ -356,43 +303,12 @@ impl Peer {
         Ok(())
     }
 
-    /// Sends one byte (0) that carries `descriptors`. While as many as the system allows a user are sent
-    /// and not received, waits until some are.
+    /// Sends one byte (0) that carries `descriptors`, as [`Self::write_with_descriptors`].
     ///
     /// # Errors
     /// [`PeerError::Closed`] when the peer is gone.
     pub async fn write_descriptors(&self, descriptors: &[BorrowedFd<'_>]) -> Result<(), PeerError> {
-        let mut pause = crate::Backoff::new(SENT_PAUSES.0, SENT_PAUSES.1);
-        loop {
-            match self.send_descriptors(descriptors).await {
-                Err(PeerError::Io(error))
-                    if rustix::io::Errno::from_io_error(&error)
-                        == Some(rustix::io::Errno::TOOMANYREFS) =>
-                {
-                    tokio::time::sleep(pause.step()).await;
-                }
-                done => return done,
-            }
-        }
-    }
-
-    async fn send_descriptors(&self, descriptors: &[BorrowedFd<'_>]) -> Result<(), PeerError> {
-        self.io(Interest::WRITABLE, |fd| {
-            let mut space =
-                [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
-            let mut control = SendAncillaryBuffer::new(&mut space);
-            if !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
-                return Err(rustix::io::Errno::INVAL);
-            }
-            rustix::net::sendmsg(
-                fd,
-                &[IoSlice::new(&[0])],
-                &mut control,
-                SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
-            )
-        })
-        .await?;
-        Ok(())
+        self.write_with_descriptors(&[0], descriptors).await
     }
 
     /// Waits until the peer closes, on a socket on which it has nothing to say. Safe to abandon.
@@ -416,6 +332,13 @@ impl Peer {
         }
     }
 
+    /// Has the socket watched from now on.
+    fn watch(&self, early: &OwnedFd) -> io::Result<&UnixStream> {
+        let socket = std::os::unix::net::UnixStream::from(early.try_clone()?);
+        let socket = UnixStream::from_std(socket)?;
+        Ok(self.watched.get_or_init(|| socket))
+    }
+
     /// Makes the call whenever the socket is ready for it, until it does not ask to wait.
     async fn io<T>(
         &self,
@@ -434,9 +357,7 @@ impl Peer {
                         }
                         done => return Ok(done.map_err(io::Error::from)?),
                     }
-                    let socket = std::os::unix::net::UnixStream::from(early.try_clone()?);
-                    let socket = UnixStream::from_std(socket)?;
-                    self.watched.get_or_init(|| socket)
+                    self.watch(early)?
                 }
                 (None, None) => return Err(PeerError::Closed),
             };

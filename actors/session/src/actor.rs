@@ -233,7 +233,6 @@ macro_rules! beside {
 
 beside! {
     PrepareDomain -> Result<(), ErrorCode>, prepare_domain;
-    AppArrived -> (), app_arrived;
     AppExited -> (), app_gone;
     AgentArrived -> (), agent_arrived;
     ConsumerLost -> (), consumer_lost;
@@ -298,6 +297,16 @@ impl Handler<Destroy> for Session {
 impl Perform for GetQueueReport {
     fn perform(self, session: &mut Session, _: &mut Context<Session>) -> Replying<CommandQueue> {
         Replying::Now(Ok(session.queue.report().into()))
+    }
+}
+
+impl Handler<AppArrived> for Session {
+    type Result = ();
+
+    fn handle(&mut self, arrived: AppArrived, context: &mut Self::Context) {
+        if let Some(work) = self.inner.app_arrived(arrived) {
+            self.works.begin(context, work);
+        }
     }
 }
 

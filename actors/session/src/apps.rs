@@ -4,32 +4,40 @@ use std::{rc::Rc, sync::Arc};
 
 use actix::Addr;
 use futures::future::join_all;
-use lttngd_app::{AppArrived, AppExited, AwaitNoApps, FollowApps};
+use lttngd_app::{AppArrived, AppExited, AwaitNoApps, FollowApps, SynchroniseArrived};
 use lttngd_buffers::{BufferSet, BufferSetFailed, Finish, PushMetadata, SetKey};
 use lttngd_model::Tracer;
-use lttngd_runtime::ask;
+use lttngd_runtime::{ask, tell};
 
 use crate::{ConsumerLost, actor::Inner};
 
 impl Inner {
-    /// It is known at once. What is begun is over when it has what the session wants.
+    /// It is known at once, and is handed what the session wants if that is ready. Else that is begun, and over
+    /// when it has it.
     pub(crate) fn app_arrived(
-        self: Rc<Self>,
+        self: &Rc<Self>,
         arrived: AppArrived,
-    ) -> impl Future<Output = ()> + 'static {
+    ) -> Option<impl Future<Output = ()> + 'static> {
         let AppArrived { info, app, hold } = arrived;
         let life = self.life();
         // Of a session that has stopped meanwhile it is no concern.
-        if life.active {
-            self.state_mut().apps.come(info.id, (Arc::clone(&info), app.clone()));
+        if !life.active {
+            return None;
         }
-        async move {
-            if life.active && !life.lost.is_lost(Tracer::Ust) {
-                // It is in the log; no command waits for it.
-                self.synchronise(vec![(info, app)]).await;
-            }
+        self.state_mut().apps.come(info.id, (Arc::clone(&info), app.clone()));
+        if life.lost.is_lost(Tracer::Ust) {
+            return None;
+        }
+        if let Some(want) = self.ready_wish(&info) {
+            tell(&app, SynchroniseArrived { session: self.config.id, want, hold });
+            return None;
+        }
+        let session = Rc::clone(self);
+        Some(async move {
+            // It is in the log; no command waits for it.
+            session.synchronise(vec![(info, app)]).await;
             drop(hold);
-        }
+        })
     }
 
     /// It is unknown at once. What is begun is over when its buffers are finished.

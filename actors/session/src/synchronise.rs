@@ -138,6 +138,16 @@ impl Inner {
         join_all(handed).await
     }
 
+    /// The session's wish for an application whose buffers are there.
+    pub(crate) fn ready_wish(&self, info: &AppInfo) -> Option<SessionWish> {
+        let (buffers, objects) = {
+            let mut state = self.state_mut();
+            let key = state.set_of(info)?;
+            state.prepared(key)?
+        };
+        self.wish(buffers, objects)
+    }
+
     /// Hands an application the session's wish. The application keeps its own deadline.
     async fn hand(&self, (info, app): &RegisteredApp, wish: &SessionWish) -> Result<(), AppError> {
         // What changed while the buffers were made counts: a wish that is sent later must not be an
@@ -181,6 +191,7 @@ impl Inner {
         } else {
             channels.iter().filter(|channel| has_object(channel)).cloned().collect()
         };
+        let buffers = Arc::new(buffers);
         Some(SessionWish { active: state.records(), channels, buffers, objects })
     }
 

@@ -114,6 +114,12 @@ impl Writer {
         Self { bytes: Vec::with_capacity(capacity) }
     }
 
+    /// One that goes on behind `bytes`.
+    #[must_use]
+    pub fn behind(bytes: Vec<u8>) -> Self {
+        Self { bytes }
+    }
+
     write_number!(u8 u8, i8 i8, u16 u16, u32 u32, i32 i32, u64 u64, i64 i64);
 
     /// Appends bytes.

@@ -367,3 +367,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_was_not_switched_is_tried_again_with_the_next_wish() {
+    let channels: Arc<[Channel]> = [channel(3, 0, 2)].into();
+    let mut has = AppSession::default();
+    follow(&mut has, true, &channels, |_| false);
+    let mut wanted = channels.to_vec();
+    wanted[0].enabled = false;
+    wanted[0].events[1].enabled = false;
+    let wanted: Arc<[Channel]> = wanted.into();
+    let mut walk = Walk::default();
+    for target in [Target::Event(3, 1), Target::ChannelState(3)] {
+        let step = walk.next_step(&mut has, true, &wanted).unwrap();
+        assert!(step.is_switch() && step.target() == target, "{step:?}");
+        let (_, enabled) = has.switch(step).unwrap();
+        assert!(!enabled);
+    }
+    assert_eq!(walk.next_step(&mut has, true, &wanted), None, "their answers are not waited for");
+    has.not_switched(Target::Event(3, 1), false);
+    walk.failed(Target::Event(3, 1));
+    assert_eq!(walk.next_step(&mut has, true, &wanted), None, "it has failed");
+    let left = follow(&mut has, true, &wanted, |_| false);
+    assert_eq!(left, [Step::SetEvent { channel: 3, event: 1, enabled: false }]);
+    assert_eq!(has.switch(Step::SetEvent { channel: 3, event: 7, enabled: true }), None);
+}

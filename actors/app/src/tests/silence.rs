@@ -8,14 +8,14 @@ use std::{
 use actix::Addr;
 use lttngd_model::SessionId;
 use lttngd_peer::{AppAct, AppScript, FakeApp, Gate, PATIENCE, eventually, eventually_so};
-use lttngd_runtime::PeerCredentials;
+use lttngd_runtime::{Hold, PeerCredentials, tell};
 use tokio::net::UnixStream;
 
 use super::world::{SESSION, World, forget};
 use crate::{
     App, AppError, Forget, ListTracepointFields, ListTracepoints, RegenerateStatedump,
-    RegisterDone, Synchronise, Tracepoint, permits::Permits, plan::tests::channel,
-    socket::CommandSocket,
+    RegisterDone, Synchronise, SynchroniseArrived, Tracepoint, permits::Permits,
+    plan::tests::channel, socket::CommandSocket,
 };
 
 const CHANNEL: u32 = 0x51;
@@ -209,6 +209,42 @@ async fn what_was_begun_of_a_session_is_taken_out_when_the_application_wakes() {
     gate.open();
     eventually("it is taken out", || fake.has_got(RELEASE) && fake.objects() == 0).await;
     assert_eq!(fake.faults(), [""; 0]);
+    drop(fake);
+    world.end().await;
+}
+
+#[actix::test]
+async fn the_main_of_an_application_waits_for_what_it_is_told_and_no_longer_than_its_patience() {
+    let world = World::new(Some(SOON)).await;
+    let (script, gate) = held_at(CHANNEL);
+    let (fake, app, _) = world.app(script).await;
+    let want = world.want(true, &[channel(0, 0, 1)]).await.want;
+    let arrived = |session| {
+        let (hold, released) = Hold::new();
+        let want = want.clone();
+        tell(&app, SynchroniseArrived { session: SessionId(session), want, hold });
+        released
+    };
+    let begun = Instant::now();
+    futures::join!(arrived(1), arrived(1), arrived(2));
+    let took = begun.elapsed();
+    assert!(took >= SOON && took < SOON * MANY, "{took:?}");
+    // It is set aside: nobody waits for it.
+    let begun = Instant::now();
+    arrived(3).await;
+    assert!(begun.elapsed() < SOON * MANY);
+    gate.open();
+    eventually("it has all sessions", || {
+        fake.commands().iter().filter(|number| **number == QUIESCENT).count() == 3
+    })
+    .await;
+    // It answers: what it is told is there before it goes on.
+    eventually_so("it is waited for again", async || {
+        app.send(ListTracepoints).await.unwrap().is_ok()
+    })
+    .await;
+    arrived(4).await;
+    assert_eq!(fake.commands().iter().filter(|number| **number == QUIESCENT).count(), 4);
     drop(fake);
     world.end().await;
 }

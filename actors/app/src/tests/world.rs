@@ -154,7 +154,7 @@ impl World {
         let want = SessionWish {
             active,
             channels: channels.to_vec().into(),
-            buffers: self.buffers.clone(),
+            buffers: self.buffers.clone().into(),
             objects,
         };
         Synchronise { session: SESSION, want }

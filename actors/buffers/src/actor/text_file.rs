@@ -1,8 +1,8 @@
 //! The file of the metadata text beside buffers that are in files.
 
-use std::{future::ready, sync::Arc};
+use std::sync::Arc;
 
-use actix::{AsyncContext, Context, ResponseFuture, WrapFuture};
+use actix::{AsyncContext, Context, Response, WrapFuture};
 use tokio::sync::oneshot;
 
 use super::{BufferSet, Inner, shm_error};
@@ -30,12 +30,12 @@ impl BufferSet {
         &mut self,
         reply: T,
         context: &mut Context<Self>,
-    ) -> ResponseFuture<T> {
+    ) -> Response<T> {
         if !self.inner.state().text_file.is_there() {
-            return Box::pin(ready(reply));
+            return Response::reply(reply);
         }
         let written = self.written(context);
-        Box::pin(async move {
+        Response::fut(async move {
             written.await;
             reply
         })

@@ -258,3 +258,45 @@ fn no_room_for_descriptors_is_no_fault_of_the_peer() {
         });
     });
 }
+
+#[tokio::test]
+async fn bytes_go_together_with_the_descriptors_that_the_first_of_them_carries() {
+    let (peer, other) = pair();
+    let received = Peer::new(other.into()).unwrap();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    peer.write_with_descriptors(b"\0next", &[reader.as_fd()]).await.unwrap();
+    peer.write_with_descriptors(&[0], &[reader.as_fd(), writer.as_fd()]).await.unwrap();
+    let [first] = received.read_descriptors(1).await.unwrap().try_into().unwrap();
+    let mut behind = [0; 4];
+    received.read_exact(&mut behind).await.unwrap();
+    assert_eq!(&behind, b"next");
+    assert_eq!(received.read_descriptors(2).await.unwrap().len(), 2);
+    writer.write_all(b"x").unwrap();
+    let mut byte = [0];
+    File::from(first).read_exact(&mut byte).unwrap();
+    assert_eq!(&byte, b"x");
+}
+
+#[tokio::test]
+async fn more_is_received_as_it_comes_until_the_end() {
+    let (peer, mut other) = pair_that_reads_ahead();
+    let mut bytes = b"kept".to_vec();
+    {
+        let mut waiting = pin!(peer.receive_more(&mut bytes));
+        assert!(futures::poll!(waiting.as_mut()).is_pending());
+    }
+    other.write_all(b"abcdef").unwrap();
+    // A part of it is read in another way; the rest stays in its order.
+    peer.read_exact(&mut [0; 2]).await.unwrap();
+    assert_eq!(peer.receive_more(&mut bytes).await.unwrap(), 4);
+    assert_eq!(bytes, b"keptcdef");
+    other.write_all(&[7; 10_000]).unwrap();
+    drop(other);
+    while peer.receive_more(&mut bytes).await.unwrap() > 0 {}
+    assert_eq!(bytes.len(), 8 + 10_000);
+    let brief = UnixStream::pair().unwrap();
+    brief.0.set_nonblocking(true).unwrap();
+    let peer = Peer::brief(brief.0.into());
+    (&brief.1).write_all(b"x").unwrap();
+    assert_eq!(peer.receive_more(&mut bytes).await.unwrap(), 1);
+}

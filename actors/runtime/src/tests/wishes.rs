@@ -1,4 +1,12 @@
-use crate::wishes::{Wished, Wishes};
+use std::pin::pin;
+
+use futures::FutureExt;
+use tokio::sync::oneshot;
+
+use crate::{
+    Hold,
+    wishes::{Waiter, Wished, Wishes},
+};
 
 type Numbers = Wishes<char, u32, Result<(), ()>>;
 
@@ -60,4 +68,63 @@ fn whoever_gave_up_is_forgotten() {
         drop(wishes.wish('a', Some(1)));
     }
     assert_eq!(wishes.begin('a').len(), 1, "the last, of which nothing was known when it came");
+}
+
+fn keep(wishes: &mut Numbers, wish: u32) -> (bool, oneshot::Receiver<Result<(), ()>>) {
+    let (reply, kept) = oneshot::channel();
+    (wishes.keep('a', wish, Some(Waiter::Reply(reply))), kept)
+}
+
+#[test]
+fn who_is_kept_waiting_is_let_go_by_the_job_that_began_after_him() {
+    let mut wishes = Numbers::default();
+    let (is_new, mut first) = keep(&mut wishes, 1);
+    assert!(is_new && wishes.keeps_any());
+    assert!(wishes.begin('a').is_empty());
+    let (hold, released) = Hold::new();
+    let mut released = pin!(released);
+    assert!(wishes.keep('a', 2, Some(Waiter::Hold(hold))), "the job that runs has begun before");
+    assert!(!wishes.keep('a', 3, None));
+    wishes.done('a', || Ok(()));
+    assert_eq!(first.try_recv(), Ok(Ok(())));
+    assert!(released.as_mut().now_or_never().is_none() && wishes.keeps_any());
+    wishes.begin('a');
+    assert_eq!(wishes.newest('a'), Some(3));
+    wishes.done('a', || Ok(()));
+    assert!(released.now_or_never().is_some() && !wishes.keeps_any());
+}
+
+#[test]
+fn nobody_is_kept_by_a_wish_that_ends() {
+    let mut wishes = Numbers::default();
+    let (_, mut taken_back) = keep(&mut wishes, 1);
+    let Wished::TakeBack(waiting) = wishes.wish('a', None) else { panic!("the job stays") };
+    waiting.into_iter().for_each(|reply| reply.send(Ok(())).unwrap());
+    assert_eq!(taken_back.try_recv(), Ok(Ok(())));
+    // One that has begun, and ends before it was done.
+    let (_, mut ended) = keep(&mut wishes, 1);
+    wishes.begin('a');
+    let _ = wishes.wish('a', None);
+    wishes.begin('a');
+    assert!(wishes.ended('a'));
+    wishes.done('a', || Ok(()));
+    assert_eq!(ended.try_recv(), Ok(Ok(())));
+    assert!(!wishes.is_known('a') && !wishes.keeps_any());
+    assert!(matches!(wishes.wish('a', None), Wished::Nothing));
+}
+
+#[test]
+fn all_are_let_go_when_nobody_waits_any_more() {
+    let mut wishes = Numbers::default();
+    let (_, mut running) = keep(&mut wishes, 1);
+    wishes.begin('a');
+    let (_, mut queued) = keep(&mut wishes, 2);
+    for _ in 0..100 {
+        // Whoever gives up by himself is forgotten.
+        drop(keep(&mut wishes, 3));
+    }
+    wishes.keep_nobody(|| Err(()));
+    assert_eq!((running.try_recv(), queued.try_recv()), (Ok(Err(())), Ok(Err(()))));
+    assert!(!wishes.keeps_any());
+    assert_eq!(wishes.newest('a'), Some(3), "what is wished stays so");
 }

@@ -23,8 +23,7 @@ pub struct Reply {
     pub ret_code: i32,
     /// The new handle for commands that create; the errno on errors.
     pub ret_val: u32,
-    /// Always [`BODY_LEN`] bytes.
-    body: Vec<u8>,
+    body: [u8; BODY_LEN],
 }
 
 /// Why a command did not succeed.
@@ -132,7 +131,7 @@ impl Reply {
     /// A reply with nothing in its union.
     #[must_use]
     pub fn new(handle: u32, command: u32, ret_code: i32, ret_val: u32) -> Self {
-        Self { handle, command, ret_code, ret_val, body: vec![0; BODY_LEN] }
+        Self { handle, command, ret_code, ret_val, body: [0; BODY_LEN] }
     }
 
     /// The reply to TRACER_VERSION.
@@ -154,8 +153,9 @@ impl Reply {
     }
 
     fn set_body(&mut self, writer: Writer) {
-        self.body = writer.into_bytes();
-        self.body.resize(BODY_LEN, 0);
+        let mut bytes = writer.into_bytes();
+        bytes.resize(BODY_LEN, 0);
+        self.body.copy_from_slice(&bytes);
     }
 
     /// Reads a reply.
@@ -169,7 +169,8 @@ impl Reply {
         let ret_code = reader.i32("ret_code")?;
         let ret_val = reader.u32("ret_val")?;
         reader.bytes(PADDING, "reply padding")?;
-        let body = reader.bytes(BODY_LEN, "reply union")?.to_vec();
+        let mut body = [0; BODY_LEN];
+        body.copy_from_slice(reader.bytes(BODY_LEN, "reply union")?);
         reader.finish("application reply")?;
         Ok(Self { handle, command, ret_code, ret_val, body })
     }

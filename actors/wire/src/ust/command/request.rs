@@ -95,7 +95,16 @@ impl Command {
     /// too long for their members are cut.
     #[must_use]
     pub fn encode(&self, handle: u32) -> Vec<u8> {
-        let mut writer = Writer::with_capacity(REQUEST_LEN);
+        let mut bytes = Vec::with_capacity(REQUEST_LEN);
+        self.append(handle, &mut bytes);
+        bytes
+    }
+
+    /// Appends the request to others, as [`Command::encode`] gives it.
+    pub fn append(&self, handle: u32, requests: &mut Vec<u8>) {
+        let end = requests.len() + REQUEST_LEN;
+        requests.reserve(REQUEST_LEN);
+        let mut writer = Writer::behind(std::mem::take(requests));
         writer.u32(handle).u32(self.number()).zeros(PADDING);
         match self {
             Self::Channel { len } => {
@@ -138,9 +147,8 @@ impl Command {
             | Self::TracepointListGet
             | Self::TracepointFieldListGet => {}
         }
-        let mut bytes = writer.into_bytes();
-        bytes.resize(REQUEST_LEN, 0);
-        bytes
+        *requests = writer.into_bytes();
+        requests.resize(end, 0);
     }
 
     /// Reads a request: its handle and its command.
