@@ -14,13 +14,20 @@ const SESSIONS_MAX: usize = 1 << 17;
 pub(crate) struct Book<A> {
     sessions: HashMap<SessionId, Known<A>>,
     channels: HashMap<ChannelKey, SessionId>,
+    started: Life,
 }
+
+/// Which of the lives of one session's id an actor has: that of a session which is forgotten ends when the
+/// next one of the id may run already.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Life(u64);
 
 /// A session that is known.
 struct Known<A> {
     /// `None` when it failed. It is remembered, so that nothing that comes for it makes it anew: it would have
     /// nothing of what was recorded.
     actor: Option<A>,
+    life: Life,
     /// Commands that are on their way to it, or are carried out: a session that has some is not forgotten,
     /// since what they make would be found by nobody.
     asked: Count,
@@ -37,7 +44,7 @@ pub(crate) struct Forgotten {
 
 impl<A> Default for Book<A> {
     fn default() -> Self {
-        Self { sessions: HashMap::new(), channels: HashMap::new() }
+        Self { sessions: HashMap::new(), channels: HashMap::new(), started: Life::default() }
     }
 }
 
@@ -47,15 +54,17 @@ impl<A: Clone> Book<A> {
     pub(crate) fn ask(
         &mut self,
         id: SessionId,
-        start: impl FnOnce() -> Result<A, Refusal>,
+        start: impl FnOnce(Life) -> Result<A, Refusal>,
     ) -> Result<(A, Counted), Refusal> {
         let room = self.sessions.len() < SESSIONS_MAX;
         let known = match self.sessions.entry(id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(_) if !room => return Err(Refusal::NoRoom),
             Entry::Vacant(vacant) => {
-                let actor = Some(start()?);
-                vacant.insert(Known { actor, asked: Count::default(), empty: None })
+                self.started.0 += 1;
+                let life = self.started;
+                let actor = Some(start(life)?);
+                vacant.insert(Known { actor, life, asked: Count::default(), empty: None })
             }
         };
         let actor = known.actor.clone().ok_or(Refusal::Failed)?;
@@ -109,8 +118,11 @@ impl<A: Clone> Book<A> {
     }
 
     /// The actor of a session is gone. Whether it failed: those that are forgotten leave as well.
-    pub(crate) fn has_failed(&mut self, id: SessionId) -> bool {
+    pub(crate) fn has_failed(&mut self, id: SessionId, life: Life) -> bool {
         let Some(known) = self.sessions.get_mut(&id) else { return false };
+        if known.life != life {
+            return false;
+        }
         known.empty = None;
         known.actor.take().is_some()
     }
@@ -123,11 +135,13 @@ mod tests {
     const ID: SessionId = SessionId(3);
     const KEY: ChannelKey = ChannelKey(7);
 
-    fn start() -> Result<&'static str, Refusal> {
+    const FIRST: Life = Life(1);
+
+    fn start(_: Life) -> Result<&'static str, Refusal> {
         Ok("started")
     }
 
-    fn unstarted() -> Result<&'static str, Refusal> {
+    fn unstarted(_: Life) -> Result<&'static str, Refusal> {
         unreachable!("it is there")
     }
 
@@ -143,7 +157,7 @@ mod tests {
     #[test]
     fn a_session_that_cannot_be_started_is_not_known() {
         let mut book = Book::<&str>::default();
-        let refused = book.ask(ID, || Err(Refusal::Ending));
+        let refused = book.ask(ID, |_| Err(Refusal::Ending));
         assert_eq!(refused.err(), Some(Refusal::Ending));
         assert_eq!(book.find(ID), None);
     }
@@ -201,11 +215,11 @@ mod tests {
     fn a_session_that_failed_is_not_made_anew_and_keeps_its_channels_keys() {
         let mut book = Book::default();
         assert!(book.ask(ID, start).is_ok() && book.claim_channel(KEY, ID));
-        assert!(book.has_failed(ID));
+        assert!(book.has_failed(ID, FIRST));
         assert_eq!(book.ask(ID, unstarted).err(), Some(Refusal::Failed));
         book.forget_channel(KEY);
         assert_eq!(book.session_of(KEY), Ok(ID));
-        assert!(!book.has_failed(ID), "it fails once");
+        assert!(!book.has_failed(ID, FIRST), "it fails once");
         assert_eq!(book.replied(ID), None);
     }
 
@@ -214,8 +228,13 @@ mod tests {
         let mut book = Book::default();
         drop(book.ask(ID, start)?);
         assert!(book.is_empty(ID, false).is_some());
-        assert!(!book.has_failed(ID));
+        assert!(!book.has_failed(ID, FIRST));
         assert!(book.ask(ID, start).is_ok(), "the id may come again");
+        assert!(
+            !book.has_failed(ID, FIRST),
+            "nor is it the next one's, which came before that end"
+        );
+        assert!(book.has_failed(ID, Life(2)));
         Ok(())
     }
 }

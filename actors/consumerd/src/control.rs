@@ -18,7 +18,7 @@ use tokio::sync::{
 };
 
 use crate::{
-    book::{Book, Forgotten},
+    book::{Book, Forgotten, Life},
     clock::PacketClock,
     crew::{Crew, WorkerHandle},
     event::Event,
@@ -135,7 +135,7 @@ impl Control {
         session: SessionId,
         command: C,
     ) -> Result<C::Done, Refusal> {
-        let start = || self.start_session(session);
+        let start = |life| self.start_session(session, life);
         let (actor, counted) = self.book.borrow_mut().ask(session, start)?;
         let _asking = Asking { control: self, session, counted: Some(counted) };
         actor.send(command).await.unwrap_or(Err(Refusal::Failed))
@@ -159,7 +159,7 @@ impl Control {
         made
     }
 
-    fn start_session(&self, id: SessionId) -> Result<Addr<Session>, Refusal> {
+    fn start_session(&self, id: SessionId, life: Life) -> Result<Addr<Session>, Refusal> {
         let [local, remote] = self.workers_of(id)?;
         let Surroundings { events, clock, runas, source, descriptors, .. } = &self.surroundings;
         let context = Context {
@@ -173,7 +173,7 @@ impl Control {
             makers: self.makers.clone(),
             owner: Weak::<Self>::clone(&self.this),
         };
-        Ok(Session::new(id, context).start())
+        Ok(Session::new(id, life, context).start())
     }
 
     /// Connections to relay daemons for the snapshots of a session that is forgotten are given up by nobody
@@ -313,10 +313,10 @@ impl Owner for Control {
         self.let_go(id, forgotten);
     }
 
-    fn session_gone(&self, id: SessionId) {
+    fn session_gone(&self, id: SessionId, life: Life) {
         // At the end of the consumer daemon all of them go.
         let Ok(workers) = self.workers_of(id) else { return };
-        if self.book.borrow_mut().has_failed(id) {
+        if self.book.borrow_mut().has_failed(id, life) {
             tracing::error!(session = %id, "a session of the consumer failed: its recording ends");
             for worker in workers {
                 // Without the thread nothing is recorded.

@@ -21,8 +21,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use self::state::State;
 use crate::{
-    clock::PacketClock, crew::WorkerHandle, event::Event, makers::Makers, refusal::Refusal,
-    samples::Monitor, source::Source,
+    book::Life, clock::PacketClock, crew::WorkerHandle, event::Event, makers::Makers,
+    refusal::Refusal, samples::Monitor, source::Source,
 };
 
 /// Most commands that wait for a session: each connection of the session daemon has one on its way.
@@ -55,7 +55,7 @@ pub(crate) trait Owner {
     fn session_empty(&self, id: SessionId, has_snapshots: bool);
 
     /// The actor of a session is gone.
-    fn session_gone(&self, id: SessionId);
+    fn session_gone(&self, id: SessionId, life: Life);
 }
 
 /// What a session is surrounded by.
@@ -110,11 +110,11 @@ pub(crate) struct Inner {
 }
 
 impl Session {
-    pub(crate) fn new(id: SessionId, context: Context) -> Self {
+    pub(crate) fn new(id: SessionId, life: Life, context: Context) -> Self {
         let owner = Weak::clone(&context.owner);
         let failure = FailureNotice::of(move || {
             if let Some(owner) = owner.upgrade() {
-                owner.session_gone(id);
+                owner.session_gone(id, life);
             }
         });
         Self {

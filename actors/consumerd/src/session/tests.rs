@@ -12,6 +12,7 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use super::*;
 use crate::{
+    book::Life,
     reply::ChannelObject,
     request::{
         CloseMetadata, CloseTraceChunk, CreateTraceChunk, DestroyChannel, FindTraceChunk,
@@ -125,7 +126,7 @@ impl Owner for Listener {
         self.0.borrow_mut().push(Told::Empty { has_snapshots });
     }
 
-    fn session_gone(&self, _: SessionId) {
+    fn session_gone(&self, _: SessionId, _: Life) {
         self.0.borrow_mut().push(Told::Gone);
     }
 }
@@ -157,7 +158,7 @@ impl World {
             makers: Makers::default().start(),
             owner: weak,
         };
-        let session = Session::new(ID, context);
+        let session = Session::new(ID, Life::default(), context);
         for (key, asked) in channels {
             session.inner.state.borrow_mut().add_channel(key, local.clone(), asked);
         }
