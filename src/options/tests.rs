@@ -325,21 +325,27 @@ fn what_has_no_effect_is_said() {
     let options = Case::default()
         .variables(&[("LTTNG_KMOD_PROBES", "x")])
         .start(&["--event-notifier-error-buffer-size-userspace=5", "stray"]);
-    for named in ["buffer-size-userspace", "kmod-probes", "stray"] {
+    for named in ["buffer-size-userspace", "stray"] {
         assert!(options.notices.iter().any(|notice| notice.contains(named)), "{named}");
     }
-    assert_eq!(options.notices.len(), 3, "{:?}", options.notices);
+    assert_eq!(options.notices.len(), 2, "{:?}", options.notices);
+    assert_eq!(options.config.kmod_probes.as_deref(), Some("x"), "it has one");
 }
 
 #[test]
 fn a_privileged_program_takes_no_path_from_its_caller() {
     let case = Case { setuid: true, root: true, ..Case::default() }
-        .variables(&[("HOME", "/evil"), ("LTTNG_CONSUMERD64_BIN", "/evil")])
+        .variables(&[
+            ("HOME", "/evil"),
+            ("LTTNG_CONSUMERD64_BIN", "/evil"),
+            ("LTTNG_KMOD_PROBES", "evil"),
+        ])
         .file("/evil/.lttng/lttng.conf", "[sessiond]\nverbose=1\n")
         .file(SYSTEM_CONFIG_FILE, "[sessiond]\ngroup=evil\n");
     let options = case.start(&["-d", "-f", "/missing", "-v"]);
     assert_eq!(options.config.home.as_deref(), Some(Path::new("/home/db")));
     assert_ne!(options.config.consumerd64.binary.as_deref(), Some(Path::new("/evil")));
+    assert_eq!(options.config.kmod_probes, None, "modules are nobody else's choice");
     assert_eq!(options.config.tracing_group, "tracing");
     assert_eq!(options.config.verbose, 1);
     assert_eq!(options.detach, Some(Detach::Daemonize));

@@ -145,6 +145,7 @@ impl Inner {
             let key = state.set_of(info)?;
             state.prepared(key)?
         };
+        fail_point::reached("Session buffers_prepared");
         self.wish(buffers, objects)
     }
 
