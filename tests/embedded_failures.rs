@@ -248,9 +248,12 @@ fn a_client_connection_fails_in_the_middle_of_a_command() {
         let reply = FakeClient::call(&socket, &start).unwrap();
         assert!(reply.is_none(), "its connection is closed without a word");
         assert!(has_failed());
-        // The next one is served.
+        // The next one is served. The session may have had the first one's command by then.
         let reply = FakeClient::call(&socket, &start).unwrap().unwrap();
-        assert_eq!(reply.failure(), None);
+        assert!(
+            matches!(reply.failure(), None | Some(ErrorCode::TraceAlreadyStarted)),
+            "{reply:?}"
+        );
         inside.destroy_bad();
     });
 }
