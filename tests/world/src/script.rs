@@ -33,7 +33,7 @@ const AT_ONCE: Duration = Duration::from_millis(4500);
 const TIMES: u32 = 4;
 
 impl Stage {
-    /// Checks that something that no disturbance concerns `took` no longer than [`AT_ONCE`], or than
+    /// Checks that something that no disturbance concerns `took` no longer than `AT_ONCE`, or than
     /// some times what it took at first, when nothing was in its way.
     pub fn is_unconcerned(&self, took: Duration) {
         let longest = AT_ONCE.max(*self.usual.get_or_init(|| took) * TIMES);
