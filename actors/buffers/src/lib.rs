@@ -16,6 +16,7 @@
 //! that what one of them loses the other repeats, and no hole can arise.
 
 mod actor;
+mod counters;
 mod error;
 mod message;
 mod set;
@@ -25,6 +26,7 @@ mod state;
 mod tests;
 
 pub use actor::BufferSet;
+pub use counters::counters_of;
 pub use error::BuffersError;
 pub use lttngd_consumer::{ChannelObject, StreamObject};
 pub use message::{

@@ -14,7 +14,9 @@ use lttngd_model::{ChannelKey, SessionId};
 use lttngd_runtime::ask;
 
 use super::Inner;
-use crate::{BufferObjects, BuffersError, ChannelCounters, Prepare, Record, state::State};
+use crate::{
+    BufferObjects, BuffersError, ChannelCounters, Prepare, Record, counters_of, state::State,
+};
 
 impl Inner {
     /// Asks the consumer.
@@ -152,22 +154,11 @@ impl Inner {
     }
 
     pub(super) async fn counters(&self) -> Result<Vec<ChannelCounters>, BuffersError> {
-        let session = self.config.session;
         let channels = self.state().channels().to_vec();
-        join_all(channels.into_iter().map(async |channel| {
-            let (index, key) = (channel.prepared.index, channel.prepared.object.key);
-            let overwrite = channel.overwrite;
-            let discarded_events = match overwrite {
-                true => 0,
-                false => self.ask(consumer::DiscardedEvents { session, key }).await?,
-            };
-            let lost = consumer::LostPackets { session, key, overwrite };
-            let lost_packets = self.ask(lost).await?;
-            Ok(ChannelCounters { index, discarded_events, lost_packets })
-        }))
-        .await
-        .into_iter()
-        .collect()
+        let channels =
+            channels.iter().map(|of| (of.prepared.index, of.prepared.object.key, of.overwrite));
+        let (session, deadline) = (self.config.session, self.config.consumer_deadline);
+        counters_of(&self.consumer, deadline, session, channels).await
     }
 
     pub(super) async fn close(&self) -> Result<(), BuffersError> {

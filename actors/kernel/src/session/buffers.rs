@@ -7,20 +7,17 @@ use actix::{Context, Handler, Message, ResponseActFuture, WrapFuture};
 use futures::future::join_all;
 use lttngd_buffers::{
     BuffersError, ChannelCounters, ChannelSize, Clear, ClearQuiescent, Close, Counters, Flush,
-    OpenPackets, PushMetadata, Record, RegenerateMetadata, Rotate, Sizes,
+    OpenPackets, PushMetadata, Record, RegenerateMetadata, Rotate, Sizes, counters_of,
 };
 use lttngd_consumer::{
     self as consumer, AddChannel, AddKernelChannel, Consumer, ConsumerError, DestroyChannel,
     EndSampling, KernelStream, RecordChannel, RotateChannel,
 };
-use lttngd_model::{ChannelAttributes, ChannelKey, SessionId};
+use lttngd_model::{BufferMode, ChannelAttributes, ChannelKey, SessionId};
 use lttngd_runtime::{Outlet, Queue};
 use lttngd_wire::kernel::Call;
 
-use super::{
-    Answer, Inner, KernelSession,
-    state::{Known, announced_metadata},
-};
+use super::{Answer, Inner, KernelSession, state::announced_metadata};
 use crate::CallError;
 
 impl From<CallError> for BuffersError {
@@ -126,20 +123,12 @@ impl Inner {
     }
 
     async fn counters(&self) -> Result<Vec<ChannelCounters>, BuffersError> {
-        let session = self.config.session;
         let channels = self.state().sent();
-        let counted = channels.iter().map(async |Known { index, key, attributes, .. }| {
-            let (index, key) = (*index, *key);
-            let overwrite = attributes.mode == lttngd_model::BufferMode::Overwrite;
-            let discarded_events = match overwrite {
-                true => 0,
-                false => self.ask(consumer::DiscardedEvents { session, key }).await?,
-            };
-            let lost = consumer::LostPackets { session, key, overwrite };
-            let lost_packets = self.ask(lost).await?;
-            Ok(ChannelCounters { index, discarded_events, lost_packets })
-        });
-        join_all(counted).await.into_iter().collect()
+        let channels = channels
+            .iter()
+            .map(|of| (of.index, of.key, of.attributes.mode == BufferMode::Overwrite));
+        let (session, deadline) = (self.config.session, self.config.consumer_deadline);
+        counters_of(&self.config.consumer, deadline, session, channels).await
     }
 
     /// Lets go of everything. Channels that are written as they come end with the tracer's own.
