@@ -47,6 +47,8 @@ use std::{
 
 use lttngd_model::{ChannelKey, NetIndex};
 
+#[cfg(test)]
+pub(crate) use self::new::example_ring;
 pub(crate) use self::{
     new::{
         ClosingChunk, Counts, NewChannel, NewMetadata, NewRemoteChunk, NewStream, PushedText,

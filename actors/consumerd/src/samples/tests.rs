@@ -3,29 +3,17 @@
 
 use std::os::fd::AsFd;
 
-use lttngd_ringbuffer::{Channel, ChannelConfig, FlushMode, Mode, Storage, Stream, StreamObject};
+use lttngd_ringbuffer::{FlushMode, Storage, Stream, StreamObject};
 
 use super::*;
-use crate::clock::PacketClock;
+use crate::{clock::PacketClock, worker::example_ring};
 
 const SECOND: Duration = Duration::from_secs(1);
 const SECOND_US: u32 = 1_000_000;
 
 fn stream() -> (Stream, StreamObject) {
-    let config = ChannelConfig {
-        mode: Mode::Discard,
-        subbuf_size_bytes: 4096,
-        num_subbuf: 4,
-        switch_timer_interval_us: 0,
-        read_timer_interval_us: 0,
-        blocking_timeout_us: 0,
-        channel_id: 0,
-        trace_uuid: [0; 16],
-        cpu_count: 1,
-        snapshots: false,
-    };
     let clock = PacketClock::default();
-    Channel::create(&config, &clock).unwrap().create_stream(0, Storage::Memory, &clock).unwrap()
+    example_ring(4, false).unwrap().create_stream(0, Storage::Memory, &clock).unwrap()
 }
 
 fn sampled(stream: &Stream) -> SampledStream {

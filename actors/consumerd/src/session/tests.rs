@@ -5,7 +5,6 @@ use std::{cell::RefCell, os::unix::net::UnixStream, rc::Rc, sync::mpsc::Receiver
 
 use actix::{Addr, System};
 use lttngd_model::NetIndex;
-use lttngd_ringbuffer::{ChannelConfig, Mode};
 use lttngd_runtime::{Peer, Purpose, Shares, fail_point::fail_at};
 use lttngd_wire::consumer::{ConsumerError as Code, MetadataRequest, TraceChunkPresence};
 use tokio::sync::mpsc::unbounded_channel;
@@ -19,7 +18,7 @@ use crate::{
         FlushChannel, GetChannel, GetDataPending, GetLostPackets, NewChunkPlace, SetupMetadata,
     },
     session::state::Asked,
-    worker::{Counts, NewChannel, NewMetadata, Order, Timers, Writing},
+    worker::{Counts, NewChannel, NewMetadata, Order, Timers, Writing, example_ring},
 };
 
 const ID: SessionId = SessionId(1);
@@ -64,19 +63,7 @@ pub(super) fn metadata_channel(key: ChannelKey, monitored: bool) -> Asked {
 
 /// A data channel without streams that is made.
 pub(super) fn data_channel(key: ChannelKey, monitored: bool) -> Asked {
-    let config = ChannelConfig {
-        mode: Mode::Discard,
-        subbuf_size_bytes: 4096,
-        num_subbuf: 2,
-        switch_timer_interval_us: 0,
-        read_timer_interval_us: 0,
-        blocking_timeout_us: 0,
-        channel_id: 0,
-        trace_uuid: [0; 16],
-        cpu_count: 1,
-        snapshots: !monitored,
-    };
-    let ring = lttngd_ringbuffer::Channel::create(&config, &PacketClock::default()).unwrap();
+    let ring = example_ring(2, !monitored).unwrap();
     let descriptors = Descriptors::new(Shares::new(1024, 0));
     let held = || descriptors.take(Purpose::Channels, 1).unwrap();
     let object = ChannelObject {

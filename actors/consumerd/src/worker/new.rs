@@ -72,6 +72,27 @@ pub(super) fn example_writing(name: &str, relay: Option<NetIndex>) -> Writing {
     }
 }
 
+/// Of the buffers of a channel of one stream, for tests.
+#[cfg(test)]
+pub(crate) fn example_ring(
+    num_subbuf: u64,
+    snapshots: bool,
+) -> Result<lttngd_ringbuffer::Channel, lttngd_ringbuffer::CreateError> {
+    let config = lttngd_ringbuffer::ChannelConfig {
+        mode: lttngd_ringbuffer::Mode::Discard,
+        subbuf_size_bytes: 4096,
+        num_subbuf,
+        switch_timer_interval_us: 0,
+        read_timer_interval_us: 0,
+        blocking_timeout_us: 0,
+        channel_id: 0,
+        trace_uuid: [0; 16],
+        cpu_count: 1,
+        snapshots,
+    };
+    lttngd_ringbuffer::Channel::create(&config, &PacketClock::default())
+}
+
 /// Periods of a channel's timers in microseconds, 0 for none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timers {

@@ -12,7 +12,7 @@ use std::{
 };
 
 use lttngd_model::{ChannelKey, ChunkId, NetIndex, RelaySessionId, SessionId};
-use lttngd_ringbuffer::{ChannelConfig, FlushMode, Mode, Storage};
+use lttngd_ringbuffer::{FlushMode, Storage};
 use lttngd_wire::relay::{
     ConsumerCommand, ConsumerReply, DATA_HEADER_LEN, DataHeader, HEADER_LEN, Header,
     RotationPosition, Version,
@@ -24,7 +24,7 @@ use tokio::sync::{
 
 use super::{
     new::{
-        NewChannel, NewMetadata, NewStream, PushedText, RelaySockets, Setup, Timers,
+        NewChannel, NewMetadata, NewStream, PushedText, RelaySockets, Setup, Timers, example_ring,
         example_writing,
     },
     order::{Order, Reply},
@@ -137,19 +137,7 @@ impl World {
     /// memory.
     fn add_channel(&mut self, chunk: &Arc<Chunk>) -> (OwnedFd, OwnedFd, OwnedFd) {
         let clock = PacketClock::default();
-        let config = ChannelConfig {
-            mode: Mode::Discard,
-            subbuf_size_bytes: 4096,
-            num_subbuf: 4,
-            switch_timer_interval_us: 0,
-            read_timer_interval_us: 0,
-            blocking_timeout_us: 0,
-            channel_id: 0,
-            trace_uuid: [0; 16],
-            cpu_count: 1,
-            snapshots: false,
-        };
-        let mut ring = lttngd_ringbuffer::Channel::create(&config, &clock).unwrap();
+        let mut ring = example_ring(4, false).unwrap();
         let (stream, object) = ring.create_stream(0, Storage::Memory, &clock).unwrap();
         let held = ring.wakeup().unwrap().try_clone_to_owned().unwrap();
         ring.close_wakeup();
