@@ -30,6 +30,7 @@ mod large;
 mod link;
 mod listener;
 mod message;
+mod notifier;
 mod notify;
 mod permits;
 mod plan;
@@ -47,5 +48,8 @@ pub use listener::{AppSettings, REGISTRATION_DEADLINE, listen};
 pub use message::{
     AppId, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields, ListTracepoints,
     RegenerateStatedump, RegisterDone, SessionWish, Synchronise, SynchroniseArrived, Tracepoint,
+};
+pub use notifier::{
+    ClearNotifierErrors, CountNotifierErrors, EventNotified, EventsNotified, SetNotifiers,
 };
 pub use permits::REGISTRATIONS_EACH_MAX;

@@ -41,3 +41,8 @@ id!(
     /// A stream as a relay daemon knows it, which gave it this number.
     RelayStreamHandle
 );
+id!(
+    /// What a tracer says of an event that it notifies: which condition's rule matched. Never reused in a
+    /// daemon's life.
+    TracerToken
+);

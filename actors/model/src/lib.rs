@@ -38,7 +38,9 @@ pub use field::{
     Encoding, EnumerationEntry, EnumerationValue, Field, FieldType, FloatType, IntegerType,
 };
 pub use filter::{Bytecode, CODE_MAX_LEN, Filter, FilterError, FilterFault};
-pub use id::{ChannelKey, ChunkId, NetIndex, RelaySessionId, RelayStreamHandle, SessionId};
+pub use id::{
+    ChannelKey, ChunkId, NetIndex, RelaySessionId, RelayStreamHandle, SessionId, TracerToken,
+};
 pub use output::{AddressFamily, NetworkUri, StreamKind, Uri};
 pub use session::{DescriptorOutput, SessionDescriptor, SessionKind, SessionListing};
 pub use time::{Timestamp, set_local_time_zone};

@@ -8,6 +8,7 @@ mod contexts;
 mod domain;
 mod enable_channel;
 mod events;
+mod notifier;
 #[cfg(test)]
 mod tests;
 mod tracker;
@@ -15,6 +16,7 @@ mod tracker;
 pub use agent::{AgentDomain, AgentEvent, AgentRule};
 pub use channel::{Channel, EventRule};
 pub use domain::{SessionFacts, UstDomain};
+pub use notifier::{NotifierEvents, NotifierRule, NotifierSet, TracepointEvents};
 pub(crate) use tracker::Tracker;
 pub use tracker::{TRACKED_MAX, TrackedProcess, Trackers};
 

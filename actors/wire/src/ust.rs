@@ -3,13 +3,15 @@
 //!
 //! An application connects twice and registers each connection ([`registration`]). On the command
 //! socket the daemon asks and the application answers ([`command`]); on the notify socket the
-//! application asks and the daemon answers ([`notify`]).
+//! application asks and the daemon answers ([`notify`]). Events that match a notifier come through a pipe of
+//! their own ([`notification`]).
 //!
 //! Text that applications send is taken as it comes: bytes that are not UTF-8 become U+FFFD.
 
 pub mod command;
 #[cfg(test)]
 pub(crate) mod layout;
+pub mod notification;
 pub mod notify;
 pub mod registration;
 

@@ -4,6 +4,7 @@ mod agents;
 mod channels;
 mod contexts;
 mod events;
+mod notifiers;
 mod sequences;
 mod trackers;
 
