@@ -22,7 +22,7 @@ use std::{
 
 use actix::{Actor, Addr, AsyncContext, System};
 use lttngd_agent::{AgentSettings, Agents};
-use lttngd_app::{AppSettings, Apps};
+use lttngd_app::{AppSettings, Apps, NotifierSettings, SetNotifiers};
 use lttngd_clock::TraceClock;
 use lttngd_consumer::{Consumer, ConsumerConfig};
 use lttngd_handle::{Handle, Settings};
@@ -214,7 +214,7 @@ async fn run(
                 descriptors: descriptors.clone(),
                 bitnesses: consumers.all().filter_map(|(kind, _)| kind.bitness()).collect(),
                 registered: Outlet::to(known_apps.clone().recipient()),
-                unregistered: Outlet::to(known_apps.recipient()),
+                unregistered: Outlet::to(known_apps.clone().recipient()),
             },
         ),
     )];
@@ -261,6 +261,11 @@ async fn run(
     }
     if let Err(error) = ask(&registry, Shutdown, SHUTDOWN_DEADLINE).await {
         tracing::error!(%error, "not every session ended cleanly");
+    }
+    // Whoever tells of an event when nobody reads that any more is killed.
+    let none = SetNotifiers { set: Arc::default(), notified: Outlet::closed() };
+    if let Err(error) = ask(&known_apps, none, SHUTDOWN_DEADLINE).await {
+        tracing::error!(%error, "not every application has ended its event notifiers");
     }
     for (_, consumer) in consumers.all() {
         // It fails only when that actor is gone, and its consumer with it.
@@ -354,7 +359,12 @@ fn wire_actors(
                 .then(|| consumer(ConsumerKind::Ust(Bitness::Bits32), &config.consumerd32)),
             kernel: tracer.as_ref().map(|_| consumer(ConsumerKind::Kernel, &config.kconsumerd)),
         };
+        let notifiers = NotifierSettings {
+            error_counters: config.event_notifier_error_buffer_size_userspace,
+            descriptors: descriptors.clone(),
+        };
         let apps = Apps::new(Outlet::to(context.address().recipient()))
+            .with_notifiers(notifiers)
             .with_failure_notice(notice("actor of applications"))
             .start();
         let agents = Agents::new(Outlet::to(context.address().recipient()))

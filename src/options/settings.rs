@@ -233,20 +233,14 @@ impl Settings {
 
     /// A notice for each setting that is kept but that nothing acts on.
     pub(super) fn without_effect(&self) -> Vec<String> {
-        let settings = [
-            (
-                "event-notifier-error-buffer-size-kernel",
-                self.event_notifier_error_buffer_size_kernel.is_some(),
-            ),
-            (
-                "event-notifier-error-buffer-size-userspace",
-                self.event_notifier_error_buffer_size_userspace.is_some(),
-            ),
-        ];
+        let settings = [(
+            "event-notifier-error-buffer-size-kernel",
+            self.event_notifier_error_buffer_size_kernel.is_some(),
+        )];
         settings
             .into_iter()
             .filter(|(_, given)| *given)
-            .map(|(name, _)| format!("--{name} has no effect yet: there are no event notifiers"))
+            .map(|(name, _)| format!("--{name} has no effect yet: the kernel has no event notifiers"))
             .collect()
     }
 

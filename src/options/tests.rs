@@ -324,8 +324,8 @@ fn timeouts_come_from_the_environment() {
 fn what_has_no_effect_is_said() {
     let options = Case::default()
         .variables(&[("LTTNG_KMOD_PROBES", "x")])
-        .start(&["--event-notifier-error-buffer-size-userspace=5", "stray"]);
-    for named in ["buffer-size-userspace", "stray"] {
+        .start(&["--event-notifier-error-buffer-size-kernel=5", "stray"]);
+    for named in ["buffer-size-kernel", "stray"] {
         assert!(options.notices.iter().any(|notice| notice.contains(named)), "{named}");
     }
     assert_eq!(options.notices.len(), 2, "{:?}", options.notices);

@@ -14,6 +14,7 @@ use crate::{
     SynchroniseArrived, Tracepoint,
     driver::{AppAgenda, Driver, Job, RUNNING_MAX},
     error::Broken,
+    notifier::NotifierGroup,
     notify::{self, Handles},
     permits::Permit,
     socket::CommandSocket,
@@ -27,7 +28,7 @@ pub struct App {
     /// Until it is started.
     sockets: Option<(CommandSocket, Peer)>,
     /// Those of its command and its notify socket.
-    permits: (Permit, Permit),
+    permits: (Rc<Permit>, Permit),
     registered: Outlet<AppRegistered>,
     unregistered: Outlet<AppUnregistered>,
 }
@@ -64,10 +65,15 @@ impl App {
             agenda: Rc::new(AppAgenda::new(RUNNING_MAX, deadline, told)),
             handles: Rc::default(),
             sockets: Some(sockets),
-            permits,
+            permits: (Rc::new(permits.0), permits.1),
             registered,
             unregistered,
         }
+    }
+
+    /// What is to be done with it.
+    pub(crate) fn agenda(&self) -> &Rc<AppAgenda> {
+        &self.agenda
     }
 
     pub(crate) fn wish(
@@ -76,12 +82,12 @@ impl App {
         want: Option<SessionWish>,
     ) -> Waiting<(), AppError> {
         fail_point::reached("App wish");
-        self.agenda.wish(session, want.map(Rc::new))
+        self.agenda.wish(session.into(), want.map(Into::into))
     }
 
     /// Has the state dump of a session recorded again, once however often that is asked meanwhile.
     pub(crate) fn regenerate_statedump(&self, session: SessionId) -> Waiting<(), AppError> {
-        if !self.agenda.is_known(session) {
+        if !self.agenda.is_known(session.into()) {
             return Box::pin(std::future::ready(Ok(())));
         }
         self.agenda.require(|reply| Job::Statedump(session, vec![reply]))
@@ -113,7 +119,8 @@ impl Actor for App {
             ),
         }));
         let (agenda, handles) = (Rc::clone(&self.agenda), Rc::clone(&self.handles));
-        let driver = Driver::new(Arc::clone(&self.info), command, agenda, handles);
+        let notifiers = NotifierGroup::new(Arc::clone(&self.info), Rc::clone(&self.permits.0));
+        let driver = Driver::new(Arc::clone(&self.info), command, agenda, (handles, notifiers));
         let driven = async move { driver.run().await };
         context.spawn(driven.into_actor(self).map(|end, app, context| {
             tracing::debug!(pid = app.info.pid, app = app.info.name, %end, "application gone");
@@ -146,7 +153,7 @@ impl Handler<Synchronise> for App {
 
     fn handle(&mut self, request: Synchronise, _: &mut Self::Context) -> Self::Result {
         fail_point::reached("App wish");
-        self.agenda.keeping(request.session, Rc::new(request.want))
+        self.agenda.keeping(request.session.into(), request.want.into())
     }
 }
 
@@ -156,7 +163,7 @@ impl Handler<SynchroniseArrived> for App {
     fn handle(&mut self, request: SynchroniseArrived, _: &mut Self::Context) {
         fail_point::reached("App wish");
         let waiter = Waiter::Hold(request.hold);
-        self.agenda.keep(request.session, Rc::new(request.want), Some(waiter));
+        self.agenda.keep(request.session.into(), request.want.into(), Some(waiter));
     }
 }
 

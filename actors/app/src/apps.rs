@@ -9,7 +9,10 @@ use lttngd_model::{
 };
 use lttngd_runtime::{Beside, Directory, FailureNotice, Hold, Outlet, Works, fail_point};
 
-use crate::{App, AppId, AppInfo, AppRegistered, AppUnregistered, RegisterDone};
+use crate::{
+    App, AppId, AppInfo, AppRegistered, AppUnregistered, NotifierSettings, RegisterDone,
+    notifier::AllNotifiers,
+};
 
 /// A registered application and its actor, whose address is shared: it is not cheap to clone.
 pub type RegisteredApp = (Arc<AppInfo>, Arc<Addr<App>>);
@@ -91,8 +94,9 @@ struct Follower {
 pub struct Apps {
     directory: Directory<AppId, RegisteredApp, SessionId, Arc<Follower>>,
     changed: Outlet<AppsChanged>,
-    /// The beginnings of `main` that are waited for.
-    beginnings: Works,
+    /// The beginnings of `main` that are waited for, and applications that get event notifiers.
+    works: Works,
+    notifiers: AllNotifiers,
     _failure: Option<FailureNotice>,
 }
 
@@ -103,15 +107,37 @@ impl Apps {
         Self {
             directory: Directory::default(),
             changed,
-            beginnings: Works::default(),
+            works: Works::default(),
+            notifiers: AllNotifiers::new(NotifierSettings::default()),
             _failure: None,
         }
+    }
+
+    /// The same, with event notifiers served so.
+    #[must_use]
+    pub fn with_notifiers(self, settings: NotifierSettings) -> Self {
+        Self { notifiers: AllNotifiers::new(settings), ..self }
     }
 
     /// The same, whose owner is told when it fails.
     #[must_use]
     pub fn with_failure_notice(self, notice: FailureNotice) -> Self {
         Self { _failure: Some(notice), ..self }
+    }
+
+    /// Event notifiers of all applications.
+    pub(crate) fn notifiers(&mut self) -> &mut AllNotifiers {
+        &mut self.notifiers
+    }
+
+    /// The applications that are registered.
+    pub(crate) fn registered(&self) -> impl Iterator<Item = &RegisteredApp> {
+        self.directory.peers()
+    }
+
+    /// What it does beside its mailbox.
+    pub(crate) fn works(&self) -> &Works {
+        &self.works
     }
 }
 
@@ -134,6 +160,7 @@ impl Handler<AppRegistered> for Apps {
             let (info, app, hold) = (Arc::clone(&info), Arc::clone(&app), hold.clone());
             follower.arrived.tell(AppArrived { info, app, hold });
         }
+        self.notify_arrived(&info, &app, &hold);
         drop(hold);
         let begins = async move {
             released.await;
@@ -141,7 +168,7 @@ impl Handler<AppRegistered> for Apps {
                 tracing::debug!(pid = info.pid, app = info.name, %error, "registration not done");
             }
         };
-        self.beginnings.answer(begins)
+        self.works.answer(begins)
     }
 }
 
@@ -155,6 +182,7 @@ impl Handler<AppUnregistered> for Apps {
             follower.gone.tell(AppExited { id: gone.id });
         }
         self.changed.tell(AppsChanged { info, is_registered: false });
+        self.notifiers.forget_counters();
     }
 }
 

@@ -23,11 +23,13 @@ use tokio::{
 };
 
 use crate::{
-    AppError, AppInfo, SessionWish, Tracepoint,
+    AppError, AppInfo, Tracepoint,
     error::Broken,
     link::{Link, ON_THEIR_WAY_MAX},
+    notifier::NotifierGroup,
     notify::Handles,
     plan::{AppChannel, AppEvent, AppSession, Step, Target, Walk},
+    purpose::{Purpose, Wish},
     socket::{Answer, Asked, CommandSocket},
 };
 
@@ -38,12 +40,12 @@ pub(crate) const RUNNING_MAX: usize = 16;
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, AppError>>;
 
 /// What is to be done with an application.
-pub(crate) type AppAgenda = Agenda<SessionId, Rc<SessionWish>, Job, AppError>;
+pub(crate) type AppAgenda = Agenda<Purpose, Wish, Job, AppError>;
 
 /// What the command socket is used for.
 pub(crate) enum Job {
-    /// Once in the queue for each session, however many wait for it.
-    Synchronise(SessionId),
+    /// Once in the queue for each purpose, however many wait for it.
+    Synchronise(Purpose),
     /// Once in the queue for each session, with all who wait for it.
     Statedump(SessionId, Vec<Reply<()>>),
     RegisterDone(Reply<()>),
@@ -51,14 +53,15 @@ pub(crate) enum Job {
     TracepointFields(Reply<Vec<FieldEntry>>),
 }
 
-impl lttngd_runtime::Job<SessionId> for Job {
-    fn fulfil(session: SessionId) -> Self {
-        Self::Synchronise(session)
+impl lttngd_runtime::Job<Purpose> for Job {
+    fn fulfil(purpose: Purpose) -> Self {
+        Self::Synchronise(purpose)
     }
 
-    fn claim(&self) -> Claim<SessionId> {
+    fn claim(&self) -> Claim<Purpose> {
         match self {
-            Self::Synchronise(session) | Self::Statedump(session, _) => Claim::Purpose(*session),
+            Self::Synchronise(purpose) => Claim::Purpose(*purpose),
+            Self::Statedump(session, _) => Claim::Purpose((*session).into()),
             Self::RegisterDone(_) | Self::Tracepoints(_) | Self::TracepointFields(_) => {
                 Claim::Everything
             }
@@ -101,6 +104,7 @@ pub(crate) struct Driver {
     agenda: Rc<AppAgenda>,
     handles: Rc<Handles>,
     sessions: RefCell<HashMap<SessionId, AppSession>>,
+    notifiers: NotifierGroup,
 }
 
 impl Driver {
@@ -109,9 +113,9 @@ impl Driver {
         info: Arc<AppInfo>,
         socket: CommandSocket,
         agenda: Rc<AppAgenda>,
-        handles: Rc<Handles>,
+        (handles, notifiers): (Rc<Handles>, NotifierGroup),
     ) -> Self {
-        Self { info, socket, agenda, handles, sessions: RefCell::default() }
+        Self { info, socket, agenda, handles, sessions: RefCell::default(), notifiers }
     }
 
     /// Runs jobs until the application is gone; the error says how that was noticed.
@@ -153,9 +157,15 @@ impl Driver {
         // Whoever asked may have given up. What was wished is done all the same, and its reply dropped; a
         // question is not asked.
         match job {
-            Job::Synchronise(session) => {
-                let waiting = self.agenda.begin_wish(session);
-                self.synchronise(session).await?;
+            Job::Synchronise(purpose) => {
+                let waiting = self.agenda.begin_wish(purpose);
+                match purpose {
+                    Purpose::Session(session) => self.synchronise(session).await?,
+                    Purpose::Notifiers => {
+                        let newest = || self.agenda.newest(purpose)?.of_notifiers();
+                        self.notifiers.synchronise(&self.socket, newest).await?;
+                    }
+                }
                 reply_to_all(waiting, || Ok(()));
             }
             Job::Statedump(session, waiting) => {
@@ -186,10 +196,10 @@ impl Driver {
         let mut switched = Switched::default();
         loop {
             // Looked up before every step: what changed meanwhile counts at once.
-            let Some(want) = self.agenda.newest(id) else {
+            let Some(want) = self.agenda.newest(id.into()).and_then(Wish::of_session) else {
                 self.settle(id, &mut switched, 0, (&mut walk, &mut has)).await?;
                 self.release(std::mem::take(&mut has)).await?;
-                if self.agenda.ended(id) {
+                if self.agenda.ended(id.into()) {
                     return Ok(());
                 }
                 // It is wanted again since.

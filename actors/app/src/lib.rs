@@ -34,6 +34,7 @@ mod notifier;
 mod notify;
 mod permits;
 mod plan;
+mod purpose;
 mod socket;
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,7 @@ pub use message::{
     RegenerateStatedump, RegisterDone, SessionWish, Synchronise, SynchroniseArrived, Tracepoint,
 };
 pub use notifier::{
-    ClearNotifierErrors, CountNotifierErrors, EventNotified, EventsNotified, SetNotifiers,
+    ClearNotifierErrors, CountNotifierErrors, EventNotified, EventsNotified, NotifierSettings,
+    SetNotifiers,
 };
 pub use permits::REGISTRATIONS_EACH_MAX;

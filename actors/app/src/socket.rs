@@ -5,8 +5,13 @@
 //! may be on their way: it need not wait for us in between.
 
 use std::{
-    cell::RefCell, collections::VecDeque, convert::Infallible, future::poll_fn, os::fd::AsFd,
-    sync::Arc, task::Poll,
+    cell::RefCell,
+    collections::VecDeque,
+    convert::Infallible,
+    future::poll_fn,
+    os::fd::{AsFd, OwnedFd},
+    sync::Arc,
+    task::Poll,
 };
 
 use futures::future::{Either, select};
@@ -28,6 +33,8 @@ enum Asker {
     Reply(Answering<Reply>),
     /// So many bytes that follow a reply that grants.
     Entry(usize, Answering<Vec<u8>>),
+    /// Nobody: a reply that only says that what follows the request is taken, which is on its way already.
+    Nobody,
 }
 
 type Answering<T> = oneshot::Sender<Result<T, UstError>>;
@@ -60,6 +67,8 @@ pub(crate) enum Attached {
     Channel(Arc<ChannelObject>),
     /// Those of the stream at this position.
     Stream(Arc<ChannelObject>, usize),
+    /// This one.
+    Descriptor(Arc<OwnedFd>),
 }
 
 struct Unanswered {
@@ -129,6 +138,9 @@ impl CommandSocket {
         {
             let mut line = self.line.borrow_mut();
             line.unwritten.push(handle, command, payload, attached);
+            if command.has_early_ack() {
+                line.unanswered.push_back(Unanswered { handle, number, asker: Asker::Nobody });
+            }
             line.unanswered.push_back(Unanswered { handle, number, asker: asker(asks) });
         }
         fail_point::reached(format_args!("App request {number:#x}"));
@@ -239,6 +251,10 @@ impl Unanswered {
             Asker::Value(asks) => drop(asks.send(granted)),
             Asker::Reply(asks) => drop(asks.send(granted.map(|_| reply))),
             Asker::Entry(_, asks) => drop(asks.send(granted.map(|_| entry.to_vec()))),
+            Asker::Nobody => {
+                let refused = |error| format!("it does not take what follows a request: {error}");
+                granted.map_err(|error| Broken::Protocol(refused(error)))?;
+            }
         }
         Ok(())
     }
@@ -273,6 +289,9 @@ impl Requests {
                 None => peer.write_all(bytes).await?,
                 Some(Attached::Channel(object)) => {
                     peer.write_with_descriptors(bytes, &[object.wakeup.as_fd()]).await?;
+                }
+                Some(Attached::Descriptor(descriptor)) => {
+                    peer.write_with_descriptors(bytes, &[descriptor.as_fd()]).await?;
                 }
                 Some(Attached::Stream(object, number)) => {
                     let stream = &object.streams[number];

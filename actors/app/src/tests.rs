@@ -8,6 +8,7 @@ mod death;
 #[cfg(debug_assertions)]
 mod failure;
 mod listener;
+mod notifiers;
 mod notify;
 mod silence;
 mod synchronise;

@@ -1,12 +1,13 @@
 //! An application traced with LTTng-UST: both its sockets.
 
+mod notifiers;
 mod objects;
 mod serve;
 
 use std::{
     io::{self, Read, Write},
     net::Shutdown,
-    os::unix::net::UnixStream,
+    os::{fd::OwnedFd, unix::net::UnixStream},
     path::Path,
     sync::{Arc, Mutex},
     thread::JoinHandle,
@@ -18,6 +19,7 @@ use lttngd_wire::ust::{
     registration::{Alignments, Registration, SocketKind},
 };
 
+pub use notifiers::Notifiers;
 pub use objects::{Objects, Trouble};
 pub use serve::{VERSION, announcement, follows, refusal};
 
@@ -130,6 +132,26 @@ pub(crate) struct Record {
     pub(crate) faults: Mutex<Vec<String>>,
     /// Count of objects that it still has.
     pub(crate) objects: Mutex<usize>,
+    /// What it got for event notifiers.
+    pub(crate) notifiers: Mutex<Notifiers>,
+}
+
+impl Record {
+    /// Keeps descriptors that are used later.
+    pub(crate) fn keep(&self, command: &Command, received: Vec<OwnedFd>) {
+        let mut notifiers = self.notifiers.lock().unwrap();
+        match command {
+            Command::EventNotifierGroupCreate => {
+                notifiers.pipe = received.into_iter().next().map(|pipe| Arc::new(pipe.into()));
+            }
+            Command::CounterCpu { .. } => {
+                notifiers
+                    .counters
+                    .extend(received.into_iter().map(|memory| Arc::new(memory.into())));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// A running application.
@@ -223,6 +245,12 @@ impl FakeApp {
     #[must_use]
     pub fn objects(&self) -> usize {
         *self.record.objects.lock().unwrap()
+    }
+
+    /// What it got for event notifiers.
+    #[must_use]
+    pub fn notifiers(&self) -> Notifiers {
+        self.record.notifiers.lock().unwrap().clone()
     }
 
     /// Asks on the notify socket; `None` when the daemon closes it instead of answering.

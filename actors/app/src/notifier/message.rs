@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::Message;
 use lttngd_model::{TracerToken, ust::NotifierSet};
-use lttngd_runtime::Hold;
+use lttngd_runtime::{Hold, Outlet};
 
 use crate::AppInfo;
 
@@ -21,6 +21,8 @@ use crate::AppInfo;
 pub struct SetNotifiers {
     /// All notifiers.
     pub set: Arc<NotifierSet>,
+    /// Is told of their events.
+    pub notified: Outlet<EventsNotified>,
 }
 
 /// Asks how many events that matched a notifier could not be told by applications of all users, since their
@@ -41,8 +43,7 @@ pub struct ClearNotifierErrors {
     pub index: u64,
 }
 
-/// Events of an application matched notifiers, in the order in which they were written. Told to whom
-/// `src/daemon.rs` connects.
+/// Events of an application matched notifiers, in the order in which they were written.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct EventsNotified {

@@ -8,31 +8,14 @@ const BUSY: UstError = UstError::Unspecified { errno: 16 };
 #[derive(Clone, Debug)]
 pub(super) enum Object {
     Root,
-    Session {
-        active: bool,
-        was_active: bool,
-    },
-    Channel {
-        session: u32,
-        enabled: bool,
-        announced: bool,
-    },
-    Event {
-        channel: u32,
-        name: String,
-        enabled: bool,
-        announced: bool,
-    },
-    List {
-        next: usize,
-    },
-    FieldList {
-        next: usize,
-    },
-    /// A group, notifier or counter.
-    Other {
-        parent: u32,
-    },
+    Session { active: bool, was_active: bool },
+    Channel { session: u32, enabled: bool, announced: bool },
+    Event { channel: u32, name: String, enabled: bool, announced: bool },
+    List { next: usize },
+    FieldList { next: usize },
+    Group,
+    Notifier { group: u32, enabled: bool },
+    Counter { group: u32 },
 }
 
 /// Why a command is not done.
@@ -112,7 +95,17 @@ impl Objects {
             (Command::Exclusion { count: 0 }, _) => {
                 return Err(Trouble::Fault("no exclusion in EXCLUSION".to_owned()));
             }
-            (Command::Filter(_) | Command::Exclusion { .. }, Object::Event { .. })
+            (Command::EventNotifierGroupCreate, Object::Root) => Object::Group,
+            (Command::EventNotifierCreate, Object::Group) => {
+                Object::Notifier { group: handle, enabled: false }
+            }
+            (Command::Counter, Object::Group) => Object::Counter { group: handle },
+            (
+                Command::Filter(_) | Command::Exclusion { .. },
+                Object::Event { .. } | Object::Notifier { enabled: false, .. },
+            )
+            | (Command::Capture(_), Object::Notifier { enabled: false, .. })
+            | (Command::CounterCpu { .. }, Object::Counter { .. })
             | (Command::Stream { .. } | Command::FlushBuffer, Object::Channel { .. })
             | (Command::SessionStatedump, Object::Session { .. }) => return Ok(0),
             (Command::Context(_), Object::Channel { session, .. }) => {
@@ -127,9 +120,6 @@ impl Objects {
             }
             (Command::Release, Object::Root) => return Err(UstError::Permission.into()),
             (Command::Release, _) => return self.release(handle),
-            (command, Object::Root | Object::Other { .. }) if command.has_early_ack() => {
-                Object::Other { parent: handle }
-            }
             _ => return Err(wrong()),
         };
         Ok(self.insert(made))
@@ -141,7 +131,8 @@ impl Objects {
         let is_child = |object: &Object| match object {
             Object::Channel { session: parent, .. }
             | Object::Event { channel: parent, .. }
-            | Object::Other { parent } => *parent == handle,
+            | Object::Notifier { group: parent, .. }
+            | Object::Counter { group: parent } => *parent == handle,
             _ => false,
         };
         if self.table.iter().flatten().any(is_child) {
@@ -192,12 +183,15 @@ fn set(object: &mut Object, on: bool) -> Option<Result<u32, Trouble>> {
             active
         }
         Object::Channel { enabled, .. } => enabled,
-        Object::Event { enabled, .. } => {
+        Object::Event { enabled, .. } | Object::Notifier { enabled, .. } => {
             *enabled = on;
             return Some(Ok(0));
         }
-        Object::Other { .. } => return Some(Ok(0)),
-        Object::Root | Object::List { .. } | Object::FieldList { .. } => return None,
+        Object::Root
+        | Object::List { .. }
+        | Object::FieldList { .. }
+        | Object::Group
+        | Object::Counter { .. } => return None,
     };
     if *state == on {
         return Some(Err(BUSY.into()));

@@ -84,11 +84,13 @@ impl App<'_> {
         let (len, descriptors) = follows(&command);
         let mut payload = vec![0; len];
         self.command.read_exact(&mut payload).ok()?;
-        let descriptors = match descriptors {
-            0 => 0,
-            _ => receive_descriptors(&self.command).ok()?.len(),
+        let received = match descriptors {
+            0 => Vec::new(),
+            _ => receive_descriptors(&self.command).ok()?,
         };
+        let descriptors = received.len();
         let request = AppRequest { index, handle, command, payload, descriptors };
+        self.record.keep(&request.command, received);
         self.record.requests.lock().unwrap().push(request.clone());
         let number = request.command.number();
         match (self.script.act)(&request) {

@@ -1,0 +1,191 @@
+//! The pipe through which one application tells of events: an actor of its own, which lives until nobody can
+//! write into the pipe any more.
+//!
+//! An application whose pipe nobody reads any more is killed by the next event that it tells. Its sockets may
+//! close long before its pipe: while it cleans up after a fault, or since a program that it became keeps the
+//! one open and not the other. So the pipe has a life of its own.
+
+use std::{
+    io,
+    os::fd::OwnedFd,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
+use lttngd_model::TracerToken;
+use lttngd_runtime::{Held, Hold, Sparing, fail_point};
+use lttngd_wire::{
+    DecodeError,
+    ust::notification::{EventNotification, check_captures},
+};
+use rustix::buffer::spare_capacity;
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    sync::watch,
+};
+
+use super::{EventNotified, EventsNotified, Newest};
+use crate::{AppInfo, permits::Permit};
+
+/// Most bytes that are read from one application before others have their turn.
+const READ_LEN: usize = 16 << 10;
+/// Log lines about what an application writes that nobody can use, in a while.
+const COMPLAINTS: (usize, Duration) = (1, Duration::from_secs(10));
+
+/// The actor of the pipe.
+pub(super) struct NotifierPipe {
+    app: Arc<AppInfo>,
+    /// Until it is started.
+    pipe: Option<AsyncFd<OwnedFd>>,
+    newest: watch::Receiver<Newest>,
+    /// Its place in the budget of descriptors.
+    _held: Held,
+    /// Its place among the registrations of its process.
+    _permit: Rc<Permit>,
+}
+
+impl NotifierPipe {
+    /// The read end of an application's pipe, which does not block.
+    ///
+    /// # Errors
+    /// When it cannot be watched.
+    pub(super) fn new(
+        app: Arc<AppInfo>,
+        pipe: OwnedFd,
+        newest: watch::Receiver<Newest>,
+        (held, permit): (Held, Rc<Permit>),
+    ) -> io::Result<Self> {
+        // SAFETY: the descriptor is owned by what is registered, and open as long as that.
+        let watched = unsafe { AsyncFd::register_with_interest(pipe, Interest::READABLE) }?;
+        Ok(Self { app, pipe: Some(watched), newest, _held: held, _permit: permit })
+    }
+}
+
+impl Actor for NotifierPipe {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        let Some(pipe) = self.pipe.take() else { return };
+        let reader = Reader {
+            app: Arc::clone(&self.app),
+            newest: self.newest.clone(),
+            complaints: Sparing::new(COMPLAINTS.0, COMPLAINTS.1),
+        };
+        let read = async move {
+            let end = reader.read(&pipe).await;
+            (pipe, end)
+        };
+        context.spawn(read.into_actor(self).map(|(_, end), pipe, context| {
+            if let Err(error) = end {
+                let AppInfo { pid, name, .. } = &*pipe.app;
+                tracing::error!(pid, app = name, %error, "a pipe of event notifiers cannot be read");
+            }
+            context.stop();
+        }));
+    }
+}
+
+struct Reader {
+    app: Arc<AppInfo>,
+    newest: watch::Receiver<Newest>,
+    complaints: Sparing,
+}
+
+impl Reader {
+    /// Tells of what comes until nobody can write any more.
+    async fn read(mut self, pipe: &AsyncFd<OwnedFd>) -> io::Result<()> {
+        let mut received = Vec::new();
+        loop {
+            if receive(pipe, &mut received).await? == 0 {
+                return Ok(());
+            }
+            fail_point::reached("NotifierPipe read");
+            let mut rest = received.as_slice();
+            let events = self.events(&mut rest);
+            let left = rest.len();
+            if !events.is_empty() {
+                self.tell(events).await;
+            }
+            if let Err(error) = EventNotification::split_off(&received[received.len() - left..]) {
+                self.complain(&error, "no more of what it tells of events is read");
+                return closed(pipe).await;
+            }
+            received.drain(..received.len() - left);
+            if received.is_empty() {
+                // One that is at rest holds no memory for it.
+                received = Vec::new();
+            }
+            // One that tells without end does not keep others from being heard.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The events that came whole and that somebody asks for. `rest` is what is left behind them.
+    fn events(&mut self, rest: &mut &[u8]) -> Vec<EventNotified> {
+        let mut events = Vec::new();
+        let set = Arc::clone(&self.newest.borrow().set);
+        while let Ok(Some((notification, behind))) = EventNotification::split_off(rest) {
+            *rest = behind;
+            let EventNotification { token, captures } = notification;
+            let Some(rule) = set.get(token) else {
+                // It was on its way when its notifier was ended.
+                tracing::debug!(pid = self.app.pid, %token, "an event of no notifier is left out");
+                continue;
+            };
+            match check_captures(captures, rule.captures.len()) {
+                Ok(()) => events.push(EventNotified { token, captures: captures.into() }),
+                Err(error) => self.complain_of(token, &error),
+            }
+        }
+        events
+    }
+
+    async fn tell(&self, events: Vec<EventNotified>) {
+        let (taken, room) = Hold::new();
+        let notified = self.newest.borrow().notified.clone();
+        notified.tell(EventsNotified { app: Arc::clone(&self.app), events, taken });
+        room.await;
+    }
+
+    fn complain_of(&mut self, token: TracerToken, error: &DecodeError) {
+        self.complain(error, &format!("an event of notifier {token} is left out"));
+    }
+
+    fn complain(&mut self, error: &DecodeError, consequence: &str) {
+        if let Some(left_out) = self.complaints.line(Instant::now()) {
+            let AppInfo { pid, uid, name, .. } = &*self.app;
+            tracing::warn!(
+                pid, uid, app = name, %error, consequence, left_out,
+                "an application tells of events what nobody can read"
+            );
+        }
+    }
+}
+
+/// Appends what has come; how much that is, 0 when nobody can write any more.
+async fn receive(pipe: &AsyncFd<OwnedFd>, received: &mut Vec<u8>) -> io::Result<usize> {
+    loop {
+        let mut ready = pipe.readable().await?;
+        received.reserve(READ_LEN);
+        let read = ready.try_io(|pipe| Ok(rustix::io::read(pipe, spare_capacity(&mut *received))?));
+        match read {
+            Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(read) => return read,
+            Err(_would_block) => {}
+        }
+    }
+}
+
+/// Waits until nobody can write any more, and reads nothing: the pipe fills, and who writes into it is told
+/// that it is full.
+async fn closed(pipe: &AsyncFd<OwnedFd>) -> io::Result<()> {
+    loop {
+        let mut ready = pipe.readable().await?;
+        if ready.ready().is_read_closed() {
+            return Ok(());
+        }
+        ready.clear_ready();
+    }
+}
