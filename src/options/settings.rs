@@ -240,7 +240,9 @@ impl Settings {
         settings
             .into_iter()
             .filter(|(_, given)| *given)
-            .map(|(name, _)| format!("--{name} has no effect yet: the kernel has no event notifiers"))
+            .map(|(name, _)| {
+                format!("--{name} has no effect yet: the kernel has no event notifiers")
+            })
             .collect()
     }
 

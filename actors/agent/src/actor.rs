@@ -10,7 +10,7 @@ use crate::{
     AgentError, AgentInfo, AgentRegistered, AgentUnregistered, Forget, ListLoggers,
     RegistrationDone, Synchronise,
     connection::Connection,
-    driver::{AgentAgenda, Driver, Job},
+    driver::{AgentAgenda, Driver, Job, Purpose},
     listener::{AgentSettings, Permit},
 };
 
@@ -57,6 +57,11 @@ impl Agent {
             _permit: permit,
         }
     }
+
+    /// What is to be done with it.
+    pub(crate) fn agenda(&self) -> &AgentAgenda {
+        &self.agenda
+    }
 }
 
 impl Actor for Agent {
@@ -97,7 +102,7 @@ impl Handler<Synchronise> for Agent {
 
     fn handle(&mut self, request: Synchronise, _: &mut Self::Context) -> Self::Result {
         fail_point::reached("Agent wish");
-        self.agenda.wish(request.session, Some(request.want))
+        self.agenda.wish(Purpose::Session(request.session), Some(request.want))
     }
 }
 
@@ -105,7 +110,7 @@ impl Handler<Forget> for Agent {
     type Result = Reply<()>;
 
     fn handle(&mut self, request: Forget, _: &mut Self::Context) -> Self::Result {
-        self.agenda.wish(request.session, None)
+        self.agenda.wish(Purpose::Session(request.session), None)
     }
 }
 

@@ -3,10 +3,14 @@
 use std::collections::BTreeSet;
 
 use actix::{Actor, Addr, Context, Handler, Message, MessageResult, ResponseActFuture, WrapFuture};
+use futures::future::join;
 use lttngd_model::{Domain, SessionId};
 use lttngd_runtime::{Directory, FailureNotice, Hold, Outlet, fail_point};
 
-use crate::{Agent, AgentId, AgentInfo, AgentRegistered, AgentUnregistered, RegistrationDone};
+use crate::{
+    Agent, AgentId, AgentInfo, AgentRegistered, AgentUnregistered, RegistrationDone,
+    notifiers::NotifierWishes,
+};
 
 /// A registered agent, or one that waits for that, and its actor.
 pub type RegisteredAgent = (AgentInfo, Addr<Agent>);
@@ -83,6 +87,7 @@ struct Follower {
 pub struct Agents {
     directory: Directory<AgentId, RegisteredAgent, SessionId, Follower>,
     changed: Outlet<AgentsChanged>,
+    notifiers: NotifierWishes,
     _failure: Option<FailureNotice>,
 }
 
@@ -90,13 +95,29 @@ impl Agents {
     /// No agent is registered. `changed` is told of all that come and go.
     #[must_use]
     pub fn new(changed: Outlet<AgentsChanged>) -> Self {
-        Self { directory: Directory::default(), changed, _failure: None }
+        let notifiers = NotifierWishes::default();
+        Self { directory: Directory::default(), changed, notifiers, _failure: None }
     }
 
     /// The same, whose owner is told when it fails.
     #[must_use]
     pub fn with_failure_notice(self, notice: FailureNotice) -> Self {
         Self { _failure: Some(notice), ..self }
+    }
+
+    /// What event notifiers ask of agents.
+    pub(crate) fn notifiers(&self) -> &NotifierWishes {
+        &self.notifiers
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn notifiers_mut(&mut self) -> &mut NotifierWishes {
+        &mut self.notifiers
+    }
+
+    /// The agents that are registered.
+    pub(crate) fn registered(&self) -> impl Iterator<Item = &RegisteredAgent> {
+        self.directory.peers()
     }
 }
 
@@ -119,8 +140,9 @@ impl Handler<AgentRegistered> for Agents {
             follower.arrived.tell(AgentArrived { info, agent, hold });
         }
         drop(hold);
+        let notified = self.notify_arrived(info, &agent);
         let goes_on = async move {
-            released.await;
+            join(released, notified).await;
             if let Ok(Err(error)) = agent.send(RegistrationDone).await {
                 tracing::debug!(pid = info.pid, domain = ?info.domain, %error, "registration not done");
             }

@@ -13,25 +13,34 @@ use crate::{
 
 type Reply<T> = oneshot::Sender<Result<T, AgentError>>;
 
+/// What an agent is wanted for.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Purpose {
+    /// To have events recorded in a session.
+    Session(SessionId),
+    /// To have events told.
+    Notifiers,
+}
+
 /// What is to be done with an agent.
-pub(crate) type AgentAgenda = Agenda<SessionId, Arc<AgentDomain>, Job, AgentError>;
+pub(crate) type AgentAgenda = Agenda<Purpose, Arc<AgentDomain>, Job, AgentError>;
 
 /// What the connection is used for.
 pub(crate) enum Job {
-    /// Once in the queue for each session, however many wait for it.
-    Synchronise(SessionId),
+    /// Once in the queue for each purpose, however many wait for it.
+    Synchronise(Purpose),
     RegistrationDone(Reply<()>),
     Loggers(Reply<Vec<String>>),
 }
 
-impl lttngd_runtime::Job<SessionId> for Job {
-    fn fulfil(session: SessionId) -> Self {
-        Self::Synchronise(session)
+impl lttngd_runtime::Job<Purpose> for Job {
+    fn fulfil(purpose: Purpose) -> Self {
+        Self::Synchronise(purpose)
     }
 
-    fn claim(&self) -> Claim<SessionId> {
+    fn claim(&self) -> Claim<Purpose> {
         match self {
-            Self::Synchronise(session) => Claim::Purpose(*session),
+            Self::Synchronise(purpose) => Claim::Purpose(*purpose),
             Self::RegistrationDone(_) | Self::Loggers(_) => Claim::Everything,
         }
     }
@@ -50,7 +59,8 @@ pub(crate) struct Driver {
     info: AgentInfo,
     connection: Connection,
     agenda: Rc<AgentAgenda>,
-    sessions: HashMap<SessionId, AgentSession>,
+    /// What it has for each purpose.
+    has: HashMap<Purpose, AgentSession>,
     /// Whether it was told that its registration is done.
     is_registered: bool,
 }
@@ -58,7 +68,7 @@ pub(crate) struct Driver {
 impl Driver {
     /// The driver of an agent that has said what it is.
     pub(crate) fn new(info: AgentInfo, connection: Connection, agenda: Rc<AgentAgenda>) -> Self {
-        Self { info, connection, agenda, sessions: HashMap::new(), is_registered: false }
+        Self { info, connection, agenda, has: HashMap::new(), is_registered: false }
     }
 
     /// Runs jobs until the agent is gone; the error says how that was noticed.
@@ -84,9 +94,9 @@ impl Driver {
         // Whoever asked may have given up. What was wished is done all the same, and its reply dropped; a
         // question is not asked.
         match job {
-            Job::Synchronise(session) => {
-                let waiting = self.agenda.begin_wish(session);
-                let done = self.synchronise(session).await?;
+            Job::Synchronise(purpose) => {
+                let waiting = self.agenda.begin_wish(purpose);
+                let done = self.synchronise(purpose).await?;
                 reply_to_all(waiting, || done.map_err(Into::into));
             }
             Job::RegistrationDone(reply) => {
@@ -106,28 +116,28 @@ impl Driver {
         Ok(())
     }
 
-    /// Brings one session to its newest wish: the first refusal on the way.
-    async fn synchronise(&mut self, id: SessionId) -> Result<Result<(), Refusal>, Broken> {
-        let mut has = self.sessions.remove(&id).unwrap_or_default();
+    /// Brings the agent to the newest wish for one purpose: the first refusal on the way.
+    async fn synchronise(&mut self, purpose: Purpose) -> Result<Result<(), Refusal>, Broken> {
+        let mut has = self.has.remove(&purpose).unwrap_or_default();
         let mut outcome = Ok(());
         loop {
             // Looked up before every step: what changed meanwhile counts at once.
-            let wish = self.agenda.newest(id);
+            let wish = self.agenda.newest(purpose);
             let Some(step) = has.next_step(&wish.unwrap_or_default()) else { break };
             let answer = self.link().command(&step.command()).await?;
             if let Err(refusal) = answer {
                 tracing::warn!(
-                    pid = self.info.pid, domain = ?self.info.domain, session = %id, ?step, %refusal,
-                    "an agent does not do a part of what the session wants"
+                    pid = self.info.pid, domain = ?self.info.domain, ?purpose, ?step, %refusal,
+                    "an agent does not do a part of what is wanted of it"
                 );
                 outcome = outcome.and(Err(refusal));
             }
             has.taken(step, answer.is_err());
         }
         // If it was to be ended; a wish for something stays.
-        self.agenda.ended(id);
+        self.agenda.ended(purpose);
         if !has.is_empty() {
-            self.sessions.insert(id, has);
+            self.has.insert(purpose, has);
         }
         Ok(outcome)
     }

@@ -27,6 +27,7 @@ mod error;
 mod link;
 mod listener;
 mod message;
+mod notifiers;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -43,3 +44,4 @@ pub use message::{
     AgentId, AgentInfo, AgentRegistered, AgentUnregistered, Forget, ListLoggers, RegistrationDone,
     Synchronise,
 };
+pub use notifiers::SetNotifiers;

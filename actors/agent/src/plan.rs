@@ -1,4 +1,4 @@
-//! What an agent has of a session, what the session wants, and the next step from one to the other. No
+//! What an agent has of a session or of event notifiers, what these want, and the next step from one to the other. No
 //! input or output.
 
 use std::sync::Arc;

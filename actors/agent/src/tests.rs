@@ -5,6 +5,7 @@ mod death;
 #[cfg(debug_assertions)]
 mod failure;
 mod listener;
+mod notifiers;
 mod plan;
 mod synchronise;
 mod world;
