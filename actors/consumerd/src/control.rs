@@ -18,9 +18,9 @@ use tokio::sync::{
 };
 
 use crate::{
+    alarm::Alarm,
     book::{Book, Forgotten, Life},
     clock::PacketClock,
-    crew::{Crew, WorkerHandle},
     event::Event,
     halves::Halves,
     health::Pulse,
@@ -32,6 +32,7 @@ use crate::{
     session::{ChannelGone, ChunkGone, Command, Context, FetchMetadata, Owner, Session},
     source::{Source, text_fits},
     worker::Order,
+    workers::{WorkerHandle, Workers},
 };
 
 /// What the control thread has to work with.
@@ -50,7 +51,7 @@ pub(crate) struct Control {
     this: Weak<Self>,
     makers: Addr<Makers>,
     /// `None` at the end.
-    crew: RefCell<Option<Crew>>,
+    workers: RefCell<Option<Workers>>,
     surroundings: Surroundings,
     initialised: Cell<bool>,
     /// Where samples of buffer use are told.
@@ -80,11 +81,11 @@ impl Drop for Asking<'_> {
 }
 
 impl Control {
-    pub(crate) fn new(crew: Crew, surroundings: Surroundings, pulse: Pulse) -> Rc<Self> {
+    pub(crate) fn new(workers: Workers, surroundings: Surroundings, pulse: Pulse) -> Rc<Self> {
         Rc::new_cyclic(|this| Self {
             this: Weak::clone(this),
             makers: Makers::default().start(),
-            crew: RefCell::new(Some(crew)),
+            workers: RefCell::new(Some(workers)),
             surroundings,
             initialised: Cell::new(false),
             monitor_pipe: RefCell::default(),
@@ -98,19 +99,19 @@ impl Control {
 
     /// Writes out what the buffers hold, and ends the data threads. Blocks until then.
     pub(crate) fn end(&self) {
-        if let Some(crew) = self.crew.borrow_mut().take() {
-            crew.end();
+        if let Some(workers) = self.workers.borrow_mut().take() {
+            workers.end();
         }
     }
 
     /// The data threads of a session: for what is written here, and for all else.
     fn workers_of(&self, session: SessionId) -> Result<[WorkerHandle; 2], Refusal> {
-        let crew = self.crew.borrow();
-        crew.as_ref().map(|crew| crew.of(session).map(Clone::clone)).ok_or(Refusal::Ending)
+        let workers = self.workers.borrow();
+        workers.as_ref().map(|workers| workers.of(session).map(Clone::clone)).ok_or(Refusal::Ending)
     }
 
     fn all_workers(&self) -> Vec<WorkerHandle> {
-        self.crew.borrow().iter().flat_map(Crew::all).cloned().collect()
+        self.workers.borrow().iter().flat_map(Workers::all).cloned().collect()
     }
 
     /// Whether metadata of a channel can be taken.
@@ -218,19 +219,22 @@ impl Control {
     }
 
     /// Tells samples of buffer use when they are due, as long as there is this thread: all of a moment at once.
-    pub(crate) async fn sample(self: Rc<Self>) {
+    pub(crate) async fn sample(self: Rc<Self>, alarm: Alarm) {
         loop {
             let has_pipe = self.monitor_pipe.borrow().is_some();
             let due = self.samples.borrow().next().filter(|_| has_pipe);
             let wait = async {
                 match due {
-                    Some(due) => tokio::time::sleep_until(due.into()).await,
+                    Some(due) => alarm.at(due).await,
                     None => std::future::pending().await,
                 }
             };
             tokio::select! {
                 () = self.sampling.notified() => continue,
-                () = wait => {}
+                rang = wait => if let Err(error) = rang {
+                    tracing::error!(%error, "the use of buffers is not sampled any more");
+                    return;
+                }
             }
             let samples = self.samples.borrow_mut().take(Instant::now());
             if let Some(pipe) = &*self.monitor_pipe.borrow() {

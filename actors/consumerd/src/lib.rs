@@ -7,7 +7,7 @@
 //!   command socket  ----->  command -> Control -> Session  --orders-->  Worker: streams, timers,
 //!   metadata socket <-----  Source  <----------------------  events --         files, relays
 //!   error socket    <-----  process
-//!   monitor pipe    <-----------------------------------------------  Worker
+//!   monitor pipe    <-----  Control
 //! ```
 //!
 //! The control thread understands commands and knows which sessions, trace chunks and channels there
@@ -15,13 +15,13 @@
 //! its buffer. What is written here has a thread of its own, so that it waits neither for relay daemons
 //! nor for snapshots.
 
+mod alarm;
 mod book;
 mod chunk;
 mod clock;
 mod command;
 mod connections;
 mod control;
-mod crew;
 mod dispatch;
 mod event;
 mod halves;
@@ -37,6 +37,7 @@ mod session;
 mod shm;
 mod source;
 mod worker;
+mod workers;
 
 pub use clock::PacketClock;
 pub use options::{Options, PROGRAM, is_meant};

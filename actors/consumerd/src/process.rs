@@ -21,15 +21,16 @@ use tokio::{
 };
 
 use crate::{
+    alarm::Alarm,
     clock::PacketClock,
     command::{self, End},
     connections::accept_more,
     control::{Control, Surroundings},
-    crew::{Crew, WorkerHandle},
     health::{self, Health, Pulse},
     options::Options,
     source::Source,
     worker::Setup,
+    workers::{WorkerHandle, Workers},
 };
 
 /// How long the session daemon may take to connect.
@@ -117,6 +118,7 @@ async fn serve(
 ) -> Result<(), ConsumerdError> {
     let mut terminated = signal(SignalKind::terminate()).map_err(system("catch SIGTERM"))?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(system("catch SIGINT"))?;
+    let alarm = Alarm::new().map_err(system("make a timer"))?;
     let errors = Peer::connect(error).await.map_err(system("connect to the error socket"))?;
     let _remove = RemovedAtEnd(command.to_owned());
     let listener = listen(command).map_err(system("listen on the command socket"))?;
@@ -129,9 +131,9 @@ async fn serve(
         relay_limits,
         pulse: Pulse::default(),
     };
-    let crew = Crew::start(&setup).map_err(system("start the data threads"))?;
-    let health = start_health(options, &crew, pulse.clone());
-    let thread_ended = crew.ended();
+    let workers = Workers::start(&setup).map_err(system("start the data threads"))?;
+    let health = start_health(options, &workers, pulse.clone());
+    let thread_ended = workers.ended();
 
     let descriptors = Descriptors::of_process(OWN_DESCRIPTORS)?;
     let ready = Code::COMMAND_SOCK_READY.0.to_ne_bytes();
@@ -144,9 +146,9 @@ async fn serve(
     let runas_too = runas.clone();
     let surroundings =
         Surroundings { events, clock, runas: runas_too, source, descriptors, takes_connections };
-    let control = Control::new(crew, surroundings, pulse);
+    let control = Control::new(workers, surroundings, pulse);
     let listening = tokio::task::spawn_local(Rc::clone(&control).listen(told));
-    let sampling = tokio::task::spawn_local(Rc::clone(&control).sample());
+    let sampling = tokio::task::spawn_local(Rc::clone(&control).sample(alarm));
     let accepting = takes_connections
         .then(|| tokio::task::spawn_local(accept_more(listener, Rc::clone(&control))));
     let end = tokio::select! {
@@ -241,8 +243,8 @@ async fn accept_both(
 }
 
 /// Starts the health thread. Without it the consumer works as well.
-fn start_health(options: &Options, crew: &Crew, control: Pulse) -> Option<Health> {
-    let data: Vec<Pulse> = crew.all().map(WorkerHandle::pulse).collect();
+fn start_health(options: &Options, workers: &Workers, control: Pulse) -> Option<Health> {
+    let data: Vec<Pulse> = workers.all().map(WorkerHandle::pulse).collect();
     let mask = move || health::mask(&control, &data, Instant::now());
     let path = health::socket_path()?;
     Health::start(path, &options.group, mask)

@@ -7,7 +7,7 @@ use lttngd_model::ChannelKey;
 use lttngd_runtime::NotRun;
 use lttngd_wire::consumer::{ChannelStatus, ConsumerError as Code};
 
-use crate::{crew::WorkerGone, reply::Reply};
+use crate::{reply::Reply, workers::WorkerGone};
 
 /// Why a command is not carried out, or not to its end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -21,6 +21,9 @@ use lttngd_wire::consumer::{MONITOR_SAMPLE_LEN, MonitorSample};
 /// Samples that are written at a time: a pipe takes so many bytes whole or not at all (`PIPE_BUF`).
 const WRITTEN_AT_ONCE: usize = 4096 / MONITOR_SAMPLE_LEN;
 
+/// Shortest period in which a channel is sampled: samples are taken by the thread that serves everybody.
+const PERIOD_MIN: Duration = Duration::from_millis(1);
+
 /// Bytes of a stream that its data thread has written; whoever samples it looks at them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WrittenBytes(Arc<AtomicU64>);
@@ -90,7 +93,11 @@ impl Samples {
         if period_us == 0 {
             return;
         }
-        let period = Duration::from_micros(period_us.into());
+        let asked = Duration::from_micros(period_us.into());
+        let period = asked.max(PERIOD_MIN);
+        if period > asked {
+            tracing::warn!(%key, ?asked, ?period, "a channel's use of buffers is sampled less often than it is asked for");
+        }
         let due = tick_after(self.epoch, period, now);
         let new = || Sampled { due, channels: Vec::new() };
         self.channels.entry(period).or_insert_with(new).channels.push((key, streams));

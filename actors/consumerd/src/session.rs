@@ -21,8 +21,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use self::state::State;
 use crate::{
-    book::Life, clock::PacketClock, crew::WorkerHandle, event::Event, makers::Makers,
-    refusal::Refusal, samples::Monitor, source::Source,
+    book::Life, clock::PacketClock, event::Event, makers::Makers, refusal::Refusal,
+    samples::Monitor, source::Source, workers::WorkerHandle,
 };
 
 /// Most commands that wait for a session: each connection of the session daemon has one on its way.

@@ -54,6 +54,18 @@ fn periods_that_are_multiples_of_others_share_their_moments() {
 }
 
 #[test]
+fn no_user_has_everybodys_thread_sample_all_the_time() {
+    let ((one, _), (other, _)) = (stream(), stream());
+    let mut samples = Samples::default();
+    let start = samples.epoch;
+    samples.add(ChannelKey(1), monitor(1, sampled(&one)), start);
+    samples.add(ChannelKey(2), monitor(999, sampled(&other)), start);
+    assert_eq!(samples.next(), Some(start + PERIOD_MIN));
+    assert_eq!(keys(&samples.take(start + PERIOD_MIN)), [1, 2]);
+    assert_eq!(samples.next(), Some(start + 2 * PERIOD_MIN));
+}
+
+#[test]
 fn samples_that_were_missed_are_not_made_up_for() {
     let (one, _object) = stream();
     let mut samples = Samples::default();

@@ -5,11 +5,11 @@ use lttngd_wire::consumer::ConsumerError as Code;
 
 use super::{Command, Inner, state::Fetched};
 use crate::{
-    crew::WorkerGone,
     refusal::Refusal,
     reply::ChannelObject,
     request::{DestroyChannel, GetChannel, SetupMetadata},
     worker::Order,
+    workers::WorkerGone,
 };
 
 impl Command for GetChannel {

@@ -7,11 +7,11 @@ use lttngd_wire::consumer::{CloseCommand, ConsumerError as Code, MetadataRequest
 
 use crate::{
     chunk::{Chunk, Chunks},
-    crew::WorkerHandle,
     refusal::Refusal,
     reply::ChannelObject,
     samples::Monitor,
     worker::{NewChannel, NewMetadata},
+    workers::WorkerHandle,
 };
 
 /// Most channels of a session.

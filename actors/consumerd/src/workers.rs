@@ -71,7 +71,7 @@ const THREADS: std::ops::RangeInclusive<usize> = 2..=8;
 /// All data threads. What is written here has threads of its own, so that it never waits for a relay
 /// daemon or for a snapshot.
 #[derive(Debug)]
-pub(crate) struct Crew {
+pub(crate) struct Workers {
     local: Vec<WorkerHandle>,
     remote: Vec<WorkerHandle>,
     threads: Vec<JoinHandle<()>>,
@@ -88,7 +88,7 @@ impl Drop for NotifiesAtEnd {
     }
 }
 
-impl Crew {
+impl Workers {
     /// Starts the threads.
     ///
     /// # Errors
