@@ -154,13 +154,7 @@ fn answer(registry: &mut UstRegistry, request: Request) -> Answer {
 fn description(uuid: [u8; 16]) -> TraceDescription {
     TraceDescription {
         uuid,
-        alignments: Alignments {
-            uint8_bits: 8,
-            uint16_bits: 8,
-            uint32_bits: 8,
-            uint64_bits: 8,
-            long_bits: 8,
-        },
+        alignments: Alignments::PACKED,
         bitness: Bitness::Bits64,
         tracer_version: (2, 13, 0),
         scheme: Scheme::Uid(0),

@@ -24,7 +24,7 @@ use crate::{
 type Answer<T> = ResponseFuture<Result<T, ConsumerError>>;
 
 impl Consumer {
-    /// The connection that makes an exchange for a session, and the exchange's place.
+    /// The connection that makes an exchange for a session, and the permit of the exchange.
     fn admit(
         &mut self,
         session: SessionId,
@@ -32,8 +32,8 @@ impl Consumer {
     ) -> Result<(Addr<CommandSocket>, Counted), ConsumerError> {
         let has_ended = self.has_ended(session);
         let running = self.life.running_mut().ok_or(ConsumerError::Lost)?;
-        let place = self.waiting.one_of(REQUESTS_MAX).ok_or(ConsumerError::Busy)?;
-        Ok((running.socket(session, has_ended, late)?, place))
+        let permit = self.waiting.one_of(REQUESTS_MAX).ok_or(ConsumerError::Busy)?;
+        Ok((running.socket(session, has_ended, late)?, permit))
     }
 
     /// Has an exchange made for a session, behind those that its connection has to make.
@@ -43,15 +43,15 @@ impl Consumer {
         late: Late,
         exchange: impl FnOnce(&mut Running) -> Result<E, ConsumerError>,
     ) -> Answer<E::Reply> {
-        let begun = self.admit(session, late).and_then(|(socket, place)| {
+        let begun = self.admit(session, late).and_then(|(socket, permit)| {
             let running = self.life.running_mut().ok_or(ConsumerError::Lost)?;
             let (reply, replied) = oneshot::channel();
             tell(&socket, Perform { exchange: exchange(running)?, reply });
-            Ok((replied, place))
+            Ok((replied, permit))
         });
         match begun {
-            Ok((replied, place)) => Box::pin(async move {
-                let _place = place;
+            Ok((replied, permit)) => Box::pin(async move {
+                let _permit = permit;
                 // A socket that failed is gone with all that it had to do.
                 replied.await.unwrap_or(Err(ConsumerError::Lost))
             }),

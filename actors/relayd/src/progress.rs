@@ -1,6 +1,6 @@
 //! How far a connection is, and what follows from that.
 
-use lttngd_model::{NetIndex, SessionId};
+use lttngd_model::{NetIndex, RelaySessionId, SessionId};
 use lttngd_wire::relay::Version;
 
 use crate::HandedOver;
@@ -105,11 +105,11 @@ impl Progress {
         &mut self,
         by: AnnouncedBy,
         id: SessionId,
-        given: u64,
+        given: RelaySessionId,
         version: Version,
         clear_allowed: bool,
     ) -> Reply {
-        if by == AnnouncedBy::Expected && given != id.0 {
+        if by == AnnouncedBy::Expected && given.0 != id.0 {
             self.expectations -= 1;
             self.state = State::Connecting;
             return Reply::Unexpected;
@@ -136,7 +136,7 @@ impl Progress {
         has.then_some(HandedOver { net_index, version, clear_allowed })
     }
 
-    /// The consumer daemon of this place in the order has ended. Whether nobody has the connection now.
+    /// The consumer daemon of this index has ended. Whether nobody has the connection now.
     pub(crate) fn lost_by(&mut self, consumer: usize) -> bool {
         match self.consumers.get_mut(consumer) {
             Some(has) if *has == Has::It => *has = Has::Lost,
@@ -188,7 +188,7 @@ mod tests {
             AnnouncedBy::Expected => SessionId(id),
             AnnouncedBy::Id(id) => id,
         };
-        progress.replied(by, id, given, version, true)
+        progress.replied(by, id, RelaySessionId(given), version, true)
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use std::{collections::HashMap, net::SocketAddr};
 
-use lttngd_model::SessionId;
+use lttngd_model::{RelaySessionId, SessionId};
 
 /// Most relay daemons whose numbers are kept.
 const RELAYDS_MAX: usize = 256;
@@ -30,7 +30,7 @@ impl ExpectedSessionIds {
     }
 
     /// `relayd` gave another one than was expected.
-    pub(crate) fn correct(&mut self, relayd: SocketAddr, given: u64) {
+    pub(crate) fn correct(&mut self, relayd: SocketAddr, RelaySessionId(given): RelaySessionId) {
         self.0.insert(relayd, given.wrapping_add(1));
     }
 }
@@ -47,7 +47,7 @@ mod tests {
             [ids.next(relayd(1)).0, ids.next(relayd(1)).0, ids.next(relayd(2)).0],
             [1, 2, 1]
         );
-        ids.correct(relayd(1), 7);
+        ids.correct(relayd(1), RelaySessionId(7));
         assert_eq!(
             [ids.next(relayd(1)).0, ids.next(relayd(1)).0, ids.next(relayd(2)).0],
             [8, 9, 2]

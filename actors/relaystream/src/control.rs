@@ -232,6 +232,7 @@ impl Control {
 
 #[cfg(test)]
 mod tests {
+    use lttngd_model::RelayStreamHandle;
     use lttngd_wire::{ctf::PacketIndex, relay::SendIndex};
 
     use super::*;
@@ -240,7 +241,7 @@ mod tests {
     fn a_relay_daemon_with_much_to_do_may_answer_later_unless_somebody_waits() {
         let now = Instant::now();
         let index = ConsumerCommand::SendIndex(SendIndex {
-            handle: 1,
+            handle: RelayStreamHandle(1),
             net_seq_num: 0,
             index: PacketIndex::default(),
         });

@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 
+use lttngd_model::RelayStreamHandle;
 use lttngd_wire::relay::{ConsumerCommand, DataHeader};
 
 /// A stream that a relay daemon knows: its handle, and how many packets were sent.
 #[derive(Debug, Eq, PartialEq)]
 pub struct RelayStream {
-    handle: u64,
+    handle: RelayStreamHandle,
     next_net_seq_num: u64,
     /// Which reply on the control connection is that to its newest index, counted from 1; 0 before the
     /// first.
@@ -19,13 +20,13 @@ pub struct RelayStream {
 impl RelayStream {
     /// The stream of a handle from ADD_STREAM.
     #[must_use]
-    pub fn new(handle: u64) -> Self {
+    pub fn new(handle: RelayStreamHandle) -> Self {
         Self { handle, next_net_seq_num: 0, index_reply: 0, unanswered: VecDeque::new() }
     }
 
     /// By which the relay daemon knows it.
     #[must_use]
-    pub fn handle(&self) -> u64 {
+    pub fn handle(&self) -> RelayStreamHandle {
         self.handle
     }
 

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lttngd_model::RelayStreamHandle;
 use lttngd_ringbuffer::SharedBytes;
 use lttngd_wire::{
     ctf::PacketIndex,
@@ -107,6 +108,6 @@ fn index_of(content: &[u8]) -> PacketIndex {
     PacketIndex { content_size_bits: 8 * content.len() as u64, ..PacketIndex::default() }
 }
 
-fn pending(handle: u64) -> ConsumerCommand {
+fn pending(handle: RelayStreamHandle) -> ConsumerCommand {
     ConsumerCommand::DataPending { handle, last_net_seq_num: 3 }
 }

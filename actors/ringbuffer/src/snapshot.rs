@@ -316,16 +316,16 @@ impl Stream {
     }
 
     /// Copies a packet that was taken, so that its sub-buffer can be given for another one; `None` when
-    /// there is none at `place`.
-    fn copy_taken(&mut self, place: usize) -> Option<u64> {
-        let TakenPacket::Held(held) = self.taken.packets.get(place)? else { return Some(0) };
+    /// there is none at `index`.
+    fn copy_taken(&mut self, index: usize) -> Option<u64> {
+        let TakenPacket::Held(held) = self.taken.packets.get(index)? else { return Some(0) };
         let packet = self.packet_of(held);
         let mut body = vec![0; packet.body.len()];
         packet.body.copy_to(&mut body);
         let len = packet.size_bytes() as u64;
         let (header, header_bytes) = (held.header, held.header_bytes);
         let copied = TakenPacket::Copied(CopiedPacket { header, header_bytes, body });
-        let held = std::mem::replace(self.taken.packets.get_mut(place)?, copied);
+        let held = std::mem::replace(self.taken.packets.get_mut(index)?, copied);
         if let TakenPacket::Held(held) = held {
             self.give_back(&held);
         }

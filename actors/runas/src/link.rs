@@ -35,7 +35,7 @@ pub(crate) struct Link {
     socket: OnceLock<OwnedFd>,
     queue: Mutex<Queue>,
     /// Wakes the thread.
-    bell: OwnedFd,
+    wakeup_fd: OwnedFd,
     over: Mutex<bool>,
     is_over: Condvar,
 }
@@ -67,7 +67,7 @@ impl Link {
         let link = Arc::new(Self {
             socket: OnceLock::new(),
             queue: Mutex::default(),
-            bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            wakeup_fd: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
             over: Mutex::new(false),
             is_over: Condvar::new(),
         });
@@ -103,7 +103,7 @@ impl Link {
 
     fn ring(&self) {
         // The counter is full only when the thread has been rung for already.
-        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+        let _ = rustix::io::write(&self.wakeup_fd, &1_u64.to_ne_bytes());
     }
 
     /// Ends the worker, and waits until it is gone or the time is over.
@@ -179,10 +179,10 @@ impl Link {
                 queue.expire(now);
                 queue.rest(now, LINGER, lingered)
             };
-            let (replied, rung) = wait(socket, &self.bell, rest)?;
+            let (replied, rung) = wait(socket, &self.wakeup_fd, rest)?;
             if rung {
                 // It only has to be silent again.
-                let _ = rustix::io::read(&self.bell, &mut [0; 8]);
+                let _ = rustix::io::read(&self.wakeup_fd, &mut [0; 8]);
             }
             lingered = !replied && !rung;
             loop {
@@ -239,11 +239,11 @@ fn send(socket: &OwnedFd, id: u64, request: &Waiting, now: Instant) -> io::Resul
     Ok(packet::send(socket, &packet.encode()?, &directories, SendFlags::DONTWAIT)?)
 }
 
-/// Waits for the socket or the bell: which of them it was.
-fn wait(socket: &OwnedFd, bell: &OwnedFd, rest: Option<Duration>) -> io::Result<(bool, bool)> {
+/// Waits for the socket or a wake-up: which of them it was.
+fn wait(socket: &OwnedFd, wakeup_fd: &OwnedFd, rest: Option<Duration>) -> io::Result<(bool, bool)> {
     // A time that does not fit is as good as none.
     let rest = rest.and_then(|rest| Timespec::try_from(rest).ok());
-    let mut both = [PollFd::new(socket, PollFlags::IN), PollFd::new(bell, PollFlags::IN)];
+    let mut both = [PollFd::new(socket, PollFlags::IN), PollFd::new(wakeup_fd, PollFlags::IN)];
     match poll(&mut both, rest.as_ref()) {
         Ok(_) | Err(Errno::INTR) => {}
         Err(errno) => return Err(errno.into()),

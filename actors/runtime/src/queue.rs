@@ -82,7 +82,7 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
     /// # Errors
     /// Those of the command, and the ones of [`NotRun`].
     pub fn run<F, R, E>(
-        place: QueueOf<A>,
+        queue_of: QueueOf<A>,
         actor: &mut A,
         context: &mut Context<A>,
         name: &'static str,
@@ -93,17 +93,17 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
         R: 'static,
         E: From<NotRun> + 'static,
     {
-        let queue = place(actor);
+        let queue = queue_of(actor);
         if queue.waiting.len() >= queue.limit {
             return Box::pin(async { Err(NotRun::Full.into()) });
         }
-        Self::run_always(place, actor, context, name, work)
+        Self::run_always(queue_of, actor, context, name, work)
     }
 
     /// As [`run`](Self::run), however many commands wait: for the last one of an actor, which must not be
     /// refused for want of room.
     pub fn run_always<F, R, E>(
-        place: QueueOf<A>,
+        queue_of: QueueOf<A>,
         actor: &mut A,
         context: &mut Context<A>,
         name: &'static str,
@@ -115,13 +115,13 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
         E: From<NotRun> + 'static,
     {
         let work = |actor: &mut A, context: &mut Context<A>| work(actor, context).into_actor(actor);
-        Self::run_on_actor(place, actor, context, name, work)
+        Self::run_on_actor(queue_of, actor, context, name, work)
     }
 
     /// As [`run_always`](Self::run_always), for work that looks at the actor again when it has waited for
     /// its peers.
     pub fn run_on_actor<F, R, E>(
-        place: QueueOf<A>,
+        queue_of: QueueOf<A>,
         actor: &mut A,
         context: &mut Context<A>,
         name: &'static str,
@@ -133,30 +133,30 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
         E: From<NotRun> + 'static,
     {
         let (reply, replied) = oneshot::channel();
-        let begin = move |actor: &mut A, context: &mut Context<A>, place: QueueOf<A>| {
+        let begin = move |actor: &mut A, context: &mut Context<A>, queue_of: QueueOf<A>| {
             let work = fail_point::command(name, work(actor, context)).map(
                 move |outcome, actor: &mut A, context| {
                     // Who asked may have gone.
                     let _ = reply.send(outcome);
-                    place(actor).running = None;
-                    Self::begin_next(place, actor, context);
+                    queue_of(actor).running = None;
+                    Self::begin_next(queue_of, actor, context);
                 },
             );
             context.spawn(work);
         };
         let since = Instant::now();
-        place(actor).waiting.push_back(Waiting { name, since, begin: Box::new(begin) });
-        Self::begin_next(place, actor, context);
+        queue_of(actor).waiting.push_back(Waiting { name, since, begin: Box::new(begin) });
+        Self::begin_next(queue_of, actor, context);
         Box::pin(async move { replied.await.unwrap_or_else(|_| Err(NotRun::Ended.into())) })
     }
 
-    fn begin_next(place: QueueOf<A>, actor: &mut A, context: &mut Context<A>) {
-        let queue = place(actor);
+    fn begin_next(queue_of: QueueOf<A>, actor: &mut A, context: &mut Context<A>) {
+        let queue = queue_of(actor);
         if queue.running.is_some() {
             return;
         }
         let Some(Waiting { name, begin, .. }) = queue.waiting.pop_front() else { return };
         queue.running = Some((name, Instant::now()));
-        begin(actor, context, place);
+        begin(actor, context, queue_of);
     }
 }

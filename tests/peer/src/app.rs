@@ -110,13 +110,7 @@ pub fn registration() -> Registration {
         uid: rustix::process::geteuid().as_raw(),
         gid: rustix::process::getegid().as_raw(),
         bits_per_long: 64,
-        alignments: Alignments {
-            uint8_bits: 8,
-            uint16_bits: 8,
-            uint32_bits: 8,
-            uint64_bits: 8,
-            long_bits: 8,
-        },
+        alignments: Alignments::PACKED,
         socket: SocketKind::Command,
         name: "fake-app".to_owned(),
     }

@@ -10,6 +10,7 @@ use std::{
     thread::JoinHandle,
 };
 
+use lttngd_model::RelaySessionId;
 use lttngd_wire::relay::{
     Command, Configuration, CreateSession, HEADER_LEN, Header, SessionHead, Version,
 };
@@ -43,7 +44,9 @@ fn answer(
     let reply = match command {
         Some(Command::Version(_)) => Version { major: 2, minor }.encode(),
         Some(Command::GetConfiguration) => Configuration { clear_allowed: true }.encode(),
-        Some(Command::CreateSession(_)) | None => SessionHead::encode(session_id, "h/s", minor),
+        Some(Command::CreateSession(_)) | None => {
+            SessionHead::encode(RelaySessionId(session_id), "h/s", minor)
+        }
     };
     stream.write_all(&reply)
 }

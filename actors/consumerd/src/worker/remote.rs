@@ -14,12 +14,12 @@ pub(super) struct RemoteStream {
 
 impl RemoteStream {
     pub(super) fn new(net_index: NetIndex, handle: RelayStreamHandle, indexed: bool) -> Self {
-        Self { net_index, stream: RelayStream::new(handle.0), indexed }
+        Self { net_index, stream: RelayStream::new(handle), indexed }
     }
 
     /// By which the relay daemon knows it.
     pub(super) fn handle(&self) -> RelayStreamHandle {
-        RelayStreamHandle(self.stream.handle())
+        self.stream.handle()
     }
 }
 

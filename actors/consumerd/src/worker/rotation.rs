@@ -139,7 +139,7 @@ impl ChannelRotation {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use lttngd_model::SessionId;
+    use lttngd_model::{RelayStreamHandle, SessionId};
     use tokio::sync::mpsc::unbounded_channel;
 
     use super::*;
@@ -147,7 +147,8 @@ mod tests {
 
     const SUBBUF: u64 = 4096;
     const RELAY: NetIndex = NetIndex(2);
-    const HANDLE_5: RotationPosition = RotationPosition { handle: 5, at_packet_seq_num: 1 };
+    const HANDLE_5: RotationPosition =
+        RotationPosition { handle: RelayStreamHandle(5), at_packet_seq_num: 1 };
 
     fn at(consumed: u64) -> Option<Positions> {
         Some(Positions { consumed, produced: consumed + SUBBUF })

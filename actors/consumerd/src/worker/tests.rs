@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, mpsc},
 };
 
-use lttngd_model::{ChannelKey, ChunkId, NetIndex, RelaySessionId, SessionId};
+use lttngd_model::{ChannelKey, ChunkId, NetIndex, RelaySessionId, RelayStreamHandle, SessionId};
 use lttngd_ringbuffer::{FlushMode, Storage};
 use lttngd_wire::relay::{
     ConsumerCommand, ConsumerReply, DATA_HEADER_LEN, DataHeader, HEADER_LEN, Header,
@@ -37,11 +37,11 @@ use crate::{
 };
 
 const RELAY: NetIndex = NetIndex(2);
-const RELAY_SESSION: u64 = 70;
+const RELAY_SESSION: RelaySessionId = RelaySessionId(70);
 const SESSION: SessionId = SessionId(4);
 const KEY: ChannelKey = ChannelKey(1);
 const METADATA_KEY: ChannelKey = ChannelKey(9);
-const HANDLE: u64 = 5;
+const HANDLE: RelayStreamHandle = RelayStreamHandle(5);
 const MINOR: u32 = 13;
 
 /// A data thread without its thread, and the relay daemon's ends of a connection.
@@ -73,7 +73,7 @@ impl World {
         let sockets = RelaySockets {
             net_index: RELAY,
             session: SESSION,
-            relay_session_id: RelaySessionId(RELAY_SESSION),
+            relay_session_id: RELAY_SESSION,
             version: Version { major: 2, minor: MINOR },
             control: own_control.into(),
             data: own_data.into(),

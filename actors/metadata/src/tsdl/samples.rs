@@ -91,13 +91,7 @@ pub(crate) fn counted_up(label: &str) -> EnumerationEntry {
 pub(crate) fn description() -> TraceDescription {
     TraceDescription {
         uuid: [0x11; 16],
-        alignments: Alignments {
-            uint8_bits: 8,
-            uint16_bits: 8,
-            uint32_bits: 8,
-            uint64_bits: 8,
-            long_bits: 8,
-        },
+        alignments: Alignments::PACKED,
         bitness: Bitness::Bits64,
         tracer_version: (2, 13, 5),
         scheme: Scheme::Uid(0),

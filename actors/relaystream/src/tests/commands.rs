@@ -34,14 +34,17 @@ fn rotate() -> ConsumerCommand {
 fn commands_go_together_and_replies_come_in_their_order() {
     let mut world = World::new();
     let add = ConsumerCommand::AddStream(add_stream());
-    let metadata =
-        ConsumerCommand::SendMetadata { handle: 4, padding_len: 1, content: b"text".to_vec() };
+    let metadata = ConsumerCommand::SendMetadata {
+        handle: RelayStreamHandle(4),
+        padding_len: 1,
+        content: b"text".to_vec(),
+    };
     let commands = [
         create_chunk(),
         add,
         ConsumerCommand::StreamsSent,
         metadata,
-        pending(1),
+        pending(RelayStreamHandle(1)),
         close_chunk(),
         ConsumerCommand::TraceChunkExists(1),
         rotate(),
@@ -52,7 +55,7 @@ fn commands_go_together_and_replies_come_in_their_order() {
     let refusal = RelayRefusal(97);
     let outcomes: [Outcome; 7] = [
         Ok(ConsumerReply::Done),
-        Ok(ConsumerReply::StreamAdded { handle: 77 }),
+        Ok(ConsumerReply::StreamAdded { handle: RelayStreamHandle(77) }),
         Ok(ConsumerReply::Done),
         Ok(ConsumerReply::Pending(true)),
         Ok(ConsumerReply::ChunkClosed { path: "host/s/archives/x".to_owned() }),
@@ -87,7 +90,7 @@ fn every_refusal_leaves_the_connection_as_it_was() {
         ConsumerCommand::AddStream(add_stream()),
         close_chunk(),
         ConsumerCommand::TraceChunkExists(1),
-        pending(5),
+        pending(RelayStreamHandle(5)),
     ];
     for command in commands {
         let ticket = world.queue(&command);
@@ -102,7 +105,7 @@ fn every_refusal_leaves_the_connection_as_it_was() {
 #[test]
 fn old_relay_daemons_are_not_told_what_they_do_not_know() {
     let mut world = World::of_minor(3);
-    let reset = ConsumerCommand::ResetMetadata { handle: 1, version: 2 };
+    let reset = ConsumerCommand::ResetMetadata { handle: RelayStreamHandle(1), version: 2 };
     let refused = world.connection.queue(world.now, &reset);
     assert_eq!(refused, Err(QueueError::Unsupported { minor: 3, since_minor: 8 }));
     for (command, reply) in [
@@ -115,14 +118,14 @@ fn old_relay_daemons_are_not_told_what_they_do_not_know() {
         let ticket = world.queue(&command);
         assert_eq!(world.connection.next_outcome(), Some((ticket, Ok(reply))));
     }
-    let mut stream = RelayStream::new(1);
+    let mut stream = RelayStream::new(RelayStreamHandle(1));
     assert_eq!(world.offer(&mut stream, b"packet"), Ok(Offered::Sent));
     world.connection.queue_beacon(world.now, &stream, &PacketIndex::default());
     world.connection.flush(world.now);
     assert!(!world.has_command());
     assert!(world.connection.is_idle());
-    world.queue(&pending(1));
-    assert_eq!(world.command(), pending(1));
+    world.queue(&pending(RelayStreamHandle(1)));
+    assert_eq!(world.command(), pending(RelayStreamHandle(1)));
 }
 
 #[test]
@@ -146,20 +149,27 @@ fn streams_are_told_so_that_relay_daemons_can_take_them() {
 fn what_waits_is_limited() {
     let mut world = World::new();
     for _ in 0..COMMANDS_MAX {
-        world.connection.queue(world.now, &pending(1)).unwrap();
+        world.connection.queue(world.now, &pending(RelayStreamHandle(1))).unwrap();
     }
-    assert_eq!(world.connection.queue(world.now, &pending(1)), Err(QueueError::Full));
+    assert_eq!(
+        world.connection.queue(world.now, &pending(RelayStreamHandle(1))),
+        Err(QueueError::Full)
+    );
     world.connection.flush(world.now);
     world.command();
     world.reply(&ConsumerReply::Pending(false).encode());
     // The outcome is still to be taken.
-    assert_eq!(world.connection.queue(world.now, &pending(1)), Err(QueueError::Full));
+    assert_eq!(
+        world.connection.queue(world.now, &pending(RelayStreamHandle(1))),
+        Err(QueueError::Full)
+    );
     assert!(world.connection.next_outcome().is_some());
-    assert!(world.connection.queue(world.now, &pending(1)).is_ok());
+    assert!(world.connection.queue(world.now, &pending(RelayStreamHandle(1))).is_ok());
 
     let mut world = World::new();
     let content = vec![b'x'; 4096];
-    let metadata = ConsumerCommand::SendMetadata { handle: 1, padding_len: 0, content };
+    let metadata =
+        ConsumerCommand::SendMetadata { handle: RelayStreamHandle(1), padding_len: 0, content };
     let mut queued = 0;
     while world.connection.ready_for_metadata() {
         world.connection.queue(world.now, &metadata).unwrap();
@@ -169,7 +179,7 @@ fn what_waits_is_limited() {
     assert_eq!(world.connection.queue(world.now, &metadata), Err(QueueError::Full));
     assert_eq!(queued, CONTROL_UNSENT_MAX_BYTES.div_ceil(24 + 12 + 4096));
     // Other commands are small.
-    world.connection.queue(world.now, &pending(1)).unwrap();
+    world.connection.queue(world.now, &pending(RelayStreamHandle(1))).unwrap();
     world.connection.flush(world.now);
     assert!(world.connection.interest().control_writable);
     for _ in 0..queued {
@@ -182,6 +192,6 @@ fn what_waits_is_limited() {
         }
     }
     world.connection.on_control_ready(world.now);
-    assert_eq!(world.command(), pending(1));
+    assert_eq!(world.command(), pending(RelayStreamHandle(1)));
     assert!(!world.connection.interest().control_writable);
 }

@@ -8,7 +8,7 @@ use super::*;
 /// A connection with one command answered, two not, and packets on their way.
 fn busy() -> (World, [Ticket; 3]) {
     let mut world = World::new();
-    let tickets = [1, 2, 3].map(|handle| world.queue(&pending(handle)));
+    let tickets = [1, 2, 3].map(|handle| world.queue(&pending(RelayStreamHandle(handle))));
     world.reply(&ConsumerReply::Pending(true).encode());
     (world, tickets)
 }
@@ -20,7 +20,7 @@ fn assert_dead(mut world: World, [first, second, third]: [Ticket; 3]) -> Fault {
     assert_eq!(connection.next_outcome(), Some((second, Err(CommandError::Gone))));
     assert_eq!(connection.next_outcome(), Some((third, Err(CommandError::Gone))));
     assert_eq!(connection.next_outcome(), None);
-    assert_eq!(connection.queue(world.now, &pending(1)), Err(QueueError::Gone));
+    assert_eq!(connection.queue(world.now, &pending(RelayStreamHandle(1))), Err(QueueError::Gone));
     assert!(!connection.ready_for_packet() && !connection.ready_for_metadata());
     assert!(connection.is_idle() && connection.deadline().is_none());
     assert_eq!(connection.interest(), Interest::default());
@@ -28,7 +28,7 @@ fn assert_dead(mut world: World, [first, second, third]: [Ticket; 3]) -> Fault {
     connection.on_control_ready(world.now);
     connection.on_data_ready(world.now);
     connection.flush(world.now);
-    let mut stream = RelayStream::new(1);
+    let mut stream = RelayStream::new(RelayStreamHandle(1));
     let offered = connection.offer_packet(world.now, &mut stream, &[], 0, None);
     assert_eq!(offered, Err(OfferError::Gone));
     world.connection.fault.unwrap()
@@ -53,14 +53,18 @@ fn either_socket_may_close() {
 fn a_send_that_fails_is_the_end() {
     let (mut world, tickets) = busy();
     world.data.shutdown(std::net::Shutdown::Both).unwrap();
-    let mut stream = RelayStream::new(1);
+    let mut stream = RelayStream::new(RelayStreamHandle(1));
     assert_eq!(world.offer(&mut stream, b"x"), Err(OfferError::Gone));
     let fault = assert_dead(world, tickets);
     assert!(matches!(fault, Fault::Broken { socket: StreamKind::Data, .. }), "{fault}");
 
     let (mut world, tickets) = busy();
     world.control.shutdown(std::net::Shutdown::Read).unwrap();
-    world.connection.queue_beacon(world.now, &RelayStream::new(1), &PacketIndex::default());
+    world.connection.queue_beacon(
+        world.now,
+        &RelayStream::new(RelayStreamHandle(1)),
+        &PacketIndex::default(),
+    );
     world.connection.flush(world.now);
     let fault = assert_dead(world, tickets);
     assert!(matches!(fault, Fault::Broken { socket: StreamKind::Control, .. }), "{fault}");
@@ -99,9 +103,9 @@ fn what_is_no_reply_is_the_end() {
 #[test]
 fn a_refused_index_is_the_end() {
     let mut world = World::new();
-    let mut stream = RelayStream::new(1);
+    let mut stream = RelayStream::new(RelayStreamHandle(1));
     world.offer(&mut stream, b"x").unwrap();
-    let ticket = world.queue(&pending(1));
+    let ticket = world.queue(&pending(RelayStreamHandle(1)));
     world.reply(&ReplyKind::Code.encode_refusal(RelayRefusal(11)));
     let fault = world.connection.fault().unwrap();
     assert!(matches!(fault, Fault::IndexRefused(RelayRefusal(11))), "{fault}");
@@ -126,7 +130,7 @@ fn a_relay_daemon_that_does_not_answer_is_given_up() {
 fn a_slow_relay_daemon_is_not_given_up() {
     let mut world = World::new();
     for _ in 0..10 {
-        world.queue(&pending(1));
+        world.queue(&pending(RelayStreamHandle(1)));
     }
     for _ in 0..10 {
         world.now += TIMEOUT - Duration::from_secs(1);
@@ -136,7 +140,7 @@ fn a_slow_relay_daemon_is_not_given_up() {
     assert_eq!(world.connection.deadline(), None);
     world.now += TIMEOUT * 2;
     // The time in which nothing was due does not count.
-    world.queue(&pending(1));
+    world.queue(&pending(RelayStreamHandle(1)));
     world.connection.on_deadline(world.now);
     assert!(world.connection.fault().is_none());
 }
@@ -144,7 +148,7 @@ fn a_slow_relay_daemon_is_not_given_up() {
 #[test]
 fn data_that_nobody_reads_has_a_deadline_of_its_own() {
     let mut world = World::of_minor(3);
-    let mut stream = RelayStream::new(1);
+    let mut stream = RelayStream::new(RelayStreamHandle(1));
     let content = [0; 5000];
     while world.offer(&mut stream, &content).unwrap() == Offered::Sent {}
     let due = world.connection.deadline().unwrap();
@@ -166,7 +170,7 @@ fn data_that_nobody_reads_has_a_deadline_of_its_own() {
 #[test]
 fn a_stream_that_gave_up_its_packet_leaves_no_deadline_behind() {
     let mut world = World::of_minor(3);
-    let mut stream = RelayStream::new(1);
+    let mut stream = RelayStream::new(RelayStreamHandle(1));
     // Packets small enough to be taken whole or not at all.
     let mut offered = Offered::Sent;
     while offered == Offered::Sent {

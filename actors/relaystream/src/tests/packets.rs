@@ -11,14 +11,15 @@ fn large() -> Vec<u8> {
     (0_u32..).flat_map(u32::to_ne_bytes).take(LARGE_LEN).collect()
 }
 
-fn index_command(handle: u64, net_seq_num: u64, content: &[u8]) -> ConsumerCommand {
+fn index_command(handle: RelayStreamHandle, net_seq_num: u64, content: &[u8]) -> ConsumerCommand {
     ConsumerCommand::SendIndex(SendIndex { handle, net_seq_num, index: index_of(content) })
 }
 
 #[test]
 fn a_packet_is_followed_by_its_index_and_nothing_is_awaited() {
     let mut world = World::new();
-    let mut streams = [RelayStream::new(5), RelayStream::new(6)];
+    let mut streams =
+        [RelayStream::new(RelayStreamHandle(5)), RelayStream::new(RelayStreamHandle(6))];
     assert_eq!(streams[0].last_net_seq_num(), u64::MAX);
     for stream in &mut streams {
         for content in [b"one".as_slice(), b"three"] {
@@ -26,7 +27,7 @@ fn a_packet_is_followed_by_its_index_and_nothing_is_awaited() {
             assert_eq!(world.offer(stream, content), Ok(Offered::Sent));
         }
     }
-    for handle in [5, 6] {
+    for handle in [5, 6].map(RelayStreamHandle) {
         for (net_seq_num, content) in [(0, b"one".as_slice()), (1, b"three")] {
             let (header, bytes) = world.packet();
             let content_len = u32::try_from(content.len()).unwrap();
@@ -39,8 +40,8 @@ fn a_packet_is_followed_by_its_index_and_nothing_is_awaited() {
     assert_eq!(
         (first.data_pending(), first.close()),
         (
-            ConsumerCommand::DataPending { handle: 5, last_net_seq_num: 1 },
-            ConsumerCommand::CloseStream { handle: 5, last_net_seq_num: 1 }
+            ConsumerCommand::DataPending { handle: RelayStreamHandle(5), last_net_seq_num: 1 },
+            ConsumerCommand::CloseStream { handle: RelayStreamHandle(5), last_net_seq_num: 1 }
         )
     );
     assert!(!world.connection.is_idle(), "replies are due");
@@ -53,7 +54,7 @@ fn a_packet_is_followed_by_its_index_and_nothing_is_awaited() {
 #[test]
 fn a_live_beacon_names_the_last_packet() {
     let mut world = World::new();
-    let mut stream = RelayStream::new(5);
+    let mut stream = RelayStream::new(RelayStreamHandle(5));
     let index = PacketIndex {
         packet_size_bits: 1,
         timestamp_end: 2,
@@ -65,7 +66,7 @@ fn a_live_beacon_names_the_last_packet() {
     for net_seq_num in [u64::MAX, 0] {
         world.connection.queue_beacon(world.now, &stream, &index);
         world.connection.flush(world.now);
-        let expected = SendIndex { handle: 5, net_seq_num, index: told };
+        let expected = SendIndex { handle: RelayStreamHandle(5), net_seq_num, index: told };
         assert_eq!(world.command(), ConsumerCommand::SendIndex(expected));
         world.offer(&mut stream, b"x").unwrap();
         world.command();
@@ -75,7 +76,11 @@ fn a_live_beacon_names_the_last_packet() {
 #[test]
 fn the_indexes_of_a_stream_are_awaited_and_no_others() {
     let mut world = World::new();
-    let mut streams = [RelayStream::new(5), RelayStream::new(6), RelayStream::new(7)];
+    let mut streams = [
+        RelayStream::new(RelayStreamHandle(5)),
+        RelayStream::new(RelayStreamHandle(6)),
+        RelayStream::new(RelayStreamHandle(7)),
+    ];
     let [first, second, idle] = &mut streams;
     assert!(world.connection.has_indexes_of(first));
     world.offer(first, b"one").unwrap();
@@ -94,7 +99,7 @@ fn the_indexes_of_a_stream_are_awaited_and_no_others() {
 #[test]
 fn a_packet_without_an_index_is_a_snapshots() {
     let mut world = World::new();
-    let mut stream = RelayStream::new(5);
+    let mut stream = RelayStream::new(RelayStreamHandle(5));
     let view = [b"abc".as_slice().into()];
     let offered = world.connection.offer_packet(world.now, &mut stream, &view, 0, None);
     assert_eq!(offered, Ok(Offered::Sent));
@@ -105,7 +110,8 @@ fn a_packet_without_an_index_is_a_snapshots() {
 #[test]
 fn a_packet_goes_on_where_it_stopped() {
     let mut world = World::new();
-    let (mut stream, mut other) = (RelayStream::new(5), RelayStream::new(6));
+    let (mut stream, mut other) =
+        (RelayStream::new(RelayStreamHandle(5)), RelayStream::new(RelayStreamHandle(6)));
     let content = large();
     let mut arrived = Vec::new();
     let mut rounds = 0;
@@ -124,7 +130,7 @@ fn a_packet_goes_on_where_it_stopped() {
     let left = DATA_HEADER_LEN + LARGE_LEN - arrived.len();
     arrived.extend(world.data_bytes(left));
     assert_eq!(arrived[DATA_HEADER_LEN..], content);
-    assert_eq!(world.command(), index_command(5, 0, &content));
+    assert_eq!(world.command(), index_command(RelayStreamHandle(5), 0, &content));
     assert_eq!(world.offer(&mut other, b"other"), Ok(Offered::Sent));
     assert_eq!(world.packet().1, b"other");
     assert!(!world.connection.interest().data_writable);
@@ -135,7 +141,8 @@ fn the_rest_of_a_packet_can_be_kept() {
     // The socket takes a part of the header, the header, or a part of the packet before it is full.
     for len in [1, 84, 85, 5000, LARGE_LEN] {
         let mut world = World::new();
-        let (mut stream, mut other) = (RelayStream::new(5), RelayStream::new(6));
+        let (mut stream, mut other) =
+            (RelayStream::new(RelayStreamHandle(5)), RelayStream::new(RelayStreamHandle(6)));
         let content = &large()[..len];
         while world.offer(&mut other, b"fill").unwrap() == Offered::Sent {}
         let filled = other.last_net_seq_num() + 1;
@@ -174,7 +181,7 @@ fn the_rest_of_a_packet_can_be_kept() {
         }
         let packet = &arrived[whole - len - DATA_HEADER_LEN..];
         let header = DataHeader::decode(&packet[..DATA_HEADER_LEN]).unwrap();
-        assert_eq!((header.handle, header.content_len as usize), (5, len));
+        assert_eq!((header.handle, header.content_len as usize), (RelayStreamHandle(5), len));
         assert_eq!(&packet[DATA_HEADER_LEN..], content, "{len}");
         assert!(world.connection.ready_for_packet());
         world.connection.flush(world.now);
@@ -182,14 +189,14 @@ fn the_rest_of_a_packet_can_be_kept() {
         while world.has_command() {
             last = Some(world.command());
         }
-        assert_eq!(last, Some(index_command(5, 0, content)));
+        assert_eq!(last, Some(index_command(RelayStreamHandle(5), 0, content)));
     }
 }
 
 #[test]
 fn packets_wait_while_their_indexes_do() {
     let mut world = World::new();
-    let mut stream = RelayStream::new(5);
+    let mut stream = RelayStream::new(RelayStreamHandle(5));
     let mut sent = 0;
     while world.connection.ready_for_packet() {
         assert_eq!(world.offer(&mut stream, b"x"), Ok(Offered::Sent));
@@ -224,7 +231,7 @@ fn memory_that_is_gone_costs_its_packet_alone() {
         })
     };
     let mut world = World::new();
-    let mut stream = RelayStream::new(5);
+    let mut stream = RelayStream::new(RelayStreamHandle(5));
     let gone = [bytes(1 << 19, 4096)];
     let mut offer = |world: &mut World, views: &[SharedBytes<'_>]| {
         let offered =

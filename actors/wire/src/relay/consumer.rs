@@ -1,5 +1,7 @@
 //! Commands that a consumer daemon sends.
 
+use lttngd_model::{RelaySessionId, RelayStreamHandle};
+
 use super::{
     AddStream, CloseTraceChunk, CreateTraceChunk, HEADER_LEN, Header, RotateStreams, SendIndex,
     number,
@@ -20,7 +22,7 @@ pub enum ConsumerCommand {
     /// SEND_METADATA, a packet of it. The only command without a reply.
     SendMetadata {
         /// The metadata stream.
-        handle: u64,
+        handle: RelayStreamHandle,
         /// Zero bytes that the relay daemon appends.
         padding_len: u32,
         /// The packet without its padding.
@@ -29,14 +31,14 @@ pub enum ConsumerCommand {
     /// RESET_METADATA, from 2.8 on: the text begins anew.
     ResetMetadata {
         /// The metadata stream.
-        handle: u64,
+        handle: RelayStreamHandle,
         /// Version of the text that follows.
         version: u64,
     },
     /// CLOSE_STREAM.
     CloseStream {
         /// The stream.
-        handle: u64,
+        handle: RelayStreamHandle,
         /// Number of the last packet on the data connection, `u64::MAX` when there was none.
         last_net_seq_num: u64,
     },
@@ -49,21 +51,21 @@ pub enum ConsumerCommand {
     /// TRACE_CHUNK_EXISTS, from 2.11 on, of a chunk.
     TraceChunkExists(u64),
     /// BEGIN_DATA_PENDING of the session in the relay daemon.
-    BeginDataPending(u64),
+    BeginDataPending(RelaySessionId),
     /// DATA_PENDING: whether a data stream was written up to a packet.
     DataPending {
         /// The stream.
-        handle: u64,
+        handle: RelayStreamHandle,
         /// Number of the packet on the data connection, `u64::MAX` for before the first.
         last_net_seq_num: u64,
     },
     /// QUIESCENT_CONTROL: a metadata stream is up to here.
     QuiescentControl {
         /// The stream.
-        handle: u64,
+        handle: RelayStreamHandle,
     },
     /// END_DATA_PENDING of the session in the relay daemon.
-    EndDataPending(u64),
+    EndDataPending(RelaySessionId),
 }
 
 const ADD_STREAM: u32 = 1;
@@ -127,23 +129,23 @@ impl ConsumerCommand {
             Self::StreamsSent => {}
             Self::SendIndex(index) => index.encode(w, minor),
             Self::SendMetadata { handle, padding_len, content } => {
-                number::put_u64(w, *handle);
+                number::put_u64(w, handle.0);
                 number::put_u32(w, *padding_len);
                 w.bytes(content);
             }
             Self::ResetMetadata { handle, version: last }
             | Self::CloseStream { handle, last_net_seq_num: last }
             | Self::DataPending { handle, last_net_seq_num: last } => {
-                number::put_u64(w, *handle);
+                number::put_u64(w, handle.0);
                 number::put_u64(w, *last);
             }
             Self::RotateStreams(rotation) => rotation.encode(w),
             Self::CreateTraceChunk(chunk) => chunk.encode(w),
             Self::CloseTraceChunk(chunk) => chunk.encode(w),
-            Self::TraceChunkExists(id)
-            | Self::BeginDataPending(id)
-            | Self::QuiescentControl { handle: id }
-            | Self::EndDataPending(id) => number::put_u64(w, *id),
+            Self::BeginDataPending(RelaySessionId(id))
+            | Self::EndDataPending(RelaySessionId(id))
+            | Self::QuiescentControl { handle: RelayStreamHandle(id) }
+            | Self::TraceChunkExists(id) => number::put_u64(w, *id),
         }
         let mut writer = Writer::with_capacity(HEADER_LEN + payload.len());
         Header { data_size: payload.len() as u64, command: self.number() }.encode(&mut writer);
@@ -163,17 +165,17 @@ impl ConsumerCommand {
             STREAMS_SENT => Self::StreamsSent,
             SEND_INDEX => Self::SendIndex(SendIndex::decode(r, minor)?),
             SEND_METADATA => {
-                let handle = number::u64(r, "stream_id")?;
+                let handle = stream(r)?;
                 let padding_len = number::u32(r, "padding_size")?;
                 let content = r.bytes(r.left(), "metadata")?.to_vec();
                 Self::SendMetadata { handle, padding_len, content }
             }
             RESET_METADATA => {
-                let handle = number::u64(r, "stream_id")?;
+                let handle = stream(r)?;
                 Self::ResetMetadata { handle, version: number::u64(r, "version")? }
             }
             CLOSE_STREAM | DATA_PENDING => {
-                let handle = number::u64(r, "stream_id")?;
+                let handle = stream(r)?;
                 let last_net_seq_num = number::u64(r, "last_net_seq_num")?;
                 if command == CLOSE_STREAM {
                     Self::CloseStream { handle, last_net_seq_num }
@@ -185,12 +187,20 @@ impl ConsumerCommand {
             CREATE_TRACE_CHUNK => Self::CreateTraceChunk(CreateTraceChunk::decode(r)?),
             CLOSE_TRACE_CHUNK => Self::CloseTraceChunk(CloseTraceChunk::decode(r)?),
             TRACE_CHUNK_EXISTS => Self::TraceChunkExists(number::u64(r, "chunk_id")?),
-            BEGIN_DATA_PENDING => Self::BeginDataPending(number::u64(r, "session_id")?),
-            QUIESCENT_CONTROL => Self::QuiescentControl { handle: number::u64(r, "stream_id")? },
-            END_DATA_PENDING => Self::EndDataPending(number::u64(r, "session_id")?),
+            BEGIN_DATA_PENDING => Self::BeginDataPending(session(r)?),
+            QUIESCENT_CONTROL => Self::QuiescentControl { handle: stream(r)? },
+            END_DATA_PENDING => Self::EndDataPending(session(r)?),
             other => return Err(DecodeError::BadValue { what: "cmd", value: other.into() }),
         };
         reader.finish("relay command")?;
         Ok(decoded)
     }
+}
+
+fn stream(reader: &mut Reader<'_>) -> Result<RelayStreamHandle, DecodeError> {
+    number::u64(reader, "stream_id").map(RelayStreamHandle)
+}
+
+fn session(reader: &mut Reader<'_>) -> Result<RelaySessionId, DecodeError> {
+    number::u64(reader, "session_id").map(RelaySessionId)
 }

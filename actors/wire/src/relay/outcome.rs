@@ -1,5 +1,7 @@
 //! Replies to the commands of a consumer daemon.
 
+use lttngd_model::RelayStreamHandle;
+
 use super::{ClosedChunkHead, ConsumerCommand, RelayRefusal, ReplyError, number, reply, text};
 use crate::{DecodeError, Reader, Writer};
 
@@ -26,7 +28,7 @@ pub enum ConsumerReply {
     /// The stream was added.
     StreamAdded {
         /// By which it is known from now on.
-        handle: u64,
+        handle: RelayStreamHandle,
     },
     /// Whether data is still on its way.
     Pending(bool),
@@ -90,7 +92,7 @@ impl ReplyKind {
                 ConsumerReply::Done
             }
             Self::Stream => {
-                let handle = number::u64(r, "stream handle")?;
+                let handle = RelayStreamHandle(number::u64(r, "stream handle")?);
                 reply::check(number::u32(r, "add stream code")?)?;
                 ConsumerReply::StreamAdded { handle }
             }
@@ -144,7 +146,7 @@ impl ConsumerReply {
         match self {
             Self::Done => number::put_u32(w, reply::OK),
             Self::StreamAdded { handle } => {
-                number::put_u64(w, *handle);
+                number::put_u64(w, handle.0);
                 number::put_u32(w, reply::OK);
             }
             Self::Pending(pending) => number::put_u32(w, (*pending).into()),

@@ -1,5 +1,7 @@
 //! What goes before each packet on the data connection.
 
+use lttngd_model::RelayStreamHandle;
+
 use super::number;
 use crate::{DecodeError, Reader, Writer};
 
@@ -11,7 +13,7 @@ pub const DATA_HEADER_LEN: usize = 32;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct DataHeader {
     /// The stream.
-    pub handle: u64,
+    pub handle: RelayStreamHandle,
     /// Counts the packets of the stream on this connection, from 0.
     pub net_seq_num: u64,
     /// Count of bytes that follow.
@@ -27,7 +29,7 @@ impl DataHeader {
         let mut writer = Writer::with_capacity(DATA_HEADER_LEN);
         // The circuit is not used.
         number::put_u64(&mut writer, 0);
-        number::put_u64(&mut writer, self.handle);
+        number::put_u64(&mut writer, self.handle.0);
         number::put_u64(&mut writer, self.net_seq_num);
         number::put_u32(&mut writer, self.content_len);
         number::put_u32(&mut writer, self.padding_len);
@@ -44,7 +46,7 @@ impl DataHeader {
         let mut reader = Reader::new(bytes);
         number::u64(&mut reader, "circuit_id")?;
         let header = Self {
-            handle: number::u64(&mut reader, "stream_id")?,
+            handle: RelayStreamHandle(number::u64(&mut reader, "stream_id")?),
             net_seq_num: number::u64(&mut reader, "net_seq_num")?,
             content_len: number::u32(&mut reader, "data_size")?,
             padding_len: number::u32(&mut reader, "padding_size")?,

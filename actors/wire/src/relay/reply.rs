@@ -1,6 +1,6 @@
 //! Replies.
 
-use lttngd_model::PATH_MAX;
+use lttngd_model::{PATH_MAX, RelaySessionId};
 use thiserror::Error;
 
 use super::number;
@@ -71,7 +71,7 @@ impl Configuration {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SessionHead {
     /// The session in the relay daemon.
-    pub session_id: u64,
+    pub session_id: RelaySessionId,
     /// Size in bytes of the path that follows, its NUL included; at most [`PATH_MAX`].
     pub path_len: usize,
 }
@@ -89,7 +89,7 @@ impl SessionHead {
     /// [`ReplyError`]; a path over the limit is malformed.
     pub fn decode(bytes: &[u8], minor: u32) -> Result<Self, ReplyError> {
         let mut reader = Reader::new(bytes);
-        let session_id = number::u64(&mut reader, "relay session_id")?;
+        let session_id = RelaySessionId(number::u64(&mut reader, "relay session_id")?);
         let code = number::u32(&mut reader, "relay session code")?;
         let path_len = match minor {
             0..11 => 0,
@@ -122,9 +122,9 @@ impl SessionHead {
 
     /// The whole reply.
     #[must_use]
-    pub fn encode(session_id: u64, path: &str, minor: u32) -> Vec<u8> {
+    pub fn encode(session_id: RelaySessionId, path: &str, minor: u32) -> Vec<u8> {
         let mut writer = Writer::default();
-        number::put_u64(&mut writer, session_id);
+        number::put_u64(&mut writer, session_id.0);
         number::put_u32(&mut writer, OK);
         if minor >= 11 {
             number::put_u32(&mut writer, u32::try_from(path.len() + 1).unwrap_or(u32::MAX));

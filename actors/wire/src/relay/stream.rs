@@ -1,6 +1,6 @@
 //! Commands about streams.
 
-use lttngd_model::PATH_MAX;
+use lttngd_model::{PATH_MAX, RelayStreamHandle};
 
 use super::{number, text};
 use crate::{DecodeError, Reader, Writer, ctf::PacketIndex};
@@ -78,7 +78,7 @@ impl AddStream {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SendIndex {
     /// The stream.
-    pub handle: u64,
+    pub handle: RelayStreamHandle,
     /// The packet's number on the data connection; in a live beacon that of the last one.
     pub net_seq_num: u64,
     /// What is known of the packet. Its processor and number are told from 2.8 on.
@@ -90,7 +90,7 @@ const INDEX_MEMBERS_OLD: usize = 6;
 
 impl SendIndex {
     pub(super) fn encode(&self, writer: &mut Writer, minor: u32) {
-        number::put_u64(writer, self.handle);
+        number::put_u64(writer, self.handle.0);
         number::put_u64(writer, self.net_seq_num);
         let members = self.index.members();
         let told = if minor < 8 { INDEX_MEMBERS_OLD } else { members.len() };
@@ -100,7 +100,7 @@ impl SendIndex {
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>, minor: u32) -> Result<Self, DecodeError> {
-        let handle = number::u64(reader, "relay_stream_id")?;
+        let handle = RelayStreamHandle(number::u64(reader, "relay_stream_id")?);
         let net_seq_num = number::u64(reader, "net_seq_num")?;
         let mut members = [0; 8];
         let told = if minor < 8 { INDEX_MEMBERS_OLD } else { members.len() };
@@ -117,7 +117,7 @@ impl SendIndex {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RotationPosition {
     /// The stream.
-    pub handle: u64,
+    pub handle: RelayStreamHandle,
     /// Number (`packet_seq_num`) of the first packet that is in the next chunk; 0 for metadata.
     pub at_packet_seq_num: u64,
 }
@@ -140,7 +140,7 @@ impl RotateStreams {
         writer.u8(self.new_chunk_id.is_some().into()).zeros(ROTATE_PADDING);
         number::put_u64(writer, self.new_chunk_id.unwrap_or(0));
         for position in &self.positions {
-            number::put_u64(writer, position.handle);
+            number::put_u64(writer, position.handle.0);
             number::put_u64(writer, position.at_packet_seq_num);
         }
     }
@@ -157,7 +157,7 @@ impl RotateStreams {
         let id = number::u64(reader, "new_chunk_id")?;
         let mut positions = Vec::new();
         for _ in 0..count {
-            let handle = number::u64(reader, "rotated stream")?;
+            let handle = RelayStreamHandle(number::u64(reader, "rotated stream")?);
             let at_packet_seq_num = number::u64(reader, "rotate_at_seq_num")?;
             positions.push(RotationPosition { handle, at_packet_seq_num });
         }

@@ -3,7 +3,7 @@
 
 mod consumer;
 
-use lttngd_model::{SessionId, Timestamp};
+use lttngd_model::{RelaySessionId, SessionId, Timestamp};
 
 use super::*;
 
@@ -104,10 +104,10 @@ fn replies_come_back() {
     let refused = [11_u32.to_be_bytes().as_slice(), &[0; 8]].concat();
     assert_eq!(Configuration::decode(&refused), Err(RelayRefusal(11).into()));
     for minor in [1, 4, 10, 11, 13] {
-        let bytes = SessionHead::encode(8, "host/s", minor);
+        let bytes = SessionHead::encode(RelaySessionId(8), "host/s", minor);
         let (head, path) = bytes.split_at(SessionHead::len(minor));
         let decoded = SessionHead::decode(head, minor).unwrap();
-        assert_eq!(decoded.session_id, 8);
+        assert_eq!(decoded.session_id, RelaySessionId(8));
         let expected = if minor < 11 { "" } else { "host/s" };
         assert_eq!(decoded.decode_path(path).unwrap(), expected);
         assert!(decoded.decode_path(&[path, b"x"].concat()).is_err());
@@ -116,7 +116,7 @@ fn replies_come_back() {
         assert_eq!(refused, Err(refusal.into()));
         assert!(SessionHead::decode(&head[1..], minor).is_err());
     }
-    let mut long = SessionHead::encode(1, "", 13);
+    let mut long = SessionHead::encode(RelaySessionId(1), "", 13);
     long[12..16].copy_from_slice(&4097_u32.to_be_bytes());
     let decoded = SessionHead::decode(&long[..16], 13);
     assert!(matches!(decoded, Err(ReplyError::Malformed(DecodeError::TooLarge { .. }))));

@@ -42,6 +42,10 @@ pub struct Alignments {
 }
 
 impl Alignments {
+    /// Of an application that packs what it records, as LTTng-UST does on x86.
+    pub const PACKED: Self =
+        Self { uint8_bits: 8, uint16_bits: 8, uint32_bits: 8, uint64_bits: 8, long_bits: 8 };
+
     /// Whether LTTng-UST lays out buffers so on this machine: packed where it has unaligned access at no
     /// cost, elsewhere by each type's alignment. Readers know all buffers of a trace by these.
     #[must_use]

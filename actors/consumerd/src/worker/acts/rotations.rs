@@ -67,7 +67,7 @@ impl Worker {
             let stream = &self.streams[*slot];
             let remote = stream.output.remote().zip(stream.rotation.as_ref());
             let position = remote.map(|(remote, rotation)| RotationPosition {
-                handle: remote.handle().0,
+                handle: remote.handle(),
                 at_packet_seq_num: rotation.packet_number(stream.source.subbuf_size_bytes()),
             });
             rotation.stream_began(stream.source.is_lost(), position);

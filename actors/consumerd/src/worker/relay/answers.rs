@@ -38,7 +38,7 @@ pub(super) fn chunk_exists(outcome: Outcome) -> Result<bool, Code> {
 /// The handle of a stream that was made known.
 pub(super) fn stream_added(outcome: Outcome) -> Option<RelayStreamHandle> {
     match outcome {
-        Ok(ConsumerReply::StreamAdded { handle }) => Some(RelayStreamHandle(handle)),
+        Ok(ConsumerReply::StreamAdded { handle }) => Some(handle),
         Ok(_) => None,
         Err(error) => {
             tracing::error!(%error, "a relay daemon does not take a stream");
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn a_stream_is_known_by_the_handle_that_comes_back() {
         assert_eq!(
-            stream_added(Ok(ConsumerReply::StreamAdded { handle: 5 })),
+            stream_added(Ok(ConsumerReply::StreamAdded { handle: RelayStreamHandle(5) })),
             Some(RelayStreamHandle(5))
         );
     }

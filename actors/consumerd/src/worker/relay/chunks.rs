@@ -72,7 +72,7 @@ impl Relays {
         to: Option<Arc<Chunk>>,
         answer: Answer,
     ) {
-        let handle = remote.handle().0;
+        let handle = remote.handle();
         let rotation = RemoteRotation {
             net_index: remote.net_index,
             to: to.as_ref().map(|chunk| chunk.id),

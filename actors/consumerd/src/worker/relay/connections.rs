@@ -22,7 +22,7 @@ use super::{
     parking::Parking,
     pending::{self, Asker, Questions},
     state::RelayState,
-    unwritten::{Leaving, Unwritten},
+    unwritten::{LeftChunk, Unwritten},
 };
 use crate::{
     chunk::Chunk,
@@ -95,7 +95,7 @@ pub(in crate::worker) struct Relays {
     pub(super) known: HashMap<NetIndex, Relay>,
     touched: Vec<NetIndex>,
     /// Trace chunks that streams left since the last turn.
-    left: Vec<(NetIndex, Leaving)>,
+    left: Vec<(NetIndex, LeftChunk)>,
     pub(super) additions: Additions,
     pub(super) questions: Questions,
     pub(super) effects: VecDeque<Effect>,
@@ -312,7 +312,7 @@ impl Relays {
         if remote.indexed
             && let Some(last) = remote.stream.newest()
         {
-            let leaving = Leaving::new(remote.handle(), last, chunk);
+            let leaving = LeftChunk::new(remote.handle(), last, chunk);
             self.left.push((remote.net_index, leaving));
         }
     }

@@ -20,17 +20,17 @@ pub(in crate::worker) struct OpenStreams {
 /// What a relay daemon is asked: of each stream that is open whether its packets were written, up to
 /// the one of that number in `until` or else the last one, and then of all that have ended.
 pub(super) fn questions(
-    RelaySessionId(id): RelaySessionId,
+    id: RelaySessionId,
     open: &OpenStreams,
     until: Option<&Numbers>,
 ) -> Vec<ConsumerCommand> {
     let of_stream = |&(handle, last): &(RelayStreamHandle, u64)| {
         let known = until.and_then(|until| until.get(&handle).copied());
-        ConsumerCommand::DataPending { handle: handle.0, last_net_seq_num: known.unwrap_or(last) }
+        ConsumerCommand::DataPending { handle, last_net_seq_num: known.unwrap_or(last) }
     };
     let mut commands = vec![ConsumerCommand::BeginDataPending(id)];
     commands.extend(open.data.iter().map(of_stream));
-    let of_metadata = |&RelayStreamHandle(handle): &_| ConsumerCommand::QuiescentControl { handle };
+    let of_metadata = |&handle: &_| ConsumerCommand::QuiescentControl { handle };
     commands.extend(open.metadata.iter().map(of_metadata));
     commands.push(ConsumerCommand::EndDataPending(id));
     commands
@@ -40,9 +40,7 @@ pub(super) fn questions(
 /// open it is not; the last answer is about those that ended.
 pub(super) fn matters(command: &ConsumerCommand, until: Option<&Numbers>) -> bool {
     match (command, until) {
-        (ConsumerCommand::DataPending { handle, .. }, Some(until)) => {
-            until.contains_key(&RelayStreamHandle(*handle))
-        }
+        (ConsumerCommand::DataPending { handle, .. }, Some(until)) => until.contains_key(handle),
         _ => true,
     }
 }
@@ -106,8 +104,7 @@ impl Questions {
 mod tests {
     use super::*;
 
-    const ID: u64 = 70;
-    const SESSION: RelaySessionId = RelaySessionId(ID);
+    const SESSION: RelaySessionId = RelaySessionId(70);
 
     fn open() -> OpenStreams {
         let [first, second, metadata] = [5, 6, 7].map(RelayStreamHandle);
@@ -119,24 +116,26 @@ mod tests {
     }
 
     fn data_pending(handle: u64, last_net_seq_num: u64) -> ConsumerCommand {
+        let handle = RelayStreamHandle(handle);
         ConsumerCommand::DataPending { handle, last_net_seq_num }
     }
 
     #[test]
     fn each_open_stream_and_all_that_ended_are_asked_for() {
         let expected = [
-            ConsumerCommand::BeginDataPending(ID),
+            ConsumerCommand::BeginDataPending(SESSION),
             data_pending(5, 3),
             data_pending(6, u64::MAX),
-            ConsumerCommand::QuiescentControl { handle: 7 },
-            ConsumerCommand::EndDataPending(ID),
+            ConsumerCommand::QuiescentControl { handle: RelayStreamHandle(7) },
+            ConsumerCommand::EndDataPending(SESSION),
         ];
         assert_eq!(questions(SESSION, &open(), None), expected);
     }
 
     #[test]
     fn a_relay_daemon_without_open_streams_is_asked_for_those_that_ended() {
-        let expected = [ConsumerCommand::BeginDataPending(ID), ConsumerCommand::EndDataPending(ID)];
+        let expected =
+            [ConsumerCommand::BeginDataPending(SESSION), ConsumerCommand::EndDataPending(SESSION)];
         assert_eq!(questions(SESSION, &OpenStreams::default(), None), expected);
     }
 
@@ -152,7 +151,10 @@ mod tests {
         let until = Numbers::from([(RelayStreamHandle(5), 1)]);
         assert!(matters(&data_pending(5, 1), Some(&until)));
         assert!(!matters(&data_pending(6, 1), Some(&until)));
-        assert!(matters(&ConsumerCommand::EndDataPending(ID), Some(&until)), "it may have ended");
+        assert!(
+            matters(&ConsumerCommand::EndDataPending(SESSION), Some(&until)),
+            "it may have ended"
+        );
     }
 
     #[test]

@@ -29,7 +29,8 @@ const HANDLE: RelayStreamHandle = RelayStreamHandle(5);
 const KEY: ChannelKey = ChannelKey(1);
 const DONE: Result<ConsumerReply, CommandError> = Ok(ConsumerReply::Done);
 const GONE: Result<ConsumerReply, CommandError> = Err(CommandError::Gone);
-const ADDED: Result<ConsumerReply, CommandError> = Ok(ConsumerReply::StreamAdded { handle: 5 });
+const ADDED: Result<ConsumerReply, CommandError> =
+    Ok(ConsumerReply::StreamAdded { handle: HANDLE });
 
 type Told<T = ()> = oneshot::Receiver<Result<T, Code>>;
 

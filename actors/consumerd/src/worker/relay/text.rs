@@ -24,7 +24,7 @@ fn text_command(handle: RelayStreamHandle, uuid: [u8; 16], text: &[u8]) -> Consu
         padding_len = packet.padding_len();
     }
     let padding_len = u32::try_from(padding_len).unwrap_or(0);
-    ConsumerCommand::SendMetadata { handle: handle.0, padding_len, content }
+    ConsumerCommand::SendMetadata { handle, padding_len, content }
 }
 
 /// Queues text, and says whether it was taken.
@@ -54,7 +54,7 @@ impl Relays {
         let Some(relay) = self.touch(net_index) else { return };
         if metadata.reset_due {
             let version = metadata.text.version();
-            let reset = ConsumerCommand::ResetMetadata { handle: handle.0, version };
+            let reset = ConsumerCommand::ResetMetadata { handle, version };
             match relay.connection.queue(Instant::now(), &reset) {
                 Ok(_) => metadata.reset_due = false,
                 Err(QueueError::Full) => return relay.parking.text_is_behind(key),
@@ -89,7 +89,7 @@ impl Relays {
             sent = taken.is_ok();
         }
         let RecordedText { handle, answer, .. } = recorded;
-        let close = ConsumerCommand::CloseStream { handle: handle.0, last_net_seq_num: u64::MAX };
+        let close = ConsumerCommand::CloseStream { handle, last_net_seq_num: u64::MAX };
         self.command(net_index, &close, Awaited::TextClosed(sent, answer));
     }
 }
@@ -102,9 +102,11 @@ mod tests {
 
     fn sent(text: &[u8]) -> (usize, u32) {
         match text_command(RelayStreamHandle(5), [3; 16], text) {
-            ConsumerCommand::SendMetadata { handle: 5, padding_len, content } => {
-                (content.len(), padding_len)
-            }
+            ConsumerCommand::SendMetadata {
+                handle: RelayStreamHandle(5),
+                padding_len,
+                content,
+            } => (content.len(), padding_len),
             other => panic!("{other:?}"),
         }
     }

@@ -21,7 +21,7 @@ pub(super) type Numbers = HashMap<RelayStreamHandle, u64>;
 
 /// A trace chunk for which packets of a stream are on their way.
 #[derive(Debug)]
-pub(super) struct Leaving {
+pub(super) struct LeftChunk {
     handle: RelayStreamHandle,
     /// Number of the last of them.
     last_net_seq_num: u64,
@@ -29,7 +29,7 @@ pub(super) struct Leaving {
     _chunk: Arc<Chunk>,
 }
 
-impl Leaving {
+impl LeftChunk {
     pub(super) fn new(handle: RelayStreamHandle, last_net_seq_num: u64, chunk: Arc<Chunk>) -> Self {
         Self { handle, last_net_seq_num, _chunk: chunk }
     }
@@ -38,7 +38,7 @@ impl Leaving {
 /// What a relay daemon has not written yet, and when it is asked.
 #[derive(Debug, Default)]
 pub(super) struct Unwritten {
-    chunks: Vec<Leaving>,
+    chunks: Vec<LeftChunk>,
     state: State,
     wait: Duration,
 }
@@ -65,7 +65,7 @@ pub(super) struct UnwrittenQuestion {
 
 impl Unwritten {
     /// Holds a trace chunk.
-    pub(super) fn hold(&mut self, leaving: Leaving) {
+    pub(super) fn hold(&mut self, leaving: LeftChunk) {
         self.chunks.push(leaving);
     }
 
@@ -111,10 +111,10 @@ mod tests {
     use crate::{chunk::ChunkPlace, event::Event};
 
     /// A trace chunk that nobody else holds, and who is told of its end.
-    fn leaving(handle: u64, last: u64) -> (Leaving, UnboundedReceiver<Event>) {
+    fn leaving(handle: u64, last: u64) -> (LeftChunk, UnboundedReceiver<Event>) {
         let (events, told) = unbounded_channel();
         let chunk = Chunk::new(SessionId(1), ChunkId(last), ChunkPlace::Remote, events);
-        (Leaving::new(RelayStreamHandle(handle), last, chunk), told)
+        (LeftChunk::new(RelayStreamHandle(handle), last, chunk), told)
     }
 
     fn ends(told: &mut UnboundedReceiver<Event>) -> bool {

@@ -1,5 +1,6 @@
 //! Commands of consumer daemons, their replies, and headers of packets.
 
+use lttngd_model::{RelaySessionId, RelayStreamHandle};
 use proptest::prelude::*;
 
 use super::super::*;
@@ -20,6 +21,8 @@ fn index() -> PacketIndex {
     }
 }
 
+const STREAM: RelayStreamHandle = RelayStreamHandle(1);
+
 fn add_stream() -> AddStream {
     AddStream {
         name: "channel_0".to_owned(),
@@ -34,7 +37,10 @@ fn commands() -> Vec<ConsumerCommand> {
     use ConsumerCommand::*;
     let rotate = |new_chunk_id, count| {
         let positions = (0..count)
-            .map(|handle| RotationPosition { handle, at_packet_seq_num: handle + 100 })
+            .map(|handle| RotationPosition {
+                handle: RelayStreamHandle(handle),
+                at_packet_seq_num: handle + 100,
+            })
             .collect();
         RotateStreams(super::super::RotateStreams { new_chunk_id, positions })
     };
@@ -48,10 +54,10 @@ fn commands() -> Vec<ConsumerCommand> {
     vec![
         AddStream(add_stream()),
         StreamsSent,
-        SendIndex(super::super::SendIndex { handle: 1, net_seq_num: 2, index: index() }),
-        SendMetadata { handle: 1, padding_len: 2, content: b"text".to_vec() },
-        ResetMetadata { handle: 1, version: 2 },
-        CloseStream { handle: 1, last_net_seq_num: u64::MAX },
+        SendIndex(super::super::SendIndex { handle: STREAM, net_seq_num: 2, index: index() }),
+        SendMetadata { handle: STREAM, padding_len: 2, content: b"text".to_vec() },
+        ResetMetadata { handle: STREAM, version: 2 },
+        CloseStream { handle: STREAM, last_net_seq_num: u64::MAX },
         rotate(Some(7), 3),
         rotate(None, 0),
         create(None),
@@ -59,10 +65,10 @@ fn commands() -> Vec<ConsumerCommand> {
         close(None),
         close(Some(CloseCommand::Delete)),
         TraceChunkExists(1),
-        BeginDataPending(1),
-        DataPending { handle: 1, last_net_seq_num: 2 },
-        QuiescentControl { handle: 1 },
-        EndDataPending(1),
+        BeginDataPending(RelaySessionId(1)),
+        DataPending { handle: STREAM, last_net_seq_num: 2 },
+        QuiescentControl { handle: STREAM },
+        EndDataPending(RelaySessionId(1)),
     ]
 }
 
@@ -156,7 +162,7 @@ fn lengths_have_limits() {
 fn every_reply_comes_back() {
     let replies = [
         (ReplyKind::Code, ConsumerReply::Done),
-        (ReplyKind::Stream, ConsumerReply::StreamAdded { handle: 7 }),
+        (ReplyKind::Stream, ConsumerReply::StreamAdded { handle: STREAM }),
         (ReplyKind::Pending, ConsumerReply::Pending(false)),
         (ReplyKind::Pending, ConsumerReply::Pending(true)),
         (ReplyKind::ChunkExists, ConsumerReply::ChunkExists(true)),
@@ -193,7 +199,7 @@ fn every_command_has_its_reply() {
 
 #[test]
 fn a_data_header_comes_back() {
-    let header = DataHeader { handle: 1, net_seq_num: 2, content_len: 3, padding_len: 4 };
+    let header = DataHeader { handle: STREAM, net_seq_num: 2, content_len: 3, padding_len: 4 };
     let bytes = header.encode();
     let words: Vec<u32> =
         bytes.chunks(4).map(|word| u32::from_be_bytes(word.try_into().unwrap())).collect();
