@@ -15,6 +15,7 @@ use lttngd_consumer::{
 };
 use lttngd_metadata::{tsdl::HeaderType, ustregistry::RegistryError};
 use lttngd_runtime::{FailureNotice, Outlet, Queue};
+use tracing::{Instrument, Span};
 
 use crate::{
     BufferObjects, BufferSetConfig, BufferSetFailed, BuffersError, ChannelCounters, ChannelSize,
@@ -43,6 +44,8 @@ pub(crate) struct Inner {
     config: BufferSetConfig,
     uuid: [u8; 16],
     consumer: Addr<Consumer>,
+    /// In which all is logged that the set does.
+    span: Span,
     /// Looked at for moments, never across an await.
     state: RefCell<State>,
 }
@@ -53,7 +56,8 @@ impl BufferSet {
     pub fn new(config: BufferSetConfig, consumer: Addr<Consumer>) -> Self {
         let uuid = *uuid::Uuid::new_v4().as_bytes();
         let state = RefCell::new(State::new(config.registry(uuid)));
-        let inner = Rc::new(Inner { config, uuid, consumer, state });
+        let span = tracing::error_span!(parent: None, "session", name = config.session_name);
+        let inner = Rc::new(Inner { config, uuid, consumer, span, state });
         let failed = Rc::clone(&inner);
         Self {
             failure: FailureNotice::of(move || failed.tell_failure()),
@@ -74,7 +78,9 @@ impl BufferSet {
         F: Future<Output = Result<T, BuffersError>> + 'static,
         T: 'static,
     {
-        let begin = |set: &mut Self, _: &mut Context<Self>| work(Rc::clone(&set.inner));
+        let begin = |set: &mut Self, _: &mut Context<Self>| {
+            work(Rc::clone(&set.inner)).instrument(set.inner.span.clone())
+        };
         Queue::run(|set| &mut set.commands, self, context, name, begin)
     }
 
@@ -92,7 +98,7 @@ impl BufferSet {
         let begin = |set: &mut Self, _: &mut Context<Self>| {
             // What fails from now on is the end of what ends.
             set.failure.dismiss();
-            work(Rc::clone(&set.inner))
+            work(Rc::clone(&set.inner)).instrument(set.inner.span.clone())
         };
         Queue::run_always(|set| &mut set.commands, self, context, name, begin)
     }
@@ -240,7 +246,8 @@ impl Handler<Record> for BufferSet {
     fn handle(&mut self, request: Record, context: &mut Self::Context) -> Self::Result {
         let begin = |set: &mut Self, _: &mut Context<Self>| {
             let inner = Rc::clone(&set.inner);
-            async move { inner.record(request).await }
+            let span = inner.span.clone();
+            async move { inner.record(request).await }.instrument(span)
         };
         Queue::run(|set| &mut set.recordings, self, context, "record", begin)
     }

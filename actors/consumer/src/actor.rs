@@ -8,6 +8,7 @@ use actix::{
 use lttngd_model::SessionId;
 use lttngd_runtime::{Count, FailureNotice, Outlet, tell};
 use tokio::{process::Child, sync::oneshot};
+use tracing::Span;
 
 use crate::{
     ConsumerConfig, ConsumerError, ConsumerExited, EnsureRunning, Running as IsRunning, Stop,
@@ -58,7 +59,7 @@ pub(crate) struct Running {
     pub(crate) error: Addr<Reader<ErrorSocket>>,
     pub(crate) metadata: Addr<Reader<MetadataSocket>>,
     pub(crate) monitor: Addr<Reader<MonitorPipe>>,
-    leave: oneshot::Sender<Leaving>,
+    leave: oneshot::Sender<Farewell>,
 }
 
 /// A connection to the command socket: its actor, and what ends it in the middle of an exchange.
@@ -70,7 +71,7 @@ pub(crate) struct Socket {
 
 /// How a process ends that has not ended by itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Leaving {
+enum Farewell {
     /// It leaves when it finds its sockets closed, and has some time for that.
     Asked,
     /// At once.
@@ -119,7 +120,7 @@ impl Consumer {
             .and_then(|process| this.run(process, context))
             .inspect_err(|error| tracing::error!(%error));
         if let Some(running) = this.life.started(running) {
-            this.let_go(running, Leaving::Asked);
+            this.let_go(running, Farewell::Asked);
         }
     }
 
@@ -137,18 +138,21 @@ impl Consumer {
         })?;
         self.start = Start(self.start.0 + 1);
         let start = self.start;
-        let owner = Owner { consumer: context.address(), start, pid };
+        let span = tracing::error_span!(parent: None, "consumer", kind = %config.kind, pid);
+        let owner = Owner { consumer: context.address(), start, pid, span: span.clone() };
         let shared = CommandSocket::shared(command, owner.clone());
         let (leave, left) = oneshot::channel();
         context.spawn(follow(child, left).into_actor(self).map(
-            move |by_itself, this: &mut Self, context| this.process_ended(pid, by_itself, context),
+            move |by_itself, this: &mut Self, context| {
+                this.process_ended(&span, by_itself, context);
+            },
         ));
         let failed = ConsumerExited {
             kind: config.kind,
             reason: "the actor of the consumer daemon failed".to_owned(),
         };
         self.failure = Some(FailureNotice::new(self.exited.clone(), failed));
-        tracing::info!(pid, kind = %config.kind, "consumer daemon started");
+        owner.span.in_scope(|| tracing::info!("consumer daemon started"));
         Ok(Running {
             start,
             sockets: Sockets::new(Socket { actor: shared, end: Some(end) }, takes_more),
@@ -167,12 +171,12 @@ impl Consumer {
     /// The consumer daemon is of no use any more.
     pub(crate) fn fail(&mut self, reason: String) {
         if let Some(running) = self.life.fail(reason) {
-            self.let_go(running, Leaving::Killed);
+            self.let_go(running, Farewell::Killed);
         }
     }
 
-    fn let_go(&mut self, running: Running, how: Leaving) {
-        if let (Leaving::Asked, Some(failure)) = (how, &mut self.failure) {
+    fn let_go(&mut self, running: Running, how: Farewell) {
+        if let (Farewell::Asked, Some(failure)) = (how, &mut self.failure) {
             failure.dismiss();
         }
         running.let_go(how);
@@ -180,7 +184,7 @@ impl Consumer {
 
     fn process_ended(
         &mut self,
-        pid: Option<u32>,
+        span: &Span,
         by_itself: Option<String>,
         context: &mut Context<Self>,
     ) {
@@ -194,7 +198,7 @@ impl Consumer {
         }
         let Gone { reason, starts_again } = self.life.gone();
         if let Some(reason) = reason {
-            tracing::error!(pid, %reason, "the consumer daemon is gone");
+            span.in_scope(|| tracing::error!(%reason, "the consumer daemon is gone"));
             self.exited.tell(ConsumerExited { kind: self.config.kind, reason });
         }
         if starts_again {
@@ -242,7 +246,7 @@ impl Running {
     }
 
     /// Closes the sockets: exchanges under way fail, and those that wait.
-    fn let_go(self, how: Leaving) {
+    fn let_go(self, how: Farewell) {
         for Socket { actor, end } in self.sockets.into_all() {
             if let Some(end) = end {
                 end.shut_down();
@@ -258,16 +262,16 @@ impl Running {
 }
 
 /// Follows a process until it is gone. How it ended, if it did so by itself.
-async fn follow(mut child: Child, left: oneshot::Receiver<Leaving>) -> Option<String> {
+async fn follow(mut child: Child, left: oneshot::Receiver<Farewell>) -> Option<String> {
     let how = tokio::select! {
         status = child.wait() => return Some(match status {
             Ok(status) => format!("it ended with {status}"),
             Err(error) => format!("its exit could not be awaited: {error}"),
         }),
-        how = left => how.unwrap_or(Leaving::Killed),
+        how = left => how.unwrap_or(Farewell::Killed),
     };
     let is_gone =
-        how == Leaving::Asked && tokio::time::timeout(EXIT_DEADLINE, child.wait()).await.is_ok();
+        how == Farewell::Asked && tokio::time::timeout(EXIT_DEADLINE, child.wait()).await.is_ok();
     if !is_gone {
         // It may have ended by itself already: then there is nothing to kill.
         let _ = child.start_kill();
@@ -306,7 +310,7 @@ impl Handler<Stop> for Consumer {
     fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
         let (reply, stopped) = oneshot::channel();
         if let Some(running) = self.life.stop(reply) {
-            self.let_go(running, Leaving::Asked);
+            self.let_go(running, Farewell::Asked);
         }
         Box::pin(async move {
             // It fails only when the actor fails, and the process is gone with it.

@@ -90,6 +90,8 @@ impl CommandSocket {
 
     /// That of a session, which it makes before it does anything else.
     pub(crate) fn own(new: NewConnection, owner: Owner) -> Addr<Self> {
+        let span = tracing::error_span!(parent: &owner.span, "session", id = %new.session);
+        let owner = Owner { span, ..owner };
         Self::of(Connection::Connecting(new), owner)
     }
 
@@ -108,7 +110,9 @@ impl CommandSocket {
                 Connection::Connected(Rc::new(link.with_place(held)))
             }
             Err(error) => {
-                tracing::warn!(%session, %error,
+                let _within = self.owner.span.enter();
+                tracing::warn!(
+                    %error,
                     "a session shares its connection to the consumer daemon with others");
                 Connection::Shares(shared)
             }
@@ -120,7 +124,7 @@ impl CommandSocket {
         match outcome {
             Err(ConsumerError::Lost) => {}
             Err(error @ ConsumerError::Protocol(_)) => {
-                tracing::error!(pid = self.owner.pid, %error);
+                self.owner.span.in_scope(|| tracing::error!(%error));
             }
             _ => return,
         }

@@ -5,6 +5,7 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture,
 };
 use lttngd_runtime::FailureNotice;
+use tracing::Instrument;
 
 use crate::reports::Owner;
 
@@ -45,7 +46,9 @@ impl<S: Socket> Reader<S> {
     fn ended(&mut self, reason: String, context: &mut Context<Self>) {
         match S::VITAL {
             Some(_) => self.owner.socket_ended(reason),
-            None => tracing::debug!(pid = self.owner.pid, reason, "a consumer's pipe has ended"),
+            None => self.owner.span.in_scope(|| {
+                tracing::debug!(reason, "a consumer's pipe has ended");
+            }),
         }
         self.leave(context);
     }
@@ -57,7 +60,8 @@ impl<S: Socket> Actor for Reader<S> {
     fn started(&mut self, context: &mut Self::Context) {
         let Some(socket) = self.socket.take() else { return };
         let owner = self.owner.clone();
-        let served = async move { socket.serve(&owner).await };
+        let span = owner.span.clone();
+        let served = async move { socket.serve(&owner).await }.instrument(span);
         context.spawn(
             served
                 .into_actor(self)

@@ -5,6 +5,7 @@ use actix::{Addr, Handler, Message};
 use lttngd_model::{ChannelKey, SessionId};
 use lttngd_runtime::{FailureNotice, Outlet, tell};
 use lttngd_wire::consumer::MonitorSample;
+use tracing::Span;
 
 use crate::{
     ChannelSampled, Consumer, ConsumerError, MetadataSource, actor::Running, link::LinkEnd,
@@ -21,6 +22,8 @@ pub(crate) struct Owner {
     pub(crate) start: Start,
     /// The process at the other end.
     pub(crate) pid: Option<u32>,
+    /// In which all is logged that is of it, or of a session's socket to it.
+    pub(crate) span: Span,
 }
 
 impl Owner {

@@ -185,8 +185,8 @@ impl Handler<ConnectionLost> for RelayConnection {
 
     fn handle(&mut self, lost: ConnectionLost, context: &mut Self::Context) {
         let consumers = &self.terms.receivers.consumers;
-        let place = consumers.iter().position(|consumer| *consumer == lost.consumer);
-        if place.is_some_and(|place| self.progress.borrow_mut().lost_by(place)) {
+        let index = consumers.iter().position(|consumer| *consumer == lost.consumer);
+        if index.is_some_and(|index| self.progress.borrow_mut().lost_by(index)) {
             self.close(None, context);
         }
     }

@@ -6,7 +6,7 @@ use actix::{
     Actor, Addr, AsyncContext, Context, Handler, Message, MessageResponse, ResponseActFuture,
     WeakAddr, WrapFuture,
 };
-use lttngd_model::{NetIndex, NetworkUri, SessionId};
+use lttngd_model::{NetIndex, NetworkUri, RelaySessionId, SessionId};
 use lttngd_runtime::{FailureNotice, Outlet, fail_point};
 
 use crate::{
@@ -74,7 +74,7 @@ impl Handler<Open> for Relayds {
         let receivers = Receivers {
             net_index,
             session: session.id,
-            session_name: session.name.clone(),
+            span: tracing::error_span!(parent: None, "relayd", session = session.name, %net_index),
             consumers,
             deadline: consumer_deadline,
         };
@@ -119,10 +119,11 @@ impl Handler<ConnectionEnded> for Relayds {
             return;
         }
         let Entry { receivers, failed, .. } = entry;
-        tracing::error!(
-            session = receivers.session_name, %net_index,
-            "the actor of a relay daemon's connection failed: the session has lost the relay daemon"
-        );
+        receivers.span.in_scope(|| {
+            tracing::error!(
+                "the actor of a relay daemon's connection failed: the session has lost the relay daemon"
+            );
+        });
         failed.tell(ConnectionFailed { net_index });
         // What they have they keep for the streams that use it.
         let let_go = async move { receivers.let_go(0..receivers.consumers.len()).await };
@@ -153,7 +154,7 @@ impl Handler<ExpectId> for Relayds {
 #[rtype(result = "()")]
 struct CorrectId {
     relayd: SocketAddr,
-    given: u64,
+    given: RelaySessionId,
 }
 
 impl Handler<CorrectId> for Relayds {
@@ -183,7 +184,7 @@ impl ExpectedIds {
     }
 
     /// `relayd` gave another one than was expected. What is asked for next takes it into account.
-    pub(crate) fn correct(&self, relayd: SocketAddr, given: u64) {
+    pub(crate) fn correct(&self, relayd: SocketAddr, given: RelaySessionId) {
         Outlet::to(self.relayds.clone().recipient()).tell(CorrectId { relayd, given });
     }
 }

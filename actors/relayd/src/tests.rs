@@ -13,7 +13,7 @@ use std::{
 
 use actix::{Actor, Addr};
 use lttngd_model::{
-    AddressFamily, HostUrl, NetIndex, NetworkUri, SessionId, StreamKind, Timestamp,
+    AddressFamily, HostUrl, NetIndex, NetworkUri, RelaySessionId, SessionId, StreamKind, Timestamp,
 };
 use lttngd_peer::answer_as_relayd;
 use lttngd_wire::relay::{Command, HEADER_LEN, RelayRefusal, SessionHead, Version};
@@ -59,7 +59,8 @@ fn first(session: &Announcement) -> Progress {
 fn later(id: SessionId) -> Progress {
     let mut progress = Progress::new(ID, false, 2);
     progress.connected();
-    progress.replied(AnnouncedBy::Id(id), id, 0, Version { major: 2, minor: 1 }, false);
+    let (given, version) = (RelaySessionId(0), Version { major: 2, minor: 1 });
+    progress.replied(AnnouncedBy::Id(id), id, given, version, false);
     progress.taken();
     progress
 }
@@ -80,7 +81,7 @@ async fn connect(
     let receivers = Receivers {
         net_index: NetIndex(2),
         session: session.id,
-        session_name: session.name.clone(),
+        span: tracing::Span::none(),
         consumers: Vec::new(),
         deadline: DEADLINE,
     };
@@ -161,7 +162,8 @@ async fn every_version() {
         progress.taken();
         let handed_over = progress.handed_over(NetIndex(2)).unwrap();
         assert_eq!(handed_over.version, relayd.version);
-        assert_eq!((relayd.session_id, handed_over.clear_allowed), (6, minor >= 12));
+        assert_eq!(relayd.session_id, RelaySessionId(6));
+        assert_eq!(handed_over.clear_allowed, minor >= 12);
         assert_eq!(relayd.output_path, if minor >= 11 { "h/s" } else { "" });
         for socket in [&relayd.control, &relayd.data] {
             assert!(rustix::net::sockopt::tcp_nodelay(socket).unwrap());
@@ -207,7 +209,7 @@ async fn sessions_are_announced_by_the_ids_that_relay_daemons_give() {
         let made = connect(&relayds, DEADLINE, target, session, progress).await.unwrap();
         let announced = made.progress.announced_by(made.pair.version);
         let AnnouncedBy::Id(id) = announced else { panic!("{announced:?}") };
-        (made.pair.session_id, id.0)
+        (made.pair.session_id.0, id.0)
     };
     // Another session daemon was there before.
     let (target, _data, thread) = numbering(13, 40..45);

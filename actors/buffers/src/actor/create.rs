@@ -2,6 +2,7 @@
 
 use lttngd_consumer::CreateChannel;
 use lttngd_model::BufferMode;
+use tracing::Instrument;
 
 use super::{Inner, shm_error};
 use crate::{BuffersError, ChannelRequest, ChannelSize, PreparedChannel, set::SetChannel};
@@ -15,15 +16,16 @@ impl Inner {
     ) -> Result<(), BuffersError> {
         let mut refused = Ok(());
         for channel in missing {
-            let name = channel.name.clone();
-            if let Err(error) = self.create(channel).await {
+            let span = tracing::error_span!("channel", name = channel.name);
+            if let Err(error) = self.create(channel).instrument(span.clone()).await {
                 if !error.is_of_one_channel() {
                     return Err(error);
                 }
-                tracing::warn!(
-                    session = self.config.session_name, channel = name, %error,
-                    "a channel has no buffers, and what would go there is not recorded"
-                );
+                span.in_scope(|| {
+                    tracing::warn!(
+                        %error, "a channel has no buffers, and what would go there is not recorded"
+                    );
+                });
                 refused = Err(error);
             }
         }

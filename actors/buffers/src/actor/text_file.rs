@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix::{AsyncContext, Context, Response, WrapFuture};
 use tokio::sync::oneshot;
+use tracing::Instrument;
 
 use super::{BufferSet, Inner, shm_error};
 use crate::{BuffersError, set::MetadataProgress, shm, state::Write};
@@ -17,7 +18,9 @@ impl BufferSet {
         let (reply, written) = oneshot::channel();
         if self.inner.state_mut().text_file.wait(reply) {
             let inner = std::rc::Rc::clone(&self.inner);
-            context.spawn(async move { inner.write_text().await }.into_actor(self));
+            let span = inner.span.clone();
+            let work = async move { inner.write_text().await }.instrument(span);
+            context.spawn(work.into_actor(self));
         }
         async move {
             // It is dropped when that is done, or cannot be.
@@ -79,7 +82,7 @@ impl Inner {
 
     fn has_written(&self, outcome: std::io::Result<()>) -> bool {
         if let Err(error) = &outcome {
-            tracing::error!(session = self.config.session_name, %error, "metadata for lttng-crash is not written");
+            tracing::error!(%error, "metadata for lttng-crash is not written");
         }
         outcome.is_ok()
     }

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::symlink};
 
 use futures::future::join_all;
 use lttngd_consumer::ConsumerError;
-use lttngd_peer::{ConsumerAct, ConsumerScript};
+use lttngd_peer::{ConsumerAct, ConsumerScript, Logged};
 use lttngd_wire::consumer::{ChannelClass, ConsumerError as Code, Message};
 
 use super::world::{World, prepare};
@@ -59,6 +59,7 @@ async fn the_requests_say_what_the_channels_are() {
 
 #[actix::test]
 async fn what_the_consumer_refuses_is_asked_for_again_and_the_rest_is_not() {
+    let logged = Logged::start();
     for number in [ASK, GET, SETUP_METADATA] {
         let mut turn = 0;
         let world = World::new(ConsumerScript::new(move |message| {
@@ -98,6 +99,13 @@ async fn what_the_consumer_refuses_is_asked_for_again_and_the_rest_is_not() {
             world.stream(channel.id).await;
         }
         world.end().await;
+    }
+    let lines = logged.of("lttngd_buffers");
+    let missed: Vec<_> =
+        lines.iter().filter(|it| it.contains("a channel has no buffers")).collect();
+    assert_eq!(missed.len(), 2, "{lines:#?}");
+    for line in missed {
+        assert!(line.contains("session{name=\"s\"}:channel{name=\"channel1\"}"), "{line}");
     }
 }
 

@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use lttngd_model::{Bitness, ConsumerKind};
 use lttngd_peer::{
-    ConsumerAct, ConsumerScript, FakeConsumer, Gate, Greeting, alone, at_rest, eventually,
+    ConsumerAct, ConsumerScript, FakeConsumer, Gate, Greeting, Logged, alone, at_rest, eventually,
     eventually_so, open_descriptors,
 };
 use lttngd_runtime::Outlet;
@@ -139,9 +139,17 @@ async fn a_death_is_told_once_whatever_it_interrupts_and_the_next_start_is_good(
 
 #[actix::test]
 async fn a_death_while_nothing_is_asked_is_noticed() {
+    let logged = Logged::start();
     let world = World::running(ConsumerScript::default()).await;
+    let pid = world.consumer.send(Running).await.unwrap().unwrap();
     world.fake.kill();
     world.exited(1).await;
+    let span = format!("consumer{{kind=64-bit pid={pid}}}");
+    for said in ["consumer daemon started", "the consumer daemon is gone"] {
+        let lines = logged.of("lttngd_consumer");
+        let line = lines.iter().find(|line| line.contains(said)).unwrap();
+        assert!(line.contains(&span), "{line}");
+    }
     assert!(!world.fake.error_socket().exists(), "its sockets are removed");
     world.end().await;
 }

@@ -41,7 +41,7 @@ impl Connections {
     fn new() -> Self {
         let fake = FakeConsumer::new(lttngd_peer::ConsumerScript::default());
         let consumer = Consumer::new(config(&fake), Outlet::closed()).start();
-        let owner = Owner { consumer, start: Start(1), pid: None };
+        let owner = Owner { consumer, start: Start(1), pid: None, span: tracing::Span::none() };
         let (ours, sharing) = UnixStream::pair().unwrap();
         let link = Link::new(Peer::accepted(ours));
         let shared_end = link.end().unwrap();

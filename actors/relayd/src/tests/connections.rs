@@ -13,8 +13,8 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, ResponseActFut
 use lttngd_consumer::{Consumer, EnsureRunning};
 use lttngd_model::{NetIndex, SessionId};
 use lttngd_peer::{
-    ConsumerAct, ConsumerScript, FakeConsumer, FakeRelayd, Gate, PATIENCE, answer_as_relayd,
-    eventually,
+    ConsumerAct, ConsumerScript, FakeConsumer, FakeRelayd, Gate, Logged, PATIENCE,
+    answer_as_relayd, eventually,
 };
 use lttngd_runtime::Outlet;
 use lttngd_wire::consumer::{ConsumerError as Code, Message as Command};
@@ -328,6 +328,7 @@ impl Handler<Panic> for RelayConnection {
 
 #[actix::test]
 async fn a_connection_that_panics_is_a_relay_daemon_that_is_gone() {
+    let logged = Logged::start();
     let world = World::usual().await;
     let silent = Silent::after(1);
     let opened = world.open(silent.target, session()).await;
@@ -344,6 +345,10 @@ async fn a_connection_that_panics_is_a_relay_daemon_that_is_gone() {
     eventually("the session is told", || *world.failures.0.lock().unwrap() == [failed]).await;
     eventually("the consumer lets go", || world.told(0).contains(&(DESTROY_RELAYD, NetIndex(2))))
         .await;
+    let lines = logged.of("lttngd_relayd");
+    let lost = lines.iter().find(|line| line.contains("the session has lost the relay daemon"));
+    let span = "relayd{session=\"s\" net_index=2}";
+    assert!(lost.is_some_and(|line| line.contains(span)), "{lines:#?}");
     // The others go on, and so does the session.
     other.connection.send(Connect).await.unwrap().unwrap();
     let next = world.open(target(&relayd), session()).await;
