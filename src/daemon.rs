@@ -205,28 +205,13 @@ async fn run(
         tracer: tracer.clone(),
     };
     let handle = Handle::new(registry.clone(), listings, settings, requester);
-    let mut listeners = vec![spawn_listener(
-        "applications",
-        lttngd_app::listen(
-            apps,
-            AppSettings {
-                deadline: config.app_socket_timeout,
-                descriptors: descriptors.clone(),
-                bitnesses: consumers.all().filter_map(|(kind, _)| kind.bitness()).collect(),
-                registered: Outlet::to(known_apps.clone().recipient()),
-                unregistered: Outlet::to(known_apps.clone().recipient()),
-            },
-        ),
-    )];
-    if let Some(agents) = agents {
-        let settings = AgentSettings {
-            deadline: config.app_socket_timeout,
-            descriptors: descriptors.clone(),
-            registered: Outlet::to(known_agents.clone().recipient()),
-            unregistered: Outlet::to(known_agents.recipient()),
-        };
-        listeners.push(spawn_listener("agents", lttngd_agent::listen(agents, settings)));
-    }
+    let listeners = listen_for_peers(
+        &config,
+        &descriptors,
+        (apps, known_apps.clone()),
+        (agents, known_agents),
+        &consumers,
+    );
     let start_clients = |socket| Clients::start(socket, handle.clone(), descriptors);
     let (mut clients, served) = match clients.map(start_clients).transpose() {
         Ok(clients) => (clients, Ok(())),
@@ -259,23 +244,7 @@ async fn run(
     for listener in listeners {
         listener.abort();
     }
-    if let Err(error) = ask(&registry, Shutdown, SHUTDOWN_DEADLINE).await {
-        tracing::error!(%error, "not every session ended cleanly");
-    }
-    // Whoever tells of an event when nobody reads that any more is killed.
-    let none = SetNotifiers { set: Arc::default(), notified: Outlet::closed() };
-    if let Err(error) = ask(&known_apps, none, SHUTDOWN_DEADLINE).await {
-        tracing::error!(%error, "not every application has ended its event notifiers");
-    }
-    for (_, consumer) in consumers.all() {
-        // It fails only when that actor is gone, and its consumer with it.
-        let _ = consumer.send(lttngd_consumer::Stop).await;
-    }
-    if let Some(tracer) = &tracer {
-        // Its modules are in use as long as there are sessions and a consumer daemon. It fails only when that
-        // actor is gone.
-        let _ = tracer.send(Release).await;
-    }
+    end_tracing(&registry, &known_apps, &consumers, tracer.as_ref()).await;
     runas.end();
     drop(wait_page);
     rundir.remove();
@@ -287,6 +256,60 @@ async fn run(
         let _ = ready.send(Err(error));
     }
     System::current().stop();
+}
+
+/// Serves the sockets by which applications and agents register.
+fn listen_for_peers(
+    config: &Config,
+    descriptors: &Descriptors,
+    (apps, known_apps): (UnixListener, Addr<Apps>),
+    (agents, known_agents): (Option<TcpListener>, Addr<Agents>),
+    consumers: &Consumers,
+) -> Vec<TaskHandle<()>> {
+    let settings = AppSettings {
+        deadline: config.app_socket_timeout,
+        descriptors: descriptors.clone(),
+        bitnesses: consumers.all().filter_map(|(kind, _)| kind.bitness()).collect(),
+        registered: Outlet::to(known_apps.clone().recipient()),
+        unregistered: Outlet::to(known_apps.recipient()),
+    };
+    let mut listeners = vec![spawn_listener("applications", lttngd_app::listen(apps, settings))];
+    if let Some(agents) = agents {
+        let settings = AgentSettings {
+            deadline: config.app_socket_timeout,
+            descriptors: descriptors.clone(),
+            registered: Outlet::to(known_agents.clone().recipient()),
+            unregistered: Outlet::to(known_agents.recipient()),
+        };
+        listeners.push(spawn_listener("agents", lttngd_agent::listen(agents, settings)));
+    }
+    listeners
+}
+
+/// Ends all sessions and event notifiers, then the consumer daemons, then the kernel's tracer.
+async fn end_tracing(
+    registry: &Addr<Registry>,
+    apps: &Addr<Apps>,
+    consumers: &Consumers,
+    tracer: Option<&Addr<Tracer>>,
+) {
+    if let Err(error) = ask(registry, Shutdown, SHUTDOWN_DEADLINE).await {
+        tracing::error!(%error, "not every session ended cleanly");
+    }
+    // Whoever tells of an event when nobody reads that any more is killed.
+    let none = SetNotifiers { set: Arc::default(), notified: Outlet::closed() };
+    if let Err(error) = ask(apps, none, SHUTDOWN_DEADLINE).await {
+        tracing::error!(%error, "not every application has ended its event notifiers");
+    }
+    for (_, consumer) in consumers.all() {
+        // It fails only when that actor is gone, and its consumer with it.
+        let _ = consumer.send(lttngd_consumer::Stop).await;
+    }
+    if let Some(tracer) = tracer {
+        // Its modules are in use as long as there are sessions and a consumer daemon. It fails only when that
+        // actor is gone.
+        let _ = tracer.send(Release).await;
+    }
 }
 
 fn spawn_listener(

@@ -1,0 +1,50 @@
+//! What there is: of a session, and of what can be traced.
+
+use lttngd_model::{Domain, ErrorCode};
+use lttngd_session::{ListChannels, ListDomains, ListEvents, SessionRequest};
+use lttngd_wire::client::{
+    DomainListing, Reply, encode_channels, encode_domains, encode_event_fields, encode_events,
+};
+
+use super::Asking;
+
+impl Asking<'_> {
+    pub(super) async fn list_channels(&self) -> Result<Reply, ErrorCode> {
+        let Some(domain) = self.domain.filter(|domain| *domain != Domain::None) else {
+            self.handle.check(self.session, None).await?;
+            return Ok(self.ok().with_list(0, Vec::new()));
+        };
+        let channels = self.handle.ask(ListChannels { domain }.in_session(self.session)).await?;
+        Ok(self.ok().with_list(channels.len(), encode_channels(&channels)))
+    }
+
+    pub(super) async fn list_events(&self, channel: String) -> Result<Reply, ErrorCode> {
+        let domain = self.checked(self.some(ErrorCode::Und)).await?;
+        let message = ListEvents { domain, channel };
+        let events = self.handle.ask(message.in_session(self.session)).await?;
+        Ok(self.ok().with_list(events.len(), encode_events(&events)?))
+    }
+
+    pub(super) async fn list_domains(&self) -> Result<Reply, ErrorCode> {
+        let listing = |(domain, scheme)| DomainListing { domain, scheme };
+        self.told(ListDomains, |domains| {
+            encode_domains(&domains.into_iter().map(listing).collect::<Vec<_>>())
+        })
+        .await
+    }
+
+    pub(super) async fn list_tracepoints(&self) -> Result<Reply, ErrorCode> {
+        let events = self.handle.list_tracepoints(self.domain).await?;
+        Ok(self.ok().with_list(events.len(), encode_events(&events)?))
+    }
+
+    pub(super) async fn list_tracepoint_fields(&self) -> Result<Reply, ErrorCode> {
+        let fields = self.handle.list_tracepoint_fields(self.domain).await?;
+        Ok(self.ok().with_list(fields.len(), encode_event_fields(&fields)?))
+    }
+
+    pub(super) async fn list_syscalls(&self) -> Result<Reply, ErrorCode> {
+        let events = self.handle.list_syscalls().await?;
+        Ok(self.ok().with_list(events.len(), encode_events(&events)?))
+    }
+}

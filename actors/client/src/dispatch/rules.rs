@@ -1,0 +1,55 @@
+//! Channels, event rules and contexts: made and changed.
+
+use lttngd_model::{ChannelListing, ErrorCode, EventDescription};
+use lttngd_session::{AddContext, DisableChannel, DisableEvent, EnableChannel, EnableEvent, Needs};
+use lttngd_wire::client::{ContextRequest, Reply};
+
+use super::Asking;
+
+impl Asking<'_> {
+    pub(super) async fn enable_channel(&self, channel: ChannelListing) -> Result<Reply, ErrorCode> {
+        let buffer_type = self.request.buffer_type;
+        let domain = self.checked(self.known()).await?;
+        self.done(EnableChannel { domain, buffer_type, channel }).await
+    }
+
+    pub(super) async fn disable_channel(&self, channel: String) -> Result<Reply, ErrorCode> {
+        let domain = self.checked(self.some(ErrorCode::UnknownDomain)).await?;
+        let message = DisableChannel { domain, channel };
+        // Whether the session has the domain is looked at before all else.
+        let needs = Needs::Present(domain);
+        self.handle.ask_session(self.session, needs, message).await.map(|()| self.ok())
+    }
+
+    pub(super) async fn enable_event(
+        &self,
+        channel: String,
+        event: EventDescription,
+    ) -> Result<Reply, ErrorCode> {
+        let buffer_type = self.request.buffer_type;
+        let domain = self.checked(self.some(ErrorCode::UnknownDomain)).await?;
+        self.done(EnableEvent { domain, buffer_type, channel, event }).await
+    }
+
+    pub(super) async fn disable_event(
+        &self,
+        channel: String,
+        event: EventDescription,
+    ) -> Result<Reply, ErrorCode> {
+        let domain = self.checked(self.some(ErrorCode::UnknownDomain)).await?;
+        let message = DisableEvent { domain, channel, event };
+        // Whether the session has the domain is looked at before all else.
+        let needs = Needs::Present(domain);
+        self.handle.ask_session(self.session, needs, message).await.map(|()| self.ok())
+    }
+
+    pub(super) async fn add_context(
+        &self,
+        channel: String,
+        context: ContextRequest,
+    ) -> Result<Reply, ErrorCode> {
+        let domain = self.checked(self.some(ErrorCode::Und)).await?;
+        let ContextRequest { raw_type, context } = context;
+        self.done(AddContext { domain, channel, raw_type, context }).await
+    }
+}
