@@ -195,16 +195,12 @@ async fn run(
     let (failures, mut failed) = events::unbounded_channel();
     let Wired { registry, apps: known_apps, agents: known_agents, consumers, tracer } =
         wire_actors(&config, &descriptors, clock, (listings.clone(), runas.clone()), &failures);
-    let requester = Credentials {
-        uid: rustix::process::geteuid().as_raw(),
-        gid: rustix::process::getegid().as_raw(),
-    };
     let settings = Settings {
         is_root: config.is_root,
         serves_agents: agents.is_some(),
         tracer: tracer.clone(),
     };
-    let handle = Handle::new(registry.clone(), listings, settings, requester);
+    let handle = Handle::new(registry.clone(), listings, settings, own_credentials());
     let listeners = listen_for_peers(
         &config,
         &descriptors,
@@ -256,6 +252,14 @@ async fn run(
         let _ = ready.send(Err(error));
     }
     System::current().stop();
+}
+
+/// The user of this process.
+fn own_credentials() -> Credentials {
+    Credentials {
+        uid: rustix::process::geteuid().as_raw(),
+        gid: rustix::process::getegid().as_raw(),
+    }
 }
 
 /// Serves the sockets by which applications and agents register.

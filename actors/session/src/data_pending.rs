@@ -7,6 +7,7 @@ use futures::TryFutureExt;
 use lttngd_consumer::{self as consumer, ConsumerError};
 use lttngd_model::ErrorCode;
 use lttngd_runtime::Backoff;
+use lttngd_wire::consumer::ConsumerError as Code;
 use tokio::time::Instant;
 
 use crate::{DataPending, Session, actor::Inner};
@@ -14,6 +15,18 @@ use crate::{DataPending, Session, actor::Inner};
 /// How long the reply to DATA_PENDING waits for what is about to be written. The stock command line,
 /// which asks when it stops and destroys a session, asks again only 200 ms later.
 const PENDING_PATIENCE: Duration = Duration::from_millis(100);
+/// What consumer daemons, and relay daemons behind them, have not written of a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum AtConsumers {
+    /// Something.
+    Pending,
+    /// Nothing.
+    Nothing,
+    /// Nothing that they know of: in one of them the session failed. What it had then is written without anybody's
+    /// asking, and nothing comes after it.
+    Failed,
+}
+
 /// First and longest pause between two looks meanwhile.
 const PENDING_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
 
@@ -50,7 +63,7 @@ impl Inner {
             }
             let pending = !self.finishing.is_none()
                 || self.state().rotations.is_ongoing()
-                || self.pending_at_consumers().await?;
+                || self.pending_at_consumers().await? == AtConsumers::Pending;
             let step = pause.step();
             if !pending || Instant::now() + step > patience {
                 return Ok(pending);
@@ -60,18 +73,20 @@ impl Inner {
     }
 
     /// Whether consumers have not written everything, or the relay daemon behind them.
-    pub(crate) async fn pending_at_consumers(&self) -> Result<bool, ErrorCode> {
+    pub(crate) async fn pending_at_consumers(&self) -> Result<AtConsumers, ErrorCode> {
+        let mut known = AtConsumers::Nothing;
         for (_, consumer) in &self.consumers() {
             let pending = consumer::DataPending { session: self.config.id };
             match self.ask_consumer(consumer, pending).await {
                 Ok(false) | Err(ConsumerError::Lost | ConsumerError::Ended) => {}
-                Ok(true) => return Ok(true),
+                Ok(true) => return Ok(AtConsumers::Pending),
+                Err(ConsumerError::Refused(Code::FATAL)) => known = AtConsumers::Failed,
                 Err(error) => {
                     tracing::error!(%error, "whether data is pending is not known");
                     return Err(ErrorCode::Unk);
                 }
             }
         }
-        Ok(false)
+        Ok(known)
     }
 }

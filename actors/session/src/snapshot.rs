@@ -15,6 +15,7 @@ use crate::{
     SessionEvent, SnapshotOutput, SnapshotPlace,
     actor::{InTurn, Inner},
     chunk::{Chunk, SetDirectories},
+    data_pending::AtConsumers,
     domains::Buffers,
     error::{SetFailure, buffers_code},
     state::snapshots::packets_within,
@@ -238,10 +239,13 @@ impl Inner {
     async fn written_by_relayd(&self) -> Result<(), ErrorCode> {
         let written = async {
             let mut pause = Backoff::new(PENDING_PAUSES.0, PENDING_PAUSES.1);
-            while self.pending_at_consumers().await? {
-                tokio::time::sleep(pause.step()).await;
+            loop {
+                match self.pending_at_consumers().await? {
+                    AtConsumers::Nothing => return Ok(()),
+                    AtConsumers::Failed => return Err(ErrorCode::Unk),
+                    AtConsumers::Pending => tokio::time::sleep(pause.step()).await,
+                }
             }
-            Ok(())
         };
         tokio::time::timeout(self.config.consumer_deadline, written).await.unwrap_or_else(|_| {
             tracing::error!("the relay daemon does not write the snapshot");

@@ -9,6 +9,8 @@ use lttngd_wire::consumer::ConsumerError as Code;
 use super::world::World;
 use crate::{DataPending, Destroy, ListChannels, Start, Stop};
 
+const DATA_PENDING: u32 = 6;
+
 #[actix::test]
 async fn what_clients_are_told_when_the_consumer_refuses() {
     use ErrorCode as E;
@@ -52,6 +54,29 @@ async fn a_start_whose_chunk_was_refused_can_be_made_again() {
     assert_eq!(world.ask(Stop).await, Err(ErrorCode::TraceAlreadyStopped));
     world.ask(Start).await.unwrap();
     world.ask(Destroy).await.unwrap();
+    world.end().await;
+}
+
+#[actix::test]
+async fn a_session_that_failed_in_its_consumer_daemon_has_no_data_to_wait_for() {
+    let script = ConsumerScript::at(DATA_PENDING, ConsumerAct::Refuse(Code::FATAL));
+    let world = World::new(script, BufferScheme::PerUid).await;
+    let fake = world.app(AppScript::default()).await;
+    world.ask(Start).await.unwrap();
+    world.ask(Stop).await.unwrap();
+    assert_eq!(world.ask(DataPending).await, Ok(false), "what it had is written unasked");
+    world.ask(Destroy).await.unwrap();
+    drop(fake);
+    world.end().await;
+    // Of another refusal nobody knows what it means.
+    let script = ConsumerScript::at(DATA_PENDING, ConsumerAct::Refuse(Code::ENOMEM));
+    let world = World::new(script, BufferScheme::PerUid).await;
+    let fake = world.app(AppScript::default()).await;
+    world.ask(Start).await.unwrap();
+    world.ask(Stop).await.unwrap();
+    assert_eq!(world.ask(DataPending).await, Err(ErrorCode::Unk));
+    world.ask(Destroy).await.unwrap();
+    drop(fake);
     world.end().await;
 }
 
