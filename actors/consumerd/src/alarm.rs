@@ -67,6 +67,8 @@ impl Alarm {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use std::sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
