@@ -1,6 +1,6 @@
 //! Brings an application to the event notifiers that are wanted.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{cell::RefCell, io, os::fd::OwnedFd, rc::Rc, sync::Arc};
 
 use actix::Actor;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -8,7 +8,12 @@ use lttngd_runtime::Purpose;
 use rustix::pipe::{PipeFlags, pipe_with};
 use thiserror::Error;
 
-use super::{NotifierWish, errors::ErrorCounters, pipe::NotifierPipe, plan::Notifiers};
+use super::{
+    NotifierWish,
+    errors::ErrorCounters,
+    pipe::{NotifierPipe, Placed, ReadEnd},
+    plan::Notifiers,
+};
 use crate::{
     AppInfo,
     error::Broken,
@@ -45,6 +50,8 @@ struct Group {
     notifiers: Notifiers,
     /// Those that it counts in.
     _counters: Option<Arc<ErrorCounters>>,
+    /// Where it tells. It is read by an actor of its own.
+    _pipe: ReadEnd,
 }
 
 /// Why a pipe could not be made at our end.
@@ -53,7 +60,7 @@ enum NoPipe {
     #[error(transparent)]
     Descriptors(#[from] lttngd_runtime::NoDescriptors),
     #[error(transparent)]
-    System(#[from] std::io::Error),
+    System(#[from] io::Error),
 }
 
 impl NotifierGroup {
@@ -85,7 +92,7 @@ impl NotifierGroup {
 
     async fn create_group(&self, link: &Link<'_>, want: &NotifierWish) -> Result<State, Broken> {
         let AppInfo { pid, name, .. } = &*self.info;
-        let (write, pipe) = match self.pipe(want) {
+        let (write, read, pipe) = match self.pipe(want) {
             Ok(made) => made,
             Err(error) => {
                 tracing::warn!(pid, app = name, %error, "an application gets no event notifiers");
@@ -109,20 +116,19 @@ impl NotifierGroup {
             );
         }
         let notifiers = Notifiers::default();
-        Ok(State::There(Group { handle, notifiers, _counters: want.counters.clone() }))
+        let counters = want.counters.clone();
+        Ok(State::There(Group { handle, notifiers, _counters: counters, _pipe: read }))
     }
 
-    /// The end of the pipe that the application is to have, and the actor of the other one.
-    fn pipe(
-        &self,
-        want: &NotifierWish,
-    ) -> Result<(Arc<std::os::fd::OwnedFd>, NotifierPipe), NoPipe> {
+    /// The end of a pipe that the application is to have, the other one, and the actor of that.
+    fn pipe(&self, want: &NotifierWish) -> Result<(Arc<OwnedFd>, ReadEnd, NotifierPipe), NoPipe> {
         let held = want.descriptors.take(Purpose::Registrations, 1)?;
-        let (read, write) =
-            pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(std::io::Error::from)?;
+        let flags = PipeFlags::CLOEXEC | PipeFlags::NONBLOCK;
+        let (read, write) = pipe_with(flags).map_err(io::Error::from)?;
+        let read = Placed::new(read, held);
         let (info, permit) = (Arc::clone(&self.info), Rc::clone(&self.permit));
-        let pipe = NotifierPipe::new(info, read, want.current.clone(), (held, permit))?;
-        Ok((Arc::new(write), pipe))
+        let pipe = NotifierPipe::new(info, Arc::clone(&read), want.current.clone(), permit)?;
+        Ok((Arc::new(write), read, pipe))
     }
 
     async fn bring(

@@ -7,7 +7,7 @@
 
 use std::{
     io,
-    os::fd::OwnedFd,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
@@ -34,32 +34,71 @@ const READ_LEN: usize = 16 << 10;
 /// Log lines about what an application writes that nobody can use, in a while.
 const COMPLAINTS: (usize, Duration) = (1, Duration::from_secs(10));
 
+/// The end of a pipe at which it is read, which does not block. Whoever holds it keeps the application from being
+/// killed, also if nobody reads.
+pub(super) type ReadEnd = Arc<Placed>;
+
+/// A descriptor and its place in the budget.
+#[derive(Debug)]
+pub(super) struct Placed {
+    descriptor: OwnedFd,
+    _held: Held,
+}
+
+impl Placed {
+    pub(super) fn new(descriptor: OwnedFd, held: Held) -> ReadEnd {
+        Arc::new(Self { descriptor, _held: held })
+    }
+}
+
+impl AsRawFd for Placed {
+    fn as_raw_fd(&self) -> RawFd {
+        self.descriptor.as_raw_fd()
+    }
+}
+
+impl AsFd for Placed {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
 /// The actor of the pipe.
 pub(super) struct NotifierPipe {
     app: Arc<AppInfo>,
     /// Until it is started.
-    pipe: Option<AsyncFd<OwnedFd>>,
+    pipe: Option<AsyncFd<ReadEnd>>,
     newest: watch::Receiver<Newest>,
-    /// Its place in the budget of descriptors.
-    _held: Held,
     /// Its place among the registrations of its process.
     _permit: Rc<Permit>,
 }
 
 impl NotifierPipe {
-    /// The read end of an application's pipe, which does not block.
+    /// That of an application's pipe.
     ///
     /// # Errors
     /// When it cannot be watched.
     pub(super) fn new(
         app: Arc<AppInfo>,
-        pipe: OwnedFd,
+        pipe: ReadEnd,
         newest: watch::Receiver<Newest>,
-        (held, permit): (Held, Rc<Permit>),
+        permit: Rc<Permit>,
     ) -> io::Result<Self> {
-        // SAFETY: the descriptor is owned by what is registered, and open as long as that.
+        // SAFETY: the descriptor is the same and open as long as it is held, which it is by what is made.
         let watched = unsafe { AsyncFd::register_with_interest(pipe, Interest::READABLE) }?;
-        Ok(Self { app, pipe: Some(watched), newest, _held: held, _permit: permit })
+        Ok(Self { app, pipe: Some(watched), newest, _permit: permit })
+    }
+}
+
+impl Drop for NotifierPipe {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(
+                pid = self.app.pid,
+                app = self.app.name,
+                "what an application tells of events is read no more after a failure: it counts what it cannot tell"
+            );
+        }
     }
 }
 
@@ -95,7 +134,7 @@ struct Reader {
 
 impl Reader {
     /// Tells of what comes until nobody can write any more.
-    async fn read(mut self, pipe: &AsyncFd<OwnedFd>) -> io::Result<()> {
+    async fn read(mut self, pipe: &AsyncFd<ReadEnd>) -> io::Result<()> {
         let mut received = Vec::new();
         loop {
             if receive(pipe, &mut received).await? == 0 {
@@ -165,7 +204,7 @@ impl Reader {
 }
 
 /// Appends what has come; how much that is, 0 when nobody can write any more.
-async fn receive(pipe: &AsyncFd<OwnedFd>, received: &mut Vec<u8>) -> io::Result<usize> {
+async fn receive(pipe: &AsyncFd<ReadEnd>, received: &mut Vec<u8>) -> io::Result<usize> {
     loop {
         let mut ready = pipe.readable().await?;
         received.reserve(READ_LEN);
@@ -180,7 +219,7 @@ async fn receive(pipe: &AsyncFd<OwnedFd>, received: &mut Vec<u8>) -> io::Result<
 
 /// Waits until nobody can write any more, and reads nothing: the pipe fills, and who writes into it is told
 /// that it is full.
-async fn closed(pipe: &AsyncFd<OwnedFd>) -> io::Result<()> {
+async fn closed(pipe: &AsyncFd<ReadEnd>) -> io::Result<()> {
     loop {
         let mut ready = pipe.readable().await?;
         if ready.ready().is_read_closed() {

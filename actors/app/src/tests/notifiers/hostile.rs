@@ -107,3 +107,28 @@ async fn one_that_tells_without_end_does_not_keep_others_from_being_heard() {
     stage.goes(quiet, quiet_id).await;
     stage.end().await;
 }
+
+#[cfg(debug_assertions)]
+#[actix::test]
+async fn a_failure_while_one_is_read_kills_neither_it_nor_what_others_tell() {
+    let stage = Stage::new().await;
+    stage.set([rule(1)]).await.unwrap();
+    let (fails, fails_id) = stage.app(AppScript::default()).await;
+    let (other, other_id) = stage.app(AppScript::default()).await;
+    lttngd_runtime::fail_point::fail_here("NotifierPipe read");
+    fails.notifiers().tell(1, b"").unwrap();
+    eventually("it fails", lttngd_runtime::fail_point::has_failed).await;
+    let refused = loop {
+        if let Err(error) = fails.notifiers().tell(1, b"") {
+            break error;
+        }
+    };
+    assert_eq!(refused.kind(), ErrorKind::WouldBlock);
+    other.notifiers().tell(1, b"").unwrap();
+    eventually("the other is heard", || stage.notified.tokens() == [1]).await;
+    stage.set([rule(1), rule(2)]).await.unwrap();
+    assert_eq!(created(&fails), ["p:e1", "p:e2"]);
+    stage.goes(fails, fails_id).await;
+    stage.goes(other, other_id).await;
+    stage.end().await;
+}
