@@ -9,10 +9,12 @@ use std::{
         unix::net::UnixStream,
     },
     sync::{Arc, mpsc},
+    time::{Duration, Instant},
 };
 
 use lttngd_model::{ChannelKey, ChunkId, NetIndex, RelaySessionId, RelayStreamHandle, SessionId};
 use lttngd_ringbuffer::{FlushMode, Storage};
+use lttngd_wire::consumer::ConsumerError as Code;
 use lttngd_wire::relay::{
     ConsumerCommand, ConsumerReply, DATA_HEADER_LEN, DataHeader, HEADER_LEN, Header,
     RotationPosition, Version,
@@ -29,6 +31,7 @@ use super::{
     },
     order::{Order, Reply},
     state::Worker,
+    timers::Due,
 };
 use crate::{
     chunk::{Chunk, ChunkPlace},
@@ -136,6 +139,19 @@ impl World {
     /// Adds a channel with one stream. What is returned is what applications have of it; the last is its
     /// memory.
     fn add_channel(&mut self, chunk: &Arc<Chunk>) -> (OwnedFd, OwnedFd, OwnedFd) {
+        let timers = Timers { switch_us: 0, read_us: 0, live_us: 0 };
+        let (application, mut outcome) = self.begin_channel(chunk, timers);
+        self.reply(&ConsumerReply::StreamAdded { handle: HANDLE });
+        assert_eq!(outcome.try_recv(), Ok(Ok(())));
+        application
+    }
+
+    /// The same, until the relay daemon is told of the stream.
+    fn begin_channel(
+        &mut self,
+        chunk: &Arc<Chunk>,
+        timers: Timers,
+    ) -> ((OwnedFd, OwnedFd, OwnedFd), oneshot::Receiver<Result<(), Code>>) {
         let clock = PacketClock::default();
         let mut ring = example_ring(4, false).unwrap();
         let (stream, object) = ring.create_stream(0, Storage::Memory, &clock).unwrap();
@@ -156,15 +172,13 @@ impl World {
             shm: None,
             monitored: true,
             is_live: false,
-            timers: Timers { switch_us: 0, read_us: 0, live_us: 0 },
+            timers,
         };
-        let (reply, mut outcome) = Reply::new();
+        let (reply, outcome) = Reply::new();
         self.worker.carry_out(Order::AddChannel(Box::new(channel), reply));
         self.turn();
         assert!(matches!(self.command(), ConsumerCommand::AddStream(_)));
-        self.reply(&ConsumerReply::StreamAdded { handle: HANDLE });
-        assert_eq!(outcome.try_recv(), Ok(Ok(())));
-        (held, wakeup, object.memory)
+        ((held, wakeup, object.memory), outcome)
     }
 }
 
@@ -204,6 +218,26 @@ fn text_that_came_at_once_goes_in_one_command() {
         .collect();
     assert_eq!(content, expected, "the first packets are full");
     assert!(world.control.read(&mut [0]).is_err(), "nothing is left to send");
+}
+
+#[test]
+fn no_timer_closes_a_packet_of_a_stream_that_a_slow_relay_daemon_does_not_know_yet() {
+    let every_ms = || Timers { switch_us: 1000, read_us: 1000, live_us: 1000 };
+    let mut world = World::new();
+    let chunk = world.chunk(0);
+    let (_application, mut outcome) = world.begin_channel(&chunk, every_ms());
+    assert_eq!(channel_timers(&mut world.worker), 0);
+
+    world.reply(&ConsumerReply::StreamAdded { handle: HANDLE });
+    assert_eq!(outcome.try_recv(), Ok(Ok(())));
+    assert_eq!(channel_timers(&mut world.worker), 3);
+}
+
+/// How many timers of channels there are.
+fn channel_timers(worker: &mut Worker) -> usize {
+    let later = Instant::now() + Duration::from_secs(3600);
+    let due = std::iter::from_fn(|| worker.timers.pop_due(later));
+    due.filter(|due| matches!(due, Due::Channel(..))).count()
 }
 
 #[test]

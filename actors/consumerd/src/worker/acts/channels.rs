@@ -36,8 +36,9 @@ impl Worker {
                 self.relays.add_streams(relay, streams, then);
             }
             (outcome, _) => {
-                if outcome.is_err() {
-                    self.remove_channel(key);
+                match outcome {
+                    Ok(()) => self.start_timers(key),
+                    Err(_) => self.remove_channel(key),
                 }
                 answer.answer(outcome);
             }
@@ -104,10 +105,6 @@ impl Worker {
                 Code::FATAL
             })?);
         }
-        let now = Instant::now();
-        for timer in [Timer::Switch, Timer::Read, Timer::Live] {
-            self.schedule_channel(key, timer, now);
-        }
         Ok(())
     }
 
@@ -118,10 +115,21 @@ impl Worker {
         taken: bool,
         answer: Answer,
     ) {
-        if !taken {
+        if taken {
+            self.start_timers(key);
+        } else {
             self.remove_channel(key);
         }
         answer.answer(if taken { Ok(()) } else { Err(Code::RELAYD_FAIL) });
+    }
+
+    /// Starts the timers of a channel whose streams have their outputs: a packet that one closes before has
+    /// nowhere to go.
+    fn start_timers(&mut self, key: ChannelKey) {
+        let now = Instant::now();
+        for timer in [Timer::Switch, Timer::Read, Timer::Live] {
+            self.schedule_channel(key, timer, now);
+        }
     }
 
     fn schedule_channel(&mut self, key: ChannelKey, timer: Timer, now: Instant) {
