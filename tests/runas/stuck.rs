@@ -128,3 +128,18 @@ fn a_worker_that_dies_is_started_again() {
         assert_eq!(world.worker(), next);
     });
 }
+
+#[test]
+fn a_worker_that_is_stopped_is_replaced() {
+    as_root(concat!(module_path!(), "::a_worker_that_is_stopped_is_replaced"), |world| {
+        let worker = world.worker();
+        worker.signal(Signal::STOP);
+        let begun = Instant::now();
+        let act = world.owner(ANN).open_directory(world.place.path());
+        assert_eq!(act.wait().unwrap_err().kind(), ErrorKind::BrokenPipe);
+        assert!(begun.elapsed() < lttngd_runas::DEADLINE / 2, "{:?}", begun.elapsed());
+        world.owner(BOB).open_directory(world.place.path()).wait().unwrap();
+        assert_ne!(world.worker(), worker);
+        assert!(!worker.is_there());
+    });
+}

@@ -19,6 +19,7 @@ mod below;
 mod confine;
 mod faults;
 mod link;
+mod liveness;
 mod operation;
 mod owner;
 mod packet;

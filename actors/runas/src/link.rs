@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lttngd_model::Credentials;
 use rustix::{
     event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
     io::Errno,
@@ -17,9 +18,11 @@ use rustix::{
 };
 
 use crate::{
+    liveness::Look,
+    operation::Operation,
     packet::{self, Attached},
     process::Process,
-    protocol::{REPLY_LEN, Reply, Request},
+    protocol::{Identity, REPLY_LEN, Reply, Request},
     queue::{Queue, Refused, Waiting},
     worker::now_ns,
 };
@@ -133,6 +136,7 @@ impl Link {
         let Some(socket) = self.socket.get() else { return };
         let now = Instant::now();
         while let Some((id, request)) = queue.next(now) {
+            queue.begins(now);
             match send(socket, id, &request, now) {
                 Ok(()) => queue.sent(id, request),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -177,7 +181,20 @@ impl Link {
                 }
                 let now = Instant::now();
                 queue.expire(now);
-                queue.rest(now, LINGER, lingered)
+                if queue.look(now) == Some(Look::Ask) {
+                    ask_whether_it_runs(socket, queue.ask(now))?;
+                }
+                let rest = queue.rest(now, LINGER, lingered);
+                match queue.look(now) {
+                    Some(Look::Gone) => {
+                        return Err(io::Error::new(io::ErrorKind::TimedOut, "it does not run"));
+                    }
+                    Some(Look::At(at)) => {
+                        let left = at.saturating_duration_since(now);
+                        Some(rest.map_or(left, |rest| rest.min(left)))
+                    }
+                    Some(Look::Ask) | None => rest,
+                }
             };
             let (replied, rung) = wait(socket, &self.wakeup_fd, rest)?;
             if rung {
@@ -217,11 +234,34 @@ impl Link {
             Err(_) => Err(Errno::PROTO.into()),
         };
         let mut queue = self.queue();
+        if queue.heard(reply.id, Instant::now()) {
+            return Ok(());
+        }
         if !queue.replied(reply.id, outcome) {
             return Err(io::Error::other("it answers what was not asked"));
         }
         self.send_waiting(&mut queue);
         Ok(())
+    }
+}
+
+/// Asks the worker for something whose deadline has passed, which it answers at once without doing it, whatever its
+/// other threads wait for.
+fn ask_whether_it_runs(socket: &OwnedFd, id: u64) -> io::Result<()> {
+    let credentials = Credentials {
+        uid: rustix::process::geteuid().as_raw(),
+        gid: rustix::process::getegid().as_raw(),
+    };
+    let question = Request {
+        id,
+        deadline_ns: 0,
+        identity: Arc::new(Identity { credentials, groups: Vec::new() }),
+        operation: Operation::<()>::OpenDirectory("/".into()),
+    };
+    match packet::send(socket, &question.encode()?, &[], SendFlags::DONTWAIT) {
+        // It has not even taken what it was sent before.
+        Ok(()) | Err(Errno::AGAIN) => Ok(()),
+        Err(errno) => Err(errno.into()),
     }
 }
 

@@ -11,7 +11,11 @@ use std::{
 use rustix::io::Errno;
 use tokio::sync::oneshot;
 
-use crate::{operation::Operation, protocol::Identity};
+use crate::{
+    liveness::{Liveness, Look},
+    operation::Operation,
+    protocol::Identity,
+};
 
 /// Most requests that a worker has at a time, each in a thread of its own.
 pub const IN_FLIGHT_MAX: usize = 256;
@@ -52,6 +56,8 @@ pub(crate) struct Queue {
     turns: VecDeque<u32>,
     in_flight: BTreeMap<u64, InFlight>,
     in_flight_each: HashMap<u32, usize>,
+    /// Whether the worker runs, if anything was ever sent.
+    liveness: Option<Liveness>,
     /// Why the worker is gone.
     closed: Option<(io::ErrorKind, String)>,
     /// Whether nothing is to expire as far as whoever expires it knows.
@@ -129,6 +135,38 @@ impl Queue {
         }
         self.waiting_count -= usize::from(request.is_some());
         request
+    }
+
+    /// A request is about to be sent.
+    pub(crate) fn begins(&mut self, now: Instant) {
+        let is_waited_for = self.is_waited_for();
+        let liveness = self.liveness.get_or_insert_with(|| Liveness::new(now));
+        if !is_waited_for {
+            liveness.begins(now);
+        }
+    }
+
+    fn is_waited_for(&self) -> bool {
+        self.in_flight.values().any(|request| request.reply.is_some())
+    }
+
+    /// What is to be done about the worker; nothing when nobody waits for it.
+    pub(crate) fn look(&self, now: Instant) -> Option<Look> {
+        self.liveness.as_ref().filter(|_| self.is_waited_for()).map(|worker| worker.look(now))
+    }
+
+    /// The number of the question whether it runs.
+    pub(crate) fn ask(&mut self, now: Instant) -> u64 {
+        self.next_id += 1;
+        if let Some(liveness) = &mut self.liveness {
+            liveness.asked(self.next_id, now);
+        }
+        self.next_id
+    }
+
+    /// The worker answered. Whether it was asked nothing but that.
+    pub(crate) fn heard(&mut self, id: u64, now: Instant) -> bool {
+        self.liveness.as_mut().is_some_and(|liveness| liveness.heard(id, now))
     }
 
     /// The request was sent.

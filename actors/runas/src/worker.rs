@@ -109,7 +109,8 @@ struct Pool {
 
 impl Pool {
     fn start_thread(self: &Arc<Self>) {
-        let count = |threads| (threads < IN_FLIGHT_MAX).then_some(threads + 1);
+        // One more than may hang, which answers whether the worker runs.
+        let count = |threads| (threads <= IN_FLIGHT_MAX).then_some(threads + 1);
         if self.threads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count).is_err() {
             return;
         }

@@ -20,6 +20,7 @@ use crate::{
     link::Link,
     packet,
     protocol::{REPLY_LEN, REQUEST_MAX_LEN, Reply, Request},
+    queue::Refused,
     worker,
 };
 
@@ -276,4 +277,21 @@ fn one_request_fails_where_the_worker_has_no_room_for_its_directories() {
         link.end(PATIENCE);
         worker.join().unwrap();
     });
+}
+
+#[test]
+fn a_worker_that_does_not_run_is_given_up_long_before_the_deadline() {
+    let (done, is_done) = mpsc::channel();
+    let (link, worker) = linked(move |socket| {
+        is_done.recv().unwrap();
+        drop(socket);
+    });
+    let begun = Instant::now();
+    let outcome = ask(&link, Path::new("/"), PATIENCE);
+    assert_eq!(outcome.blocking_recv().unwrap().unwrap_err().kind(), ErrorKind::BrokenPipe);
+    assert!(begun.elapsed() < PATIENCE / 2, "{:?}", begun.elapsed());
+    let (next, _outcome) = request(own().uid, Path::new("/"), Instant::now() + PATIENCE);
+    assert!(matches!(link.submit(next), Err(Refused::Closed(..))), "another one is started");
+    done.send(()).unwrap();
+    worker.join().unwrap();
 }
