@@ -8,11 +8,11 @@
 use std::{io::IoSlice, os::fd::OwnedFd, rc::Rc};
 
 use lttngd_handle::Handle;
-use lttngd_model::Credentials;
+use lttngd_model::{Credentials, ErrorCode};
 use lttngd_runtime::{Peer, peer_credentials};
 use lttngd_wire::{
     DecodeError,
-    client::{REQUEST_LEN, Request},
+    client::{REQUEST_LEN, Reply, Request},
 };
 use rustix::{
     io::Errno,
@@ -33,6 +33,29 @@ pub(crate) enum Remaining {
     Send(Peer, Rest),
     /// To send it a list when there is room for one, in answer to the request with this `pid`.
     List(Peer, Credentials, i32),
+}
+
+impl Remaining {
+    /// The client, unless nothing is left to do for it.
+    pub(crate) fn peer(&self) -> Option<&Peer> {
+        match self {
+            Self::Nothing => None,
+            Self::Hear(peer)
+            | Self::Serve(peer, _)
+            | Self::Send(peer, _)
+            | Self::List(peer, ..) => Some(peer),
+        }
+    }
+
+    /// Answers a request that is not served, as far as nobody has to wait for that. Who has not said what it
+    /// wants sees the end of its connection.
+    pub(crate) fn refuse(&self, code: ErrorCode) {
+        if let Self::Serve(peer, Ok(request)) = self {
+            let reply = Reply::error(request, code).encode();
+            // A client that takes nothing is not told.
+            let _ = rustix::net::send(peer, &reply, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+        }
+    }
 }
 
 /// What a client was not sent yet of a list.

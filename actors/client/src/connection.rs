@@ -5,6 +5,7 @@ use std::time::Duration;
 use lttngd_handle::Handle;
 use lttngd_model::{Credentials, ErrorCode};
 use lttngd_runtime::{Peer, PeerError, fail_point::in_the_middle, read_growing};
+use lttngd_users::Lease;
 use lttngd_wire::{
     DecodeError,
     client::{FDS_MAX, REQUEST_LEN, Reply, Request},
@@ -12,7 +13,7 @@ use lttngd_wire::{
 use thiserror::Error;
 use tokio::time::Instant;
 
-use crate::{dispatch::dispatch, listers::Listers};
+use crate::{dispatch::dispatch, listers::Listers, shares::Shares};
 
 /// Longest time from a connection to its whole request.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(60);
@@ -39,16 +40,15 @@ pub(crate) enum ConnectionError {
     Reply(PeerError),
 }
 
+/// What clients are served with.
+pub(crate) type With<'a> = (&'a Handle, &'a Listers, &'a Shares);
+
 /// Serves one client. A client that closes without a word only looked whether somebody is here.
-pub(crate) async fn serve(
-    peer: &Peer,
-    handle: &Handle,
-    listers: &Listers,
-) -> Result<(), ConnectionError> {
+pub(crate) async fn serve(peer: &Peer, with: With<'_>) -> Result<(), ConnectionError> {
     let since = Instant::now();
     let heard = tokio::time::timeout(REQUEST_DEADLINE, hear(peer)).await;
     match heard.map_err(|_| ConnectionError::Silent)?? {
-        Some(request) => serve_since(peer, request, since, (handle, listers)).await,
+        Some(request) => serve_since(peer, request, since, with).await,
         None => Ok(()),
     }
 }
@@ -57,7 +57,7 @@ pub(crate) async fn serve(
 pub(crate) async fn serve_request(
     peer: &Peer,
     request: Request,
-    with: (&Handle, &Listers),
+    with: With<'_>,
 ) -> Result<(), ConnectionError> {
     serve_since(peer, request, Instant::now(), with).await
 }
@@ -66,9 +66,11 @@ async fn serve_since(
     peer: &Peer,
     request: Request,
     since: Instant,
-    (handle, listers): (&Handle, &Listers),
+    (handle, listers, shares): With<'_>,
 ) -> Result<(), ConnectionError> {
-    let payload = tokio::time::timeout_at(since + REQUEST_DEADLINE, payload(peer, &request)).await;
+    let mut lease = None;
+    let payload = payload(peer, &request, (shares, &mut lease));
+    let payload = tokio::time::timeout_at(since + REQUEST_DEADLINE, payload).await;
     let payload = payload.map_err(|_| ConnectionError::Silent)??;
     let reply = match payload {
         Ok(payload) => {
@@ -112,10 +114,11 @@ async fn hear(peer: &Peer) -> Result<Option<Request>, ConnectionError> {
 }
 
 /// Reads all that belongs to a request behind its fixed part; an error code in place of the payload when that
-/// is larger than any.
+/// is larger than any, or there is no room for it. What it takes of its user's share is in `lease`.
 async fn payload(
     peer: &Peer,
     request: &Request,
+    (shares, lease): (&Shares, &mut Option<Lease>),
 ) -> Result<Result<Vec<u8>, ErrorCode>, ConnectionError> {
     let payload_len = match request.payload_len() {
         Ok(len) => len,
@@ -124,6 +127,13 @@ async fn payload(
             return Ok(Err(request.malformed()));
         }
     };
+    if payload_len > 0 {
+        let uid = peer.credentials().map_err(|e| ConnectionError::Request(e.into()))?.uid;
+        match shares.request(uid, payload_len) {
+            Ok(taken) => *lease = Some(taken),
+            Err(code) => return Ok(Err(code)),
+        }
+    }
     let fill = async |bytes: &mut [u8]| peer.read_exact(bytes).await;
     let payload = read_growing(payload_len, fill).await.map_err(ConnectionError::Request)?;
     match request.fd_count as usize {

@@ -6,6 +6,9 @@
 //! decided here but the order of checks that the protocol prescribes; the work is done through a
 //! [`Handle`](lttngd_handle::Handle) that acts for the client.
 //!
+//! Each user has a share of connections and of memory for requests (`shares.rs`), and root's clients find room
+//! whatever others do.
+//!
 //! Limits: [`CONNECTIONS_MAX`] connections, [`REQUEST_DEADLINE`] for a whole request,
 //! [`REPLY_DEADLINE`] for taking the reply.
 
@@ -15,6 +18,7 @@ mod dispatch;
 mod listener;
 mod listers;
 mod lists;
+mod shares;
 #[cfg(test)]
 mod tests;
 

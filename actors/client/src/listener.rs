@@ -7,6 +7,7 @@ use std::{
 };
 
 use lttngd_handle::Handle;
+use lttngd_model::ErrorCode;
 use lttngd_runtime::{Count, Descriptors, Held, Listen, PeerError, Purpose, accept_all};
 use rustix::{io::Errno, net::SocketFlags};
 use tokio::io::{Interest, unix::AsyncFd};
@@ -16,6 +17,7 @@ use crate::{
     connection::{self, ConnectionError, REPLY_DEADLINE},
     listers::Listers,
     lists::Lists,
+    shares::{self, Shares},
 };
 
 /// Most clients that are let in at once.
@@ -23,7 +25,7 @@ const BATCH: usize = 64;
 /// Most clients at a time.
 pub const CONNECTIONS_MAX: usize = 4096;
 /// Descriptors of a client: its socket, which is watched by another one when it has to be waited for.
-const DESCRIPTORS_EACH: usize = 2;
+pub(crate) const DESCRIPTORS_EACH: usize = 2;
 
 /// Accepts clients on `listener` for ever, each to be served through `handle`. They are counted in
 /// `descriptors`; those that do not fit wait to be accepted.
@@ -40,7 +42,12 @@ pub async fn listen(
     let socket = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?;
     let open = Count::default();
     let mut at_once = AtOnce::new(handle.clone());
-    let shared = Rc::new(Shared { handle, listers: Listers::default(), lists: at_once.lists() });
+    let shared = Rc::new(Shared {
+        handle,
+        listers: Listers::default(),
+        lists: at_once.lists(),
+        shares: Shares::new(descriptors.clone()),
+    });
     let clients = Clients { socket, descriptors, open: open.clone(), batch: 0 };
     let admit = |(socket, held)| {
         admit(&open, &shared, held, at_once.look(socket));
@@ -97,13 +104,20 @@ struct Shared {
     handle: Handle,
     listers: Listers,
     lists: Rc<Lists>,
+    shares: Shares,
 }
 
 /// Does what is left to do for a client, beside the others. `open` counts those.
 fn admit(open: &Count, shared: &Rc<Shared>, held: Held, left: Remaining) {
-    if matches!(left, Remaining::Nothing) {
-        return;
-    }
+    let Some(peer) = left.peer() else { return };
+    let lease = match shared.shares.connection(peer) {
+        Ok(Ok(lease)) => lease,
+        Ok(Err(refused)) => {
+            shares::tell(&refused);
+            return left.refuse(ErrorCode::Nomem);
+        }
+        Err(error) => return tracing::warn!(%error, "a client was not served"),
+    };
     let counted = open.one_more();
     let shared = Rc::clone(shared);
     tokio::task::spawn_local(async move {
@@ -115,17 +129,17 @@ fn admit(open: &Count, shared: &Rc<Shared>, held: Held, left: Remaining) {
             }
             Err(error) => tracing::warn!(%error, "a client was not served"),
         }
-        drop((held, counted));
+        drop((held, counted, lease));
     });
 }
 
 async fn serve(left: Remaining, shared: &Shared) -> Result<(), ConnectionError> {
-    let Shared { handle, listers, lists } = shared;
+    let Shared { handle, listers, lists, shares } = shared;
     match left {
         Remaining::Nothing => Ok(()),
-        Remaining::Hear(peer) => connection::serve(&peer, handle, listers).await,
+        Remaining::Hear(peer) => connection::serve(&peer, (handle, listers, shares)).await,
         Remaining::Serve(peer, request) => {
-            connection::serve_request(&peer, request?, (handle, listers)).await
+            connection::serve_request(&peer, request?, (handle, listers, shares)).await
         }
         Remaining::Send(peer, rest) => connection::send(&peer, rest.parts()).await,
         Remaining::List(peer, requester, pid) => {

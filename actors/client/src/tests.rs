@@ -3,4 +3,5 @@
 
 mod commands;
 mod connections;
+mod shares;
 mod world;

@@ -5,7 +5,8 @@
 //! a daemon needs to do its work. What is counted is what there may be many of. A shortage that comes all
 //! the same (a program embeds the daemon and has files of its own) fails one request and nothing else.
 //!
-//! Who asks names what for; shares of users would be one more thing to name.
+//! Who asks names what for. What each user may have of it is looked at where users are known, by what is left
+//! ([`Descriptors::left`]).
 
 use std::{
     fmt, fs,
@@ -154,17 +155,25 @@ impl Shares {
         Err(TooFewDescriptors { limit: self.limit, needed: self.limit + missing })
     }
 
-    fn admits(&self, taken: Taken, purpose: Purpose, count: usize) -> bool {
+    /// How many there are for this purpose besides those that are taken.
+    fn left(&self, taken: Taken, purpose: Purpose) -> usize {
         let rest_of_reserve = self.reserve.saturating_sub(taken.clients + taken.control);
         let kept = match purpose {
-            Purpose::Control => return true,
+            Purpose::Control => 0,
             Purpose::Clients => self.last,
             Purpose::Registrations | Purpose::Channels => rest_of_reserve.max(self.last),
         };
-        let left = self.usable.saturating_sub(taken.all());
-        let fits = left.checked_sub(count).is_some_and(|left| left >= kept);
-        fits && (purpose != Purpose::Registrations
-            || taken.registrations + count <= self.registrations)
+        let left = self.usable.saturating_sub(taken.all()).saturating_sub(kept);
+        match purpose {
+            Purpose::Registrations => {
+                left.min(self.registrations.saturating_sub(taken.registrations))
+            }
+            Purpose::Channels | Purpose::Clients | Purpose::Control => left,
+        }
+    }
+
+    fn admits(&self, taken: Taken, purpose: Purpose, count: usize) -> bool {
+        purpose == Purpose::Control || count <= self.left(taken, purpose)
     }
 }
 
@@ -249,6 +258,12 @@ impl Descriptors {
             return Ok(held);
         }
         Err(NoDescriptors { limit: shares.limit, purpose, count, taken })
+    }
+
+    /// How many there are for this purpose now.
+    #[must_use]
+    pub fn left(&self, purpose: Purpose) -> usize {
+        self.0.shares.left(self.0.taken(), purpose)
     }
 
     /// Counts what is opened for the daemon's own work.

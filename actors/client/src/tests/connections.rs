@@ -7,7 +7,7 @@ use lttngd_peer::{
     BaseLine, ConsumerScript, FakeClient, FakeConsumer, alone, channel_listing, event_description,
     open_descriptors,
 };
-use lttngd_runtime::Peer;
+use lttngd_runtime::{Descriptors, Peer};
 use lttngd_wire::client::{Command, REQUEST_LEN, decode_sessions};
 
 use super::world::{World, bytes, daemon};
@@ -15,21 +15,22 @@ use crate::{
     connection::{ConnectionError, serve},
     listers::Listers,
     lists::{List, Lists},
+    shares::Shares,
 };
 
 /// Offset of the payload's size in the request of ENABLE_EVENT.
-const ENABLE_LENGTH: usize = 4688 + 256;
+pub(super) const ENABLE_LENGTH: usize = 4688 + 256;
 /// Offset of the number that the reply repeats.
 const PID: usize = 4400;
 /// Offset of the count of descriptors in a request.
 const FD_COUNT: usize = 13152;
 
-fn patched(mut bytes: Vec<u8>, offset: usize, value: u32) -> Vec<u8> {
+pub(super) fn patched(mut bytes: Vec<u8>, offset: usize, value: u32) -> Vec<u8> {
     bytes[offset..offset + 4].copy_from_slice(&value.to_ne_bytes());
     bytes
 }
 
-fn enable_event() -> Vec<u8> {
+pub(super) fn enable_event() -> Vec<u8> {
     let event = event_description("p:e");
     bytes("s", &Command::EnableEvent { channel: "c".to_owned(), event })
 }
@@ -220,7 +221,8 @@ async fn a_request_that_does_not_come_is_given_up() {
     let peer = Peer::new(ours.into()).unwrap();
     // The clock jumps when nothing else is left to do.
     tokio::time::pause();
-    let outcome = serve(&peer, &handle, &Listers::default()).await;
+    let shares = Shares::new(Descriptors::unlimited());
+    let outcome = serve(&peer, (&handle, &Listers::default(), &shares)).await;
     assert!(matches!(outcome, Err(ConnectionError::Silent)), "{outcome:?}");
     drop(theirs);
 }

@@ -1,0 +1,166 @@
+//! The ledger of users: who holds how much of what is limited, and who may have more. Plain values: no actor, no
+//! input or output, no clock.
+//!
+//! Whoever owns something of which there is only so much (places for connections, bytes for requests) has a
+//! [`Ledger`] of it, and takes a [`Lease`] for each user who gets some.
+//!
+//! # What a user may have
+//!
+//! As long as he has at most [`TIMES_FREE`] times what is left for others then. So one user alone gets three
+//! quarters, a second one three quarters of the rest, and so on; many who want all get the same. Nobody has to
+//! say how many users there are, nothing is kept for those who do not come, and whoever comes finds something.
+//! What [`Ledger::new`] keeps is for root alone, who is refused only when there is nothing at all.
+//!
+//! A user is his number as the socket tells it. Those of other user namespaces, which have none here, are one.
+
+#![forbid(unsafe_code)]
+
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
+
+use thiserror::Error;
+
+/// How many times what is left a user may have.
+pub const TIMES_FREE: u64 = 3;
+
+/// The number of root.
+const ROOT: u32 = 0;
+
+/// A user may not have more.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[error(
+    "user {uid} has {held} of the {taken} {what} that are taken; those that are left are for others"
+)]
+pub struct ShareTaken {
+    /// Who.
+    pub uid: u32,
+    /// What it is of which there are only so many.
+    pub what: &'static str,
+    /// How much of it he has.
+    pub held: u64,
+    /// How much of it all have.
+    pub taken: u64,
+    /// When it is to be told: how often he was refused, this time included, since that was told last. It is told
+    /// at the first time, and whenever it has become ten times as often, until he has nothing any more.
+    pub is_news: Option<u64>,
+}
+
+/// What one user has.
+#[derive(Clone, Copy, Debug, Default)]
+struct Account {
+    held: u64,
+    /// How often he was refused since he had nothing.
+    refused: u64,
+    /// At how many refusals it is told next.
+    told_at: u64,
+}
+
+impl Account {
+    /// One more was refused.
+    fn refuse(&mut self) -> Option<u64> {
+        self.refused += 1;
+        if self.refused < self.told_at {
+            return None;
+        }
+        self.told_at = self.refused.saturating_mul(10);
+        Some(self.refused)
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    taken: u64,
+    refused: u64,
+    /// Of those who have something.
+    users: HashMap<u32, Account>,
+}
+
+/// Who holds how much of one thing. Copies are the same.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    what: &'static str,
+    kept: u64,
+    state: Rc<RefCell<State>>,
+}
+
+impl Ledger {
+    /// One of `what` (a plural), of which nobody has anything. So much of it is `kept` for root.
+    #[must_use]
+    pub fn new(what: &'static str, kept: u64) -> Self {
+        Self { what, kept, state: Rc::default() }
+    }
+
+    /// How much all have.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.state.borrow().taken
+    }
+
+    /// How much a user has.
+    #[must_use]
+    pub fn held_by(&self, uid: u32) -> u64 {
+        self.state.borrow().users.get(&uid).map_or(0, |account| account.held)
+    }
+
+    /// How often anybody was refused.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.state.borrow().refused
+    }
+
+    /// Takes `count` of it for a user, where so much is `free` now.
+    ///
+    /// # Errors
+    /// [`ShareTaken`] when the user may not have as much.
+    pub fn take(&self, uid: u32, count: u64, free: u64) -> Result<Lease, ShareTaken> {
+        let mut state = self.state.borrow_mut();
+        let State { taken, refused, users } = &mut *state;
+        let account = users.entry(uid).or_default();
+        if !self.may_take(uid, account.held, count, free) {
+            *refused += 1;
+            let is_news = account.refuse();
+            let (held, taken) = (account.held, *taken);
+            if held == 0 {
+                users.remove(&uid);
+            }
+            return Err(ShareTaken { uid, what: self.what, held, taken, is_news });
+        }
+        account.held += count;
+        *taken += count;
+        Ok(Lease { ledger: self.clone(), uid, count })
+    }
+
+    fn may_take(&self, uid: u32, held: u64, count: u64, free: u64) -> bool {
+        let Some(left) = free.checked_sub(count) else { return false };
+        if uid == ROOT {
+            return true;
+        }
+        let left = left.checked_sub(self.kept);
+        left.is_some_and(|left| held.saturating_add(count) <= left.saturating_mul(TIMES_FREE))
+    }
+}
+
+/// What a user has taken, until this is dropped: also by a panic, or with a task that is abandoned.
+#[derive(Debug)]
+#[must_use = "it is given back when it is dropped"]
+pub struct Lease {
+    ledger: Ledger,
+    uid: u32,
+    count: u64,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let mut state = self.ledger.state.borrow_mut();
+        state.taken -= self.count;
+        if let Some(account) = state.users.get_mut(&self.uid) {
+            account.held -= self.count;
+            // Nothing is kept of a user who has nothing.
+            if account.held == 0 {
+                state.users.remove(&self.uid);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

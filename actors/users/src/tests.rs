@@ -1,0 +1,110 @@
+//! Who gets how much.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+
+const LIMIT: u64 = 1000;
+const KEPT: u64 = 40;
+
+/// Takes as much as there is for a user, piece by piece.
+fn take_all(ledger: &Ledger, uid: u32, count: u64) -> Vec<Lease> {
+    let next = || ledger.take(uid, count, LIMIT - ledger.taken()).ok();
+    std::iter::from_fn(next).collect()
+}
+
+fn ledger() -> Ledger {
+    Ledger::new("places", KEPT)
+}
+
+#[test]
+fn a_user_alone_has_three_quarters_and_leaves_the_rest_to_others() {
+    let ledger = ledger();
+    let greedy = take_all(&ledger, 1000, 1);
+    assert_eq!(greedy.len() as u64, (LIMIT - KEPT) * 3 / 4);
+    let other = take_all(&ledger, 1001, 1);
+    assert_eq!(other.len() as u64, (LIMIT - KEPT) / 4 * 3 / 4);
+    assert!(ledger.take(1002, 1, LIMIT - ledger.taken()).is_ok(), "whoever comes next");
+}
+
+#[test]
+fn many_greedy_users_end_with_the_same() {
+    let ledger = ledger();
+    let mut held: Vec<Vec<Lease>> = (0..8).map(|_| Vec::new()).collect();
+    // Each gives back some of his and takes what he gets, in turn.
+    for _ in 0..200 {
+        for (uid, leases) in (1000..).zip(&mut held) {
+            leases.truncate(leases.len() * 9 / 10);
+            leases.extend(take_all(&ledger, uid, 1));
+        }
+    }
+    let counts: Vec<_> = held.iter().map(Vec::len).collect();
+    let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
+    assert!(*most <= least + least / 4, "{counts:?}");
+    assert!(ledger.taken() + KEPT < LIMIT);
+}
+
+#[test]
+fn root_gets_what_there_is() {
+    let ledger = ledger();
+    let others: Vec<_> = (1000..1100).flat_map(|uid| take_all(&ledger, uid, 1)).collect();
+    let left = LIMIT - ledger.taken();
+    assert!(left >= KEPT);
+    let root = take_all(&ledger, ROOT, 1);
+    assert_eq!(root.len() as u64, left);
+    assert!(ledger.take(ROOT, 1, 0).is_err(), "there is nothing");
+    drop(others);
+    assert!(ledger.take(ROOT, 1, LIMIT - ledger.taken()).is_ok());
+}
+
+#[test]
+fn what_is_dropped_is_given_back() {
+    let ledger = ledger();
+    let one = ledger.take(1000, 300, LIMIT).unwrap();
+    let other = ledger.take(1000, 100, LIMIT - 300).unwrap();
+    assert_eq!((ledger.held_by(1000), ledger.taken()), (400, 400));
+    drop(one);
+    assert_eq!(ledger.held_by(1000), 100);
+    let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+        let _held = other;
+        panic!("asked to");
+    }));
+    assert!(failed.is_err());
+    assert_eq!((ledger.held_by(1000), ledger.taken()), (0, 0));
+    assert!(ledger.state.borrow().users.is_empty(), "nothing is kept of who has nothing");
+}
+
+#[test]
+fn a_large_piece_is_refused_where_small_ones_fit() {
+    let ledger = ledger();
+    let _held = ledger.take(1000, 600, LIMIT).unwrap();
+    assert!(ledger.take(1000, 200, LIMIT - 600).is_err());
+    assert!(ledger.take(1000, 50, LIMIT - 600).is_ok());
+    assert!(ledger.take(1001, u64::MAX, LIMIT - 600).is_err());
+}
+
+#[test]
+fn of_a_flood_of_refusals_few_are_news() {
+    let ledger = ledger();
+    let greedy = take_all(&ledger, 1000, 1);
+    // The first one ended the taking.
+    let refuse = || ledger.take(1000, 1, LIMIT - ledger.taken()).unwrap_err();
+    let told: Vec<_> = (0..2000).filter_map(|_| refuse().is_news).collect();
+    assert_eq!(told, [10, 100, 1000]);
+    assert_eq!(ledger.refused(), 2001);
+    drop(greedy);
+    let mut again = take_all(&ledger, 1000, 1);
+    again.truncate(again.len() - 1);
+    assert_eq!(ledger.take(1000, LIMIT, LIMIT).unwrap_err().is_news, None, "it was told at first");
+}
+
+#[test]
+fn a_refusal_says_who_has_what() {
+    let ledger = Ledger::new("connections of clients", 4);
+    let _held = ledger.take(1000, 12, 20).unwrap();
+    let refused = ledger.take(1000, 4, 8).unwrap_err();
+    let ShareTaken { held, taken, is_news, .. } = refused;
+    assert_eq!((held, taken, is_news), (12, 12, Some(1)));
+    let text = refused.to_string();
+    assert!(text.contains("user 1000 has 12 of the 12 connections of clients"), "{text}");
+    assert!(text.ends_with("those that are left are for others"), "{text}");
+}
