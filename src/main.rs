@@ -73,6 +73,9 @@ fn run(options: Options, args: &[OsString]) -> Result<(), Box<dyn Error>> {
         Err(error) => tracing::warn!(%error, "cannot raise the limit of open descriptors"),
     }
     let mut daemon = Daemon::start(options.config)?;
+    if let Err(error) = memory::give_back(&daemon.handle()) {
+        tracing::warn!(%error, "memory of those that have left is kept");
+    }
     if let Err(error) = readiness.announce() {
         tracing::warn!(%error, "cannot tell that the daemon is ready");
     }

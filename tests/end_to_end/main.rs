@@ -20,6 +20,7 @@ mod listing;
 mod live;
 mod loading;
 mod log_lines;
+mod memory;
 mod real_agents;
 mod recording;
 mod relay_snapshots;
