@@ -84,7 +84,8 @@ fn as_root(test: &str, body: impl FnOnce(&World)) {
 
 #[test]
 fn a_user_with_thousands_of_silent_clients_leaves_room_to_others() {
-    let test = concat!(module_path!(), "::a_user_with_thousands_of_silent_clients_leaves_room_to_others");
+    let test =
+        concat!(module_path!(), "::a_user_with_thousands_of_silent_clients_leaves_room_to_others");
     as_root(test, |world| {
         let socket = world.socket();
         let clients = silent(socket.clone(), CONNECTIONS_MAX + 500);
@@ -108,7 +109,8 @@ fn a_user_with_thousands_of_silent_clients_leaves_room_to_others() {
 
 #[test]
 fn a_user_with_many_unfinished_requests_leaves_memory_to_others() {
-    let test = concat!(module_path!(), "::a_user_with_many_unfinished_requests_leaves_memory_to_others");
+    let test =
+        concat!(module_path!(), "::a_user_with_many_unfinished_requests_leaves_memory_to_others");
     as_root(test, |world| {
         let socket = world.socket();
         // As large as any, and never ended.
@@ -122,9 +124,8 @@ fn a_user_with_many_unfinished_requests_leaves_memory_to_others() {
         let (of_greedy, of_other) = (begin.clone(), begin);
         let at = socket.clone();
         let count = usize::try_from(REQUESTS_MAX_LEN).unwrap() / PAYLOAD_MAX_LEN;
-        let mut clients = as_user(GREEDY, move || {
-            (0..count).map(|_| of_greedy(&at)).collect::<Vec<_>>()
-        });
+        let mut clients =
+            as_user(GREEDY, move || (0..count).map(|_| of_greedy(&at)).collect::<Vec<_>>());
         let refused = clients.last_mut().unwrap().reply().unwrap().unwrap();
         assert_eq!(refused.failure(), Some(ErrorCode::Nomem));
         // Another one's is waited for.
