@@ -1,6 +1,6 @@
 //! What is wanted of a peer that may be slow, the jobs that come of it, and who waits for them.
 
-use std::{cell::RefCell, hash::Hash, rc::Rc, time::Duration};
+use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use actix::{
     Actor, Message, ResponseFuture,
@@ -77,7 +77,7 @@ pub type Waiting<T, E> = ResponseFuture<Result<T, E>>;
 
 impl<K, W, J, E> Agenda<K, W, J, E>
 where
-    K: Copy + Eq + Hash + 'static,
+    K: Copy + Ord + 'static,
     W: Clone,
     J: Job<K>,
     E: From<AskError> + 'static,

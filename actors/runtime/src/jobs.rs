@@ -1,9 +1,6 @@
 //! Which jobs run and which wait. No input or output.
 
-use std::{
-    collections::{HashSet, VecDeque},
-    hash::Hash,
-};
+use std::collections::VecDeque;
 
 /// What a job needs for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,15 +16,16 @@ pub enum Claim<K> {
 pub(crate) struct Jobs<K, J> {
     running_max: usize,
     waiting: VecDeque<(Claim<K>, J)>,
-    busy: HashSet<K>,
+    /// Those of the jobs that run: few.
+    busy: Vec<K>,
     /// A job that claims everything runs.
     is_taken: bool,
 }
 
-impl<K: Copy + Eq + Hash, J> Jobs<K, J> {
+impl<K: Copy + Eq, J> Jobs<K, J> {
     /// No jobs, of which at most `running_max` are to run at a time.
     pub(crate) fn new(running_max: usize) -> Self {
-        Self { running_max, waiting: VecDeque::new(), busy: HashSet::new(), is_taken: false }
+        Self { running_max, waiting: VecDeque::new(), busy: Vec::new(), is_taken: false }
     }
 
     /// A job that came.
@@ -58,7 +56,7 @@ impl<K: Copy + Eq + Hash, J> Jobs<K, J> {
         };
         let next = self.waiting.iter().position(|(claim, _)| !blocks(claim))?;
         match self.waiting[next].0 {
-            Claim::Purpose(purpose) => _ = self.busy.insert(purpose),
+            Claim::Purpose(purpose) => self.busy.push(purpose),
             Claim::Everything if next == 0 && self.busy.is_empty() => self.is_taken = true,
             Claim::Everything => return None,
         }
@@ -68,7 +66,7 @@ impl<K: Copy + Eq + Hash, J> Jobs<K, J> {
     /// A job that had this claim is done.
     pub(crate) fn done(&mut self, claim: Claim<K>) {
         match claim {
-            Claim::Purpose(purpose) => _ = self.busy.remove(&purpose),
+            Claim::Purpose(purpose) => self.busy.retain(|busy| *busy != purpose),
             Claim::Everything => self.is_taken = false,
         }
     }

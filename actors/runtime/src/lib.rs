@@ -44,7 +44,7 @@ pub use jobs::Claim;
 pub use outlet::Outlet;
 pub use own::{check_is_own, private_listener};
 pub use patience::{Attention, Patience};
-pub use peer::{DESCRIPTORS_MAX, Peer, PeerCredentials, PeerError, peer_credentials};
+pub use peer::{DESCRIPTORS_MAX, Peer, PeerCredentials, PeerError, Sent, peer_credentials};
 pub use priority::{come_first, come_first_with_children};
 pub use queue::{NotRun, Queue, QueueOf, QueueReport};
 pub use sparing::Sparing;

@@ -24,6 +24,7 @@ use thiserror::Error;
 use tokio::{io::Interest, net::UnixStream};
 
 use self::ahead::AHEAD_LEN;
+pub use self::ahead::Sent;
 use crate::Held;
 
 /// Most descriptors in one message (`SCM_MAX_FD`).
@@ -330,6 +331,18 @@ impl Peer {
             Ok(_) => Err(PeerError::Unsolicited),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether the peer has closed by now, and has said nothing before that is not read.
+    #[must_use]
+    pub fn has_closed(&self) -> bool {
+        let mut byte = [0];
+        let flags = RecvFlags::DONTWAIT | RecvFlags::PEEK;
+        self.received.borrow().is_empty()
+            && matches!(
+                rustix::net::recv(self, &mut byte, flags),
+                Ok((0, _)) | Err(rustix::io::Errno::CONNRESET)
+            )
     }
 
     /// Has the socket watched from now on.

@@ -4,7 +4,7 @@
 //! A wish is the desired state of a peer: what it is to have in the end, not a step on the way. Whoever drives
 //! the peer reconciles it with what the peer has.
 
-use std::{collections::HashMap, hash::Hash};
+use std::collections::BTreeMap;
 
 use tokio::sync::oneshot;
 
@@ -24,7 +24,7 @@ pub enum Waiter<T> {
 /// `T`.
 #[derive(Debug)]
 pub(crate) struct Wishes<K, W, T> {
-    purposes: HashMap<K, Purpose<W, T>>,
+    purposes: BTreeMap<K, Purpose<W, T>>,
     /// Those who are kept waiting.
     kept: Count,
 }
@@ -58,7 +58,7 @@ pub(crate) enum Wished<T> {
 
 impl<K, W, T> Default for Wishes<K, W, T> {
     fn default() -> Self {
-        Self { purposes: HashMap::new(), kept: Count::default() }
+        Self { purposes: BTreeMap::new(), kept: Count::default() }
     }
 }
 
@@ -97,7 +97,7 @@ impl<W, T> Purpose<W, T> {
     }
 }
 
-impl<K: Copy + Eq + Hash, W: Clone, T> Wishes<K, W, T> {
+impl<K: Copy + Ord, W: Clone, T> Wishes<K, W, T> {
     /// A wish that replaces the one before; `None` to end that.
     pub(crate) fn wish(&mut self, purpose: K, wish: Option<W>) -> Wished<T> {
         let purposes = &mut self.purposes;

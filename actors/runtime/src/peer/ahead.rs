@@ -4,6 +4,7 @@ use std::{
     io::{self, IoSlice, Read},
     mem::MaybeUninit,
     os::fd::{AsFd, BorrowedFd},
+    task::{Context, Poll, ready},
 };
 
 use rustix::{
@@ -17,28 +18,111 @@ use super::{DESCRIPTORS_MAX, Peer, PeerError, SENT_PAUSES};
 /// Most bytes that are received before they are asked for.
 pub(super) const AHEAD_LEN: usize = 4096;
 
+/// What came of an attempt to send.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sent {
+    /// So many of the bytes went, and the descriptors with the first of them.
+    Some(usize),
+    /// The peer has to read before anything goes.
+    Full,
+    /// As many descriptors as the system allows a user are sent and not received.
+    TooManyDescriptors,
+}
+
 impl Peer {
-    /// Appends what has come, or what comes next; how much that is, 0 when the peer has closed. For a peer that
-    /// sends no descriptors.
+    /// Hands what has come to `take`, or what comes next: how much that is, 0 when the peer has closed. For a
+    /// peer that sends no descriptors.
     ///
     /// # Errors
     /// [`PeerError::Io`] of the system.
-    pub async fn receive_more(&self, bytes: &mut Vec<u8>) -> Result<usize, PeerError> {
-        let kept = std::mem::take(&mut *self.received.borrow_mut());
+    pub fn poll_receive(
+        &self,
+        context: &mut Context<'_>,
+        mut take: impl FnMut(&[u8]),
+    ) -> Poll<Result<usize, PeerError>> {
+        let mut kept = std::mem::take(&mut *self.received.borrow_mut());
         if !kept.is_empty() {
-            let len = kept.len();
-            bytes.extend(kept);
-            return Ok(len);
+            take(kept.make_contiguous());
+            return Poll::Ready(Ok(kept.len()));
         }
         let watched = match (self.watched.get(), &self.early) {
             (Some(watched), _) => watched,
             (None, Some(early)) => self.watch(early)?,
-            (None, None) => return Ok(0),
+            (None, None) => return Poll::Ready(Ok(0)),
         };
-        match receive_all(watched, |received| bytes.extend_from_slice(received)).await {
-            Err(PeerError::Closed) => Ok(0),
-            received => received,
+        loop {
+            ready!(watched.poll_read_ready(context))?;
+            match try_receive(watched, &mut take) {
+                Some(Err(PeerError::Closed)) => return Poll::Ready(Ok(0)),
+                Some(received) => return Poll::Ready(received),
+                None => {}
+            }
         }
+    }
+
+    /// Fills `buffer` with what has come, if that is enough, without waiting for the system to say that
+    /// something has. Of a peer that was just accepted and has sent no descriptors. Whether it is filled; what
+    /// is not enough is read next.
+    pub fn read_if_there(&self, buffer: &mut [u8]) -> bool {
+        let mut received = self.received.borrow_mut();
+        if !received.is_empty() {
+            return false;
+        }
+        match rustix::net::recv(self, &mut *buffer, RecvFlags::DONTWAIT) {
+            Ok((len, _)) if len == buffer.len() => true,
+            Ok((len, _)) => {
+                received.extend(&buffer[..len]);
+                false
+            }
+            // Whoever reads next finds it again.
+            Err(_) => false,
+        }
+    }
+
+    /// Sends what goes of `bytes` at once, the first of which carries `descriptors`, if there are any.
+    ///
+    /// # Errors
+    /// [`PeerError::Closed`] when the peer is gone.
+    pub fn try_send(
+        &self,
+        bytes: &[u8],
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<Sent, PeerError> {
+        let sent = match (self.watched.get(), &self.early) {
+            (Some(watched), _) => watched
+                .try_io(Interest::WRITABLE, || Ok(send(watched.as_fd(), bytes, descriptors)?)),
+            (None, Some(early)) => send(early.as_fd(), bytes, descriptors).map_err(io::Error::from),
+            (None, None) => return Err(PeerError::Closed),
+        };
+        match sent {
+            Ok(sent) => Ok(Sent::Some(sent)),
+            Err(error) => match Errno::from_io_error(&error) {
+                Some(Errno::TOOMANYREFS) => Ok(Sent::TooManyDescriptors),
+                Some(Errno::PIPE | Errno::CONNRESET) => Err(PeerError::Closed),
+                Some(Errno::INTR) => Ok(Sent::Some(0)),
+                _ if error.kind() == io::ErrorKind::WouldBlock => Ok(Sent::Full),
+                _ => Err(error.into()),
+            },
+        }
+    }
+
+    /// Waits until [`Self::try_send`] may go on, after it has said [`Sent::Full`].
+    ///
+    /// # Errors
+    /// [`PeerError::Io`] of the system.
+    pub async fn has_room(&self) -> Result<(), PeerError> {
+        let watched = match (self.watched.get(), &self.early) {
+            (Some(watched), _) => watched,
+            (None, Some(early)) => self.watch(early)?,
+            (None, None) => return Err(PeerError::Closed),
+        };
+        Ok(watched.writable().await?)
+    }
+
+    /// The pauses while [`Self::try_send`] says [`Sent::TooManyDescriptors`].
+    #[must_use]
+    pub fn pauses() -> crate::Backoff {
+        crate::Backoff::new(SENT_PAUSES.0, SENT_PAUSES.1)
     }
 
     /// Fills `buffer` with what was received already; how much of it.
@@ -83,7 +167,7 @@ impl Peer {
         bytes: &[u8],
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<(), PeerError> {
-        let mut pause = crate::Backoff::new(SENT_PAUSES.0, SENT_PAUSES.1);
+        let mut pause = Self::pauses();
         loop {
             match self.send_with_descriptors(bytes, descriptors).await {
                 Err(PeerError::Io(error))
@@ -101,22 +185,26 @@ impl Peer {
         bytes: &[u8],
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<usize, PeerError> {
-        self.io(Interest::WRITABLE, |fd| {
-            let mut space =
-                [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
-            let mut control = SendAncillaryBuffer::new(&mut space);
-            if !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
-                return Err(Errno::INVAL);
-            }
-            rustix::net::sendmsg(
-                fd,
-                &[IoSlice::new(bytes)],
-                &mut control,
-                SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
-            )
-        })
-        .await
+        self.io(Interest::WRITABLE, |fd| send(fd, bytes, descriptors)).await
     }
+}
+
+fn send(
+    fd: BorrowedFd<'_>,
+    bytes: &[u8],
+    descriptors: &[BorrowedFd<'_>],
+) -> rustix::io::Result<usize> {
+    const FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
+
+    if descriptors.is_empty() {
+        return rustix::net::send(fd, bytes, FLAGS);
+    }
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+        return Err(Errno::INVAL);
+    }
+    rustix::net::sendmsg(fd, &[IoSlice::new(bytes)], &mut control, FLAGS)
 }
 
 /// Hands what has come to `take`, at most [`AHEAD_LEN`] bytes; how much that is, 0 when the peer has closed.
@@ -126,29 +214,39 @@ async fn receive_all(
 ) -> Result<usize, PeerError> {
     loop {
         watched.readable().await?;
-        let mut received = None;
-        let more = watched.try_io(Interest::READABLE, || {
-            let mut space = [MaybeUninit::uninit(); AHEAD_LEN];
-            let (bytes, _) = rustix::net::recv(watched.as_fd(), &mut space, RecvFlags::DONTWAIT)?.0;
-            take(bytes);
-            received = Some(bytes.len());
-            // A stream gives all that is there: less than there was room for says that nothing is left,
-            // and the next call waits without a look.
-            match bytes.len() {
-                1..AHEAD_LEN => Err(io::ErrorKind::WouldBlock.into()),
-                _ => Ok(()),
-            }
-        });
-        match (received, more) {
-            (Some(received), _) => return Ok(received),
-            (None, Err(error)) => match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
-                io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
-                    return Err(PeerError::Closed);
-                }
-                _ => return Err(error.into()),
-            },
-            (None, Ok(())) => {}
+        if let Some(received) = try_receive(watched, &mut take) {
+            return received;
         }
+    }
+}
+
+/// The same for what has come already; `None` when that is nothing.
+fn try_receive(
+    watched: &UnixStream,
+    take: &mut impl FnMut(&[u8]),
+) -> Option<Result<usize, PeerError>> {
+    let mut received = None;
+    let more = watched.try_io(Interest::READABLE, || {
+        let mut space = [MaybeUninit::uninit(); AHEAD_LEN];
+        let (bytes, _) = rustix::net::recv(watched.as_fd(), &mut space, RecvFlags::DONTWAIT)?.0;
+        take(bytes);
+        received = Some(bytes.len());
+        // A stream gives all that is there: less than there was room for says that nothing is left,
+        // and the next call waits without a look.
+        match bytes.len() {
+            1..AHEAD_LEN => Err(io::ErrorKind::WouldBlock.into()),
+            _ => Ok(()),
+        }
+    });
+    match (received, more) {
+        (Some(received), _) => Some(Ok(received)),
+        (None, Err(error)) => match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => None,
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
+                Some(Err(PeerError::Closed))
+            }
+            _ => Some(Err(error.into())),
+        },
+        (None, Ok(())) => None,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    future::poll_fn,
     io::{Read, Write},
     os::{
         fd::{AsFd, AsRawFd},
@@ -13,7 +14,7 @@ use std::{
 use lttngd_peer::alone;
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use crate::{Peer, PeerError};
+use crate::{Peer, PeerError, Sent};
 
 /// A user without rights.
 const NOBODY: u32 = 65534;
@@ -277,26 +278,71 @@ async fn bytes_go_together_with_the_descriptors_that_the_first_of_them_carries()
     assert_eq!(&byte, b"x");
 }
 
+/// Appends what comes next; how much it is.
+async fn receive_more(peer: &Peer, bytes: &mut Vec<u8>) -> usize {
+    poll_fn(|context| peer.poll_receive(context, |more| bytes.extend(more))).await.unwrap()
+}
+
 #[tokio::test]
 async fn more_is_received_as_it_comes_until_the_end() {
     let (peer, mut other) = pair_that_reads_ahead();
     let mut bytes = b"kept".to_vec();
     {
-        let mut waiting = pin!(peer.receive_more(&mut bytes));
+        let mut waiting = pin!(receive_more(&peer, &mut bytes));
         assert!(futures::poll!(waiting.as_mut()).is_pending());
     }
     other.write_all(b"abcdef").unwrap();
     // A part of it is read in another way; the rest stays in its order.
     peer.read_exact(&mut [0; 2]).await.unwrap();
-    assert_eq!(peer.receive_more(&mut bytes).await.unwrap(), 4);
+    assert_eq!(receive_more(&peer, &mut bytes).await, 4);
     assert_eq!(bytes, b"keptcdef");
     other.write_all(&[7; 10_000]).unwrap();
     drop(other);
-    while peer.receive_more(&mut bytes).await.unwrap() > 0 {}
+    while receive_more(&peer, &mut bytes).await > 0 {}
     assert_eq!(bytes.len(), 8 + 10_000);
     let brief = UnixStream::pair().unwrap();
     brief.0.set_nonblocking(true).unwrap();
     let peer = Peer::brief(brief.0.into());
     (&brief.1).write_all(b"x").unwrap();
-    assert_eq!(peer.receive_more(&mut bytes).await.unwrap(), 1);
+    assert_eq!(receive_more(&peer, &mut bytes).await, 1);
+}
+
+#[tokio::test]
+async fn what_does_not_go_at_once_goes_when_the_peer_has_read() {
+    let (peer, mut other) = pair();
+    let file = File::open("/dev/null").unwrap();
+    peer.has_room().await.unwrap();
+    let Sent::Some(1) = peer.try_send(b"d", &[file.as_fd()]).unwrap() else { panic!("it goes") };
+    let mut sent = 0;
+    while let Sent::Some(more) = peer.try_send(&[7; 5000], &[]).unwrap() {
+        sent += more;
+    }
+    assert_eq!(peer.try_send(b"x", &[file.as_fd()]).unwrap(), Sent::Full);
+    {
+        let mut waiting = pin!(peer.has_room());
+        assert!(futures::poll!(waiting.as_mut()).is_pending());
+        other.read_exact(&mut vec![0; 1 + sent]).unwrap();
+        waiting.await.unwrap();
+    }
+    assert_eq!(peer.try_send(b"end", &[]).unwrap(), Sent::Some(3));
+    drop(other);
+    assert!(matches!(peer.try_send(b"x", &[]), Err(PeerError::Closed)));
+}
+
+#[tokio::test]
+async fn what_is_there_is_read_at_once_and_a_part_of_it_is_kept() {
+    let (peer, mut other) = pair_that_reads_ahead();
+    let mut bytes = [0; 4];
+    assert!(!peer.read_if_there(&mut bytes), "nothing has come");
+    other.write_all(b"abcdef").unwrap();
+    assert!(peer.read_if_there(&mut bytes));
+    assert_eq!(&bytes, b"abcd");
+    assert!(!peer.has_closed() && !peer.read_if_there(&mut bytes), "that is not enough");
+    other.write_all(b"gh").unwrap();
+    drop(other);
+    assert!(!peer.read_if_there(&mut bytes), "the first of it is kept already");
+    peer.read_exact(&mut bytes).await.unwrap();
+    assert_eq!(&bytes, b"efgh");
+    assert!(peer.has_closed() && !peer.read_if_there(&mut bytes));
+    assert!(!peer.read_exact_or_end(&mut bytes).await.unwrap());
 }

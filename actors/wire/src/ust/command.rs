@@ -19,7 +19,7 @@ pub use payload::{
     EVENT_NOTIFIER_LEN, EXCLUSION_NAME_LEN, EventNotifier, app_context, decode_exclusions,
     exclusions,
 };
-pub use reply::{REPLY_LEN, Reply, UstError};
+pub use reply::{REPLY_LEN, Reply, ReplyHead, UstError};
 
 /// Size in bytes of every request (`struct ustcomm_ust_msg`).
 pub const REQUEST_LEN: usize = 612;

@@ -26,6 +26,19 @@ pub struct Reply {
     body: [u8; BODY_LEN],
 }
 
+/// What a reply begins with: all of it, for most commands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ReplyHead {
+    /// The request's handle.
+    pub handle: u32,
+    /// The request's number.
+    pub command: u32,
+    /// 0, or the negated number of an error.
+    pub ret_code: i32,
+    /// The new handle for commands that create; the errno on errors.
+    pub ret_val: u32,
+}
+
 /// Why a command did not succeed.
 #[derive(Clone, Copy, Debug, Eq, Error, Hash, PartialEq)]
 pub enum UstError {
@@ -164,11 +177,7 @@ impl Reply {
     /// A size that is not [`REPLY_LEN`].
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        let handle = reader.u32("reply handle")?;
-        let command = reader.u32("reply cmd")?;
-        let ret_code = reader.i32("ret_code")?;
-        let ret_val = reader.u32("ret_val")?;
-        reader.bytes(PADDING, "reply padding")?;
+        let ReplyHead { handle, command, ret_code, ret_val } = ReplyHead::read(&mut reader)?;
         let mut body = [0; BODY_LEN];
         body.copy_from_slice(reader.bytes(BODY_LEN, "reply union")?);
         reader.finish("application reply")?;
@@ -191,13 +200,14 @@ impl Reply {
     /// [`UstError::Mismatch`] for another request's reply, else what the application says. A positive
     /// code is an error too.
     pub fn check(&self, handle: u32, command: u32) -> Result<u32, UstError> {
-        if (self.handle, self.command) != (handle, command) {
-            return Err(UstError::Mismatch { handle: self.handle, command: self.command });
-        }
-        match self.ret_code {
-            0 => Ok(self.ret_val),
-            code => Err(UstError::from_ret_code(code, self.ret_val)),
-        }
+        self.head().check(handle, command)
+    }
+
+    /// What it begins with.
+    #[must_use]
+    pub fn head(&self) -> ReplyHead {
+        let Self { handle, command, ret_code, ret_val, .. } = *self;
+        ReplyHead { handle, command, ret_code, ret_val }
     }
 
     /// Major and minor version and patch level of the application's LTTng-UST, in the reply to
@@ -215,5 +225,40 @@ impl Reply {
         let mut reader = Reader::new(&self.body);
         let name = ust::name(&mut reader, SYMBOL_NAME_LEN, "tracepoint name").unwrap_or_default();
         (name, reader.i32("tracepoint loglevel").unwrap_or_default())
+    }
+}
+
+impl ReplyHead {
+    /// Reads what a reply begins with.
+    ///
+    /// # Errors
+    /// Too few bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Self::read(&mut Reader::new(bytes))
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let head = Self {
+            handle: reader.u32("reply handle")?,
+            command: reader.u32("reply cmd")?,
+            ret_code: reader.i32("ret_code")?,
+            ret_val: reader.u32("ret_val")?,
+        };
+        reader.bytes(PADDING, "reply padding")?;
+        Ok(head)
+    }
+
+    /// As [`Reply::check`].
+    ///
+    /// # Errors
+    /// Those of [`Reply::check`].
+    pub fn check(&self, handle: u32, command: u32) -> Result<u32, UstError> {
+        if (self.handle, self.command) != (handle, command) {
+            return Err(UstError::Mismatch { handle: self.handle, command: self.command });
+        }
+        match self.ret_code {
+            0 => Ok(self.ret_val),
+            code => Err(UstError::from_ret_code(code, self.ret_val)),
+        }
     }
 }
