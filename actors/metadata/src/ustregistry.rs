@@ -5,12 +5,14 @@ mod context;
 mod enumerations;
 mod error;
 mod events;
+mod known;
 #[cfg(test)]
 mod tests;
 
 pub use enumerations::{ENUMERATION_ENTRIES_MAX, ENUMERATIONS_MAX};
 pub use error::RegistryError;
 pub use events::{EVENTS_PER_CHANNEL_MAX, EventRegistration};
+pub use known::KnownIds;
 
 use std::ops::Range;
 
@@ -235,6 +237,11 @@ fn channel(channels: &mut [Channel], id: u32) -> Result<&mut Channel, RegistryEr
 }
 
 impl Channel {
+    /// The stream, once an application has registered it.
+    fn registered(&self) -> Option<&Stream> {
+        self.stream.as_ref().filter(|stream| !stream.is_empty)
+    }
+
     /// The stream is described: its events can be.
     fn describe(&mut self, text: &mut Text, stream: Stream) {
         let begin = text.take(std::mem::take(&mut self.waiting));

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
+use std::sync::Arc;
 
 use lttngd_model::Field;
 
@@ -28,7 +29,7 @@ pub struct EventRegistration {
 /// The events of a channel by id, and where their text stands.
 #[derive(Debug, Default)]
 pub(super) struct Events {
-    all: Vec<(EventRegistration, Range<usize>)>,
+    all: Vec<(Arc<EventRegistration>, Range<usize>)>,
     /// By all that makes an event: an application may register any number of one name.
     ids_by_hash: HashMap<u64, Vec<u32>>,
     hasher: RandomState,
@@ -40,7 +41,7 @@ impl Events {
             .get(&self.hasher.hash_one(event))?
             .iter()
             .copied()
-            .find(|id| self.all.get(*id as usize).is_some_and(|(known, _)| known == event))
+            .find(|id| self.all.get(*id as usize).is_some_and(|(known, _)| **known == *event))
     }
 
     /// The id that the next event gets.
@@ -54,8 +55,13 @@ impl Events {
     pub(super) fn insert(&mut self, event: EventRegistration, text: Range<usize>) {
         if let Ok(id) = self.next_id() {
             self.ids_by_hash.entry(self.hasher.hash_one(&event)).or_default().push(id);
-            self.all.push((event, text));
+            self.all.push((Arc::new(event), text));
         }
+    }
+
+    /// Those that have an id, in the order of their ids.
+    pub(super) fn all(&self) -> impl ExactSizeIterator<Item = &Arc<EventRegistration>> {
+        self.all.iter().map(|(event, _)| event)
     }
 
     pub(super) fn texts_mut(&mut self) -> impl Iterator<Item = &mut Range<usize>> {

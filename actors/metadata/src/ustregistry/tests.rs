@@ -376,3 +376,27 @@ fn a_stream_that_was_described_as_empty_gets_the_context_of_its_events() {
     assert_eq!((registry.version(), straight.version()), (1, 0), "readers begin anew");
     assert_eq!(registry.register_channel(0, vec![]), Err(RegistryError::ContextMismatch(0)));
 }
+
+#[test]
+fn what_is_known_is_what_would_be_given_and_nothing_else() {
+    let mut registry = registry();
+    registry.add_channel();
+    let context = || vec![signed("c", 32)];
+    assert_eq!((registry.count(), registry.known().header(0, &[])), (0, None));
+    assert_eq!(registry.register_event(0, event("p:a", vec![])), Ok(0));
+    assert_eq!(registry.register_event(0, event("p:b", vec![])), Ok(1));
+    let header = registry.register_channel(0, context()).unwrap();
+    // It is described, and no application has registered it.
+    registry.describe_rest();
+    assert_eq!(registry.count(), 3);
+    let known = registry.known();
+    assert_eq!(known.event(0, &event("p:b", vec![])), Some(1));
+    assert_eq!(known.event(0, &event("p:b", vec![signed("f", 8)])), None);
+    assert_eq!(known.event(1, &event("p:b", vec![])), None);
+    assert_eq!(known.event(2, &event("p:b", vec![])), None);
+    assert_eq!(known.header(0, &context()), Some(header));
+    assert_eq!((known.header(0, &[]), known.header(1, &[])), (None, None));
+    assert_eq!(registry.register_event(0, event("p:a", vec![])), Ok(0));
+    assert_eq!(registry.register_channel(1, vec![]), Ok(header));
+    assert_eq!((registry.count(), registry.known().header(1, &[])), (4, Some(header)));
+}
