@@ -2,7 +2,9 @@
 
 use rustix::process::Signal;
 
-use super::world::{Answer, Connection, Gate, Relay, Stage, Which, alone, both, eventually};
+use super::world::{
+    Answer, Connection, Consumer, Gate, Relay, Stage, Which, alone, both, eventually,
+};
 
 /// TRACE_CHUNK_EXISTS, as relay daemons are asked.
 const TRACE_CHUNK_EXISTS: u32 = 21;
@@ -193,7 +195,9 @@ fn nobody_waits_for_a_silent_relay() {
 
 #[test]
 fn nobody_waits_for_a_relay_that_stands_still() {
-    let mut stage = Stage::new(Which::Ours);
+    // Of the stock consumer daemon all sessions share one connection, which it serves in one thread: what
+    // waits for a relay daemon there holds up everybody.
+    let mut stage = Stage::with_consumer(Which::Ours, Consumer::Own, &[]);
     let relay = Relay::start(&stage);
     let mut program = stage.program();
     start(&mut stage, &relay, "far", "--buffers-uid");
