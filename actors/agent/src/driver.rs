@@ -14,7 +14,7 @@ use crate::{
 type Reply<T> = oneshot::Sender<Result<T, AgentError>>;
 
 /// What an agent is wanted for.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Purpose {
     /// To have events recorded in a session.
     Session(SessionId),

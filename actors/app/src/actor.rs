@@ -12,8 +12,9 @@ use crate::{
     AppError, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields,
     ListTracepoints, RegenerateStatedump, RegisterDone, SessionWish, Synchronise,
     SynchroniseArrived, Tracepoint,
-    driver::{AppAgenda, Driver, Job, RUNNING_MAX},
+    driver::{Driver, RUNNING_MAX},
     error::Broken,
+    job::{AppAgenda, Job},
     notifier::NotifierGroup,
     notify::{self, Handles},
     permits::Permit,
@@ -29,8 +30,15 @@ pub struct App {
     sockets: Option<(CommandSocket, Peer)>,
     /// Those of its command and its notify socket.
     permits: (Rc<Permit>, Permit),
-    registered: Outlet<AppRegistered>,
-    unregistered: Outlet<AppUnregistered>,
+    outlets: Rc<Outlets>,
+}
+
+/// Who is told of applications.
+pub(crate) struct Outlets {
+    /// Of those that come.
+    pub(crate) registered: Outlet<AppRegistered>,
+    /// Of those that go.
+    pub(crate) unregistered: Outlet<AppUnregistered>,
 }
 
 impl App {
@@ -42,8 +50,7 @@ impl App {
         sockets: (CommandSocket, Peer),
         permits: (Permit, Permit),
         deadline: Option<Duration>,
-        registered: Outlet<AppRegistered>,
-        unregistered: Outlet<AppUnregistered>,
+        outlets: Rc<Outlets>,
     ) -> Self {
         let told = {
             let info = Arc::clone(&info);
@@ -66,8 +73,7 @@ impl App {
             handles: Rc::default(),
             sockets: Some(sockets),
             permits: (Rc::new(permits.0), permits.1),
-            registered,
-            unregistered,
+            outlets,
         }
     }
 
@@ -127,7 +133,7 @@ impl Actor for App {
             context.stop();
         }));
         let registered = AppRegistered { info: Arc::clone(&self.info), app: context.address() };
-        self.registered.tell(registered);
+        self.outlets.registered.tell(registered);
     }
 }
 
@@ -142,7 +148,7 @@ impl Drop for App {
                 "an application is given up after a failure of its actor: it is as one that ended"
             );
         }
-        self.unregistered.tell(AppUnregistered { id: self.info.id });
+        self.outlets.unregistered.tell(AppUnregistered { id: self.info.id });
     }
 }
 

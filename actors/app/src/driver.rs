@@ -2,100 +2,38 @@
 
 use std::{
     cell::RefCell,
-    collections::{HashMap, VecDeque},
+    collections::BTreeMap,
     rc::Rc,
     sync::Arc,
+    task::{Context, Poll, Waker},
 };
 
-use actix::Addr;
 use futures::{
-    StreamExt,
-    future::{OptionFuture, join},
-    stream::FuturesUnordered,
+    FutureExt,
+    future::{LocalBoxFuture, OptionFuture},
 };
-use lttngd_buffers::{BufferSet, PreparedChannel};
 use lttngd_model::SessionId;
-use lttngd_runtime::{Agenda, Claim, reply_to_all};
-use lttngd_wire::ust::command::{Command, FieldEntry, ROOT_HANDLE, UstError};
-use tokio::{
-    sync::oneshot,
-    time::{Sleep, sleep_until},
-};
+use lttngd_runtime::{Claim, reply_to_all};
+use lttngd_wire::ust::command::{Command, ROOT_HANDLE};
+use tokio::time::{Sleep, sleep_until};
 
 use crate::{
-    AppError, AppInfo, Tracepoint,
+    AppInfo,
     error::Broken,
-    link::{Link, ON_THEIR_WAY_MAX},
+    job::{AppAgenda, Job},
+    link::Link,
     notifier::NotifierGroup,
     notify::Handles,
-    plan::{AppChannel, AppEvent, AppSession, Step, Target, Walk},
-    purpose::{Purpose, Wish},
-    socket::{Answer, Asked, CommandSocket},
+    plan::AppSession,
+    purpose::Purpose,
+    socket::{Answer, CommandSocket},
+    way::Way,
 };
 
 /// Most jobs that run at a time. The requests of all of them go to the application together, and its replies
-/// come together, so that the round trips of many sessions are those of one.
+/// come together, so that the round trips of many sessions are those of one. They are numbered for
+/// [`CommandSocket::ask_for`].
 pub(crate) const RUNNING_MAX: usize = 16;
-
-pub(crate) type Reply<T> = oneshot::Sender<Result<T, AppError>>;
-
-/// What is to be done with an application.
-pub(crate) type AppAgenda = Agenda<Purpose, Wish, Job, AppError>;
-
-/// What the command socket is used for.
-pub(crate) enum Job {
-    /// Once in the queue for each purpose, however many wait for it.
-    Synchronise(Purpose),
-    /// Once in the queue for each session, with all who wait for it.
-    Statedump(SessionId, Vec<Reply<()>>),
-    RegisterDone(Reply<()>),
-    Tracepoints(Reply<Vec<Tracepoint>>),
-    TracepointFields(Reply<Vec<FieldEntry>>),
-}
-
-impl lttngd_runtime::Job<Purpose> for Job {
-    fn fulfil(purpose: Purpose) -> Self {
-        Self::Synchronise(purpose)
-    }
-
-    fn claim(&self) -> Claim<Purpose> {
-        match self {
-            Self::Synchronise(purpose) => Claim::Purpose(*purpose),
-            Self::Statedump(session, _) => Claim::Purpose((*session).into()),
-            Self::RegisterDone(_) | Self::Tracepoints(_) | Self::TracepointFields(_) => {
-                Claim::Everything
-            }
-        }
-    }
-
-    fn is_wish(&self) -> bool {
-        matches!(self, Self::Synchronise(_))
-    }
-
-    fn is_question(&self) -> bool {
-        matches!(self, Self::Tracepoints(_) | Self::TracepointFields(_))
-    }
-
-    fn merge(&mut self, other: Self) -> Option<Self> {
-        match (self, other) {
-            (Self::Statedump(session, waiting), Self::Statedump(of, more)) if *session == of => {
-                waiting.retain(|reply| !reply.is_closed());
-                waiting.extend(more);
-                None
-            }
-            (_, other) => Some(other),
-        }
-    }
-}
-
-/// Events and channels that were switched on or off, and whose answers are waited for later: the next step
-/// does not need them.
-type Switched = VecDeque<(Target, bool, Asked<u32>)>;
-
-/// What switches an object on or off.
-fn switch(on: bool) -> Command {
-    if on { Command::Enable } else { Command::Disable }
-}
 
 /// The driver of one application.
 pub(crate) struct Driver {
@@ -103,7 +41,7 @@ pub(crate) struct Driver {
     socket: CommandSocket,
     agenda: Rc<AppAgenda>,
     handles: Rc<Handles>,
-    sessions: RefCell<HashMap<SessionId, AppSession>>,
+    sessions: RefCell<BTreeMap<SessionId, AppSession>>,
     notifiers: NotifierGroup,
 }
 
@@ -120,12 +58,11 @@ impl Driver {
 
     /// Runs jobs until the application is gone; the error says how that was noticed.
     pub(crate) async fn run(&self) -> Broken {
-        let mut socket = std::pin::pin!(self.socket.serve(|| self.agenda.answered()));
-        let mut running = FuturesUnordered::new();
+        let mut running = Running::default();
         let mut patience = std::pin::pin!(None::<Sleep>);
         loop {
-            while let Some((claim, job)) = self.agenda.begin() {
-                running.push(async move { self.job(job).await.map(|()| claim) });
+            if let Err(broken) = running.go_on(self) {
+                return broken;
             }
             match (self.agenda.keeps_until(), patience.is_some()) {
                 (Some(until), false) => patience.set(Some(sleep_until(until))),
@@ -134,12 +71,12 @@ impl Driver {
             }
             tokio::select! {
                 biased;
-                Some(done) = running.next() => match done {
-                    Ok(claim) => self.agenda.done(claim),
+                // What the jobs ask is written at once. Who was answered goes on before anything else is
+                // seen, as that the application has ended since.
+                exchanged = self.socket.exchange() => match exchanged {
+                    Ok(()) => self.agenda.answered(),
                     Err(broken) => return broken,
                 },
-                // What the jobs ask is written at once.
-                broken = &mut socket => return broken,
                 () = self.agenda.queued() => {}
                 Some(()) = OptionFuture::from(patience.as_mut().as_pin_mut()) => {
                     patience.set(None);
@@ -191,147 +128,14 @@ impl Driver {
     /// Brings one session to its newest wish.
     async fn synchronise(&self, id: SessionId) -> Result<(), Broken> {
         let known = self.sessions.borrow_mut().remove(&id);
-        let mut has = known.unwrap_or_default();
-        let mut walk = Walk::default();
-        let mut switched = Switched::default();
-        loop {
-            // Looked up before every step: what changed meanwhile counts at once.
-            let Some(want) = self.agenda.newest(id.into()).and_then(Wish::of_session) else {
-                self.settle(id, &mut switched, 0, (&mut walk, &mut has)).await?;
-                self.release(std::mem::take(&mut has)).await?;
-                if self.agenda.ended(id.into()) {
-                    return Ok(());
-                }
-                // It is wanted again since.
-                walk = Walk::default();
-                continue;
-            };
-            let (channels, buffers) = (Arc::clone(&want.channels), Arc::clone(&want.buffers));
-            let Some(step) = walk.next_step(&mut has, want.active, &channels) else { break };
-            let target = step.target();
-            if step.is_switch() {
-                // One thing is switched once before its answer is known.
-                let again = switched.iter().any(|(known, ..)| *known == target);
-                let left = if again { 0 } else { ON_THEIR_WAY_MAX - 1 };
-                if switched.len() > left {
-                    drop(want);
-                    self.settle(id, &mut switched, left, (&mut walk, &mut has)).await?;
-                    continue;
-                }
-            }
-            if let Some((handle, enabled)) = has.switch(step) {
-                drop(want);
-                let asked = self.socket.begin_value(handle, &switch(enabled));
-                switched.push_back((target, enabled, asked));
-                continue;
-            }
-            let mut object = None;
-            if let Step::CreateChannel { channel } = step {
-                object = want.objects.channel(channel).cloned();
-                if object.is_none() {
-                    // There are no buffers of it for anybody.
-                    walk.failed(target);
-                    continue;
-                }
-            }
-            // An application that falls silent is not to keep the descriptors of a session that ends.
-            drop(want);
-            if let Err(refusal) = self.step(&mut has, step, buffers, object).await? {
-                self.refused(id, target, refusal);
-                walk.failed(target);
-            }
-        }
-        self.settle(id, &mut switched, 0, (&mut walk, &mut has)).await?;
+        let (link, info) = (self.link(), &*self.info);
+        let way =
+            Way::new(link, info, &self.agenda, &self.handles, (id, known.unwrap_or_default()));
+        let has = way.go().await?;
         if has.handle.is_some() {
             self.sessions.borrow_mut().insert(id, has);
         }
         Ok(())
-    }
-
-    /// Waits until at most `left` answers are waited for, of what was switched.
-    async fn settle(
-        &self,
-        id: SessionId,
-        switched: &mut Switched,
-        left: usize,
-        (walk, has): (&mut Walk, &mut AppSession),
-    ) -> Result<(), Broken> {
-        while switched.len() > left
-            && let Some((target, enabled, asked)) = switched.pop_front()
-        {
-            if let Err(refusal) = asked.answer().await? {
-                self.refused(id, target, refusal);
-                has.not_switched(target, enabled);
-                walk.failed(target);
-            }
-        }
-        Ok(())
-    }
-
-    fn refused(&self, id: SessionId, target: Target, refusal: UstError) {
-        tracing::warn!(
-            pid = self.info.pid, app = self.info.name, session = %id, ?target, %refusal,
-            "the application does not do a part of what the session wants"
-        );
-    }
-
-    /// Takes a step; `object` is that of the channel to be made.
-    async fn step(
-        &self,
-        has: &mut AppSession,
-        step: Step<'_>,
-        buffers: Arc<Addr<BufferSet>>,
-        object: Option<PreparedChannel>,
-    ) -> Answer<()> {
-        // What a step names is there; if it were not, the step would have failed.
-        const MISSING: Answer<()> = Ok(Err(UstError::NoEntry));
-        let link = self.link();
-        let session = has.handle.unwrap_or(ROOT_HANDLE);
-        Ok(match step {
-            Step::CreateSession => {
-                let made = link.command(ROOT_HANDLE, &Command::Session).await?;
-                made.map(|handle| {
-                    self.handles.insert_session(handle, buffers);
-                    has.handle = Some(handle);
-                })
-            }
-            Step::CreateChannel { channel } => {
-                let Some(PreparedChannel { id, object, .. }) = object else { return MISSING };
-                let made = link.create_channel(session, &object).await?;
-                made.map(|handle| {
-                    self.handles.insert_channel(handle, id, buffers);
-                    has.insert(AppChannel::new(channel, handle));
-                })
-            }
-            Step::AddContext { channel, context } => {
-                let Some(channel) = has.channel_mut(channel) else { return MISSING };
-                let added = link.add_context(channel.handle, context).await?;
-                added.map(|()| channel.contexts += 1)
-            }
-            Step::CreateEvent { channel, event, rule } => {
-                let Some(channel) = has.channel_mut(channel) else { return MISSING };
-                let made = link.create_event(channel.handle, rule).await?;
-                made.map(|handle| {
-                    let len = channel.events.len().max(event + 1);
-                    channel.events.resize_with(len, || None);
-                    channel.events[event] = Some(AppEvent { handle, enabled: false });
-                })
-            }
-            // What is there was switched, without a wait.
-            Step::SetEvent { .. } | Step::SetChannel { .. } => return MISSING,
-            Step::SetSession { active } => {
-                // When it is quiescent no probe that began before is still recording.
-                let (set, quiescent) =
-                    join(link.command(session, &switch(active)), self.quiesce()).await;
-                match set? {
-                    Ok(_) => {
-                        has.active = active;
-                        quiescent?
-                    }
-                    Err(refusal) => Err(refusal),
-                }
-            }
-        })
     }
 
     async fn statedump(&self, id: SessionId) -> Answer<()> {
@@ -343,28 +147,55 @@ impl Driver {
             None => Ok(Ok(())),
         }
     }
+}
 
-    async fn quiesce(&self) -> Answer<()> {
-        let done = self.link().command(ROOT_HANDLE, &Command::WaitQuiescent).await?;
-        Ok(done.map(drop))
+/// The jobs that run. They wait for answers of the application and for nothing else, so that those are looked at
+/// which were answered: none is woken.
+#[derive(Default)]
+struct Running<'a> {
+    jobs: Vec<Option<(Claim<Purpose>, RunningJob<'a>)>>,
+}
+
+type RunningJob<'a> = LocalBoxFuture<'a, Result<(), Broken>>;
+
+impl<'a> Running<'a> {
+    /// Lets those go on that were answered, and begins others.
+    fn go_on(&mut self, driver: &'a Driver) -> Result<(), Broken> {
+        let mut nobody = Context::from_waker(Waker::noop());
+        let mut answered = driver.socket.take_answered();
+        loop {
+            for (number, place) in (0..).zip(&mut self.jobs) {
+                if answered & (1 << number) == 0 {
+                    continue;
+                }
+                let Some((claim, job)) = place else { continue };
+                driver.socket.ask_for(number);
+                if let Poll::Ready(ended) = job.as_mut().poll(&mut nobody) {
+                    ended?;
+                    driver.agenda.done(*claim);
+                    *place = None;
+                }
+            }
+            answered = self.begin(driver);
+            if answered == 0 {
+                return Ok(());
+            }
+        }
     }
 
-    /// Takes a session out of the application: children first.
-    async fn release(&self, has: AppSession) -> Result<(), Broken> {
-        let Some(session) = has.handle else { return Ok(()) };
-        let mut handles = Vec::new();
-        for channel in has.channels() {
-            handles.extend(channel.events.iter().flatten().map(|event| event.handle));
-            handles.push(channel.handle);
-            // Before it is released: the application may then give the handle to another channel.
-            self.handles.remove_channel(channel.handle);
+    /// Begins the jobs that may begin: which they are, a bit for each.
+    fn begin(&mut self, driver: &'a Driver) -> u32 {
+        let mut begun = 0;
+        while let Some((claim, job)) = driver.agenda.begin() {
+            let job = (claim, driver.job(job).boxed_local());
+            let free = self.jobs.iter().position(Option::is_none);
+            let number = free.unwrap_or_else(|| {
+                self.jobs.push(None);
+                self.jobs.len() - 1
+            });
+            self.jobs[number] = Some(job);
+            begun |= 1 << number;
         }
-        handles.push(session);
-        self.handles.remove_session(session);
-        self.link().release(&handles, self.info.pid).await?;
-        if let Err(refusal) = self.quiesce().await? {
-            tracing::debug!(pid = self.info.pid, %refusal, "no quiescence after a session's end");
-        }
-        Ok(())
+        begun
     }
 }

@@ -26,6 +26,7 @@ mod actor;
 mod apps;
 mod driver;
 mod error;
+mod job;
 mod large;
 mod link;
 mod listener;
@@ -38,6 +39,7 @@ mod purpose;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod way;
 
 pub use actor::App;
 pub use apps::{

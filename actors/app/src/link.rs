@@ -1,8 +1,7 @@
 //! The command socket as commands and replies.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
-use futures::{StreamExt, TryStreamExt, stream};
 use lttngd_buffers::ChannelObject;
 use lttngd_model::{Context, ust::EventRule};
 use lttngd_wire::ust::command::{
@@ -13,7 +12,7 @@ use lttngd_wire::ust::command::{
 use crate::{
     Tracepoint,
     error::Broken,
-    socket::{Answer, Attached, CommandSocket},
+    socket::{Answer, AskedValue, Attached, CommandSocket},
 };
 
 /// Most entries that are taken from one listing.
@@ -24,7 +23,19 @@ const LISTING_MAX: usize = 1 << 16;
 pub(crate) const ON_THEIR_WAY_MAX: usize = 8;
 
 /// The command socket.
+#[derive(Clone, Copy)]
 pub(crate) struct Link<'a>(pub(crate) &'a CommandSocket);
+
+/// The STREAMs of a channel that an application has made.
+pub(crate) struct Streams<'a> {
+    link: Link<'a>,
+    channel: u32,
+    object: Arc<ChannelObject>,
+    /// How many have been asked for.
+    begun: usize,
+    asked: VecDeque<AskedValue<'a>>,
+    refusal: Option<UstError>,
+}
 
 /// Goes on with the value of an answer, or returns the refusal.
 macro_rules! granted {
@@ -36,7 +47,7 @@ macro_rules! granted {
     };
 }
 
-impl Link<'_> {
+impl<'a> Link<'a> {
     async fn request(
         &self,
         handle: u32,
@@ -57,7 +68,12 @@ impl Link<'_> {
         Ok(reply.map(|reply| reply.tracer_version()))
     }
 
-    /// CHANNEL and all its STREAMs: the channel's handle.
+    /// A command without payload whose answer is looked at later.
+    pub(crate) fn begin(&self, handle: u32, command: &Command) -> AskedValue<'a> {
+        self.0.begin_value(handle, command, (&[], None))
+    }
+
+    /// CHANNEL: the channel's handle.
     pub(crate) async fn create_channel(
         &self,
         session: u32,
@@ -65,20 +81,21 @@ impl Link<'_> {
     ) -> Answer<u32> {
         let command = Command::Channel { len: object.image.len() as u64 };
         let attached = Attached::Channel(Arc::clone(object));
-        let reply = self.request(session, &command, &object.image, Some(attached)).await?;
-        let channel = granted!(reply);
-        let streams = stream::iter(object.streams.iter().enumerate()).map(async |(at, stream)| {
-            let command = Command::Stream { len: stream.len, stream_nr: stream.number };
-            let attached = Attached::Stream(Arc::clone(object), at);
-            self.request(channel, &command, &[], Some(attached)).await
-        });
-        let sent: Vec<_> = streams.buffered(ON_THEIR_WAY_MAX).try_collect().await?;
-        if let Err(refusal) = sent.into_iter().collect::<Result<Vec<_>, _>>() {
-            // A channel that lacks a stream is of no use.
-            let _ = self.command(channel, &Command::Release).await?;
-            return Ok(Err(refusal));
-        }
-        Ok(Ok(channel))
+        self.request(session, &command, &object.image, Some(attached)).await
+    }
+
+    /// Begins with the STREAMs of a channel.
+    pub(crate) fn create_streams(&self, channel: u32, object: Arc<ChannelObject>) -> Streams<'a> {
+        let mut streams = Streams {
+            link: *self,
+            channel,
+            object,
+            begun: 0,
+            asked: VecDeque::new(),
+            refusal: None,
+        };
+        streams.begin();
+        streams
     }
 
     pub(crate) async fn add_context(&self, channel: u32, context: &Context) -> Answer<()> {
@@ -90,10 +107,19 @@ impl Link<'_> {
         Ok(self.request(channel, &Command::Context(wire), &payload, None).await?.map(drop))
     }
 
-    /// EVENT with its filter and exclusions: the handle of the event, which is disabled.
-    pub(crate) async fn create_event(&self, channel: u32, rule: &EventRule) -> Answer<u32> {
+    /// EVENT: the handle of the event, which is disabled, is looked at later.
+    pub(crate) fn begin_event(&self, channel: u32, rule: &EventRule) -> AskedValue<'a> {
         let command = Command::Event { name: rule.name.clone(), loglevel: rule.loglevel, token: 0 };
-        let event = granted!(self.command(channel, &command).await?);
+        self.begin(channel, &command)
+    }
+
+    /// The answer to EVENT, and then the event's filter and exclusions: its handle.
+    pub(crate) async fn complete_event(
+        &self,
+        asked: AskedValue<'a>,
+        rule: &EventRule,
+    ) -> Answer<u32> {
+        let event = granted!(asked.answer().await?);
         if let Err(refusal) = self.qualify_event(event, rule).await? {
             let _ = self.command(event, &Command::Release).await?;
             return Ok(Err(refusal));
@@ -116,13 +142,16 @@ impl Link<'_> {
 
     /// RELEASE of each handle. A refusal is logged: what an application keeps does no harm.
     pub(crate) async fn release(&self, handles: &[u32], pid: u32) -> Result<(), Broken> {
-        let released = stream::iter(handles).map(async |&handle| {
-            if let Err(refusal) = self.command(handle, &Command::Release).await? {
+        let mut rest = handles.iter();
+        let mut asked = VecDeque::new();
+        loop {
+            let more = rest.by_ref().take(ON_THEIR_WAY_MAX - asked.len());
+            asked.extend(more.map(|&handle| (handle, self.begin(handle, &Command::Release))));
+            let Some((handle, released)) = asked.pop_front() else { return Ok(()) };
+            if let Err(refusal) = released.answer().await? {
                 tracing::warn!(pid, handle, %refusal, "an object stays in the application");
             }
-            Ok(())
-        });
-        released.buffered(ON_THEIR_WAY_MAX).try_collect().await
+        }
     }
 
     pub(crate) async fn tracepoints(&self) -> Answer<Vec<Tracepoint>> {
@@ -155,5 +184,52 @@ impl Link<'_> {
         }
         granted!(self.command(list, &Command::Release).await?);
         Ok(Ok(fields))
+    }
+}
+
+impl Streams<'_> {
+    /// Asks for as many as may be on their way beside one thing more.
+    fn begin(&mut self) {
+        let streams = &self.object.streams;
+        while self.asked.len() < ON_THEIR_WAY_MAX - 1
+            && let Some(stream) = streams.get(self.begun)
+        {
+            let command = Command::Stream { len: stream.len, stream_nr: stream.number };
+            let attached = Attached::Stream(Arc::clone(&self.object), self.begun);
+            let with = (&[][..], Some(attached));
+            self.asked.push_back(self.link.0.begin_value(self.channel, &command, with));
+            self.begun += 1;
+        }
+    }
+
+    /// The channel's handle.
+    pub(crate) fn channel(&self) -> u32 {
+        self.channel
+    }
+
+    /// Waits until the last one is on its way. What is asked then goes with it.
+    pub(crate) async fn all_begun(&mut self) -> Result<(), Broken> {
+        while self.begun < self.object.streams.len() {
+            self.next().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for all answers: the first refusal, if one is refused.
+    pub(crate) async fn made(mut self) -> Answer<()> {
+        while !self.asked.is_empty() {
+            self.next().await?;
+        }
+        Ok(self.refusal.map_or(Ok(()), Err))
+    }
+
+    async fn next(&mut self) -> Result<(), Broken> {
+        if let Some(asked) = self.asked.pop_front()
+            && let Err(refusal) = asked.answer().await?
+        {
+            self.refusal.get_or_insert(refusal);
+        }
+        self.begin();
+        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{HashMap, hash_map::Entry},
+    collections::HashMap,
     io,
     os::unix::net::UnixListener as StdListener,
     rc::Rc,
@@ -15,8 +15,8 @@ use actix::Actor;
 use lttngd_clock::now;
 use lttngd_model::Bitness;
 use lttngd_runtime::{
-    Count, Descriptors, NoDescriptors, Outlet, Peer, PeerCredentials, PeerError, Purpose, Sparing,
-    accept_all,
+    Count, Counted, Descriptors, NoDescriptors, Outlet, Peer, PeerCredentials, PeerError, Purpose,
+    Sparing, accept_all,
 };
 use lttngd_wire::ust::{
     is_supported_abi,
@@ -27,6 +27,7 @@ use tokio::{net::UnixListener, sync::oneshot};
 
 use crate::{
     App, AppId, AppInfo, AppRegistered, AppUnregistered,
+    actor::Outlets,
     error::Broken,
     link::Link,
     permits::{CONNECTIONS_EACH_MAX, Permit, Permits, REGISTRATIONS_EACH_MAX},
@@ -99,14 +100,32 @@ struct Half {
     permit: Permit,
 }
 
+/// A first connection, and who waits for the second.
+struct First {
+    half: Rc<Half>,
+    second: oneshot::Sender<Half>,
+}
+
+/// What a first connection waits for: the second one, unless it is replaced.
+type Second = oneshot::Receiver<Half>;
+
+/// A connection that is admitted.
+enum Begun {
+    /// It has not said yet who it is.
+    Silent(Peer, PeerCredentials, Permit),
+    /// It is one of this process.
+    Registered(u32, Half),
+}
+
 struct Listener {
     settings: AppSettings,
+    outlets: Rc<Outlets>,
     permits: Rc<Permits>,
     next_id: Cell<u64>,
     /// Connections that have not become applications yet.
     open: Count,
     /// First connections that wait for the second of their process.
-    halves: RefCell<HashMap<u32, oneshot::Sender<Half>>>,
+    halves: RefCell<HashMap<u32, First>>,
     refusals: RefCell<Sparing>,
 }
 
@@ -127,8 +146,13 @@ pub(crate) async fn listen_allowing(
 ) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let socket = UnixListener::from_std(listener)?;
+    let outlets = Outlets {
+        registered: settings.registered.clone(),
+        unregistered: settings.unregistered.clone(),
+    };
     let listener = Rc::new(Listener {
         settings,
+        outlets: Rc::new(outlets),
         permits: Rc::new(Permits::new(connections_each_max)),
         next_id: Cell::new(1),
         open: Count::default(),
@@ -138,14 +162,10 @@ pub(crate) async fn listen_allowing(
     let admit = |stream| {
         let too_many = || io::Error::other("too many connections have not registered yet");
         let open = listener.open.one_of(CONNECTIONS_MAX).ok_or_else(too_many)?;
-        let Some(peer) = listener.place(Peer::accepted(stream)) else { return Ok(()) };
-        let listener = Rc::clone(&listener);
-        tokio::task::spawn_local(async move {
-            if let Err(reason) = listener.connection(peer).await {
-                tracing::warn!(%reason, "an application is not registered");
-            }
-            drop(open);
-        });
+        // Neither of its sockets brings descriptors.
+        if let Some(peer) = listener.place(Peer::accepted(stream).reading_ahead()) {
+            listener.admit(peer, open);
+        }
         Ok(())
     };
     match accept_all("application", socket, admit).await {}
@@ -175,30 +195,92 @@ impl Listener {
         peer.turn_away();
     }
 
-    async fn connection(&self, peer: Peer) -> Result<(), Rejected> {
+    /// Serves a connection beside the others, or at once what has come already: most have said who they are by
+    /// then, and the second one of a process is nothing but that.
+    fn admit(self: &Rc<Self>, peer: Peer, open: Counted) {
+        let begun = match self.begin(peer) {
+            Ok(Some(begun)) => begun,
+            Ok(None) => return,
+            Err(reason) => return self.reject(&reason),
+        };
+        let listener = Rc::clone(self);
+        match begun {
+            Begun::Silent(peer, credentials, permit) => {
+                let registered = async move {
+                    let registration = listener.registration(peer, credentials, permit);
+                    let half = registration.await?;
+                    let paired =
+                        half.and_then(|(pid, half)| Some((pid, listener.pair(pid, half)?)));
+                    match paired {
+                        Some((pid, (half, waiting))) => listener.paired(pid, half, waiting).await,
+                        None => Ok(()),
+                    }
+                };
+                self.serve(registered, open);
+            }
+            Begun::Registered(pid, half) => {
+                if let Some((half, waiting)) = self.pair(pid, half) {
+                    self.serve(async move { listener.paired(pid, half, waiting).await }, open);
+                }
+            }
+        }
+    }
+
+    fn serve(
+        self: &Rc<Self>,
+        work: impl Future<Output = Result<(), Rejected>> + 'static,
+        open: Counted,
+    ) {
+        let listener = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            if let Err(reason) = work.await {
+                listener.reject(&reason);
+            }
+            drop(open);
+        });
+    }
+
+    fn reject(&self, reason: &Rejected) {
+        tracing::warn!(%reason, "an application is not registered");
+    }
+
+    /// Who a connection is; `None` for one that is turned away and not told.
+    fn begin(&self, peer: Peer) -> Result<Option<Begun>, Rejected> {
         let credentials = peer.credentials().map_err(PeerError::from)?;
         let permit = match self.permits.take(credentials) {
             Ok(permit) => permit,
             Err(full) => {
                 peer.turn_away();
-                return if full.is_news { Err(Rejected::TooMany(credentials.pid)) } else { Ok(()) };
+                return if full.is_news {
+                    Err(Rejected::TooMany(credentials.pid))
+                } else {
+                    Ok(None)
+                };
             }
         };
-        let registration = self.registration(peer, credentials, permit).await?;
-        let Some((pid, half)) = registration else { return Ok(()) };
-        let Some((half, waiting)) = self.pair(pid, half) else { return Ok(()) };
-        let other = tokio::select! {
-            other = waiting => other.map_err(|_replaced| Rejected::Alone),
-            closed = half.peer.closed() => Err(closed.err().map_or(Rejected::Alone, Into::into)),
-            () = tokio::time::sleep(REGISTRATION_DEADLINE) => Err(Rejected::Alone),
-        };
-        match other {
-            Ok(other) => self.application(pid, half, other).await,
-            Err(reason) => {
-                self.halves.borrow_mut().remove(&pid);
-                Err(reason)
-            }
+        let mut bytes = [0; REGISTRATION_LEN];
+        if !peer.read_if_there(&mut bytes) {
+            return Ok(Some(Begun::Silent(peer, credentials, permit)));
         }
+        let (pid, half) = self.half(peer, credentials, permit, &bytes)?;
+        Ok(Some(Begun::Registered(pid, half)))
+    }
+
+    /// Waits for the second connection of a process.
+    async fn paired(&self, pid: u32, half: Rc<Half>, waiting: Second) -> Result<(), Rejected> {
+        let other = tokio::select! {
+            biased;
+            other = waiting => {
+                // It was replaced, or turned away.
+                let other = other.map_err(|_| Rejected::Alone)?;
+                let half = Rc::into_inner(half).ok_or(Rejected::Alone)?;
+                return self.application(pid, half, other).await;
+            }
+            closed = half.peer.closed() => closed.err().map_or(Rejected::Alone, Into::into),
+            () = tokio::time::sleep(REGISTRATION_DEADLINE) => Rejected::Alone,
+        };
+        self.halves.borrow_mut().remove(&pid);
+        Err(other)
     }
 
     /// Reads and checks the registration message; `None` when the peer only looked.
@@ -213,7 +295,18 @@ impl Listener {
         if !read.await.map_err(|_| Rejected::Silent)?? {
             return Ok(None);
         }
-        let registration = Registration::decode(&bytes)?;
+        self.half(peer, credentials, permit, &bytes).map(Some)
+    }
+
+    /// Checks the registration message.
+    fn half(
+        &self,
+        peer: Peer,
+        credentials: PeerCredentials,
+        permit: Permit,
+        bytes: &[u8],
+    ) -> Result<(u32, Half), Rejected> {
+        let registration = Registration::decode(bytes)?;
         if !is_supported_abi(registration.major) {
             return Err(Rejected::Abi(registration.major));
         }
@@ -230,22 +323,26 @@ impl Listener {
         if pid == 0 {
             return Err(Rejected::NoPid);
         }
-        Ok(Some((pid, Half { peer, registration, uid, gid, permit })))
+        Ok((pid, Half { peer, registration, uid, gid, permit }))
     }
 
     /// Hands a second connection to the first one's task, or makes this the first one.
-    fn pair(&self, pid: u32, half: Half) -> Option<(Half, oneshot::Receiver<Half>)> {
+    fn pair(&self, pid: u32, half: Half) -> Option<(Rc<Half>, Second)> {
         let mut halves = self.halves.borrow_mut();
         let mut half = half;
-        if let Entry::Occupied(first) = halves.entry(pid) {
-            match first.remove().send(half) {
+        if let Some(First { half: first, second }) = halves.remove(&pid)
+            && !first.peer.has_closed()
+        {
+            drop(first);
+            match second.send(half) {
                 Ok(()) => return None,
                 // The first one gave up meanwhile.
                 Err(back) => half = back,
             }
         }
+        let half = Rc::new(half);
         let (second, waiting) = oneshot::channel();
-        halves.insert(pid, second);
+        halves.insert(pid, First { half: Rc::clone(&half), second });
         Some((half, waiting))
     }
 
@@ -256,7 +353,7 @@ impl Listener {
             (SocketKind::Notify, SocketKind::Command) => (other, one),
             _ => return Err(Rejected::SameKind),
         };
-        let socket = CommandSocket::new(command.peer.reading_ahead());
+        let socket = CommandSocket::new(command.peer);
         let link = Link(&socket);
         let version = socket.serve_while(link.tracer_version());
         let version = tokio::time::timeout(REGISTRATION_DEADLINE, version);
@@ -281,11 +378,10 @@ impl Listener {
         });
         App::new(
             info,
-            (socket, notify.peer.reading_ahead()),
+            (socket, notify.peer),
             (command.permit, notify.permit),
             self.settings.deadline,
-            self.settings.registered.clone(),
-            self.settings.unregistered.clone(),
+            Rc::clone(&self.outlets),
         )
         .start();
         Ok(())

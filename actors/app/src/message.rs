@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix::{Addr, Message};
 use lttngd_buffers::{BufferObjects, BufferSet};
+use lttngd_metadata::ustregistry::KnownIds;
 use lttngd_model::{Bitness, SessionId, Timestamp, ust::Channel};
 use lttngd_runtime::Hold;
 use lttngd_wire::ust::{command::FieldEntry, registration::Alignments};
@@ -50,6 +51,8 @@ pub struct SessionWish {
     pub buffers: Arc<Addr<BufferSet>>,
     /// Their objects.
     pub objects: Arc<BufferObjects>,
+    /// Ids that they have given: what the application asks for is answered by these, if it is among them.
+    pub known: Arc<KnownIds>,
 }
 
 /// Makes the application what `want` says. The reply comes when it is so.

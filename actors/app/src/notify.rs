@@ -1,12 +1,12 @@
 //! The notify socket: the application asks for ids while it registers events and channels.
 
-use std::{cell::RefCell, collections::HashMap, sync::Arc, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use actix::Addr;
 use lttngd_buffers::{BufferSet, RegisterChannel, RegisterEnumeration, RegisterEvent};
 use lttngd_metadata::{
     tsdl::HeaderType as TsdlHeader,
-    ustregistry::{EventRegistration, RegistryError},
+    ustregistry::{EventRegistration, KnownIds, RegistryError},
 };
 use lttngd_runtime::{AskError, Peer, STEP_LEN, ask, fail_point, read_growing, skip};
 use lttngd_wire::ust::notify::{
@@ -25,8 +25,8 @@ pub(crate) const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
 /// Which of an application's handles mean what. Filled before the application can name them.
 #[derive(Debug, Default)]
 pub(crate) struct Handles {
-    sessions: RefCell<HashMap<u32, Arc<Addr<BufferSet>>>>,
-    channels: RefCell<HashMap<u32, Target>>,
+    sessions: RefCell<BTreeMap<u32, Arc<Addr<BufferSet>>>>,
+    channels: RefCell<BTreeMap<u32, Target>>,
 }
 
 impl Handles {
@@ -34,9 +34,14 @@ impl Handles {
         self.sessions.borrow_mut().insert(handle, buffers);
     }
 
-    /// `id` is the channel's in the trace.
-    pub(crate) fn insert_channel(&self, handle: u32, id: u32, buffers: Arc<Addr<BufferSet>>) {
-        self.channels.borrow_mut().insert(handle, Target { channel_id: id, buffers });
+    /// With the channel's id in the trace, and the ids that its buffers have given.
+    pub(crate) fn insert_channel(
+        &self,
+        handle: u32,
+        (channel_id, known): (u32, Arc<KnownIds>),
+        buffers: Arc<Addr<BufferSet>>,
+    ) {
+        self.channels.borrow_mut().insert(handle, Target { channel_id, known, buffers });
     }
 
     pub(crate) fn remove_session(&self, handle: u32) {
@@ -54,8 +59,8 @@ impl Handles {
                 self.channels.borrow().get(channel_objd).cloned()
             }
             Head::Enumeration { session_objd, .. } => {
-                let sessions = self.sessions.borrow();
-                sessions.get(session_objd).cloned().map(|buffers| Target { channel_id: 0, buffers })
+                let buffers = self.sessions.borrow().get(session_objd).cloned();
+                buffers.map(|buffers| Target { channel_id: 0, known: Arc::default(), buffers })
             }
         };
         target.ok_or_else(Refusal::unknown_handle)
@@ -67,6 +72,8 @@ impl Handles {
 struct Target {
     /// The channel's id in the trace; of no meaning for an enumeration, which has none.
     channel_id: u32,
+    /// Ids that need not be asked for.
+    known: Arc<KnownIds>,
     buffers: Arc<Addr<BufferSet>>,
 }
 
@@ -114,7 +121,7 @@ pub(crate) async fn serve(
             return end;
         }
         // One that asks without end does not keep others from being heard.
-        tokio::task::yield_now().await;
+        tokio::task::consume_budget().await;
     }
 }
 
@@ -126,14 +133,19 @@ async fn serve_one(
 ) -> Result<(), Broken> {
     let mut number = [0; KIND_LEN];
     socket.read_exact(&mut number[..1]).await?;
-    let read = tokio::time::timeout(REQUEST_DEADLINE, async {
+    let mut read = pin!(async {
         socket.read_exact(&mut number[1..]).await?;
         read(socket, u32::from_ne_bytes(number), handles, large).await
     });
-    let (kind, request) = read.await.map_err(|_| {
-        let seconds = REQUEST_DEADLINE.as_secs();
-        Broken::Protocol(format!("a request was begun and not ended within {seconds} s"))
-    })??;
+    // Most have come whole, and need no clock.
+    let read = match futures::poll!(read.as_mut()) {
+        Poll::Ready(read) => read,
+        Poll::Pending => tokio::time::timeout(REQUEST_DEADLINE, read).await.map_err(|_| {
+            let seconds = REQUEST_DEADLINE.as_secs();
+            Broken::Protocol(format!("a request was begun and not ended within {seconds} s"))
+        })?,
+    };
+    let (kind, request) = read?;
     fail_point::reached("App notification");
     let answer = match request {
         Ok((target, request)) => answer(target, request).await,
@@ -195,12 +207,16 @@ async fn read(
 }
 
 async fn answer(target: Target, request: Request) -> Result<Answer, Refusal> {
-    let Target { channel_id, buffers } = target;
+    let Target { channel_id, known, buffers } = target;
     match request {
         Request::Event { name, loglevel, fields, model_emf_uri, .. } => {
             let event = EventRegistration { name, loglevel, fields, model_emf_uri };
-            let event_id =
-                ask(&buffers, RegisterEvent { channel_id, event }, ANSWER_DEADLINE).await??;
+            let event_id = match known.event(channel_id, &event) {
+                Some(event_id) => event_id,
+                None => {
+                    ask(&buffers, RegisterEvent { channel_id, event }, ANSWER_DEADLINE).await??
+                }
+            };
             Ok(Answer::Event { ret_code: 0, event_id })
         }
         Request::Channel { context, .. } => {
@@ -209,8 +225,13 @@ async fn answer(target: Target, request: Request) -> Result<Answer, Refusal> {
                 reason: error.to_string(),
                 late: false,
             })?;
-            let header =
-                ask(&buffers, RegisterChannel { channel_id, context }, ANSWER_DEADLINE).await??;
+            let header = match known.header(channel_id, &context) {
+                Some(header) => header,
+                None => {
+                    let register = RegisterChannel { channel_id, context };
+                    ask(&buffers, register, ANSWER_DEADLINE).await??
+                }
+            };
             let header_type = match header {
                 TsdlHeader::Compact => HeaderType::Compact,
                 TsdlHeader::Large => HeaderType::Large,

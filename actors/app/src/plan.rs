@@ -76,6 +76,13 @@ impl AppSession {
         })
     }
 
+    /// A channel is not there after all.
+    pub(crate) fn remove(&mut self, index: u32) {
+        if let Ok(at) = self.position(index) {
+            self.channels.remove(at);
+        }
+    }
+
     /// The application made a channel.
     pub(crate) fn insert(&mut self, channel: AppChannel) {
         match self.position(channel.index) {

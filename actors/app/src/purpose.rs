@@ -7,7 +7,7 @@ use lttngd_model::SessionId;
 use crate::{SessionWish, notifier::NotifierWish};
 
 /// What an application is wanted for.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Purpose {
     /// To record for a session.
     Session(SessionId),

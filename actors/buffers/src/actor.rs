@@ -13,15 +13,18 @@ use actix::{
 use lttngd_consumer::{
     self as consumer, Consumer, MetadataAccepted, MetadataRequested, MetadataSource,
 };
-use lttngd_metadata::{tsdl::HeaderType, ustregistry::RegistryError};
+use lttngd_metadata::{
+    tsdl::HeaderType,
+    ustregistry::{RegistryError, UstRegistry},
+};
 use lttngd_runtime::{FailureNotice, Outlet, Queue};
 use tracing::{Instrument, Span};
 
 use crate::{
     BufferObjects, BufferSetConfig, BufferSetFailed, BuffersError, ChannelCounters, ChannelSize,
-    Clear, ClearQuiescent, Close, Counters, Finish, Flush, OpenPackets, Prepare, PushMetadata,
-    Record, RegenerateMetadata, RegisterChannel, RegisterEnumeration, RegisterEvent, Rotate, Sizes,
-    state::State,
+    Clear, ClearQuiescent, Close, Counters, Finish, Flush, IdsGiven, OpenPackets, Prepare,
+    PushMetadata, Record, RegenerateMetadata, RegisterChannel, RegisterEnumeration, RegisterEvent,
+    Rotate, Sizes, state::State,
 };
 
 /// Most requests of a session that wait for the set.
@@ -105,6 +108,21 @@ impl BufferSet {
 }
 
 impl Inner {
+    /// Gives an id, and tells those that are known if others ask for them.
+    fn give<T>(
+        &self,
+        give: impl FnOnce(&mut UstRegistry) -> Result<T, RegistryError>,
+    ) -> Result<T, RegistryError> {
+        if !self.config.shares_ids() {
+            return give(&mut self.state_mut().registry);
+        }
+        let (given, known) = self.state_mut().give(give);
+        if let Some(known) = known {
+            self.config.given.tell(IdsGiven { set: self.config.key(), known });
+        }
+        given
+    }
+
     fn tell_failure(&self) {
         let (metadata, channels) = match self.state.try_borrow_mut() {
             Ok(mut state) => (state.close(), state.let_go()),
@@ -159,7 +177,7 @@ impl Handler<RegisterEvent> for BufferSet {
 
     fn handle(&mut self, request: RegisterEvent, context: &mut Self::Context) -> Self::Result {
         let RegisterEvent { channel_id, event } = request;
-        let id = self.inner.state_mut().registry.register_event(channel_id, event);
+        let id = self.inner.give(|registry| registry.register_event(channel_id, event));
         self.reply_when_written(id, context)
     }
 }
@@ -178,7 +196,7 @@ impl Handler<RegisterChannel> for BufferSet {
 
     fn handle(&mut self, request: RegisterChannel, context: &mut Self::Context) -> Self::Result {
         let RegisterChannel { channel_id, context: fields } = request;
-        let header = self.inner.state_mut().registry.register_channel(channel_id, fields);
+        let header = self.inner.give(|registry| registry.register_channel(channel_id, fields));
         self.reply_when_written(header, context)
     }
 }

@@ -31,8 +31,8 @@ pub use error::BuffersError;
 pub use lttngd_consumer::{ChannelObject, StreamObject};
 pub use message::{
     BufferObjects, BufferSetFailed, ChannelCounters, ChannelRequest, ChannelSize, Clear,
-    ClearQuiescent, Close, Counters, Finish, Flush, OpenPackets, Prepare, PreparedChannel,
-    PushMetadata, Record, RegenerateMetadata, RegisterChannel, RegisterEnumeration, RegisterEvent,
-    Rotate, Sizes,
+    ClearQuiescent, Close, Counters, Finish, Flush, IdsGiven, OpenPackets, Prepare,
+    PreparedChannel, PushMetadata, Record, RegenerateMetadata, RegisterChannel,
+    RegisterEnumeration, RegisterEvent, Rotate, SetKey, Sizes,
 };
-pub use set::{BufferSetConfig, ChannelKeys, SetKey, SetOutput};
+pub use set::{BufferSetConfig, ChannelKeys, SetOutput};

@@ -6,10 +6,10 @@ use actix::{Addr, Message};
 use lttngd_consumer::{ChannelObject, CloseMetadata, Consumer, ConsumerError, EndSampling};
 use lttngd_metadata::{
     tsdl::{Clock, HeaderType},
-    ustregistry::{EventRegistration, RegistryError},
+    ustregistry::{EventRegistration, KnownIds, RegistryError},
 };
 use lttngd_model::{
-    ChannelAttributes, ChannelKey, ChunkId, EnumerationEntry, Field, NetIndex, SessionId,
+    Bitness, ChannelAttributes, ChannelKey, ChunkId, EnumerationEntry, Field, NetIndex, SessionId,
 };
 use lttngd_runtime::ask;
 
@@ -176,6 +176,30 @@ pub struct Counters;
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Result<Vec<ChannelCounters>, BuffersError>")]
 pub struct Finish;
+
+/// Whose buffers these are, within a session.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum SetKey {
+    /// Of all applications of a user and word size.
+    Uid {
+        /// The user.
+        uid: u32,
+        /// The word size.
+        bitness: Bitness,
+    },
+    /// Of one application, by the daemon's number of it: process ids come again.
+    App(u64),
+}
+
+/// Which ids the set has given, now that applications ask for the same ones. Those that come need not ask.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct IdsGiven {
+    /// The set.
+    pub set: SetKey,
+    /// The ids.
+    pub known: Arc<KnownIds>,
+}
 
 /// The set's actor failed. What was recorded may lack metadata, and whoever asks the set something is told
 /// that it is closed. What it had at the consumer daemon is still there, to be let go of.

@@ -27,7 +27,8 @@ use lttngd_wire::{
 };
 
 use crate::{
-    BufferSetFailed, BuffersError, ChannelRequest, ChannelSize, PreparedChannel, shm::ShmDirectory,
+    BufferSetFailed, BuffersError, ChannelRequest, ChannelSize, IdsGiven, PreparedChannel, SetKey,
+    shm::ShmDirectory,
 };
 
 /// Id that means the metadata stream in a channel request.
@@ -53,20 +54,6 @@ impl ChannelKeys {
     pub fn next(&self) -> ChannelKey {
         ChannelKey(self.0.fetch_add(1, Ordering::Relaxed))
     }
-}
-
-/// Whose buffers these are, within a session.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum SetKey {
-    /// Of all applications of a user and word size.
-    Uid {
-        /// The user.
-        uid: u32,
-        /// The word size.
-        bitness: Bitness,
-    },
-    /// Of one application, by the daemon's number of it: process ids come again.
-    App(u64),
 }
 
 /// Where the streams of a set are written.
@@ -185,6 +172,8 @@ pub struct BufferSetConfig {
     pub keys: ChannelKeys,
     /// Is told how the buffers of the set's channels are used.
     pub sampled: Outlet<ChannelSampled>,
+    /// Is told which ids it has given, where others may ask for the same.
+    pub given: Outlet<IdsGiven>,
     /// Is told when the set fails.
     pub failed: Outlet<BufferSetFailed>,
     /// Longest wait for one reply of the consumer daemon.
@@ -194,6 +183,21 @@ pub struct BufferSetConfig {
 }
 
 impl BufferSetConfig {
+    /// Whose buffers these are.
+    #[must_use]
+    pub fn key(&self) -> SetKey {
+        match self.scheme {
+            Scheme::Uid(uid) => SetKey::Uid { uid, bitness: self.bitness },
+            Scheme::Pid { .. } => SetKey::App(self.app_id),
+        }
+    }
+
+    /// Whether applications may be told ids that others were given: where one has buffers of its own there are
+    /// no others, and what a file is to have first must be asked for.
+    pub(crate) fn shares_ids(&self) -> bool {
+        matches!(self.scheme, Scheme::Uid(_)) && self.shm_path.is_none()
+    }
+
     /// The directory of the set below the domain's.
     #[must_use]
     pub fn path(&self) -> String {

@@ -3,7 +3,7 @@
 use std::{fs::File, sync::Arc};
 
 use lttngd_consumer::MetadataText;
-use lttngd_metadata::ustregistry::UstRegistry;
+use lttngd_metadata::ustregistry::{KnownIds, RegistryError, UstRegistry};
 use lttngd_model::ChannelKey;
 use tokio::sync::oneshot;
 
@@ -11,6 +11,11 @@ use crate::{
     BufferObjects, BuffersError, ChannelRequest, ChannelSize,
     set::{MetadataProgress, SetChannel},
 };
+
+/// Most ids that are told to those who come. It takes as long as there are ids.
+const TOLD_MAX: usize = 1 << 12;
+/// How many more there must be than were told last, of those: one in so many.
+const TOLD_PART: usize = 4;
 
 /// What a buffer set has.
 #[derive(Debug)]
@@ -23,6 +28,8 @@ pub(crate) struct State {
     pub(crate) metadata: Option<ChannelKey>,
     progress: MetadataProgress,
     pub(crate) text_file: TextFile,
+    /// How many ids were told.
+    told: usize,
     closed: bool,
 }
 
@@ -35,8 +42,27 @@ impl State {
             metadata: None,
             progress: MetadataProgress::default(),
             text_file: TextFile::default(),
+            told: 0,
             closed: false,
         }
+    }
+
+    /// Gives an id, and which are known if that is to be told: somebody has asked for one that was given
+    /// already, and those that were told last lack many.
+    pub(crate) fn give<T>(
+        &mut self,
+        give: impl FnOnce(&mut UstRegistry) -> Result<T, RegistryError>,
+    ) -> (Result<T, RegistryError>, Option<Arc<KnownIds>>) {
+        let before = self.registry.count();
+        let given = give(&mut self.registry);
+        let count = self.registry.count();
+        let is_known = given.is_ok() && count == before;
+        let lacks_many = count > self.told && (count - self.told) * TOLD_PART >= self.told;
+        if !is_known || !lacks_many || count > TOLD_MAX {
+            return (given, None);
+        }
+        self.told = count;
+        (given, Some(Arc::new(self.registry.known())))
     }
 
     /// The channels.
@@ -181,6 +207,8 @@ impl TextFile {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use lttngd_metadata::ustregistry::EventRegistration;
+
     use super::*;
     use crate::tests::registry;
 
@@ -259,5 +287,34 @@ mod tests {
         let mut waits = wait(&mut text_file).1;
         assert!(text_file.remove());
         assert!(text_file.begin(&registry).is_none() && has_heard(&mut waits));
+    }
+
+    #[test]
+    fn ids_are_told_when_they_are_asked_for_again_and_there_are_many_more() {
+        let mut state = State::new(registry());
+        state.registry.add_channel();
+        let event = |name: usize| EventRegistration {
+            name: format!("p:{name}"),
+            loglevel: 13,
+            fields: Vec::new(),
+            model_emf_uri: None,
+        };
+        let mut register = |name| state.give(|registry| registry.register_event(0, event(name)));
+        for name in 0..8 {
+            let (id, told) = register(name);
+            assert!(told.is_none(), "nobody has asked for it before");
+            assert_eq!(id, Ok(u32::try_from(name).unwrap()));
+        }
+        let told = register(0).1.unwrap();
+        assert_eq!((told.event(0, &event(7)), told.event(0, &event(8))), (Some(7), None));
+        assert!(register(1).1.is_none(), "they are told");
+        register(8).0.unwrap();
+        assert!(register(8).1.is_none(), "one more is not many");
+        register(9).0.unwrap();
+        assert_eq!(register(8).1.unwrap().event(0, &event(9)), Some(9));
+        for name in 10..TOLD_MAX + 1 {
+            register(name).0.unwrap();
+        }
+        assert!(register(0).1.is_none(), "these are too many");
     }
 }

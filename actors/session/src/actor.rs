@@ -9,7 +9,7 @@ use actix::{
 use futures::{TryFutureExt, future::ready};
 use lttngd_agent::{AgentArrived, AgentExited};
 use lttngd_app::{AppArrived, AppExited};
-use lttngd_buffers::BufferSetFailed;
+use lttngd_buffers::{BufferSetFailed, IdsGiven};
 use lttngd_consumer::ChannelSampled;
 use lttngd_kernel::KernelSessionFailed;
 use lttngd_model::{Domain, ErrorCode, SessionListing};
@@ -306,6 +306,16 @@ impl Handler<AppArrived> for Session {
     fn handle(&mut self, arrived: AppArrived, context: &mut Self::Context) {
         if let Some(work) = self.inner.app_arrived(arrived) {
             self.works.begin(context, work);
+        }
+    }
+}
+
+impl Handler<IdsGiven> for Session {
+    type Result = ();
+
+    fn handle(&mut self, given: IdsGiven, _: &mut Self::Context) {
+        if let Some(set) = self.inner.state_mut().sets.get_mut(&given.set) {
+            set.known = given.known;
         }
     }
 }

@@ -56,14 +56,14 @@ impl Inner {
                 // What the application announced may be in no metadata file yet.
                 let deadline = self.config.consumer_deadline;
                 let sets: Vec<_> =
-                    self.state().sets.values().map(|set| set.actor.clone()).collect();
+                    self.state().sets.values().map(|set| Arc::clone(&set.actor)).collect();
                 join_all(sets.iter().map(|set| ask(set, PushMetadata, deadline))).await;
             }
         }
     }
 
     /// Ends the buffers of an application that is gone.
-    async fn finish(&self, set: Addr<BufferSet>) {
+    async fn finish(&self, set: Arc<Addr<BufferSet>>) {
         match ask(&set, Finish, self.config.consumer_deadline).await.map_err(Into::into).flatten() {
             Ok(counters) => self.state_mut().past_losses.extend(counters),
             Err(error) if self.life().lost.is_lost(Tracer::Ust) => {

@@ -1,6 +1,6 @@
 //! The domains of a session: what is recorded for it, and by which tracer.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix::{Addr, Handler, Message};
 use lttngd_buffers::{BufferSet, BuffersError};
@@ -56,7 +56,7 @@ pub(crate) struct Buffers {
 #[derive(Clone)]
 pub(crate) enum BuffersOf {
     /// Those that applications share.
-    Apps(Addr<BufferSet>),
+    Apps(Arc<Addr<BufferSet>>),
     /// The kernel's.
     Kernel(Addr<KernelSession>),
 }

@@ -18,6 +18,7 @@ use actix::{Addr, WeakAddr};
 use lttngd_agent::{AgentId, RegisteredAgent};
 use lttngd_app::{AppId, AppInfo, RegisteredApp};
 use lttngd_buffers::{BufferObjects, BufferSet, SetKey};
+use lttngd_metadata::ustregistry::KnownIds;
 use lttngd_model::{
     BufferScheme, ChunkId, ConsumerKind, Domain, NetIndex, SessionKind, SessionListing,
     ust::{AgentDomain, Channel, TrackedProcess, Trackers, UstDomain},
@@ -106,13 +107,23 @@ pub(crate) struct Published {
 /// A buffer set of the session.
 #[derive(Clone)]
 pub(crate) struct SessionSet {
-    pub(crate) actor: Addr<BufferSet>,
+    /// Shared: an address is not cheap to clone.
+    pub(crate) actor: Arc<Addr<BufferSet>>,
     /// Its directory below its tracer's.
     pub(crate) path: String,
     /// The consumer daemon that has its buffers.
     pub(crate) kind: ConsumerKind,
     /// Its objects, once it had all of these channels.
     pub(crate) prepared: Option<(Arc<[Channel]>, Arc<BufferObjects>)>,
+    /// Ids that it has given, as it told last.
+    pub(crate) known: Arc<KnownIds>,
+}
+
+impl SessionSet {
+    /// One that is new.
+    pub(crate) fn new(actor: Arc<Addr<BufferSet>>, path: String, kind: ConsumerKind) -> Self {
+        Self { actor, path, kind, prepared: None, known: Arc::default() }
+    }
 }
 
 impl State {
@@ -166,7 +177,7 @@ impl State {
             kind: ConsumerKind::Kernel,
         });
         let sets = self.sets.values().map(|set| Buffers {
-            of: BuffersOf::Apps(set.actor.clone()),
+            of: BuffersOf::Apps(Arc::clone(&set.actor)),
             path: set.path.clone(),
             kind: set.kind,
         });
@@ -209,14 +220,14 @@ impl State {
     pub(crate) fn prepared(
         &mut self,
         key: SetKey,
-    ) -> Option<(Addr<BufferSet>, Arc<BufferObjects>)> {
+    ) -> Option<(Arc<Addr<BufferSet>>, Arc<BufferObjects>)> {
         if !self.records() {
             return None;
         }
         let channels = self.wanted_channels();
         let set = self.sets.get(&key)?;
         let (had, objects) = set.prepared.as_ref()?;
-        Arc::ptr_eq(had, &channels).then(|| (set.actor.clone(), Arc::clone(objects)))
+        Arc::ptr_eq(had, &channels).then(|| (Arc::clone(&set.actor), Arc::clone(objects)))
     }
 
     /// Which buffers an application uses; `None` for one that the session does not track.

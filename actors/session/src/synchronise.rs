@@ -108,7 +108,7 @@ impl Inner {
         let wish = match self.prepare(key, &members).await {
             Ok(Some((buffers, objects))) => {
                 fail_point::reached("Session buffers_prepared");
-                self.wish(buffers, objects)
+                self.wish(key, buffers, objects)
             }
             Ok(None) => None,
             Err(error) => {
@@ -140,13 +140,13 @@ impl Inner {
 
     /// The session's wish for an application whose buffers are there.
     pub(crate) fn ready_wish(&self, info: &AppInfo) -> Option<SessionWish> {
-        let (buffers, objects) = {
+        let (key, (buffers, objects)) = {
             let mut state = self.state_mut();
             let key = state.set_of(info)?;
-            state.prepared(key)?
+            (key, state.prepared(key)?)
         };
         fail_point::reached("Session buffers_prepared");
-        self.wish(buffers, objects)
+        self.wish(key, buffers, objects)
     }
 
     /// Hands an application the session's wish. The application keeps its own deadline.
@@ -180,7 +180,12 @@ impl Inner {
 
     /// What the session wants now of those who use these buffers. `None` once its end has begun: they
     /// were told to forget it, and are not to hear of it again.
-    fn wish(&self, buffers: Addr<BufferSet>, objects: Arc<BufferObjects>) -> Option<SessionWish> {
+    fn wish(
+        &self,
+        key: SetKey,
+        buffers: Arc<Addr<BufferSet>>,
+        objects: Arc<BufferObjects>,
+    ) -> Option<SessionWish> {
         let mut state = self.state_mut();
         if state.life.destroyed {
             return None;
@@ -192,8 +197,8 @@ impl Inner {
         } else {
             channels.iter().filter(|channel| has_object(channel)).cloned().collect()
         };
-        let buffers = Arc::new(buffers);
-        Some(SessionWish { active: state.records(), channels, buffers, objects })
+        let known = state.sets.get(&key).map(|set| Arc::clone(&set.known)).unwrap_or_default();
+        Some(SessionWish { active: state.records(), channels, buffers, objects, known })
     }
 
     /// The objects of a buffer set, which has all channels afterwards if applications record. `None` where
@@ -202,7 +207,7 @@ impl Inner {
         &self,
         key: SetKey,
         members: &[RegisteredApp],
-    ) -> Result<Option<(Addr<BufferSet>, Arc<BufferObjects>)>, SynchroniseError> {
+    ) -> Result<Option<(Arc<Addr<BufferSet>>, Arc<BufferObjects>)>, SynchroniseError> {
         if let Some(prepared) = self.state_mut().prepared(key) {
             return Ok(Some(prepared));
         }
@@ -212,7 +217,7 @@ impl Inner {
         if self.state().records() && !self.state().sets.contains_key(&key) {
             clock = Some(self.config.clock.sample().await);
         }
-        let known = self.state().sets.get(&key).map(|set| set.actor.clone());
+        let known = self.state().sets.get(&key).map(|set| Arc::clone(&set.actor));
         let buffers = match (known, clock) {
             (Some(buffers), _) => buffers,
             (None, None) => return Ok(None),
@@ -260,7 +265,7 @@ impl Inner {
         key: SetKey,
         info: &AppInfo,
         clock: Clock,
-    ) -> Result<Addr<BufferSet>, SynchroniseError> {
+    ) -> Result<Arc<Addr<BufferSet>>, SynchroniseError> {
         let kind = ConsumerKind::Ust(info.bitness);
         let consumer = self.config.consumers.of(kind).ok_or(SynchroniseError::NoConsumer(kind))?;
         let scheme = match key {
@@ -290,15 +295,14 @@ impl Inner {
             shm_path: self.state().shm_path.clone(),
             keys: self.config.keys.clone(),
             sampled: self.outlet(),
+            given: self.outlet(),
             failed: self.outlet(),
             consumer_deadline: self.config.consumer_deadline,
             runas: self.config.runas.clone(),
         };
         let path = config.path();
-        let actor = BufferSet::new(config, consumer.clone()).start();
-        self.state_mut()
-            .sets
-            .insert(key, SessionSet { actor: actor.clone(), path, kind, prepared: None });
+        let actor = Arc::new(BufferSet::new(config, consumer.clone()).start());
+        self.state_mut().sets.insert(key, SessionSet::new(Arc::clone(&actor), path, kind));
         self.tell_viewers();
         Ok(actor)
     }

@@ -1,11 +1,13 @@
 //! The notify socket.
 
+use lttngd_buffers::Flush;
 use lttngd_model::{EnumerationEntry, EnumerationValue};
-use lttngd_peer::{AppAct, AppScript, ConsumerAct, ConsumerScript, Gate, eventually};
+use lttngd_peer::{AppAct, AppScript, ConsumerAct, ConsumerScript, FakeApp, Gate, eventually};
+use lttngd_runtime::fail_point::fail_here;
 use lttngd_wire::ust::notify::{Answer, EINVAL, Request};
 
-use super::world::{World, forget};
-use crate::{RegisterDone, plan::tests::channel};
+use super::world::{SESSION, World, forget};
+use crate::{RegisterDone, SessionWish, Synchronise, plan::tests::channel};
 
 const SESSION_HANDLE: u32 = 1;
 const CHANNEL_HANDLE: u32 = 2;
@@ -68,7 +70,7 @@ async fn handles_that_name_nothing_of_ours_are_refused_and_the_socket_lives() {
     let world = World::new(None).await;
     let (fake, app, _) = world.app(AppScript::default()).await;
     app.send(world.want(true, &[channel(0, 0, 0)]).await).await.unwrap().unwrap();
-    let ask = |fake: lttngd_peer::FakeApp, request: Request| async {
+    let ask = |fake: FakeApp, request: Request| async {
         tokio::task::spawn_blocking(move || (fake.ask(&request), fake)).await.unwrap()
     };
     let refused = Answer::Event { ret_code: -EINVAL, event_id: 0 };
@@ -137,7 +139,7 @@ async fn ids_do_not_wait_for_a_consumer_that_is_busy() {
     let world = World::with_consumer(None, script).await;
     let (fake, app, _) = world.app(AppScript::default()).await;
     app.send(world.want(true, &[channel(0, 0, 0)]).await).await.unwrap().unwrap();
-    let flush = tokio::task::spawn_local(world.buffers.send(lttngd_buffers::Flush));
+    let flush = tokio::task::spawn_local(world.buffers.send(Flush));
     eventually("the flush is held", || world.fake_consumer.count(13) == 1).await;
     let (answer, fake) =
         tokio::task::spawn_blocking(move || (fake.ask(&event(CHANNEL_HANDLE, "p:e")), fake))
@@ -147,5 +149,36 @@ async fn ids_do_not_wait_for_a_consumer_that_is_busy() {
     gate.open();
     flush.await.unwrap().unwrap().unwrap();
     drop(fake);
+    world.end().await;
+}
+
+#[actix::test]
+async fn an_id_that_was_given_is_asked_of_nobody_and_another_one_is() {
+    let world = World::new(None).await;
+    let channels = [channel(0, 0, 2)];
+    let want = world.want(true, &channels).await;
+    let mut fakes = Vec::new();
+    for _ in 0..2 {
+        let (fake, app, _) = world.app(AppScript::default()).await;
+        app.send(Synchronise { want: want.want.clone(), ..want }).await.unwrap().unwrap();
+        fakes.push(fake);
+    }
+    eventually("the buffers tell of it", || world.told.given.lock().unwrap().is_some()).await;
+    let known = world.told.given.lock().unwrap().take().unwrap().known;
+    // Whoever is asked from now on is not there.
+    fail_here("BufferSet flush");
+    assert!(world.buffers.send(Flush).await.unwrap().is_err());
+    let (fake, app, _) = world.app(AppScript::default()).await;
+    let want = SessionWish { known, ..want.want };
+    app.send(Synchronise { session: SESSION, want }).await.unwrap().unwrap();
+    let answers = |fake: &FakeApp| fake.asked().into_iter().map(|(_, answer)| answer);
+    assert_eq!(answers(&fake).count(), 3, "two events and the channel");
+    assert!(answers(&fake).eq(answers(&fakes[0])));
+    let (answer, fake) =
+        tokio::task::spawn_blocking(move || (fake.ask(&event(CHANNEL_HANDLE, "p:other")), fake))
+            .await
+            .unwrap();
+    assert_eq!(answer, Some(Answer::Event { ret_code: -EINVAL, event_id: 0 }));
+    drop((fake, fakes));
     world.end().await;
 }

@@ -8,13 +8,13 @@ use std::{
 use actix::Addr;
 use lttngd_model::SessionId;
 use lttngd_peer::{AppAct, AppScript, FakeApp, Gate, PATIENCE, eventually, eventually_so};
-use lttngd_runtime::{Hold, PeerCredentials, tell};
+use lttngd_runtime::{Hold, Outlet, PeerCredentials, tell};
 use tokio::net::UnixStream;
 
 use super::world::{SESSION, World, forget};
 use crate::{
     App, AppError, Forget, ListTracepointFields, ListTracepoints, RegenerateStatedump,
-    RegisterDone, Synchronise, SynchroniseArrived, Tracepoint, permits::Permits,
+    RegisterDone, Synchronise, SynchroniseArrived, Tracepoint, actor::Outlets, permits::Permits,
     plan::tests::channel, socket::CommandSocket,
 };
 
@@ -181,8 +181,7 @@ async fn sessions_that_come_and_go_leave_nothing_with_a_silent_application() {
         (CommandSocket::new(socket()), socket()),
         (permit(), permit()),
         Some(SOON),
-        lttngd_runtime::Outlet::closed(),
-        lttngd_runtime::Outlet::closed(),
+        Rc::new(Outlets { registered: Outlet::closed(), unregistered: Outlet::closed() }),
     );
     let want = world.want(true, &[channel(0, 0, 1)]).await.want;
     for session in (1..1000).map(SessionId) {

@@ -286,3 +286,49 @@ async fn a_session_that_is_wanted_again_while_it_is_released_is_made_again() {
     drop(fake);
     world.end().await;
 }
+
+#[actix::test]
+async fn the_first_event_of_a_channel_is_there_before_its_streams_are_answered() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let world = World::new(None).await;
+    let script = AppScript::new(move |request| match request.command {
+        Command::Stream { stream_nr: 0, .. } => AppAct::Late(held.clone()),
+        _ => AppAct::Answer,
+    });
+    let (fake, app, _) = world.app(script).await;
+    let made = tokio::task::spawn_local(app.send(world.want(true, &[channel(0, 0, 2)]).await));
+    eventually("STREAM is held", || fake.has_got(STREAM)).await;
+    eventually("STREAM and EVENT wait", || fake.unread() >= 2 * REQUEST_LEN).await;
+    gate.open();
+    made.await.unwrap().unwrap().unwrap();
+    let expected = [STREAM, STREAM, EVENT, ENABLE, EVENT, ENABLE, ENABLE, QUIESCENT];
+    assert_eq!(fake.commands()[3..], expected);
+    forget(&app).await.unwrap();
+    assert_eq!((fake.objects(), fake.faults()), (0, Vec::new()));
+    drop(fake);
+    world.end().await;
+}
+
+#[actix::test]
+async fn a_channel_that_lacks_a_stream_goes_and_takes_the_event_with_it_that_was_on_its_way() {
+    let world = World::new(None).await;
+    let mut is_refused = false;
+    let script = AppScript::new(move |request| match request.command {
+        Command::Stream { stream_nr: 1, .. } if !std::mem::replace(&mut is_refused, true) => {
+            AppAct::Refuse(UstError::Invalid)
+        }
+        _ => AppAct::Answer,
+    });
+    let (fake, app, _) = world.app(script).await;
+    let channels = [channel(0, 0, 2), channel(1, 0, 1)];
+    app.send(world.want(true, &channels).await).await.unwrap().unwrap();
+    let of_the_first = [SESSION, CHANNEL, STREAM, STREAM, EVENT, RELEASE, RELEASE];
+    let of_the_second = [CHANNEL, STREAM, STREAM, EVENT, ENABLE, ENABLE, QUIESCENT];
+    assert_eq!(fake.commands()[1..], [of_the_first, of_the_second].concat());
+    assert_eq!(fake.objects(), 3, "the session, and the other channel with its event");
+    forget(&app).await.unwrap();
+    assert_eq!((fake.objects(), fake.faults()), (0, Vec::new()));
+    drop(fake);
+    world.end().await;
+}

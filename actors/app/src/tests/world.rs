@@ -9,7 +9,7 @@ use std::{
 
 use actix::{Actor, Addr, Context, Handler};
 use lttngd_buffers::{
-    BufferObjects, BufferSet, BufferSetConfig, ChannelKeys, ChannelRequest, Prepare,
+    BufferObjects, BufferSet, BufferSetConfig, ChannelKeys, ChannelRequest, IdsGiven, Prepare,
 };
 use lttngd_clock::sample_clock;
 use lttngd_consumer::{Consumer, EnsureRunning, Stop};
@@ -34,6 +34,8 @@ pub(super) const SESSION: SessionId = SessionId(5);
 pub(super) struct Told {
     pub(super) registered: Arc<Mutex<Vec<AppRegistered>>>,
     pub(super) unregistered: Arc<Mutex<Vec<AppId>>>,
+    /// What the buffers say that they have given.
+    pub(super) given: Arc<Mutex<Option<IdsGiven>>>,
 }
 
 impl Actor for Told {
@@ -53,6 +55,14 @@ impl Handler<AppUnregistered> for Told {
 
     fn handle(&mut self, gone: AppUnregistered, _: &mut Self::Context) {
         self.unregistered.lock().unwrap().push(gone.id);
+    }
+}
+
+impl Handler<IdsGiven> for Told {
+    type Result = ();
+
+    fn handle(&mut self, given: IdsGiven, _: &mut Self::Context) {
+        *self.given.lock().unwrap() = Some(given);
     }
 }
 
@@ -112,14 +122,16 @@ impl World {
             deadline,
             bitnesses: vec![Bitness::Bits64],
             registered: Outlet::to(teller.clone().recipient()),
-            unregistered: Outlet::to(teller.recipient()),
+            unregistered: Outlet::to(teller.clone().recipient()),
         };
         let listener =
             tokio::task::spawn_local(listen_allowing(socket, settings, connections_each_max));
         let fake_consumer = FakeConsumer::new(script);
         let consumer = Consumer::new(fake_consumer.config(), Outlet::closed()).start();
         consumer.send(EnsureRunning).await.unwrap().unwrap();
-        let buffers = BufferSet::new(buffer_set(), consumer.clone()).start();
+        let given = Outlet::to(teller.recipient());
+        let config = BufferSetConfig { given, ..buffer_set() };
+        let buffers = BufferSet::new(config, consumer.clone()).start();
         Self { directory, told, consumer, fake_consumer, buffers, listener }
     }
 
@@ -156,6 +168,7 @@ impl World {
             channels: channels.to_vec().into(),
             buffers: self.buffers.clone().into(),
             objects,
+            known: Arc::default(),
         };
         Synchronise { session: SESSION, want }
     }
@@ -192,6 +205,7 @@ fn buffer_set() -> BufferSetConfig {
         shm_path: None,
         keys: ChannelKeys::default(),
         sampled: Outlet::closed(),
+        given: Outlet::closed(),
         failed: Outlet::closed(),
         consumer_deadline: lttngd_peer::PATIENCE,
         runas: lttngd_runas::Runas::new(None),

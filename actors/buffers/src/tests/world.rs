@@ -161,6 +161,7 @@ fn config(chunk: Option<OwnedFd>) -> BufferSetConfig {
         shm_path: None,
         keys: ChannelKeys::default(),
         sampled: Outlet::closed(),
+        given: Outlet::closed(),
         failed: Outlet::closed(),
         consumer_deadline: lttngd_peer::PATIENCE,
         runas: lttngd_runas::Runas::new(None),

@@ -5,7 +5,7 @@ use lttngd_peer::{AppScript, ConsumerScript, FakeApp, eventually};
 use lttngd_runtime::fail_point::{fail_here, has_failed};
 
 use super::world::World;
-use crate::{DataPending, Destroy, ListChannels, Rotate, Start, Stop};
+use crate::{DataPending, Destroy, ListChannels, RegenerateMetadata, Rotate, Start, Stop};
 
 const CLOSE_METADATA: u32 = 11;
 const SETUP_METADATA: u32 = 12;
@@ -67,6 +67,21 @@ async fn an_application_that_comes_after_a_set_failed_begins_all_the_same() {
     let _ = world.ask(Start).await;
     let late = world.app(AppScript::default()).await;
     assert_eq!(late.faults(), [""; 0]);
+    let _ = world.ask(Destroy).await;
+    drop(late);
+    nothing_is_left(world, apps).await;
+}
+
+#[actix::test]
+async fn an_application_that_comes_knows_the_ids_that_others_were_given() {
+    let (world, apps) = failing(BufferScheme::PerUid, "regenerate").await;
+    // Whoever has to be asked is not there any more.
+    assert!(world.ask(RegenerateMetadata).await.is_err());
+    assert!(has_failed());
+    let late = world.app(AppScript::default()).await;
+    assert_ne!(late.asked().len(), 0);
+    let answers = |app: &FakeApp| app.asked().into_iter().map(|(_, answer)| answer);
+    assert!(answers(&late).eq(answers(&apps[0])));
     let _ = world.ask(Destroy).await;
     drop(late);
     nothing_is_left(world, apps).await;

@@ -1,0 +1,62 @@
+//! What is to be done on an application's command socket.
+
+use lttngd_model::SessionId;
+use lttngd_runtime::{Agenda, Claim};
+use lttngd_wire::ust::command::FieldEntry;
+use tokio::sync::oneshot;
+
+use crate::{
+    AppError, Tracepoint,
+    purpose::{Purpose, Wish},
+};
+
+type Reply<T> = oneshot::Sender<Result<T, AppError>>;
+
+/// What is to be done with an application.
+pub(crate) type AppAgenda = Agenda<Purpose, Wish, Job, AppError>;
+
+/// What the command socket is used for.
+pub(crate) enum Job {
+    /// Once in the queue for each purpose, however many wait for it.
+    Synchronise(Purpose),
+    /// Once in the queue for each session, with all who wait for it.
+    Statedump(SessionId, Vec<Reply<()>>),
+    RegisterDone(Reply<()>),
+    Tracepoints(Reply<Vec<Tracepoint>>),
+    TracepointFields(Reply<Vec<FieldEntry>>),
+}
+
+impl lttngd_runtime::Job<Purpose> for Job {
+    fn fulfil(purpose: Purpose) -> Self {
+        Self::Synchronise(purpose)
+    }
+
+    fn claim(&self) -> Claim<Purpose> {
+        match self {
+            Self::Synchronise(purpose) => Claim::Purpose(*purpose),
+            Self::Statedump(session, _) => Claim::Purpose((*session).into()),
+            Self::RegisterDone(_) | Self::Tracepoints(_) | Self::TracepointFields(_) => {
+                Claim::Everything
+            }
+        }
+    }
+
+    fn is_wish(&self) -> bool {
+        matches!(self, Self::Synchronise(_))
+    }
+
+    fn is_question(&self) -> bool {
+        matches!(self, Self::Tracepoints(_) | Self::TracepointFields(_))
+    }
+
+    fn merge(&mut self, other: Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Statedump(session, waiting), Self::Statedump(of, more)) if *session == of => {
+                waiting.retain(|reply| !reply.is_closed());
+                waiting.extend(more);
+                None
+            }
+            (_, other) => Some(other),
+        }
+    }
+}
