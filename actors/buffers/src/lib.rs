@@ -16,9 +16,11 @@
 //! that what one of them loses the other repeats, and no hole can arise.
 
 mod actor;
+mod ask;
 mod counters;
 mod error;
 mod message;
+mod progress;
 mod set;
 mod shm;
 mod state;

@@ -10,29 +10,22 @@ use std::{
     },
 };
 
-use lttngd_consumer::{ChannelSampled, ConsumerError, MetadataText};
+use lttngd_consumer::{ChannelSampled, ConsumerError};
 use lttngd_metadata::{
     tsdl::{Clock, Scheme, TraceDescription},
     ustregistry::UstRegistry,
 };
 use lttngd_model::{
-    Bitness, BufferMode, ChannelAttributes, ChannelKey, ChannelOutput, ChunkId, Credentials,
-    NetIndex, SessionId, Timestamp,
+    Bitness, ChannelAttributes, ChannelKey, ChunkId, Credentials, NetIndex, SessionId, Timestamp,
 };
 use lttngd_runas::{Below, Owner, Runas};
 use lttngd_runtime::Outlet;
-use lttngd_wire::{
-    consumer::{AskChannel, ChannelClass},
-    ust::registration::Alignments,
-};
+use lttngd_wire::ust::registration::Alignments;
 
 use crate::{
-    BufferSetFailed, BuffersError, ChannelRequest, ChannelSize, IdsGiven, PreparedChannel, SetKey,
+    BufferSetFailed, BuffersError, ChannelSize, IdsGiven, PreparedChannel, SetKey,
     shm::ShmDirectory,
 };
-
-/// Id that means the metadata stream in a channel request.
-const METADATA_CHAN_ID: u32 = u32::MAX;
 
 /// Trace files of one stream at a relay daemon when there is no limit: it keeps a record of each.
 const RELAYD_TRACEFILE_COUNT: u32 = 1 << 20;
@@ -248,70 +241,6 @@ impl BufferSetConfig {
             clock: self.clock.clone(),
         })
     }
-
-    fn ask(&self, name: &str, attributes: &ChannelAttributes, uuid: [u8; 16]) -> AskChannel {
-        AskChannel {
-            subbuf_size_bytes: attributes.subbuf_size_bytes,
-            num_subbuf: attributes.num_subbuf,
-            class: ChannelClass::Data { overwrite: attributes.mode == BufferMode::Overwrite },
-            switch_timer_interval_us: attributes.switch_timer_interval_us,
-            read_timer_interval_us: attributes.read_timer_interval_us,
-            live_timer_interval_us: self.live_timer_interval_us,
-            is_live: self.live_timer_interval_us != 0,
-            monitor_timer_interval_us: u32::try_from(attributes.monitor_timer_interval_us)
-                .unwrap_or(u32::MAX),
-            output: ChannelOutput::Mmap,
-            session_id: self.session,
-            pathname: format!("{}{}", self.output.prefix(), self.path()),
-            name: name.to_owned(),
-            buffer_owner: self.owner,
-            relayd_id: self.output.relayd(),
-            key: self.keys.next(),
-            chunk_id: self.output.chunk(),
-            uuid,
-            chan_id: 0,
-            tracefile_size_bytes: attributes.tracefile_size_bytes,
-            tracefile_count: self.output.tracefile_count(attributes),
-            session_id_per_pid: self.app_id,
-            monitor: self.output.chunk().is_some(),
-            ust_app_uid: self.app_uid,
-            blocking_timeout_us: attributes.blocking_timeout_us,
-            root_shm_path: String::new(),
-            shm_path: String::new(),
-        }
-    }
-
-    /// The request for a data channel whose id in the trace is `id`.
-    ///
-    /// # Errors
-    /// When its files would have too long names.
-    pub(crate) fn ask_data(
-        &self,
-        channel: &ChannelRequest,
-        id: u32,
-        uuid: [u8; 16],
-    ) -> io::Result<AskChannel> {
-        let shm = self.shm_directory().map(|directory| directory.of_channel(&channel.name));
-        let (root_shm_path, shm_path) = shm.transpose()?.unwrap_or_default();
-        let ask = self.ask(&channel.name, &channel.attributes, uuid);
-        Ok(AskChannel { chan_id: id, root_shm_path, shm_path, ..ask })
-    }
-
-    /// The request for the metadata channel.
-    pub(crate) fn ask_metadata(
-        &self,
-        attributes: &ChannelAttributes,
-        uuid: [u8; 16],
-    ) -> AskChannel {
-        AskChannel {
-            class: ChannelClass::Metadata,
-            chan_id: METADATA_CHAN_ID,
-            monitor_timer_interval_us: 0,
-            tracefile_size_bytes: 0,
-            tracefile_count: 0,
-            ..self.ask("metadata", attributes, uuid)
-        }
-    }
 }
 
 /// A data channel in the set.
@@ -320,34 +249,4 @@ pub(crate) struct SetChannel {
     pub(crate) prepared: PreparedChannel,
     pub(crate) overwrite: bool,
     pub(crate) size: ChannelSize,
-}
-
-/// How much of the text the consumer is known to have.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct MetadataProgress {
-    version: u64,
-    end: u64,
-}
-
-impl MetadataProgress {
-    /// The part of the text that the consumer lacks.
-    pub(crate) fn missing(self, registry: &UstRegistry) -> MetadataText {
-        let text = registry.metadata();
-        let known = if self.version == registry.version() { self.end } else { 0 };
-        let start = usize::try_from(known).map_or(text.len(), |known| known.min(text.len()));
-        MetadataText {
-            offset: start as u64,
-            version: registry.version(),
-            bytes: text[start..].to_vec(),
-        }
-    }
-
-    /// The consumer accepted the text of `version` up to `end`.
-    pub(crate) fn accept(&mut self, version: u64, end: u64) {
-        if version > self.version {
-            *self = Self { version, end };
-        } else if version == self.version {
-            self.end = self.end.max(end);
-        }
-    }
 }

@@ -8,8 +8,8 @@ use lttngd_model::ChannelKey;
 use tokio::sync::oneshot;
 
 use crate::{
-    BufferObjects, BuffersError, ChannelRequest, ChannelSize,
-    set::{MetadataProgress, SetChannel},
+    BufferObjects, BuffersError, ChannelRequest, ChannelSize, progress::MetadataProgress,
+    set::SetChannel,
 };
 
 /// Most ids that are told to those who come. It takes as long as there are ids.

@@ -7,8 +7,8 @@ use lttngd_model::{Domain, EventListing, SYMBOL_NAME_LEN};
 
 use crate::{
     Registry,
-    actor::tracepoint_listing,
     events::{Audience, Event},
+    tracepoints::tracepoint_listing,
 };
 
 impl Handler<AgentsChanged> for Registry {

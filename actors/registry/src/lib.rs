@@ -13,6 +13,7 @@ mod agents;
 mod events;
 mod message;
 mod naming;
+mod tracepoints;
 
 pub use actor::{Registry, RegistryConfig, SESSIONS_MAX};
 pub use events::{AppDescription, EVENTS_MAX, Event, SUBSCRIPTIONS_MAX, Subscribe, Subscription};

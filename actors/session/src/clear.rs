@@ -68,4 +68,12 @@ impl Inner {
         tracing::error!(%error, "the session is not cleared");
         error.code(ErrorCode::ClearFailConsumer)
     }
+
+    /// Whether the relay daemon, if there is one, lets the session be cleared.
+    fn clear_available(&self) -> Result<(), ErrorCode> {
+        match self.state().relayd() {
+            Some(relayd) if !relayd.can_be_cleared() => Err(ErrorCode::ClearNotAvailableRelay),
+            _ => Ok(()),
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use actix::Addr;
 use lttngd_consumer::Consumer;
-use lttngd_model::{ErrorCode, NetIndex, SessionKind, Tracer};
+use lttngd_model::{ErrorCode, NetIndex, Tracer};
 use lttngd_relayd::{
     Announcement, Connect, ConnectError, ConnectionFailed, ConnectionLost, GiveUp, HandedOver,
     Held, Open, Opened, RelayConnection, RelaydError,
@@ -190,26 +190,6 @@ impl Inner {
     /// The connection, as requests to consumers name it.
     pub(crate) fn net_index(&self) -> Option<NetIndex> {
         self.state().relayd().map(|relayd| relayd.net_index)
-    }
-
-    /// Whether a session that was started can be rotated by a client.
-    pub(crate) fn rotation_available(&self) -> Result<(), ErrorCode> {
-        let live = matches!(self.config.kind, SessionKind::Live { .. });
-        if live || self.state().output == Output::None {
-            return Err(ErrorCode::RotationNotAvailable);
-        }
-        match self.state().relayd() {
-            Some(relayd) if !relayd.has_trace_chunks() => Err(ErrorCode::RotationNotAvailableRelay),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether the relay daemon, if there is one, lets the session be cleared.
-    pub(crate) fn clear_available(&self) -> Result<(), ErrorCode> {
-        match self.state().relayd() {
-            Some(relayd) if !relayd.can_be_cleared() => Err(ErrorCode::ClearNotAvailableRelay),
-            _ => Ok(()),
-        }
     }
 }
 

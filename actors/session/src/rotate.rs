@@ -3,7 +3,7 @@
 use std::{rc::Rc, time::Duration};
 
 use actix::Context;
-use lttngd_model::ErrorCode;
+use lttngd_model::{ErrorCode, SessionKind};
 use lttngd_runtime::MayBegin;
 use tokio::sync::oneshot;
 
@@ -85,6 +85,18 @@ impl Inner {
             Err(error) => SessionEvent::RotationFailed { rotation_id, error },
         });
         archived
+    }
+
+    /// Whether a session that was started can be rotated by a client.
+    fn rotation_available(&self) -> Result<(), ErrorCode> {
+        let live = matches!(self.config.kind, SessionKind::Live { .. });
+        if live || self.state().output == Output::None {
+            return Err(ErrorCode::RotationNotAvailable);
+        }
+        match self.state().relayd() {
+            Some(relayd) if !relayd.has_trace_chunks() => Err(ErrorCode::RotationNotAvailableRelay),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn rotation_info(

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tracing::Instrument;
 
 use super::{BufferSet, Inner, shm_error};
-use crate::{BuffersError, set::MetadataProgress, shm, state::Write};
+use crate::{BuffersError, progress::MetadataProgress, shm, state::Write};
 
 impl BufferSet {
     /// Brings the file beside the buffers up to the text of now.

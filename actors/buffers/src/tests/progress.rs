@@ -6,7 +6,7 @@ use lttngd_metadata::ustregistry::EventRegistration;
 use proptest::prelude::*;
 
 use super::registry;
-use crate::set::MetadataProgress;
+use crate::progress::MetadataProgress;
 
 #[derive(Clone, Copy, Debug)]
 enum Event {

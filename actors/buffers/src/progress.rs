@@ -1,0 +1,34 @@
+//! How far a receiver has the metadata text.
+
+use lttngd_consumer::MetadataText;
+use lttngd_metadata::ustregistry::UstRegistry;
+
+/// How much of the text the consumer is known to have.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct MetadataProgress {
+    version: u64,
+    end: u64,
+}
+
+impl MetadataProgress {
+    /// The part of the text that the consumer lacks.
+    pub(crate) fn missing(self, registry: &UstRegistry) -> MetadataText {
+        let text = registry.metadata();
+        let known = if self.version == registry.version() { self.end } else { 0 };
+        let start = usize::try_from(known).map_or(text.len(), |known| known.min(text.len()));
+        MetadataText {
+            offset: start as u64,
+            version: registry.version(),
+            bytes: text[start..].to_vec(),
+        }
+    }
+
+    /// The consumer accepted the text of `version` up to `end`.
+    pub(crate) fn accept(&mut self, version: u64, end: u64) {
+        if version > self.version {
+            *self = Self { version, end };
+        } else if version == self.version {
+            self.end = self.end.max(end);
+        }
+    }
+}
