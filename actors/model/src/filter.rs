@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AppContext, FILTER_MAX_LEN};
 use program::Program;
+pub(crate) use program::{Root, capture};
 
 /// Longest bytecode with its relocation table in bytes: `liblttng-ctl` counts the header of 48 bytes,
 /// with which it travels, towards the limit.

@@ -21,6 +21,7 @@ mod session;
 mod star_glob;
 mod time;
 mod tracker;
+pub mod trigger;
 mod url;
 pub mod ust;
 

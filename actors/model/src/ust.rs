@@ -13,6 +13,7 @@ mod notifier;
 mod tests;
 mod tracker;
 
+pub(crate) use agent::agent_tracepoints;
 pub use agent::{AgentDomain, AgentEvent, AgentRule};
 pub use channel::{Channel, EventRule};
 pub use domain::{SessionFacts, UstDomain};

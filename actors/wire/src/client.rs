@@ -30,13 +30,12 @@ mod save;
 mod session;
 mod snapshot;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tracker;
+mod trigger;
 mod uri;
 
-pub use archive::{
-    ArchiveLocation, decode_destroyed, encode_destroyed_data, encode_destroyed_header,
-};
+pub use archive::{decode_destroyed, encode_destroyed_data, encode_destroyed_header};
 pub use channel::{decode_channels, encode_channels};
 pub use command::Command;
 pub use context::ContextRequest;
@@ -45,6 +44,7 @@ pub use domain::{DomainListing, decode_domains, encode_domains};
 pub use event::{decode_events, encode_events};
 pub use field::{decode_event_fields, encode_event_fields};
 pub use kind::CommandKind;
+pub use lttngd_model::trigger::ArchiveLocation;
 pub use reply::{REPLY_DATA_MAX_LEN, REPLY_HEADER_LEN, Reply, ReplyHeader};
 pub use request::{FDS_MAX, PAYLOAD_MAX_LEN, REQUEST_LEN, Request};
 pub use rotation::{
@@ -60,4 +60,9 @@ pub use snapshot::{
 };
 pub use tracker::{
     decode_tracker_values, decode_tracking_policy, encode_tracker_values, encode_tracking_policy,
+};
+pub(crate) use trigger::{decode as decode_trigger_in, decode_evaluation, encode_evaluation};
+pub use trigger::{
+    decode_condition, decode_error_counters, decode_trigger, decode_triggers, encode_condition,
+    encode_error_counters, encode_error_query, encode_trigger, encode_triggers,
 };

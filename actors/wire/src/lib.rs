@@ -11,6 +11,7 @@ pub mod client;
 pub mod consumer;
 pub mod ctf;
 pub mod kernel;
+pub mod notification;
 pub mod relay;
 pub mod ust;
 

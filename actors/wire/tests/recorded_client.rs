@@ -165,7 +165,11 @@ fn again(kind: CommandKind, reply: &Reply) -> (Vec<u8>, Vec<u8>) {
         K::SessionListRotationSchedules => plain(client::encode_rotation_schedules(
             &client::decode_rotation_schedules(data).unwrap(),
         )),
-        K::RegisterTrigger | K::ListTriggers | K::ExecuteErrorQuery => plain(data.clone()),
+        K::RegisterTrigger => plain(client::encode_trigger(&client::decode_trigger(data).unwrap())),
+        K::ListTriggers => plain(client::encode_triggers(&client::decode_triggers(data).unwrap())),
+        K::ExecuteErrorQuery => {
+            plain(client::encode_error_counters(&client::decode_error_counters(data).unwrap()))
+        }
         _ => plain(Vec::new()),
     }
 }

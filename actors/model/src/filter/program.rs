@@ -35,7 +35,7 @@ pub(super) struct Junction(usize);
 
 /// Where a path begins.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-enum Root {
+pub(crate) enum Root {
     #[default]
     Payload,
     Context,
@@ -82,6 +82,19 @@ impl Path {
     pub(super) fn index(&mut self, index: u64) {
         self.steps.push(Step::Index(index));
     }
+}
+
+/// What takes a value of an event: that of a name below `root`, or the element of it at the end of `indexes`.
+pub(crate) fn capture(
+    root: Root,
+    name: &str,
+    indexes: impl Iterator<Item = u64>,
+) -> Result<Bytecode, FilterFault> {
+    let name = std::iter::once(Step::Name(name.to_owned()));
+    let path = Path { root, steps: name.chain(indexes.map(Step::Index)).collect() };
+    let mut program = Program { operands: vec![Kind::Field], ..Program::default() };
+    program.go_along(&path)?;
+    program.finish()
 }
 
 /// A filter's bytecode in the making.
@@ -149,6 +162,11 @@ impl Program {
 
     /// A path with an index is walked step by step.
     fn walk(&mut self, path: &Path) -> Result<(), FilterFault> {
+        self.go_along(path)?;
+        self.emit(Opcode::LoadField, &[])
+    }
+
+    fn go_along(&mut self, path: &Path) -> Result<(), FilterFault> {
         let root = match path.root {
             Root::Payload => Opcode::GetPayloadRoot,
             Root::Context => Opcode::GetContextRoot,
@@ -166,7 +184,7 @@ impl Program {
                 Step::Index(index) => self.emit(Opcode::GetIndexU64, &index.to_ne_bytes())?,
             }
         }
-        self.emit(Opcode::LoadField, &[])
+        Ok(())
     }
 
     /// Applies an operator to the last operand.

@@ -112,6 +112,6 @@ impl AgentDomain {
 }
 
 /// The tracepoints through which the events of an agent domain pass.
-pub(super) fn agent_tracepoints(domain: Domain) -> Option<&'static str> {
+pub(crate) fn agent_tracepoints(domain: Domain) -> Option<&'static str> {
     AGENT_CHANNELS.iter().find(|(agent, ..)| *agent == domain).map(|(_, _, name)| *name)
 }

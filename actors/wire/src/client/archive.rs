@@ -1,6 +1,6 @@
 //! Where a rotation left its trace chunk, and the reply to DESTROY_SESSION, which tells it.
 
-use lttngd_model::PATH_MAX;
+use lttngd_model::{PATH_MAX, trigger::ArchiveLocation};
 
 use super::mirror::{string, string_len};
 use super::{Reply, RotationState};
@@ -18,30 +18,9 @@ pub(super) const PROTOCOL_TCP: i8 = 0;
 /// lttng_trace_archive_location_comm`.
 const LOCAL_UNUSED_LEN: usize = 9;
 
-/// The place of an archived trace chunk.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum ArchiveLocation {
-    /// A directory of this machine.
-    Local {
-        /// Absolute path.
-        path: String,
-    },
-    /// A directory of a relay daemon, reached by TCP.
-    Relay {
-        /// Host name or address.
-        host: String,
-        /// Port of the control connection.
-        control_port: u16,
-        /// Port of the data connection.
-        data_port: u16,
-        /// Path below the relay daemon's output directory.
-        relative_path: String,
-    },
-}
-
 /// `struct lttng_trace_archive_location_comm` (packed, `include/lttng/location-internal.h`), then
 /// the texts.
-fn encode(location: &ArchiveLocation, writer: &mut Writer) {
+pub(super) fn encode(location: &ArchiveLocation, writer: &mut Writer) {
     match location {
         ArchiveLocation::Local { path } => {
             writer.i8(LOCAL).u32(string_len(path)).zeros(LOCAL_UNUSED_LEN).string(path);
@@ -54,7 +33,7 @@ fn encode(location: &ArchiveLocation, writer: &mut Writer) {
     }
 }
 
-fn decode(reader: &mut Reader<'_>) -> Result<ArchiveLocation, DecodeError> {
+pub(super) fn decode(reader: &mut Reader<'_>) -> Result<ArchiveLocation, DecodeError> {
     match reader.i8("archive location type")? {
         LOCAL => {
             let len = reader.u32("absolute_path_len")?;

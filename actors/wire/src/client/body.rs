@@ -6,7 +6,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 use super::mirror::{chars, read, text, wire_len};
 use super::{
     Command, CommandKind, Request, channel, context, descriptor, event, rotation, save, snapshot,
-    tracker, uri,
+    tracker, trigger, uri,
 };
 use crate::{DecodeError, Reader, Writer};
 
@@ -130,9 +130,11 @@ fn decode_plain(kind: CommandKind, union: &[u8], payload: &[u8]) -> Result<Comma
         K::RegenerateStatedump => Command::RegenerateStatedump,
         K::RegisterTrigger => Command::RegisterTrigger {
             anonymous: read::<TriggerMember>(&mut reader, "trigger")?.is_trigger_anonymous != 0,
-            trigger: payload.to_vec(),
+            trigger: Box::new(trigger::decode_trigger(payload)?),
         },
-        K::UnregisterTrigger => Command::UnregisterTrigger { trigger: payload.to_vec() },
+        K::UnregisterTrigger => {
+            Command::UnregisterTrigger { trigger: Box::new(trigger::decode_trigger(payload)?) }
+        }
         K::RotateSession => Command::RotateSession,
         K::RotationGetInfo => Command::RotationGetInfo { rotation_id: reader.u64("rotation_id")? },
         K::RotationSetSchedule => {
@@ -142,7 +144,9 @@ fn decode_plain(kind: CommandKind, union: &[u8], payload: &[u8]) -> Result<Comma
         K::SessionListRotationSchedules => Command::SessionListRotationSchedules,
         K::ClearSession => Command::ClearSession,
         K::ListTriggers => Command::ListTriggers,
-        K::ExecuteErrorQuery => Command::ExecuteErrorQuery { query: payload.to_vec() },
+        K::ExecuteErrorQuery => {
+            Command::ExecuteErrorQuery { query: Box::new(trigger::decode_error_query(payload)?) }
+        }
         K::EnableChannel
         | K::CreateSession
         | K::TrackerAddValue
@@ -206,12 +210,12 @@ pub(super) fn encode(command: &Command) -> (Vec<u8>, Vec<u8>) {
             union.i32(*attribute as i32).u32(*policy as u32);
         }
         Command::RegisterTrigger { anonymous, trigger } => {
-            payload.bytes(trigger);
-            put_trigger(&mut union, trigger, *anonymous);
+            payload.bytes(&trigger::encode_trigger(trigger));
+            put_trigger(&mut union, payload.len(), *anonymous);
         }
         Command::UnregisterTrigger { trigger } => {
-            payload.bytes(trigger);
-            put_trigger(&mut union, trigger, false);
+            payload.bytes(&trigger::encode_trigger(trigger));
+            put_trigger(&mut union, payload.len(), false);
         }
         Command::RotationGetInfo { rotation_id } => {
             union.u64(*rotation_id);
@@ -223,8 +227,8 @@ pub(super) fn encode(command: &Command) -> (Vec<u8>, Vec<u8>) {
             descriptor::encode_request(home.as_deref(), descriptor, &mut union, &mut payload);
         }
         Command::ExecuteErrorQuery { query } => {
-            payload.bytes(query);
-            union.u32(wire_len(query.len()));
+            payload.bytes(&trigger::encode_error_query(query));
+            union.u32(wire_len(payload.len()));
         }
         Command::ListSyscalls
         | Command::DestroySession
@@ -254,8 +258,8 @@ fn put_channel(union: &mut Writer, channel: &str, payload_len: usize) {
     union.bytes(member.as_bytes());
 }
 
-fn put_trigger(union: &mut Writer, trigger: &[u8], anonymous: bool) {
+fn put_trigger(union: &mut Writer, payload_len: usize, anonymous: bool) {
     let member =
-        TriggerMember { length: wire_len(trigger.len()), is_trigger_anonymous: anonymous.into() };
+        TriggerMember { length: wire_len(payload_len), is_trigger_anonymous: anonymous.into() };
     union.bytes(member.as_bytes());
 }

@@ -3,6 +3,7 @@
 use lttngd_model::{
     ChannelListing, EventDescription, ProcessAttribute, SessionDescriptor, TrackerValue,
     TrackingPolicy, Uri,
+    trigger::{ErrorQuery, Trigger},
 };
 
 use super::{CommandKind, ContextRequest, RotationSchedule, SaveSession, SnapshotOutput};
@@ -10,7 +11,7 @@ use super::{CommandKind, ContextRequest, RotationSchedule, SaveSession, Snapshot
 /// A command and its parameters. The session and the domain it is about stand in the
 /// [`super::Request`]. An empty channel name asks for the domain's default channel or, where the
 /// command says so, for all channels.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the parameters are named as in liblttng-ctl")]
 pub enum Command {
     /// Adds a context to a channel, or to all channels.
@@ -76,9 +77,9 @@ pub enum Command {
     /// Writes the state dump anew.
     RegenerateStatedump,
     /// Registers a serialized trigger. `anonymous` asks that no name be made for a nameless one.
-    RegisterTrigger { anonymous: bool, trigger: Vec<u8> },
+    RegisterTrigger { anonymous: bool, trigger: Box<Trigger> },
     /// Unregisters a serialized trigger.
-    UnregisterTrigger { trigger: Vec<u8> },
+    UnregisterTrigger { trigger: Box<Trigger> },
     /// Starts a rotation.
     RotateSession,
     /// Asks for the state of a rotation.
@@ -95,7 +96,7 @@ pub enum Command {
     /// Lists the triggers.
     ListTriggers,
     /// Asks for the error counters of a trigger; serialized query.
-    ExecuteErrorQuery { query: Vec<u8> },
+    ExecuteErrorQuery { query: Box<ErrorQuery> },
     /// A number that no command has.
     Undefined(u32),
 }

@@ -138,6 +138,7 @@ impl CommandKind {
             | Self::SnapshotRecord
             | Self::RotationSetSchedule
             | Self::CreateSession => ErrorCode::Invalid,
+            Self::RegisterTrigger | Self::UnregisterTrigger => ErrorCode::InvalidTrigger,
             _ => ErrorCode::InvalidProtocol,
         }
     }

@@ -8,6 +8,7 @@ mod hostile;
 mod reply;
 mod request;
 mod round_trip;
+pub(crate) mod triggers;
 
 use lttngd_model::{
     BufferMode, BufferScheme, ChannelAttributes, ChannelListing, ChannelOutput, Domain, ErrorCode,

@@ -12,6 +12,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::triggers::{error_query, trigger};
 use crate::client::{
     ArchiveLocation, Command, ContextRequest, RotationSchedule, SaveSession, SnapshotOutput,
 };
@@ -299,18 +300,18 @@ pub(super) fn command() -> impl Strategy<Value = Command> {
         (any::<bool>(), snapshot_output())
             .prop_map(|(wait, output)| Command::SnapshotRecord { wait, output }),
     ];
-    let with_bytes = prop_oneof![
-        (any::<bool>(), bytes())
+    let with_trigger = prop_oneof![
+        (any::<bool>(), trigger().prop_map(Box::new))
             .prop_map(|(anonymous, trigger)| Command::RegisterTrigger { anonymous, trigger }),
-        bytes().prop_map(|trigger| Command::UnregisterTrigger { trigger }),
-        bytes().prop_map(|query| Command::ExecuteErrorQuery { query }),
+        trigger().prop_map(|it| Command::UnregisterTrigger { trigger: Box::new(it) }),
+        error_query().prop_map(|query| Command::ExecuteErrorQuery { query: Box::new(query) }),
     ];
     prop_oneof![
         2 => plain,
         1 => with_text,
         1 => with_numbers,
         1 => with_output,
-        1 => with_bytes,
+        1 => with_trigger,
         3 => command_with_payload(),
     ]
 }
