@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use lttngd_model::{ChannelKey, RelaySessionId, SessionId, StreamKind};
+use lttngd_model::{ChannelKey, RelaySessionId, SessionId, StreamKind, Tracer};
 use lttngd_runtime::tell;
 use lttngd_wire::consumer::{AddRelaydSocket, Message, SnapshotChannel};
 
@@ -14,7 +14,7 @@ use crate::{
     ClearQuiescentChannel, CloseMetadata, CloseTraceChunk, ConsumerError, CreateMetadata,
     CreateTraceChunk, DataPending, DestroyChannel, DestroyRelayd, DiscardedEvents, FlushChannel,
     KernelStream, LostPackets, OpenChannelPackets, PushMetadata, RecordChannel, RotateChannel,
-    TraceChunkExists,
+    SampledChannel, TraceChunkExists,
     channels::{self, FetchChannel},
     link::Link,
     reports::{BeginMetadata, BeginSampling, EndMetadata, HasEnded, Owner, StreamsCounted},
@@ -151,27 +151,35 @@ exchanges! {
     };
     FetchChannel -> Arc<ChannelObject>, |link, owner, m| {
         let (session, sampled, start) = (m.ask.session_id, m.sampled, owner.start);
+        let channel = SampledChannel {
+            key: m.ask.key,
+            tracer: Tracer::Ust,
+            name: m.ask.name.clone(),
+            capacity_bytes: m.ask.subbuf_size_bytes.saturating_mul(m.ask.num_subbuf),
+        };
         let counted = |streams| tell(&owner.consumer, StreamsCounted { start, streams });
         let object = channels::fetch(link, m.ask, m.room, counted).await?;
         // Dropping it ends the channel.
-        owner.ask(BeginSampling { start, session, key: object.key, sampled }).await??;
+        owner.ask(BeginSampling { start, session, channel, sampled }).await??;
         Ok(Arc::new(object))
     };
     AddKernelChannel -> (), |link, owner, m| {
-        let AddKernelChannel { add, streams, sampled } = m;
+        let AddKernelChannel { add, streams, capacity_bytes, sampled } = m;
         let (key, session, start) = (add.key, add.session_id, owner.start);
         let sent = (add.monitor && !add.metadata).then_some(Message::StreamsSent {
             channel_key: key,
             relayd_id: add.relayd_id,
         });
         let is_data = !add.metadata;
+        let (tracer, name) = (Tracer::Kernel, add.name.clone());
+        let channel = SampledChannel { key, tracer, name, capacity_bytes };
         link.status(&Message::AddChannel(add)).await?;
         add_streams(link, key, &streams).await?;
         if let Some(sent) = sent {
             link.status(&sent).await?;
         }
         if is_data {
-            owner.ask(BeginSampling { start, session, key, sampled }).await??;
+            owner.ask(BeginSampling { start, session, channel, sampled }).await??;
         }
         Ok(())
     };

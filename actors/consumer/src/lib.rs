@@ -57,7 +57,7 @@ pub use message::{
     CreateChannel, CreateMetadata, CreateTraceChunk, DataPending, DestroyChannel, DestroyRelayd,
     DiscardedEvents, EndSampling, EndSession, EnsureRunning, FlushChannel, KernelStream,
     LostPackets, MetadataAccepted, MetadataRequested, MetadataSource, MetadataText,
-    OpenChannelPackets, PushMetadata, RecordChannel, RotateChannel, Running, Stop, StreamObject,
-    TraceChunkExists,
+    OpenChannelPackets, PushMetadata, RecordChannel, RotateChannel, Running, SampledChannel, Stop,
+    StreamObject, TraceChunkExists,
 };
 pub use process::ConsumerConfig;

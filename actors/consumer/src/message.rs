@@ -4,7 +4,7 @@ use std::{os::fd::OwnedFd, sync::Arc};
 
 use actix::Message;
 use lttngd_model::{
-    ChannelKey, ChunkId, ConsumerKind, Credentials, NetIndex, RelaySessionId, SessionId,
+    ChannelKey, ChunkId, ConsumerKind, Credentials, NetIndex, RelaySessionId, SessionId, Tracer,
 };
 use lttngd_runtime::{Held, Outlet};
 use lttngd_wire::consumer::{AddChannel, AskChannel, CloseCommand, MonitorSample};
@@ -143,14 +143,30 @@ pub struct CreateChannel {
     pub sampled: Outlet<ChannelSampled>,
 }
 
-/// How the buffers of a channel are used, each time the channel's monitor timer fires.
-#[derive(Clone, Copy, Debug, Message)]
+/// How the buffers of a channel are used, each time the channel's monitor timer fires, and that this is told no
+/// longer.
+#[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct ChannelSampled {
-    /// What the consumer says.
-    pub sample: MonitorSample,
+    /// The channel.
+    pub channel: Arc<SampledChannel>,
+    /// What the consumer says; `None` when nothing more will come of the channel.
+    pub sample: Option<MonitorSample>,
     /// What was written out since the sample before, in bytes.
     pub newly_consumed_bytes: u64,
+}
+
+/// A channel whose use is told.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SampledChannel {
+    /// Its key.
+    pub key: ChannelKey,
+    /// Whose events it has.
+    pub tracer: Tracer,
+    /// Its name.
+    pub name: String,
+    /// What each of its streams can hold, in bytes.
+    pub capacity_bytes: u64,
 }
 
 /// Nobody wants to hear any more how the buffers of these channels are used.
@@ -171,6 +187,8 @@ pub struct AddKernelChannel {
     pub add: Box<AddChannel>,
     /// Its streams.
     pub streams: Vec<KernelStream>,
+    /// What each of them can hold, in bytes.
+    pub capacity_bytes: u64,
     /// Is told how the channel's buffers are used, until [`EndSampling`].
     pub sampled: Outlet<ChannelSampled>,
 }

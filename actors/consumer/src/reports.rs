@@ -8,7 +8,8 @@ use lttngd_wire::consumer::MonitorSample;
 use tracing::Span;
 
 use crate::{
-    ChannelSampled, Consumer, ConsumerError, MetadataSource, actor::Running, link::LinkEnd,
+    ChannelSampled, Consumer, ConsumerError, MetadataSource, SampledChannel, actor::Running,
+    link::LinkEnd,
 };
 
 /// Which of the consumer daemons that an actor had in its life.
@@ -86,7 +87,7 @@ pub(crate) struct StreamsCounted {
 pub(crate) struct BeginSampling {
     pub(crate) start: Start,
     pub(crate) session: SessionId,
-    pub(crate) key: ChannelKey,
+    pub(crate) channel: SampledChannel,
     pub(crate) sampled: Outlet<ChannelSampled>,
 }
 
@@ -150,7 +151,7 @@ impl Handler<BeginSampling> for Consumer {
             return Err(ConsumerError::Ended);
         }
         let running = self.running(begin.start).ok_or(ConsumerError::Lost)?;
-        running.samples.insert(begin.session, begin.key, begin.sampled);
+        running.samples.insert(begin.session, begin.channel, begin.sampled);
         Ok(())
     }
 }

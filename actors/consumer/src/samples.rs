@@ -1,7 +1,7 @@
 //! The monitor pipe: the consumer tells how the buffers of each channel are used, and whoever made
 //! the channel is told.
 
-use std::{collections::HashMap, convert::Infallible, io, os::fd::OwnedFd};
+use std::{collections::HashMap, convert::Infallible, io, os::fd::OwnedFd, sync::Arc};
 
 use lttngd_model::{ChannelKey, SessionId};
 use lttngd_runtime::{Outlet, tell};
@@ -9,7 +9,7 @@ use lttngd_wire::consumer::{MONITOR_SAMPLE_LEN, MonitorSample};
 use tokio::{io::AsyncReadExt, net::unix::pipe};
 
 use crate::{
-    ChannelSampled,
+    ChannelSampled, SampledChannel,
     reader::Socket,
     reports::{Owner, Sampled},
 };
@@ -24,6 +24,7 @@ pub(crate) struct Samples(HashMap<ChannelKey, Channel>);
 #[derive(Debug)]
 struct Channel {
     session: SessionId,
+    channel: Arc<SampledChannel>,
     outlet: Outlet<ChannelSampled>,
     total_consumed: u64,
 }
@@ -32,15 +33,21 @@ impl Samples {
     pub(crate) fn insert(
         &mut self,
         session: SessionId,
-        key: ChannelKey,
+        channel: SampledChannel,
         outlet: Outlet<ChannelSampled>,
     ) {
-        self.0.insert(key, Channel { session, outlet, total_consumed: 0 });
+        let (key, channel) = (channel.key, Arc::new(channel));
+        self.0.insert(key, Channel { session, channel, outlet, total_consumed: 0 });
     }
 
     pub(crate) fn remove(&mut self, keys: &[ChannelKey]) {
         for key in keys {
-            self.0.remove(key);
+            if let Some(channel) = self.0.remove(key) {
+                let sampled = channel.channel;
+                let over =
+                    ChannelSampled { channel: sampled, sample: None, newly_consumed_bytes: 0 };
+                channel.outlet.tell(over);
+            }
         }
     }
 
@@ -56,7 +63,12 @@ impl Samples {
         // The total is that of the streams that are alive: it falls when one ends.
         let newly_consumed_bytes = sample.total_consumed.saturating_sub(channel.total_consumed);
         channel.total_consumed = sample.total_consumed;
-        channel.outlet.tell(ChannelSampled { sample, newly_consumed_bytes });
+        let told = Arc::clone(&channel.channel);
+        channel.outlet.tell(ChannelSampled {
+            channel: told,
+            sample: Some(sample),
+            newly_consumed_bytes,
+        });
     }
 }
 

@@ -18,8 +18,8 @@ use lttngd_relayd::Relayds;
 use lttngd_runas::Runas;
 use lttngd_runtime::{FailureNotice, Outlet, fail_point};
 use lttngd_session::{
-    ConsumerLost, Consumers, Destroy, Destroyed, FAILED, ListChannels, Output, Session,
-    SessionConfig, SessionEvent, SessionFailed, SessionListings,
+    ConsumerLost, Consumers, Destroy, Destroyed, FAILED, ListChannels, Observation, Output,
+    Session, SessionConfig, SessionEvent, SessionFailed, SessionListings, SessionObserved,
 };
 
 use crate::{
@@ -61,6 +61,8 @@ pub struct RegistryConfig {
     pub apps: Addr<Apps>,
     /// Who knows which agents are registered.
     pub agents: Addr<Agents>,
+    /// What triggers look at is told here, also by the sessions.
+    pub observed: Outlet<SessionObserved>,
 }
 
 /// The actor that owns the names of sessions.
@@ -157,11 +159,13 @@ impl Registry {
             apps: self.config.apps.clone(),
             agents: self.config.agents.clone(),
             changes: Outlet::to(me.clone().recipient()),
+            observed: self.config.observed.clone(),
             failed: Outlet::to(me.clone().recipient()),
         });
         self.config.listings.publish(id, request.requester, session.listing());
         let entry =
             Entry { name: named.name.clone(), session: session.start(), owner: request.requester };
+        self.observe(id, &entry, Observation::Named(entry.session.clone()));
         fail_point::reached("Registry create_session");
         self.subscribers.publish(entry.audience(), || entry.event(SessionEvent::Created));
         self.sessions.insert(id, entry);
@@ -182,7 +186,13 @@ impl Registry {
             self.names.remove(&entry.name);
         }
         self.config.listings.withdraw(id);
+        self.observe(id, entry, Observation::Unnamed);
         Some(entry.session.clone())
+    }
+
+    fn observe(&self, id: SessionId, entry: &Entry, observation: Observation) {
+        let (session, owner) = (entry.name.clone(), entry.owner);
+        self.config.observed.tell(SessionObserved { id, session, owner, observation });
     }
 
     /// Has a session look what its channels lost, which it tells of.
@@ -265,6 +275,7 @@ impl Handler<SessionEnded> for Registry {
 
     fn handle(&mut self, ended: SessionEnded, _: &mut Self::Context) {
         if let Some(entry) = self.sessions.remove(&ended.id) {
+            self.observe(ended.id, &entry, Observation::Ended);
             self.subscribers.publish(entry.audience(), || entry.event(SessionEvent::Destroyed));
         }
     }
@@ -283,6 +294,9 @@ impl Handler<SessionFailed> for Registry {
         );
         entry.session = failed.remains.into_session().start();
         if let Some(entry) = self.sessions.get(&id) {
+            if self.names.get(&entry.name) == Some(&id) {
+                self.observe(id, entry, Observation::Named(entry.session.clone()));
+            }
             self.subscribers.publish(entry.audience(), || entry.event(SessionEvent::Failed));
         }
     }

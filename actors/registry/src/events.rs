@@ -2,20 +2,16 @@
 
 use std::{
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
     task::{Context, Poll},
 };
 
 use actix::{Handler, Message};
-use futures::{Stream, task::AtomicWaker};
+use futures::{Stream, StreamExt};
 use lttngd_app::AppInfo;
 use lttngd_model::{Bitness, ConsumerKind, Credentials, Domain, ErrorCode};
+use lttngd_runtime::{Fed, Feed, Feeder, feed};
 use lttngd_session::{SessionChanged, SessionEvent};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
 
 use crate::Registry;
 
@@ -105,58 +101,18 @@ pub struct Subscribe {
 /// Nobody waits for a subscriber. What does not fit any more is dropped, and [`Event::Missed`] says
 /// there how many that were. The stream ends when the daemon does; dropping it ends the subscription.
 #[derive(Debug)]
-pub struct Subscription {
-    events: mpsc::Receiver<Delivery>,
-    missed: Arc<Missed>,
-    /// An event whose `Missed` was given first.
-    next: Option<Event>,
-}
-
-#[derive(Debug)]
-struct Delivery {
-    /// How many were dropped between the one before and this.
-    missed: u64,
-    event: Event,
-}
-
-/// What was dropped since the last delivery.
-#[derive(Debug, Default)]
-struct Missed {
-    count: AtomicU64,
-    subscriber: AtomicWaker,
-}
-
-impl Missed {
-    fn take(&self) -> u64 {
-        self.count.swap(0, Ordering::AcqRel)
-    }
-}
+pub struct Subscription(Feed<Event>);
 
 impl Stream for Subscription {
     type Item = Event;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
-        if let Some(event) = self.next.take() {
-            return Poll::Ready(Some(event));
-        }
-        self.missed.subscriber.register(context.waker());
-        let missed = match self.events.poll_recv(context) {
-            Poll::Ready(Some(Delivery { missed: 0, event })) => return Poll::Ready(Some(event)),
-            Poll::Ready(Some(Delivery { missed, event })) => {
-                self.next = Some(event);
-                missed
-            }
-            Poll::Ready(None) => match self.missed.take() {
-                0 => return Poll::Ready(None),
-                missed => missed,
-            },
-            // All that fitted is delivered: what was dropped since came after it.
-            Poll::Pending => match self.missed.take() {
-                0 => return Poll::Pending,
-                missed => missed,
-            },
-        };
-        Poll::Ready(Some(Event::Missed { count: missed }))
+        self.0.poll_next_unpin(context).map(|fed| {
+            fed.map(|fed| match fed {
+                Fed::Item(event) => event,
+                Fed::Missed(count) => Event::Missed { count },
+            })
+        })
     }
 }
 
@@ -167,8 +123,7 @@ pub(crate) struct Subscribers(Vec<Subscriber>);
 #[derive(Debug)]
 struct Subscriber {
     requester: Credentials,
-    events: mpsc::Sender<Delivery>,
-    missed: Arc<Missed>,
+    events: Feeder<Event>,
 }
 
 /// Who may know of an event.
@@ -188,14 +143,9 @@ impl Subscribers {
         if self.0.len() >= SUBSCRIPTIONS_MAX {
             return Err(ErrorCode::Overflow);
         }
-        let (sender, events) = mpsc::channel(subscribe.capacity.clamp(1, EVENTS_MAX));
-        let missed = Arc::new(Missed::default());
-        self.0.push(Subscriber {
-            requester: subscribe.requester,
-            events: sender,
-            missed: Arc::clone(&missed),
-        });
-        Ok(Subscription { events, missed, next: None })
+        let (events, subscription) = feed(subscribe.capacity.clamp(1, EVENTS_MAX));
+        self.0.push(Subscriber { requester: subscribe.requester, events });
+        Ok(Subscription(subscription))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -223,19 +173,7 @@ impl Subscriber {
 
     /// Whether the subscription goes on.
     fn offer(&self, event: &Event) -> bool {
-        match self.events.try_reserve() {
-            Ok(room) => {
-                room.send(Delivery { missed: self.missed.take(), event: event.clone() });
-                true
-            }
-            Err(mpsc::error::TrySendError::Full(())) => {
-                self.missed.count.fetch_add(1, Ordering::AcqRel);
-                // It may have taken the last event just now and found nothing missed.
-                self.missed.subscriber.wake();
-                true
-            }
-            Err(mpsc::error::TrySendError::Closed(())) => false,
-        }
+        self.events.offer(|| event.clone())
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use lttngd_model::ChannelListing;
 
-use crate::{SessionChanged, SessionEvent, actor::Inner};
+use crate::{Observation, SessionChanged, SessionEvent, SessionObserved, actor::Inner};
 
 /// What was told of each channel's losses: events discarded and packets lost, by its name.
 #[derive(Debug, Default)]
@@ -34,6 +34,16 @@ impl Inner {
             session: self.config.name.clone(),
             owner: self.config.owner,
             event,
+        });
+    }
+
+    /// Tells triggers.
+    pub(crate) fn observe(&self, observation: Observation) {
+        self.config.observed.tell(SessionObserved {
+            id: self.config.id,
+            session: self.config.name.clone(),
+            owner: self.config.owner,
+            observation,
         });
     }
 

@@ -12,7 +12,7 @@ use lttngd_model::ErrorCode;
 use lttngd_runtime::{Queue, fail_point};
 
 use crate::{
-    Destroyed, Session, SessionEvent, TraceArchive,
+    Destroyed, Observation, Session, SessionEvent, TraceArchive,
     actor::{InTurn, Inner},
     chunk_life::ChunkFate,
     error::Refused,
@@ -128,7 +128,10 @@ impl Inner {
                 let _ = self.put_away(left).await;
                 Err(code)
             }
-            (None, ChunkFate::Archive) => self.end_rotation(left).await.map(Some),
+            (None, ChunkFate::Archive) => {
+                self.observe(Observation::RotationOngoing { rotation_id: left.chunk.id.0 });
+                self.end_rotation(left).await.map(Some)
+            }
             (None, _) => self.written(left.chunk.id).await.map(|()| None),
         };
         // There is no later command that would.

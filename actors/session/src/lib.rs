@@ -70,16 +70,18 @@ pub use admission::{Asked, Needs};
 pub use error::FAILED;
 pub use failure::{Remains, SessionFailed};
 pub use listings::SessionListings;
+pub use lttngd_consumer::SampledChannel;
 pub use lttngd_wire::client::{RotationSchedule, RotationSchedules};
 pub use message::{
     AddContext, AddSnapshotOutput, AddTrackerValue, Clear, CommandQueue, ConsumerLost, Consumers,
     DataPending, DeleteSnapshotOutput, Destroy, Destroyed, DisableChannel, DisableEvent,
     EnableChannel, EnableEvent, GetInclusionSet, GetQueueReport, GetRotationInfo,
     GetTrackingPolicy, ListChannels, ListDomains, ListEvents, ListRotationSchedules,
-    ListSnapshotOutputs, PrepareDomain, RecordSnapshot, RegenerateMetadata, RegenerateStatedump,
-    RemoveTrackerValue, Rotate, RotationInfo, RotationState, RunningCommand, Save, SessionChanged,
-    SessionConfig, SessionEvent, SetConsumerUri, SetRotationSchedule, SetShmPath,
-    SetTrackingPolicy, SnapshotOutput, SnapshotPlace, Start, Stop, TraceArchive,
+    ListSnapshotOutputs, Observation, PrepareDomain, RecordSnapshot, RegenerateMetadata,
+    RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo, RotationState, RunningCommand,
+    Save, SessionChanged, SessionConfig, SessionEvent, SessionObserved, SetConsumerUri,
+    SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, SnapshotPlace, Start, Stop,
+    TraceArchive,
 };
 pub use network::NetworkOutput;
 pub use output::Output;

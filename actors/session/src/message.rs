@@ -12,6 +12,7 @@ use lttngd_kernel::Tracer;
 use lttngd_model::{
     Bitness, BufferScheme, ChannelListing, ConsumerKind, Context, Credentials, Domain, ErrorCode,
     EventDescription, EventListing, SessionId, SessionKind, Timestamp, Uri,
+    trigger::ArchiveLocation,
 };
 use lttngd_relayd::Relayds;
 use lttngd_runas::Runas;
@@ -25,7 +26,7 @@ mod queue;
 mod snapshot;
 mod trackers;
 
-pub use events::{SessionChanged, SessionEvent};
+pub use events::{Observation, SessionChanged, SessionEvent, SessionObserved};
 pub use queue::{CommandQueue, GetQueueReport, RunningCommand};
 pub use snapshot::{
     AddSnapshotOutput, DeleteSnapshotOutput, ListSnapshotOutputs, RecordSnapshot, SnapshotOutput,
@@ -113,6 +114,8 @@ pub struct SessionConfig {
     pub agents: Addr<Agents>,
     /// Where it tells what happens to it.
     pub changes: Outlet<SessionChanged>,
+    /// Where it tells what triggers look at.
+    pub observed: Outlet<SessionObserved>,
     /// Where it is told that its actor failed.
     pub failed: Outlet<SessionFailed>,
 }
@@ -407,6 +410,17 @@ pub enum TraceArchive {
         /// The directory below its output directory.
         relative_path: String,
     },
+}
+
+impl From<TraceArchive> for ArchiveLocation {
+    fn from(archive: TraceArchive) -> Self {
+        match archive {
+            TraceArchive::Local(path) => Self::Local { path: path.to_string_lossy().into_owned() },
+            TraceArchive::Relayd { host, control_port, data_port, relative_path } => {
+                Self::Relay { host, control_port, data_port, relative_path }
+            }
+        }
+    }
 }
 
 /// What is known of a rotation.

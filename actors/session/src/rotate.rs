@@ -8,7 +8,7 @@ use lttngd_runtime::MayBegin;
 use tokio::sync::oneshot;
 
 use crate::{
-    GetRotationInfo, Output, RotationInfo, Session, SessionEvent, TraceArchive,
+    GetRotationInfo, Observation, Output, RotationInfo, Session, SessionEvent, TraceArchive,
     actor::{InTurn, Inner},
     chunk::Moved,
     chunk_life::ChunkFate,
@@ -53,6 +53,7 @@ impl Inner {
             return Err(code);
         }
         self.state_mut().rotations.begin(id);
+        self.observe(Observation::RotationOngoing { rotation_id: id.0 });
         let (over, is_over) = oneshot::channel::<()>();
         let (this, work) = (Rc::clone(&self), self.archiving.begin());
         works.begin(self.within(async move {
@@ -80,6 +81,8 @@ impl Inner {
             _ => self.relayd_archive(relayd_path),
         });
         self.state_mut().rotations.end(archived.clone().ok());
+        let archive = archived.clone().ok();
+        self.observe(Observation::RotationOver { rotation_id, archive });
         self.tell(match archived.clone() {
             Ok(archive) => SessionEvent::RotationCompleted { rotation_id, archive },
             Err(error) => SessionEvent::RotationFailed { rotation_id, error },

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use crate::{
-    ListRotationSchedules, Output, RotationSchedule, RotationSchedules, Session,
+    ListRotationSchedules, Observation, Output, RotationSchedule, RotationSchedules, Session,
     SetRotationSchedule, actor::Inner, state::State,
 };
 
@@ -76,7 +76,17 @@ impl Inner {
 
 impl Session {
     pub(crate) fn sampled(&mut self, sampled: ChannelSampled, context: &mut Context<Self>) {
-        let is_due = self.inner.state_mut().schedules.consumed(sampled.newly_consumed_bytes);
+        let ChannelSampled { channel, sample, newly_consumed_bytes } = sampled;
+        let (is_due, consumed_bytes) = {
+            let schedules = &mut self.inner.state_mut().schedules;
+            (schedules.consumed(newly_consumed_bytes), schedules.consumed_bytes())
+        };
+        self.inner.observe(match sample {
+            Some(sample) => {
+                Observation::ChannelUsed { channel, usage_bytes: sample.highest, consumed_bytes }
+            }
+            None => Observation::ChannelGone(channel.key),
+        });
         if is_due {
             let rotated = self.rotate_on_schedule(context, |_| true);
             self.works.begin(context, rotated);

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use actix::{Actor, Context, Handler};
-use lttngd_model::ChannelKey;
+use lttngd_model::{ChannelKey, Tracer};
 use lttngd_peer::{ConsumerScript, eventually};
 use lttngd_runtime::Outlet;
 use lttngd_wire::consumer::{ChannelClass, MonitorSample};
@@ -12,7 +12,7 @@ use super::world::{KEY, World, ask};
 use crate::{ChannelSampled, CreateChannel, EndSampling};
 
 #[derive(Clone, Default)]
-struct Listener(Arc<Mutex<Vec<(u64, u64)>>>);
+struct Listener(Arc<Mutex<Vec<(u64, u64)>>>, Arc<Mutex<u32>>);
 
 impl Actor for Listener {
     type Context = Context<Self>;
@@ -22,8 +22,13 @@ impl Handler<ChannelSampled> for Listener {
     type Result = ();
 
     fn handle(&mut self, sampled: ChannelSampled, _: &mut Self::Context) {
-        assert_eq!(sampled.sample.key, KEY);
-        let told = (sampled.sample.total_consumed, sampled.newly_consumed_bytes);
+        assert_eq!((sampled.channel.key, sampled.channel.tracer), (KEY, Tracer::Ust));
+        let Some(sample) = sampled.sample else {
+            *self.1.lock().unwrap() += 1;
+            return;
+        };
+        assert_eq!(sample.key, KEY);
+        let told = (sample.total_consumed, sampled.newly_consumed_bytes);
         self.0.lock().unwrap().push(told);
     }
 }
@@ -48,6 +53,7 @@ async fn samples_are_told_to_whoever_made_the_channel() {
     assert_eq!(told(), [(10, 10), (15, 5), (4, 0)]);
 
     world.consumer.send(EndSampling { keys: vec![KEY] }).await.unwrap();
+    eventually("the end is told", || *listener.1.lock().unwrap() == 1).await;
     world.fake.write_monitor_pipe(&sample(KEY, 20));
     let create = CreateChannel {
         ask: ask(ChannelClass::Data { overwrite: false }, KEY),

@@ -92,7 +92,7 @@ impl Inner {
         });
         let streams = vec![KernelStream { cpu: 0, descriptor: made.stream.clone() }];
         let sampled = Outlet::closed();
-        self.ask(AddKernelChannel { add, streams, sampled }).await?;
+        self.ask(AddKernelChannel { add, streams, capacity_bytes: 0, sampled }).await?;
         let recorded = self.record_channels(request, key).await;
         let destroyed = self.ask(DestroyChannel { session, key }).await;
         // The last who has it: closing it waits for the tracer.

@@ -135,23 +135,25 @@ impl Inner {
         let live = self.config.live_timer_interval_us;
         let add = announced_metadata(self.config.session, key, attributes, &output, live);
         let streams = vec![KernelStream { cpu: 0, descriptor }];
-        self.add(add, streams).await?;
+        self.add(add, streams, 0).await?;
         self.state_mut().metadata = Some(key);
         Ok(())
     }
 
     async fn send_channel(&self, index: u32) -> Result<(), ErrorCode> {
         let streams = self.open_streams(index).await?;
-        let (add, descriptor) = {
+        let (add, capacity_bytes, descriptor) = {
             let mut state = self.state_mut();
             let output = state.output.clone();
             let Some(channel) = state.channel_mut(index) else { return Ok(()) };
             channel.streams += u32::try_from(streams.len()).unwrap_or(u32::MAX);
             let live = self.config.live_timer_interval_us;
             let add = announced(self.config.session, channel, &output, live);
-            (add, state.objects.channel_descriptor(index))
+            let attributes = &channel.attributes;
+            let capacity_bytes = attributes.subbuf_size_bytes.saturating_mul(attributes.num_subbuf);
+            (add, capacity_bytes, state.objects.channel_descriptor(index))
         };
-        self.add(add, streams).await?;
+        self.add(add, streams, capacity_bytes).await?;
         if let Some(channel) = self.state_mut().channel_mut(index) {
             channel.sent = true;
         }
@@ -180,9 +182,10 @@ impl Inner {
         &self,
         add: lttngd_consumer::AddChannel,
         streams: Vec<KernelStream>,
+        capacity_bytes: u64,
     ) -> Result<(), ErrorCode> {
-        let sampled = self.config.sampled.clone();
-        let added = self.ask(AddKernelChannel { add: Box::new(add), streams, sampled }).await;
+        let (add, sampled) = (Box::new(add), self.config.sampled.clone());
+        let added = self.ask(AddKernelChannel { add, streams, capacity_bytes, sampled }).await;
         added.map_err(|error| self.failed(&error, ErrorCode::KernStartFail))
     }
 

@@ -1,10 +1,13 @@
 //! What a session tells of what happens to it.
 
-use actix::Message;
-use lttngd_model::{Credentials, ErrorCode, SessionId};
+use std::sync::Arc;
+
+use actix::{Addr, Message};
+use lttngd_consumer::SampledChannel;
+use lttngd_model::{ChannelKey, Credentials, ErrorCode, SessionId};
 use serde::{Deserialize, Serialize};
 
-use crate::TraceArchive;
+use crate::{Session, TraceArchive};
 
 /// Something happened to a session.
 #[derive(Clone, Debug, Message)]
@@ -65,4 +68,52 @@ pub enum SessionEvent {
     /// It is gone, and its trace is as whole as it gets. Another of its name may have been made since its
     /// end began.
     Destroyed,
+}
+
+/// What triggers are told of a session.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct SessionObserved {
+    /// Its id.
+    pub id: SessionId,
+    /// Its name.
+    pub session: String,
+    /// Its owner.
+    pub owner: Credentials,
+    /// What of it.
+    pub observation: Observation,
+}
+
+/// What triggers look at.
+#[derive(Clone, Debug)]
+pub enum Observation {
+    /// The session is found by its name, at this actor, from now on.
+    Named(Addr<Session>),
+    /// It is not found by its name any more: its end has begun.
+    Unnamed,
+    /// It is gone.
+    Ended,
+    /// The use of a channel was looked at.
+    ChannelUsed {
+        /// The channel.
+        channel: Arc<SampledChannel>,
+        /// What the fullest of its buffers holds, in bytes.
+        usage_bytes: u64,
+        /// What all channels of the session have written so far, in bytes.
+        consumed_bytes: u64,
+    },
+    /// The use of a channel is not looked at any more.
+    ChannelGone(ChannelKey),
+    /// A rotation began.
+    RotationOngoing {
+        /// Its id.
+        rotation_id: u64,
+    },
+    /// A rotation is over.
+    RotationOver {
+        /// Its id.
+        rotation_id: u64,
+        /// Where the archived trace chunk is; `None` when it failed.
+        archive: Option<TraceArchive>,
+    },
 }

@@ -53,6 +53,11 @@ impl Schedules {
         Ok(())
     }
 
+    /// What was written so far, in bytes.
+    pub(crate) fn consumed_bytes(&self) -> u64 {
+        self.consumed_bytes
+    }
+
     /// More was written. Whether that is the time to rotate; the next time is a whole size later.
     pub(crate) fn consumed(&mut self, bytes: u64) -> bool {
         self.consumed_bytes = self.consumed_bytes.saturating_add(bytes);

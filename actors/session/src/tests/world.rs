@@ -141,6 +141,7 @@ impl World {
         let apps_known = Apps::new(Outlet::closed()).start();
         *told.apps.lock().unwrap() = Some(apps_known.clone());
         let mut config = SessionConfig {
+            observed: Outlet::closed(),
             id: SessionId(0),
             name: "s".to_owned(),
             auto_named: false,
