@@ -5,7 +5,7 @@
 //!
 //! | thread | arbiter | what |
 //! | --- | --- | --- |
-//! | `lttngd-actors` | the system's | all actors, and the sockets by which applications and agents register |
+//! | `lttngd-actors` | the system's | all actors, and the sockets by which applications and agents register and subscribers are notified |
 //! | `lttngd-clients` | [`Clients`] | the socket for clients and their connections, which are tasks |
 //!
 //! Those that ask each other most are on one arbiter, where an ask takes 1 to 2 us instead of 9 to 20. What
@@ -28,6 +28,7 @@ use lttngd_consumer::{Consumer, ConsumerConfig};
 use lttngd_handle::{Handle, Settings};
 use lttngd_kernel::{EnsureReady, Machine, ModuleLists, Release, Tracer, TracerConfig};
 use lttngd_model::{Bitness, ConsumerKind, Credentials};
+use lttngd_notification::{Notifiers, Triggers, TriggersConfig};
 use lttngd_registry::{Registry, RegistryConfig, Shutdown};
 use lttngd_relayd::{RelaydConfig, Relayds};
 use lttngd_runas::Runas;
@@ -83,6 +84,7 @@ struct Parts {
     clients: Option<UnixListener>,
     apps: UnixListener,
     agents: Option<TcpListener>,
+    notifications: Option<UnixListener>,
 }
 
 impl Daemon {
@@ -109,6 +111,7 @@ impl Daemon {
             clients: rundir.take_client_listener(),
             apps: rundir.take_apps_listener().ok_or(StartError::Thread)?,
             agents: rundir.take_agent_listener(),
+            notifications: rundir.take_notification_listener(),
             config,
             descriptors,
             rundir,
@@ -189,16 +192,17 @@ async fn run(
     ready: mpsc::Sender<Result<Handle, StartError>>,
     (stopped, failure): (oneshot::Receiver<()>, oneshot::Sender<DaemonFailed>),
 ) {
-    let Parts { config, descriptors, rundir, wait_page, clock, clients, apps, agents } = parts;
-    let listings = SessionListings::default();
-    let runas = Runas::new(config.program.clone());
+    let Parts { config, descriptors, rundir, wait_page, clock, clients, .. } = parts;
+    let Parts { apps, agents, notifications, .. } = parts;
+    let (listings, runas) = (SessionListings::default(), Runas::new(config.program.clone()));
     let (failures, mut failed) = events::unbounded_channel();
-    let Wired { registry, apps: known_apps, agents: known_agents, consumers, tracer } =
+    let Wired { registry, apps: known_apps, agents: known_agents, consumers, tracer, triggers } =
         wire_actors(&config, &descriptors, clock, (listings.clone(), runas.clone()), &failures);
     let settings = Settings {
         is_root: config.is_root,
         serves_agents: agents.is_some(),
         tracer: tracer.clone(),
+        triggers: triggers.clone(),
     };
     let handle = Handle::new(registry.clone(), listings, settings, own_credentials());
     let listeners = listen_for_peers(
@@ -206,6 +210,7 @@ async fn run(
         &descriptors,
         (apps, known_apps.clone()),
         (agents, known_agents),
+        (notifications, triggers),
         &consumers,
     );
     let start_clients = |socket| Clients::start(socket, handle.clone(), descriptors);
@@ -213,10 +218,7 @@ async fn run(
         Ok(clients) => (clients, Ok(())),
         Err(error) => (None, Err(error)),
     };
-    let woken = wait_page.as_ref().map(WaitPage::announce);
-    if let Some(Err(error)) = &woken {
-        tracing::error!(%error, "applications that wait for the daemon are not told that it is here");
-    }
+    let woken = wait_page.as_ref().map(announce);
     let begun = match served {
         Ok(()) => load(&handle, config.load_path, config.autoload).await.map_err(Into::into),
         Err(error) => Err(error),
@@ -254,6 +256,13 @@ async fn run(
     System::current().stop();
 }
 
+/// Tells applications that wait for the daemon that it is here.
+fn announce(wait_page: &WaitPage) -> std::io::Result<usize> {
+    wait_page.announce().inspect_err(|error| {
+        tracing::error!(%error, "applications that wait for the daemon are not told that it is here");
+    })
+}
+
 /// The user of this process.
 fn own_credentials() -> Credentials {
     Credentials {
@@ -262,12 +271,13 @@ fn own_credentials() -> Credentials {
     }
 }
 
-/// Serves the sockets by which applications and agents register.
+/// Serves the sockets by which applications and agents register, and that of those who are notified.
 fn listen_for_peers(
     config: &Config,
     descriptors: &Descriptors,
     (apps, known_apps): (UnixListener, Addr<Apps>),
     (agents, known_agents): (Option<TcpListener>, Addr<Agents>),
+    (notifications, triggers): (Option<UnixListener>, Addr<Triggers>),
     consumers: &Consumers,
 ) -> Vec<TaskHandle<()>> {
     let settings = AppSettings {
@@ -286,6 +296,10 @@ fn listen_for_peers(
             unregistered: Outlet::to(known_agents.recipient()),
         };
         listeners.push(spawn_listener("agents", lttngd_agent::listen(agents, settings)));
+    }
+    if let Some(socket) = notifications {
+        let listening = lttngd_notification::listen(socket, triggers, descriptors.clone());
+        listeners.push(spawn_listener("notifications", listening));
     }
     listeners
 }
@@ -335,6 +349,7 @@ struct Wired {
     consumers: Consumers,
     /// Of the kernel, where its domain is served.
     tracer: Option<Addr<Tracer>>,
+    triggers: Addr<Triggers>,
 }
 
 /// The kernel tracer, which is opened at once, so that those who need it do not wait: another daemon's than
@@ -397,7 +412,9 @@ fn wire_actors(
         let agents = Agents::new(Outlet::to(context.address().recipient()))
             .with_failure_notice(notice("actor of agents"))
             .start();
-        wired = Some((apps.clone(), agents.clone(), all.clone()));
+        let triggers = start_triggers(config, &apps, &agents, notice("actor of triggers"));
+        let observed = Outlet::to(triggers.clone().recipient());
+        wired = Some((apps.clone(), agents.clone(), all.clone(), triggers));
         Registry::new(RegistryConfig {
             page_size: rustix::param::page_size() as u64,
             hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
@@ -415,12 +432,24 @@ fn wire_actors(
             listings,
             apps,
             agents,
+            observed,
         })
         .with_failure_notice(notice("registry"))
     });
-    let (apps, agents, consumers) =
+    let (apps, agents, consumers, triggers) =
         wired.unwrap_or_else(|| unreachable!("create calls its argument"));
-    Wired { registry, apps, agents, consumers, tracer }
+    Wired { registry, apps, agents, consumers, tracer, triggers }
+}
+
+fn start_triggers(
+    config: &Config,
+    apps: &Addr<Apps>,
+    agents: &Addr<Agents>,
+    notice: FailureNotice,
+) -> Addr<Triggers> {
+    let error_counters = config.event_notifier_error_buffer_size_userspace.into();
+    let config = TriggersConfig { notifiers: Notifiers::of(apps, agents), error_counters };
+    Triggers::new(config).with_failure_notice(notice).start()
 }
 
 fn consumer_config(

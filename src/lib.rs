@@ -65,12 +65,14 @@ pub use error::{DaemonFailed, StartError};
 pub use load::LoadError;
 pub use lttngd_handle::{AnyReply, AnyRequest, Handle, Request, VERSION, Versioned};
 pub use lttngd_model as model;
+pub use lttngd_notification as notification;
 pub use lttngd_registry::{
     AppDescription, CreateSession, DestroySession, EVENTS_MAX, Event, ListSessions, ListSyscalls,
     ListTracepointFields, ListTracepoints, RegisterConsumer, SUBSCRIPTIONS_MAX, SaveAllSessions,
     Subscription,
 };
 pub use lttngd_session as session;
+pub use lttngd_wire::notification::{CapturedValue, decode_captures};
 
 use model::{BufferScheme, ChannelAttributes, ChannelListing};
 

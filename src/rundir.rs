@@ -6,6 +6,7 @@
 //! | the directory | 0700 when made here | 0755 root:tracing |
 //! | lock file | 0660 less the umask | |
 //! | client socket | 0660 | root:tracing |
+//! | notification socket | 0660 | root:tracing |
 //! | application socket | 0666 | |
 //! | agents' port file | 0644 | |
 //! | consumers' directories | 0750 less the umask | root:tracing |
@@ -36,6 +37,8 @@ use crate::error::StartError;
 /// Connections that may wait to be accepted on the client socket
 /// (`LTTNG_SESSIOND_COMM_MAX_LISTEN`).
 const CLIENT_BACKLOG: i32 = 64;
+/// Connections that may wait to be accepted on the notification socket.
+const NOTIFICATION_BACKLOG: i32 = 64;
 /// Most health checks that wait to be accepted.
 const HEALTH_BACKLOG: i32 = 64;
 /// Registrations that may wait to be accepted. Each process of a large start-up makes two at once,
@@ -48,6 +51,7 @@ pub(crate) struct RunDir {
     client_listener: Option<UnixListener>,
     apps_listener: Option<UnixListener>,
     health_listener: Option<UnixListener>,
+    notification_listener: Option<UnixListener>,
     agent_listener: Option<TcpListener>,
     /// Removed before the lock below is let go.
     _leftovers: Leftovers,
@@ -106,6 +110,11 @@ impl RunDir {
                 .inspect_err(|error| tracing::error!(%error, "the daemon's health cannot be asked"))
                 .ok()
         });
+        let notification_listener = config.notification_socket.as_ref().and_then(|path| {
+            bind_for_group(path, 0o660, NOTIFICATION_BACKLOG)
+                .inspect_err(|error| tracing::error!(%error, "nobody is notified of triggers"))
+                .ok()
+        });
         let apps_listener =
             listener::bind(&config.apps_socket, 0o666, &mut leftovers)?.listen(APPS_BACKLOG)?;
         let agent_listener = agent_port::listen(config.agent_port, &config.run_dir, &mut leftovers);
@@ -118,6 +127,7 @@ impl RunDir {
             client_listener,
             apps_listener: Some(apps_listener),
             health_listener,
+            notification_listener,
             agent_listener,
             _leftovers: leftovers,
             _lock: lock,
@@ -139,6 +149,12 @@ impl RunDir {
     /// or it has been taken.
     pub(crate) fn take_health_listener(&mut self) -> Option<UnixListener> {
         self.health_listener.take()
+    }
+
+    /// The socket for notifications: listening, non-blocking. `None` when the configuration has none or it
+    /// has been taken.
+    pub(crate) fn take_notification_listener(&mut self) -> Option<UnixListener> {
+        self.notification_listener.take()
     }
 
     /// The port for agents: listening. `None` when the configuration has none, none was free or it has

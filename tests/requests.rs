@@ -10,16 +10,16 @@ use lttngd_wire::client::CommandKind;
 const RECORDED: &str = include_str!("../actors/handle/src/tests/recorded/requests.jsonl");
 
 /// Where the methods of `Handle` stand.
-const SOURCES: [&str; 2] = [
+const SOURCES: [&str; 3] = [
     include_str!("../actors/handle/src/handle.rs"),
     include_str!("../actors/handle/src/requests.rs"),
+    include_str!("../actors/handle/src/triggers.rs"),
 ];
 
-/// The name of a command in the protocol and the method of `Handle` that makes its request; `None` for
-/// triggers, which are not served.
-fn method(kind: CommandKind) -> Option<(&'static str, &'static str)> {
+/// The name of a command in the protocol and the method of `Handle` that makes its request.
+fn method(kind: CommandKind) -> (&'static str, &'static str) {
     use CommandKind as K;
-    Some(match kind {
+    match kind {
         K::AddContext => ("ADD_CONTEXT", "add_context"),
         K::DisableChannel => ("DISABLE_CHANNEL", "disable_channel"),
         K::DisableEvent => ("DISABLE_EVENT", "disable_event"),
@@ -59,10 +59,11 @@ fn method(kind: CommandKind) -> Option<(&'static str, &'static str)> {
         }
         K::CreateSession => ("CREATE_SESSION_EXT", "create_session"),
         K::ClearSession => ("CLEAR_SESSION", "clear"),
-        K::RegisterTrigger | K::UnregisterTrigger | K::ListTriggers | K::ExecuteErrorQuery => {
-            return None;
-        }
-    })
+        K::RegisterTrigger => ("REGISTER_TRIGGER", "register_trigger"),
+        K::UnregisterTrigger => ("UNREGISTER_TRIGGER", "unregister_trigger"),
+        K::ListTriggers => ("LIST_TRIGGERS", "list_triggers"),
+        K::ExecuteErrorQuery => ("EXECUTE_ERROR_QUERY", "query_errors"),
+    }
 }
 
 /// The lines of the comment above the method `name`, the last one first.
@@ -78,7 +79,7 @@ fn comment(name: &str) -> Option<Vec<&'static str>> {
 
 #[test]
 fn each_command_has_a_method_that_names_it_and_its_errors() {
-    for (command, name) in CommandKind::ALL.iter().filter_map(|kind| method(*kind)) {
+    for (command, name) in CommandKind::ALL.iter().map(|kind| method(*kind)) {
         let comment = comment(name).unwrap_or_else(|| panic!("no method {name}"));
         let begins = comment.last().is_some_and(|line| line.starts_with(&format!("/// {command}")));
         assert!(begins, "{name} is to begin with {command}: {comment:?}");
@@ -93,10 +94,7 @@ fn each_command_is_a_request_that_can_be_written_down() {
         request.content.command()
     };
     let requests: BTreeSet<_> = RECORDED.lines().map(command).collect();
-    let commands: BTreeSet<_> = CommandKind::ALL
-        .iter()
-        .filter_map(|kind| method(*kind))
-        .map(|(command, _)| command)
-        .collect();
+    let commands: BTreeSet<_> =
+        CommandKind::ALL.iter().map(|kind| method(*kind)).map(|(command, _)| command).collect();
     assert_eq!(commands.difference(&requests).next(), None);
 }

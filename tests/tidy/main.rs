@@ -39,7 +39,7 @@ const UNBOUNDED_SEND_ALLOWED: &str = "actors/runtime/";
 
 /// Crates of actors, in which the mailbox is the order, and of what is around them. The data threads of the
 /// consumer daemon share no state with its actors either: they get orders and tell events.
-const ACTORS: [&str; 12] = [
+const ACTORS: [&str; 13] = [
     "agent",
     "app",
     "buffers",
@@ -49,6 +49,7 @@ const ACTORS: [&str; 12] = [
     "kernel",
     "consumerd",
     "handle",
+    "notification",
     "registry",
     "relayd",
     "session",

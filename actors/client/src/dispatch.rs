@@ -5,6 +5,7 @@ mod outputs;
 mod rules;
 mod sessions;
 mod trackers;
+mod triggers;
 
 use lttngd_handle::Handle;
 use lttngd_model::{Domain, ErrorCode};
@@ -13,7 +14,9 @@ use lttngd_session::{
     RemoveTrackerValue, Rotate, SessionRequest, SetRotationSchedule, SetShmPath, SetTrackingPolicy,
     Start, Stop,
 };
-use lttngd_wire::client::{Command, Reply, Request, encode_data_pending, encode_rotation_id};
+use lttngd_wire::client::{
+    Command, CommandKind, Reply, Request, encode_data_pending, encode_rotation_id,
+};
 
 /// Does what a request asks, and makes its reply.
 pub(crate) async fn dispatch(handle: &Handle, request: &Request, payload: &[u8]) -> Reply {
@@ -86,13 +89,12 @@ async fn run(asking: &Asking<'_>, command: Command) -> Result<Reply, ErrorCode> 
         Command::SessionListRotationSchedules => asking.list_rotation_schedules().await,
 
         Command::Undefined(_) => asking.undefined().await,
-        Command::ListTriggers
-        | Command::RegisterTrigger { .. }
-        | Command::UnregisterTrigger { .. }
-        | Command::ExecuteErrorQuery { .. } => {
-            asking.check().await?;
-            Err(ErrorCode::NotSupported)
+        Command::RegisterTrigger { anonymous, trigger } => {
+            asking.register_trigger(anonymous, *trigger).await
         }
+        Command::UnregisterTrigger { trigger } => asking.unregister_trigger(*trigger).await,
+        Command::ListTriggers => asking.list_triggers().await,
+        Command::ExecuteErrorQuery { query } => asking.query_errors(*query).await,
     }
 }
 
@@ -143,10 +145,13 @@ impl<'a> Asking<'a> {
     /// The checks that every command makes before its own.
     async fn check(&self) -> Result<(), ErrorCode> {
         let domain = if self.request.needs_domain() { self.domain } else { None };
-        if self.request.needs_session() {
-            self.handle.check(self.session, domain).await
-        } else {
-            Ok(())
+        match self.request.kind() {
+            Some(CommandKind::RegisterTrigger | CommandKind::UnregisterTrigger) => {
+                let domain = domain.filter(|domain| *domain != Domain::None);
+                self.handle.check_served(domain).await
+            }
+            _ if self.request.needs_session() => self.handle.check(self.session, domain).await,
+            _ => Ok(()),
         }
     }
 

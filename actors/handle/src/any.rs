@@ -2,6 +2,7 @@
 //! end writes and reads without knowing what comes.
 
 use lttngd_model::ErrorCode;
+use lttngd_notification::{ListTriggers, QueryErrors, RegisterTrigger, UnregisterTrigger};
 use lttngd_registry::{
     CreateSession, DestroySession, ListSessions, ListSyscalls, ListTracepointFields,
     ListTracepoints, RegisterConsumer, SaveAllSessions,
@@ -73,7 +74,7 @@ macro_rules! any {
 any! {
     daemon:
         CreateSession DestroySession ListSessions ListTracepoints ListTracepointFields ListSyscalls
-        RegisterConsumer SaveAllSessions;
+        RegisterConsumer SaveAllSessions RegisterTrigger UnregisterTrigger ListTriggers QueryErrors;
     session:
         EnableChannel DisableChannel EnableEvent DisableEvent AddContext ListChannels ListEvents
         ListDomains Start Stop DataPending SetConsumerUri Rotate GetRotationInfo Clear

@@ -7,6 +7,7 @@ use lttngd_kernel::{EnsureReady, Tracer};
 use lttngd_model::{
     Credentials, Domain, ErrorCode, EventField, EventListing, SessionDescriptor, SessionListing,
 };
+use lttngd_notification::Triggers;
 use lttngd_registry::{
     CreateSession, DestroySession, FindSession, ListSessions, ListSyscalls, ListTracepointFields,
     ListTracepoints, RegisterConsumer, Registry, Subscribe, Subscription,
@@ -26,6 +27,8 @@ pub struct Settings {
     pub serves_agents: bool,
     /// The kernel tracer, where the kernel's domain is served.
     pub tracer: Option<Addr<Tracer>>,
+    /// Who has the triggers.
+    pub triggers: Addr<Triggers>,
 }
 
 /// The way into a daemon. It can be cloned and used from any thread and any asynchronous runtime;
@@ -145,6 +148,15 @@ impl Handle {
             // Its actor ended: as it was to, and then it is not found any more, or it failed.
             Err(_) => Err(self.find(session).await.err().unwrap_or(FAILED)),
         }
+    }
+
+    pub(crate) async fn triggers<M, T>(&self, message: M) -> Result<T, ErrorCode>
+    where
+        M: Message<Result = Result<T, ErrorCode>> + Send + 'static,
+        T: Send + 'static,
+        Triggers: Handler<M>,
+    {
+        self.settings.triggers.send(message).await.unwrap_or(Err(ErrorCode::Fatal))
     }
 
     /// The kernel domain answers why there is no kernel tracer where there is none, and those of agents
@@ -297,6 +309,17 @@ impl Handle {
     /// Always: `Und`.
     pub fn calibrate(&self) -> Result<(), ErrorCode> {
         Err(ErrorCode::Und)
+    }
+
+    /// Checks what every command that names a domain and no session checks.
+    ///
+    /// # Errors
+    /// Why the domain is not served.
+    pub async fn check_served(&self, domain: Option<Domain>) -> Result<(), ErrorCode> {
+        match domain {
+            Some(domain) => self.check_domain(domain).await,
+            None => Ok(()),
+        }
     }
 
     pub(crate) async fn check_listing(&self, domain: Option<Domain>) -> Result<(), ErrorCode> {

@@ -12,6 +12,7 @@ mod request;
 mod requests;
 #[cfg(test)]
 mod tests;
+mod triggers;
 mod version;
 
 pub use any::{AnyReply, AnyRequest};

@@ -3,7 +3,7 @@
 use lttngd_model::{ErrorCode, Uri};
 use lttngd_session::{
     AddSnapshotOutput, DeleteSnapshotOutput, GetRotationInfo, ListSnapshotOutputs, RecordSnapshot,
-    SetConsumerUri, TraceArchive,
+    SetConsumerUri,
 };
 use lttngd_wire::client::{
     ArchiveLocation, Reply, RotationInfo, RotationState, SnapshotOutput, encode_rotation_info,
@@ -69,17 +69,6 @@ impl Asking<'_> {
     }
 }
 
-pub(super) fn archive_location(archive: TraceArchive) -> ArchiveLocation {
-    match archive {
-        TraceArchive::Local(path) => {
-            ArchiveLocation::Local { path: path.to_string_lossy().into_owned() }
-        }
-        TraceArchive::Relayd { host, control_port, data_port, relative_path } => {
-            ArchiveLocation::Relay { host, control_port, data_port, relative_path }
-        }
-    }
-}
-
 fn rotation_info(info: lttngd_session::RotationInfo) -> RotationInfo {
     use lttngd_session::RotationState as State;
     RotationInfo {
@@ -89,7 +78,7 @@ fn rotation_info(info: lttngd_session::RotationInfo) -> RotationInfo {
             State::Expired => RotationState::Expired,
             State::Error => RotationState::Error,
         },
-        location: info.archive.map(archive_location),
+        location: info.archive.map(ArchiveLocation::from),
     }
 }
 

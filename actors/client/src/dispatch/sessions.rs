@@ -2,11 +2,11 @@
 
 use lttngd_model::{ErrorCode, SessionDescriptor};
 use lttngd_wire::client::{
-    Reply, RotationState, SaveSession, encode_descriptor, encode_destroyed_data,
+    ArchiveLocation, Reply, RotationState, SaveSession, encode_descriptor, encode_destroyed_data,
     encode_destroyed_header, encode_sessions,
 };
 
-use super::{Asking, outputs::archive_location};
+use super::Asking;
 
 impl Asking<'_> {
     pub(super) async fn create_session(
@@ -24,7 +24,7 @@ impl Asking<'_> {
 
     pub(super) async fn destroy_session(&self) -> Result<Reply, ErrorCode> {
         let destroyed = self.handle.destroy_session(self.session).await?;
-        let archive = destroyed.archive.map(archive_location);
+        let archive = destroyed.archive.map(ArchiveLocation::from);
         let state = match archive {
             Some(_) => RotationState::Completed,
             None => RotationState::NoRotation,

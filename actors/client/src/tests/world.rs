@@ -17,6 +17,7 @@ use lttngd_handle::{Handle, Settings};
 use lttngd_model::{
     BufferScheme, Credentials, DescriptorOutput, Domain, SessionDescriptor, SessionKind, Uri,
 };
+use lttngd_notification::{Notifiers, Triggers, TriggersConfig};
 use lttngd_peer::{ConsumerScript, FakeClient, FakeConsumer};
 use lttngd_registry::{Registry, RegistryConfig, Shutdown};
 use lttngd_relayd::{RelaydConfig, Relayds};
@@ -37,7 +38,12 @@ pub(super) struct World {
 pub(super) fn daemon(fake: &FakeConsumer) -> (Handle, Addr<Registry>, Addr<Consumer>) {
     let consumer = Consumer::new(fake.config(), Outlet::closed()).start();
     let listings = SessionListings::default();
+    let apps = Apps::new(Outlet::closed()).start();
+    let agents = Agents::new(Outlet::closed()).start();
+    let notifiers = Notifiers::of(&apps, &agents);
+    let triggers = Triggers::new(TriggersConfig { notifiers, error_counters: 16 }).start();
     let registry = Registry::new(RegistryConfig {
+        observed: Outlet::to(triggers.clone().recipient()),
         page_size: 4096,
         hostname: "host".to_owned(),
         clock: TraceClock::Monotonic,
@@ -48,15 +54,15 @@ pub(super) fn daemon(fake: &FakeConsumer) -> (Handle, Addr<Registry>, Addr<Consu
         consumer_deadline: lttngd_peer::PATIENCE,
         runas: lttngd_runas::Runas::new(None),
         listings: listings.clone(),
-        apps: Apps::new(Outlet::closed()).start(),
-        agents: Agents::new(Outlet::closed()).start(),
+        apps,
+        agents,
     })
     .start();
     let nobody = Credentials { uid: u32::MAX, gid: u32::MAX };
     let handle = Handle::new(
         registry.clone(),
         listings,
-        Settings { is_root: true, serves_agents: false, tracer: None },
+        Settings { is_root: true, serves_agents: false, tracer: None, triggers },
         nobody,
     );
     (handle, registry, consumer)

@@ -13,6 +13,7 @@ use lttngd_app::{AppSettings, Apps, listen};
 use lttngd_clock::TraceClock;
 use lttngd_consumer::Consumer;
 use lttngd_model::{Bitness, Credentials, DescriptorOutput, SessionDescriptor, SessionKind, Uri};
+use lttngd_notification::{Notifiers, Triggers, TriggersConfig};
 use lttngd_peer::{AgentScript, AppScript, ConsumerScript, FakeAgent, FakeApp, FakeConsumer};
 use lttngd_registry::{Registry, RegistryConfig};
 use lttngd_relayd::{RelaydConfig, Relayds};
@@ -56,10 +57,14 @@ impl World {
             let exited = Outlet::to(context.address().recipient());
             let apps = Apps::new(Outlet::to(context.address().recipient())).start();
             let agents = Agents::new(Outlet::to(context.address().recipient())).start();
-            known = Some((apps.clone(), agents.clone()));
+            let notifiers = Notifiers::of(&apps, &agents);
+            let triggers = Triggers::new(TriggersConfig { notifiers, error_counters: 16 }).start();
+            let observed = Outlet::to(triggers.clone().recipient());
+            known = Some((apps.clone(), agents.clone(), triggers));
             let started = Consumer::new(fake.config(), exited).start();
             *consumer.lock().unwrap() = Some(started.clone());
             Registry::new(RegistryConfig {
+                observed,
                 page_size: 4096,
                 hostname: "host".to_owned(),
                 clock: TraceClock::Monotonic,
@@ -78,7 +83,7 @@ impl World {
             })
         });
         let consumer = consumer.lock().unwrap().clone().unwrap();
-        let (known_apps, known_agents) = known.unwrap();
+        let (known_apps, known_agents, triggers) = known.unwrap();
         let socket = UnixListener::bind(directory.path().join("apps")).unwrap();
         let apps = tokio::task::spawn_local(listen(
             socket,
@@ -100,7 +105,8 @@ impl World {
         };
         let listeners = [apps, tokio::task::spawn_local(lttngd_agent::listen(socket, settings))];
         let [handle, without_agents] = [true, false].map(|serves_agents| {
-            let settings = Settings { is_root: true, serves_agents, tracer: None };
+            let settings =
+                Settings { is_root: true, serves_agents, tracer: None, triggers: triggers.clone() };
             Handle::new(registry.clone(), listings.clone(), settings, own())
         });
         Self { directory, fake, consumer, registry, handle, without_agents, agents, listeners }

@@ -1,0 +1,337 @@
+//! The shell: what triggers are asked, what they are told, and what follows from that.
+
+use std::sync::Arc;
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient};
+use futures::future::join;
+use lttngd_agent::Agents;
+use lttngd_app::{
+    Apps, ClearNotifierErrors, CountNotifierErrors, EventNotified, EventsNotified, SetNotifiers,
+};
+use lttngd_model::{
+    Credentials,
+    trigger::{Action, Evaluation},
+    ust::NotifierSet,
+};
+use lttngd_runtime::{FailureNotice, Outlet, Works, tell};
+use lttngd_session::{Observation, Session, SessionObserved};
+
+use crate::{
+    book::{Book, Due, TriggerId},
+    lanes::{Lanes, WorkId},
+    perform::{Outcome, perform},
+    sessions::{Change, Sessions, Target},
+    subscriptions::{Notice, Subscriptions},
+};
+
+mod asked;
+mod subscribers;
+
+pub(crate) use subscribers::{Join, Leave, Subscribe, Unsubscribe};
+
+/// Most occurrences of triggers whose actions wait or are done.
+pub const WORKS_MAX: usize = 8192;
+
+/// What triggers are made with.
+#[derive(Clone, Debug)]
+pub struct TriggersConfig {
+    /// Who has the event rules of user space.
+    pub notifiers: Notifiers,
+    /// Counters of events that applications could not tell: so many triggers may have an event rule of user
+    /// space.
+    pub error_counters: u64,
+}
+
+/// Who has the event rules of user space, in applications and agents.
+#[derive(Clone, Debug)]
+pub struct Notifiers {
+    /// Takes all of them, to have them in applications.
+    pub set: Recipient<SetNotifiers>,
+    /// Takes them as well, to have agents hand over what they need.
+    pub set_of_agents: Recipient<lttngd_agent::SetNotifiers>,
+    /// Tells how many events could not be told.
+    pub count_errors: Recipient<CountNotifierErrors>,
+    /// Has a counter begin anew.
+    pub clear_errors: Recipient<ClearNotifierErrors>,
+}
+
+impl Notifiers {
+    /// Those of all applications and agents.
+    #[must_use]
+    pub fn of(apps: &Addr<Apps>, agents: &Addr<Agents>) -> Self {
+        Self {
+            set_of_agents: agents.clone().recipient(),
+            set: apps.clone().recipient(),
+            count_errors: apps.clone().recipient(),
+            clear_errors: apps.clone().recipient(),
+        }
+    }
+}
+
+/// The actor that owns the triggers.
+pub struct Triggers {
+    config: TriggersConfig,
+    book: Book,
+    notifiers: Arc<NotifierSet>,
+    sessions: Sessions<Addr<Session>>,
+    subscriptions: Subscriptions,
+    lanes: Lanes<Lane, Work>,
+    works: Works,
+    _failure: Option<FailureNotice>,
+}
+
+/// Works that have one of these in common are done one after the other.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+enum Lane {
+    Trigger(TriggerId),
+    Session(String),
+}
+
+/// An occurrence of a trigger: what is left to do of its actions, the next one last.
+struct Work {
+    trigger: TriggerId,
+    notice: Notice,
+    left: Vec<(Due, Option<Target<Addr<Session>>>)>,
+}
+
+/// An action of a work was done, or not.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Performed {
+    work: WorkId,
+    rest: Work,
+    leaf: usize,
+    outcome: Outcome,
+}
+
+impl Triggers {
+    /// None is registered.
+    #[must_use]
+    pub fn new(config: TriggersConfig) -> Self {
+        let book = Book::new(config.error_counters);
+        Self {
+            config,
+            book,
+            notifiers: Arc::default(),
+            sessions: Sessions::default(),
+            subscriptions: Subscriptions::default(),
+            lanes: Lanes::new(WORKS_MAX),
+            works: Works::default(),
+            _failure: None,
+        }
+    }
+
+    /// The same, whose owner is told when it fails.
+    #[must_use]
+    pub fn with_failure_notice(self, notice: FailureNotice) -> Self {
+        Self { _failure: Some(notice), ..self }
+    }
+
+    /// Has applications and agents have the newest notifiers. Over when they do.
+    fn synchronise(&self, context: &Context<Self>) -> impl Future<Output = ()> + 'static {
+        let (set, notified) = (Arc::clone(&self.notifiers), context.address().recipient());
+        let notified = Outlet::to(notified);
+        let of_agents = lttngd_agent::SetNotifiers { set: Arc::clone(&set) };
+        let of_agents = self.config.notifiers.set_of_agents.send(of_agents);
+        let of_apps = self.config.notifiers.set.send(SetNotifiers { set, notified });
+        async move {
+            // They fail only when those actors failed, without which there are no applications and agents.
+            let _ = join(of_apps, of_agents).await;
+        }
+    }
+
+    /// The condition of a trigger became true.
+    fn occur(
+        &mut self,
+        id: TriggerId,
+        evaluation: Evaluation,
+        object: Option<Credentials>,
+        context: &mut Context<Self>,
+    ) {
+        let due = self.book.occur(id);
+        let Some(registered) = self.book.get(id).filter(|_| !due.is_empty()) else { return };
+        let notice = Notice { registered: registered.clone(), evaluation, object };
+        let is_notify = |(_, action): &Due| matches!(action, Action::Notify(_));
+        let lane = Lane::Trigger(id);
+        if due.iter().all(is_notify) && self.lanes.is_free(&lane) {
+            due.iter().for_each(|_| self.subscriptions.tell(&notice));
+            return;
+        }
+        let mut lanes = vec![lane];
+        for session in due.iter().filter_map(|(_, action)| action.session()) {
+            let lane = Lane::Session(session.to_owned());
+            if !lanes.contains(&lane) {
+                lanes.push(lane);
+            }
+        }
+        let find = |due: Due| {
+            let target = due.1.session().and_then(|name| self.sessions.find(name)).cloned();
+            (due, target)
+        };
+        let left = due.into_iter().rev().map(find).collect();
+        match self.lanes.push(lanes, Work { trigger: id, notice, left }) {
+            Ok(work) => self.begin(work, context),
+            Err(work) => self.drop_work(&work),
+        }
+    }
+
+    /// There is no room for a work.
+    fn drop_work(&mut self, work: &Work) {
+        let name = &work.notice.registered.trigger.name;
+        tracing::warn!(trigger = ?name, "too many actions wait: those of this trigger are dropped");
+        for ((leaf, action), _) in &work.left {
+            match action {
+                Action::Notify(_) => self.subscriptions.tell_dropped(&work.notice),
+                _ => self.book.failed(work.trigger, *leaf),
+            }
+        }
+    }
+
+    /// Begins a work if it is its turn.
+    fn begin(&mut self, id: WorkId, context: &mut Context<Self>) {
+        let mut turns = vec![id];
+        while let Some(id) = turns.pop() {
+            if let Some(work) = self.lanes.begin(id)
+                && let Some(over) = self.go_on(id, work, context)
+            {
+                turns.extend(self.lanes.finish(over));
+            }
+        }
+    }
+
+    /// Does what is left of a work up to the next wait; its id when nothing is left.
+    fn go_on(&mut self, id: WorkId, mut work: Work, context: &mut Context<Self>) -> Option<WorkId> {
+        while let Some(((leaf, action), target)) = work.left.pop() {
+            // It may have been unregistered meanwhile.
+            if self.book.get(work.trigger).is_none() {
+                return Some(id);
+            }
+            if matches!(action, Action::Notify(_)) {
+                self.subscriptions.tell(&work.notice);
+                continue;
+            }
+            let (me, owner_uid) = (context.address(), work.notice.registered.trigger.owner_uid);
+            self.works.begin(context, async move {
+                let outcome = perform(&action, owner_uid, target).await;
+                tell(&me, Performed { work: id, rest: work, leaf, outcome });
+            });
+            return None;
+        }
+        Some(id)
+    }
+
+    /// Events matched rules.
+    fn matched(&mut self, events: Vec<EventNotified>, context: &mut Context<Self>) {
+        for event in events {
+            let captures = event.captures.into_vec();
+            let id = TriggerId::from(event.token);
+            self.occur(id, Evaluation::EventRuleMatches { captures }, None, context);
+        }
+    }
+
+    /// Something is new of a session.
+    fn changed(
+        &mut self,
+        session: &str,
+        owner: Credentials,
+        change: &Change,
+        context: &mut Context<Self>,
+    ) {
+        for (id, trigger) in self.book.about(session) {
+            if let Some(evaluation) = change.makes_true(&trigger.condition) {
+                self.occur(id, evaluation, Some(owner), context);
+            }
+        }
+    }
+}
+
+impl Actor for Triggers {
+    type Context = Context<Self>;
+}
+
+impl Handler<EventsNotified> for Triggers {
+    type Result = ();
+
+    fn handle(&mut self, notified: EventsNotified, context: &mut Self::Context) {
+        let EventsNotified { app: _, events, taken: _taken } = notified;
+        self.matched(events, context);
+    }
+}
+
+impl Handler<Performed> for Triggers {
+    type Result = ();
+
+    fn handle(&mut self, performed: Performed, context: &mut Self::Context) {
+        let Performed { work, rest, leaf, outcome } = performed;
+        let name = &rest.notice.registered.trigger.name;
+        match outcome {
+            Outcome::Done => {}
+            Outcome::Skipped => {
+                tracing::warn!(trigger = ?name, leaf, "an action is left alone: the session is gone, or not one that the trigger's owner may change");
+            }
+            Outcome::Failed(code) => {
+                tracing::warn!(trigger = ?name, leaf, %code, "an action failed");
+                self.book.failed(rest.trigger, leaf);
+            }
+        }
+        if let Some(over) = self.go_on(work, rest, context) {
+            for next in self.lanes.finish(over) {
+                self.begin(next, context);
+            }
+        }
+    }
+}
+
+impl Handler<SessionObserved> for Triggers {
+    type Result = ();
+
+    fn handle(&mut self, observed: SessionObserved, context: &mut Self::Context) {
+        let SessionObserved { id, session, owner, observation } = observed;
+        let about = (id, session.as_str(), owner);
+        let change = match observation {
+            Observation::Named(actor) => {
+                self.sessions.named(session, Target { id, owner, actor });
+                return;
+            }
+            Observation::Unnamed => return self.sessions.unnamed(&session, id),
+            Observation::Ended => return self.sessions.ended(&session, id),
+            Observation::ChannelGone(key) => return self.sessions.channel_gone(id, key),
+            Observation::ChannelUsed { channel, usage_bytes, consumed_bytes } => {
+                Some(self.sessions.used(about, &channel, usage_bytes, consumed_bytes))
+            }
+            Observation::RotationOngoing { rotation_id } => {
+                Some(self.sessions.rotation_ongoing(about, rotation_id))
+            }
+            Observation::RotationOver { rotation_id, archive } => {
+                self.sessions.rotation_over(about, rotation_id, archive.map(Into::into))
+            }
+        };
+        if let Some(change) = change {
+            self.changed(&session, owner, &change, context);
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests_only {
+    //! Events as applications tell them.
+
+    use super::*;
+
+    /// Tells events of some application. Over when they were looked at.
+    pub(crate) async fn notify(triggers: &Addr<Triggers>, events: Vec<EventNotified>) {
+        triggers.send(Notified(events)).await.unwrap_or_default();
+    }
+
+    #[derive(Message)]
+    #[rtype(result = "()")]
+    struct Notified(Vec<EventNotified>);
+
+    impl Handler<Notified> for Triggers {
+        type Result = ();
+
+        fn handle(&mut self, Notified(events): Notified, context: &mut Self::Context) {
+            self.matched(events, context);
+        }
+    }
+}

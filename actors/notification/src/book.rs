@@ -1,0 +1,326 @@
+//! Which triggers there are. No input or output.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
+
+use lttngd_model::{
+    Credentials, Domain, ErrorCode, TracerToken,
+    trigger::{Action, ActionPath, Condition, Trigger},
+    ust::NotifierRule,
+};
+use lttngd_wire::client::{encode_condition, encode_trigger};
+
+use crate::{rule, slots::Slots};
+
+/// Most triggers of all users.
+pub const TRIGGERS_MAX: usize = 1 << 16;
+/// Most triggers of one user but root.
+pub const TRIGGERS_EACH_MAX: usize = 1 << 14;
+
+/// A trigger, from its registration on. Never used again.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct TriggerId(u64);
+
+impl TriggerId {
+    /// What a tracer says of its events.
+    pub(crate) fn token(self) -> TracerToken {
+        TracerToken(self.0)
+    }
+}
+
+impl From<TracerToken> for TriggerId {
+    fn from(token: TracerToken) -> Self {
+        Self(token.0)
+    }
+}
+
+/// What all need who have to do with a trigger once its condition is true.
+#[derive(Clone, Debug)]
+pub(crate) struct Registered {
+    pub(crate) trigger: Arc<Trigger>,
+    /// As clients read it.
+    pub(crate) bytes: Arc<[u8]>,
+    /// Its condition, as equal conditions have it.
+    pub(crate) condition: ConditionKey,
+}
+
+/// The same for conditions that are equal.
+pub(crate) type ConditionKey = Arc<[u8]>;
+
+/// That of a condition.
+pub(crate) fn condition_key(condition: &Condition) -> ConditionKey {
+    encode_condition(condition).into()
+}
+
+#[derive(Debug)]
+struct Entry {
+    registered: Registered,
+    /// The actions that it consists of.
+    leaves: Vec<Leaf>,
+    notifies: bool,
+    rule: Option<Arc<NotifierRule>>,
+}
+
+#[derive(Debug)]
+struct Leaf {
+    action: Action,
+    /// How often the condition became true.
+    times: u64,
+    failures: u64,
+}
+
+/// An action whose time has come, and its place among those of its trigger.
+pub(crate) type Due = (usize, Action);
+
+/// All triggers.
+#[derive(Debug)]
+pub(crate) struct Book {
+    entries: BTreeMap<TriggerId, Entry>,
+    by_bytes: HashMap<Arc<[u8]>, TriggerId>,
+    by_condition: HashMap<ConditionKey, BTreeSet<TriggerId>>,
+    /// Those about a session.
+    by_session: HashMap<String, BTreeSet<TriggerId>>,
+    names: HashSet<(u32, String)>,
+    owners: HashMap<u32, usize>,
+    next_id: u64,
+    next_name: u64,
+    slots: Slots,
+}
+
+impl Book {
+    /// Without triggers. There may be so many with an event rule of user space.
+    pub(crate) fn new(error_counters: u64) -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            by_bytes: HashMap::new(),
+            by_condition: HashMap::new(),
+            by_session: HashMap::new(),
+            names: HashSet::new(),
+            owners: HashMap::new(),
+            next_id: 0,
+            next_name: 0,
+            slots: Slots::new(error_counters),
+        }
+    }
+
+    /// Adds a trigger, if all that is wrong with it is nothing.
+    pub(crate) fn register(
+        &mut self,
+        requester: Credentials,
+        mut trigger: Trigger,
+        anonymous: bool,
+    ) -> Result<TriggerId, ErrorCode> {
+        trigger.check()?;
+        check_owner(requester, &trigger)?;
+        if let Condition::EventRuleMatches { rule, .. } = &mut trigger.condition {
+            *rule = rule.clone().normalized();
+        }
+        let compiled = rule::compile(&trigger.condition)?;
+        match &trigger.name {
+            Some(name) if self.names.contains(&(trigger.owner_uid, name.clone())) => {
+                return Err(ErrorCode::TriggerExists);
+            }
+            None if !anonymous => trigger.name = Some(self.next_name(trigger.owner_uid)),
+            _ => {}
+        }
+        if is_of_kernel(&trigger.condition) {
+            return Err(ErrorCode::NotSupported);
+        }
+        let bytes: Arc<[u8]> = encode_trigger(&trigger).into();
+        if self.by_bytes.contains_key(&bytes) {
+            return Err(ErrorCode::TriggerExists);
+        }
+        let of_owner = self.owners.get(&trigger.owner_uid).copied().unwrap_or_default();
+        let is_full = trigger.owner_uid != 0 && of_owner >= TRIGGERS_EACH_MAX;
+        if is_full || self.entries.len() >= TRIGGERS_MAX {
+            return Err(ErrorCode::Nomem);
+        }
+        let id = TriggerId(self.next_id);
+        let rule = match compiled {
+            Some(compiled) => {
+                let slot = self.slots.take().ok_or(ErrorCode::EventNotifierErrorAccountingFull)?;
+                Some(Arc::new(compiled.into_rule(id.token(), slot)))
+            }
+            None => None,
+        };
+        self.next_id += 1;
+        self.insert(id, trigger, bytes, rule);
+        Ok(id)
+    }
+
+    fn insert(
+        &mut self,
+        id: TriggerId,
+        trigger: Trigger,
+        bytes: Arc<[u8]>,
+        rule: Option<Arc<NotifierRule>>,
+    ) {
+        let condition = condition_key(&trigger.condition);
+        let leaf = |action: &Action| Leaf { action: action.clone(), times: 0, failures: 0 };
+        if let Some(name) = &trigger.name {
+            self.names.insert((trigger.owner_uid, name.clone()));
+        }
+        if let Some(session) = trigger.condition.session() {
+            self.by_session.entry(session.to_owned()).or_default().insert(id);
+        }
+        *self.owners.entry(trigger.owner_uid).or_default() += 1;
+        self.by_condition.entry(Arc::clone(&condition)).or_default().insert(id);
+        self.by_bytes.insert(Arc::clone(&bytes), id);
+        let entry = Entry {
+            leaves: trigger.action.leaves().map(leaf).collect(),
+            notifies: trigger.action.notifies(),
+            registered: Registered { trigger: Arc::new(trigger), bytes, condition },
+            rule,
+        };
+        self.entries.insert(id, entry);
+    }
+
+    /// `trigger<N>`, which nobody else of this user has.
+    fn next_name(&mut self, owner_uid: u32) -> String {
+        loop {
+            let name = format!("trigger{}", self.next_name);
+            self.next_name += 1;
+            if !self.names.contains(&(owner_uid, name.clone())) {
+                return name;
+            }
+        }
+    }
+
+    /// The trigger that is equal to this one.
+    fn find(&self, trigger: &Trigger) -> Result<TriggerId, ErrorCode> {
+        let mut trigger = trigger.clone();
+        if let Condition::EventRuleMatches { rule, .. } = &mut trigger.condition {
+            *rule = rule.clone().normalized();
+        }
+        let bytes = encode_trigger(&trigger);
+        self.by_bytes.get(&*bytes).copied().ok_or(ErrorCode::TriggerNotFound)
+    }
+
+    /// Takes away the trigger that is equal to this one. Its rule is to be taken from the tracers, and then its
+    /// error counter free again: [`Book::release`].
+    pub(crate) fn unregister(
+        &mut self,
+        requester: Credentials,
+        trigger: &Trigger,
+    ) -> Result<Option<Arc<NotifierRule>>, ErrorCode> {
+        trigger.check()?;
+        check_owner(requester, trigger)?;
+        let id = self.find(trigger)?;
+        let Some(entry) = self.entries.remove(&id) else { return Err(ErrorCode::TriggerNotFound) };
+        let Registered { trigger, bytes, condition } = entry.registered;
+        self.by_bytes.remove(&bytes);
+        remove_from(&mut self.by_condition, &*condition, id);
+        if let Some(session) = trigger.condition.session() {
+            remove_from(&mut self.by_session, session, id);
+        }
+        if let Some(name) = &trigger.name {
+            self.names.remove(&(trigger.owner_uid, name.clone()));
+        }
+        if let Some(count) = self.owners.get_mut(&trigger.owner_uid) {
+            *count -= 1;
+            if *count == 0 {
+                self.owners.remove(&trigger.owner_uid);
+            }
+        }
+        Ok(entry.rule)
+    }
+
+    /// Nobody counts errors there any more.
+    pub(crate) fn release(&mut self, error_counter_index: u64) {
+        self.slots.give_back(error_counter_index);
+    }
+
+    /// What LIST_TRIGGERS shows to somebody.
+    pub(crate) fn list(&self, requester: Credentials) -> Vec<Trigger> {
+        let all = self.entries.values().map(|entry| &entry.registered.trigger);
+        let is_shown = |trigger: &&Arc<Trigger>| {
+            !trigger.is_hidden && (requester.uid == 0 || requester.uid == trigger.owner_uid)
+        };
+        all.filter(is_shown).map(|trigger| Trigger::clone(trigger)).collect()
+    }
+
+    /// The trigger that is equal to this one, for somebody who wants to know what went wrong with it.
+    pub(crate) fn find_for(
+        &self,
+        requester: Credentials,
+        trigger: &Trigger,
+    ) -> Result<TriggerId, ErrorCode> {
+        let id = self.find(trigger)?;
+        check_owner(requester, trigger)?;
+        Ok(id)
+    }
+
+    pub(crate) fn get(&self, id: TriggerId) -> Option<&Registered> {
+        self.entries.get(&id).map(|entry| &entry.registered)
+    }
+
+    pub(crate) fn rule(&self, id: TriggerId) -> Option<&Arc<NotifierRule>> {
+        self.entries.get(&id)?.rule.as_ref()
+    }
+
+    /// How often an action of a trigger failed; `None` for a list.
+    pub(crate) fn failures(&self, id: TriggerId, path: &ActionPath) -> Option<u64> {
+        let entry = self.entries.get(&id)?;
+        let (_, place) = entry.registered.trigger.action.at(path)?;
+        Some(entry.leaves.get(place?)?.failures)
+    }
+
+    /// An action of a trigger failed.
+    pub(crate) fn failed(&mut self, id: TriggerId, leaf: usize) {
+        let entry = self.entries.get_mut(&id);
+        if let Some(leaf) = entry.and_then(|entry| entry.leaves.get_mut(leaf)) {
+            leaf.failures += 1;
+        }
+    }
+
+    /// The condition of a trigger became true: what is to be done this time.
+    pub(crate) fn occur(&mut self, id: TriggerId) -> Vec<Due> {
+        let Some(entry) = self.entries.get_mut(&id) else { return Vec::new() };
+        let due = |(place, leaf): (usize, &mut Leaf)| {
+            leaf.times += 1;
+            let is_due = leaf.action.rate().is_some_and(|rate| rate.admits(leaf.times));
+            is_due.then(|| (place, leaf.action.clone()))
+        };
+        entry.leaves.iter_mut().enumerate().filter_map(due).collect()
+    }
+
+    /// The triggers with a condition about the session of this name.
+    pub(crate) fn about(&self, session: &str) -> Vec<(TriggerId, Arc<Trigger>)> {
+        let ids = self.by_session.get(session).into_iter().flatten();
+        ids.filter_map(|id| Some((*id, Arc::clone(&self.get(*id)?.trigger)))).collect()
+    }
+
+    /// The triggers that notify of this condition.
+    pub(crate) fn notifying(&self, condition: &[u8]) -> impl Iterator<Item = &Registered> {
+        let ids = self.by_condition.get(condition).into_iter().flatten();
+        let entries = ids.filter_map(|id| self.entries.get(id));
+        entries.filter(|entry| entry.notifies).map(|entry| &entry.registered)
+    }
+}
+
+fn remove_from<K, Q>(map: &mut HashMap<K, BTreeSet<TriggerId>>, key: &Q, id: TriggerId)
+where
+    K: std::borrow::Borrow<Q> + Eq + std::hash::Hash,
+    Q: Eq + std::hash::Hash + ?Sized,
+{
+    if let Some(ids) = map.get_mut(key) {
+        ids.remove(&id);
+        if ids.is_empty() {
+            map.remove(key);
+        }
+    }
+}
+
+/// Root alone has to do with triggers of others.
+fn check_owner(requester: Credentials, trigger: &Trigger) -> Result<(), ErrorCode> {
+    match requester.uid == trigger.owner_uid || requester.uid == 0 {
+        true => Ok(()),
+        false => Err(ErrorCode::InvalidTrigger),
+    }
+}
+
+fn is_of_kernel(condition: &Condition) -> bool {
+    matches!(condition, Condition::EventRuleMatches { rule, .. } if rule.domain() == Domain::Kernel)
+}
