@@ -10,6 +10,9 @@ mod record;
 #[expect(dead_code, reason = "a test has a main of its own")]
 #[path = "../examples/snapshots.rs"]
 mod snapshots;
+#[expect(dead_code, reason = "a test has a main of its own")]
+#[path = "../examples/triggers.rs"]
+mod triggers;
 use std::{
     ffi::OsString,
     fs,
@@ -113,4 +116,20 @@ fn snapshots_of_a_running_program_are_recorded() {
     let status = recorder.wait().unwrap();
     assert!(status.success(), "{status}");
     assert_eq!(count(&arena, recorded_snapshots(&traces).last().unwrap()), 8);
+}
+
+#[test]
+fn a_snapshot_is_recorded_when_an_event_with_a_captured_value_is_matched() {
+    let name = "a_snapshot_is_recorded_when_an_event_with_a_captured_value_is_matched";
+    if let Some(traces) = inside() {
+        let condition = ["sample:number", "number", "3"].map(OsString::from);
+        let words = [OsString::from(traces)].into_iter().chain(condition);
+        let program = [traced().into(), "number=4".into()];
+        return triggers::run(config(), words.chain(program)).unwrap();
+    }
+    in_arena(name, |arena, traces| {
+        let snapshots = recorded_snapshots(traces);
+        assert_eq!(snapshots.len(), 1);
+        assert_eq!(count(arena, &snapshots[0]), 4);
+    });
 }

@@ -31,6 +31,7 @@ mod startup;
 mod streaming;
 mod surroundings;
 mod timers;
+mod triggers;
 mod users;
 
 use lttngd_world as world;

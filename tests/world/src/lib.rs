@@ -19,6 +19,7 @@ pub mod program;
 pub mod raw;
 pub mod relay;
 pub mod script;
+pub mod subscriber;
 pub mod trace;
 
 pub use arena::Arena;
@@ -30,6 +31,7 @@ pub use lttng::Answer;
 pub use program::Program;
 pub use relay::Relay;
 pub use script::{Stage, alone, both};
+pub use subscriber::Subscriber;
 pub use trace::Event;
 
 use std::time::{Duration, Instant};

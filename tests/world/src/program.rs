@@ -127,6 +127,16 @@ pub fn filters() -> &'static Path {
     })
 }
 
+/// The built `subscriber` program.
+pub fn subscriber() -> &'static Path {
+    static SUBSCRIBER: OnceLock<PathBuf> = OnceLock::new();
+
+    SUBSCRIBER.get_or_init(|| {
+        let sources = sources();
+        compile(&sources, "subscriber", &[sources.join("subscriber.c")], &["-llttng-ctl"])
+    })
+}
+
 /// A shared library with a tracepoint provider of this name, built when first asked for.
 pub fn provider(name: &str) -> PathBuf {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
