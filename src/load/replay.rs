@@ -1,10 +1,12 @@
 //! The requests that make a session what it was when it was saved, in the order of the stock loader.
 
+use std::{fs::File, io};
+
 use lttngd_handle::Handle;
 use lttngd_model::{
     BufferMode, BufferScheme, ChannelAttributes, ChannelListing, ChannelOutput, DescriptorOutput,
     Domain, ErrorCode, EventDescription, EventKind, FilterError, LogLevelRule, SessionDescriptor,
-    SessionKind, TrackingPolicy,
+    SessionKind, TrackingPolicy, UserspaceProbe,
 };
 use lttngd_session::{
     AddContext, AddSnapshotOutput, AddTrackerValue, DisableChannel, DisableEvent, EnableChannel,
@@ -224,6 +226,9 @@ impl Replay<'_> {
                 .at_log_level(loglevel(domain, saved))
                 .excluding(saved.exclusions.iter().map(String::as_str))
         };
+        if event.kind == EventKind::UserspaceProbe as i8 {
+            event.userspace_probe = Some(probe_in_program(saved, &what).await?);
+        }
         let wrong = |error: FilterError| (format!("{what}: {error}"), error.code());
         if let Some(expression) = &saved.filter {
             event = event.filtered_by(expression).map_err(wrong)?;
@@ -260,6 +265,21 @@ impl Replay<'_> {
         let add = AddContext { domain, channel, raw_type, context: Some(context) };
         self.handle.ask(add.in_session(self.session)).await.map_err(refused(what))
     }
+}
+
+/// The probe of a rule in a program, which is opened.
+async fn probe_in_program(saved: &SavedEvent, what: &str) -> Result<UserspaceProbe, Refusal> {
+    let invalid = || (what.to_owned(), ErrorCode::LoadInvalidConfig);
+    let location = saved.attributes.as_ref().and_then(SavedEventAttributes::location);
+    let location = location.ok_or_else(invalid)?;
+    let path = location.binary_path().to_owned();
+    let opened = tokio::task::spawn_blocking(move || File::open(path)).await;
+    let opened = opened.map_err(io::Error::other).flatten();
+    let binary = opened.map_err(|error| {
+        let path = location.binary_path();
+        (format!("{what}: {path}: {error}"), ErrorCode::LoadInvalidConfig)
+    })?;
+    Ok(UserspaceProbe::new(&location, binary))
 }
 
 /// What the file says, and for the rest what the daemon gives a channel of its own making.

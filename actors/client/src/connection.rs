@@ -1,9 +1,13 @@
 //! One connection: one request, one reply.
 
-use std::time::Duration;
+use std::{
+    cell::RefCell,
+    os::fd::{AsFd, OwnedFd},
+    time::Duration,
+};
 
 use lttngd_handle::Handle;
-use lttngd_model::{Credentials, ErrorCode};
+use lttngd_model::{Binary, Credentials, ErrorCode};
 use lttngd_runtime::{Peer, PeerError, fail_point::in_the_middle, read_growing};
 use lttngd_users::Lease;
 use lttngd_wire::{
@@ -72,13 +76,16 @@ async fn serve_since(
     let payload = payload(peer, &request, (shares, &mut lease));
     let payload = tokio::time::timeout_at(since + REQUEST_DEADLINE, payload).await;
     let payload = payload.map_err(|_| ConnectionError::Silent)??;
-    let reply = match payload {
-        Ok(payload) => {
+    let attached = RefCell::<Attached>::default();
+    let mut reply = match payload {
+        Ok((payload, descriptors)) => {
+            attached.borrow_mut().received = descriptors;
             let credentials = peer.credentials().map_err(|e| ConnectionError::Request(e.into()))?;
             let requester = Credentials { uid: credentials.uid, gid: credentials.gid };
             let handle = handle.acting_for(requester);
             let point = || "Client command".to_owned();
-            let reply = in_the_middle(point, dispatch(&handle, &request, &payload)).await;
+            let reply =
+                in_the_middle(point, dispatch(&handle, &request, &payload, &attached)).await;
             listers.told(credentials.pid, &request, reply, Instant::now())
         }
         Err(code) => Reply::error(&request, code),
@@ -86,10 +93,24 @@ async fn serve_since(
     if let Some(code) = reply.failure() {
         tracing::debug!(command = request.command, session = request.session_name, %code, "refused");
     }
+    let Attached { sent, .. } = attached.into_inner();
+    reply.fd_count = u32::try_from(sent.len()).unwrap_or(u32::MAX);
     if reply.data.len() <= COPIED_MAX {
-        return send(peer, [&reply.encode(), &[]]).await;
+        send(peer, [&reply.encode(), &[]]).await?;
+    } else {
+        send(peer, [&reply.encode_head(reply.pid), &reply.data]).await?;
     }
-    send(peer, [&reply.encode_head(reply.pid), &reply.data]).await
+    send_binaries(peer, &sent).await
+}
+
+/// Sends the descriptors that a reply announced.
+async fn send_binaries(peer: &Peer, binaries: &[Binary]) -> Result<(), ConnectionError> {
+    if binaries.is_empty() {
+        return Ok(());
+    }
+    let descriptors: Vec<_> = binaries.iter().map(AsFd::as_fd).collect();
+    let sent = tokio::time::timeout(REPLY_DEADLINE, peer.write_descriptors(&descriptors)).await;
+    sent.map_err(|_| ConnectionError::Deaf)?.map_err(ConnectionError::Reply)
 }
 
 /// Sends a reply or the rest of one.
@@ -113,13 +134,22 @@ async fn hear(peer: &Peer) -> Result<Option<Request>, ConnectionError> {
     Ok(Some(Request::decode(&fixed)?))
 }
 
+/// The descriptors that belong to a request and its reply: programs in which probes are placed.
+#[derive(Default)]
+pub(crate) struct Attached {
+    /// What came with the request.
+    pub(crate) received: Vec<OwnedFd>,
+    /// What goes with the reply.
+    pub(crate) sent: Vec<Binary>,
+}
+
 /// Reads all that belongs to a request behind its fixed part; an error code in place of the payload when that
 /// is larger than any, or there is no room for it. What it takes of its user's share is in `lease`.
 async fn payload(
     peer: &Peer,
     request: &Request,
     (shares, lease): (&Shares, &mut Option<Lease>),
-) -> Result<Result<Vec<u8>, ErrorCode>, ConnectionError> {
+) -> Result<Result<(Vec<u8>, Vec<OwnedFd>), ErrorCode>, ConnectionError> {
     let payload_len = match request.payload_len() {
         Ok(len) => len,
         Err(error) => {
@@ -136,17 +166,15 @@ async fn payload(
     }
     let fill = async |bytes: &mut [u8]| peer.read_exact(bytes).await;
     let payload = read_growing(payload_len, fill).await.map_err(ConnectionError::Request)?;
-    match request.fd_count as usize {
-        0 => {}
-        count if count <= FDS_MAX => {
-            // No command of the user-space domain takes descriptors: they are closed here, and need no
-            // room.
-            match peer.read_descriptors(count).await {
-                Ok(_) | Err(PeerError::NoneLeft { .. }) => {}
-                Err(error) => return Err(ConnectionError::Request(error)),
-            }
-        }
+    let descriptors = match request.fd_count as usize {
+        0 => Vec::new(),
+        count if count <= FDS_MAX => match peer.read_descriptors(count).await {
+            Ok(descriptors) => descriptors,
+            // Only a command that needs them does not do without.
+            Err(PeerError::NoneLeft { .. }) => Vec::new(),
+            Err(error) => return Err(ConnectionError::Request(error)),
+        },
         _ => return Ok(Err(ErrorCode::InvalidProtocol)),
-    }
-    Ok(Ok(payload))
+    };
+    Ok(Ok((payload, descriptors)))
 }

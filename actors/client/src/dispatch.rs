@@ -7,6 +7,8 @@ mod sessions;
 mod trackers;
 mod triggers;
 
+use std::cell::RefCell;
+
 use lttngd_handle::Handle;
 use lttngd_model::{Domain, ErrorCode};
 use lttngd_session::{
@@ -18,9 +20,16 @@ use lttngd_wire::client::{
     Command, CommandKind, Reply, Request, encode_data_pending, encode_rotation_id,
 };
 
-/// Does what a request asks, and makes its reply.
-pub(crate) async fn dispatch(handle: &Handle, request: &Request, payload: &[u8]) -> Reply {
-    let asking = Asking::of(handle, request);
+use crate::connection::Attached;
+
+/// Does what a request asks, and makes its reply. Descriptors come and go beside both.
+pub(crate) async fn dispatch(
+    handle: &Handle,
+    request: &Request,
+    payload: &[u8],
+    attached: &RefCell<Attached>,
+) -> Reply {
+    let asking = Asking::of(handle, request, attached);
     let reply = match request.command(payload) {
         Ok(command) => run(&asking, command).await,
         // A session that is not there is told before what is wrong with the rest.
@@ -109,12 +118,14 @@ struct Asking<'a> {
     session: &'a str,
     /// `None` for a number that no domain has.
     domain: Option<Domain>,
+    /// Looked at for moments, never across an await.
+    attached: &'a RefCell<Attached>,
 }
 
 impl<'a> Asking<'a> {
-    fn of(handle: &'a Handle, request: &'a Request) -> Self {
+    fn of(handle: &'a Handle, request: &'a Request, attached: &'a RefCell<Attached>) -> Self {
         let domain = Domain::from_raw(request.domain);
-        Self { handle, request, session: &request.session_name, domain }
+        Self { handle, request, session: &request.session_name, domain, attached }
     }
 
     fn ok(&self) -> Reply {

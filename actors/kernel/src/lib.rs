@@ -22,6 +22,7 @@
 //! one session is that of its queue.
 
 mod device;
+mod elf;
 mod error;
 mod machine;
 mod message;

@@ -3,6 +3,7 @@
 mod buffers;
 mod objects;
 mod recording;
+mod rules;
 mod state;
 
 use std::{
@@ -19,7 +20,11 @@ use lttngd_consumer::{ChannelSampled, Consumer, ConsumerError};
 use lttngd_model::{ErrorCode, SessionId, Timestamp, kernel::Done};
 use lttngd_runtime::{FailureNotice, NotRun, Outlet, Queue, ask};
 
-use self::{objects::Objects, recording::Watches, state::State};
+use self::{
+    objects::{Objects, Refusal},
+    recording::Watches,
+    state::State,
+};
 use crate::{
     Apply, Device, EnsureReady, KernelSessionFailed, Open, SetRecording, Statedump, Tracer,
     device::Calls, message::BuffersCame,
@@ -64,7 +69,6 @@ pub struct KernelSession {
     inner: Rc<Inner>,
     /// Of all that is done with what the session has in the tracer.
     queue: Queue<Self>,
-    watches: Watches,
     failure: FailureNotice,
 }
 
@@ -73,6 +77,8 @@ struct Inner {
     config: KernelSessionConfig,
     /// Looked at for moments, never across an await.
     state: RefCell<State>,
+    /// Of buffers that nobody reads.
+    watches: RefCell<Watches>,
     /// Where the actor is found. Weak: one that nobody knows ends.
     address: RefCell<Option<WeakAddr<KernelSession>>>,
 }
@@ -105,10 +111,10 @@ impl KernelSession {
             inner: Rc::new(Inner {
                 config,
                 state: RefCell::default(),
+                watches: RefCell::default(),
                 address: RefCell::default(),
             }),
             queue: Queue::new(REQUESTS_MAX),
-            watches: Watches::default(),
             failure: FailureNotice::new(failed, KernelSessionFailed { session }),
         }
     }
@@ -174,6 +180,19 @@ impl Inner {
             .await;
         self.state_mut().objects = objects;
         Ok(outcome)
+    }
+
+    /// The same for a client, who is answered the code that comes with what the tracer refused, or else `code`.
+    async fn call<T: Send + 'static>(
+        &self,
+        code: ErrorCode,
+        work: impl FnOnce(&Calls<'_>, &mut Objects) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, ErrorCode> {
+        let done = self.work(work).await.map_err(|error| self.failed(&error, code))?;
+        done.map_err(|(code, error)| {
+            tracing::error!(session = self.config.name, %error);
+            code
+        })
     }
 
     /// Asks the consumer daemon.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Filter, FilterError};
+use crate::{Filter, FilterError, UserspaceProbe};
 
 /// The kind of instrumentation (`enum lttng_event_type`).
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
@@ -90,10 +90,6 @@ pub struct ProbeAttributes {
     pub symbol: String,
 }
 
-/// The serialized location of a user space probe, kept as received (kernel domain).
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub struct UserspaceProbe(pub Vec<u8>);
-
 /// An event as a client describes it in ENABLE_EVENT and DISABLE_EVENT: not yet checked, so that
 /// each command can answer its own error.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -134,6 +130,13 @@ impl EventDescription {
     #[must_use]
     pub fn of_any_kind(name: impl Into<String>) -> Self {
         Self::of_kind(EventKind::All, name.into())
+    }
+
+    /// A rule for a place in a program, recorded by the kernel. `name` is what its events are called.
+    #[must_use]
+    pub fn userspace_probe(name: impl Into<String>, probe: UserspaceProbe) -> Self {
+        let userspace_probe = Some(probe);
+        Self { userspace_probe, ..Self::of_kind(EventKind::UserspaceProbe, name.into()) }
     }
 
     /// The same rule for these log levels only.

@@ -23,6 +23,7 @@ mod time;
 mod tracker;
 pub mod trigger;
 mod url;
+mod userspace_probe;
 pub mod ust;
 
 pub use channel::{BufferMode, ChannelAttributes, ChannelListing, ChannelOutput};
@@ -33,7 +34,7 @@ pub use error::ErrorCode;
 pub use escaped::Escaped;
 pub use event::{
     EventDescription, EventField, EventFieldKind, EventKind, EventListing, LogLevelRule,
-    ProbeAttributes, UserspaceProbe,
+    ProbeAttributes,
 };
 pub use field::{
     Encoding, EnumerationEntry, EnumerationValue, Field, FieldType, FloatType, IntegerType,
@@ -47,6 +48,7 @@ pub use session::{DescriptorOutput, SessionDescriptor, SessionKind, SessionListi
 pub use time::{Timestamp, set_local_time_zone};
 pub use tracker::{ProcessAttribute, TrackerValue, TrackingPolicy};
 pub use url::{CONTROL_PORT, DATA_PORT, HostUrl, PlaceUrl};
+pub use userspace_probe::{Binary, FunctionLookup, ProbeLocation, UserspaceProbe};
 
 /// Longest name of a session or channel in bytes, its NUL included (`LTTNG_NAME_MAX`).
 pub const NAME_MAX: usize = 255;

@@ -1,6 +1,6 @@
 //! Where kernel and user space probes stand.
 
-use lttngd_model::ProbeAttributes;
+use lttngd_model::{FunctionLookup, ProbeAttributes, ProbeLocation};
 use serde::Deserialize;
 
 /// The attributes of an event: one of the four.
@@ -126,5 +126,52 @@ impl SavedEventAttributes {
         }
         let function = self.function_attributes.as_ref()?;
         Some(ProbeAttributes { symbol: function.symbol_name.clone(), ..Default::default() })
+    }
+
+    /// The place of a user space probe, `None` for others, or when what is looked up is not looked up so.
+    #[must_use]
+    pub fn location(&self) -> Option<ProbeLocation> {
+        if let Some(probe) = self.userspace_probe_function_attributes.clone() {
+            let SavedFunctionProbe { lookup_method, binary_path, function_name: name } = probe;
+            let lookup = match lookup_method {
+                SavedLookupMethod::Default => FunctionLookup::Default,
+                SavedLookupMethod::Elf => FunctionLookup::Elf,
+                SavedLookupMethod::Sdt => return None,
+            };
+            return Some(ProbeLocation::Function { name, binary_path, lookup });
+        }
+        let probe = self.userspace_probe_tracepoint_attributes.clone()?;
+        let SavedTracepointProbe { lookup_method, binary_path, provider_name, probe_name } = probe;
+        let (provider, name) = (provider_name, probe_name);
+        (lookup_method == SavedLookupMethod::Sdt).then_some(ProbeLocation::Tracepoint {
+            provider,
+            name,
+            binary_path,
+        })
+    }
+}
+
+impl From<ProbeLocation> for SavedEventAttributes {
+    fn from(location: ProbeLocation) -> Self {
+        match location {
+            ProbeLocation::Function { name, binary_path, lookup } => {
+                let lookup_method = match lookup {
+                    FunctionLookup::Default => SavedLookupMethod::Default,
+                    FunctionLookup::Elf => SavedLookupMethod::Elf,
+                };
+                let function =
+                    SavedFunctionProbe { lookup_method, binary_path, function_name: name };
+                Self { userspace_probe_function_attributes: Some(function), ..Self::default() }
+            }
+            ProbeLocation::Tracepoint { provider, name, binary_path } => {
+                let tracepoint = SavedTracepointProbe {
+                    lookup_method: SavedLookupMethod::Sdt,
+                    binary_path,
+                    provider_name: provider,
+                    probe_name: name,
+                };
+                Self { userspace_probe_tracepoint_attributes: Some(tracepoint), ..Self::default() }
+            }
+        }
     }
 }

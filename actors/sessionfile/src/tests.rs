@@ -145,7 +145,15 @@ fn attributes_of_probes_are_read_and_written() {
     ] {
         let sessions = read(&event(&format!("<attributes>{inner}</attributes>"))).unwrap();
         let saved = &sessions[0].domains[0].channels[0].events[0];
-        assert_eq!(saved.attributes.as_ref().unwrap().probe(), expected, "{inner}");
+        let attributes = saved.attributes.as_ref().unwrap();
+        assert_eq!(attributes.probe(), expected, "{inner}");
+        // A place in a program and one in the kernel are told by different attributes.
+        let location = attributes.location();
+        assert_eq!(location.is_some(), expected.is_none(), "{inner}");
+        if let Some(location) = location {
+            assert_eq!(location.binary_path(), "/b");
+            assert_eq!(SavedEventAttributes::from(location), *attributes);
+        }
         let written: String = write(&sessions).lines().map(str::trim).collect();
         assert!(written.contains(&format!("<attributes>{inner}</attributes>")), "{written}");
     }

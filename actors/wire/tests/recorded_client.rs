@@ -238,7 +238,9 @@ fn kernel_events_have_their_attributes() {
     assert_eq!(event("enable-event-kprobe").probe.unwrap().symbol, "do_sys_open");
     assert_eq!(event("enable-event-function").probe.unwrap().symbol, "do_exit");
     let location = event("enable-event-userspace-probe").userspace_probe.unwrap();
-    assert!(location.0.windows(6).any(|bytes| bytes == b"/shop\0"));
+    assert!(location.bytes().windows(6).any(|bytes| bytes == b"/shop\0"));
+    let place = location.location().unwrap();
+    assert!(place.binary_path().ends_with("/shop"), "{place:?}");
     assert_eq!(exchange("enable-event-userspace-probe").head().fd_count, 1);
 }
 

@@ -1,9 +1,9 @@
 //! What there is: of a session, and of what can be traced.
 
-use lttngd_model::{Domain, ErrorCode};
+use lttngd_model::{Binary, Domain, ErrorCode, EventListing};
 use lttngd_session::{ListChannels, ListDomains, ListEvents, SessionRequest};
 use lttngd_wire::client::{
-    DomainListing, Reply, encode_channels, encode_domains, encode_event_fields, encode_events,
+    DomainListing, FDS_MAX, Reply, encode_channels, encode_domains, encode_event_fields, encode_events,
 };
 
 use super::Asking;
@@ -22,6 +22,7 @@ impl Asking<'_> {
         let domain = self.checked(self.some(ErrorCode::Und)).await?;
         let message = ListEvents { domain, channel };
         let events = self.handle.ask(message.in_session(self.session)).await?;
+        self.attached.borrow_mut().sent = binaries(&events)?;
         Ok(self.ok().with_list(events.len(), encode_events(&events)?))
     }
 
@@ -47,4 +48,11 @@ impl Asking<'_> {
         let events = self.handle.list_syscalls().await?;
         Ok(self.ok().with_list(events.len(), encode_events(&events)?))
     }
+}
+
+/// The programs of listed rules, one for each that is placed in one. A message can have [`FDS_MAX`].
+fn binaries(events: &[EventListing]) -> Result<Vec<Binary>, ErrorCode> {
+    let probes = events.iter().filter_map(|event| event.userspace_probe.as_ref());
+    let binaries: Option<Vec<_>> = probes.map(|probe| probe.binary.clone()).collect();
+    binaries.filter(|binaries| binaries.len() <= FDS_MAX).ok_or(ErrorCode::KernListFail)
 }

@@ -1,6 +1,6 @@
 //! Channels, event rules and contexts: made and changed.
 
-use lttngd_model::{ChannelListing, ErrorCode, EventDescription};
+use lttngd_model::{Binary, ChannelListing, ErrorCode, EventDescription};
 use lttngd_session::{AddContext, DisableChannel, DisableEvent, EnableChannel, EnableEvent, Needs};
 use lttngd_wire::client::{ContextRequest, Reply};
 
@@ -24,11 +24,21 @@ impl Asking<'_> {
     pub(super) async fn enable_event(
         &self,
         channel: String,
-        event: EventDescription,
+        mut event: EventDescription,
     ) -> Result<Reply, ErrorCode> {
         let buffer_type = self.request.buffer_type;
         let domain = self.checked(self.some(ErrorCode::UnknownDomain)).await?;
+        if let Some(probe) = &mut event.userspace_probe {
+            probe.binary = Some(self.binary()?);
+        }
         self.done(EnableEvent { domain, buffer_type, channel, event }).await
+    }
+
+    /// The program that came with a command that has one.
+    fn binary(&self) -> Result<Binary, ErrorCode> {
+        let received = &mut self.attached.borrow_mut().received;
+        let one = if received.len() == 1 { received.pop() } else { None };
+        one.map(Binary::from).ok_or(ErrorCode::InvalidProtocol)
     }
 
     pub(super) async fn disable_event(

@@ -2,7 +2,10 @@
 
 use std::{io::Read, os::fd::AsFd, os::unix::net::UnixStream};
 
-use lttngd_model::{Credentials, DescriptorOutput, ErrorCode, SessionDescriptor, SessionKind};
+use lttngd_model::{
+    Credentials, DescriptorOutput, ErrorCode, EventDescription, FunctionLookup, ProbeLocation,
+    SessionDescriptor, SessionKind, UserspaceProbe,
+};
 use lttngd_peer::{
     BaseLine, ConsumerScript, FakeClient, FakeConsumer, alone, channel_listing, event_description,
     open_descriptors,
@@ -180,6 +183,36 @@ fn descriptors_are_closed_wherever_they_come() {
     client.send(&[0]).unwrap();
     assert_eq!(client.reply().unwrap(), None, "none where one is due");
     world.check();
+}
+
+#[test]
+fn a_probe_in_a_program_comes_with_the_program() {
+    let world = World::new();
+    world.session("s");
+    let location = ProbeLocation::Function {
+        name: "main".to_owned(),
+        binary_path: "/proc/self/exe".to_owned(),
+        lookup: FunctionLookup::Elf,
+    };
+    let probe = UserspaceProbe::from(location.to_bytes());
+    let event = EventDescription::userspace_probe("n", probe);
+    let enable = bytes("s", &Command::EnableEvent { channel: String::new(), event });
+    let answered = |count: u32| {
+        let mut client = world.connect();
+        client.send(&patched(enable.clone(), FD_COUNT, count)).unwrap();
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        if count > 0 {
+            client.send_descriptors(&vec![writer.as_fd(); count as usize]).unwrap();
+        }
+        drop(writer);
+        let code = client.reply().unwrap().unwrap().failure();
+        let mut rest = Vec::new();
+        assert_eq!(reader.read_to_end(&mut rest).unwrap(), 0, "the daemon keeps none");
+        code
+    };
+    assert_eq!(answered(0), Some(ErrorCode::InvalidProtocol));
+    assert_eq!(answered(2), Some(ErrorCode::InvalidProtocol));
+    assert_eq!(answered(1), Some(ErrorCode::Invalid), "user space has no such rules");
 }
 
 #[test]

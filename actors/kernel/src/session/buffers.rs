@@ -228,7 +228,8 @@ impl Handler<Close> for KernelSession {
         let begin = |session: &mut Self, _: &mut Context<Self>| {
             // What fails from now on is the end of what ends.
             session.failure.dismiss();
-            let (inner, ended) = (Rc::clone(&session.inner), session.watches.end());
+            let inner = Rc::clone(&session.inner);
+            let ended = inner.watches.borrow_mut().end();
             async move {
                 ended.await;
                 inner.close().await

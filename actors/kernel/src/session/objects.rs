@@ -7,11 +7,12 @@ use std::{
 };
 
 use lttngd_model::{
-    BufferMode, ChannelAttributes, ErrorCode, EventKind, ProcessAttribute, TrackingPolicy,
-    kernel::{Done, FailedPart, Failure, KernelRule, Plan, Step, TracerError},
+    BufferMode, ChannelAttributes, ErrorCode, ProcessAttribute, TrackingPolicy,
+    kernel::{Done, FailedPart, Failure, Plan, Step, TracerError},
 };
-use lttngd_wire::kernel::{Call, ChannelSettings, EmissionSite, Instrumentation, KernelEvent};
+use lttngd_wire::kernel::{Call, ChannelSettings};
 
+use super::rules::create_rule;
 use crate::{CallError, device::Calls};
 
 /// What a session has in the tracer. It is gone from there when this is dropped, since nobody else has the
@@ -39,8 +40,11 @@ struct Channel {
     rules: BTreeMap<u32, OwnedFd>,
 }
 
+/// What a client is answered when the tracer refuses, and why it does.
+pub(super) type Refusal = (ErrorCode, CallError);
+
 /// A step that failed, and why, for people.
-type StepFailed = (Failure, String);
+pub(super) type StepFailed = (Failure, String);
 
 impl Objects {
     /// Makes the session.
@@ -153,7 +157,7 @@ impl Objects {
         &mut self,
         calls: &Calls<'_>,
         attributes: &ChannelAttributes,
-    ) -> Result<Arc<OwnedFd>, (ErrorCode, CallError)> {
+    ) -> Result<Arc<OwnedFd>, Refusal> {
         let metadata = match self.metadata.take() {
             Some(metadata) => metadata,
             None => self.new_metadata(calls, attributes)?,
@@ -168,7 +172,7 @@ impl Objects {
         &self,
         calls: &Calls<'_>,
         attributes: &ChannelAttributes,
-    ) -> Result<Metadata, (ErrorCode, CallError)> {
+    ) -> Result<Metadata, Refusal> {
         let call = Call::CreateMetadata(settings(attributes));
         let channel = self.session().and_then(|session| calls.make(session, &call));
         let channel = channel.map_err(|error| (ErrorCode::KernMetaFail, error))?;
@@ -223,46 +227,15 @@ impl Objects {
     }
 }
 
-/// Makes a rule, and lets it record.
-fn create_rule(
-    calls: &Calls<'_>,
-    channel: BorrowedFd<'_>,
-    rule: &KernelRule,
-) -> Result<OwnedFd, StepFailed> {
-    let probe = || rule.probe.clone().unwrap_or_default();
-    let instrumentation = match rule.kind {
-        EventKind::Probe => Instrumentation::Kprobe(probe()),
-        EventKind::Function => Instrumentation::Kretprobe(probe()),
-        EventKind::FunctionEntry => Instrumentation::Function,
-        EventKind::Syscall => Instrumentation::Syscall(EmissionSite::EntryExit),
-        EventKind::UserspaceProbe => {
-            let part = FailedPart::Location(ErrorCode::NotSupported);
-            let reason = "probes in user space are not recorded by this daemon yet".to_owned();
-            return Err((Failure { part, error: TracerError::NotImplemented }, reason));
-        }
-        EventKind::All | EventKind::Tracepoint | EventKind::Noop => Instrumentation::Tracepoint,
-    };
-    let event = KernelEvent { name: rule.name.clone(), instrumentation };
-    let made = calls.make(channel, &Call::CreateEvent(Box::new(event)));
-    let made = made.map_err(|error| refused(&error))?;
-    let failed = |part| move |error: CallError| in_part(part, &error);
-    if let Some(filter) = &rule.filter {
-        let filter = Call::Filter(filter.bytecode.clone());
-        calls.tell(made.as_fd(), &filter).map_err(failed(FailedPart::Filter))?;
-    }
-    calls.tell(made.as_fd(), &Call::Enable).map_err(failed(FailedPart::Enable))?;
-    Ok(made)
-}
-
 fn tell(calls: &Calls<'_>, to: BorrowedFd<'_>, call: &Call) -> Result<(), StepFailed> {
     calls.tell(to, call).map_err(|error| refused(&error))
 }
 
-fn refused(error: &CallError) -> StepFailed {
+pub(super) fn refused(error: &CallError) -> StepFailed {
     in_part(FailedPart::Itself, error)
 }
 
-fn in_part(part: FailedPart, error: &CallError) -> StepFailed {
+pub(super) fn in_part(part: FailedPart, error: &CallError) -> StepFailed {
     (Failure { part, error: error.kind() }, error.to_string())
 }
 

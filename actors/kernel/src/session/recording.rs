@@ -2,7 +2,7 @@
 
 use std::{os::fd::OwnedFd, rc::Rc, sync::Arc};
 
-use actix::{Addr, WeakAddr};
+use actix::WeakAddr;
 use futures::future::join_all;
 use lttngd_buffers::{BuffersError, SetOutput};
 use lttngd_consumer::{AddKernelChannel, AddKernelStreams, KernelStream, OpenChannelPackets};
@@ -16,9 +16,10 @@ use tokio::{
 
 use super::{
     Inner, KernelSession,
+    objects::Objects,
     state::{announced, announced_metadata},
 };
-use crate::{SetRecording, message::BuffersCame};
+use crate::{SetRecording, device::Calls, message::BuffersCame};
 
 /// Who waits for buffers that nobody reads, one for each channel.
 #[derive(Default)]
@@ -77,11 +78,10 @@ impl Inner {
             self.open().await?;
             self.send_all(output).await?;
         }
-        let recorded = self.work(move |calls, objects| objects.record(calls, active)).await;
-        recorded.map_err(|error| self.failed(&error, refused))?.map_err(|error| {
-            tracing::error!(session = self.config.name, %error);
-            refused
-        })?;
+        let record = move |calls: &Calls<'_>, objects: &mut Objects| {
+            objects.record(calls, active).map_err(|error| (refused, error))
+        };
+        self.call(refused, record).await?;
         self.state_mut().recording = active;
         if active && self.state().output.chunk().is_none() {
             self.open_packets().await.map_err(|error| self.failed(&error, ErrorCode::Unk))?;
@@ -89,7 +89,7 @@ impl Inner {
         Ok(())
     }
 
-    fn failed(&self, error: &BuffersError, code: ErrorCode) -> ErrorCode {
+    pub(super) fn failed(&self, error: &BuffersError, code: ErrorCode) -> ErrorCode {
         tracing::error!(session = self.config.name, %error, "the kernel does not follow the session");
         code
     }
@@ -124,12 +124,10 @@ impl Inner {
 
     async fn send_metadata(&self) -> Result<(), ErrorCode> {
         let attributes = ChannelAttributes::kernel_metadata(self.config.page_size);
-        let opened = self.work(move |calls, objects| objects.open_metadata(calls, &attributes));
-        let opened = opened.await.map_err(|error| self.failed(&error, ErrorCode::KernMetaFail))?;
-        let descriptor = opened.map_err(|(code, error)| {
-            tracing::error!(session = self.config.name, %error);
-            code
-        })?;
+        let open = move |calls: &Calls<'_>, objects: &mut Objects| {
+            objects.open_metadata(calls, &attributes)
+        };
+        let descriptor = self.call(ErrorCode::KernMetaFail, open).await?;
         let key = self.config.keys.next();
         let output = self.state().output.clone();
         let live = self.config.live_timer_interval_us;
@@ -157,24 +155,19 @@ impl Inner {
         if let Some(channel) = self.state_mut().channel_mut(index) {
             channel.sent = true;
         }
-        if let (Some(descriptor), Some(session)) = (descriptor, self.address()) {
-            tell(&session, Watch { channel: index, descriptor });
+        let session = self.address.borrow().clone();
+        if let (Some(descriptor), Some(session)) = (descriptor, session) {
+            self.watches.borrow_mut().begin(session, index, descriptor);
         }
         Ok(())
     }
 
-    fn address(&self) -> Option<Addr<KernelSession>> {
-        self.address.borrow().as_ref().and_then(WeakAddr::upgrade)
-    }
-
     async fn open_streams(&self, channel: u32) -> Result<Vec<KernelStream>, ErrorCode> {
-        let opened = self.work(move |calls, objects| objects.open_streams(calls, channel)).await;
-        let opened = opened.map_err(|error| self.failed(&error, ErrorCode::KernStreamFail))?;
-        let opened = opened.map_err(|error| {
-            tracing::error!(session = self.config.name, %error);
-            ErrorCode::KernStreamFail
-        })?;
-        let streams = opened.into_iter();
+        let refused = ErrorCode::KernStreamFail;
+        let open = move |calls: &Calls<'_>, objects: &mut Objects| {
+            objects.open_streams(calls, channel).map_err(|error| (refused, error))
+        };
+        let streams = self.call(refused, open).await?.into_iter();
         Ok(streams.map(|(cpu, descriptor)| KernelStream { cpu, descriptor }).collect())
     }
 
@@ -206,34 +199,13 @@ impl Inner {
     }
 
     pub(super) async fn statedump(self: Rc<Self>) -> Result<(), ErrorCode> {
-        let dumped = self.work(|calls, objects| objects.tell(calls, &Call::Statedump)).await;
-        let dumped = dumped.map_err(|error| self.failed(&error, ErrorCode::RegenStatedumpFail))?;
-        dumped.map_err(|error| {
-            tracing::error!(session = self.config.name, %error);
-            match error.kind() {
-                TracerError::NoMemory => ErrorCode::RegenStatedumpNomem,
-                _ => ErrorCode::RegenStatedumpFail,
-            }
-        })
-    }
-}
-
-/// The consumer daemon has a channel, whose buffers may become more.
-#[derive(Debug, actix::Message)]
-#[rtype(result = "()")]
-pub(super) struct Watch {
-    channel: u32,
-    descriptor: Arc<OwnedFd>,
-}
-
-impl actix::Handler<Watch> for KernelSession {
-    type Result = ();
-
-    fn handle(&mut self, watch: Watch, context: &mut Self::Context) {
-        use actix::AsyncContext;
-        if !self.inner.state().closed {
-            let session = context.address().downgrade();
-            self.watches.begin(session, watch.channel, watch.descriptor);
-        }
+        let dump = |calls: &Calls<'_>, objects: &mut Objects| {
+            let dumped = objects.tell(calls, &Call::Statedump);
+            dumped.map_err(|error| match error.kind() {
+                TracerError::NoMemory => (ErrorCode::RegenStatedumpNomem, error),
+                _ => (ErrorCode::RegenStatedumpFail, error),
+            })
+        };
+        self.call(ErrorCode::RegenStatedumpFail, dump).await
     }
 }

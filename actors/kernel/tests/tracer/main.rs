@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod opening;
+mod programs;
 mod recording;
 mod snapshots;
 mod world;

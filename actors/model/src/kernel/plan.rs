@@ -156,7 +156,7 @@ impl Step {
             (Self::SetChannelEnabled { enabled: false, .. }, ..) => ErrorCode::KernChanDisableFail,
             (Self::CreateRule { .. }, FailedPart::Filter, E::NoMemory) => ErrorCode::FilterNomem,
             (Self::CreateRule { .. }, FailedPart::Filter, _) => ErrorCode::FilterInval,
-            (Self::CreateRule { .. }, FailedPart::Callsite, _) => ErrorCode::ProbeLocationInval,
+            (Self::CreateRule { .. }, FailedPart::Callsite, _) => ErrorCode::KernEnableFail,
             (Self::CreateRule { .. }, _, E::Exists) => ErrorCode::KernEventExist,
             (Self::CreateRule { .. }, FailedPart::Itself, E::NotImplemented) => {
                 ErrorCode::KernEventEnosys

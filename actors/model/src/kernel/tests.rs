@@ -178,7 +178,7 @@ fn codes_are_those_of_the_call_that_failed() {
         (P::Filter, E::NoMemory, ErrorCode::FilterNomem),
         (P::Filter, E::Invalid, ErrorCode::FilterInval),
         (P::Location(ErrorCode::ElfParsing), E::Other, ErrorCode::ElfParsing),
-        (P::Callsite, E::Other, ErrorCode::ProbeLocationInval),
+        (P::Callsite, E::Exists, ErrorCode::KernEnableFail),
         (P::Enable, E::Exists, ErrorCode::KernEventExist),
         (P::Enable, E::NotImplemented, ErrorCode::KernEnableFail),
     ] {

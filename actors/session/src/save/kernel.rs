@@ -47,7 +47,10 @@ fn saved_rule(rule: &KernelRule) -> SavedEvent {
         loglevel: None,
         filter: rule.filter.as_ref().map(|filter| filter.expression.clone()),
         exclusions: Vec::new(),
-        attributes: rule.probe.as_ref().map(|probe| saved_place(rule.kind, probe)),
+        attributes: match &rule.userspace_probe {
+            Some(probe) => probe.location().map(SavedEventAttributes::from),
+            None => rule.probe.as_ref().map(|probe| saved_place(rule.kind, probe)),
+        },
     }
 }
 

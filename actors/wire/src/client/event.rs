@@ -156,10 +156,11 @@ fn decode_tail(
         Tail::None => Ok((None, None)),
         Tail::Probe => Ok((Some(decode_probe(bytes)?), None)),
         Tail::Function => Ok((Some(decode_function(Reader::new(bytes))?), None)),
-        Tail::UserspaceProbe if bytes.is_empty() => {
-            Err(DecodeError::Truncated { what: "userspace_probe_location", needed: 1, left: 0 })
+        Tail::UserspaceProbe => {
+            let probe = UserspaceProbe::from(bytes.to_vec());
+            let bad = DecodeError::BadValue { what: "userspace_probe_location", value: len.into() };
+            probe.location().map(|_| (None, Some(probe))).ok_or(bad)
         }
-        Tail::UserspaceProbe => Ok((None, Some(UserspaceProbe(bytes.to_vec())))),
     }
 }
 
@@ -242,7 +243,7 @@ fn encode_tail(tail: &Tail, event: &EventDescription) -> Vec<u8> {
             writer.u32(string_len(&probe.symbol)).string(&probe.symbol);
         }
         Tail::UserspaceProbe => {
-            writer.bytes(event.userspace_probe.as_ref().map_or(&[], |probe| probe.0.as_slice()));
+            writer.bytes(event.userspace_probe.as_ref().map_or(&[], UserspaceProbe::bytes));
         }
     }
     writer.into_bytes()

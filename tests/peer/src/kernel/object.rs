@@ -59,6 +59,8 @@ struct Channel {
 struct Event {
     /// Tracepoints and system calls can be enabled as often as one likes.
     is_probe: bool,
+    /// Whether it is placed in a program.
+    has_places: bool,
     enabled: bool,
 }
 
@@ -172,10 +174,11 @@ impl Objects {
                     Instrumentation::Function => return Err(Errno::INVAL),
                     _ => true,
                 };
+                let has_places = matches!(event.instrumentation, Instrumentation::Uprobe(_));
                 if is_probe && !known.names.insert(event.name) {
                     return Err(Errno::EXIST);
                 }
-                of.events.push(Event { is_probe, enabled: false });
+                of.events.push(Event { is_probe, has_places, enabled: false });
                 let event = of.events.len() - 1;
                 Ok(Some(self.make(KernelObject::Event(session, event))))
             }
@@ -250,6 +253,8 @@ impl Event {
         match call {
             Call::Filter(_) if self.is_probe => Err(Errno::INVAL),
             Call::Filter(_) => Ok(None),
+            Call::AddCallsite(_) if self.has_places => Ok(None),
+            Call::AddCallsite(_) => Err(Errno::INVAL),
             Call::Enable | Call::Disable => {
                 let enabled = *call == Call::Enable;
                 if self.is_probe && self.enabled == enabled {

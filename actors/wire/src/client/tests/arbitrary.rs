@@ -3,9 +3,9 @@
 use lttngd_model::{
     AddressFamily, AppContext, BufferMode, Bytecode, ChannelAttributes, ChannelListing,
     ChannelOutput, Context, ContextKind, DescriptorOutput, EventDescription, EventField,
-    EventFieldKind, EventKind, EventListing, Filter, NetworkUri, PerfContext, ProbeAttributes,
-    ProcessAttribute, SessionDescriptor, SessionKind, SessionListing, StreamKind, TrackerValue,
-    TrackingPolicy, Uri, UserspaceProbe,
+    EventFieldKind, EventKind, EventListing, Filter, FunctionLookup, NetworkUri, PerfContext,
+    ProbeAttributes, ProbeLocation, ProcessAttribute, SessionDescriptor, SessionKind,
+    SessionListing, StreamKind, TrackerValue, TrackingPolicy, Uri, UserspaceProbe,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -83,7 +83,7 @@ fn filter() -> impl Strategy<Value = Filter> {
 pub(super) fn event() -> impl Strategy<Value = EventDescription> {
     let numbers = (any::<i8>(), any::<i32>(), any::<i8>(), any::<i32>(), any::<u32>());
     let texts = (text(), vec(text(), 0..4), option::of(filter()));
-    let attributes = (any::<u64>(), any::<u64>(), text(), vec(any::<u8>(), 1..60));
+    let attributes = (any::<u64>(), any::<u64>(), text(), probe_location());
     (-1..=6_i8, numbers, texts, attributes).prop_map(|(kind, numbers, texts, attributes)| {
         let (address, offset, symbol, location) = attributes;
         let probe = match kind {
@@ -102,9 +102,19 @@ pub(super) fn event() -> impl Strategy<Value = EventDescription> {
             exclusions: texts.1,
             filter: texts.2,
             probe,
-            userspace_probe: (kind == 6).then_some(UserspaceProbe(location)),
+            userspace_probe: (kind == 6).then(|| UserspaceProbe::from(location.to_bytes())),
         }
     })
+}
+
+fn probe_location() -> impl Strategy<Value = ProbeLocation> {
+    let lookup = select(vec![FunctionLookup::Default, FunctionLookup::Elf]);
+    (any::<bool>(), name(), name(), name(), lookup).prop_map(
+        |(is_function, provider, name, binary_path, lookup)| match is_function {
+            true => ProbeLocation::Function { name, binary_path, lookup },
+            false => ProbeLocation::Tracepoint { provider, name, binary_path },
+        },
+    )
 }
 
 pub(super) fn listed_event() -> impl Strategy<Value = EventListing> {

@@ -1,7 +1,8 @@
 //! Wrong events.
 
 use lttngd_model::{
-    Bytecode, ErrorCode, EventDescription, Filter, ProbeAttributes, UserspaceProbe,
+    Bytecode, ErrorCode, EventDescription, Filter, FunctionLookup, ProbeAttributes, ProbeLocation,
+    UserspaceProbe,
 };
 
 use super::through_the_wire;
@@ -139,8 +140,13 @@ fn attributes_must_be_those_of_the_kind() {
         probe: Some(ProbeAttributes { address: 0, offset: 0, ..probe() }),
         ..plain.clone()
     };
-    let location = Some(UserspaceProbe(vec![1, 2, 3]));
-    let uprobe = EventDescription { kind: 6, userspace_probe: location, ..plain.clone() };
+    let location = ProbeLocation::Function {
+        name: "f".to_owned(),
+        binary_path: "/p".to_owned(),
+        lookup: FunctionLookup::Elf,
+    };
+    let probe = UserspaceProbe::from(location.to_bytes());
+    let uprobe = EventDescription { kind: 6, userspace_probe: Some(probe), ..plain.clone() };
     for event in [&kprobe, &function, &uprobe] {
         assert_eq!(through_the_wire(&enable(event.clone())), Ok(enable(event.clone())));
     }
@@ -153,10 +159,12 @@ fn attributes_must_be_those_of_the_kind() {
 }
 
 #[test]
-fn a_location_of_no_bytes_is_refused() {
-    let empty = UserspaceProbe(Vec::new());
-    let event = EventDescription { kind: 6, userspace_probe: Some(empty), ..event() };
-    assert_eq!(through_the_wire(&enable(event)), Err(ErrorCode::InvalidProtocol));
+fn a_location_that_is_none_is_refused() {
+    for bytes in [Vec::new(), vec![1, 2, 3]] {
+        let none = UserspaceProbe::from(bytes);
+        let event = EventDescription { kind: 6, userspace_probe: Some(none), ..event() };
+        assert_eq!(through_the_wire(&enable(event)), Err(ErrorCode::InvalidProtocol));
+    }
 }
 
 #[test]
