@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
-# Runs scenarios as a client of one daemon, in a machine that has the kernel tracer: guest.sh OUT LIST DAEMON
-# [ARGUMENT...], where LIST names scenarios. What each prints goes to OUT/<its name>.
+# Runs scenarios as a client of one daemon, in a machine that has the kernel tracer: guest.sh OUT PROGRAMS LIST DAEMON
+# [ARGUMENT...], where LIST names scenarios, and PROGRAMS is the directory of what is traced. What each prints goes to
+# OUT/<its name>.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-out=$1 list=$2
-shift 2
+out=$1 list=$3
+export LTTNGD_PROBED=$2/probed LTTNGD_TRACED=$2/traced
+# Longest time of a scenario, in seconds: an emulated machine beside others is slow.
+limit=${LTTNGD_SCENARIO_LIMIT:-900}
+shift 3
 getent group tracing > /dev/null || groupadd tracing
 "$@" > "$out/daemon.log" 2>&1 &
 daemon=$!
@@ -13,7 +17,7 @@ for _ in $(seq 300); do
     sleep 0.1
 done
 for name in $list; do
-    timeout 240 bash -c '. "$1/scenario.sh"; . "$1/scenarios/$2"' _ "$here" "$name" > "$out/$name" 2>&1
+    timeout "$limit" bash -c '. "$1/scenario.sh"; . "$1/scenarios/$2"' _ "$here" "$name" > "$out/$name" 2>&1
     status=$?
     [ "$status" = 0 ] || echo "the scenario ended with $status" >> "$out/$name"
     lttng --no-sessiond destroy --all > /dev/null 2>&1

@@ -68,11 +68,14 @@ async fn exchange(socket: &Peer, control: &Rc<Control>, message: Message) -> Res
     let number = message.number();
     tracing::trace!(number, "command");
     let attached = match &message {
-        Message::AddChannel(_) | Message::AddStream { .. } | Message::StreamsSent { .. } => {
+        Message::AddChannel(_) | Message::AddStream { .. } | Message::StreamsSent { .. }
+            if !control.is_kernels() =>
+        {
             tracing::error!(number, "there is no kernel domain");
             return Ok(());
         }
         Message::AddRelaydSocket(_)
+        | Message::AddStream { .. }
         | Message::SetChannelMonitorPipe
         | Message::CreateTraceChunk { relayd_id: None, .. } => {
             send(socket, Some(Reply::OK)).await?;

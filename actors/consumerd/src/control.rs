@@ -27,7 +27,6 @@ use crate::{
     makers::Makers,
     refusal::Refusal,
     reply::Reply,
-    request::CreateChannel,
     samples::{self, Monitor, Samples},
     session::{ChannelGone, ChunkGone, Command, Context, FetchMetadata, Owner, Session},
     source::{Source, text_fits},
@@ -44,6 +43,8 @@ pub(crate) struct Surroundings {
     pub(crate) descriptors: Descriptors,
     /// Whether the session daemon may connect more often.
     pub(crate) takes_connections: bool,
+    /// Whether buffers of the kernel are read.
+    pub(crate) is_kernels: bool,
 }
 
 /// What the control thread knows.
@@ -143,12 +144,12 @@ impl Control {
     }
 
     /// Has a channel made, of which the session that asked first is known.
-    pub(crate) async fn create_channel(
+    pub(crate) async fn create_channel<C: Command>(
         &self,
         session: SessionId,
-        command: CreateChannel,
-    ) -> Result<<CreateChannel as Command>::Done, Refusal> {
-        let key = command.0.key;
+        key: ChannelKey,
+        command: C,
+    ) -> Result<C::Done, Refusal> {
         if !self.book.borrow_mut().claim_channel(key, session) {
             tracing::error!(%key, "there is a channel of this key");
             return Err(Code::CHANNEL_FAIL.into());
@@ -191,6 +192,11 @@ impl Control {
     /// What channels and connections are counted in.
     pub(crate) fn descriptors(&self) -> &Descriptors {
         &self.surroundings.descriptors
+    }
+
+    /// Whether buffers of the kernel are read.
+    pub(crate) fn is_kernels(&self) -> bool {
+        self.surroundings.is_kernels
     }
 
     /// The session daemon says who it is (INIT), once.

@@ -9,10 +9,11 @@ use crate::{
     refusal::{Refusal, answer},
     reply::Reply,
     request::{
-        ClearChannel, ClearQuiescentChannel, CloseMetadata, CloseTraceChunk, CreateChannel,
-        CreateTraceChunk, DestroyChannel, FindTraceChunk, FlushChannel, GetChannel, GetDataPending,
-        GetDiscardedEvents, GetLostPackets, NewChunkPlace, OpenChannelPackets, PushMetadata,
-        RecordSnapshot, RotateChannel, SetupMetadata,
+        AddKernelChannel, AddKernelStream, AnnounceStreams, ClearChannel, ClearQuiescentChannel,
+        CloseMetadata, CloseTraceChunk, CreateChannel, CreateTraceChunk, DestroyChannel,
+        FindTraceChunk, FlushChannel, GetChannel, GetDataPending, GetDiscardedEvents,
+        GetLostPackets, NewChunkPlace, OpenChannelPackets, PushMetadata, RecordSnapshot,
+        RotateChannel, SetupMetadata,
     },
     source::Text,
 };
@@ -20,7 +21,7 @@ use crate::{
 /// What follows a command on the socket.
 #[derive(Debug, Default)]
 pub(crate) struct Attached {
-    /// The descriptor of CREATE_TRACE_CHUNK, SET_CHANNEL_MONITOR_PIPE or ADD_RELAYD_SOCKET.
+    /// The descriptor of CREATE_TRACE_CHUNK, SET_CHANNEL_MONITOR_PIPE, ADD_RELAYD_SOCKET or ADD_STREAM.
     pub(crate) descriptor: Option<OwnedFd>,
     /// The text of PUSH_METADATA.
     pub(crate) text: Vec<u8>,
@@ -48,8 +49,22 @@ pub(crate) async fn perform(
             answer(number, control.destroy_relay(net_index).await)
         }
         Message::AskChannelCreation(ask) => {
-            let session = ask.session_id;
-            answer(number, control.create_channel(session, CreateChannel(ask)).await)
+            let (session, key) = (ask.session_id, ask.key);
+            answer(number, control.create_channel(session, key, CreateChannel(ask)).await)
+        }
+        Message::AddChannel(add) => {
+            let (session, key) = (add.session_id, add.key);
+            answer(number, control.create_channel(session, key, AddKernelChannel(add)).await)
+        }
+        Message::AddStream { channel_key: key, cpu, .. } => match descriptor {
+            Ok(descriptor) => {
+                let add = AddKernelStream { key, cpu, descriptor };
+                answer(number, control.ask_for(key, add).await)
+            }
+            Err(refusal) => answer(number, Err::<(), _>(refusal)),
+        },
+        Message::StreamsSent { channel_key: key, relayd_id: relay } => {
+            answer(number, control.ask_for(key, AnnounceStreams { key, relay }).await)
         }
         message @ (Message::CreateTraceChunk { .. }
         | Message::CloseTraceChunk { .. }
@@ -153,7 +168,7 @@ async fn perform_for_channel(control: &Control, message: Message, bytes: Vec<u8>
             let key = snapshot.key;
             answer(number, control.ask_for(key, RecordSnapshot(snapshot)).await)
         }
-        // The rest are commands of the kernel domain.
+        // The rest do not name one.
         _ => None,
     }
 }

@@ -70,15 +70,19 @@ pub(crate) fn mask(control: &Pulse, data: &[Pulse], now: Instant) -> u64 {
         | part(data.iter().any(|pulse| pulse.is_stuck_at(now)), DATA)
 }
 
-/// Where the health socket of a consumer of this word size stands: below the usual run directory,
-/// whatever the other sockets' paths are. `None` for a user without a home.
-pub(crate) fn socket_path() -> Option<PathBuf> {
+/// Where the health socket of a consumer of this word size, or of the kernel's, stands: below the usual run
+/// directory, whatever the other sockets' paths are. `None` for a user without a home.
+pub(crate) fn socket_path(is_kernels: bool) -> Option<PathBuf> {
     let run_directory = if rustix::process::getuid().is_root() {
         PathBuf::from(ROOT_RUN_DIRECTORY)
     } else {
         home()?.join(".lttng")
     };
-    Some(run_directory.join(format!("ustconsumerd{}", usize::BITS)).join("health"))
+    let directory = match is_kernels {
+        true => "kconsumerd".to_owned(),
+        false => format!("ustconsumerd{}", usize::BITS),
+    };
+    Some(run_directory.join(directory).join("health"))
 }
 
 fn home() -> Option<PathBuf> {

@@ -47,9 +47,9 @@ const BLOCKING_THREADS_MAX: usize = 16;
 /// Why there is no consumer daemon, or no longer one.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsumerdError {
-    /// The kernel's buffers are asked for, or none.
-    #[error("only buffers of applications are consumed: start it with -u")]
-    KernelDomain,
+    /// It is not told whose buffers.
+    #[error("start it with -u for the buffers of applications, or with -k for those of the kernel")]
+    NoDomain,
     /// A socket is not named.
     #[error("name the {0} socket: a session daemon does when it starts a consumer daemon")]
     NoSocket(&'static str),
@@ -88,8 +88,8 @@ fn system<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> Consumerd
 /// # Errors
 /// What cannot be used or made, or what the session daemon did wrong.
 pub fn run(options: &Options, clock: PacketClock, runas: Runas) -> Result<(), ConsumerdError> {
-    if !options.ust {
-        return Err(ConsumerdError::KernelDomain);
+    if !options.ust && !options.kernel {
+        return Err(ConsumerdError::NoDomain);
     }
     let command = options.consumerd_cmd_sock.as_deref();
     let command = command.ok_or(ConsumerdError::NoSocket("command"))?;
@@ -144,8 +144,15 @@ async fn serve(
     let takes_connections = std::env::var_os(CONNECTIONS_OFFER).is_some();
     let source = Source::start(metadata);
     let runas_too = runas.clone();
-    let surroundings =
-        Surroundings { events, clock, runas: runas_too, source, descriptors, takes_connections };
+    let surroundings = Surroundings {
+        events,
+        clock,
+        runas: runas_too,
+        source,
+        descriptors,
+        takes_connections,
+        is_kernels: options.kernel,
+    };
     let control = Control::new(workers, surroundings, pulse);
     let listening = tokio::task::spawn_local(Rc::clone(&control).listen(told));
     let sampling = tokio::task::spawn_local(Rc::clone(&control).sample(alarm));
@@ -246,7 +253,7 @@ async fn accept_both(
 fn start_health(options: &Options, workers: &Workers, control: Pulse) -> Option<Health> {
     let data: Vec<Pulse> = workers.all().map(WorkerHandle::pulse).collect();
     let mask = move || health::mask(&control, &data, Instant::now());
-    let path = health::socket_path()?;
+    let path = health::socket_path(options.kernel)?;
     Health::start(path, &options.group, mask)
         .inspect_err(|error| tracing::error!(%error, "the health of this daemon cannot be asked"))
         .ok()

@@ -77,8 +77,10 @@ const CHANNEL: i32 = Code::CHAN_NOT_FOUND.0;
 /// The one of commands for applications alone.
 const UST_CHANNEL: i32 = Code::UST_CHAN_NOT_FOUND.0;
 
-/// Every command that is answered. Those of the kernel domain (0, 1 and 16) and numbers of none are not.
-const COMMANDS: [Row; 22] = [
+/// Every command that is answered. Numbers of none are not.
+const COMMANDS: [Row; 25] = [
+    (0, Shape::Status, NONE),                  // ADD_CHANNEL
+    (1, Shape::Status, CHANNEL),               // ADD_STREAM
     (4, Shape::Status, NONE),                  // ADD_RELAYD_SOCKET
     (5, Shape::Status, NONE),                  // DESTROY_RELAYD
     (6, Shape::Pending, NONE),                 // DATA_PENDING
@@ -90,6 +92,7 @@ const COMMANDS: [Row; 22] = [
     (12, Shape::Status, UST_CHANNEL),          // SETUP_METADATA
     (13, Shape::Status, UST_CHANNEL),          // FLUSH_CHANNEL
     (14, Shape::Status, CHANNEL),              // SNAPSHOT_CHANNEL
+    (16, Shape::Status, CHANNEL),              // STREAMS_SENT
     (17, Shape::Count, NONE), // DISCARDED_EVENTS: what is not there has lost nothing
     (18, Shape::Count, NONE), // LOST_PACKETS: likewise
     (19, Shape::Status, UST_CHANNEL), // CLEAR_QUIESCENT_CHANNEL

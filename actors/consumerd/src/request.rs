@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use actix::Message;
 use lttngd_model::{ChannelKey, ChunkId, Credentials, NetIndex};
 use lttngd_wire::consumer::{
-    AskChannel, ChannelStatus, CloseCommand, SnapshotChannel, TraceChunkPresence,
+    AddChannel, AskChannel, ChannelStatus, CloseCommand, SnapshotChannel, TraceChunkPresence,
 };
 
 use crate::{
@@ -23,6 +23,37 @@ use crate::{
 #[derive(Debug, Message)]
 #[rtype(result = "Result<ChannelStatus, Refusal>")]
 pub(crate) struct CreateChannel(pub(crate) Box<AskChannel>);
+
+/// Announces a channel of the kernel, whose streams follow (ADD_CHANNEL).
+///
+/// Refused with `CHANNEL_FAIL` when there are too many, or its trace chunk is not known.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), Refusal>")]
+pub(crate) struct AddKernelChannel(pub(crate) Box<AddChannel>);
+
+/// Gives a stream to a channel of the kernel, which runs when it has all that were announced; later ones are of
+/// processors that came (ADD_STREAM).
+///
+/// Refused with `CHANNEL_FAIL` or `ERROR_METADATA` when it cannot be read, or with what its data thread says when
+/// it has no output, upon which the channel is gone.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), Refusal>")]
+pub(crate) struct AddKernelStream {
+    pub(crate) key: ChannelKey,
+    /// Its processor.
+    pub(crate) cpu: i32,
+    pub(crate) descriptor: OwnedFd,
+}
+
+/// All streams of a channel of the kernel were sent (STREAMS_SENT): viewers are told of them.
+///
+/// Refused with `RELAYD_FAIL` when the relay daemon does not take that.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), Refusal>")]
+pub(crate) struct AnnounceStreams {
+    pub(crate) key: ChannelKey,
+    pub(crate) relay: Option<NetIndex>,
+}
 
 /// Starts a data channel that was made, and gives what applications need of it (GET_CHANNEL).
 ///
@@ -44,7 +75,8 @@ pub(crate) struct SetupMetadata {
     pub(crate) key: ChannelKey,
 }
 
-/// Drops a channel that was not fetched (DESTROY_CHANNEL). Others are left alone, as by the stock consumer.
+/// Drops a channel that was not fetched, or one of the kernel of which snapshots are recorded (DESTROY_CHANNEL).
+/// Others are left alone, as by the stock consumer.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), Refusal>")]
 pub(crate) struct DestroyChannel {

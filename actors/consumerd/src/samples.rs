@@ -14,8 +14,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lttngd_kernelbuffer::KernelGauge;
 use lttngd_model::ChannelKey;
-use lttngd_ringbuffer::Gauge;
+use lttngd_ringbuffer::{Gauge, Positions};
 use lttngd_wire::consumer::{MONITOR_SAMPLE_LEN, MonitorSample};
 
 /// Samples that are written at a time: a pipe takes so many bytes whole or not at all (`PIPE_BUF`).
@@ -40,10 +41,35 @@ impl WrittenBytes {
     }
 }
 
+/// What shows how full a buffer is.
+#[derive(Debug)]
+pub(crate) enum BufferGauge {
+    /// One of applications.
+    Ring(Gauge),
+    /// One of the kernel.
+    Kernel(KernelGauge),
+}
+
+impl BufferGauge {
+    fn is_gone(&self) -> bool {
+        match self {
+            Self::Ring(gauge) => gauge.is_gone(),
+            Self::Kernel(gauge) => gauge.is_gone(),
+        }
+    }
+
+    fn positions(&self) -> Option<Positions> {
+        match self {
+            Self::Ring(gauge) => gauge.positions(),
+            Self::Kernel(gauge) => gauge.positions(),
+        }
+    }
+}
+
 /// What is looked at of a stream.
 #[derive(Debug)]
 pub(crate) struct SampledStream {
-    pub(crate) gauge: Gauge,
+    pub(crate) gauge: BufferGauge,
     pub(crate) written: WrittenBytes,
 }
 

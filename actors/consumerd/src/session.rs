@@ -4,6 +4,8 @@
 mod channel;
 mod chunk;
 mod creation;
+mod kernel;
+mod kernel_text;
 mod metadata;
 mod state;
 mod streams;

@@ -15,6 +15,7 @@ mod acts;
 mod channel;
 mod counts_question;
 mod extent;
+mod kernel_source;
 mod live;
 mod metadata;
 mod metadata_text;
@@ -51,8 +52,9 @@ use lttngd_model::{ChannelKey, NetIndex};
 pub(crate) use self::new::example_ring;
 pub(crate) use self::{
     new::{
-        ClosingChunk, Counts, NewChannel, NewMetadata, NewRemoteChunk, NewStream, PushedText,
-        Recording, RelaySockets, Setup, Timers, Writing,
+        ChannelEnd, ClosingChunk, Counts, KERNEL_DIRECTORY, NewChannel, NewMetadata,
+        NewRemoteChunk, NewStream, PushedText, Recording, RelaySockets, Setup, Timers,
+        UST_DIRECTORY, Writing,
     },
     order::{Order, Reply},
     state::Worker,
@@ -131,6 +133,9 @@ impl Worker {
         tracing::trace!(?order, "an order");
         match order {
             Order::AddChannel(new, answer) => self.add_channel(*new, answer),
+            Order::AddStreams(key, streams, answer) => self.add_streams(key, streams, answer),
+            Order::AnnounceStreams(relay, answer) => self.relays.announce_streams(relay, answer),
+            Order::DestroyChannel(key, answer) => answer.answer(self.destroy_channel(key)),
             Order::AddMetadata(new, answer) => self.add_metadata(*new, answer),
             Order::PushMetadata(text, answer) => answer.answer(self.push_metadata(&text)),
             Order::MetadataRefreshed(key) => self.metadata_refreshed(key),

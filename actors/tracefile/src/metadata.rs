@@ -40,6 +40,11 @@ impl MetadataFile {
         Ok(Self { place, trace_uuid, file, len_bytes: 0 })
     }
 
+    /// The trace is known by this UUID, which its next packets have.
+    pub fn set_trace_uuid(&mut self, trace_uuid: [u8; 16]) {
+        self.trace_uuid = trace_uuid;
+    }
+
     /// Writes the text that follows what was written so far.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ mod call;
 mod list;
 mod mirror;
 mod number;
+mod reader;
 #[cfg(test)]
 mod tests;
 
@@ -16,3 +17,4 @@ pub use argument::Argument;
 pub use call::{Call, ChannelSettings, EmissionSite, Instrumentation, KernelEvent};
 pub use list::{ListedSyscall, parse_syscalls, parse_tracepoints};
 pub use mirror::{decode_abi_version, decode_tracer_version};
+pub use reader::ReaderCall;

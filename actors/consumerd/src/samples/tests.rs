@@ -17,7 +17,7 @@ fn stream() -> (Stream, StreamObject) {
 }
 
 fn sampled(stream: &Stream) -> SampledStream {
-    SampledStream { gauge: stream.gauge(), written: WrittenBytes::default() }
+    SampledStream { gauge: BufferGauge::Ring(stream.gauge()), written: WrittenBytes::default() }
 }
 
 fn monitor(period_us: u32, stream: SampledStream) -> Monitor {

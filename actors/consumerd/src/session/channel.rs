@@ -3,7 +3,10 @@
 use lttngd_model::ChannelKey;
 use lttngd_wire::consumer::ConsumerError as Code;
 
-use super::{Command, Inner, state::Fetched};
+use super::{
+    Command, Inner,
+    state::{Destroyed, Fetched},
+};
 use crate::{
     refusal::Refusal,
     reply::ChannelObject,
@@ -45,8 +48,13 @@ impl Command for DestroyChannel {
     const NAME: &'static str = "DESTROY_CHANNEL";
 
     async fn perform(self, session: &Inner) -> Result<(), Refusal> {
-        if session.state.borrow_mut().destroy(self.key) {
-            session.context.tell(|owner| owner.channel_gone(self.key));
+        let destroyed = session.state.borrow_mut().destroy(self.key);
+        match destroyed {
+            Destroyed::Gone => session.context.tell(|owner| owner.channel_gone(self.key)),
+            Destroyed::Runs(worker) => {
+                worker.ask(|answer| Order::DestroyChannel(self.key, answer)).await??;
+            }
+            Destroyed::Stays => {}
         }
         Ok(())
     }
@@ -54,7 +62,7 @@ impl Command for DestroyChannel {
 
 impl Inner {
     /// A data thread has a channel now, or the channel is gone.
-    fn is_running(
+    pub(super) fn is_running(
         &self,
         key: ChannelKey,
         added: Result<Result<(), Code>, WorkerGone>,

@@ -16,9 +16,9 @@ use crate::{
     refusal::Refusal,
     reply::ChannelObject,
     request::CreateChannel,
-    samples::{Monitor, SampledStream, WrittenBytes},
+    samples::{BufferGauge, Monitor, SampledStream, WrittenBytes},
     shm::{self, ShmPlace},
-    worker::{NewChannel, NewMetadata, NewStream, Timers, Writing},
+    worker::{ChannelEnd, NewChannel, NewMetadata, NewStream, Timers, UST_DIRECTORY, Writing},
 };
 
 /// Descriptors that a channel needs besides those of its streams: its pipe, and the file of its trace's
@@ -91,7 +91,7 @@ impl Inner {
             key,
             writing,
             chunk,
-            ring,
+            end: ChannelEnd::Ring(Box::new(ring)),
             streams,
             shm,
             monitored: ask.monitor,
@@ -131,6 +131,7 @@ impl Inner {
             session: self.id,
             name: ask.name.clone(),
             path: ask.pathname.clone(),
+            domain: UST_DIRECTORY,
             relay: ask.relayd_id,
             tracefile_size_bytes: ask.tracefile_size_bytes,
             tracefile_count: ask.tracefile_count,
@@ -187,8 +188,11 @@ fn make_streams(
             shm::create_stream(&ring, cpu, place.as_ref(), clock).map_err(|e| text(&e))?;
         let wakeup = object.wakeup.try_clone().map_err(|error| error.to_string())?;
         let written = WrittenBytes::default();
-        sampled.push(SampledStream { gauge: stream.gauge(), written: written.clone() });
-        streams.push(NewStream { source: Box::new(stream), wakeup, written });
+        sampled.push(SampledStream {
+            gauge: BufferGauge::Ring(stream.gauge()),
+            written: written.clone(),
+        });
+        streams.push(NewStream { source: Box::new(stream), wakeup: Some(wakeup), written });
         objects.push(object);
     }
     let wakeup: OwnedFd = ring

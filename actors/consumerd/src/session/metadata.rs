@@ -37,18 +37,22 @@ impl Inner {
         if !text_fits(target_offset, bytes.len() as u64) {
             return Err(Refusal::TooLarge);
         }
-        let text = PushedText { key, offset: target_offset, version, text: bytes };
+        let (offset, uuid) = (target_offset, None);
+        let text = PushedText { key, offset, version, uuid, text: bytes };
         Ok(worker.ask(|answer| Order::PushMetadata(text, answer)).await??)
     }
 
     /// Asks the session daemon for text that is newer than what is here. Without an answer things go
     /// on with what there is.
     pub(super) async fn refresh_metadata(&self, key: ChannelKey) {
-        let (worker, request) = {
+        let (worker, request, reader) = {
             let state = self.state.borrow();
             let Ok(worker) = state.worker_of(key) else { return };
-            (worker, state.metadata_request(key))
+            (worker, state.metadata_request(key), state.text_reader(key))
         };
+        if let Some(reader) = reader {
+            reader.refresh().await;
+        }
         let take = async |text| self.take_text(key, text).await;
         if let Some(request) = request
             && let Err(error) = self.context.source.fetch(request, take).await

@@ -1,10 +1,11 @@
 //! What a session has, and what is decided by that: plain values.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, os::fd::OwnedFd, sync::Arc};
 
-use lttngd_model::{ChannelKey, ChunkId};
-use lttngd_wire::consumer::{CloseCommand, ConsumerError as Code, MetadataRequest};
+use lttngd_model::{ChannelKey, ChannelOutput, ChunkId};
+use lttngd_wire::consumer::{AddChannel, CloseCommand, ConsumerError as Code, MetadataRequest};
 
+use super::kernel_text::TextReader;
 use crate::{
     chunk::{Chunk, Chunks},
     refusal::Refusal,
@@ -37,14 +38,56 @@ struct Channel {
 enum Phase {
     /// It was asked for and not fetched.
     Asked(Box<Asked>),
-    /// It runs. Metadata is known by how it is asked for.
-    Running(Option<MetadataRequest>),
+    /// It runs.
+    Running(Running),
+}
+
+/// What is known of a channel that runs.
+enum Running {
+    /// One of applications. Metadata is known by how it is asked for.
+    Ust(Option<MetadataRequest>),
+    /// One of the kernel.
+    Kernel {
+        is_mapped: bool,
+        monitored: bool,
+        /// Who reads it, if it is metadata.
+        text: Option<TextReader>,
+    },
+}
+
+/// A channel of the kernel whose streams have not all come.
+pub(super) struct Announced {
+    pub(super) add: Box<AddChannel>,
+    pub(super) chunk: Option<Arc<Chunk>>,
+    /// By their processors.
+    pub(super) streams: Vec<(u32, OwnedFd)>,
+}
+
+/// What becomes of a stream of the kernel.
+pub(super) enum Streamed {
+    /// It waits for others.
+    Waits,
+    /// It was the last one of a channel, which runs from now on.
+    Whole(WorkerHandle, Box<Announced>),
+    /// Its channel runs.
+    Late { worker: WorkerHandle, is_mapped: bool, stream: (u32, OwnedFd) },
+}
+
+/// What becomes of a channel that is to be destroyed.
+pub(super) enum Destroyed {
+    /// It is gone.
+    Gone,
+    /// Its data thread has it.
+    Runs(WorkerHandle),
+    /// It stays.
+    Stays,
 }
 
 /// A channel that is made and has no reader yet.
 pub(super) enum Asked {
     Data { channel: Box<NewChannel>, object: Box<ChannelObject>, monitor: Monitor },
     Metadata(Box<NewMetadata>),
+    Kernel(Box<Announced>),
 }
 
 /// A data channel that is to run.
@@ -68,6 +111,7 @@ impl Asked {
         match self {
             Self::Data { channel, .. } => &mut channel.chunk,
             Self::Metadata(metadata) => &mut metadata.chunk,
+            Self::Kernel(announced) => &mut announced.chunk,
         }
     }
 
@@ -75,6 +119,7 @@ impl Asked {
         match self {
             Self::Data { channel, .. } => channel.monitored,
             Self::Metadata(metadata) => metadata.monitored,
+            Self::Kernel(announced) => announced.add.monitor,
         }
     }
 }
@@ -119,21 +164,76 @@ impl State {
     /// How text of a metadata channel that runs is asked for.
     pub(super) fn metadata_request(&self, key: ChannelKey) -> Option<MetadataRequest> {
         match self.channels.get(&key)?.phase {
-            Phase::Running(request) => request,
-            Phase::Asked(_) => None,
+            Phase::Running(Running::Ust(request)) => request,
+            Phase::Running(Running::Kernel { .. }) | Phase::Asked(_) => None,
+        }
+    }
+
+    /// Who reads the text of a metadata channel of the kernel that runs.
+    pub(super) fn text_reader(&self, key: ChannelKey) -> Option<TextReader> {
+        match &self.channels.get(&key)?.phase {
+            Phase::Running(Running::Kernel { text, .. }) => text.clone(),
+            Phase::Running(Running::Ust(_)) | Phase::Asked(_) => None,
+        }
+    }
+
+    /// All of them.
+    pub(super) fn text_readers(&self) -> Vec<TextReader> {
+        self.channels.keys().filter_map(|key| self.text_reader(*key)).collect()
+    }
+
+    /// The text of a metadata channel of the kernel is read.
+    pub(super) fn add_text_reader(&mut self, key: ChannelKey, reader: TextReader) {
+        if let Some(Channel { phase: Phase::Running(Running::Kernel { text, .. }), .. }) =
+            self.channels.get_mut(&key)
+        {
+            *text = Some(reader);
+        }
+    }
+
+    /// A stream came, of a processor.
+    pub(super) fn add_stream(
+        &mut self,
+        key: ChannelKey,
+        stream: (u32, OwnedFd),
+    ) -> Result<Streamed, Refusal> {
+        let channel = self.channels.get_mut(&key).ok_or(Refusal::UnknownChannel)?;
+        let worker = channel.worker.clone();
+        let announced = match &mut channel.phase {
+            Phase::Running(Running::Kernel { is_mapped, text: None, .. }) => {
+                return Ok(Streamed::Late { worker, is_mapped: *is_mapped, stream });
+            }
+            Phase::Asked(asked) => match &mut **asked {
+                Asked::Kernel(announced) => announced,
+                Asked::Data { .. } | Asked::Metadata(_) => return Err(Refusal::UnknownChannel),
+            },
+            Phase::Running(_) => return Err(Refusal::UnknownChannel),
+        };
+        announced.streams.push(stream);
+        if announced.streams.len() < announced.add.nb_init_streams as usize {
+            return Ok(Streamed::Waits);
+        }
+        let is_mapped = announced.add.output == ChannelOutput::Mmap;
+        let running = Running::Kernel { is_mapped, monitored: announced.add.monitor, text: None };
+        match std::mem::replace(&mut channel.phase, Phase::Running(running)) {
+            Phase::Asked(asked) => match *asked {
+                Asked::Kernel(announced) => Ok(Streamed::Whole(worker, announced)),
+                Asked::Data { .. } | Asked::Metadata(_) => Err(Refusal::UnknownChannel),
+            },
+            Phase::Running(_) => Err(Refusal::UnknownChannel),
         }
     }
 
     /// A data channel is fetched: it runs from now on.
     pub(super) fn fetch(&mut self, key: ChannelKey) -> Result<Fetched, Refusal> {
         let channel = self.channels.get_mut(&key).ok_or(Refusal::UnknownChannel)?;
-        match std::mem::replace(&mut channel.phase, Phase::Running(None)) {
+        match std::mem::replace(&mut channel.phase, Phase::Running(Running::Ust(None))) {
             Phase::Asked(asked) => match *asked {
                 Asked::Data { channel: new, object, monitor } => {
                     let worker = channel.worker.clone();
                     return Ok(Fetched { worker, channel: new, object, monitor });
                 }
-                metadata @ Asked::Metadata(_) => channel.phase = Phase::Asked(Box::new(metadata)),
+                other => channel.phase = Phase::Asked(Box::new(other)),
             },
             running @ Phase::Running(_) => channel.phase = running,
         }
@@ -146,27 +246,32 @@ impl State {
         key: ChannelKey,
     ) -> Result<(WorkerHandle, Box<NewMetadata>), Refusal> {
         let channel = self.channels.get_mut(&key).ok_or(Refusal::UnknownChannel)?;
-        match std::mem::replace(&mut channel.phase, Phase::Running(None)) {
+        match std::mem::replace(&mut channel.phase, Phase::Running(Running::Ust(None))) {
             Phase::Asked(asked) => match *asked {
                 Asked::Metadata(metadata) => {
-                    channel.phase = Phase::Running(Some(metadata.writing.metadata_request));
+                    let request = metadata.writing.metadata_request;
+                    channel.phase = Phase::Running(Running::Ust(Some(request)));
                     return Ok((channel.worker.clone(), metadata));
                 }
-                data @ Asked::Data { .. } => channel.phase = Phase::Asked(Box::new(data)),
+                other => channel.phase = Phase::Asked(Box::new(other)),
             },
             running @ Phase::Running(_) => channel.phase = running,
         }
         Err(Code::ERROR_METADATA.into())
     }
 
-    /// Drops a channel that was not fetched. Whether there was one.
-    pub(super) fn destroy(&mut self, key: ChannelKey) -> bool {
-        let is_asked = |channel: &Channel| matches!(channel.phase, Phase::Asked(_));
-        if !self.channels.get(&key).is_some_and(is_asked) {
-            return false;
+    /// Drops a channel that was not fetched, or one of the kernel that nobody reads but snapshots.
+    pub(super) fn destroy(&mut self, key: ChannelKey) -> Destroyed {
+        match self.channels.get(&key).map(|channel| &channel.phase) {
+            Some(Phase::Asked(_)) => {
+                self.channels.remove(&key);
+                Destroyed::Gone
+            }
+            Some(Phase::Running(Running::Kernel { monitored: false, .. })) => {
+                self.worker_of(key).map_or(Destroyed::Stays, Destroyed::Runs)
+            }
+            Some(Phase::Running(_)) | None => Destroyed::Stays,
         }
-        self.channels.remove(&key);
-        true
     }
 
     /// What a snapshot of a channel is written by, and where to.

@@ -32,7 +32,23 @@ orders! {
     ClearQuiescentChannel, "CLEAR_QUIESCENT_CHANNEL", Order::ClearQuiescent;
     ClearChannel, "CLEAR_CHANNEL", Order::ClearChannel;
     OpenChannelPackets, "OPEN_CHANNEL_PACKETS", Order::OpenPackets;
-    RotateChannel, "ROTATE_CHANNEL", Order::RotateChannel;
+}
+
+impl Command for RotateChannel {
+    type Done = ();
+    const NAME: &'static str = "ROTATE_CHANNEL";
+
+    async fn perform(self, session: &Inner) -> Result<(), Refusal> {
+        let (worker, reader) = {
+            let state = session.state.borrow();
+            (state.worker_of(self.key)?, state.text_reader(self.key))
+        };
+        // The trace chunk that is left describes what is in it.
+        if let Some(reader) = reader {
+            reader.refresh().await;
+        }
+        Ok(worker.ask(|answer| Order::RotateChannel(self.key, answer)).await??)
+    }
 }
 
 impl Command for GetDiscardedEvents {
@@ -58,6 +74,10 @@ impl Command for GetDataPending {
     const NAME: &'static str = "DATA_PENDING";
 
     async fn perform(self, session: &Inner) -> Result<bool, Refusal> {
+        let readers = session.state.borrow().text_readers();
+        for reader in readers {
+            reader.refresh().await;
+        }
         for worker in session.workers() {
             // A worker that is gone has nothing left to write.
             let pending = worker.ask(|reply| Order::TellDataPending(session.id, reply)).await;

@@ -18,7 +18,10 @@ use crate::{
         FlushChannel, GetChannel, GetDataPending, GetLostPackets, NewChunkPlace, SetupMetadata,
     },
     session::state::Asked,
-    worker::{Counts, NewChannel, NewMetadata, Order, Timers, Writing, example_ring},
+    worker::{
+        ChannelEnd, Counts, NewChannel, NewMetadata, Order, Timers, UST_DIRECTORY, Writing,
+        example_ring,
+    },
 };
 
 const ID: SessionId = SessionId(1);
@@ -35,6 +38,7 @@ fn writing(key: ChannelKey) -> Writing {
         session: ID,
         name: "channel".to_owned(),
         path: "ust/uid/0/64-bit".to_owned(),
+        domain: UST_DIRECTORY,
         relay: None,
         tracefile_size_bytes: 0,
         tracefile_count: 0,
@@ -76,7 +80,7 @@ pub(super) fn data_channel(key: ChannelKey, monitored: bool) -> Asked {
         key,
         writing: writing(key),
         chunk: None,
-        ring,
+        end: ChannelEnd::Ring(Box::new(ring)),
         streams: Vec::new(),
         shm: None,
         monitored,

@@ -6,7 +6,7 @@ use lttngd_model::SessionId;
 use lttngd_runtime::Held;
 
 use super::{
-    new::{Counts, Timers, Writing},
+    new::{ChannelEnd, Counts, Timers, Writing},
     poller::WatchToken,
     throttle::WakeupThrottle,
 };
@@ -21,10 +21,11 @@ pub(super) struct DataChannel {
     pub(super) chunk: Option<Arc<Chunk>>,
     /// The streams' slots.
     pub(super) streams: Vec<usize>,
-    pub(super) ring: lttngd_ringbuffer::Channel,
+    pub(super) end: ChannelEnd,
     pub(super) watched: Option<WatchToken>,
     pub(super) throttle: WakeupThrottle,
     pub(super) timers: Timers,
+    pub(super) is_live: bool,
     pub(super) writing: Arc<Writing>,
     /// Counts of streams that have ended.
     pub(super) ended: Counts,
@@ -36,6 +37,6 @@ pub(super) struct DataChannel {
 impl DataChannel {
     /// Its id in the trace.
     pub(super) fn stream_id(&self) -> u64 {
-        self.ring.config().channel_id.into()
+        self.end.stream_id()
     }
 }

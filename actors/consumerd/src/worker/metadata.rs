@@ -80,6 +80,14 @@ impl Metadata {
         }
     }
 
+    /// The trace is known by this UUID.
+    pub(super) fn set_uuid(&mut self, uuid: [u8; 16]) {
+        self.uuid = uuid;
+        if let MetadataOutput::Local(file) = &mut self.output {
+            file.set_trace_uuid(uuid);
+        }
+    }
+
     pub(super) fn session(&self) -> SessionId {
         self.writing.session
     }

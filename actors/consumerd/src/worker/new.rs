@@ -1,6 +1,11 @@
 //! What a data thread is given, and what it tells.
 
-use std::{fmt, os::fd::OwnedFd, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    os::fd::{BorrowedFd, OwnedFd},
+    sync::Arc,
+    time::Duration,
+};
 
 use lttngd_model::{ChannelKey, ChunkId, NetIndex, RelaySessionId, SessionId};
 use lttngd_relaystream::RelayLimits;
@@ -28,6 +33,11 @@ pub(crate) struct Setup {
     pub(crate) pulse: Pulse,
 }
 
+/// The directory of what applications record.
+pub(crate) const UST_DIRECTORY: &str = "ust";
+/// The directory of what the kernel records.
+pub(crate) const KERNEL_DIRECTORY: &str = "kernel";
+
 /// Where and how the streams of a channel are written.
 #[derive(Debug)]
 pub(crate) struct Writing {
@@ -36,6 +46,8 @@ pub(crate) struct Writing {
     pub(crate) name: String,
     /// Directory of the streams below that of their trace chunk.
     pub(crate) path: String,
+    /// Directory of their domain at a relay daemon; here it is that of the trace chunk.
+    pub(crate) domain: &'static str,
     /// The relay daemon that gets them.
     pub(crate) relay: Option<NetIndex>,
     pub(crate) tracefile_size_bytes: u64,
@@ -59,6 +71,7 @@ pub(super) fn example_writing(name: &str, relay: Option<NetIndex>) -> Writing {
         session,
         name: name.to_owned(),
         path: "uid/0/64-bit".to_owned(),
+        domain: UST_DIRECTORY,
         relay,
         tracefile_size_bytes: 0,
         tracefile_count: 0,
@@ -119,7 +132,7 @@ pub(crate) struct NewChannel {
     pub(crate) writing: Writing,
     /// The trace chunk at the beginning.
     pub(crate) chunk: Option<Arc<Chunk>>,
-    pub(crate) ring: lttngd_ringbuffer::Channel,
+    pub(crate) end: ChannelEnd,
     pub(crate) streams: Vec<NewStream>,
     pub(crate) shm: Option<ShmPlace>,
     pub(crate) monitored: bool,
@@ -129,13 +142,47 @@ pub(crate) struct NewChannel {
     pub(crate) held: Held,
 }
 
+/// What a channel's end is seen by, and its id in the trace is known from.
+#[derive(Debug)]
+pub(crate) enum ChannelEnd {
+    /// The pipe of a channel of applications.
+    Ring(Box<lttngd_ringbuffer::Channel>),
+    /// A channel of the kernel ends with its last stream.
+    Kernel {
+        /// Its id in the trace.
+        stream_id: u64,
+    },
+}
+
+impl ChannelEnd {
+    /// The channel's id in the trace.
+    pub(super) fn stream_id(&self) -> u64 {
+        match self {
+            Self::Ring(ring) => ring.config().channel_id.into(),
+            Self::Kernel { stream_id } => *stream_id,
+        }
+    }
+
+    /// What becomes readable at the end.
+    pub(super) fn reader(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Ring(ring) => Some(ring.hang_up_reader()),
+            Self::Kernel { .. } => None,
+        }
+    }
+
+    pub(super) fn is_there(&self) -> bool {
+        matches!(self, Self::Ring(ring) if ring.is_hung_up())
+    }
+}
+
 /// A stream of a [`NewChannel`].
 #[derive(Debug)]
 pub(crate) struct NewStream {
     /// Where its packets come from.
     pub(crate) source: Box<dyn StreamSource>,
-    /// Our write end of its pipe.
-    pub(crate) wakeup: OwnedFd,
+    /// Our write end of its pipe, where it has one.
+    pub(crate) wakeup: Option<OwnedFd>,
     /// Counts what is written of it.
     pub(crate) written: WrittenBytes,
 }
@@ -161,13 +208,15 @@ pub(crate) struct PushedText {
     pub(crate) offset: u64,
     /// Text of another version begins anew.
     pub(crate) version: u64,
+    /// The trace's UUID, where it is not known before its text is.
+    pub(crate) uuid: Option<[u8; 16]>,
     pub(crate) text: Vec<u8>,
 }
 
 /// Without the text, which is long.
 impl fmt::Debug for PushedText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, offset, version, text } = self;
+        let Self { key, offset, version, uuid: _, text } = self;
         f.debug_struct("PushedText")
             .field("key", key)
             .field("offset", offset)

@@ -7,8 +7,8 @@ use lttngd_wire::consumer::ConsumerError as Code;
 use tokio::sync::oneshot;
 
 use super::new::{
-    ClosingChunk, Counts, NewChannel, NewMetadata, NewRemoteChunk, PushedText, Recording,
-    RelaySockets,
+    ClosingChunk, Counts, NewChannel, NewMetadata, NewRemoteChunk, NewStream, PushedText,
+    Recording, RelaySockets,
 };
 use crate::chunk::Chunk;
 
@@ -37,6 +37,13 @@ impl<T> Reply<T> {
 pub(crate) enum Order {
     /// Take a channel over. Its streams have their outputs when the answer comes.
     AddChannel(Box<NewChannel>, Answer),
+    /// Take more streams of a channel over: those of processors that came. They have their outputs when the
+    /// answer comes.
+    AddStreams(ChannelKey, Vec<NewStream>, Answer),
+    /// Tell viewers of all streams of a session that a relay daemon knows.
+    AnnounceStreams(NetIndex, Answer),
+    /// End a channel of which snapshots are recorded.
+    DestroyChannel(ChannelKey, Answer),
     /// Take a metadata channel over.
     AddMetadata(Box<NewMetadata>, Answer),
     /// Take text of a metadata channel, and write it.

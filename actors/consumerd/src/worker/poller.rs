@@ -58,9 +58,27 @@ impl Poller {
         descriptor: BorrowedFd<'_>,
         what: Watched,
     ) -> io::Result<WatchToken> {
+        self.add(descriptor, what, EventFlags::IN)
+    }
+
+    /// The same of what comes from now on alone: also what is urgent, as a buffer that is full.
+    pub(super) fn watch_news(
+        &mut self,
+        descriptor: BorrowedFd<'_>,
+        what: Watched,
+    ) -> io::Result<WatchToken> {
+        self.add(descriptor, what, EventFlags::IN | EventFlags::PRI | EventFlags::ET)
+    }
+
+    fn add(
+        &mut self,
+        descriptor: BorrowedFd<'_>,
+        what: Watched,
+        flags: EventFlags,
+    ) -> io::Result<WatchToken> {
         let token = self.watched.insert(what);
         let data = epoll::EventData::new_u64(token as u64);
-        if let Err(errno) = epoll::add(&self.epoll, descriptor, data, EventFlags::IN) {
+        if let Err(errno) = epoll::add(&self.epoll, descriptor, data, flags) {
             self.watched.remove(token);
             return Err(errno.into());
         }

@@ -1,12 +1,13 @@
 //! Where the packets of a stream come from: the seam below which the layout of a buffer is known. The shared
-//! memory of applications is one source. A stream of the kernel is another: each method is one or two of its
-//! ioctls, and its bytes are mapped.
+//! memory of applications is one source, a stream of the [kernel](super::kernel_source) is another.
 
 use std::{fmt, os::fd::BorrowedFd};
 
+use lttngd_kernelbuffer::{NoKernelPacket, PacketView, Refused};
+
 use lttngd_ringbuffer::{
-    BeginOutcome, Corruption, Damage, FlushMode, FlushOutcome, GetError, Losses, Mode, Packet,
-    Positions, SharedBytes, Stream, Wakeup,
+    BeginOutcome, Clock, Corruption, Damage, FlushMode, FlushOutcome, GetError, Losses, Mode,
+    Packet, Positions, SharedBytes, Stream, Wakeup,
 };
 use lttngd_wire::ctf::PacketIndex;
 
@@ -18,6 +19,9 @@ pub(crate) enum SourceLost {
     /// Its shared memory is not as writers leave it.
     #[error(transparent)]
     Corrupt(#[from] Corruption),
+    /// The kernel does not give what is in it.
+    #[error(transparent)]
+    Kernel(#[from] Refused),
 }
 
 /// Why there is no packet.
@@ -48,6 +52,15 @@ impl From<GetError> for NoPacket {
             GetError::Overwritten => Self::Overwritten,
             GetError::Damaged(damage) => Self::Damaged(damage),
             GetError::Corrupt(corruption) => Self::Lost(corruption.into()),
+        }
+    }
+}
+
+impl From<NoKernelPacket> for NoPacket {
+    fn from(error: NoKernelPacket) -> Self {
+        match error {
+            NoKernelPacket::Empty => Self::Empty,
+            NoKernelPacket::Lost(refused) => Self::Lost(refused.into()),
         }
     }
 }
@@ -96,6 +109,13 @@ impl<'a> From<Packet<'a>> for SourcePacket<'a> {
     }
 }
 
+impl<'a> From<PacketView<'a>> for SourcePacket<'a> {
+    fn from(PacketView { index, bytes }: PacketView<'a>) -> Self {
+        let has_events = index.content_size_bits > lttngd_kernelbuffer::PACKET_HEADER_LEN * 8;
+        Self { index, has_events, views: [bytes.into(), (&[][..]).into()] }
+    }
+}
+
 /// A stream of packets as its only reader has it. Nothing in it blocks. What ends it stays: every later call
 /// answers with it.
 pub(crate) trait StreamSource: fmt::Debug + Send {
@@ -111,6 +131,14 @@ pub(crate) trait StreamSource: fmt::Debug + Send {
     fn wakeup_fd(&self) -> BorrowedFd<'_>;
     /// Takes the wake-ups: a packet that comes later wakes again.
     fn take_wakeups(&mut self) -> Wakeup;
+    /// Whether it stays readable as long as it has packets, so that only what is new is to wake.
+    fn stays_readable(&self) -> bool {
+        false
+    }
+    /// The time, as in its packets.
+    fn now(&mut self, clock: &PacketClock) -> Result<u64, SourceLost> {
+        Ok(clock.now())
+    }
 
     /// Holds the oldest packet, until it is put.
     fn get_next(&mut self) -> Result<(), NoPacket>;

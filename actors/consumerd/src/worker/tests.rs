@@ -26,8 +26,8 @@ use tokio::sync::{
 
 use super::{
     new::{
-        NewChannel, NewMetadata, NewStream, PushedText, RelaySockets, Setup, Timers, example_ring,
-        example_writing,
+        ChannelEnd, NewChannel, NewMetadata, NewStream, PushedText, RelaySockets, Setup, Timers,
+        example_ring, example_writing,
     },
     order::{Order, Reply},
     state::Worker,
@@ -163,10 +163,10 @@ impl World {
             key: KEY,
             writing: example_writing("channel0", Some(RELAY)),
             chunk: Some(Arc::clone(chunk)),
-            ring,
+            end: ChannelEnd::Ring(Box::new(ring)),
             streams: vec![NewStream {
                 source: Box::new(stream),
-                wakeup: object.wakeup,
+                wakeup: Some(object.wakeup),
                 written: Default::default(),
             }],
             shm: None,
@@ -206,7 +206,8 @@ fn text_that_came_at_once_goes_in_one_command() {
     assert_eq!(outcome.try_recv(), Ok(Ok(())));
 
     let text = vec![b'x'; 2 * PACKET_LEN];
-    let pushed = PushedText { key: METADATA_KEY, offset: 0, version: 0, text: text.clone() };
+    let pushed =
+        PushedText { key: METADATA_KEY, offset: 0, version: 0, uuid: None, text: text.clone() };
     world.worker.push_metadata(&pushed).unwrap();
     world.turn();
     let ConsumerCommand::SendMetadata { handle, padding_len, content } = world.command() else {

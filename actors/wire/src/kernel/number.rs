@@ -8,16 +8,16 @@ use super::mirror::{
 /// The type of all of them.
 const TYPE: u32 = 0xF6;
 /// The kernel reads a structure.
-const WRITE: u32 = 1 << 30;
+pub(super) const WRITE: u32 = 1 << 30;
 /// The kernel writes one.
-const READ: u32 = 2 << 30;
+pub(super) const READ: u32 = 2 << 30;
 
-const fn io(number: u32) -> u32 {
+pub(super) const fn io(number: u32) -> u32 {
     TYPE << 8 | number
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "no structure is as long as 16 KiB")]
-const fn sized(direction: u32, number: u32, len: usize) -> u32 {
+pub(super) const fn sized(direction: u32, number: u32, len: usize) -> u32 {
     assert!(len < 1 << 14);
     direction | (len as u32) << 16 | io(number)
 }

@@ -26,6 +26,10 @@ fn with_channel(asked: Asked) -> State {
     state
 }
 
+fn is_gone(destroyed: Destroyed) -> bool {
+    matches!(destroyed, Destroyed::Gone)
+}
+
 fn chunk_of_asked(state: &mut State) -> Option<ChunkId> {
     let fetched = state.fetch(KEY).unwrap();
     fetched.channel.chunk.map(|chunk| chunk.id)
@@ -106,17 +110,77 @@ fn a_channel_that_is_not_there_is_unknown_to_all() {
     assert_eq!(state.set_up(KEY).err(), Some(Refusal::UnknownChannel));
     assert_eq!(state.record(KEY).err(), Some(Refusal::UnknownChannel));
     assert_eq!(state.metadata_request(KEY), None);
-    assert!(!state.destroy(KEY));
+    assert!(!is_gone(state.destroy(KEY)));
 }
 
 #[test]
 fn a_channel_is_destroyed_before_it_runs_and_left_alone_then() {
     let mut state = with_channel(data_channel(KEY, true));
-    assert!(state.destroy(KEY) && !state.destroy(KEY));
+    assert!(is_gone(state.destroy(KEY)) && !is_gone(state.destroy(KEY)));
     let mut state = with_channel(data_channel(KEY, true));
     assert!(state.fetch(KEY).is_ok());
-    assert!(!state.destroy(KEY));
+    assert!(!is_gone(state.destroy(KEY)));
     assert!(state.worker_of(KEY).is_ok());
+}
+
+/// A channel of the kernel that is announced with so many streams.
+fn announced(streams: u32, monitor: bool) -> Asked {
+    let add = AddChannel {
+        key: KEY,
+        session_id: SessionId(1),
+        chunk_id: None,
+        pathname: String::new(),
+        relayd_id: None,
+        nb_init_streams: streams,
+        name: "channel".to_owned(),
+        output: ChannelOutput::Splice,
+        metadata: false,
+        tracefile_size_bytes: 0,
+        tracefile_count: 0,
+        monitor,
+        live_timer_interval_us: 0,
+        is_live: false,
+        monitor_timer_interval_us: 0,
+    };
+    Asked::Kernel(Box::new(Announced { add: Box::new(add), chunk: None, streams: Vec::new() }))
+}
+
+fn stream(cpu: u32) -> (u32, OwnedFd) {
+    (cpu, std::fs::File::open("/dev/null").unwrap().into())
+}
+
+#[test]
+fn a_channel_of_the_kernel_runs_with_the_last_of_its_streams() {
+    let mut state = with_channel(announced(2, true));
+    assert!(matches!(state.add_stream(KEY, stream(0)), Ok(Streamed::Waits)));
+    assert_eq!(state.fetch(KEY).err(), Some(Refusal::UnknownChannel), "it is no application's");
+    let Ok(Streamed::Whole(_, whole)) = state.add_stream(KEY, stream(1)) else {
+        panic!("both have come");
+    };
+    assert_eq!(whole.streams.iter().map(|(cpu, _)| *cpu).collect::<Vec<_>>(), [0, 1]);
+    let late = state.add_stream(KEY, stream(2));
+    assert!(matches!(late, Ok(Streamed::Late { is_mapped: false, stream: (2, _), .. })));
+    assert!(matches!(state.destroy(KEY), Destroyed::Stays), "it ends with the tracer's");
+}
+
+#[test]
+fn a_channel_of_the_kernel_that_nobody_drains_is_destroyed_where_it_is() {
+    let mut state = with_channel(announced(1, false));
+    assert!(is_gone(state.destroy(KEY)), "it has no streams yet");
+    let mut state = with_channel(announced(1, false));
+    assert!(matches!(state.add_stream(KEY, stream(0)), Ok(Streamed::Whole(..))));
+    assert!(matches!(state.destroy(KEY), Destroyed::Runs(_)));
+    assert!(state.worker_of(KEY).is_ok(), "its data thread tells when it is gone");
+}
+
+#[test]
+fn a_channel_of_applications_takes_no_streams_of_the_kernel() {
+    for asked in [data_channel(KEY, true), metadata_channel(KEY, true)] {
+        let mut state = with_channel(asked);
+        assert_eq!(state.add_stream(KEY, stream(0)).err(), Some(Refusal::UnknownChannel));
+    }
+    let none = State::default().add_stream(KEY, stream(0));
+    assert_eq!(none.err(), Some(Refusal::UnknownChannel));
 }
 
 #[test]

@@ -22,6 +22,8 @@ use crate::{
     },
 };
 
+use super::wakeups::watch_stream;
+
 impl Worker {
     /// Takes a channel over. Its streams have their outputs when the answer comes.
     pub(in crate::worker) fn add_channel(&mut self, new: NewChannel, answer: Answer) {
@@ -46,7 +48,7 @@ impl Worker {
     }
 
     fn insert_channel(&mut self, new: NewChannel) -> Result<(), Code> {
-        let NewChannel { key, writing, chunk, ring, streams, monitored, timers, .. } = new;
+        let NewChannel { key, writing, chunk, end, streams, monitored, timers, .. } = new;
         let writing = Arc::new(writing);
         let is_live = new.is_live && new.timers.live_us > 0;
         let mut channel = DataChannel {
@@ -54,27 +56,50 @@ impl Worker {
             monitored,
             chunk: chunk.clone(),
             streams: Vec::with_capacity(streams.len()),
-            ring,
+            end,
             watched: None,
             throttle: WakeupThrottle::default(),
             timers,
+            is_live,
             writing: Arc::clone(&writing),
             ended: Counts::default(),
             _shm: new.shm,
             _held: new.held,
         };
+        let outcome = self.insert_streams(key, &mut channel, streams);
+        let slots = channel.streams.clone();
+        // The descriptor is borrowed from what goes into the map below.
+        let watched = channel.end.reader().map(|end| self.poller.watch(end, Watched::Channel(key)));
+        let watched = watched.transpose().map_err(|error| {
+            tracing::error!(%error, "the end of a channel cannot be watched");
+            Code::FATAL
+        });
+        channel.watched = watched.ok().flatten();
+        self.channels.insert(key, channel);
+        outcome.and(watched.map(drop))?;
+        self.watch_streams(slots.into_iter().filter(|_| monitored))
+    }
+
+    /// Makes streams of a channel, with their outputs where those are files.
+    fn insert_streams(
+        &mut self,
+        key: ChannelKey,
+        channel: &mut DataChannel,
+        streams: Vec<NewStream>,
+    ) -> Result<(), Code> {
+        let (writing, monitored) = (&channel.writing, channel.monitored);
         let mut openings = Vec::new();
         for NewStream { source, wakeup, written } in streams {
             let mut stream = DataStream::new(StreamParts {
                 channel: key,
                 source,
-                wakeup: Some(wakeup),
+                wakeup,
                 written,
-                writing: Arc::clone(&writing),
-                is_live,
+                writing: Arc::clone(writing),
+                is_live: channel.is_live,
                 is_recorder: !monitored,
             });
-            stream.chunk = chunk.clone().filter(|_| monitored);
+            stream.chunk = channel.chunk.clone().filter(|_| monitored);
             let opening = (monitored && writing.relay.is_none()).then(|| begin_output(&stream));
             let slot = self.streams.insert(Box::new(stream));
             channel.streams.push(slot);
@@ -85,26 +110,55 @@ impl Worker {
             let finished = finish_output(&mut self.streams[slot], opening);
             outcome = outcome.and(finished);
         }
-        let slots = channel.streams.clone();
-        // The descriptor is borrowed from what goes into the map below.
-        match self.poller.watch(channel.ring.hang_up_reader(), Watched::Channel(key)) {
-            Ok(token) => channel.watched = Some(token),
-            Err(error) => {
-                tracing::error!(%error, "the end of a channel cannot be watched");
-                outcome = Err(Code::FATAL);
-            }
-        }
-        self.channels.insert(key, channel);
-        outcome?;
-        // Snapshots take what they find: nobody needs to tell that it is there.
-        for slot in slots.into_iter().filter(|_| monitored) {
+        outcome
+    }
+
+    /// Waits for packets of streams. Snapshots take what they find: nobody needs to tell that it is there.
+    fn watch_streams(&mut self, slots: impl Iterator<Item = usize>) -> Result<(), Code> {
+        for slot in slots {
             let stream = &mut self.streams[slot];
-            let watched = self.poller.watch(stream.source.wakeup_fd(), Watched::Stream(slot));
+            let watched = watch_stream(&mut self.poller, &*stream.source, slot);
             stream.watched = Some(watched.map_err(|error| {
                 tracing::error!(%error, "a stream cannot be watched");
                 Code::FATAL
             })?);
         }
+        Ok(())
+    }
+
+    /// Takes more streams of a channel over.
+    pub(in crate::worker) fn add_streams(
+        &mut self,
+        key: ChannelKey,
+        streams: Vec<NewStream>,
+        answer: Answer,
+    ) {
+        let Some(mut channel) = self.channels.remove(&key) else {
+            return answer.answer(Err(Code::CHAN_NOT_FOUND));
+        };
+        let known = channel.streams.len();
+        let inserted = self.insert_streams(key, &mut channel, streams);
+        let slots = channel.streams[known..].to_vec();
+        let relay = channel.writing.relay.filter(|_| channel.monitored);
+        let (monitored, path) = (channel.monitored, channel.writing.path.clone());
+        self.channels.insert(key, channel);
+        let watched = self.watch_streams(slots.iter().copied().filter(|_| monitored));
+        match (inserted.and(watched), relay) {
+            (Ok(()), Some(relay)) => {
+                let streams = remote_streams(&self.streams, &slots, &path);
+                let then = AfterAddition::Streams(relay, answer);
+                self.relays.add_streams(relay, streams, then);
+            }
+            (outcome, _) => answer.answer(outcome),
+        }
+    }
+
+    /// Ends a channel of which snapshots are recorded.
+    pub(in crate::worker) fn destroy_channel(&mut self, key: ChannelKey) -> Result<(), Code> {
+        if self.metadata.contains_key(&key) {
+            return self.close_metadata(key);
+        }
+        self.remove_channel(key);
         Ok(())
     }
 
@@ -199,14 +253,14 @@ impl Worker {
     /// Neither the session daemon nor an application has the channel any more.
     pub(in crate::worker) fn channel_hung_up(&mut self, key: ChannelKey) {
         let Some(channel) = self.channels.get_mut(&key) else { return };
-        if !channel.ring.is_hung_up() {
+        if !channel.end.is_there() {
             if channel.throttle.note_wakeup() {
                 self.mute_channel(key);
             }
             return;
         }
-        if let Some(token) = channel.watched.take() {
-            self.poller.unwatch(channel.ring.hang_up_reader(), token);
+        if let (Some(token), Some(pipe)) = (channel.watched.take(), channel.end.reader()) {
+            self.poller.unwatch(pipe, token);
         }
         if !channel.monitored {
             self.remove_channel(key);
@@ -240,8 +294,8 @@ impl Worker {
             self.remove_stream(slot);
         }
         self.answer_last_counts(key, channel.ended);
-        if let Some(token) = channel.watched.take() {
-            self.poller.unwatch(channel.ring.hang_up_reader(), token);
+        if let (Some(token), Some(pipe)) = (channel.watched.take(), channel.end.reader()) {
+            self.poller.unwatch(pipe, token);
         }
         self.tell(Event::ChannelEnded { session: channel.session, key });
     }

@@ -98,8 +98,11 @@ impl Worker {
 
     /// Takes text, and writes it.
     pub(in crate::worker) fn push_metadata(&mut self, pushed: &PushedText) -> Result<(), Code> {
-        let PushedText { key, offset, version, text } = pushed;
+        let PushedText { key, offset, version, uuid, text } = pushed;
         let metadata = self.metadata.get_mut(key).ok_or(Code::CHANNEL_FAIL)?;
+        if let Some(uuid) = uuid {
+            metadata.set_uuid(*uuid);
+        }
         if metadata.take(*offset, *version, text)? {
             metadata.write_local();
             self.relays.send_metadata(*key, metadata);

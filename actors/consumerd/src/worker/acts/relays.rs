@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use lttngd_model::{ChannelKey, NetIndex};
-use lttngd_ringbuffer::{Clock, FlushMode};
-use lttngd_wire::ctf::PacketIndex;
+use lttngd_ringbuffer::FlushMode;
+use lttngd_wire::{consumer::ConsumerError as Code, ctf::PacketIndex};
 
 use crate::worker::{
     metadata::MetadataOutput,
@@ -50,6 +50,10 @@ impl Worker {
             Effect::MetadataAnnounced { key, told, answer } => {
                 self.metadata_announced(key, told, answer);
             }
+            Effect::StreamsAdded { relay, taken: true, answer } => {
+                self.relays.announce_streams(relay, answer);
+            }
+            Effect::StreamsAdded { answer, .. } => answer.answer(Err(Code::RELAYD_FAIL)),
             Effect::ChannelRotated { key, goes, answer } => self.channel_rotated(key, goes, answer),
             Effect::MetadataRotated { key, goes, from, to, answer } => {
                 self.metadata_rotated(key, goes, from, to, answer);
@@ -134,12 +138,12 @@ impl Worker {
         for slot in self.streams_of(key) {
             let stream = &mut self.streams[slot];
             stream.flush(FlushMode::Active, &self.setup.clock);
-            let timestamp_end = self.setup.clock.now();
+            let timestamp_end = stream.source.now(&self.setup.clock);
             let readable = stream.source.is_readable();
-            match stream.note(readable) {
+            match stream.note(timestamp_end.and_then(|at| readable.map(|is| (at, is)))) {
                 None => self.retire_if_lost(slot),
-                Some(true) => self.make_ready_if_monitored(key, slot),
-                Some(false) => {
+                Some((_, true)) => self.make_ready_if_monitored(key, slot),
+                Some((timestamp_end, false)) => {
                     if let Some(remote) = stream.output.remote() {
                         let index =
                             PacketIndex { timestamp_end, stream_id, ..PacketIndex::default() };

@@ -1,14 +1,32 @@
 //! Wake-ups of streams, and streams that get their turns.
 
-use std::time::Instant;
+use std::{io, time::Instant};
 
 use lttngd_model::ChannelKey;
 use lttngd_ringbuffer::Wakeup;
 
 use crate::worker::{
-    poller::Watched, state::Worker, stream::TurnEnd, throttle::MUTE_TIME, timers::Due,
+    poller::{Poller, WatchToken, Watched},
+    state::Worker,
+    stream::TurnEnd,
+    stream_source::StreamSource,
+    throttle::MUTE_TIME,
+    timers::Due,
     unfinished::Unfinished,
 };
+
+/// Watches a stream for packets, and for its end.
+pub(super) fn watch_stream(
+    poller: &mut Poller,
+    source: &dyn StreamSource,
+    slot: usize,
+) -> io::Result<WatchToken> {
+    let (descriptor, what) = (source.wakeup_fd(), Watched::Stream(slot));
+    if source.stays_readable() {
+        return poller.watch_news(descriptor, what);
+    }
+    poller.watch(descriptor, what)
+}
 
 impl Worker {
     /// Gives each stream that may have packets a turn.
@@ -88,8 +106,8 @@ impl Worker {
     /// Does not listen to a channel's pipe for a while.
     pub(in crate::worker) fn mute_channel(&mut self, key: ChannelKey) {
         let Some(channel) = self.channels.get_mut(&key) else { return };
-        if let Some(token) = channel.watched.take() {
-            self.poller.unwatch(channel.ring.hang_up_reader(), token);
+        if let (Some(token), Some(pipe)) = (channel.watched.take(), channel.end.reader()) {
+            self.poller.unwatch(pipe, token);
         }
         self.timers.schedule(Instant::now() + MUTE_TIME, Due::Listen(key));
     }
@@ -97,17 +115,17 @@ impl Worker {
     /// Listens again to the pipes of a channel and of its streams.
     pub(in crate::worker) fn listen(&mut self, key: ChannelKey) {
         let Some(channel) = self.channels.get_mut(&key) else { return };
-        if channel.throttle.unmute() {
-            let pipe = channel.ring.hang_up_reader();
+        if channel.throttle.unmute()
+            && let Some(pipe) = channel.end.reader()
+        {
             // Without memory for it the channel's end is not seen; nothing else depends on it.
             channel.watched = self.poller.watch(pipe, Watched::Channel(key)).ok();
         }
         for slot in channel.streams.clone() {
             let stream = &mut self.streams[slot];
             if stream.throttle.unmute() {
-                let pipe = stream.source.wakeup_fd();
                 // Without memory for it its packets are read when it is flushed.
-                stream.watched = self.poller.watch(pipe, Watched::Stream(slot)).ok();
+                stream.watched = watch_stream(&mut self.poller, &*stream.source, slot).ok();
                 self.make_ready_if_monitored(key, slot);
             }
         }

@@ -1,6 +1,6 @@
 //! Streams that are being made known to a relay daemon.
 
-use lttngd_model::ChannelKey;
+use lttngd_model::{ChannelKey, NetIndex};
 use lttngd_wire::relay::{AddStream, ConsumerCommand};
 use slab::Slab;
 
@@ -26,8 +26,8 @@ pub(super) fn add_stream(
     let is_old = minor.is_some_and(|minor| minor < 11);
     let path = match (is_old, stream.path.is_empty()) {
         (true, _) => stream.path.to_owned(),
-        (false, true) => "ust".to_owned(),
-        (false, false) => format!("ust/{}", stream.path),
+        (false, true) => writing.domain.to_owned(),
+        (false, false) => format!("{}/{}", writing.domain, stream.path),
     };
     ConsumerCommand::AddStream(AddStream {
         name: stream.name,
@@ -43,6 +43,8 @@ pub(super) fn add_stream(
 pub(in crate::worker) enum AfterAddition {
     /// The channel is taken over.
     Channel(ChannelKey, Answer),
+    /// Viewers are told of streams that came later.
+    Streams(NetIndex, Answer),
     /// A snapshot goes on.
     Snapshot(JobId),
 }

@@ -57,6 +57,7 @@ pub(super) enum Awaited {
     },
     MetadataAdded(ChannelKey),
     MetadataAnnounced(ChannelKey, Answer),
+    StreamsAnnounced(Answer),
     /// The stream of a snapshot's metadata is known.
     TextAdded(ChannelKey, Answer),
     /// That stream is closed; whether its text was sent.
@@ -253,6 +254,9 @@ impl Relays {
                 let told = outcome.is_ok();
                 self.effects.push_back(Effect::MetadataAnnounced { key, told, answer });
             }
+            Awaited::StreamsAnnounced(answer) => {
+                answer.answer(outcome.map(|_| ()).map_err(|_| Code::RELAYD_FAIL));
+            }
             Awaited::TextAdded(key, answer) => match answers::stream_added(outcome) {
                 Some(handle) => {
                     self.effects.push_back(Effect::RecordText { net_index, handle, key, answer });
@@ -278,6 +282,7 @@ impl Relays {
     pub(super) fn added(&mut self, then: AfterAddition, taken: bool) {
         self.effects.push_back(match then {
             AfterAddition::Channel(key, answer) => Effect::ChannelAdded { key, taken, answer },
+            AfterAddition::Streams(relay, answer) => Effect::StreamsAdded { relay, taken, answer },
             AfterAddition::Snapshot(id) => Effect::SnapshotOpened { id, taken },
         });
     }

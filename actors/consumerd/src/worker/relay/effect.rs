@@ -23,6 +23,8 @@ pub(in crate::worker) enum Effect {
     OpenStream { key: ChannelKey, slot: usize, remote: RemoteStream },
     /// A relay daemon knows all streams of a channel, or has not taken one.
     ChannelAdded { key: ChannelKey, taken: bool, answer: Answer },
+    /// The same of streams that came later.
+    StreamsAdded { relay: NetIndex, taken: bool, answer: Answer },
     /// The same of the streams of a snapshot.
     SnapshotOpened { id: JobId, taken: bool },
     /// A metadata channel has an output.

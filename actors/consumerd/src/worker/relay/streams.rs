@@ -37,7 +37,7 @@ impl Relays {
         streams: Vec<NewRemoteStream<'_>>,
         then: AfterAddition,
     ) {
-        let indexed = matches!(then, AfterAddition::Channel(..));
+        let indexed = !matches!(then, AfterAddition::Snapshot(_));
         let addition = match self.additions.begin(streams.len(), then) {
             Ok(addition) => addition,
             Err(then) => return self.added(then, false),
@@ -63,6 +63,12 @@ impl Relays {
         let command = add_stream(self.minor(net_index), writing, name);
         self.command(net_index, &command, Awaited::MetadataAdded(key));
         let awaited = Awaited::MetadataAnnounced(key, answer);
+        self.command(net_index, &ConsumerCommand::StreamsSent, awaited);
+    }
+
+    /// Makes all streams of a session that a relay daemon knows known to viewers.
+    pub(in crate::worker) fn announce_streams(&mut self, net_index: NetIndex, answer: Answer) {
+        let awaited = Awaited::StreamsAnnounced(answer);
         self.command(net_index, &ConsumerCommand::StreamsSent, awaited);
     }
 

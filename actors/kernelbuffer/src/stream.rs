@@ -1,0 +1,426 @@
+//! A data stream.
+
+use std::{collections::VecDeque, os::fd::BorrowedFd, sync::Arc};
+
+use lttngd_ringbuffer::{BeginOutcome, FlushMode, FlushOutcome, Losses, Positions, Wakeup};
+use lttngd_wire::{ctf::PacketIndex, kernel::ReaderCall};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec},
+    io::Errno,
+};
+
+use crate::{
+    calls::{Calls, Mapped, Refused, refused},
+    gauge::{self, KernelGauge},
+    held,
+    losses::LossCounter,
+    splice::Spliced,
+};
+
+/// Bytes of a packet before its first event.
+pub const PACKET_HEADER_LEN: u64 = 84;
+
+/// Why there is no packet.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NoKernelPacket {
+    /// There is none, or none yet.
+    #[error("no packet")]
+    Empty,
+    /// The stream cannot be used any more.
+    #[error(transparent)]
+    Lost(Refused),
+}
+
+/// How the bytes of packets are had.
+#[derive(Debug)]
+enum Access {
+    Mapped(Mapped),
+    Spliced(Spliced),
+}
+
+/// The packet that is held.
+#[derive(Debug)]
+struct Held {
+    index: PacketIndex,
+    /// Where it is in what is mapped, and its length.
+    at: usize,
+    len: usize,
+}
+
+/// A packet where it is.
+#[derive(Clone, Copy, Debug)]
+pub struct PacketView<'a> {
+    /// What an index says of it.
+    pub index: PacketIndex,
+    /// Its bytes, with those that fill it up.
+    pub bytes: &'a [u8],
+}
+
+/// A stream of packets of one processor, as its only reader has it. What ends it stays: every later call answers
+/// with it.
+#[derive(Debug)]
+pub struct KernelStream {
+    calls: Arc<dyn Calls>,
+    cpu: u32,
+    subbuf_size_bytes: u64,
+    access: Access,
+    held: Option<Held>,
+    /// Packets of a snapshot.
+    taken: VecDeque<(PacketIndex, Box<[u8]>)>,
+    losses: LossCounter,
+    is_quiescent: bool,
+    lost: Option<Refused>,
+}
+
+impl KernelStream {
+    /// The stream of a processor, mapped or spliced as its channel was made.
+    ///
+    /// # Errors
+    /// When it cannot be.
+    pub fn new(calls: Arc<dyn Calls>, cpu: u32, is_mapped: bool) -> Result<Self, Refused> {
+        let ask = |call| calls.ask(call).map_err(refused(call));
+        let subbuf_size_bytes = ask(ReaderCall::SubbufSizeMax)?;
+        if subbuf_size_bytes == 0 {
+            return Err(refused(ReaderCall::SubbufSizeMax)(Errno::INVAL));
+        }
+        let access = if is_mapped {
+            let len = usize::try_from(ask(ReaderCall::MmapLen)?).unwrap_or(usize::MAX);
+            let doing = "map its packets";
+            Access::Mapped(calls.map(len).map_err(|errno| Refused { doing, errno })?)
+        } else {
+            let doing = "make a pipe for its packets";
+            Access::Spliced(Spliced::new().map_err(|errno| Refused { doing, errno })?)
+        };
+        Ok(Self {
+            calls,
+            cpu,
+            subbuf_size_bytes,
+            access,
+            held: None,
+            taken: VecDeque::new(),
+            losses: LossCounter::default(),
+            is_quiescent: false,
+            lost: None,
+        })
+    }
+
+    /// Its processor.
+    #[must_use]
+    pub fn cpu(&self) -> u32 {
+        self.cpu
+    }
+
+    /// Bytes of a sub-buffer.
+    #[must_use]
+    pub fn subbuf_size_bytes(&self) -> u64 {
+        self.subbuf_size_bytes
+    }
+
+    /// Most packets that it may have now.
+    #[must_use]
+    pub fn packets_at_most(&self) -> u64 {
+        let used_bytes = self.gauge().positions().map_or(0, |at| at.used_bytes());
+        used_bytes / self.subbuf_size_bytes + 2
+    }
+
+    /// Whoever looks how full it is.
+    #[must_use]
+    pub fn gauge(&self) -> KernelGauge {
+        KernelGauge::new(&self.calls)
+    }
+
+    /// What becomes readable with a packet, and hangs up with the last one.
+    #[must_use]
+    pub fn wakeup_fd(&self) -> BorrowedFd<'_> {
+        self.calls.descriptor()
+    }
+
+    /// Whether it woke, and whether none will write to it any more.
+    #[must_use]
+    pub fn wakeup(&self) -> Wakeup {
+        let mut polled =
+            [PollFd::from_borrowed_fd(self.calls.descriptor(), PollFlags::IN | PollFlags::PRI)];
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        match rustix::event::poll(&mut polled, Some(&at_once)) {
+            Ok(0) | Err(_) => Wakeup::None,
+            Ok(_) if polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR) => {
+                Wakeup::HungUp
+            }
+            Ok(_) => Wakeup::Woken,
+        }
+    }
+
+    /// Its id in the trace.
+    ///
+    /// # Errors
+    /// Those of a stream that is lost, as of all that follow.
+    pub fn stream_id(&mut self) -> Result<u64, Refused> {
+        self.ask(ReaderCall::StreamId)
+    }
+
+    /// The time, as in its packets.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn now(&mut self) -> Result<u64, Refused> {
+        self.ask(ReaderCall::CurrentTimestamp)
+    }
+
+    /// Holds the oldest packet, until it is put; the one that is held, if there is one.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn get_next(&mut self) -> Result<(), NoKernelPacket> {
+        self.usable().map_err(NoKernelPacket::Lost)?;
+        if self.held.is_some() {
+            return Ok(());
+        }
+        match self.calls.tell(ReaderCall::GetNext) {
+            Ok(()) => {}
+            Err(Errno::AGAIN | Errno::NODATA) => {
+                if let Access::Spliced(spliced) = &mut self.access {
+                    spliced.rest();
+                }
+                return Err(NoKernelPacket::Empty);
+            }
+            Err(errno) => {
+                let lost = self.lose(refused(ReaderCall::GetNext)(errno));
+                return Err(NoKernelPacket::Lost(lost));
+            }
+        }
+        let held = self.look();
+        self.held = Some(held.map_err(|error| NoKernelPacket::Lost(self.lose(error)))?);
+        Ok(())
+    }
+
+    /// The packet that is held, with its bytes at hand.
+    fn look(&mut self) -> Result<Held, Refused> {
+        let calls = &*self.calls;
+        let (index, len) = (held::index(calls)?, held::padded_len(calls)?);
+        let at = match &mut self.access {
+            Access::Mapped(mapped) => {
+                let at = held::mapped_at(calls)?;
+                if mapped.bytes(at, len).is_none() {
+                    return Err(refused(ReaderCall::MmapReadOffset)(Errno::FAULT));
+                }
+                at
+            }
+            Access::Spliced(spliced) => {
+                let doing = "move a packet out of its buffer";
+                spliced.take(calls, len).map_err(|errno| Refused { doing, errno })?;
+                0
+            }
+        };
+        Ok(Held { index, at, len })
+    }
+
+    /// The packet that is held, or else the oldest that a snapshot has.
+    #[must_use]
+    pub fn packet(&self) -> Option<PacketView<'_>> {
+        let Some(held) = &self.held else {
+            let (index, bytes) = self.taken.front()?;
+            return Some(PacketView { index: *index, bytes });
+        };
+        let bytes = match &self.access {
+            Access::Mapped(mapped) => mapped.bytes(held.at, held.len)?,
+            Access::Spliced(spliced) => spliced.bytes(),
+        };
+        Some(PacketView { index: held.index, bytes })
+    }
+
+    /// Gives the packet that is held back to the writers; the reader goes on behind it.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn put_next(&mut self) -> Result<(), Refused> {
+        if let Some(held) = self.held.take() {
+            self.losses.count(&held.index);
+            self.tell(ReaderCall::PutNext)?;
+        }
+        Ok(())
+    }
+
+    /// Whether there is a packet that is not put.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn is_readable(&mut self) -> Result<bool, Refused> {
+        self.usable()?;
+        if self.held.is_some() {
+            return Ok(true);
+        }
+        match self.calls.tell(ReaderCall::GetNext) {
+            Ok(()) => self.tell(ReaderCall::PutSubbuf).map(|()| true),
+            Err(Errno::AGAIN | Errno::NODATA) => Ok(false),
+            Err(errno) => Err(self.lose(refused(ReaderCall::GetNext)(errno))),
+        }
+    }
+
+    /// Where reader and writers are.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn positions(&mut self) -> Result<Positions, Refused> {
+        self.usable()?;
+        let sampled = gauge::positions(&*self.calls);
+        sampled.map_err(|errno| self.lose(refused(ReaderCall::SamplePositions)(errno)))
+    }
+
+    /// Packets that writers have left and the reader has not put.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn packets_left(&mut self) -> Result<u64, Refused> {
+        let at = self.positions()?;
+        let left = self.whole(at.produced).wrapping_sub(self.whole(at.consumed));
+        Ok(if left.cast_signed() > 0 { left / self.subbuf_size_bytes } else { 0 })
+    }
+
+    /// The beginning of the sub-buffer in which a position is.
+    fn whole(&self, position: u64) -> u64 {
+        position - position % self.subbuf_size_bytes
+    }
+
+    /// Closes the open packet.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn flush(&mut self, mode: FlushMode) -> Result<FlushOutcome, Refused> {
+        let call = match mode {
+            FlushMode::Filled | FlushMode::Active => ReaderCall::Flush,
+            FlushMode::Full => ReaderCall::FlushEmpty,
+        };
+        let before = self.positions()?;
+        self.tell(call)?;
+        let after = self.positions()?;
+        Ok(match (before == after, call) {
+            (false, _) => FlushOutcome::Closed,
+            (true, ReaderCall::FlushEmpty) => FlushOutcome::NoRoom,
+            (true, _) => FlushOutcome::Nothing,
+        })
+    }
+
+    /// Makes sure that a packet is begun: the kernel begins one with its first event alone, so that one without any
+    /// is closed.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn begin_packet(&mut self) -> Result<BeginOutcome, Refused> {
+        Ok(match self.flush(FlushMode::Full)? {
+            FlushOutcome::Closed | FlushOutcome::Nothing => BeginOutcome::Begun,
+            FlushOutcome::NoRoom | FlushOutcome::Contended => BeginOutcome::NoRoom,
+        })
+    }
+
+    /// Drops all packets.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn clear(&mut self) -> Result<FlushOutcome, Refused> {
+        if self.held.take().is_some() {
+            self.tell(ReaderCall::PutNext)?;
+        }
+        self.tell(ReaderCall::Flush)?;
+        self.tell(ReaderCall::Clear)?;
+        let consumed = self.positions()?.consumed;
+        self.losses.skip_to(consumed / self.subbuf_size_bytes);
+        Ok(FlushOutcome::Closed)
+    }
+
+    /// Takes what there is, at most the newest `packets_max` packets, 0 for all. What nobody has closed cannot be
+    /// read: it is closed; where there is nothing at all, a packet without events is, which tells the time.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn take_snapshot(&mut self, packets_max: u64) -> Result<(), Refused> {
+        self.taken.clear();
+        self.tell(ReaderCall::Flush)?;
+        if self.packets_left()? == 0 {
+            self.tell(ReaderCall::FlushEmpty)?;
+        }
+        let left = self.packets_left()?;
+        let count = if packets_max == 0 { left } else { left.min(packets_max) };
+        let end = self.positions()?.produced;
+        let first = self.whole(end).wrapping_sub(count * self.subbuf_size_bytes);
+        for number in 0..count {
+            let position = first.wrapping_add(number * self.subbuf_size_bytes);
+            match self.calls.call(ReaderCall::GetSubbuf, &mut { position }) {
+                Ok(()) => {
+                    let taken = self.copy();
+                    self.tell(ReaderCall::PutSubbuf)?;
+                    let taken = taken.map_err(|error| self.lose(error))?;
+                    self.taken.push_back(taken);
+                }
+                // It was overwritten meanwhile.
+                Err(Errno::AGAIN) => self.losses.count_lost_packet(),
+                Err(Errno::NODATA) => break,
+                Err(errno) => return Err(self.lose(refused(ReaderCall::GetSubbuf)(errno))),
+            }
+        }
+        Ok(())
+    }
+
+    /// A copy of the packet that is held.
+    fn copy(&mut self) -> Result<(PacketIndex, Box<[u8]>), Refused> {
+        let Held { index, at, len } = self.look()?;
+        let bytes = match &self.access {
+            Access::Mapped(mapped) => mapped.bytes(at, len).unwrap_or(&[]),
+            Access::Spliced(spliced) => spliced.bytes(),
+        };
+        Ok((index, bytes.into()))
+    }
+
+    /// Goes on to the next packet of the snapshot.
+    pub fn put_snapshot_packet(&mut self) {
+        self.taken.pop_front();
+    }
+
+    /// Puts all that is left of the snapshot.
+    pub fn drop_snapshot(&mut self) {
+        self.taken = VecDeque::new();
+    }
+
+    /// Counts a packet that a snapshot should have had.
+    pub fn count_lost_packet(&mut self) {
+        self.losses.count_lost_packet();
+    }
+
+    /// Marks that nobody writes from now on, or takes the mark away.
+    pub fn set_quiescent(&mut self, is: bool) {
+        self.is_quiescent = is;
+    }
+
+    /// Whether it is marked so.
+    #[must_use]
+    pub fn is_quiescent(&self) -> bool {
+        self.is_quiescent
+    }
+
+    /// Whether it is of use.
+    ///
+    /// # Errors
+    /// What ended it.
+    pub fn usable(&self) -> Result<(), Refused> {
+        self.lost.map_or(Ok(()), Err)
+    }
+
+    /// What the packets that were put tell of losses.
+    #[must_use]
+    pub fn losses(&self) -> Losses {
+        self.losses.losses()
+    }
+
+    fn ask(&mut self, call: ReaderCall) -> Result<u64, Refused> {
+        self.usable()?;
+        self.calls.ask(call).map_err(|errno| self.lose(refused(call)(errno)))
+    }
+
+    fn tell(&mut self, call: ReaderCall) -> Result<(), Refused> {
+        self.usable()?;
+        self.calls.tell(call).map_err(|errno| self.lose(refused(call)(errno)))
+    }
+
+    fn lose(&mut self, why: Refused) -> Refused {
+        *self.lost.get_or_insert(why)
+    }
+}

@@ -1,0 +1,174 @@
+//! Data streams.
+
+use std::sync::Arc;
+
+use lttngd_ringbuffer::{BeginOutcome, FlushMode, FlushOutcome, Positions};
+use lttngd_wire::kernel::ReaderCall;
+use rustix::io::Errno;
+
+use super::fake::{FakeBuffer, SUBBUF};
+use crate::{Calls, KernelStream, NoKernelPacket, PACKET_HEADER_LEN};
+
+fn stream(buffer: &Arc<FakeBuffer>, is_mapped: bool) -> KernelStream {
+    KernelStream::new(Arc::clone(buffer) as Arc<dyn Calls>, 1, is_mapped).unwrap()
+}
+
+fn pair(num_subbuf: u64, overwrites: bool) -> (Arc<FakeBuffer>, KernelStream) {
+    let buffer = FakeBuffer::new(num_subbuf, overwrites, true);
+    let stream = stream(&buffer, true);
+    (buffer, stream)
+}
+
+/// Records something in so many packets.
+fn packets(buffer: &FakeBuffer, count: u8) {
+    for event in 0..count {
+        let mut state = buffer.state();
+        state.record(event);
+        state.close(false);
+    }
+}
+
+/// The numbers of the packets that are read.
+fn numbers(stream: &mut KernelStream) -> Vec<u64> {
+    std::iter::from_fn(|| {
+        stream.get_next().ok()?;
+        let number = stream.packet()?.index.packet_seq_num;
+        stream.put_next().ok().map(|()| number)
+    })
+    .collect()
+}
+
+#[test]
+fn packets_are_read_in_their_order_and_given_back() {
+    let (buffer, mut stream) = pair(4, false);
+    assert_eq!(stream.get_next(), Err(NoKernelPacket::Empty));
+    packets(&buffer, 3);
+    assert!(stream.is_readable().unwrap());
+    assert_eq!(stream.packets_left(), Ok(3));
+    stream.get_next().unwrap();
+    stream.get_next().unwrap();
+    let packet = stream.packet().unwrap();
+    assert_eq!((packet.index.packet_seq_num, packet.bytes.len() as u64), (0, SUBBUF));
+    assert_eq!((packet.index.stream_id, packet.index.stream_instance_id), (3, u64::MAX));
+    assert_eq!(packet.index.content_size_bits, (PACKET_HEADER_LEN + 1) * 8);
+    assert_eq!(numbers(&mut stream), [0, 1, 2]);
+    assert!(!stream.is_readable().unwrap());
+    let at = Positions { consumed: 3 * SUBBUF, produced: 3 * SUBBUF };
+    assert_eq!((stream.positions(), stream.gauge().positions()), (Ok(at), Some(at)));
+    let gauge = stream.gauge();
+    drop((stream, buffer));
+    assert!(gauge.is_gone() && gauge.positions().is_none());
+}
+
+#[test]
+fn a_packet_that_is_spliced_is_whole() {
+    let buffer = FakeBuffer::new(4, false, false);
+    let mut stream = stream(&buffer, false);
+    for byte in [5, 6] {
+        let mut state = buffer.state();
+        (0..2000).for_each(|_| state.record(byte));
+        state.close(false);
+    }
+    for byte in [5, 6] {
+        stream.get_next().unwrap();
+        let bytes = stream.packet().unwrap().bytes.to_vec();
+        let header = usize::try_from(PACKET_HEADER_LEN).unwrap();
+        assert_eq!(bytes.len() as u64, SUBBUF);
+        assert_eq!(bytes[header..header + 2000], [byte; 2000]);
+        assert_eq!(bytes[header + 2000..], vec![0xee; bytes.len() - header - 2000]);
+        stream.put_next().unwrap();
+    }
+    assert_eq!(stream.get_next(), Err(NoKernelPacket::Empty));
+    let mapped = KernelStream::new(Arc::clone(&buffer) as Arc<dyn Calls>, 0, true);
+    assert!(mapped.unwrap_err().to_string().contains("where its packets are"));
+}
+
+#[test]
+fn events_and_packets_that_are_lost_are_counted() {
+    let (buffer, mut stream) = pair(2, false);
+    packets(&buffer, 5);
+    assert_eq!(numbers(&mut stream), [0, 1]);
+    packets(&buffer, 1);
+    assert_eq!(numbers(&mut stream), [2]);
+    assert_eq!((stream.losses().discarded_events, stream.losses().lost_packets), (3, 0));
+    let (buffer, mut stream) = pair(2, true);
+    packets(&buffer, 5);
+    assert_eq!(numbers(&mut stream), [4]);
+    assert_eq!(stream.losses().lost_packets, 4);
+}
+
+#[test]
+fn an_open_packet_is_closed_when_it_has_something_or_is_to_be_in_any_case() {
+    let (buffer, mut stream) = pair(2, false);
+    assert_eq!(stream.flush(FlushMode::Active), Ok(FlushOutcome::Nothing));
+    buffer.state().record(1);
+    assert_eq!(stream.flush(FlushMode::Active), Ok(FlushOutcome::Closed));
+    assert_eq!(stream.begin_packet(), Ok(BeginOutcome::Begun));
+    assert_eq!(stream.begin_packet(), Ok(BeginOutcome::NoRoom), "it is full");
+    assert_eq!(numbers(&mut stream), [0, 1]);
+}
+
+#[test]
+fn what_is_cleared_is_no_loss() {
+    let (buffer, mut stream) = pair(4, false);
+    packets(&buffer, 2);
+    stream.get_next().unwrap();
+    buffer.state().record(9);
+    stream.clear().unwrap();
+    assert!(stream.packet().is_none());
+    assert_eq!(stream.packets_left(), Ok(0));
+    packets(&buffer, 1);
+    assert_eq!(numbers(&mut stream), [3]);
+    assert_eq!(stream.losses().lost_packets, 0);
+}
+
+#[test]
+fn a_snapshot_takes_the_newest_packets_and_leaves_them() {
+    let (buffer, mut stream) = pair(8, true);
+    packets(&buffer, 3);
+    buffer.state().record(9);
+    for (packets_max, expected) in [(0, vec![0, 1, 2, 3]), (2, vec![2, 3]), (9, vec![0, 1, 2, 3])] {
+        stream.take_snapshot(packets_max).unwrap();
+        let numbers: Vec<u64> = std::iter::from_fn(|| {
+            let number = stream.packet()?.index.packet_seq_num;
+            stream.put_snapshot_packet();
+            Some(number)
+        })
+        .collect();
+        assert_eq!(numbers, expected, "{packets_max} packets");
+    }
+    stream.take_snapshot(0).unwrap();
+    stream.drop_snapshot();
+    assert!(stream.packet().is_none());
+}
+
+#[test]
+fn a_snapshot_of_nothing_has_a_packet_that_tells_the_time() {
+    let (buffer, mut stream) = pair(4, true);
+    stream.take_snapshot(0).unwrap();
+    assert_eq!(stream.packet().unwrap().index.content_size_bits, PACKET_HEADER_LEN * 8);
+    assert!(buffer.state().calls.contains(&ReaderCall::FlushEmpty));
+}
+
+#[test]
+fn a_packet_of_a_snapshot_that_was_overwritten_is_a_lost_one() {
+    let (buffer, mut stream) = pair(4, true);
+    packets(&buffer, 3);
+    buffer.state().fails = Some((ReaderCall::GetSubbuf, Errno::AGAIN));
+    stream.take_snapshot(0).unwrap();
+    assert!(stream.packet().is_none());
+    assert_eq!(stream.losses().lost_packets, 3);
+}
+
+#[test]
+fn a_stream_that_the_kernel_gave_up_stays_lost() {
+    let (buffer, mut stream) = pair(4, false);
+    packets(&buffer, 1);
+    buffer.state().fails = Some((ReaderCall::GetNext, Errno::IO));
+    let Err(NoKernelPacket::Lost(lost)) = stream.get_next() else { panic!("it is lost") };
+    assert!(lost.to_string().contains("give a packet"), "{lost}");
+    buffer.state().fails = None;
+    assert_eq!(stream.get_next(), Err(NoKernelPacket::Lost(lost)));
+    assert_eq!((stream.positions(), stream.usable()), (Err(lost), Err(lost)));
+    assert_eq!(stream.flush(FlushMode::Full), Err(lost));
+}
