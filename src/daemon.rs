@@ -354,12 +354,13 @@ struct Wired {
 
 /// The kernel tracer, which is opened at once, so that those who need it do not wait: another daemon's than
 /// root's has none.
-fn kernel_tracer(config: &Config) -> Option<Addr<Tracer>> {
+fn kernel_tracer(config: &Config, descriptors: &Descriptors) -> Option<Addr<Tracer>> {
     let (instead, besides) = (config.kmod_probes.as_deref(), config.extra_kmod_probes.as_deref());
     let serves = config.is_root && !config.no_kernel;
     let tracer = serves.then(|| {
         let modules = ModuleLists::with_probes(instead, besides);
-        Tracer::new(TracerConfig { kernel: Arc::new(Machine), modules }).start()
+        let (kernel, descriptors) = (Arc::new(Machine), descriptors.clone());
+        Tracer::new(TracerConfig { kernel, modules, descriptors }).start()
     })?;
     let opening = tracer.clone();
     tokio::task::spawn_local(async move {
@@ -386,7 +387,7 @@ fn wire_actors(
         })
     };
     let sessiond_uuid = *uuid::Uuid::new_v4().as_bytes();
-    let tracer = kernel_tracer(config);
+    let tracer = kernel_tracer(config, descriptors);
     let mut wired = None;
     let registry = Registry::create(|context| {
         let consumer = |kind, settings: &ConsumerdConfig| {

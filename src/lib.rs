@@ -83,3 +83,9 @@ pub fn user_space_channel(name: impl Into<String>, scheme: BufferScheme) -> Chan
     let page_size_bytes = rustix::param::page_size() as u64;
     ChannelListing::new(name, ChannelAttributes::user_space(scheme, page_size_bytes))
 }
+
+/// The same of the kernel's domain, for [`Handle::enable_kernel_channel`].
+#[must_use]
+pub fn kernel_channel(name: impl Into<String>) -> ChannelListing {
+    ChannelListing::new(name, ChannelAttributes::kernel())
+}

@@ -8,6 +8,7 @@
 mod agent_requests;
 mod any;
 mod handle;
+mod kernel_requests;
 mod request;
 mod requests;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use lttngd_runtime::{Descriptors, Held, Purpose};
 use lttngd_wire::kernel::{Argument, Call};
 
 use crate::{CallError, Loaded};
@@ -53,6 +54,8 @@ pub trait Kernel: Send + Sync + 'static {
 pub struct Device {
     kernel: Arc<dyn Kernel>,
     tracer: Arc<OwnedFd>,
+    /// What the descriptors of sessions are counted in.
+    descriptors: Descriptors,
     /// Whether it tells how far a buffer is filled.
     can_be_monitored: bool,
 }
@@ -64,8 +67,13 @@ impl std::fmt::Debug for Device {
 }
 
 impl Device {
-    pub(crate) fn new(kernel: Arc<dyn Kernel>, tracer: OwnedFd, can_be_monitored: bool) -> Self {
-        Self { kernel, tracer: Arc::new(tracer), can_be_monitored }
+    pub(crate) fn new(
+        kernel: Arc<dyn Kernel>,
+        tracer: OwnedFd,
+        descriptors: Descriptors,
+        can_be_monitored: bool,
+    ) -> Self {
+        Self { kernel, tracer: Arc::new(tracer), descriptors, can_be_monitored }
     }
 
     /// Whether the tracer tells how far a buffer is filled.
@@ -80,7 +88,10 @@ impl Device {
         work: impl FnOnce(&Calls<'_>) -> T + Send + 'static,
     ) -> T {
         let this = self.clone();
-        let work = move || work(&Calls { kernel: &*this.kernel, tracer: this.tracer.as_fd() });
+        let work = move || {
+            let Self { kernel, tracer, descriptors, .. } = &this;
+            work(&Calls { kernel: &**kernel, tracer: tracer.as_fd(), descriptors })
+        };
         match tokio::task::spawn_blocking(work).await {
             Ok(outcome) => outcome,
             Err(error) => match error.try_into_panic() {
@@ -96,11 +107,23 @@ impl Device {
 pub(crate) struct Calls<'a> {
     kernel: &'a dyn Kernel,
     tracer: BorrowedFd<'a>,
+    descriptors: &'a Descriptors,
 }
 
 impl<'a> Calls<'a> {
-    pub(crate) fn of(kernel: &'a dyn Kernel, tracer: BorrowedFd<'a>) -> Self {
-        Self { kernel, tracer }
+    pub(crate) fn of(
+        kernel: &'a dyn Kernel,
+        tracer: BorrowedFd<'a>,
+        descriptors: &'a Descriptors,
+    ) -> Self {
+        Self { kernel, tracer, descriptors }
+    }
+
+    /// Takes the places in the budget of descriptors that a session is to have, before they are made.
+    pub(crate) fn room(&self, count: usize) -> Result<Held, CallError> {
+        let taken = self.descriptors.take(Purpose::Channels, count);
+        let doing = "have more descriptors";
+        taken.map_err(|error| CallError { doing, error: io::Error::other(error) })
     }
 
     /// Makes a call that makes nothing.

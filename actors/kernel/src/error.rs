@@ -28,9 +28,9 @@ impl TracerUnavailable {
     }
 }
 
-/// A call that the tracer refused.
+/// A call that the tracer refused, or that was not made for want of descriptors.
 #[derive(Debug, Error)]
-#[error("the kernel tracer refused to {doing}: {error}")]
+#[error("the kernel tracer did not {doing}: {error}")]
 pub struct CallError {
     /// What it was to do.
     pub doing: &'static str,

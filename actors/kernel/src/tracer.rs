@@ -8,7 +8,7 @@ use crate::{
 };
 use actix::{Actor, ActorFutureExt, Context, Handler, ResponseFuture, WrapFuture};
 use lttngd_model::{ErrorCode, EventKind, EventListing};
-use lttngd_runtime::{NotRun, Queue};
+use lttngd_runtime::{Descriptors, NotRun, Queue};
 use lttngd_wire::kernel::{
     Call, ListedSyscall, decode_abi_version, decode_tracer_version, parse_syscalls,
     parse_tracepoints,
@@ -32,6 +32,8 @@ pub struct TracerConfig {
     pub kernel: Arc<dyn Kernel>,
     /// What is loaded before.
     pub modules: ModuleLists,
+    /// What the descriptors of sessions are counted in.
+    pub descriptors: Descriptors,
 }
 
 /// The actor of the tracer.
@@ -113,20 +115,19 @@ fn missing(reason: impl ToString) -> TracerUnavailable {
 
 /// Opens the tracer. Nothing of it is left when that fails.
 fn open(config: &TracerConfig) -> Result<Open, TracerUnavailable> {
-    let TracerConfig { kernel, modules } = config;
     let mut loaded = Vec::new();
-    let opened = open_with(kernel, modules, &mut loaded);
+    let opened = open_with(config, &mut loaded);
     if opened.is_err() {
-        unload(&**kernel, &loaded);
+        unload(&*config.kernel, &loaded);
     }
     opened
 }
 
 fn open_with(
-    kernel: &Arc<dyn Kernel>,
-    modules: &ModuleLists,
+    config: &TracerConfig,
     loaded: &mut Vec<Loaded>,
 ) -> Result<Open, TracerUnavailable> {
+    let TracerConfig { kernel, modules, descriptors } = config;
     let mut load = |names: &[String]| -> Result<Vec<String>, TracerUnavailable> {
         let now = kernel.load(names).map_err(|error| missing(format!("its modules: {error}")))?;
         let absent = now.missing.clone();
@@ -139,7 +140,7 @@ fn open_with(
     }
     let mut without = load(&modules.optional)?;
     let tracer = kernel.open().map_err(|error| missing(format!("/proc/lttng: {error}")))?;
-    let calls = Calls::of(&**kernel, tracer.as_fd());
+    let calls = Calls::of(&**kernel, tracer.as_fd(), descriptors);
     let (version, abi) = versions(&calls).map_err(missing)?;
     if version.0 != MAJOR || abi.0 != MAJOR {
         let (major, minor, patch) = version;
@@ -152,7 +153,8 @@ fn open_with(
         String::new()
     });
     tracing::info!(?version, ?abi, ?without, "the kernel tracer is open");
-    let device = Device::new(Arc::clone(kernel), tracer, abi >= MONITORED_SINCE);
+    let (descriptors, is_monitored) = (descriptors.clone(), abi >= MONITORED_SINCE);
+    let device = Device::new(Arc::clone(kernel), tracer, descriptors, is_monitored);
     Ok(Open { device, syscalls: parse_syscalls(&syscalls).into(), loaded: std::mem::take(loaded) })
 }
 

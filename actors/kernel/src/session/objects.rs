@@ -10,16 +10,17 @@ use lttngd_model::{
     BufferMode, ChannelAttributes, ErrorCode, ProcessAttribute, TrackingPolicy,
     kernel::{Done, FailedPart, Failure, Plan, Step, TracerError},
 };
+use lttngd_runtime::Held;
 use lttngd_wire::kernel::{Call, ChannelSettings};
 
-use super::rules::create_rule;
+use super::rules::{Rule, create_rule};
 use crate::{CallError, device::Calls};
 
 /// What a session has in the tracer. It is gone from there when this is dropped, since nobody else has the
 /// session's descriptor and those that hold it; the consumer daemon reads its streams to their ends.
 #[derive(Debug, Default)]
 pub(crate) struct Objects {
-    session: Option<OwnedFd>,
+    session: Option<(OwnedFd, Held)>,
     metadata: Option<Metadata>,
     channels: BTreeMap<u32, Channel>,
 }
@@ -30,6 +31,7 @@ pub(crate) struct Metadata {
     /// What it is read by.
     pub(crate) stream: Arc<OwnedFd>,
     _channel: OwnedFd,
+    _held: Held,
 }
 
 /// A channel.
@@ -37,7 +39,9 @@ pub(crate) struct Metadata {
 struct Channel {
     descriptor: Arc<OwnedFd>,
     streams: Vec<Arc<OwnedFd>>,
-    rules: BTreeMap<u32, OwnedFd>,
+    rules: BTreeMap<u32, Rule>,
+    /// The places of the channel and of each stream in the budget.
+    held: Vec<Held>,
 }
 
 /// What a client is answered when the tracer refuses, and why it does.
@@ -54,13 +58,14 @@ impl Objects {
         name: &str,
         created_at: &str,
     ) -> Result<(), CallError> {
+        let held = calls.room(1)?;
         let session = calls.make_of_tracer(&Call::CreateSession)?;
         for call in [Call::SetName(name.to_owned()), Call::SetCreationTime(created_at.to_owned())] {
             if let Err(error) = calls.tell(session.as_fd(), &call) {
                 tracing::warn!(session = name, %error, "metadata lacks what the session is called, or when it was made");
             }
         }
-        self.session = Some(session);
+        self.session = Some((session, held));
         Ok(())
     }
 
@@ -70,7 +75,7 @@ impl Objects {
             doing: "do anything for a session that is closed",
             error: std::io::ErrorKind::NotFound.into(),
         };
-        self.session.as_ref().map(AsFd::as_fd).ok_or_else(closed)
+        self.session.as_ref().map(|(session, _)| session.as_fd()).ok_or_else(closed)
     }
 
     /// Does what a plan says.
@@ -105,10 +110,12 @@ impl Objects {
     fn step(&mut self, calls: &Calls<'_>, step: &Step) -> Result<(), StepFailed> {
         match step {
             Step::CreateChannel(channel) => {
+                let held = vec![calls.room(1).map_err(|error| refused(&error))?];
                 let call = Call::CreateChannel(settings(&channel.attributes));
                 let made = self.session().and_then(|session| calls.make(session, &call));
                 let descriptor = Arc::new(made.map_err(|error| refused(&error))?);
-                let made = Channel { descriptor, streams: Vec::new(), rules: BTreeMap::new() };
+                let (streams, rules) = (Vec::new(), BTreeMap::new());
+                let made = Channel { descriptor, streams, rules, held };
                 self.channels.insert(channel.index, made);
                 Ok(())
             }
@@ -124,7 +131,7 @@ impl Objects {
             }
             Step::SetRuleEnabled { channel, rule, enabled } => {
                 let rule = self.channel(*channel)?.rules.get(rule).ok_or_else(unknown)?;
-                tell(calls, rule.as_fd(), &enabling(*enabled))
+                tell(calls, rule.descriptor.as_fd(), &enabling(*enabled))
             }
             Step::AddContext { channel, context } => {
                 let channel = self.channel(*channel)?;
@@ -173,12 +180,13 @@ impl Objects {
         calls: &Calls<'_>,
         attributes: &ChannelAttributes,
     ) -> Result<Metadata, Refusal> {
+        let held = calls.room(2).map_err(|error| (ErrorCode::KernMetaFail, error))?;
         let call = Call::CreateMetadata(settings(attributes));
         let channel = self.session().and_then(|session| calls.make(session, &call));
         let channel = channel.map_err(|error| (ErrorCode::KernMetaFail, error))?;
         let stream = calls.make(channel.as_fd(), &Call::OpenStream);
         let stream = Arc::new(stream.map_err(|error| (ErrorCode::KernStreamFail, error))?);
-        Ok(Metadata { stream, _channel: channel })
+        Ok(Metadata { stream, _channel: channel, _held: held })
     }
 
     /// Opens the streams of a channel that nobody has opened: those that were, by the number of their
@@ -191,8 +199,12 @@ impl Objects {
         let Some(channel) = self.channels.get_mut(&channel) else { return Ok(Vec::new()) };
         let known = channel.streams.len();
         loop {
+            let held = calls.room(1)?;
             match calls.make(channel.descriptor.as_fd(), &Call::OpenStream) {
-                Ok(stream) => channel.streams.push(Arc::new(stream)),
+                Ok(stream) => {
+                    channel.streams.push(Arc::new(stream));
+                    channel.held.push(held);
+                }
                 Err(error) if error.kind() == TracerError::Missing => break,
                 Err(error) => return Err(error),
             }

@@ -9,17 +9,29 @@ use lttngd_model::{
     Binary, ErrorCode, EventKind, ProbeLocation, UserspaceProbe,
     kernel::{FailedPart, Failure, KernelRule, TracerError},
 };
+use lttngd_runtime::Held;
 use lttngd_wire::kernel::{Call, EmissionSite, Instrumentation, KernelEvent};
 
 use super::objects::{StepFailed, in_part, refused};
 use crate::{CallError, device::Calls, elf};
+
+/// A rule. The program of a probe is kept by whoever lists it.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) descriptor: OwnedFd,
+    _held: Held,
+}
+
+/// Descriptors of a rule: its own, and that of a program.
+const DESCRIPTORS: usize = 2;
 
 /// Makes a rule, and lets it record.
 pub(super) fn create_rule(
     calls: &Calls<'_>,
     channel: BorrowedFd<'_>,
     rule: &KernelRule,
-) -> Result<OwnedFd, StepFailed> {
+) -> Result<Rule, StepFailed> {
+    let held = calls.room(DESCRIPTORS).map_err(|error| refused(&error))?;
     let probe = || rule.probe.clone().unwrap_or_default();
     let program = match rule.kind {
         EventKind::UserspaceProbe => Some(program(rule.userspace_probe.as_ref())?),
@@ -48,7 +60,7 @@ pub(super) fn create_rule(
         }
     }
     calls.tell(made.as_fd(), &Call::Enable).map_err(failed(FailedPart::Enable))?;
-    Ok(made)
+    Ok(Rule { descriptor: made, _held: held })
 }
 
 /// The program of a probe, and where in it that stands.

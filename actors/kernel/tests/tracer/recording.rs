@@ -6,6 +6,7 @@ use lttngd_model::{
     Context, ContextKind, ErrorCode, EventDescription, EventKind, ProcessAttribute, TrackingPolicy,
 };
 use lttngd_peer::{ConsumerAct, ConsumerScript, FakeKernel, KernelAct, KernelObject, eventually};
+use lttngd_runtime::{Descriptors, Purpose, Shares};
 use lttngd_wire::{
     consumer::{ConsumerError, Message},
     kernel::{Call, Instrumentation},
@@ -254,6 +255,25 @@ async fn a_start_that_a_part_refuses_says_which() {
     let refused = text(world.ask(Flush).await);
     assert!(refused.contains("close a packet"), "{refused}");
     world.end().await;
+}
+
+#[actix::test]
+async fn what_there_are_no_descriptors_for_is_refused_and_gives_back_what_it_took() {
+    let budget = Descriptors::new(Shares::new(24, 0));
+    let mut world =
+        World::within(FakeKernel::default(), ConsumerScript::default(), budget.clone()).await;
+    let mut names = (0..).map(|number| format!("event{number}"));
+    let refused = loop {
+        let event = EventDescription::tracepoint(names.next().unwrap());
+        if let Err(code) = world.enable_event("c", &event).await {
+            break code;
+        }
+    };
+    assert_eq!(refused, ErrorCode::KernEnableFail);
+    let rules = world.rules.list_events("c").unwrap().len();
+    assert!((1..12).contains(&rules), "{rules} rules");
+    world.end().await;
+    assert!(budget.take(Purpose::Channels, 2 * rules).is_ok(), "they are given back");
 }
 
 #[actix::test]

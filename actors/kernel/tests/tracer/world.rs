@@ -12,15 +12,20 @@ use lttngd_model::{
     kernel::{KernelDomain, KernelFacts, Plan},
 };
 use lttngd_peer::{ConsumerScript, FakeConsumer, FakeKernel};
-use lttngd_runtime::Outlet;
+use lttngd_runtime::{Descriptors, Outlet};
 use std::sync::Arc;
 
 pub(super) const SESSION: SessionId = SessionId(5);
 
 /// The actor of the tracer of a kernel.
 pub(super) fn tracer(kernel: &FakeKernel) -> Addr<Tracer> {
-    let kernel = Arc::new(kernel.clone());
-    Tracer::new(TracerConfig { kernel, modules: ModuleLists::default() }).start()
+    tracer_within(kernel, Descriptors::unlimited())
+}
+
+/// The same with a budget of descriptors.
+fn tracer_within(kernel: &FakeKernel, descriptors: Descriptors) -> Addr<Tracer> {
+    let (kernel, modules) = (Arc::new(kernel.clone()), ModuleLists::default());
+    Tracer::new(TracerConfig { kernel, modules, descriptors }).start()
 }
 
 pub(super) struct World {
@@ -34,11 +39,20 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn new(kernel: FakeKernel, script: ConsumerScript) -> Self {
+        Self::within(kernel, script, Descriptors::unlimited()).await
+    }
+
+    /// The same with a budget of descriptors.
+    pub(super) async fn within(
+        kernel: FakeKernel,
+        script: ConsumerScript,
+        descriptors: Descriptors,
+    ) -> Self {
         let fake = FakeConsumer::new(script);
         let config = ConsumerConfig { kind: ConsumerKind::Kernel, ..fake.config() };
         let consumer = Consumer::new(config, Outlet::closed()).start();
         consumer.send(EnsureRunning).await.unwrap().unwrap();
-        let tracer = tracer(&kernel);
+        let tracer = tracer_within(&kernel, descriptors);
         let session = KernelSession::new(KernelSessionConfig {
             session: SESSION,
             name: "mine".to_owned(),

@@ -45,7 +45,8 @@ impl Two {
         let config = ConsumerConfig { kind: ConsumerKind::Kernel, ..fake.config() };
         let consumer = Consumer::new(config, Outlet::closed()).start();
         let modules = ModuleLists::default();
-        let tracer = TracerConfig { kernel: Arc::new(kernel.clone()), modules };
+        let descriptors = lttngd_runtime::Descriptors::unlimited();
+        let tracer = TracerConfig { kernel: Arc::new(kernel.clone()), modules, descriptors };
         let (configured, tracer) = (consumer.clone(), Tracer::new(tracer).start());
         let world =
             World::configured(ConsumerScript::default(), BufferScheme::PerUid, None, |config| {
