@@ -41,7 +41,7 @@ pub enum ElfError {
     TooMany,
     /// Its tracepoint records nothing before a number in the program is raised, which the tracer does not do.
     #[error("the tracepoint of the program is guarded by a semaphore")]
-    Semaphore,
+    Guarded,
 }
 
 impl ElfError {
@@ -173,7 +173,7 @@ impl<'a, F: FileExt> Program<'a, F> {
                 continue;
             }
             if note.semaphore != 0 {
-                return Err(ElfError::Semaphore);
+                return Err(ElfError::Guarded);
             }
             if places.len() == PLACES_MAX {
                 return Err(ElfError::TooMany);

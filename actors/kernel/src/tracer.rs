@@ -123,10 +123,7 @@ fn open(config: &TracerConfig) -> Result<Open, TracerUnavailable> {
     opened
 }
 
-fn open_with(
-    config: &TracerConfig,
-    loaded: &mut Vec<Loaded>,
-) -> Result<Open, TracerUnavailable> {
+fn open_with(config: &TracerConfig, loaded: &mut Vec<Loaded>) -> Result<Open, TracerUnavailable> {
     let TracerConfig { kernel, modules, descriptors } = config;
     let mut load = |names: &[String]| -> Result<Vec<String>, TracerUnavailable> {
         let now = kernel.load(names).map_err(|error| missing(format!("its modules: {error}")))?;
