@@ -3,7 +3,8 @@
 use lttngd_model::{Binary, Domain, ErrorCode, EventListing};
 use lttngd_session::{ListChannels, ListDomains, ListEvents, SessionRequest};
 use lttngd_wire::client::{
-    DomainListing, FDS_MAX, Reply, encode_channels, encode_domains, encode_event_fields, encode_events,
+    DomainListing, FDS_MAX, Reply, encode_channels, encode_domains, encode_event_fields,
+    encode_events,
 };
 
 use super::Asking;

@@ -14,7 +14,6 @@ use super::{
     state::{Announced, Asked, Streamed},
 };
 use crate::{
-    crew::WorkerHandle,
     makers::{Kind, make},
     refusal::Refusal,
     request::{AddKernelChannel, AddKernelStream, AnnounceStreams},
@@ -22,6 +21,7 @@ use crate::{
     worker::{
         ChannelEnd, KERNEL_DIRECTORY, NewChannel, NewMetadata, NewStream, Order, Timers, Writing,
     },
+    workers::WorkerHandle,
 };
 
 /// Descriptors that a stream has besides its own: a pipe for packets that are spliced, and its data and index.

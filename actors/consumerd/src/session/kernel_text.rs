@@ -14,9 +14,9 @@ use tokio::{
 };
 
 use crate::{
-    crew::WorkerHandle,
     source::text_fits,
     worker::{Order, PushedText, Reply},
+    workers::WorkerHandle,
 };
 
 /// Who wants all text that there is.
