@@ -201,7 +201,8 @@ impl Replay<'_> {
         for context in &saved.contexts {
             self.add_context(domain, name, context).await?;
         }
-        if !saved.enabled {
+        // The stock daemon saves that of the kernel's channels which it made by itself although they record.
+        if !saved.enabled && domain != Domain::Kernel {
             let disable = DisableChannel { domain, channel: name.clone() };
             let disabled = handle.ask(disable.in_session(session)).await;
             disabled.map_err(refused(format!("disabled channel {name}")))?;

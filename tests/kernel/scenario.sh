@@ -20,6 +20,12 @@ lt() {
     [ "$status" = 0 ] || printf 'status %s\n' "$status"
 }
 
+# A saved session. Whether a channel records is told as when it was made by the stock daemon, and as it is by ours.
+saved() {
+    sed -e "s#$traces#TRACES#" -e '/<channel>/,/<overwrite_mode>/{/<enabled>/d}' \
+        -e 's/>4294967295</>0</' "$1"
+}
+
 # The names of the events of a trace that match a pattern, each once.
 names() {
     babeltrace2 --no-delta "$1" 2>/dev/null |
