@@ -246,10 +246,6 @@ fn schedule() -> impl Strategy<Value = RotationSchedule> {
     ]
 }
 
-fn bytes() -> impl Strategy<Value = Vec<u8>> {
-    vec(any::<u8>(), 0..300)
-}
-
 /// Commands whose body is bytes of the payload.
 pub(super) fn command_with_payload() -> impl Strategy<Value = Command> {
     prop_oneof![
