@@ -21,6 +21,7 @@ mod live;
 mod loading;
 mod log_lines;
 mod memory;
+mod notifiers;
 mod real_agents;
 mod recording;
 mod relay_snapshots;
