@@ -5,7 +5,7 @@
 //! Notifications come at any time between, and the note that some were dropped. Each message is a [`Header`] of
 //! [`HEADER_LEN`] bytes and its payload.
 
-mod msgpack;
+pub(crate) mod msgpack;
 #[cfg(test)]
 mod tests;
 

@@ -41,20 +41,18 @@ pub fn decode_captures(captures: &[u8]) -> Result<Vec<CapturedValue>, DecodeErro
     if captures.is_empty() {
         return Ok(Vec::new());
     }
-    let mut reader = Unpacker { rest: captures };
+    let mut reader = Unpacker::new(captures);
     let values = match reader.item()? {
         Item::Array(len) => reader.array(len, 0)?,
         other => return Err(other.unexpected()),
     };
-    if !reader.rest.is_empty() {
-        return Err(DecodeError::Trailing { what: WHAT, left: reader.rest.len() });
-    }
+    reader.finish()?;
     Ok(values)
 }
 
 /// What a first byte announces.
 #[derive(Clone, Copy, Debug)]
-enum Item<'a> {
+pub(crate) enum Item<'a> {
     Nil,
     Unsigned(u64),
     Signed(i64),
@@ -65,7 +63,7 @@ enum Item<'a> {
 }
 
 impl Item<'_> {
-    fn unexpected(self) -> DecodeError {
+    pub(crate) fn unexpected(self) -> DecodeError {
         let what = match self {
             Self::Nil => "captured nil",
             Self::Unsigned(_) | Self::Signed(_) => "captured integer",
@@ -78,11 +76,25 @@ impl Item<'_> {
     }
 }
 
-struct Unpacker<'a> {
+/// Reads one item after the other.
+pub(crate) struct Unpacker<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Unpacker<'a> {
+    /// Begins at the start of `bytes`.
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    /// Ends the reading.
+    pub(crate) fn finish(self) -> Result<(), DecodeError> {
+        match self.rest.len() {
+            0 => Ok(()),
+            left => Err(DecodeError::Trailing { what: WHAT, left }),
+        }
+    }
+
     fn bytes(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         let Some((bytes, rest)) = self.rest.split_at_checked(len) else {
             let left = self.rest.len();
@@ -110,8 +122,9 @@ impl<'a> Unpacker<'a> {
         Ok(Item::Text(self.bytes(len)?))
     }
 
+    /// The next value, or the beginning of one that has others in it.
     #[expect(clippy::cast_possible_wrap, reason = "the bits are those of a number with a sign")]
-    fn item(&mut self) -> Result<Item<'a>, DecodeError> {
+    pub(crate) fn item(&mut self) -> Result<Item<'a>, DecodeError> {
         let first = self.number(1)?;
         Ok(match first {
             0x00..=0x7f => Item::Unsigned(first),
