@@ -8,7 +8,8 @@ mod losses;
 use std::time::Duration;
 
 use lttngd_model::{
-    Bytecode, Filter, LogLevelRule, TracerToken,
+    Filter, LogLevelRule, TracerToken,
+    trigger::Capture,
     ust::{NotifierEvents, NotifierRule, TracepointEvents},
 };
 use lttngd_world::{Arena, PATIENCE, Program};
@@ -34,13 +35,19 @@ fn notifier(token: u64, events: TracepointEvents) -> NotifierRule {
     }
 }
 
-/// The same with captures of these fields, or of contexts where `$` stands before the name.
+/// The same with captures of these fields, `a[1]` for an element of one, or of contexts where `$` stands before
+/// the name.
 fn capturing(token: u64, events: TracepointEvents, names: &[&str]) -> NotifierRule {
     let captures = names.iter().zip(0..).map(|(name, seqnum)| {
-        let (root, name) = name.strip_prefix('$').map_or((0x51, *name), |name| (0x4f, name));
-        let code = [root, 0x52, 2, 0, 1];
-        let data = [&code, &[1, 0][..], name.as_bytes(), &[0]].concat();
-        Bytecode { reloc_table_offset: 5, seqnum, data }
+        let capture = match (name.strip_prefix('$'), name.split_once('[')) {
+            (Some(context), _) => Capture::Context(context.to_owned()),
+            (None, Some((array, index))) => Capture::Element {
+                index: index.trim_end_matches(']').parse().unwrap(),
+                array: Box::new(Capture::Payload(array.to_owned())),
+            },
+            (None, None) => Capture::Payload((*name).to_owned()),
+        };
+        capture.compile(seqnum).unwrap()
     });
     NotifierRule { captures: captures.collect(), ..notifier(token, events) }
 }
@@ -91,6 +98,8 @@ fn fields_of_every_kind_are_captured() {
         "sequence",
         "array_text",
         "colour",
+        "array[1]",
+        "array[3]",
         "$procname",
     ];
     listener.set([capturing(1, tracepoints("sample:fields"), &names)]);
@@ -98,7 +107,7 @@ fn fields_of_every_kind_are_captured() {
     program.tell("number=3");
     program.tell("fields=1");
     let expected = [
-        &[0x9c][..],
+        &[0x9e][..],
         &[0xfd],
         &[0x03],
         &[0x03],
@@ -110,6 +119,8 @@ fn fields_of_every_kind_are_captured() {
         &[0x93, 1, 0xfe, 3],
         &text("abcd"),
         b"\x82\xa4type\xa4enum\xa5value\x03",
+        &[0xfe],
+        &[0xc0],
         &text("traced"),
     ];
     assert_eq!(listener.next().2, expected.concat());
