@@ -12,6 +12,8 @@
 //! clients are told at once, as the list of sessions, is no work of the actors' thread. What may block in the
 //! file system runs on tokio's threads for that, health checks and files of users in places of their own.
 
+mod wiring;
+
 use std::{
     net::TcpListener,
     os::unix::net::UnixListener,
@@ -20,28 +22,27 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, Addr, AsyncContext, System};
+use actix::{Addr, System};
 use lttngd_agent::{AgentSettings, Agents};
-use lttngd_app::{AppSettings, Apps, NotifierSettings, SetNotifiers};
+use lttngd_app::{AppSettings, Apps, SetNotifiers};
 use lttngd_clock::TraceClock;
-use lttngd_consumer::{Consumer, ConsumerConfig};
 use lttngd_handle::{Handle, Settings};
-use lttngd_kernel::{EnsureReady, Machine, ModuleLists, Release, Tracer, TracerConfig};
-use lttngd_model::{Bitness, ConsumerKind, Credentials};
-use lttngd_notification::{Notifiers, Triggers, TriggersConfig};
-use lttngd_registry::{Registry, RegistryConfig, Shutdown};
-use lttngd_relayd::{RelaydConfig, Relayds};
+use lttngd_kernel::{Release, Tracer};
+use lttngd_model::Credentials;
+use lttngd_notification::Triggers;
+use lttngd_registry::{Registry, Shutdown};
 use lttngd_runas::Runas;
-use lttngd_runtime::{Descriptors, FailureNotice, Outlet, ask};
+use lttngd_runtime::{Descriptors, Outlet, ask};
 use lttngd_session::{Consumers, SessionListings};
 use tokio::{
     sync::{mpsc as events, oneshot},
     task::JoinHandle as TaskHandle,
 };
+use wiring::{Wired, wire_actors};
 
 use crate::{
     clients::Clients,
-    config::{Config, ConsumerdConfig},
+    config::Config,
     error::{DaemonFailed, StartError},
     health,
     load::load,
@@ -339,143 +340,4 @@ fn spawn_listener(
             tracing::error!(%error, "the socket for {whom} cannot be used");
         }
     })
-}
-
-/// The actors that others are told of or ask.
-struct Wired {
-    registry: Addr<Registry>,
-    apps: Addr<Apps>,
-    agents: Addr<Agents>,
-    consumers: Consumers,
-    /// Of the kernel, where its domain is served.
-    tracer: Option<Addr<Tracer>>,
-    triggers: Addr<Triggers>,
-}
-
-/// The kernel tracer, which is opened at once, so that those who need it do not wait: another daemon's than
-/// root's has none.
-fn kernel_tracer(config: &Config, descriptors: &Descriptors) -> Option<Addr<Tracer>> {
-    let (instead, besides) = (config.kmod_probes.as_deref(), config.extra_kmod_probes.as_deref());
-    let serves = config.is_root && !config.no_kernel;
-    let tracer = serves.then(|| {
-        let modules = ModuleLists::with_probes(instead, besides);
-        let (kernel, descriptors) = (Arc::new(Machine), descriptors.clone());
-        Tracer::new(TracerConfig { kernel, modules, descriptors }).start()
-    })?;
-    let opening = tracer.clone();
-    tokio::task::spawn_local(async move {
-        if let Ok(Err(error)) = opening.send(EnsureReady).await {
-            tracing::info!(%error, "the kernel's domain is not served");
-        }
-    });
-    Some(tracer)
-}
-
-/// Starts the actors whose events meet.
-fn wire_actors(
-    config: &Config,
-    descriptors: &Descriptors,
-    clock: TraceClock,
-    (listings, runas): (SessionListings, Runas),
-    failures: &events::UnboundedSender<DaemonFailed>,
-) -> Wired {
-    let notice = |what| {
-        let failures = failures.clone();
-        FailureNotice::of(move || {
-            // Nobody listens any more when the daemon ends as it was to.
-            let _ = failures.send(DaemonFailed::of(what));
-        })
-    };
-    let sessiond_uuid = *uuid::Uuid::new_v4().as_bytes();
-    let tracer = kernel_tracer(config, descriptors);
-    let mut wired = None;
-    let registry = Registry::create(|context| {
-        let consumer = |kind, settings: &ConsumerdConfig| {
-            let config = consumer_config(config, descriptors, kind, settings, sessiond_uuid);
-            let exited = Outlet::to(context.address().recipient());
-            Consumer::new(config, exited).start()
-        };
-        let bits32 = config.consumerd32.binary.is_some();
-        let all = Consumers {
-            bits64: consumer(ConsumerKind::Ust(Bitness::Bits64), &config.consumerd64),
-            bits32: bits32
-                .then(|| consumer(ConsumerKind::Ust(Bitness::Bits32), &config.consumerd32)),
-            kernel: tracer.as_ref().map(|_| consumer(ConsumerKind::Kernel, &config.kconsumerd)),
-        };
-        let notifiers = NotifierSettings {
-            error_counters: config.event_notifier_error_buffer_size_userspace,
-            descriptors: descriptors.clone(),
-        };
-        let apps = Apps::new(Outlet::to(context.address().recipient()))
-            .with_notifiers(notifiers)
-            .with_failure_notice(notice("actor of applications"))
-            .start();
-        let agents = Agents::new(Outlet::to(context.address().recipient()))
-            .with_failure_notice(notice("actor of agents"))
-            .start();
-        let triggers = start_triggers(config, &apps, &agents, notice("actor of triggers"));
-        let observed = Outlet::to(triggers.clone().recipient());
-        wired = Some((apps.clone(), agents.clone(), all.clone(), triggers));
-        Registry::new(RegistryConfig {
-            page_size: rustix::param::page_size() as u64,
-            hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-            clock,
-            consumers: all,
-            tracer: tracer.clone(),
-            relayds: Relayds::new(RelaydConfig {
-                sessiond_uuid,
-                socket_timeout: config.network_socket_timeout,
-            })
-            .with_failure_notice(notice("actor of relay connections"))
-            .start(),
-            consumer_deadline: CONSUMER_DEADLINE,
-            runas,
-            listings,
-            apps,
-            agents,
-            observed,
-        })
-        .with_failure_notice(notice("registry"))
-    });
-    let (apps, agents, consumers, triggers) =
-        wired.unwrap_or_else(|| unreachable!("create calls its argument"));
-    Wired { registry, apps, agents, consumers, tracer, triggers }
-}
-
-fn start_triggers(
-    config: &Config,
-    apps: &Addr<Apps>,
-    agents: &Addr<Agents>,
-    notice: FailureNotice,
-) -> Addr<Triggers> {
-    let error_counters = config.event_notifier_error_buffer_size_userspace.into();
-    let config = TriggersConfig { notifiers: Notifiers::of(apps, agents), error_counters };
-    Triggers::new(config).with_failure_notice(notice).start()
-}
-
-fn consumer_config(
-    config: &Config,
-    descriptors: &Descriptors,
-    kind: ConsumerKind,
-    settings: &ConsumerdConfig,
-    sessiond_uuid: [u8; 16],
-) -> ConsumerConfig {
-    ConsumerConfig {
-        kind,
-        binary: settings.binary.clone(),
-        libdir: settings.libdir.clone(),
-        command_socket: settings.cmd_sock.clone(),
-        error_socket: settings.err_sock.clone(),
-        home: config
-            .run_dir
-            .parent()
-            .filter(|_| config.run_dir.ends_with(".lttng"))
-            .map(Into::into),
-        group: config.tracing_group.clone(),
-        verbose: config.verbose_consumer,
-        quiet: config.quiet,
-        clock_plugin: config.clock_plugin.as_ref().map(|plugin| plugin.library.clone()),
-        sessiond_uuid,
-        descriptors: descriptors.clone(),
-    }
 }

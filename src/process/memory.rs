@@ -54,7 +54,8 @@ const PAUSES: u32 = 100;
 /// # Errors
 /// There is no thread for it, or the daemon has ended.
 pub fn give_back(handle: &Handle) -> io::Result<()> {
-    let told = block_on(handle.subscribe(1)).map_err(|code| io::Error::other(code.to_string()))?;
+    let told = block_on(handle.subscribe_without_losses(1));
+    let told = told.map_err(|code| io::Error::other(code.to_string()))?;
     let thread = std::thread::Builder::new().name("lttngd-memory".to_owned());
     thread.spawn(move || give_back_while(told)).map(drop)
 }

@@ -107,7 +107,7 @@ fn no_peer_forges_a_line() {
         assert!(log.contains(part), "no {part:?} in the log:\n{log}");
     }
     let line = regex::Regex::new(
-        r"^\d{4}-\d\d-\d\dT[0-9:.]+Z +(ERROR|WARN|INFO|DEBUG|TRACE) [a-z0-9_:]+: ",
+        r"^\d{4}-\d\d-\d\dT[0-9:.]+Z +(ERROR|WARN|INFO|DEBUG|TRACE) ([a-z_]+\{.*\}: )?[a-z0-9_:]+: ",
     )
     .unwrap();
     let is_visible = |it: char| !it.is_control() && !"\u{2028}\u{2029}\u{202e}".contains(it);

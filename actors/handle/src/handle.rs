@@ -105,7 +105,21 @@ impl Handle {
     /// # Errors
     /// `Overflow` when there are [`SUBSCRIPTIONS_MAX`](lttngd_registry::SUBSCRIPTIONS_MAX) subscriptions.
     pub async fn subscribe(&self, capacity: usize) -> Result<Subscription, ErrorCode> {
-        self.registry(Subscribe { requester: self.requester, capacity }).await?
+        let requester = self.requester;
+        self.registry(Subscribe { requester, capacity, looks_for_losses: true }).await?
+    }
+
+    /// As [`Handle::subscribe`], by one who need not know what channels lost: no session looks for that on
+    /// its behalf.
+    ///
+    /// # Errors
+    /// Those of [`Handle::subscribe`].
+    pub async fn subscribe_without_losses(
+        &self,
+        capacity: usize,
+    ) -> Result<Subscription, ErrorCode> {
+        let requester = self.requester;
+        self.registry(Subscribe { requester, capacity, looks_for_losses: false }).await?
     }
 
     /// As [`Handle::ask`] of a session, which is to have `needs` instead of what the request says.

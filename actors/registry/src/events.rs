@@ -93,6 +93,9 @@ pub struct Subscribe {
     pub requester: Credentials,
     /// How many events may wait; at least 1, at most [`EVENTS_MAX`].
     pub capacity: usize,
+    /// Whether sessions look what their channels lost, of which they tell, when they stop, were rotated or
+    /// recorded. Otherwise they do for somebody else alone.
+    pub looks_for_losses: bool,
 }
 
 /// What happens from its beginning on, in order, as far as the subscriber may know: of applications and
@@ -123,6 +126,7 @@ pub(crate) struct Subscribers(Vec<Subscriber>);
 #[derive(Debug)]
 struct Subscriber {
     requester: Credentials,
+    looks_for_losses: bool,
     events: Feeder<Event>,
 }
 
@@ -143,13 +147,15 @@ impl Subscribers {
         if self.0.len() >= SUBSCRIPTIONS_MAX {
             return Err(ErrorCode::Overflow);
         }
-        let (events, subscription) = feed(subscribe.capacity.clamp(1, EVENTS_MAX));
-        self.0.push(Subscriber { requester: subscribe.requester, events });
+        let Subscribe { requester, capacity, looks_for_losses } = subscribe;
+        let (events, subscription) = feed(capacity.clamp(1, EVENTS_MAX));
+        self.0.push(Subscriber { requester, looks_for_losses, events });
         Ok(Subscription(subscription))
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Whether somebody wants to know what a session lost.
+    pub(crate) fn look_for_losses(&self) -> bool {
+        self.0.iter().any(|it| it.looks_for_losses && !it.events.is_closed())
     }
 
     /// Tells all who may know. The event is made only when there is somebody.
@@ -200,10 +206,7 @@ impl Handler<SessionChanged> for Registry {
 
     fn handle(&mut self, changed: SessionChanged, _: &mut Self::Context) {
         let SessionChanged { id, session, owner, event } = changed;
-        if self.subscribers.is_empty() {
-            return;
-        }
-        if may_have_lost(&event) {
+        if may_have_lost(&event) && self.subscribers.look_for_losses() {
             self.look_for_losses(id);
         }
         self.subscribers.publish(Audience::User(owner), || Event::Session { session, event });

@@ -148,8 +148,6 @@ impl Inner {
         let life = self.life();
         let unknown_is_lost = life.lost.is_lost(tracer) || life.failed;
         let present = join_all(counted).await;
-        // Whoever lists while the session ends is told that it is not there any more.
-        let unknown = || self.life().admit().err().unwrap_or(ErrorCode::Unk);
         let mut losses = match tracer {
             Tracer::Ust => self.state().past_losses.clone(),
             // Applications alone leave losses behind.
@@ -163,8 +161,10 @@ impl Inner {
                 // What the dead consumer counted nobody knows, nor what a failed session had.
                 Err(_) if unknown_is_lost => {}
                 Err(error) => {
+                    // Whoever lists while the session ends is told that it is not there any more.
+                    self.life().admit()?;
                     tracing::error!(%error, "counters are not known");
-                    return Err(unknown());
+                    return Err(ErrorCode::Unk);
                 }
             }
         }

@@ -1,0 +1,163 @@
+//! Starts the actors whose events meet, and connects these.
+
+use std::sync::Arc;
+
+use actix::{Actor, Addr, AsyncContext};
+use lttngd_agent::Agents;
+use lttngd_app::{Apps, NotifierSettings};
+use lttngd_clock::TraceClock;
+use lttngd_consumer::{Consumer, ConsumerConfig};
+use lttngd_kernel::{EnsureReady, Machine, ModuleLists, Tracer, TracerConfig};
+use lttngd_model::{Bitness, ConsumerKind};
+use lttngd_notification::{Notifiers, Triggers, TriggersConfig};
+use lttngd_registry::{Registry, RegistryConfig};
+use lttngd_relayd::{RelaydConfig, Relayds};
+use lttngd_runas::Runas;
+use lttngd_runtime::{Descriptors, FailureNotice, Outlet};
+use lttngd_session::{Consumers, SessionListings};
+use tokio::sync::mpsc as events;
+
+use super::CONSUMER_DEADLINE;
+use crate::{
+    config::{Config, ConsumerdConfig},
+    error::DaemonFailed,
+};
+
+/// The actors that others are told of or ask.
+pub(super) struct Wired {
+    pub(super) registry: Addr<Registry>,
+    pub(super) apps: Addr<Apps>,
+    pub(super) agents: Addr<Agents>,
+    pub(super) consumers: Consumers,
+    /// Of the kernel, where its domain is served.
+    pub(super) tracer: Option<Addr<Tracer>>,
+    pub(super) triggers: Addr<Triggers>,
+}
+
+/// The kernel tracer, which is opened at once, so that those who need it do not wait: another daemon's than
+/// root's has none.
+fn kernel_tracer(config: &Config, descriptors: &Descriptors) -> Option<Addr<Tracer>> {
+    let (instead, besides) = (config.kmod_probes.as_deref(), config.extra_kmod_probes.as_deref());
+    let serves = config.is_root && !config.no_kernel;
+    let tracer = serves.then(|| {
+        let modules = ModuleLists::with_probes(instead, besides);
+        let (kernel, descriptors) = (Arc::new(Machine), descriptors.clone());
+        Tracer::new(TracerConfig { kernel, modules, descriptors }).start()
+    })?;
+    let opening = tracer.clone();
+    tokio::task::spawn_local(async move {
+        if let Ok(Err(error)) = opening.send(EnsureReady).await {
+            tracing::info!(%error, "the kernel's domain is not served");
+        }
+    });
+    Some(tracer)
+}
+
+/// Starts the actors whose events meet.
+pub(super) fn wire_actors(
+    config: &Config,
+    descriptors: &Descriptors,
+    clock: TraceClock,
+    (listings, runas): (SessionListings, Runas),
+    failures: &events::UnboundedSender<DaemonFailed>,
+) -> Wired {
+    let notice = |what| {
+        let failures = failures.clone();
+        FailureNotice::of(move || {
+            // Nobody listens any more when the daemon ends as it was to.
+            let _ = failures.send(DaemonFailed::of(what));
+        })
+    };
+    let sessiond_uuid = *uuid::Uuid::new_v4().as_bytes();
+    let tracer = kernel_tracer(config, descriptors);
+    let mut wired = None;
+    let registry = Registry::create(|context| {
+        let consumer = |kind, settings: &ConsumerdConfig| {
+            let config = consumer_config(config, descriptors, kind, settings, sessiond_uuid);
+            let exited = Outlet::to(context.address().recipient());
+            Consumer::new(config, exited).start()
+        };
+        let bits32 = config.consumerd32.binary.is_some();
+        let all = Consumers {
+            bits64: consumer(ConsumerKind::Ust(Bitness::Bits64), &config.consumerd64),
+            bits32: bits32
+                .then(|| consumer(ConsumerKind::Ust(Bitness::Bits32), &config.consumerd32)),
+            kernel: tracer.as_ref().map(|_| consumer(ConsumerKind::Kernel, &config.kconsumerd)),
+        };
+        let notifiers = NotifierSettings {
+            error_counters: config.event_notifier_error_buffer_size_userspace,
+            descriptors: descriptors.clone(),
+        };
+        let apps = Apps::new(Outlet::to(context.address().recipient()))
+            .with_notifiers(notifiers)
+            .with_failure_notice(notice("actor of applications"))
+            .start();
+        let agents = Agents::new(Outlet::to(context.address().recipient()))
+            .with_failure_notice(notice("actor of agents"))
+            .start();
+        let triggers = start_triggers(config, &apps, &agents, notice("actor of triggers"));
+        let observed = Outlet::to(triggers.clone().recipient());
+        wired = Some((apps.clone(), agents.clone(), all.clone(), triggers));
+        Registry::new(RegistryConfig {
+            page_size: rustix::param::page_size() as u64,
+            hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            clock,
+            consumers: all,
+            tracer: tracer.clone(),
+            relayds: Relayds::new(RelaydConfig {
+                sessiond_uuid,
+                socket_timeout: config.network_socket_timeout,
+            })
+            .with_failure_notice(notice("actor of relay connections"))
+            .start(),
+            consumer_deadline: CONSUMER_DEADLINE,
+            runas,
+            listings,
+            apps,
+            agents,
+            observed,
+        })
+        .with_failure_notice(notice("registry"))
+    });
+    let (apps, agents, consumers, triggers) =
+        wired.unwrap_or_else(|| unreachable!("create calls its argument"));
+    Wired { registry, apps, agents, consumers, tracer, triggers }
+}
+
+fn start_triggers(
+    config: &Config,
+    apps: &Addr<Apps>,
+    agents: &Addr<Agents>,
+    notice: FailureNotice,
+) -> Addr<Triggers> {
+    let error_counters = config.event_notifier_error_buffer_size_userspace.into();
+    let config = TriggersConfig { notifiers: Notifiers::of(apps, agents), error_counters };
+    Triggers::new(config).with_failure_notice(notice).start()
+}
+
+fn consumer_config(
+    config: &Config,
+    descriptors: &Descriptors,
+    kind: ConsumerKind,
+    settings: &ConsumerdConfig,
+    sessiond_uuid: [u8; 16],
+) -> ConsumerConfig {
+    ConsumerConfig {
+        kind,
+        binary: settings.binary.clone(),
+        libdir: settings.libdir.clone(),
+        command_socket: settings.cmd_sock.clone(),
+        error_socket: settings.err_sock.clone(),
+        home: config
+            .run_dir
+            .parent()
+            .filter(|_| config.run_dir.ends_with(".lttng"))
+            .map(Into::into),
+        group: config.tracing_group.clone(),
+        verbose: config.verbose_consumer,
+        quiet: config.quiet,
+        clock_plugin: config.clock_plugin.as_ref().map(|plugin| plugin.library.clone()),
+        sessiond_uuid,
+        descriptors: descriptors.clone(),
+    }
+}
