@@ -20,6 +20,7 @@ use proptest::test_runner::RngSeed;
 
 use commands::{Descriptors, Step, steps};
 use consumerd::Consumerd;
+use lttngd_wire::consumer::MESSAGE_LEN;
 use lttngd_world::{Arena, eventually};
 use metadata::Manners;
 
@@ -90,6 +91,22 @@ proptest! {
             End::Cut(len) => consumerd.end_within_a_command(len),
         }
     }
+}
+
+/// Those that are whole and those that are none: what came for one would be taken for the next command's answer.
+#[test]
+fn commands_of_the_kernels_domain_are_not_answered() {
+    let arena = Arena::new();
+    let mut consumerd = Consumerd::start(&arena, Manners::Good);
+    for number in [0_u32, 1, 16] {
+        for filling in [0, 0xff] {
+            let mut bytes = [filling; MESSAGE_LEN];
+            bytes[..4].copy_from_slice(&number.to_ne_bytes());
+            consumerd.write(&bytes);
+            session::is_served(&mut consumerd);
+        }
+    }
+    consumerd.end();
 }
 
 /// Somebody is quicker than the session daemon, where he may connect at all.

@@ -12,7 +12,7 @@ use std::os::fd::AsFd;
 use crate::{
     control::Control,
     dispatch::{Attached, perform},
-    refusal::{Refusal, refuse},
+    refusal::{Refusal, is_of_kernel, refuse},
     reply::{ChannelObject, Reply},
 };
 
@@ -42,6 +42,11 @@ pub(crate) async fn serve(socket: &Peer, control: &Rc<Control>) -> End {
             Err(error) => return End::Broken(error),
         }
         control.beat();
+        let number = number_of(&bytes);
+        if is_of_kernel(number) && !control.is_kernels() {
+            tracing::error!(number, "there is no kernel domain");
+            continue;
+        }
         let exchanged = match Message::decode(&bytes) {
             Ok(message) => exchange(socket, control, message).await,
             Err(error) => refuse_unread(socket, &bytes, &error).await,
@@ -59,21 +64,20 @@ async fn refuse_unread(
     error: &lttngd_wire::DecodeError,
 ) -> Result<(), PeerError> {
     tracing::error!(%error, "the session daemon sent a command that cannot be understood");
+    send(socket, refuse(number_of(bytes), Refusal::Malformed)).await
+}
+
+/// Which command the bytes of a message are, at least as many as a number has.
+fn number_of(bytes: &[u8]) -> u32 {
     let mut number = [0; NUMBER_LEN];
     number.copy_from_slice(&bytes[..NUMBER_LEN]);
-    send(socket, refuse(u32::from_ne_bytes(number), Refusal::Malformed)).await
+    u32::from_ne_bytes(number)
 }
 
 async fn exchange(socket: &Peer, control: &Rc<Control>, message: Message) -> Result<(), PeerError> {
     let number = message.number();
     tracing::trace!(number, "command");
     let attached = match &message {
-        Message::AddChannel(_) | Message::AddStream { .. } | Message::StreamsSent { .. }
-            if !control.is_kernels() =>
-        {
-            tracing::error!(number, "there is no kernel domain");
-            return Ok(());
-        }
         Message::AddRelaydSocket(_)
         | Message::AddStream { .. }
         | Message::SetChannelMonitorPipe

@@ -77,7 +77,8 @@ const CHANNEL: i32 = Code::CHAN_NOT_FOUND.0;
 /// The one of commands for applications alone.
 const UST_CHANNEL: i32 = Code::UST_CHAN_NOT_FOUND.0;
 
-/// Every command that is answered. Numbers of none are not.
+/// Every command that is answered, those of [`is_of_kernel`] by the kernel's consumer daemon. Numbers of none are
+/// not.
 const COMMANDS: [Row; 25] = [
     (0, Shape::Status, NONE),                  // ADD_CHANNEL
     (1, Shape::Status, CHANNEL),               // ADD_STREAM
@@ -105,6 +106,11 @@ const COMMANDS: [Row; 25] = [
     (26, Shape::Status, CHANNEL), // CLEAR_CHANNEL
     (27, Shape::Status, CHANNEL), // OPEN_CHANNEL_PACKETS
 ];
+
+/// Whether a command is of the kernel's domain alone: no other consumer daemon answers it, whatever it holds.
+pub(crate) fn is_of_kernel(number: u32) -> bool {
+    matches!(number, 0 | 1 | 16)
+}
 
 /// PUSH_METADATA, which the session daemon also answers a request for text with.
 const PUSH_METADATA: u32 = 10;

@@ -53,6 +53,8 @@ async fn arrives(
 async fn registered(world: &World, agents: &Addr<Agents>, domain: Domain) -> FakeAgent {
     let (fake, _, goes_on) = arrives(world, agents, AgentScript::answering(domain)).await;
     goes_on.await.unwrap();
+    // Nobody waits until that has come.
+    eventually("it is told", || fake.commands().last() == Some(&Command::RegistrationDone)).await;
     fake
 }
 
