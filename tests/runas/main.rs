@@ -106,6 +106,16 @@ impl Worker {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
+    /// Stops it. Over when none of its threads does anything: a signal has an effect when a thread sees it.
+    fn stop(self) {
+        self.signal(rustix::process::Signal::STOP);
+        eventually("it stands still", || {
+            let threads = fs::read_dir(self.file("task")).unwrap().flatten();
+            let stat = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("stat"));
+            threads.map(stat).all(|stat| stat.is_ok_and(|stat| stat.contains(") T ")))
+        });
+    }
+
     /// Where its descriptors lead.
     fn descriptors(self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.file("fd")).unwrap().flatten();

@@ -133,7 +133,7 @@ fn a_worker_that_dies_is_started_again() {
 fn a_worker_that_is_stopped_is_replaced() {
     as_root(concat!(module_path!(), "::a_worker_that_is_stopped_is_replaced"), |world| {
         let worker = world.worker();
-        worker.signal(Signal::STOP);
+        worker.stop();
         let begun = Instant::now();
         let act = world.owner(ANN).open_directory(world.place.path());
         assert_eq!(act.wait().unwrap_err().kind(), ErrorKind::BrokenPipe);

@@ -12,6 +12,8 @@ use rustix::process::{Pid, Signal, geteuid, kill_process};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tempfile::TempDir;
 
+use super::eventually;
+
 /// Environment variable by which the processes of an arena are found again.
 const MARK: &str = "LTTNGD_TEST_ARENA";
 
@@ -185,7 +187,19 @@ impl Arena {
     /// Sends `signal` to one process.
     pub fn signal(&self, pid: i32, signal: Signal) {
         let _ = kill_process(Pid::from_raw(pid).unwrap(), signal);
+        if signal == Signal::STOP {
+            eventually("it stands still", || stands_still(pid).then_some(()));
+        }
     }
+}
+
+/// Whether no thread of a process does anything, as those of one that is gone: a signal has an effect when a
+/// thread sees it.
+fn stands_still(pid: i32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let stat = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("stat"));
+    // Of a thread that is gone meanwhile there is none.
+    threads.flat_map(stat).all(|stat| [") T ", ") Z "].iter().any(|state| stat.contains(state)))
 }
 
 impl Drop for Arena {
