@@ -88,12 +88,6 @@ pub fn soak(minutes: u32, seed: u32) -> bool {
     let log = stage.daemon.log();
     let errors: Vec<&str> = log.lines().filter(|line| line.contains(" ERROR ")).collect();
     errors.iter().for_each(|line| eprintln!("{line}"));
-    if !errors.is_empty() {
-        // Programs that did not answer in time may go on recording when their session is over.
-        let silent =
-            log.lines().filter(|line| line.contains(" WARN ") && line.contains("set aside"));
-        silent.for_each(|line| eprintln!("{line}"));
-    }
     let keeps = held.last().zip(held.first()).is_none_or(|(last, first)| last.is_within(*first));
     if !keeps {
         eprintln!(

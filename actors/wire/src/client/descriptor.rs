@@ -7,7 +7,7 @@ use lttngd_model::{
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::mirror::{read, string, string_len};
+use super::mirror::{bad, read, string, string_len};
 use super::uri;
 use crate::{DecodeError, Reader, Writer};
 
@@ -43,10 +43,6 @@ const LIVE: u8 = 3;
 const OUTPUT_NONE: u8 = 0;
 const OUTPUT_LOCAL: u8 = 1;
 const OUTPUT_NETWORK: u8 = 2;
-
-fn bad(what: &'static str, value: impl Into<i64>) -> DecodeError {
-    DecodeError::BadValue { what, value: value.into() }
-}
 
 /// Reads a session descriptor, the data of a reply to CREATE_SESSION_EXT. Bytes behind it are
 /// not looked at, as in `liblttng-ctl`.

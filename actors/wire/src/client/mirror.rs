@@ -4,6 +4,11 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::{DecodeError, Reader};
 
+/// A member whose value has no meaning.
+pub(super) fn bad(what: &'static str, value: impl Into<i64>) -> DecodeError {
+    DecodeError::BadValue { what, value: value.into() }
+}
+
 /// Reads a packed structure.
 pub(super) fn read<'a, T>(reader: &mut Reader<'a>, what: &'static str) -> Result<&'a T, DecodeError>
 where

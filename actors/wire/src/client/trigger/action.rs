@@ -7,7 +7,7 @@ use lttngd_model::{
 
 use super::super::{
     SnapshotOutput,
-    mirror::{limited, string, string_len, wire_len},
+    mirror::{bad, limited, string, string_len, wire_len},
     snapshot,
 };
 use crate::{DecodeError, Reader, Writer};
@@ -25,10 +25,6 @@ const EVERY_N: i8 = 0;
 const ONCE_AFTER_N: i8 = 1;
 /// Size of a rate policy in bytes.
 const RATE_LEN: u32 = 9;
-
-fn bad(what: &'static str, value: impl Into<i64>) -> DecodeError {
-    DecodeError::BadValue { what, value: value.into() }
-}
 
 pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Action, DecodeError> {
     decode_at(reader, 0)

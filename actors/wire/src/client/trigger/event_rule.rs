@@ -8,7 +8,7 @@ use lttngd_model::{
     },
 };
 
-use super::super::mirror::{limited, string, string_len, wire_len};
+use super::super::mirror::{bad, limited, string, string_len, wire_len};
 use crate::{DecodeError, Reader, Writer};
 
 /// `enum lttng_event_rule_type`.
@@ -39,10 +39,6 @@ const SDT: i8 = 1;
 const BY_DEFAULT: i8 = 0;
 const BY_ELF: i8 = 1;
 const BY_SDT: i8 = 2;
-
-fn bad(what: &'static str, value: impl Into<i64>) -> DecodeError {
-    DecodeError::BadValue { what, value: value.into() }
-}
 
 fn filter(reader: &mut Reader<'_>, len: u32) -> Result<Option<String>, DecodeError> {
     match len {
