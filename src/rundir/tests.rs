@@ -188,6 +188,22 @@ fn what_a_killed_daemon_left_is_taken_over() {
 }
 
 #[test]
+fn what_a_killed_daemon_of_root_left_of_the_kernels_consumer_is_taken_over() {
+    let (_parent, mut config) = private();
+    config.is_root = true;
+    let kernels = &config.kconsumerd;
+    fs::create_dir(&config.run_dir).unwrap();
+    fs::create_dir(&kernels.dir).unwrap();
+    for socket in [&kernels.err_sock, &kernels.cmd_sock] {
+        drop(UnixListener::bind(socket).unwrap());
+    }
+    let dir = RunDir::prepare(&config).unwrap();
+    assert_eq!(mode(&kernels.dir) & 0o700, 0o700);
+    dir.remove();
+    assert_eq!(entries(&config.run_dir), Vec::<PathBuf>::new());
+}
+
+#[test]
 fn a_failure_leaves_nothing_behind() {
     let (parent, mut config) = private();
     config.apps_socket = parent.path().join("missing/socket");

@@ -77,6 +77,11 @@ impl<A: Clone> Book<A> {
         self.sessions.get(&id)?.actor.clone()
     }
 
+    /// All sessions that run.
+    pub(crate) fn all(&self) -> Vec<A> {
+        self.sessions.values().filter_map(|known| known.actor.clone()).collect()
+    }
+
     /// Whose a channel is.
     pub(crate) fn session_of(&self, key: ChannelKey) -> Result<SessionId, Refusal> {
         self.channels.get(&key).copied().ok_or(Refusal::UnknownChannel)

@@ -4,10 +4,11 @@ use std::{
     cell::{Cell, RefCell},
     os::fd::{AsFd, OwnedFd},
     rc::{Rc, Weak},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use actix::{Actor, Addr};
+use futures::future::join_all;
 use lttngd_model::{ChannelKey, NetIndex, SessionId};
 use lttngd_runas::Runas;
 use lttngd_runtime::{Counted, Descriptors};
@@ -27,12 +28,17 @@ use crate::{
     makers::Makers,
     refusal::Refusal,
     reply::Reply,
-    samples::{self, Monitor, Samples},
-    session::{ChannelGone, ChunkGone, Command, Context, FetchMetadata, Owner, Session},
+    samples::{self, Monitor, SampledStream, Samples},
+    session::{
+        ChannelGone, ChunkGone, Command, Context, FetchMetadata, Owner, ReadLastText, Session,
+    },
     source::{Source, text_fits},
     worker::Order,
     workers::{WorkerHandle, Workers},
 };
+
+/// How long the end waits for metadata of the kernel.
+const LAST_TEXT_DEADLINE: Duration = Duration::from_secs(2);
 
 /// What the control thread has to work with.
 pub(crate) struct Surroundings {
@@ -96,6 +102,16 @@ impl Control {
             book: RefCell::default(),
             halves: RefCell::default(),
         })
+    }
+
+    /// Has the text read that the kernel has made: what is in the last packets is to be described. A kernel that
+    /// does not give it is not waited for long.
+    pub(crate) async fn read_last_text(&self) {
+        let sessions = self.book.borrow().all();
+        let read = join_all(sessions.iter().map(|session| session.send(ReadLastText)));
+        if tokio::time::timeout(LAST_TEXT_DEADLINE, read).await.is_err() {
+            tracing::error!("metadata of the kernel was not read to its end");
+        }
     }
 
     /// Writes out what the buffers hold, and ends the data threads. Blocks until then.
@@ -312,6 +328,10 @@ impl Owner for Control {
     fn channel_runs(&self, key: ChannelKey, monitor: Monitor) {
         self.samples.borrow_mut().add(key, monitor, Instant::now());
         self.sampling.notify_one();
+    }
+
+    fn streams_came(&self, key: ChannelKey, streams: Vec<SampledStream>) {
+        self.samples.borrow_mut().add_streams(key, streams);
     }
 
     fn channel_gone(&self, key: ChannelKey) {

@@ -173,6 +173,7 @@ async fn serve(
     if let Some(accepting) = accepting {
         accepting.abort();
     }
+    control.read_last_text().await;
     control.end();
     runas.end();
     listening.abort();

@@ -129,6 +129,14 @@ impl Samples {
         self.channels.entry(period).or_insert_with(new).channels.push((key, streams));
     }
 
+    /// Streams of a channel came later, as those of processors do. Nothing for one that is not sampled.
+    pub(crate) fn add_streams(&mut self, key: ChannelKey, streams: Vec<SampledStream>) {
+        let mut channels = self.channels.values_mut().flat_map(|sampled| &mut sampled.channels);
+        if let Some((_, known)) = channels.find(|(sampled, _)| *sampled == key) {
+            known.extend(streams);
+        }
+    }
+
     /// When something is to be sampled.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.channels.values().map(|sampled| sampled.due).min()

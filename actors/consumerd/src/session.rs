@@ -23,8 +23,14 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use self::state::State;
 use crate::{
-    book::Life, clock::PacketClock, event::Event, makers::Makers, refusal::Refusal,
-    samples::Monitor, source::Source, workers::WorkerHandle,
+    book::Life,
+    clock::PacketClock,
+    event::Event,
+    makers::Makers,
+    refusal::Refusal,
+    samples::{Monitor, SampledStream},
+    source::Source,
+    workers::WorkerHandle,
 };
 
 /// Most commands that wait for a session: each connection of the session daemon has one on its way.
@@ -45,10 +51,18 @@ pub(crate) struct ChunkGone(pub(crate) ChunkId);
 #[rtype(result = "()")]
 pub(crate) struct FetchMetadata(pub(crate) ChannelKey);
 
+/// All text that the kernel has made is to be given to the data threads: the consumer daemon ends.
+#[derive(Debug, ActixMessage)]
+#[rtype(result = "()")]
+pub(crate) struct ReadLastText;
+
 /// Who has the sessions. It is told, and asked nothing.
 pub(crate) trait Owner {
     /// A data channel runs, and is to be sampled.
     fn channel_runs(&self, key: ChannelKey, monitor: Monitor);
+
+    /// Streams of a data channel that runs came later, and are to be sampled with it.
+    fn streams_came(&self, key: ChannelKey, streams: Vec<SampledStream>);
 
     /// There is no such channel any more.
     fn channel_gone(&self, key: ChannelKey);
@@ -189,6 +203,16 @@ impl Handler<FetchMetadata> for Session {
         let inner = Rc::clone(&self.inner);
         // The session daemon's answer is waited for apart from everything else.
         self.works.begin(context, async move { inner.refresh_metadata(key).await });
+    }
+}
+
+impl Handler<ReadLastText> for Session {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, ReadLastText: ReadLastText, _: &mut Self::Context) -> Self::Result {
+        let inner = Rc::clone(&self.inner);
+        // No command is waited for: what it waits for may be at its end.
+        Box::pin(async move { inner.refresh_all_text().await })
     }
 }
 

@@ -58,6 +58,7 @@ pub(crate) use self::{
     },
     order::{Order, Reply},
     state::Worker,
+    timers::LOOK_PERIOD_US,
 };
 use self::{poller::Watched, timers::Due};
 
@@ -133,7 +134,9 @@ impl Worker {
         tracing::trace!(?order, "an order");
         match order {
             Order::AddChannel(new, answer) => self.add_channel(*new, answer),
-            Order::AddStreams(key, streams, answer) => self.add_streams(key, streams, answer),
+            Order::AddStreams(key, streams, held, answer) => {
+                self.add_streams(key, streams, held, answer);
+            }
             Order::AnnounceStreams(relay, answer) => self.relays.announce_streams(relay, answer),
             Order::DestroyChannel(key, answer) => answer.answer(self.destroy_channel(key)),
             Order::AddMetadata(new, answer) => self.add_metadata(*new, answer),

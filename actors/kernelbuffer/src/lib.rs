@@ -5,7 +5,7 @@
 //! ```text
 //!   KernelStream ----+                        mapped:  the packet where it is
 //!   MetadataStream --+-> Calls -> ioctls, mmap, splice
-//!   KernelGauge -----+                        spliced: the packet's pages, moved out, then read
+//!   KernelGauge -----+                        spliced: the packet's pages, moved out to a file, or to be read
 //! ```
 //!
 //! Which calls there are and their numbers stands in `lttngd_wire::kernel::ReaderCall`. Whether they go to this

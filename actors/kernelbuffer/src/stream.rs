@@ -23,9 +23,12 @@ pub const PACKET_HEADER_LEN: u64 = 84;
 /// Why there is no packet.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum NoKernelPacket {
-    /// There is none, or none yet.
-    #[error("no packet")]
+    /// There is none yet.
+    #[error("no packet yet")]
     Empty,
+    /// There is none, and none will come: nothing writes to it any more.
+    #[error("no packet any more")]
+    Ended,
     /// The stream cannot be used any more.
     #[error(transparent)]
     Lost(Refused),
@@ -45,6 +48,8 @@ struct Held {
     /// Where it is in what is mapped, and its length.
     at: usize,
     len: usize,
+    /// Whether its bytes are at hand.
+    is_read: bool,
 }
 
 /// A packet where it is.
@@ -166,7 +171,8 @@ impl KernelStream {
         self.ask(ReaderCall::CurrentTimestamp)
     }
 
-    /// Holds the oldest packet, until it is put; the one that is held, if there is one.
+    /// Holds the oldest packet, until it is put; the one that is held, if there is one. The bytes of one that is
+    /// spliced are still to be had: see [`Self::read`] and [`Self::move_to`].
     ///
     /// # Errors
     /// Why there is none.
@@ -177,11 +183,12 @@ impl KernelStream {
         }
         match self.calls.tell(ReaderCall::GetNext) {
             Ok(()) => {}
-            Err(Errno::AGAIN | Errno::NODATA) => {
+            Err(none @ (Errno::AGAIN | Errno::NODATA)) => {
                 if let Access::Spliced(spliced) = &mut self.access {
                     spliced.rest();
                 }
-                return Err(NoKernelPacket::Empty);
+                let has_end = none == Errno::NODATA;
+                return Err(if has_end { NoKernelPacket::Ended } else { NoKernelPacket::Empty });
             }
             Err(errno) => {
                 let lost = self.lose(refused(ReaderCall::GetNext)(errno));
@@ -193,28 +200,58 @@ impl KernelStream {
         Ok(())
     }
 
-    /// The packet that is held, with its bytes at hand.
-    fn look(&mut self) -> Result<Held, Refused> {
+    /// The packet that is held.
+    fn look(&self) -> Result<Held, Refused> {
         let calls = &*self.calls;
         let (index, len) = (held::index(calls)?, held::padded_len(calls)?);
-        let at = match &mut self.access {
-            Access::Mapped(mapped) => {
-                let at = held::mapped_at(calls)?;
-                if mapped.bytes(at, len).is_none() {
-                    return Err(refused(ReaderCall::MmapReadOffset)(Errno::FAULT));
-                }
-                at
-            }
-            Access::Spliced(spliced) => {
-                let doing = "move a packet out of its buffer";
-                spliced.take(calls, len).map_err(|errno| Refused { doing, errno })?;
-                0
-            }
+        let Access::Mapped(mapped) = &self.access else {
+            return Ok(Held { index, at: 0, len, is_read: false });
         };
-        Ok(Held { index, at, len })
+        let at = held::mapped_at(calls)?;
+        if mapped.bytes(at, len).is_none() {
+            return Err(refused(ReaderCall::MmapReadOffset)(Errno::FAULT));
+        }
+        Ok(Held { index, at, len, is_read: true })
     }
 
-    /// The packet that is held, or else the oldest that a snapshot has.
+    /// Has the bytes of the packet that is held at hand.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn read(&mut self) -> Result<(), Refused> {
+        self.usable()?;
+        if let (Some(held), Access::Spliced(spliced)) = (&mut self.held, &mut self.access)
+            && !held.is_read
+        {
+            let read = spliced.read(&*self.calls, held.len);
+            held.is_read = read.is_ok();
+            let doing = "move a packet out of its buffer";
+            return read.map_err(|errno| self.lose(Refused { doing, errno }));
+        }
+        Ok(())
+    }
+
+    /// Length in bytes of the packet that is held, if its pages can be moved to a file: they are nowhere else yet.
+    #[must_use]
+    pub fn movable_len(&self) -> Option<u64> {
+        let held = self.held.as_ref().filter(|held| !held.is_read)?;
+        Some(held.len as u64)
+    }
+
+    /// Moves the packet that is held to a file, from `offset` on. It is nowhere else then, also when that fails.
+    ///
+    /// # Errors
+    /// The file's; `EINVAL` of a packet that cannot be moved.
+    pub fn move_to(&mut self, file: BorrowedFd<'_>, offset: u64) -> Result<(), Errno> {
+        match (&self.held, &mut self.access) {
+            (Some(Held { len, is_read: false, .. }), Access::Spliced(spliced)) => {
+                spliced.move_to(&*self.calls, *len, file, offset)
+            }
+            _ => Err(Errno::INVAL),
+        }
+    }
+
+    /// The packet that is held, or else the oldest that a snapshot has. Its bytes are missing until they were read.
     #[must_use]
     pub fn packet(&self) -> Option<PacketView<'_>> {
         let Some(held) = &self.held else {
@@ -223,7 +260,8 @@ impl KernelStream {
         };
         let bytes = match &self.access {
             Access::Mapped(mapped) => mapped.bytes(held.at, held.len)?,
-            Access::Spliced(spliced) => spliced.bytes(),
+            Access::Spliced(spliced) if held.is_read => spliced.bytes(),
+            Access::Spliced(_) => &[],
         };
         Some(PacketView { index: held.index, bytes })
     }
@@ -327,12 +365,16 @@ impl KernelStream {
         Ok(FlushOutcome::Closed)
     }
 
-    /// Takes what there is, at most the newest `packets_max` packets, 0 for all. What nobody has closed cannot be
+    /// Takes what there is, at most the newest `packets_max` packets, 0 for all, of a stream that is mapped: a packet
+    /// that is spliced would be gone from its buffer. What nobody has closed cannot be
     /// read: it is closed; where there is nothing at all, a packet without events is, which tells the time.
     ///
     /// # Errors
     /// As above.
     pub fn take_snapshot(&mut self, packets_max: u64) -> Result<(), Refused> {
+        if matches!(self.access, Access::Spliced(_)) {
+            return Err(refused(ReaderCall::GetSubbuf)(Errno::OPNOTSUPP));
+        }
         self.taken.clear();
         self.tell(ReaderCall::Flush)?;
         if self.packets_left()? == 0 {
@@ -361,13 +403,13 @@ impl KernelStream {
     }
 
     /// A copy of the packet that is held.
-    fn copy(&mut self) -> Result<(PacketIndex, Box<[u8]>), Refused> {
-        let Held { index, at, len } = self.look()?;
+    fn copy(&self) -> Result<(PacketIndex, Box<[u8]>), Refused> {
+        let Held { index, at, len, .. } = self.look()?;
         let bytes = match &self.access {
-            Access::Mapped(mapped) => mapped.bytes(at, len).unwrap_or(&[]),
-            Access::Spliced(spliced) => spliced.bytes(),
+            Access::Mapped(mapped) => mapped.bytes(at, len),
+            Access::Spliced(_) => None,
         };
-        Ok((index, bytes.into()))
+        Ok((index, bytes.unwrap_or(&[]).into()))
     }
 
     /// Goes on to the next packet of the snapshot.

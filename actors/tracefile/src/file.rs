@@ -1,6 +1,9 @@
 //! Bytes of a file.
 
-use std::{io, os::fd::OwnedFd};
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+};
 
 use lttngd_ringbuffer::{Caching, SharedBytes};
 use rustix::io::Errno;
@@ -8,7 +11,7 @@ use rustix::io::Errno;
 /// Writes all views at `offset_bytes`, and says how many bytes they are. A failure may have written
 /// some.
 pub(crate) fn write_all_at(
-    file: &OwnedFd,
+    file: impl AsFd,
     views: &[SharedBytes<'_>],
     offset_bytes: u64,
     caching: Caching,
@@ -16,7 +19,7 @@ pub(crate) fn write_all_at(
     let len: usize = views.iter().map(SharedBytes::len).sum();
     let mut done = 0;
     while done < len {
-        match lttngd_ringbuffer::write_at(file, views, done, offset_bytes + done as u64, caching) {
+        match lttngd_ringbuffer::write_at(&file, views, done, offset_bytes + done as u64, caching) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => done += written,
             Err(error) => return Err(error),

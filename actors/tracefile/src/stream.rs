@@ -1,6 +1,9 @@
 //! Files of a stream.
 
-use std::os::fd::OwnedFd;
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+};
 
 use lttngd_ringbuffer::{Caching, SharedBytes};
 use lttngd_wire::ctf::{INDEX_HEADER_LEN, PacketIndex, index_header};
@@ -88,12 +91,29 @@ impl StreamFile {
         packet: &[SharedBytes<'_>],
         index: &PacketIndex,
     ) -> Result<(), FileError> {
+        let len: usize = packet.iter().map(SharedBytes::len).sum();
+        let caching = if len < UNCACHED_MIN_LEN { Caching::Keep } else { Caching::Drop };
+        self.write_packet_by(chunk, len as u64, index, |data, offset| {
+            write_all_at(data, packet, offset, caching).map(drop)
+        })
+    }
+
+    /// The same of a packet of `len` bytes that `write` writes to a file at an offset.
+    ///
+    /// # Errors
+    /// [`FileError`], also of what `write` fails with; the files are as before.
+    pub fn write_packet_by(
+        &mut self,
+        chunk: &TraceChunk,
+        len: u64,
+        index: &PacketIndex,
+        write: impl FnOnce(BorrowedFd<'_>, u64) -> io::Result<()>,
+    ) -> Result<(), FileError> {
         let size_max = self.limits.size_max_bytes;
-        let len: u64 = packet.iter().map(|view| view.len() as u64).sum();
         if size_max > 0 && self.files.data_len_bytes + len > size_max {
             self.open_next(chunk)?;
         }
-        self.files.append(&self.place, self.number, packet, index)
+        self.files.append(&self.place, self.number, len, index, write)
     }
 
     /// A packet larger than the limit is alone in its file; like the stock daemon, this moves on even
@@ -151,8 +171,9 @@ impl Files {
         &mut self,
         place: &StreamPlace,
         number: u64,
-        packet: &[SharedBytes<'_>],
+        len: u64,
         index: &PacketIndex,
+        write: impl FnOnce(BorrowedFd<'_>, u64) -> io::Result<()>,
     ) -> Result<(), FileError> {
         if self.counts_names && !has_name(&self.data) {
             return Err(FileError::Removed { path: place.data(number) });
@@ -161,12 +182,10 @@ impl Files {
             self.cut_to_whole_packets(place, number)?;
         }
         let offset_bytes = self.data_len_bytes;
-        let len: usize = packet.iter().map(SharedBytes::len).sum();
-        let caching = if len < UNCACHED_MIN_LEN { Caching::Keep } else { Caching::Drop };
-        let data_written = write_all_at(&self.data, packet, offset_bytes, caching)
+        let data_written = write(self.data.as_fd(), offset_bytes)
             .map_err(|source| FileError::Write { path: place.data(number), source });
-        let written = data_written.and_then(|len| {
-            let Some(file) = &self.index else { return Ok((len, 0)) };
+        let written = data_written.and_then(|()| {
+            let Some(file) = &self.index else { return Ok(0) };
             let record = index.record(offset_bytes);
             let record_len = write_all_at(
                 file,
@@ -175,10 +194,10 @@ impl Files {
                 Caching::Keep,
             )
             .map_err(|source| FileError::Write { path: place.index(number), source })?;
-            Ok((len, record_len))
+            Ok(record_len)
         });
         match written {
-            Ok((len, record_len)) => {
+            Ok(record_len) => {
                 self.data_len_bytes += len;
                 self.index_len_bytes += record_len;
                 Ok(())

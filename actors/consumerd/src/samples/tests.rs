@@ -84,6 +84,23 @@ fn a_channel_without_a_period_is_not_sampled() {
 }
 
 #[test]
+fn streams_of_processors_that_came_later_are_sampled_with_their_channel() {
+    let ((one, _), (late, _), (other, _)) = (stream(), stream(), stream());
+    let mut samples = Samples::default();
+    let start = samples.epoch;
+    samples.add(ChannelKey(1), monitor(SECOND_US, sampled(&one)), start);
+    let later = sampled(&late);
+    later.written.add(4096);
+    samples.add_streams(ChannelKey(1), vec![later]);
+    samples.add_streams(ChannelKey(2), vec![sampled(&other)]);
+    let taken = samples.take(start + SECOND);
+    assert_eq!(keys(&taken), [1], "the other channel is not sampled");
+    assert_eq!(taken[0].total_consumed, 4096);
+    drop(one);
+    assert_eq!(keys(&samples.take(start + 2 * SECOND)), [1]);
+}
+
+#[test]
 fn a_channel_whose_streams_are_gone_is_not_sampled_any_more() {
     let (one, _object) = stream();
     let mut samples = Samples::default();

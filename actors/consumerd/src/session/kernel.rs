@@ -19,7 +19,8 @@ use crate::{
     request::{AddKernelChannel, AddKernelStream, AnnounceStreams},
     samples::{BufferGauge, Monitor, SampledStream, WrittenBytes},
     worker::{
-        ChannelEnd, KERNEL_DIRECTORY, NewChannel, NewMetadata, NewStream, Order, Timers, Writing,
+        ChannelEnd, KERNEL_DIRECTORY, LOOK_PERIOD_US, NewChannel, NewMetadata, NewStream, Order,
+        Timers, Writing,
     },
     workers::WorkerHandle,
 };
@@ -62,9 +63,12 @@ impl Command for AddKernelStream {
                 session.is_running(key, Ok(started))
             }
             Streamed::Late { worker, is_mapped, stream } => {
+                let held = session.kernel_room(STREAM_DESCRIPTORS)?;
                 let made = session.make_streams(vec![stream], is_mapped).await?;
-                let add = |answer| Order::AddStreams(key, made.streams, answer);
-                Ok(worker.ask(add).await??)
+                let Made { streams, sampled, .. } = made;
+                worker.ask(|answer| Order::AddStreams(key, streams, held, answer)).await??;
+                session.context.tell(|owner| owner.streams_came(key, sampled));
+                Ok(())
             }
         }
     }
@@ -98,12 +102,16 @@ impl Inner {
             key: add.key,
             writing: writing(self.id, &add),
             chunk,
-            end: ChannelEnd::Kernel { stream_id },
+            end: ChannelEnd::Kernel { stream_id, is_mapped },
             streams,
             shm: None,
             monitored: add.monitor,
             is_live: add.is_live,
-            timers: Timers { switch_us: 0, read_us: 0, live_us: add.live_timer_interval_us },
+            timers: Timers {
+                switch_us: 0,
+                read_us: if add.monitor { LOOK_PERIOD_US } else { 0 },
+                live_us: add.live_timer_interval_us,
+            },
             held,
         });
         let added = worker.ask(|answer| Order::AddChannel(channel, answer)).await;

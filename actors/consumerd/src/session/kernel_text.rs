@@ -122,3 +122,6 @@ impl Reading {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,6 +42,14 @@ impl Inner {
         Ok(worker.ask(|answer| Order::PushMetadata(text, answer)).await??)
     }
 
+    /// Has all text that the kernel has made given to the data threads.
+    pub(super) async fn refresh_all_text(&self) {
+        let readers = self.state.borrow().text_readers();
+        for reader in readers {
+            reader.refresh().await;
+        }
+    }
+
     /// Asks the session daemon for text that is newer than what is here. Without an answer things go
     /// on with what there is.
     pub(super) async fn refresh_metadata(&self, key: ChannelKey) {

@@ -74,10 +74,7 @@ impl Command for GetDataPending {
     const NAME: &'static str = "DATA_PENDING";
 
     async fn perform(self, session: &Inner) -> Result<bool, Refusal> {
-        let readers = session.state.borrow().text_readers();
-        for reader in readers {
-            reader.refresh().await;
-        }
+        session.refresh_all_text().await;
         for worker in session.workers() {
             // A worker that is gone has nothing left to write.
             let pending = worker.ask(|reply| Order::TellDataPending(session.id, reply)).await;

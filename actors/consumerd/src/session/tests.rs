@@ -109,6 +109,10 @@ impl Owner for Listener {
         self.0.borrow_mut().push(Told::ChannelRuns(key, monitor.period_us));
     }
 
+    fn streams_came(&self, key: ChannelKey, _: Vec<SampledStream>) {
+        panic!("no streams of {key} come later");
+    }
+
     fn channel_gone(&self, key: ChannelKey) {
         self.0.borrow_mut().push(Told::ChannelGone(key));
     }
@@ -240,7 +244,7 @@ fn close_chunk(id: u64, relay: Option<NetIndex>) -> CloseTraceChunk {
     CloseTraceChunk { id: ChunkId(id), relay, closed_at_s: 2, command: None }
 }
 
-fn run(test: impl AsyncFnOnce()) {
+pub(super) fn run(test: impl AsyncFnOnce()) {
     System::new().block_on(test());
 }
 

@@ -31,7 +31,8 @@ pub(super) struct DataChannel {
     pub(super) ended: Counts,
     /// Removes the files of shared memory when it is dropped.
     pub(super) _shm: Option<ShmPlace>,
-    pub(super) _held: Held,
+    /// The places of its descriptors in the budget, and of streams that came later.
+    pub(super) held: Vec<Held>,
 }
 
 impl DataChannel {

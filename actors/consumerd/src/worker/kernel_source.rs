@@ -1,6 +1,6 @@
 //! Streams of the kernel as a source of packets.
 
-use std::os::fd::BorrowedFd;
+use std::{io, os::fd::BorrowedFd};
 
 use lttngd_kernelbuffer::KernelStream;
 use lttngd_ringbuffer::{BeginOutcome, FlushMode, FlushOutcome, Losses, Mode, Positions, Wakeup};
@@ -44,6 +44,18 @@ impl StreamSource for KernelStream {
 
     fn get_next(&mut self) -> Result<(), NoPacket> {
         Ok(self.get_next()?)
+    }
+
+    fn read(&mut self) -> Result<(), SourceLost> {
+        Ok(self.read()?)
+    }
+
+    fn movable_len(&self) -> Option<u64> {
+        self.movable_len()
+    }
+
+    fn move_to(&mut self, file: BorrowedFd<'_>, offset: u64) -> io::Result<()> {
+        Ok(self.move_to(file, offset)?)
     }
 
     fn packet(&self) -> Option<SourcePacket<'_>> {

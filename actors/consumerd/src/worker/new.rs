@@ -151,6 +151,8 @@ pub(crate) enum ChannelEnd {
     Kernel {
         /// Its id in the trace.
         stream_id: u64,
+        /// Whether its packets are mapped: one that is spliced has left its buffer.
+        is_mapped: bool,
     },
 }
 
@@ -159,7 +161,7 @@ impl ChannelEnd {
     pub(super) fn stream_id(&self) -> u64 {
         match self {
             Self::Ring(ring) => ring.config().channel_id.into(),
-            Self::Kernel { stream_id } => *stream_id,
+            Self::Kernel { stream_id, .. } => *stream_id,
         }
     }
 
@@ -169,6 +171,11 @@ impl ChannelEnd {
             Self::Ring(ring) => Some(ring.hang_up_reader()),
             Self::Kernel { .. } => None,
         }
+    }
+
+    /// Whether snapshots leave in its buffers what they take.
+    pub(super) fn keeps_packets(&self) -> bool {
+        !matches!(self, Self::Kernel { is_mapped: false, .. })
     }
 
     pub(super) fn is_there(&self) -> bool {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use lttngd_model::{ChannelKey, ChunkId, NetIndex, SessionId};
+use lttngd_runtime::Held;
 use lttngd_wire::consumer::ConsumerError as Code;
 use tokio::sync::oneshot;
 
@@ -38,8 +39,8 @@ pub(crate) enum Order {
     /// Take a channel over. Its streams have their outputs when the answer comes.
     AddChannel(Box<NewChannel>, Answer),
     /// Take more streams of a channel over: those of processors that came. They have their outputs when the
-    /// answer comes.
-    AddStreams(ChannelKey, Vec<NewStream>, Answer),
+    /// answer comes. What is held is the place of their descriptors in the budget.
+    AddStreams(ChannelKey, Vec<NewStream>, Held, Answer),
     /// Tell viewers of all streams of a session that a relay daemon knows.
     AnnounceStreams(NetIndex, Answer),
     /// End a channel of which snapshots are recorded.

@@ -2,7 +2,7 @@
 
 use lttngd_tracefile::{FileError, FileLimits, OpeningStream, StreamFile, StreamFileConfig};
 
-use super::{new::Writing, remote::RemoteStream};
+use super::{new::Writing, remote::RemoteStream, stream_source::StreamSource};
 use crate::chunk::Chunk;
 
 /// Where packets go.
@@ -19,6 +19,20 @@ pub(super) enum Output {
 impl Output {
     pub(super) fn is_remote(&self) -> bool {
         matches!(self, Self::Remote(_))
+    }
+
+    /// Moves the packet that `source` holds to files, without a look at its bytes; how many these are. `None` where
+    /// that cannot be.
+    pub(super) fn take_packet(
+        &mut self,
+        chunk: Option<&Chunk>,
+        source: &mut dyn StreamSource,
+    ) -> Option<Result<u64, FileError>> {
+        let Self::Local(file) = self else { return None };
+        let (files, len, index) = (chunk?.local()?, source.movable_len()?, source.packet()?.index);
+        let moved =
+            file.write_packet_by(files, len, &index, |to, offset| source.move_to(to, offset));
+        Some(moved.map(|()| len))
     }
 
     /// The stream at the relay daemon that gets them.

@@ -216,11 +216,11 @@ impl DataStream {
     pub(super) fn note<T>(&mut self, outcome: Result<T, SourceLost>) -> Option<T> {
         match outcome {
             Ok(value) => Some(value),
-            Err(corruption) => {
+            Err(why) => {
                 if !std::mem::replace(&mut self.is_loss_told, true) {
                     let stream = self.name();
-                    tracing::error!(session = %self.writing.session, %stream, %corruption,
-                        "an application damaged the buffer of a stream, which is given up");
+                    tracing::error!(session = %self.writing.session, %stream, %why,
+                        "the buffer of a stream cannot be used any more: the stream is given up");
                 }
                 None
             }
@@ -256,6 +256,11 @@ impl DataStream {
                         continue;
                     }
                     return self.nothing_left();
+                }
+                // What is left of a stream whose writers are gone does not wake once more.
+                Err(NoPacket::Ended) => {
+                    self.extent.hang_up();
+                    return TurnEnd::Ended;
                 }
                 // Writers that finish a packet wake once more.
                 Err(NoPacket::Uncommitted) if self.extent.is_hung_up() => return TurnEnd::Ended,
@@ -307,7 +312,16 @@ impl DataStream {
         if self.chunk.is_none() && is_left_open(packet.has_events, is_for_relay, is_remote) {
             return Written::Nothing;
         }
-        let written = write_packet(&mut self.output, self.chunk.as_deref(), &packet, relays);
+        let chunk = self.chunk.as_deref();
+        let written = match self.output.take_packet(chunk, &mut *self.source) {
+            Some(moved) => moved.map(Sent::Whole).map_err(NotWritten::from),
+            None => {
+                let read = self.source.read();
+                let read = self.note(read).and_then(|()| self.source.packet());
+                let Some(packet) = read else { return Written::Lost };
+                write_packet(&mut self.output, self.chunk.as_deref(), &packet, relays)
+            }
+        };
         match written {
             Ok(Sent::Whole(len)) => {
                 self.complained = false;

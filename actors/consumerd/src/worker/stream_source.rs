@@ -1,7 +1,7 @@
 //! Where the packets of a stream come from: the seam below which the layout of a buffer is known. The shared
 //! memory of applications is one source, a stream of the [kernel](super::kernel_source) is another.
 
-use std::{fmt, os::fd::BorrowedFd};
+use std::{fmt, io, os::fd::BorrowedFd};
 
 use lttngd_kernelbuffer::{NoKernelPacket, PacketView, Refused};
 
@@ -30,6 +30,9 @@ pub(crate) enum NoPacket {
     /// There is none yet.
     #[error("no packet yet")]
     Empty,
+    /// There is none, and none will come.
+    #[error("no packet any more")]
+    Ended,
     /// Its writers have left it and one of them has not finished.
     #[error("packet not finished by its writers yet")]
     Uncommitted,
@@ -60,6 +63,7 @@ impl From<NoKernelPacket> for NoPacket {
     fn from(error: NoKernelPacket) -> Self {
         match error {
             NoKernelPacket::Empty => Self::Empty,
+            NoKernelPacket::Ended => Self::Ended,
             NoKernelPacket::Lost(refused) => Self::Lost(refused.into()),
         }
     }
@@ -142,6 +146,18 @@ pub(crate) trait StreamSource: fmt::Debug + Send {
 
     /// Holds the oldest packet, until it is put.
     fn get_next(&mut self) -> Result<(), NoPacket>;
+    /// Has the bytes of the packet that is held at hand, if they are not from the beginning.
+    fn read(&mut self) -> Result<(), SourceLost> {
+        Ok(())
+    }
+    /// Length in bytes of the packet that is held, if it can be moved to a file without a look at its bytes.
+    fn movable_len(&self) -> Option<u64> {
+        None
+    }
+    /// Moves it there. It is nowhere else then, also when that fails.
+    fn move_to(&mut self, _file: BorrowedFd<'_>, _offset: u64) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// The packet that is held, or else the oldest that a snapshot has.
     fn packet(&self) -> Option<SourcePacket<'_>>;
     /// The same, also of a stream that is lost: for whoever has sent a part of it.

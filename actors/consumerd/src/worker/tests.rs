@@ -26,8 +26,8 @@ use tokio::sync::{
 
 use super::{
     new::{
-        ChannelEnd, NewChannel, NewMetadata, NewStream, PushedText, RelaySockets, Setup, Timers,
-        example_ring, example_writing,
+        ChannelEnd, NewChannel, NewMetadata, NewStream, PushedText, Recording, RelaySockets, Setup,
+        Timers, example_ring, example_writing,
     },
     order::{Order, Reply},
     state::Worker,
@@ -367,6 +367,41 @@ fn the_relay_daemon_of_a_snapshot_is_asked_until_it_has_everything() {
     assert_eq!(outcome.try_recv(), Ok(false), "nothing was sent since");
     world.worker.relays.note_snapshot(RELAY);
     ask(&mut world, false);
+}
+
+#[test]
+fn no_snapshot_is_recorded_of_packets_that_leave_their_buffer_when_they_are_read() {
+    let mut world = World::new();
+    let chunk = world.chunk(0);
+    let mut record = |is_mapped| {
+        let channel = NewChannel {
+            held: lttngd_runtime::Descriptors::unlimited().control(0),
+            key: KEY,
+            writing: example_writing("channel0", None),
+            chunk: None,
+            end: ChannelEnd::Kernel { stream_id: 0, is_mapped },
+            streams: Vec::new(),
+            shm: None,
+            monitored: false,
+            is_live: false,
+            timers: Timers { switch_us: 0, read_us: 0, live_us: 0 },
+        };
+        world.worker.carry_out(Order::AddChannel(Box::new(channel), Reply::new().0));
+        let recording = Recording {
+            key: KEY,
+            metadata: false,
+            path: String::new(),
+            relay: None,
+            packets_max: 0,
+            chunk: Arc::clone(&chunk),
+        };
+        let (answer, mut outcome) = Reply::new();
+        world.worker.carry_out(Order::Record(Box::new(recording), answer));
+        world.turn();
+        outcome.try_recv()
+    };
+    assert_eq!(record(true), Ok(Ok(())));
+    assert_eq!(record(false), Ok(Err(Code::SNAPSHOT_FAILED)));
 }
 
 #[test]

@@ -37,6 +37,17 @@ pub(super) enum Due {
     Leaving(NetIndex),
 }
 
+/// Period in microseconds at which a channel of the kernel that is written as it comes is looked at. One without a
+/// read timer of its own wakes nobody, and nobody is told whether it has one.
+pub(crate) const LOOK_PERIOD_US: u32 = 200_000;
+/// The same of one whose packets are all told of.
+const LOOK_PERIOD_MAX_US: u32 = 8 * LOOK_PERIOD_US;
+
+/// The next such period; `found` says whether there were packets that nobody had told of.
+pub(super) fn next_look_us(period_us: u32, found: bool) -> u32 {
+    if found { LOOK_PERIOD_US } else { period_us.saturating_mul(2).min(LOOK_PERIOD_MAX_US) }
+}
+
 /// Timers of this period or longer fire together with others.
 const SHARED_PERIOD_MIN: Duration = Duration::from_millis(500);
 /// How far they are put off for that, at most: this, or one of [`SHARED_PARTS`] of the period.
@@ -93,6 +104,16 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    #[test]
+    fn a_channel_of_the_kernel_that_tells_of_its_packets_is_looked_at_seldom() {
+        let mut period_us = LOOK_PERIOD_US;
+        for expected_us in [400_000, 800_000, 1_600_000, 1_600_000] {
+            period_us = next_look_us(period_us, false);
+            assert_eq!(period_us, expected_us);
+        }
+        assert_eq!(next_look_us(period_us, true), LOOK_PERIOD_US);
+    }
 
     #[test]
     fn what_is_due_comes_in_order() {

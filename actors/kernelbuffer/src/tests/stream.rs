@@ -1,6 +1,10 @@
 //! Data streams.
 
-use std::sync::Arc;
+use std::{
+    fs::File,
+    os::{fd::AsFd, unix::fs::FileExt},
+    sync::Arc,
+};
 
 use lttngd_ringbuffer::{BeginOutcome, FlushMode, FlushOutcome, Positions};
 use lttngd_wire::kernel::ReaderCall;
@@ -71,6 +75,9 @@ fn a_packet_that_is_spliced_is_whole() {
     }
     for byte in [5, 6] {
         stream.get_next().unwrap();
+        assert_eq!(stream.packet().unwrap().bytes, b"", "it is where it was");
+        stream.read().unwrap();
+        assert_eq!(stream.movable_len(), None, "it is here now");
         let bytes = stream.packet().unwrap().bytes.to_vec();
         let header = usize::try_from(PACKET_HEADER_LEN).unwrap();
         assert_eq!(bytes.len() as u64, SUBBUF);
@@ -81,6 +88,58 @@ fn a_packet_that_is_spliced_is_whole() {
     assert_eq!(stream.get_next(), Err(NoKernelPacket::Empty));
     let mapped = KernelStream::new(Arc::clone(&buffer) as Arc<dyn Calls>, 0, true);
     assert!(mapped.unwrap_err().to_string().contains("where its packets are"));
+}
+
+/// A file of nobody's.
+fn file() -> File {
+    rustix::fs::memfd_create("packets", rustix::fs::MemfdFlags::CLOEXEC).unwrap().into()
+}
+
+#[test]
+fn a_packet_that_is_spliced_goes_to_a_file_whole() {
+    let buffer = FakeBuffer::new(4, false, false);
+    let mut stream = stream(&buffer, false);
+    packets(&buffer, 3);
+    let file = file();
+    for (number, offset) in [(0, 0), (1, SUBBUF)] {
+        stream.get_next().unwrap();
+        assert_eq!(stream.movable_len(), Some(SUBBUF));
+        if number == 1 {
+            // The reader's end of another pipe cannot be written to.
+            let (unwritable, _writer) = rustix::pipe::pipe().unwrap();
+            assert!(stream.move_to(unwritable.as_fd(), 0).is_err());
+            stream.put_next().unwrap();
+            stream.get_next().unwrap();
+        }
+        stream.move_to(file.as_fd(), offset).unwrap();
+        stream.put_next().unwrap();
+    }
+    let mut bytes = vec![0; usize::try_from(2 * SUBBUF).unwrap()];
+    file.read_exact_at(&mut bytes, 0).unwrap();
+    let header = usize::try_from(PACKET_HEADER_LEN).unwrap();
+    let (first, last) = bytes.split_at(bytes.len() / 2);
+    assert_eq!((first[header], first[header + 1]), (0, 0xee));
+    assert_eq!((last[header], last[header + 1]), (2, 0xee), "nothing of the failed one is in it");
+    assert_eq!(file.metadata().unwrap().len(), 2 * SUBBUF);
+}
+
+#[test]
+fn a_packet_that_is_mapped_is_not_moved() {
+    let (buffer, mut stream) = pair(4, false);
+    packets(&buffer, 1);
+    stream.get_next().unwrap();
+    assert_eq!(stream.movable_len(), None);
+    let file = file();
+    assert_eq!(stream.move_to(file.as_fd(), 0), Err(Errno::INVAL));
+}
+
+#[test]
+fn no_snapshot_takes_packets_that_would_be_gone_from_their_buffer() {
+    let buffer = FakeBuffer::new(4, true, false);
+    let mut stream = stream(&buffer, false);
+    packets(&buffer, 1);
+    stream.take_snapshot(0).unwrap_err();
+    assert_eq!(numbers(&mut stream), [0]);
 }
 
 #[test]
@@ -158,6 +217,16 @@ fn a_packet_of_a_snapshot_that_was_overwritten_is_a_lost_one() {
     stream.take_snapshot(0).unwrap();
     assert!(stream.packet().is_none());
     assert_eq!(stream.losses().lost_packets, 3);
+}
+
+#[test]
+fn a_stream_that_nobody_writes_to_ends_with_its_last_packet() {
+    let (buffer, mut stream) = pair(4, false);
+    packets(&buffer, 2);
+    buffer.state().is_ended = true;
+    assert_eq!(numbers(&mut stream), [0, 1]);
+    assert_eq!(stream.get_next(), Err(NoKernelPacket::Ended));
+    assert_eq!((stream.is_readable(), stream.usable()), (Ok(false), Ok(())));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What is in the files when nothing fails.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::{fd::BorrowedFd, unix::fs::PermissionsExt};
 
 use super::*;
 use crate::MetadataFile;
@@ -46,6 +46,29 @@ fn a_packet_can_be_in_parts() {
     assert_eq!(place.read("ust/c_0"), b"abcdefgh");
     let offsets: Vec<u64> = place.index("ust/index/c_0.idx").iter().map(|entry| entry.0).collect();
     assert_eq!(offsets, [0, 3, 6]);
+}
+
+#[test]
+fn a_packet_that_somebody_else_writes_has_its_place_and_its_record() {
+    let place = Place::new();
+    let chunk = place.chunk();
+    let mut stream = StreamFile::create(&chunk, &config("c_0")).unwrap();
+    let index = PacketIndex { packet_seq_num: 5, ..PacketIndex::default() };
+    let len = PACKET_LEN as u64;
+    write(&mut stream, &chunk, 4).unwrap();
+    let half = |data: BorrowedFd<'_>, offset| {
+        rustix::io::pwrite(data, &[9; PACKET_LEN / 2], offset)?;
+        Err(std::io::ErrorKind::Other.into())
+    };
+    stream.write_packet_by(&chunk, len, &index, half).unwrap_err();
+    assert_eq!(place.packets("ust/c_0"), [4], "a half is cut off");
+    let whole = |data: BorrowedFd<'_>, offset| {
+        rustix::io::pwrite(data, &[5; PACKET_LEN], offset)?;
+        Ok(())
+    };
+    stream.write_packet_by(&chunk, len, &index, whole).unwrap();
+    assert_eq!(place.packets("ust/c_0"), [4, 5]);
+    assert_eq!(place.index("ust/index/c_0.idx"), [(0, 4), (4096, 5)]);
 }
 
 #[test]

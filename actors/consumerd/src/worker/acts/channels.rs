@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use lttngd_model::ChannelKey;
+use lttngd_runtime::Held;
 use lttngd_tracefile::FileError;
 use lttngd_wire::consumer::ConsumerError as Code;
 
@@ -10,7 +11,7 @@ use crate::{
     event::Event,
     worker::{
         channel::DataChannel,
-        new::{Counts, NewChannel, NewStream},
+        new::{ChannelEnd, Counts, NewChannel, NewStream},
         order::Answer,
         output::{Opening, Output},
         poller::Watched,
@@ -18,7 +19,7 @@ use crate::{
         state::Worker,
         stream::{DataStream, StreamParts},
         throttle::WakeupThrottle,
-        timers::{Due, Timer},
+        timers::{Due, Timer, next_look_us},
     },
 };
 
@@ -64,7 +65,7 @@ impl Worker {
             writing: Arc::clone(&writing),
             ended: Counts::default(),
             _shm: new.shm,
-            _held: new.held,
+            held: vec![new.held],
         };
         let outcome = self.insert_streams(key, &mut channel, streams);
         let slots = channel.streams.clone();
@@ -131,11 +132,13 @@ impl Worker {
         &mut self,
         key: ChannelKey,
         streams: Vec<NewStream>,
+        held: Held,
         answer: Answer,
     ) {
         let Some(mut channel) = self.channels.remove(&key) else {
             return answer.answer(Err(Code::CHAN_NOT_FOUND));
         };
+        channel.held.push(held);
         let known = channel.streams.len();
         let inserted = self.insert_streams(key, &mut channel, streams);
         let slots = channel.streams[known..].to_vec();
@@ -317,14 +320,25 @@ impl Worker {
                     self.make_ready_if_monitored(key, slot);
                 }
             }
-            Timer::Read => {
-                for slot in self.streams_of(key) {
-                    self.make_ready_if_monitored(key, slot);
-                }
-            }
+            Timer::Read => self.read_timer(key),
             Timer::Live => self.live_timer(key),
         }
         self.schedule_channel(key, timer, now);
+    }
+
+    /// Reads what nobody tells of.
+    fn read_timer(&mut self, key: ChannelKey) {
+        let mut found = false;
+        for slot in self.streams_of(key) {
+            let source = &mut self.streams[slot].source;
+            found |= source.stays_readable() && source.is_readable().is_ok_and(|is| is);
+            self.make_ready_if_monitored(key, slot);
+        }
+        if let Some(channel) = self.channels.get_mut(&key)
+            && matches!(channel.end, ChannelEnd::Kernel { .. })
+        {
+            channel.timers.read_us = next_look_us(channel.timers.read_us, found);
+        }
     }
 }
 

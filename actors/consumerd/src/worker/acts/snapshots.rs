@@ -31,6 +31,13 @@ impl Worker {
                 tracing::error!(key = %recording.key, "a channel that is drained has no snapshots");
                 answer.answer(Err(Code::SNAPSHOT_FAILED));
             }
+            Some(channel) if !channel.end.keeps_packets() => {
+                tracing::error!(
+                    channel = channel.writing.name,
+                    "snapshots are recorded of channels with mmap output alone"
+                );
+                answer.answer(Err(Code::SNAPSHOT_FAILED));
+            }
             Some(channel) => {
                 let slots = channel.streams.clone();
                 let relay = recording.relay;

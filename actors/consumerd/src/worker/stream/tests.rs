@@ -1,6 +1,7 @@
 //! A stream with a source that does what a test tells it: no memory is shared, and nobody waits.
 #![allow(clippy::unwrap_used)]
 
+mod kernel;
 mod source;
 
 use std::{path::Path, sync::Arc};

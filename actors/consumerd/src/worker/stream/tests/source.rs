@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    io,
     os::fd::BorrowedFd,
     sync::{Arc, Mutex},
 };
@@ -37,6 +38,10 @@ pub(super) struct State {
     pub(super) begins: BeginOutcome,
     pub(super) unfinished_until: Option<u64>,
     quiescent: bool,
+    /// Whether its packets can be moved to files.
+    pub(super) moves: bool,
+    /// How often bytes of a packet were had at hand.
+    pub(super) read: usize,
     /// What it was flushed with.
     pub(super) flushes: Vec<FlushMode>,
     /// How often its packet was closed for good, it was marked so, a packet begun.
@@ -90,6 +95,8 @@ impl FakeSource {
             begins: BeginOutcome::Begun,
             unfinished_until: None,
             quiescent: false,
+            moves: false,
+            read: 0,
             flushes: Vec::new(),
             finished: 0,
             marked: 0,
@@ -140,6 +147,18 @@ impl StreamSource for FakeSource {
             if it.held { Ok(()) } else { Err(NoPacket::Empty) }
         });
         got.map_err(NoPacket::Lost).flatten()
+    }
+
+    fn read(&mut self) -> Result<(), SourceLost> {
+        self.unless_lost(|it| it.read += 1)
+    }
+
+    fn movable_len(&self) -> Option<u64> {
+        self.0.see(|it| (it.held && it.moves).then_some(SUBBUF))
+    }
+
+    fn move_to(&mut self, file: BorrowedFd<'_>, offset: u64) -> io::Result<()> {
+        Ok(rustix::io::pwrite(file, &BYTES, offset).map(drop)?)
     }
 
     fn packet(&self) -> Option<SourcePacket<'_>> {
