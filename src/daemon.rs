@@ -27,7 +27,7 @@ use lttngd_agent::{AgentSettings, Agents};
 use lttngd_app::{AppSettings, Apps, SetNotifiers};
 use lttngd_clock::TraceClock;
 use lttngd_handle::{Handle, Settings};
-use lttngd_kernel::{Release, Tracer};
+use lttngd_kernel::{CloseNotifiers, Notifiers as KernelNotifiers, Release, Tracer};
 use lttngd_model::Credentials;
 use lttngd_notification::Triggers;
 use lttngd_registry::{Registry, Shutdown};
@@ -197,8 +197,10 @@ async fn run(
     let Parts { apps, agents, notifications, .. } = parts;
     let (listings, runas) = (SessionListings::default(), Runas::new(config.program.clone()));
     let (failures, mut failed) = events::unbounded_channel();
-    let Wired { registry, apps: known_apps, agents: known_agents, consumers, tracer, triggers } =
+    let wired =
         wire_actors(&config, &descriptors, clock, (listings.clone(), runas.clone()), &failures);
+    let Wired { registry, apps: known_apps, agents: known_agents, consumers, .. } = wired;
+    let Wired { tracer, kernel_notifiers, triggers, .. } = wired;
     let settings = Settings {
         is_root: config.is_root,
         serves_agents: agents.is_some(),
@@ -243,7 +245,7 @@ async fn run(
     for listener in listeners {
         listener.abort();
     }
-    end_tracing(&registry, &known_apps, &consumers, tracer.as_ref()).await;
+    end_tracing(&registry, &known_apps, &consumers, (tracer, kernel_notifiers)).await;
     runas.end();
     drop(wait_page);
     rundir.remove();
@@ -310,7 +312,7 @@ async fn end_tracing(
     registry: &Addr<Registry>,
     apps: &Addr<Apps>,
     consumers: &Consumers,
-    tracer: Option<&Addr<Tracer>>,
+    (tracer, kernel_notifiers): (Option<Addr<Tracer>>, Option<Addr<KernelNotifiers>>),
 ) {
     if let Err(error) = ask(registry, Shutdown, SHUTDOWN_DEADLINE).await {
         tracing::error!(%error, "not every session ended cleanly");
@@ -323,6 +325,10 @@ async fn end_tracing(
     for (_, consumer) in consumers.all() {
         // It fails only when that actor is gone, and its consumer with it.
         let _ = consumer.send(lttngd_consumer::Stop).await;
+    }
+    if let Some(notifiers) = kernel_notifiers {
+        // It fails only when that actor is gone.
+        let _ = notifiers.send(CloseNotifiers).await;
     }
     if let Some(tracer) = tracer {
         // Its modules are in use as long as there are sessions and a consumer daemon. It fails only when that

@@ -114,7 +114,7 @@ pub struct Options {
     pub sig_parent: bool,
     /// In the process that has left the foreground: where to tell the one that waits in it.
     pub readiness_fd: Option<RawFd>,
-    /// What the user should know about settings that were refused or have no effect.
+    /// What the user should know about settings that were refused.
     pub notices: Vec<String>,
 }
 
@@ -164,7 +164,6 @@ pub fn parse(args: &[OsString], around: &dyn Surroundings) -> Result<Invocation,
         settings = file::lay_over(settings, &content, around.is_setuid(), &mut notices);
     }
     let settings = command_line.over(settings);
-    notices.extend(settings.without_effect());
 
     let mut config = Config::for_user(around.is_root(), home)?.with_program(own_program());
     environment::set_timeouts(&mut config, around, &mut notices);

@@ -7,9 +7,12 @@ use lttngd_agent::Agents;
 use lttngd_app::{Apps, NotifierSettings};
 use lttngd_clock::TraceClock;
 use lttngd_consumer::{Consumer, ConsumerConfig};
-use lttngd_kernel::{EnsureReady, Machine, ModuleLists, Tracer, TracerConfig};
+use lttngd_kernel::{
+    EnsureReady, Machine, ModuleLists, Notifiers as KernelNotifiers, NotifiersConfig, Tracer,
+    TracerConfig,
+};
 use lttngd_model::{Bitness, ConsumerKind};
-use lttngd_notification::{Notifiers, Triggers, TriggersConfig};
+use lttngd_notification::{KernelNotifiers as KernelTriggers, Notifiers, Triggers, TriggersConfig};
 use lttngd_registry::{Registry, RegistryConfig};
 use lttngd_relayd::{RelaydConfig, Relayds};
 use lttngd_runas::Runas;
@@ -31,6 +34,8 @@ pub(super) struct Wired {
     pub(super) consumers: Consumers,
     /// Of the kernel, where its domain is served.
     pub(super) tracer: Option<Addr<Tracer>>,
+    /// The event notifiers in it.
+    pub(super) kernel_notifiers: Option<Addr<KernelNotifiers>>,
     pub(super) triggers: Addr<Triggers>,
 }
 
@@ -70,6 +75,10 @@ pub(super) fn wire_actors(
     };
     let sessiond_uuid = *uuid::Uuid::new_v4().as_bytes();
     let tracer = kernel_tracer(config, descriptors);
+    let kernel_notifiers = tracer.clone().map(|tracer| {
+        let error_counters = config.event_notifier_error_buffer_size_kernel;
+        KernelNotifiers::new(NotifiersConfig { tracer, error_counters }).start()
+    });
     let mut wired = None;
     let registry = Registry::create(|context| {
         let consumer = |kind, settings: &ConsumerdConfig| {
@@ -95,7 +104,9 @@ pub(super) fn wire_actors(
         let agents = Agents::new(Outlet::to(context.address().recipient()))
             .with_failure_notice(notice("actor of agents"))
             .start();
-        let triggers = start_triggers(config, &apps, &agents, notice("actor of triggers"));
+        let of_kernel = kernel_notifiers.clone();
+        let triggers =
+            start_triggers(config, (&apps, &agents, of_kernel), notice("actor of triggers"));
         let observed = Outlet::to(triggers.clone().recipient());
         wired = Some((apps.clone(), agents.clone(), all.clone(), triggers));
         Registry::new(RegistryConfig {
@@ -121,17 +132,20 @@ pub(super) fn wire_actors(
     });
     let (apps, agents, consumers, triggers) =
         wired.unwrap_or_else(|| unreachable!("create calls its argument"));
-    Wired { registry, apps, agents, consumers, tracer, triggers }
+    Wired { registry, apps, agents, consumers, tracer, kernel_notifiers, triggers }
 }
 
 fn start_triggers(
     config: &Config,
-    apps: &Addr<Apps>,
-    agents: &Addr<Agents>,
+    (apps, agents, of_kernel): (&Addr<Apps>, &Addr<Agents>, Option<Addr<KernelNotifiers>>),
     notice: FailureNotice,
 ) -> Addr<Triggers> {
+    let kernel = of_kernel.map(|notifiers| {
+        let error_counters = config.event_notifier_error_buffer_size_kernel.into();
+        KernelTriggers { notifiers, error_counters }
+    });
     let error_counters = config.event_notifier_error_buffer_size_userspace.into();
-    let config = TriggersConfig { notifiers: Notifiers::of(apps, agents), error_counters };
+    let config = TriggersConfig { notifiers: Notifiers::of(apps, agents), error_counters, kernel };
     Triggers::new(config).with_failure_notice(notice).start()
 }
 

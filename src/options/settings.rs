@@ -231,21 +231,6 @@ impl Settings {
         }
     }
 
-    /// A notice for each setting that is kept but that nothing acts on.
-    pub(super) fn without_effect(&self) -> Vec<String> {
-        let settings = [(
-            "event-notifier-error-buffer-size-kernel",
-            self.event_notifier_error_buffer_size_kernel.is_some(),
-        )];
-        settings
-            .into_iter()
-            .filter(|(_, given)| *given)
-            .map(|(name, _)| {
-                format!("--{name} has no effect yet: the kernel has no event notifiers")
-            })
-            .collect()
-    }
-
     /// Lays these settings over `config`. Relative paths start from `working_dir`.
     pub(super) fn apply_to(self, mut config: Config, working_dir: &Path) -> Config {
         let set = |target: &mut PathBuf, path: Option<PathBuf>| {

@@ -325,10 +325,8 @@ fn what_has_no_effect_is_said() {
     let options = Case::default()
         .variables(&[("LTTNG_KMOD_PROBES", "x")])
         .start(&["--event-notifier-error-buffer-size-kernel=5", "stray"]);
-    for named in ["buffer-size-kernel", "stray"] {
-        assert!(options.notices.iter().any(|notice| notice.contains(named)), "{named}");
-    }
-    assert_eq!(options.notices.len(), 2, "{:?}", options.notices);
+    assert!(options.notices.iter().any(|notice| notice.contains("stray")));
+    assert_eq!(options.notices.len(), 1, "{:?}", options.notices);
     assert_eq!(options.config.kmod_probes.as_deref(), Some("x"), "it has one");
 }
 

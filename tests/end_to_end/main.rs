@@ -6,6 +6,7 @@
 
 mod agents;
 mod bad_clients;
+mod bad_triggers;
 mod changes;
 mod cli;
 mod consumer;

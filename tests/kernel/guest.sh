@@ -5,7 +5,7 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 out=$1 list=$3
-export LTTNGD_PROBED=$2/probed LTTNGD_TRACED=$2/traced
+export LTTNGD_PROBED=$2/probed LTTNGD_TRACED=$2/traced LTTNGD_SUBSCRIBER=$2/subscriber
 # Longest time of a scenario, in seconds: an emulated machine beside others is slow.
 limit=${LTTNGD_SCENARIO_LIMIT:-900}
 shift 3

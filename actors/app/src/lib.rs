@@ -53,7 +53,6 @@ pub use message::{
     RegenerateStatedump, RegisterDone, SessionWish, Synchronise, SynchroniseArrived, Tracepoint,
 };
 pub use notifier::{
-    ClearNotifierErrors, CountNotifierErrors, EventNotified, EventsNotified, NotifierSettings,
-    SetNotifiers,
+    ClearNotifierErrors, CountNotifierErrors, EventsNotified, NotifierSettings, SetNotifiers,
 };
 pub use permits::REGISTRATIONS_EACH_MAX;

@@ -18,6 +18,4 @@ mod plan;
 pub use apps::NotifierSettings;
 pub(crate) use apps::{AllNotifiers, Newest, NotifierWish};
 pub(crate) use driver::NotifierGroup;
-pub use message::{
-    ClearNotifierErrors, CountNotifierErrors, EventNotified, EventsNotified, SetNotifiers,
-};
+pub use message::{ClearNotifierErrors, CountNotifierErrors, EventsNotified, SetNotifiers};

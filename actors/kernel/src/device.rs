@@ -56,9 +56,14 @@ pub struct Device {
     tracer: Arc<OwnedFd>,
     /// What the descriptors of sessions are counted in.
     descriptors: Descriptors,
-    /// Whether it tells how far a buffer is filled.
-    can_be_monitored: bool,
+    /// Version of its ABI.
+    abi: (u32, u32),
 }
+
+/// From which ABI on the tracer tells how far a buffer is filled.
+const MONITORED_SINCE: (u32, u32) = (2, 3);
+/// From which on it has event notifiers.
+const NOTIFIES_SINCE: (u32, u32) = (2, 6);
 
 impl std::fmt::Debug for Device {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -71,15 +76,21 @@ impl Device {
         kernel: Arc<dyn Kernel>,
         tracer: OwnedFd,
         descriptors: Descriptors,
-        can_be_monitored: bool,
+        abi: (u32, u32),
     ) -> Self {
-        Self { kernel, tracer: Arc::new(tracer), descriptors, can_be_monitored }
+        Self { kernel, tracer: Arc::new(tracer), descriptors, abi }
     }
 
     /// Whether the tracer tells how far a buffer is filled.
     #[must_use]
     pub fn can_be_monitored(&self) -> bool {
-        self.can_be_monitored
+        self.abi >= MONITORED_SINCE
+    }
+
+    /// Whether the tracer has event notifiers.
+    #[must_use]
+    pub fn has_notifiers(&self) -> bool {
+        self.abi >= NOTIFIES_SINCE
     }
 
     /// Does something that may block, on a thread for that.
@@ -131,15 +142,20 @@ impl<'a> Calls<'a> {
         self.answer(to, call).map(drop)
     }
 
-    /// Makes a call of the tracer itself.
-    pub(crate) fn tell_tracer(&self, call: &Call) -> Result<Vec<u8>, CallError> {
-        let (_, argument) = self.answer(self.tracer, call)?;
+    /// Makes a call that is answered in its structure.
+    pub(crate) fn ask(&self, to: BorrowedFd<'_>, call: &Call) -> Result<Vec<u8>, CallError> {
+        let (_, argument) = self.answer(to, call)?;
         Ok(argument.bytes().to_vec())
+    }
+
+    /// The same of the tracer itself.
+    pub(crate) fn ask_tracer(&self, call: &Call) -> Result<Vec<u8>, CallError> {
+        self.ask(self.tracer, call)
     }
 
     /// Waits until no probe runs that began before. A failure is in the log: it says nothing of what was done.
     pub(crate) fn wait_quiescent(&self) {
-        if let Err(error) = self.tell_tracer(&Call::WaitQuiescent) {
+        if let Err(error) = self.ask_tracer(&Call::WaitQuiescent) {
             tracing::warn!(%error, "probes that had begun may still be running");
         }
     }
@@ -204,6 +220,13 @@ fn doing(call: &Call) -> &'static str {
         Call::Disable => "disable",
         Call::Filter(_) => "take a filter",
         Call::AddCallsite(_) => "record at a place of a program",
+        Call::Capture(_) => "take a value of each event",
+        Call::CreateNotifierGroup => "make a group of event notifiers",
+        Call::CreateErrorCounters(_) => "count events that it cannot tell",
+        Call::CreateNotifier(_) => "make an event notifier",
+        Call::OpenNotifications => "tell of events",
+        Call::SumErrors(_) => "say how many events it could not tell",
+        Call::ClearErrors(_) => "count anew what it cannot tell",
         Call::Flush => "close a packet",
     }
 }

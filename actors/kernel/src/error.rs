@@ -3,6 +3,7 @@
 use std::io;
 
 use lttngd_model::{ErrorCode, kernel::TracerError};
+use lttngd_runtime::NotRun;
 use rustix::io::Errno;
 use thiserror::Error;
 
@@ -50,5 +51,21 @@ impl CallError {
             Some(Errno::NOENT) => TracerError::Missing,
             _ => TracerError::Other,
         }
+    }
+}
+
+/// Why a request was not done.
+#[derive(Debug)]
+pub(crate) struct Refused(pub(crate) ErrorCode);
+
+impl From<ErrorCode> for Refused {
+    fn from(code: ErrorCode) -> Self {
+        Self(code)
+    }
+}
+
+impl From<NotRun> for Refused {
+    fn from(_: NotRun) -> Self {
+        Self(ErrorCode::Fatal)
     }
 }

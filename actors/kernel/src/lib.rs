@@ -1,5 +1,6 @@
-//! The actors of the kernel tracer (lttng-modules): [`Tracer`], which there is one of, and [`KernelSession`],
-//! one for each tracing session that records something of the kernel.
+//! The actors of the kernel tracer (lttng-modules): [`Tracer`], which there is one of, [`KernelSession`],
+//! one for each tracing session that records something of the kernel, and [`Notifiers`], which has the event
+//! notifiers of triggers and tells of their events.
 //!
 //! The tracer's actor has its modules loaded and unloaded, opens it, looks whether it speaks our ABI, and lists
 //! what it can record. It is asked by whoever lists, and by sessions, which get a [`Device`]: the way to the
@@ -27,6 +28,8 @@ mod error;
 mod machine;
 mod message;
 mod modules;
+mod notifiers;
+mod program;
 mod session;
 mod tracer;
 
@@ -34,9 +37,11 @@ pub use device::{Device, Kernel};
 pub use error::{CallError, TracerUnavailable};
 pub use machine::{Loaded, Machine};
 pub use message::{
-    Apply, EnsureReady, KernelSessionFailed, ListKernelSyscalls, ListKernelTracepoints, Open,
-    Release, SetRecording, Statedump,
+    AddNotifier, Apply, CloseNotifiers, CountErrors, EnsureReady, KernelEventsNotified,
+    KernelSessionFailed, ListKernelSyscalls, ListKernelTracepoints, Open, Release, RemoveNotifier,
+    SetRecording, Statedump,
 };
 pub use modules::{ModuleLists, PROBES};
+pub use notifiers::{Notifiers, NotifiersConfig};
 pub use session::{KernelSession, KernelSessionConfig};
 pub use tracer::{Tracer, TracerConfig};

@@ -1,11 +1,15 @@
 //! What the tracer's actor and those of its sessions are asked.
 
+use std::sync::Arc;
+
 use actix::Message;
 use lttngd_buffers::SetOutput;
 use lttngd_model::{
-    ErrorCode, EventListing, SessionId,
-    kernel::{Done, Plan},
+    ErrorCode, EventListing, SessionId, TracerToken,
+    kernel::{Done, KernelNotifier, Plan},
+    trigger::EventNotified,
 };
+use lttngd_runtime::{Hold, Outlet};
 
 use crate::{Device, TracerUnavailable};
 
@@ -85,4 +89,55 @@ pub(crate) struct BuffersCame {
 pub struct KernelSessionFailed {
     /// Of which session.
     pub session: SessionId,
+}
+
+/// Has the tracer tell of the events of one more notifier. They may be told before the reply.
+///
+/// Errors: those of [`EnsureReady`]; `NotSupported` for a tracer without event notifiers;
+/// `EventNotifierRegistration`, `EventNotifierGroupNotificationFd`, `EventNotifierErrorAccounting` when it cannot
+/// tell of any; `KernEventExist`, `KernEventEnosys`, `FilterInval`, `FilterNomem`, `KernEnableFail` when it
+/// refuses this one, also for a place that a program does not have.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<(), ErrorCode>")]
+pub struct AddNotifier {
+    /// The notifier.
+    pub notifier: Arc<KernelNotifier>,
+    /// Is told of events, of all notifiers from the first on.
+    pub notified: Outlet<KernelEventsNotified>,
+}
+
+/// Takes back a notifier, and sets its counter to 0. Events that the tracer told before are told yet.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct RemoveNotifier {
+    /// The notifier's.
+    pub token: TracerToken,
+    /// Its counter, which another may use then.
+    pub error_counter_index: u64,
+}
+
+/// Asks how many events that matched a notifier the tracer could not tell, since they were too many.
+///
+/// Errors: `Unk` when the tracer does not say.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<u64, ErrorCode>")]
+pub struct CountErrors {
+    /// The notifier's counter.
+    pub index: u64,
+}
+
+/// Takes back all notifiers, when the daemon ends: none is taken any more, and the tracer can be let go of.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct CloseNotifiers;
+
+/// Events of the kernel matched notifiers, in the order in which the tracer told them.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct KernelEventsNotified {
+    /// Never empty. A notifier may have been taken back meanwhile.
+    pub events: Vec<EventNotified>,
+    /// No more is read while this is held: to be dropped when room is there for as many again. Meanwhile the
+    /// tracer counts what does not fit.
+    pub taken: Hold,
 }

@@ -27,7 +27,7 @@ use self::{
 };
 use crate::{
     Apply, Device, EnsureReady, KernelSessionFailed, Open, SetRecording, Statedump, Tracer,
-    device::Calls, message::BuffersCame,
+    device::Calls, error::Refused, message::BuffersCame,
 };
 
 /// Most requests of a session that wait.
@@ -85,22 +85,6 @@ struct Inner {
 
 /// What answers a request.
 type Answer<T, E = ErrorCode> = ResponseFuture<Result<T, E>>;
-
-/// Why a request was not done.
-#[derive(Debug)]
-struct Refused(ErrorCode);
-
-impl From<ErrorCode> for Refused {
-    fn from(code: ErrorCode) -> Self {
-        Self(code)
-    }
-}
-
-impl From<NotRun> for Refused {
-    fn from(_: NotRun) -> Self {
-        Self(ErrorCode::Fatal)
-    }
-}
 
 impl KernelSession {
     /// One that has nothing in the tracer yet.

@@ -18,8 +18,6 @@ use lttngd_wire::kernel::{
 const REQUESTS_MAX: usize = 1 << 12;
 /// The major versions of the modules and of the ABI that are spoken here.
 const MAJOR: u32 = 2;
-/// From which ABI on the tracer tells how far a buffer is filled.
-const MONITORED_SINCE: (u32, u32) = (2, 3);
 
 /// Flags of listed system calls (`enum lttng_event_flag`).
 const FLAG_32_BITS: u32 = 1;
@@ -150,15 +148,14 @@ fn open_with(config: &TracerConfig, loaded: &mut Vec<Loaded>) -> Result<Open, Tr
         String::new()
     });
     tracing::info!(?version, ?abi, ?without, "the kernel tracer is open");
-    let (descriptors, is_monitored) = (descriptors.clone(), abi >= MONITORED_SINCE);
-    let device = Device::new(Arc::clone(kernel), tracer, descriptors, is_monitored);
+    let device = Device::new(Arc::clone(kernel), tracer, descriptors.clone(), abi);
     Ok(Open { device, syscalls: parse_syscalls(&syscalls).into(), loaded: std::mem::take(loaded) })
 }
 
 type Versions = ((u32, u32, u32), (u32, u32));
 
 fn versions(calls: &Calls<'_>) -> Result<Versions, String> {
-    let tell = |call| calls.tell_tracer(&call).map_err(|error| error.to_string());
+    let tell = |call| calls.ask_tracer(&call).map_err(|error| error.to_string());
     let version = decode_tracer_version(&tell(Call::TracerVersion)?);
     let abi = decode_abi_version(&tell(Call::AbiVersion)?);
     Ok((version.map_err(|error| error.to_string())?, abi.map_err(|error| error.to_string())?))

@@ -10,10 +10,12 @@ mod channels;
 mod contexts;
 mod domain;
 mod events;
+mod notifier;
 mod plan;
 #[cfg(test)]
 mod tests;
 mod trackers;
 
 pub use domain::{KernelChannel, KernelDomain, KernelFacts, KernelRule};
+pub use notifier::{KernelEvents, KernelNotifier};
 pub use plan::{Done, FailedPart, Failure, Plan, Step, TracerError};

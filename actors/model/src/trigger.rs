@@ -20,8 +20,8 @@ pub use bounds::{
 pub use capture::Capture;
 pub use condition::{BufferUsage, Condition, Threshold};
 pub use error_query::{ErrorCounter, ErrorQuery, ErrorQueryTarget};
-pub use evaluation::{ArchiveLocation, Evaluation, Notification};
-pub use event_rule::{EmissionSite, EventRule, KernelProbe, LogRule, TracepointRule, UserProbe};
+pub use evaluation::{ArchiveLocation, Evaluation, EventNotified, Notification};
+pub use event_rule::{EmissionSite, EventRule, KernelProbe, LogRule, TracepointRule};
 pub use rate::RatePolicy;
 
 use serde::{Deserialize, Serialize};

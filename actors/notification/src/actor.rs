@@ -5,12 +5,11 @@ use std::sync::Arc;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient};
 use futures::future::join;
 use lttngd_agent::Agents;
-use lttngd_app::{
-    Apps, ClearNotifierErrors, CountNotifierErrors, EventNotified, EventsNotified, SetNotifiers,
-};
+use lttngd_app::{Apps, ClearNotifierErrors, CountNotifierErrors, EventsNotified, SetNotifiers};
+use lttngd_kernel::KernelEventsNotified;
 use lttngd_model::{
     Credentials,
-    trigger::{Action, Evaluation},
+    trigger::{Action, Evaluation, EventNotified},
     ust::NotifierSet,
 };
 use lttngd_runtime::{FailureNotice, Outlet, Works, tell};
@@ -39,6 +38,17 @@ pub struct TriggersConfig {
     pub notifiers: Notifiers,
     /// Counters of events that applications could not tell: so many triggers may have an event rule of user
     /// space.
+    pub error_counters: u64,
+    /// Who has those of the kernel, where its domain is served.
+    pub kernel: Option<KernelNotifiers>,
+}
+
+/// Who has the event rules of the kernel.
+#[derive(Clone, Debug)]
+pub struct KernelNotifiers {
+    /// The notifiers in the tracer.
+    pub notifiers: Addr<lttngd_kernel::Notifiers>,
+    /// Counters of events that the tracer could not tell: so many triggers may have an event rule of the kernel.
     pub error_counters: u64,
 }
 
@@ -108,7 +118,8 @@ impl Triggers {
     /// None is registered.
     #[must_use]
     pub fn new(config: TriggersConfig) -> Self {
-        let book = Book::new(config.error_counters);
+        let of_kernel = config.kernel.as_ref().map(|kernel| kernel.error_counters);
+        let book = Book::new(config.error_counters, of_kernel);
         Self {
             config,
             book,
@@ -128,7 +139,7 @@ impl Triggers {
     }
 
     /// Has applications and agents have the newest notifiers. Over when they do.
-    fn synchronise(&self, context: &Context<Self>) -> impl Future<Output = ()> + 'static {
+    fn synchronise(&self, context: &Context<Self>) -> impl Future<Output = ()> + use<> {
         let (set, notified) = (Arc::clone(&self.notifiers), context.address().recipient());
         let notified = Outlet::to(notified);
         let of_agents = lttngd_agent::SetNotifiers { set: Arc::clone(&set) };
@@ -254,6 +265,15 @@ impl Handler<EventsNotified> for Triggers {
 
     fn handle(&mut self, notified: EventsNotified, context: &mut Self::Context) {
         let EventsNotified { app: _, events, taken: _taken } = notified;
+        self.matched(events, context);
+    }
+}
+
+impl Handler<KernelEventsNotified> for Triggers {
+    type Result = ();
+
+    fn handle(&mut self, notified: KernelEventsNotified, context: &mut Self::Context) {
+        let KernelEventsNotified { events, taken: _taken } = notified;
         self.matched(events, context);
     }
 }

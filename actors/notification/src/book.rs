@@ -6,18 +6,23 @@ use std::{
 };
 
 use lttngd_model::{
-    Credentials, Domain, ErrorCode, TracerToken,
+    Credentials, ErrorCode, TracerToken,
     trigger::{Action, ActionPath, Condition, Trigger},
-    ust::NotifierRule,
 };
-use lttngd_wire::client::{encode_condition, encode_trigger};
+use lttngd_wire::client::{FDS_MAX, encode_condition, encode_trigger};
 
-use crate::{rule, slots::Slots};
+use crate::{
+    rule::{self, Compiled, Rule},
+    slots::Slots,
+};
 
 /// Most triggers of all users.
 pub const TRIGGERS_MAX: usize = 1 << 16;
 /// Most triggers of one user but root.
 pub const TRIGGERS_EACH_MAX: usize = 1 << 14;
+
+/// Most triggers of all users on places in programs: all are listed in one message, with their programs.
+pub const PLACED_TRIGGERS_MAX: usize = FDS_MAX;
 
 /// A trigger, from its registration on. Never used again.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -60,7 +65,7 @@ struct Entry {
     /// The actions that it consists of.
     leaves: Vec<Leaf>,
     notifies: bool,
-    rule: Option<Arc<NotifierRule>>,
+    rule: Option<Rule>,
 }
 
 #[derive(Debug)]
@@ -87,11 +92,13 @@ pub(crate) struct Book {
     next_id: u64,
     next_name: u64,
     slots: Slots,
+    /// `None` where no rule of the kernel is taken.
+    kernel_slots: Option<Slots>,
 }
 
 impl Book {
-    /// Without triggers. There may be so many with an event rule of user space.
-    pub(crate) fn new(error_counters: u64) -> Self {
+    /// Without triggers. There may be so many with an event rule of user space, and of the kernel.
+    pub(crate) fn new(error_counters: u64, of_kernel: Option<u64>) -> Self {
         Self {
             entries: BTreeMap::new(),
             by_bytes: HashMap::new(),
@@ -102,6 +109,7 @@ impl Book {
             next_id: 0,
             next_name: 0,
             slots: Slots::new(error_counters),
+            kernel_slots: of_kernel.map(Slots::new),
         }
     }
 
@@ -125,7 +133,7 @@ impl Book {
             None if !anonymous => trigger.name = Some(self.next_name(trigger.owner_uid)),
             _ => {}
         }
-        if is_of_kernel(&trigger.condition) {
+        if self.kernel_slots.is_none() && compiled.as_ref().is_some_and(Compiled::is_of_kernel) {
             return Err(ErrorCode::NotSupported);
         }
         let bytes: Arc<[u8]> = encode_trigger(&trigger).into();
@@ -134,14 +142,20 @@ impl Book {
         }
         let of_owner = self.owners.get(&trigger.owner_uid).copied().unwrap_or_default();
         let is_full = trigger.owner_uid != 0 && of_owner >= TRIGGERS_EACH_MAX;
+        let is_placed = |trigger: &Trigger| trigger.condition.userspace_probe().is_some();
+        let all = self.entries.values().map(|entry| &*entry.registered.trigger);
+        let is_full = is_full
+            || is_placed(&trigger)
+                && all.filter(|known| is_placed(known)).count() >= PLACED_TRIGGERS_MAX;
         if is_full || self.entries.len() >= TRIGGERS_MAX {
             return Err(ErrorCode::Nomem);
         }
         let id = TriggerId(self.next_id);
         let rule = match compiled {
             Some(compiled) => {
-                let slot = self.slots.take().ok_or(ErrorCode::EventNotifierErrorAccountingFull)?;
-                Some(Arc::new(compiled.into_rule(id.token(), slot)))
+                let slots = self.slots_of(compiled.is_of_kernel()).and_then(Slots::take);
+                let slot = slots.ok_or(ErrorCode::EventNotifierErrorAccountingFull)?;
+                Some(compiled.into_rule(id.token(), slot))
             }
             None => None,
         };
@@ -150,13 +164,11 @@ impl Book {
         Ok(id)
     }
 
-    fn insert(
-        &mut self,
-        id: TriggerId,
-        trigger: Trigger,
-        bytes: Arc<[u8]>,
-        rule: Option<Arc<NotifierRule>>,
-    ) {
+    fn slots_of(&mut self, kernel: bool) -> Option<&mut Slots> {
+        if kernel { self.kernel_slots.as_mut() } else { Some(&mut self.slots) }
+    }
+
+    fn insert(&mut self, id: TriggerId, trigger: Trigger, bytes: Arc<[u8]>, rule: Option<Rule>) {
         let condition = condition_key(&trigger.condition);
         let leaf = |action: &Action| Leaf { action: action.clone(), times: 0, failures: 0 };
         if let Some(name) = &trigger.name {
@@ -204,11 +216,16 @@ impl Book {
         &mut self,
         requester: Credentials,
         trigger: &Trigger,
-    ) -> Result<Option<Arc<NotifierRule>>, ErrorCode> {
+    ) -> Result<Option<Rule>, ErrorCode> {
         trigger.check()?;
         check_owner(requester, trigger)?;
         let id = self.find(trigger)?;
-        let Some(entry) = self.entries.remove(&id) else { return Err(ErrorCode::TriggerNotFound) };
+        Ok(self.remove(id))
+    }
+
+    /// Takes away a trigger, if it is there, as [`Book::unregister`].
+    pub(crate) fn remove(&mut self, id: TriggerId) -> Option<Rule> {
+        let entry = self.entries.remove(&id)?;
         let Registered { trigger, bytes, condition } = entry.registered;
         self.by_bytes.remove(&bytes);
         remove_from(&mut self.by_condition, &*condition, id);
@@ -224,12 +241,14 @@ impl Book {
                 self.owners.remove(&trigger.owner_uid);
             }
         }
-        Ok(entry.rule)
+        entry.rule
     }
 
-    /// Nobody counts errors there any more.
-    pub(crate) fn release(&mut self, error_counter_index: u64) {
-        self.slots.give_back(error_counter_index);
+    /// Nobody counts errors of a rule any more.
+    pub(crate) fn release(&mut self, rule: &Rule) {
+        if let Some(slots) = self.slots_of(matches!(rule, Rule::Kernel(_))) {
+            slots.give_back(rule.error_counter_index());
+        }
     }
 
     /// What LIST_TRIGGERS shows to somebody.
@@ -256,7 +275,7 @@ impl Book {
         self.entries.get(&id).map(|entry| &entry.registered)
     }
 
-    pub(crate) fn rule(&self, id: TriggerId) -> Option<&Arc<NotifierRule>> {
+    pub(crate) fn rule(&self, id: TriggerId) -> Option<&Rule> {
         self.entries.get(&id)?.rule.as_ref()
     }
 
@@ -319,8 +338,4 @@ fn check_owner(requester: Credentials, trigger: &Trigger) -> Result<(), ErrorCod
         true => Ok(()),
         false => Err(ErrorCode::InvalidTrigger),
     }
-}
-
-fn is_of_kernel(condition: &Condition) -> bool {
-    matches!(condition, Condition::EventRuleMatches { rule, .. } if rule.domain() == Domain::Kernel)
 }

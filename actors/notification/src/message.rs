@@ -18,8 +18,9 @@ use serde::{Deserialize, Serialize};
 /// event rule by then. Its condition is looked at once now.
 ///
 /// Errors: `InvalidTrigger`, also for another user's; `FilterInval`, `InvalidCaptureExpression`,
-/// `TriggerExists`, `NotSupported` for event rules of the kernel, `EventNotifierErrorAccountingFull`, `Nomem`
-/// when there are too many.
+/// `TriggerExists`, `NotSupported` for event rules of the kernel where it has no notifiers,
+/// `EventNotifierErrorAccountingFull`, `Nomem` when there are too many; for event rules of the kernel those of
+/// [`AddNotifier`](lttngd_kernel::AddNotifier).
 #[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<Trigger, ErrorCode>")]
 pub struct RegisterTrigger {

@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use lttngd_model::Binary;
 use lttngd_wire::notification::encode_dropped;
 use tokio::sync::oneshot;
 
@@ -19,9 +20,23 @@ pub(crate) struct Outgoing {
     says_dropped: bool,
 }
 
+/// A notification as clients read it.
+#[derive(Clone, Debug)]
+pub(crate) struct Encoded {
+    pub(crate) bytes: Arc<[u8]>,
+    /// The program that follows it, of a trigger on a place in one.
+    pub(crate) binary: Option<Binary>,
+}
+
+impl From<Arc<[u8]>> for Encoded {
+    fn from(bytes: Arc<[u8]>) -> Self {
+        Self { bytes, binary: None }
+    }
+}
+
 #[derive(Debug)]
 struct Frame {
-    bytes: Arc<[u8]>,
+    message: Encoded,
     /// Dropped when it was written.
     written: Option<oneshot::Sender<()>>,
 }
@@ -30,6 +45,8 @@ struct Frame {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) bytes: Vec<u8>,
+    /// What follows the last of them.
+    pub(crate) binary: Option<Binary>,
     /// Those who wait for it.
     pub(crate) written: Vec<oneshot::Sender<()>>,
 }
@@ -37,29 +54,30 @@ pub(crate) struct Batch {
 impl Outgoing {
     /// An answer, for which the subscriber waits. Of these there is one at a time.
     pub(crate) fn answer(&mut self, bytes: Arc<[u8]>, written: oneshot::Sender<()>) {
-        self.push(Frame { bytes, written: Some(written) });
+        self.push(Frame { message: bytes.into(), written: Some(written) });
     }
 
     /// A notification, or word that it was dropped when there is no room for it.
-    pub(crate) fn notify(&mut self, bytes: Arc<[u8]>) {
-        if self.waiting_len.saturating_add(bytes.len()) > WAITING_MAX_LEN {
+    pub(crate) fn notify(&mut self, message: impl Into<Encoded>) {
+        let message = message.into();
+        if self.waiting_len.saturating_add(message.bytes.len()) > WAITING_MAX_LEN {
             self.drop_one();
         } else {
-            self.push(Frame { bytes, written: None });
+            self.push(Frame { message, written: None });
         }
     }
 
     /// Something was dropped. One word for several in a row is enough.
     pub(crate) fn drop_one(&mut self) {
         if !self.says_dropped {
-            self.push(Frame { bytes: encode_dropped().into(), written: None });
+            self.push(Frame { message: Arc::<[u8]>::from(encode_dropped()).into(), written: None });
             self.says_dropped = true;
         }
     }
 
     fn push(&mut self, frame: Frame) {
         self.says_dropped = false;
-        self.waiting_len += frame.bytes.len();
+        self.waiting_len += frame.message.bytes.len();
         self.waiting.push_back(frame);
     }
 
@@ -67,13 +85,15 @@ impl Outgoing {
     pub(crate) fn take(&mut self) -> Option<Batch> {
         let mut batch = Batch::default();
         while let Some(frame) = self.waiting.front() {
-            let len = batch.bytes.len() + frame.bytes.len();
-            if !batch.bytes.is_empty() && len > BATCH_LEN {
+            let len = batch.bytes.len() + frame.message.bytes.len();
+            if batch.binary.is_some() || !batch.bytes.is_empty() && len > BATCH_LEN {
                 break;
             }
             let Some(frame) = self.waiting.pop_front() else { break };
-            self.waiting_len -= frame.bytes.len();
-            batch.bytes.extend_from_slice(&frame.bytes);
+            let Encoded { bytes, binary } = frame.message;
+            self.waiting_len -= bytes.len();
+            batch.bytes.extend_from_slice(&bytes);
+            batch.binary = binary;
             batch.written.extend(frame.written);
         }
         if self.waiting.is_empty() {

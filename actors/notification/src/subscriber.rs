@@ -1,6 +1,6 @@
 //! The actor of one subscriber at its socket: what is told waits here, and nobody waits for the subscriber.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{os::fd::AsFd, rc::Rc, time::Duration};
 
 use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message,
@@ -23,7 +23,7 @@ use crate::{
     Triggers,
     actor::{Join, Leave, Subscribe, Unsubscribe},
     book::condition_key,
-    outgoing::Outgoing,
+    outgoing::{Encoded, Outgoing},
     subscriptions::SubscriberId,
 };
 
@@ -35,7 +35,7 @@ pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(60);
 #[rtype(result = "()")]
 pub(crate) enum Deliver {
     /// The whole message.
-    Notification(Arc<[u8]>),
+    Notification(Encoded),
     /// There is one that cannot be delivered.
     Dropped,
 }
@@ -96,9 +96,12 @@ impl Subscriber {
         self.is_writing = true;
         let peer = Rc::clone(&self.peer);
         let written = async move {
-            let written = peer.write_all(&batch.bytes).await;
+            peer.write_all(&batch.bytes).await?;
+            if let Some(binary) = &batch.binary {
+                peer.write_descriptors(&[binary.as_fd()]).await?;
+            }
             drop(batch);
-            written
+            Ok::<_, PeerError>(())
         };
         let written = written.into_actor(self);
         context.spawn(written.map(|written, subscriber: &mut Self, context| {
@@ -144,7 +147,7 @@ impl Handler<Deliver> for Subscriber {
 
     fn handle(&mut self, deliver: Deliver, context: &mut Self::Context) {
         match deliver {
-            Deliver::Notification(bytes) => self.outgoing.notify(bytes),
+            Deliver::Notification(message) => self.outgoing.notify(message),
             Deliver::Dropped => self.outgoing.drop_one(),
         }
         self.write(context);

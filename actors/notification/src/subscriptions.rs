@@ -14,6 +14,7 @@ use lttngd_wire::notification::{Status, encode_notification};
 
 use crate::{
     book::{ConditionKey, Registered},
+    outgoing::Encoded,
     subscriber::Deliver,
 };
 
@@ -161,7 +162,7 @@ impl Subscriptions {
 
 /// A notification as all clients read it, made when the first needs it; `None` in it when it is too large for
 /// any.
-type Frame = Option<Option<Arc<[u8]>>>;
+type Frame = Option<Option<Encoded>>;
 
 impl Subscriber {
     fn may_know(&self, notice: &Notice) -> bool {
@@ -177,14 +178,18 @@ impl Subscriber {
         match &self.sink {
             Sink::Socket(outlet) => {
                 let encode = || {
-                    let Registered { bytes, .. } = &notice.registered;
-                    encode_notification(bytes, &notice.evaluation).map(Arc::from)
+                    let Registered { bytes, trigger, .. } = &notice.registered;
+                    let probe = trigger.condition.userspace_probe();
+                    let binary = probe.and_then(|probe| probe.binary.clone());
+                    let fd_count = u32::from(binary.is_some());
+                    let bytes = encode_notification(bytes, &notice.evaluation, fd_count)?;
+                    Some(Encoded { bytes: bytes.into(), binary })
                 };
                 let frame = frame.get_or_insert_with(encode);
                 outlet.tell(
                     frame
                         .as_ref()
-                        .map_or(Deliver::Dropped, |frame| Deliver::Notification(Arc::clone(frame))),
+                        .map_or(Deliver::Dropped, |frame| Deliver::Notification(frame.clone())),
                 );
                 true
             }

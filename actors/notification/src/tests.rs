@@ -4,6 +4,7 @@
 
 mod actor;
 mod book;
+mod kernel;
 mod lanes;
 mod outgoing;
 mod sessions;

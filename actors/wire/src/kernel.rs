@@ -6,6 +6,7 @@
 
 mod argument;
 mod call;
+mod event;
 mod list;
 mod mirror;
 mod number;
@@ -14,7 +15,8 @@ mod reader;
 mod tests;
 
 pub use argument::Argument;
-pub use call::{Call, ChannelSettings, EmissionSite, Instrumentation, KernelEvent};
+pub use call::{Call, ChannelSettings};
+pub use event::{EventNotifier, Instrumentation, KernelEvent};
 pub use list::{ListedSyscall, parse_syscalls, parse_tracepoints};
-pub use mirror::{decode_abi_version, decode_tracer_version};
+pub use mirror::{decode_abi_version, decode_error_count, decode_tracer_version};
 pub use reader::ReaderCall;

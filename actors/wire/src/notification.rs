@@ -143,14 +143,14 @@ impl Header {
 #[must_use]
 pub fn encode_message(kind: MessageKind, payload: &[u8]) -> Vec<u8> {
     let mut writer = Writer::with_capacity(HEADER_LEN + payload.len());
-    put_header(kind, payload.len(), &mut writer);
+    put_header(kind, payload.len(), 0, &mut writer);
     writer.bytes(payload);
     writer.into_bytes()
 }
 
-fn put_header(kind: MessageKind, len: usize, writer: &mut Writer) {
+fn put_header(kind: MessageKind, len: usize, fd_count: u32, writer: &mut Writer) {
     let len = u32::try_from(len).unwrap_or(u32::MAX);
-    writer.i8(kind as i8).u32(len).u32(0);
+    writer.i8(kind as i8).u32(len).u32(fd_count);
 }
 
 /// The handshake of either side.
@@ -192,9 +192,14 @@ pub fn encode_dropped() -> Vec<u8> {
 }
 
 /// A notification: that of a trigger, whose bytes are those of
-/// [`encode_trigger`](crate::client::encode_trigger). `None` when it is too large for a client to take.
+/// [`encode_trigger`](crate::client::encode_trigger). So many descriptors are to follow. `None` when it is too
+/// large for a client to take.
 #[must_use]
-pub fn encode_notification(trigger: &[u8], evaluation: &Evaluation) -> Option<Vec<u8>> {
+pub fn encode_notification(
+    trigger: &[u8],
+    evaluation: &Evaluation,
+    fd_count: u32,
+) -> Option<Vec<u8>> {
     let mut evaluated = Writer::default();
     encode_evaluation(evaluation, &mut evaluated);
     let len = trigger.len() + evaluated.len();
@@ -203,7 +208,7 @@ pub fn encode_notification(trigger: &[u8], evaluation: &Evaluation) -> Option<Ve
         return None;
     }
     let mut writer = Writer::with_capacity(HEADER_LEN + payload_len);
-    put_header(MessageKind::Notification, payload_len, &mut writer);
+    put_header(MessageKind::Notification, payload_len, fd_count, &mut writer);
     writer
         .u32(u32::try_from(len).unwrap_or(u32::MAX))
         .bytes(trigger)

@@ -33,6 +33,9 @@ pub enum KernelAct {
     Refuse(Errno),
 }
 
+/// Where the value of a counter stands in an answer.
+const COUNTER_VALUE_AT: usize = 36;
+
 type Script = Box<dyn FnMut(&KernelObject, &Call) -> KernelAct + Send>;
 
 /// A kernel.
@@ -134,6 +137,23 @@ impl FakeKernel {
         self.state().objects.add_processor();
     }
 
+    /// An event happens that notifiers of this name match. How many tell of it; the others count it.
+    pub fn happen(&self, event: &str, captures: &[u8]) -> usize {
+        self.state().objects.happen(event, captures)
+    }
+
+    /// Tells the readers of the first group of notifiers whatever this is.
+    pub fn write_notifications(&self, bytes: &[u8]) {
+        let state = self.state();
+        let pipe = state.objects.notifications(0).expect("notifications are read");
+        assert_eq!(rustix::io::write(pipe, bytes), Ok(bytes.len()));
+    }
+
+    /// What is told of events comes to an end.
+    pub fn lose_notifications(&self) {
+        self.state().objects.lose_notifications();
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }
@@ -214,6 +234,13 @@ impl State {
             )
             .map(Some),
             Call::WaitQuiescent => Ok(None),
+            Call::SumErrors(index) => {
+                let value = self.objects.errors(object, index)?;
+                let Argument::Structure(answer) = argument else { return Err(Errno::FAULT.into()) };
+                answer[COUNTER_VALUE_AT..][..size_of::<i64>()]
+                    .copy_from_slice(&value.to_ne_bytes());
+                Ok(None)
+            }
             call => Ok(self.objects.answer(object, call)?),
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix::Message;
-use lttngd_model::{TracerToken, ust::NotifierSet};
+use lttngd_model::{trigger::EventNotified, ust::NotifierSet};
 use lttngd_runtime::{Hold, Outlet};
 
 use crate::AppInfo;
@@ -54,14 +54,4 @@ pub struct EventsNotified {
     /// No more of this application is read while this is held: to be dropped when room is there for as many
     /// again. Meanwhile its pipe fills, and it counts what does not fit.
     pub taken: Hold,
-}
-
-/// An event that matched a notifier.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct EventNotified {
-    /// The notifier's.
-    pub token: TracerToken,
-    /// The captured values, as MessagePack that readers of LTTng take: one array with a value for each capture.
-    /// Nothing for a notifier without captures.
-    pub captures: Box<[u8]>,
 }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
-use lttngd_model::TracerToken;
+use lttngd_model::{TracerToken, trigger::EventNotified};
 use lttngd_runtime::{Held, Hold, Sparing, fail_point};
 use lttngd_wire::{
     DecodeError,
@@ -26,7 +26,7 @@ use tokio::{
     sync::watch,
 };
 
-use super::{EventNotified, EventsNotified, Newest};
+use super::{EventsNotified, Newest};
 use crate::{AppInfo, permits::Permit};
 
 /// Most bytes that are read from one application before others have their turn.

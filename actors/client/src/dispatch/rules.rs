@@ -35,7 +35,7 @@ impl Asking<'_> {
     }
 
     /// The program that came with a command that has one.
-    fn binary(&self) -> Result<Binary, ErrorCode> {
+    pub(super) fn binary(&self) -> Result<Binary, ErrorCode> {
         let received = &mut self.attached.borrow_mut().received;
         let one = if received.len() == 1 { received.pop() } else { None };
         one.map(Binary::from).ok_or(ErrorCode::InvalidProtocol)

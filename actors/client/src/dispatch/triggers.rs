@@ -1,7 +1,7 @@
 //! Triggers: registered, listed, and what went wrong with them.
 
 use lttngd_model::{
-    ErrorCode,
+    Binary, ErrorCode,
     trigger::{ErrorQuery, Trigger},
 };
 use lttngd_notification::RegisterTrigger;
@@ -13,11 +13,16 @@ impl Asking<'_> {
     pub(super) async fn register_trigger(
         &self,
         anonymous: bool,
-        trigger: Trigger,
+        mut trigger: Trigger,
     ) -> Result<Reply, ErrorCode> {
         self.check().await?;
+        if let Some(probe) = trigger.condition.userspace_probe_mut() {
+            // Without it a trigger is none.
+            probe.binary = Some(self.binary().map_err(|_| ErrorCode::InvalidTrigger)?);
+        }
         let requester = self.handle.requester();
         let registered = self.handle.ask(RegisterTrigger { requester, trigger, anonymous }).await?;
+        self.attached.borrow_mut().sent = binaries(std::slice::from_ref(&registered));
         Ok(self.ok().with_data(encode_trigger(&registered)))
     }
 
@@ -28,6 +33,7 @@ impl Asking<'_> {
 
     pub(super) async fn list_triggers(&self) -> Result<Reply, ErrorCode> {
         let triggers = self.handle.list_triggers().await?;
+        self.attached.borrow_mut().sent = binaries(&triggers);
         Ok(self.ok().with_data(encode_triggers(&triggers)))
     }
 
@@ -35,4 +41,10 @@ impl Asking<'_> {
         let counters = self.handle.query_errors(query).await?;
         Ok(self.ok().with_data(encode_error_counters(&counters)))
     }
+}
+
+/// The programs of triggers on places in these, which there are not more of than fit into a message.
+fn binaries(triggers: &[Trigger]) -> Vec<Binary> {
+    let probes = triggers.iter().filter_map(|trigger| trigger.condition.userspace_probe());
+    probes.filter_map(|probe| probe.binary.clone()).collect()
 }

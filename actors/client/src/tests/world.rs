@@ -41,7 +41,8 @@ pub(super) fn daemon(fake: &FakeConsumer) -> (Handle, Addr<Registry>, Addr<Consu
     let apps = Apps::new(Outlet::closed()).start();
     let agents = Agents::new(Outlet::closed()).start();
     let notifiers = Notifiers::of(&apps, &agents);
-    let triggers = Triggers::new(TriggersConfig { notifiers, error_counters: 16 }).start();
+    let triggers =
+        Triggers::new(TriggersConfig { notifiers, error_counters: 16, kernel: None }).start();
     let registry = Registry::new(RegistryConfig {
         observed: Outlet::to(triggers.clone().recipient()),
         page_size: 4096,

@@ -58,7 +58,9 @@ impl World {
             let apps = Apps::new(Outlet::to(context.address().recipient())).start();
             let agents = Agents::new(Outlet::to(context.address().recipient())).start();
             let notifiers = Notifiers::of(&apps, &agents);
-            let triggers = Triggers::new(TriggersConfig { notifiers, error_counters: 16 }).start();
+            let triggers =
+                Triggers::new(TriggersConfig { notifiers, error_counters: 16, kernel: None })
+                    .start();
             let observed = Outlet::to(triggers.clone().recipient());
             known = Some((apps.clone(), agents.clone(), triggers));
             let started = Consumer::new(fake.config(), exited).start();

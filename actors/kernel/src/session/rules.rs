@@ -1,19 +1,21 @@
 //! Making event rules in the tracer, on a thread that may block.
 
-use std::{
-    fs::File,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
-};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use lttngd_model::{
-    Binary, ErrorCode, EventKind, ProbeLocation, UserspaceProbe,
+    EventKind,
     kernel::{FailedPart, Failure, KernelRule, TracerError},
+    trigger::EmissionSite,
 };
 use lttngd_runtime::Held;
-use lttngd_wire::kernel::{Call, EmissionSite, Instrumentation, KernelEvent};
+use lttngd_wire::kernel::{Call, Instrumentation, KernelEvent};
 
 use super::objects::{StepFailed, in_part, refused};
-use crate::{CallError, device::Calls, elf};
+use crate::{
+    CallError,
+    device::Calls,
+    program::{Nowhere, places, program},
+};
 
 /// A rule. The program of a probe is kept by whoever lists it.
 #[derive(Debug)]
@@ -34,7 +36,7 @@ pub(super) fn create_rule(
     let held = calls.room(DESCRIPTORS).map_err(|error| refused(&error))?;
     let probe = || rule.probe.clone().unwrap_or_default();
     let program = match rule.kind {
-        EventKind::UserspaceProbe => Some(program(rule.userspace_probe.as_ref())?),
+        EventKind::UserspaceProbe => Some(program(rule.userspace_probe.as_ref()).map_err(nowhere)?),
         _ => None,
     };
     let instrumentation = match (rule.kind, &program) {
@@ -54,7 +56,7 @@ pub(super) fn create_rule(
         calls.tell(made.as_fd(), &filter).map_err(failed(FailedPart::Filter))?;
     }
     if let Some((binary, location)) = &program {
-        for place in places(binary, location)? {
+        for place in places(binary, location).map_err(nowhere)? {
             let callsite = Call::AddCallsite(place);
             calls.tell(made.as_fd(), &callsite).map_err(failed(FailedPart::Callsite))?;
         }
@@ -63,25 +65,7 @@ pub(super) fn create_rule(
     Ok(Rule { descriptor: made, _held: held })
 }
 
-/// The program of a probe, and where in it that stands.
-fn program(probe: Option<&UserspaceProbe>) -> Result<(&Binary, ProbeLocation), StepFailed> {
-    let told = probe.and_then(|probe| probe.binary.as_ref().zip(probe.location()));
-    told.ok_or_else(|| {
-        let reason = "the program of the probe was not opened, or the place in it is not told";
-        nowhere(ErrorCode::ProbeLocationInval, reason.to_owned())
-    })
-}
-
-/// The places of a probe in the file of a program.
-fn places(binary: &Binary, location: &ProbeLocation) -> Result<Vec<u64>, StepFailed> {
-    let nowhere = |error: elf::ElfError| {
-        nowhere(error.code(), format!("{}: {error}", location.binary_path()))
-    };
-    let file = binary.as_fd().try_clone_to_owned().map_err(|error| nowhere(error.into()))?;
-    elf::places(&File::from(file), location).map_err(nowhere)
-}
-
-fn nowhere(code: ErrorCode, reason: String) -> StepFailed {
+fn nowhere(Nowhere { code, reason }: Nowhere) -> StepFailed {
     let part = FailedPart::Location(code);
     (Failure { part, error: TracerError::Missing }, reason)
 }

@@ -6,7 +6,7 @@ use super::{
     Capture, EventRule,
     bounds::{CAPTURES_MAX, check_name},
 };
-use crate::{Domain, ErrorCode, NAME_MAX};
+use crate::{Domain, ErrorCode, NAME_MAX, UserspaceProbe};
 
 /// What must become true.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -100,6 +100,28 @@ impl Condition {
     #[must_use]
     pub fn event_rule_matches(rule: EventRule) -> Self {
         Self::EventRuleMatches { rule, captures: Vec::new() }
+    }
+
+    /// The place in a program that it is about, if it is about one. Its program goes with it wherever that is
+    /// sent.
+    #[must_use]
+    pub fn userspace_probe(&self) -> Option<&UserspaceProbe> {
+        match self {
+            Self::EventRuleMatches { rule: EventRule::Uprobe { location, .. }, .. } => {
+                Some(location)
+            }
+            _ => None,
+        }
+    }
+
+    /// The same, to be told its program.
+    pub fn userspace_probe_mut(&mut self) -> Option<&mut UserspaceProbe> {
+        match self {
+            Self::EventRuleMatches { rule: EventRule::Uprobe { location, .. }, .. } => {
+                Some(location)
+            }
+            _ => None,
+        }
     }
 
     /// The session that it is about, if it is about one.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Trigger;
+use crate::TracerToken;
 
 /// What made a condition true.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -74,4 +75,14 @@ pub struct Notification {
     pub trigger: Trigger,
     /// What made it true.
     pub evaluation: Evaluation,
+}
+
+/// An event that matched the rule of an event notifier.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct EventNotified {
+    /// The notifier's.
+    pub token: TracerToken,
+    /// The captured values, as MessagePack that readers of LTTng take: one array with a value for each capture.
+    /// Nothing for a notifier without captures.
+    pub captures: Box<[u8]>,
 }

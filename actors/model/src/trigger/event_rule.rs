@@ -1,11 +1,13 @@
 //! Which events a condition is about.
 
+mod place;
+
 use serde::{Deserialize, Serialize};
 
 use super::bounds::{RULE_EXCLUSIONS_MAX, check_name};
 use crate::{
-    Domain, ErrorCode, EventDescription, FILTER_MAX_LEN, Filter, LogLevelRule, PATH_MAX,
-    SYMBOL_NAME_LEN, star_glob, ust,
+    Domain, ErrorCode, EventDescription, FILTER_MAX_LEN, Filter, LogLevelRule, SYMBOL_NAME_LEN,
+    UserspaceProbe, star_glob, ust,
 };
 
 /// Severest and least severe log level of LTTng-UST.
@@ -41,8 +43,9 @@ pub enum EventRule {
     Uprobe {
         /// Name of the event.
         name: String,
-        /// Where.
-        location: UserProbe,
+        /// Where. The program is needed to place it, not to compare rules.
+        #[serde(with = "place")]
+        location: UserspaceProbe,
     },
     /// Tracepoints of applications.
     UserTracepoint(TracepointRule),
@@ -91,29 +94,6 @@ pub enum KernelProbe {
     },
     /// An address.
     Address(u64),
-}
-
-/// A place in a program.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub enum UserProbe {
-    /// The beginning of a function.
-    Function {
-        /// Its name.
-        function: String,
-        /// The program or library.
-        binary: String,
-        /// Whether it is told to be looked up in the ELF symbols; else that is for the tracer to choose.
-        by_elf: bool,
-    },
-    /// A static probe (SDT).
-    Sdt {
-        /// Its name.
-        probe: String,
-        /// Its provider's name.
-        provider: String,
-        /// The program or library.
-        binary: String,
-    },
 }
 
 /// Which tracepoints of applications.
@@ -221,7 +201,7 @@ impl EventRule {
             }
             Self::Uprobe { name, location } => {
                 check_name(name, SYMBOL_NAME_LEN)?;
-                location.check()
+                location.location().map(drop).ok_or(ErrorCode::InvalidTrigger)
             }
         }
     }
@@ -279,29 +259,5 @@ impl TracepointRule {
             return Err(ErrorCode::InvalidTrigger);
         }
         self.exclusions.iter().try_for_each(|name| check_name(name, SYMBOL_NAME_LEN))
-    }
-}
-
-impl UserProbe {
-    fn check(&self) -> Result<(), ErrorCode> {
-        match self {
-            Self::Function { function, binary, .. } => {
-                check_name(function, SYMBOL_NAME_LEN)?;
-                check_name(binary, PATH_MAX)
-            }
-            Self::Sdt { probe, provider, binary } => {
-                check_name(probe, SYMBOL_NAME_LEN)?;
-                check_name(provider, SYMBOL_NAME_LEN)?;
-                check_name(binary, PATH_MAX)
-            }
-        }
-    }
-
-    /// The program or library.
-    #[must_use]
-    pub fn binary(&self) -> &str {
-        match self {
-            Self::Function { binary, .. } | Self::Sdt { binary, .. } => binary,
-        }
     }
 }

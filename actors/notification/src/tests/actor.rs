@@ -1,12 +1,11 @@
 //! What is asked of triggers, and what they do.
 
 use futures::StreamExt;
-use lttngd_app::EventNotified;
 use lttngd_model::{
     ErrorCode, SessionId, TracerToken,
     trigger::{
         Action, ActionPath, Condition, ErrorCounter, ErrorQuery, ErrorQueryTarget, Evaluation,
-        RatePolicy, Trigger,
+        EventNotified, RatePolicy, Trigger,
     },
 };
 use lttngd_session::{Observation, SessionObserved, TraceArchive};

@@ -6,12 +6,15 @@ use lttngd_model::{
 };
 
 use super::{ROOT, USER, event, notifying, start};
-use crate::book::{Book, TRIGGERS_EACH_MAX, TriggerId, condition_key};
+use crate::{
+    book::{Book, TRIGGERS_EACH_MAX, TriggerId, condition_key},
+    rule::Rule,
+};
 
 const OTHER: Credentials = Credentials { uid: 1001, gid: 100 };
 
 fn book() -> Book {
-    Book::new(8)
+    Book::new(8, None)
 }
 
 fn register(book: &mut Book, trigger: &Trigger) -> Result<TriggerId, ErrorCode> {
@@ -112,7 +115,7 @@ fn only_an_equal_trigger_is_unregistered() {
     }
     // Its pattern is kept with one star.
     let same = Trigger { condition: event("p:a*"), ..trigger };
-    let rule = book.unregister(USER, &same).unwrap().unwrap();
+    let Some(Rule::User(rule)) = book.unregister(USER, &same).unwrap() else { panic!() };
     assert_eq!(rule.events.tracepoint_name(), "p:a*");
     assert!(
         book.list(ROOT).is_empty()
@@ -123,7 +126,7 @@ fn only_an_equal_trigger_is_unregistered() {
 
 #[test]
 fn error_counters_are_used_again_when_nobody_counts_in_them() {
-    let mut book = Book::new(2);
+    let mut book = Book::new(2, None);
     let trigger = |name: &str| notifying(event("p:a")).named(name);
     let first = register(&mut book, &trigger("a")).unwrap();
     register(&mut book, &trigger("b")).unwrap();
@@ -134,11 +137,11 @@ fn error_counters_are_used_again_when_nobody_counts_in_them() {
     register(&mut book, &notifying(rotation)).unwrap();
     let token = first.token();
     let rule = book.unregister(USER, &trigger("a")).unwrap().unwrap();
-    assert_eq!((rule.token, rule.error_counter_index), (token, 0));
+    assert_eq!(rule.error_counter_index(), 0);
     assert_eq!(register(&mut book, &trigger("c")), full);
-    book.release(0);
+    book.release(&rule);
     let id = register(&mut book, &trigger("c")).unwrap();
-    assert_eq!(book.rule(id).unwrap().error_counter_index, 0);
+    assert_eq!(book.rule(id).unwrap().error_counter_index(), 0);
     assert_ne!(id.token(), token, "tokens are never used again");
     assert!(book.get(TriggerId::from(TracerToken(u64::MAX))).is_none());
 }
@@ -166,7 +169,7 @@ fn each_action_is_due_as_its_policy_says_and_its_failures_are_its_own() {
 
 #[test]
 fn a_user_cannot_take_the_room_of_all() {
-    let mut book = Book::new(u64::MAX);
+    let mut book = Book::new(u64::MAX, None);
     let rotation = |name: usize| {
         let condition = Condition::RotationOngoing { session: "s".to_owned() };
         notifying(condition).named(name.to_string())
@@ -182,4 +185,25 @@ fn a_user_cannot_take_the_room_of_all() {
     register(&mut book, &rotation(TRIGGERS_EACH_MAX)).unwrap();
     assert_eq!(book.about("s").len(), TRIGGERS_EACH_MAX + 1);
     assert!(book.about("t").is_empty());
+}
+
+#[test]
+fn rules_of_the_kernel_have_counters_of_their_own_where_they_are_taken() {
+    let mut book = Book::new(1, Some(1));
+    let of_kernel = |pattern: &str| {
+        let rule = EventRule::KernelTracepoint { pattern: pattern.to_owned(), filter: None };
+        notifying(Condition::event_rule_matches(rule))
+    };
+    let first = register(&mut book, &of_kernel("sched**")).unwrap();
+    let Some(Rule::Kernel(notifier)) = book.rule(first) else { panic!() };
+    let (token, name) = (notifier.token, notifier.name.as_str());
+    assert_eq!((token, name, notifier.error_counter_index), (first.token(), "sched*", 0));
+    register(&mut book, &notifying(event("p:a"))).unwrap();
+    let full = Err(ErrorCode::EventNotifierErrorAccountingFull);
+    assert_eq!(register(&mut book, &of_kernel("b")), full);
+    assert_eq!(register(&mut book, &notifying(event("p:b"))), full);
+    let rule = book.remove(first).unwrap();
+    assert!(book.remove(first).is_none(), "it is gone");
+    book.release(&rule);
+    register(&mut book, &of_kernel("sched*")).unwrap();
 }

@@ -1,9 +1,8 @@
 //! Subscribers at sockets, good and bad.
 
-use lttngd_app::EventNotified;
 use lttngd_model::{
     Credentials, TracerToken,
-    trigger::{Evaluation, Trigger},
+    trigger::{Evaluation, EventNotified, Trigger},
 };
 use lttngd_wire::{
     client::encode_condition,

@@ -7,15 +7,17 @@ use std::{
 
 use actix::{Actor, Addr, Context, Handler};
 use lttngd_app::{ClearNotifierErrors, CountNotifierErrors, SetNotifiers};
+use lttngd_kernel::{ModuleLists, NotifiersConfig, Tracer, TracerConfig};
 use lttngd_model::trigger::Condition;
 use lttngd_model::{TracerToken, ust::NotifierSet};
+use lttngd_peer::FakeKernel;
 use lttngd_runtime::{Descriptors, Peer};
 use lttngd_wire::client::encode_condition;
 use lttngd_wire::notification::{
     HEADER_LEN, Header, MessageKind, Status, decode_status, encode_handshake, encode_message,
 };
 
-use crate::{Notifiers, Triggers, TriggersConfig, listen};
+use crate::{KernelNotifiers, Notifiers, Triggers, TriggersConfig, listen};
 
 /// How long a test waits for what must come.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -74,6 +76,8 @@ pub(super) struct World {
     directory: tempfile::TempDir,
     pub(super) apps: FakeApps,
     pub(super) triggers: Addr<Triggers>,
+    /// What is in the kernel, if there is one.
+    pub(super) kernel: Option<Addr<lttngd_kernel::Notifiers>>,
     listener: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
@@ -85,7 +89,22 @@ impl Drop for World {
 
 impl World {
     pub(super) fn new() -> Self {
+        Self::of(None)
+    }
+
+    /// The same on a machine that has this kernel.
+    pub(super) fn with_kernel(kernel: &FakeKernel) -> Self {
+        let modules = ModuleLists::default();
+        let (kernel, descriptors) = (Arc::new(kernel.clone()), Descriptors::unlimited());
+        let tracer = Tracer::new(TracerConfig { kernel, modules, descriptors }).start();
+        let config = NotifiersConfig { tracer, error_counters: 2 };
+        let notifiers = lttngd_kernel::Notifiers::new(config).start();
+        Self::of(Some(KernelNotifiers { notifiers, error_counters: 2 }))
+    }
+
+    fn of(kernel: Option<KernelNotifiers>) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        let in_kernel = kernel.as_ref().map(|kernel| kernel.notifiers.clone());
         let apps = FakeApps::default();
         let started = apps.clone().start();
         let notifiers = Notifiers {
@@ -94,11 +113,12 @@ impl World {
             count_errors: started.clone().recipient(),
             clear_errors: started.recipient(),
         };
-        let triggers = Triggers::new(TriggersConfig { notifiers, error_counters: 8 }).start();
+        let triggers =
+            Triggers::new(TriggersConfig { notifiers, error_counters: 8, kernel }).start();
         let socket = std::os::unix::net::UnixListener::bind(directory.path().join("n")).unwrap();
         let listening = listen(socket, triggers.clone(), Descriptors::unlimited());
         let listener = tokio::task::spawn_local(listening);
-        Self { directory, apps, triggers, listener }
+        Self { directory, apps, triggers, kernel: in_kernel, listener }
     }
 
     /// A connection on which nothing was said.

@@ -1,16 +1,16 @@
 //! The calls, to bytes and back.
 
 use lttngd_model::{
-    Bytecode, ChannelOutput, Context, ContextKind, FILTER_MAX_LEN, PerfContext, ProbeAttributes,
-    ProcessAttribute,
+    Bytecode, ChannelOutput, Context, ContextKind, FILTER_MAX_LEN, PerfContext, ProcessAttribute,
+    TracerToken,
 };
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+use zerocopy::IntoBytes;
 
 use super::{
-    Argument,
+    Argument, EventNotifier, KernelEvent,
     mirror::{
-        self, ABI_VERSION_LEN, BYTECODE_HEAD_LEN, BytecodeHead, NAME_LEN, PROBE_LEN, Probe,
-        SYSCALL_FILTER_LEN, SyscallFilter, TIME_LEN, TRACER_VERSION_LEN, Tracker,
+        self, ABI_VERSION_LEN, BYTECODE_HEAD_LEN, BytecodeHead, CounterAggregate, CounterClear,
+        CounterConf, NAME_LEN, TIME_LEN, TRACER_VERSION_LEN, Tracker, chars, read, text,
     },
     number as no,
 };
@@ -61,14 +61,29 @@ pub enum Call {
     CreateEvent(Box<KernelEvent>),
     /// Channel: a context field.
     AddContext(Context),
-    /// Channel, event.
+    /// Channel, event, notifier.
     Enable,
-    /// Channel, event.
+    /// Channel, event, notifier.
     Disable,
-    /// Event: what it is to fulfil.
+    /// Event, notifier: what it is to fulfil.
     Filter(Bytecode),
-    /// Event of a probe in user space: a place in its file, in bytes from the beginning.
+    /// Event or notifier of a probe in user space: a place in its file, in bytes from the beginning.
     AddCallsite(u64),
+    /// Notifier: a value that is taken of each event, behind those before.
+    Capture(Bytecode),
+    /// Tracer: a group of event notifiers.
+    CreateNotifierGroup,
+    /// Notifier group: so many counters of events that could not be told. It has them once.
+    CreateErrorCounters(u64),
+    /// Notifier group: an event notifier.
+    CreateNotifier(Box<EventNotifier>),
+    /// Notifier group: where events are told, as records of the form that applications tell them in
+    /// ([`EventNotification`](crate::ust::notification::EventNotification)). It has one.
+    OpenNotifications,
+    /// Error counters: the value of one, see [`decode_error_count`](super::decode_error_count).
+    SumErrors(u64),
+    /// Error counters: one begins anew.
+    ClearErrors(u64),
     /// Stream: closes its packet if that has something in it.
     Flush,
 }
@@ -88,44 +103,6 @@ pub struct ChannelSettings {
     pub output: ChannelOutput,
     /// Whether a full buffer loses its oldest sub-buffer instead of the new event.
     pub overwrite: bool,
-}
-
-/// An event rule as the tracer takes it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct KernelEvent {
-    /// Name, or a pattern for tracepoints and system calls.
-    pub name: String,
-    /// What is instrumented.
-    pub instrumentation: Instrumentation,
-}
-
-/// What an event rule instruments.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Instrumentation {
-    /// Tracepoints.
-    Tracepoint,
-    /// A place in the kernel.
-    Kprobe(ProbeAttributes),
-    /// A function of the kernel, where tracers have ftrace: none of 2.13 has.
-    Function,
-    /// Beginning and end of a function of the kernel.
-    Kretprobe(ProbeAttributes),
-    /// System calls.
-    Syscall(EmissionSite),
-    /// A place in a program, whose file is open as this descriptor during the call.
-    Uprobe(i32),
-}
-
-/// Where in a system call an event is recorded.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[repr(u8)]
-pub enum EmissionSite {
-    /// At its beginning and its end.
-    EntryExit = 0,
-    /// At its beginning.
-    Entry = 1,
-    /// At its end.
-    Exit = 2,
 }
 
 impl Call {
@@ -158,6 +135,13 @@ impl Call {
             Self::Disable => no::DISABLE,
             Self::Filter(_) => no::FILTER,
             Self::AddCallsite(_) => no::ADD_CALLSITE,
+            Self::Capture(_) => no::CAPTURE,
+            Self::CreateNotifierGroup => no::CREATE_NOTIFIER_GROUP,
+            Self::CreateErrorCounters(_) => no::CREATE_ERROR_COUNTERS,
+            Self::CreateNotifier(_) => no::CREATE_NOTIFIER,
+            Self::OpenNotifications => no::OPEN_NOTIFICATIONS,
+            Self::SumErrors(_) => no::COUNTER_AGGREGATE,
+            Self::ClearErrors(_) => no::COUNTER_CLEAR,
             Self::Flush => no::FLUSH,
         }
     }
@@ -174,6 +158,10 @@ impl Call {
                 | Self::CreateChannel(_)
                 | Self::OpenStream
                 | Self::CreateEvent(_)
+                | Self::CreateNotifierGroup
+                | Self::CreateErrorCounters(_)
+                | Self::CreateNotifier(_)
+                | Self::OpenNotifications
         )
     }
 
@@ -194,9 +182,9 @@ impl Call {
             }
             Self::SetName(name) => structure(&chars::<NAME_LEN>(name)),
             Self::SetCreationTime(time) => structure(&chars::<TIME_LEN>(time)),
-            Self::CreateEvent(event) => structure(event.mirror().as_bytes()),
+            Self::CreateEvent(event) => structure(event.mirror(TracerToken(0)).as_bytes()),
             Self::AddContext(context) => structure(context_mirror(context)?.as_bytes()),
-            Self::Filter(bytecode) => {
+            Self::Filter(bytecode) | Self::Capture(bytecode) => {
                 let head = BytecodeHead {
                     len: u32::try_from(bytecode.data.len()).unwrap_or(u32::MAX),
                     reloc_offset: bytecode.reloc_table_offset,
@@ -204,6 +192,10 @@ impl Call {
                 };
                 structure(&[head.as_bytes(), &bytecode.data].concat())
             }
+            Self::CreateNotifier(notifier) => structure(notifier.mirror().as_bytes()),
+            Self::CreateErrorCounters(count) => structure(CounterConf::of(*count).as_bytes()),
+            Self::SumErrors(index) => structure(CounterAggregate::of(*index).as_bytes()),
+            Self::ClearErrors(index) => structure(CounterClear::of(*index).as_bytes()),
             Self::AddCallsite(offset) => structure(&offset.to_ne_bytes()),
             _ => Some(Argument::None),
         }
@@ -232,6 +224,17 @@ impl Call {
             (no::CREATE_EVENT, _) => Self::CreateEvent(Box::new(KernelEvent::decode(bytes)?)),
             (no::ADD_CONTEXT, _) => Self::AddContext(context(bytes)?),
             (no::FILTER, _) => Self::Filter(bytecode(bytes)?),
+            (no::CAPTURE, _) => Self::Capture(bytecode(bytes)?),
+            (no::CREATE_NOTIFIER, _) => Self::CreateNotifier(EventNotifier::decode(bytes)?.into()),
+            (no::CREATE_ERROR_COUNTERS, _) => {
+                Self::CreateErrorCounters(read::<CounterConf>(bytes, "counters")?.count())
+            }
+            (no::COUNTER_AGGREGATE, _) => {
+                Self::SumErrors(read::<CounterAggregate>(bytes, "counter")?.index.first())
+            }
+            (no::COUNTER_CLEAR, _) => {
+                Self::ClearErrors(read::<CounterClear>(bytes, "counter")?.index.first())
+            }
             (no::ADD_CALLSITE, _) => {
                 Self::AddCallsite(u64::from_ne_bytes(*read::<[u8; 8]>(bytes, "callsite")?))
             }
@@ -253,6 +256,8 @@ impl Call {
             no::ENABLE => Self::Enable,
             no::DISABLE => Self::Disable,
             no::FLUSH => Self::Flush,
+            no::CREATE_NOTIFIER_GROUP => Self::CreateNotifierGroup,
+            no::OPEN_NOTIFICATIONS => Self::OpenNotifications,
             _ => return Err(DecodeError::BadValue { what: "ioctl", value: number.into() }),
         })
     }
@@ -287,83 +292,6 @@ impl ChannelSettings {
             overwrite: overwrite != 0,
         })
     }
-}
-
-impl KernelEvent {
-    fn mirror(&self) -> mirror::Event {
-        let mut union = [0; 288];
-        let instrumentation = match &self.instrumentation {
-            Instrumentation::Tracepoint => 0,
-            Instrumentation::Kprobe(probe) => {
-                put(&mut union, probe_mirror(probe).as_bytes());
-                1
-            }
-            Instrumentation::Function => 2,
-            Instrumentation::Kretprobe(probe) => {
-                put(&mut union, probe_mirror(probe).as_bytes());
-                3
-            }
-            Instrumentation::Syscall(site) => {
-                // Of every ABI, by name.
-                let filter = SyscallFilter {
-                    entryexit: *site as u8,
-                    abi: 0,
-                    matching: 0,
-                    padding: 0,
-                    number: 0,
-                };
-                put(&mut union, filter.as_bytes());
-                5
-            }
-            Instrumentation::Uprobe(descriptor) => {
-                put(&mut union, &descriptor.to_ne_bytes());
-                6
-            }
-        };
-        let (name, token, padding) = (chars(&self.name), 0, [0; 8]);
-        mirror::Event { name, instrumentation, token, padding, union }
-    }
-
-    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mirror: &mirror::Event = read(bytes, "event")?;
-        let (kind, union) = (mirror.instrumentation, &mirror.union);
-        let probe = || -> Result<ProbeAttributes, DecodeError> {
-            let probe: &Probe = read(&union[..PROBE_LEN], "probe")?;
-            let symbol = text(&probe.symbol_name, "symbol")?;
-            Ok(ProbeAttributes { address: probe.address, offset: probe.offset, symbol })
-        };
-        let instrumentation = match kind {
-            0 => Instrumentation::Tracepoint,
-            1 => Instrumentation::Kprobe(probe()?),
-            2 => Instrumentation::Function,
-            3 => Instrumentation::Kretprobe(probe()?),
-            5 => {
-                let filter: &SyscallFilter = read(&union[..SYSCALL_FILTER_LEN], "system call")?;
-                Instrumentation::Syscall(match filter.entryexit {
-                    0 => EmissionSite::EntryExit,
-                    1 => EmissionSite::Entry,
-                    2 => EmissionSite::Exit,
-                    value => {
-                        let (what, value) = ("emission site", value.into());
-                        return Err(DecodeError::BadValue { what, value });
-                    }
-                })
-            }
-            6 => Instrumentation::Uprobe(i32::from_ne_bytes(*read::<[u8; 4]>(
-                &union[..4],
-                "uprobe",
-            )?)),
-            value => {
-                let (what, value) = ("instrumentation", value.into());
-                return Err(DecodeError::BadValue { what, value });
-            }
-        };
-        Ok(Self { name: text(&mirror.name, "event name")?, instrumentation })
-    }
-}
-
-fn probe_mirror(probe: &ProbeAttributes) -> Probe {
-    Probe { address: probe.address, offset: probe.offset, symbol_name: chars(&probe.symbol) }
 }
 
 fn context_mirror(context: &Context) -> Option<mirror::Context> {
@@ -416,31 +344,4 @@ fn bytecode(bytes: &[u8]) -> Result<Bytecode, DecodeError> {
         return Err(DecodeError::BadValue { what: "bytecode len", value: head.len.into() });
     }
     Ok(Bytecode { reloc_table_offset: head.reloc_offset, seqnum: head.seqnum, data: data.to_vec() })
-}
-
-/// A `char` array with at least one NUL.
-fn chars<const N: usize>(text: &str) -> [u8; N] {
-    let mut array = [0; N];
-    for (to, from) in array.iter_mut().take(N - 1).zip(text.as_bytes()) {
-        *to = *from;
-    }
-    array
-}
-
-fn text(bytes: &[u8], what: &'static str) -> Result<String, DecodeError> {
-    let end = bytes.iter().position(|byte| *byte == 0).ok_or(DecodeError::BadString { what })?;
-    let text = std::str::from_utf8(&bytes[..end]);
-    text.map(str::to_owned).map_err(|_| DecodeError::BadString { what })
-}
-
-fn put(union: &mut [u8], bytes: &[u8]) {
-    union[..bytes.len()].copy_from_slice(bytes);
-}
-
-fn read<'a, T>(bytes: &'a [u8], what: &'static str) -> Result<&'a T, DecodeError>
-where
-    T: FromBytes + Immutable + KnownLayout + Unaligned,
-{
-    let wrong = DecodeError::Truncated { what, needed: size_of::<T>(), left: bytes.len() };
-    T::ref_from_bytes(bytes).map_err(|_| wrong)
 }

@@ -1,7 +1,8 @@
 //! The numbers of the ioctls: direction, size of the structure, type and a number of the type's own.
 
 use super::mirror::{
-    ABI_VERSION_LEN, CHANNEL_LEN, CONTEXT_LEN, EVENT_LEN, NAME_LEN, TIME_LEN, TRACER_VERSION_LEN,
+    ABI_VERSION_LEN, CHANNEL_LEN, CONTEXT_LEN, COUNTER_AGGREGATE_LEN, COUNTER_CLEAR_LEN,
+    COUNTER_CONF_LEN, EVENT_LEN, EVENT_NOTIFIER_LEN, NAME_LEN, TIME_LEN, TRACER_VERSION_LEN,
     TRACKER_LEN,
 };
 
@@ -48,5 +49,13 @@ pub(super) const FILTER: u32 = io(0x90);
 pub(super) const ADD_CALLSITE: u32 = io(0x91);
 pub(super) const TRACK: u32 = sized(WRITE, 0xA1, TRACKER_LEN);
 pub(super) const UNTRACK: u32 = sized(WRITE, 0xA2, TRACKER_LEN);
+pub(super) const CREATE_NOTIFIER_GROUP: u32 = io(0x4C);
+pub(super) const CREATE_ERROR_COUNTERS: u32 = sized(WRITE, 0x84, COUNTER_CONF_LEN);
+pub(super) const CREATE_NOTIFIER: u32 = sized(WRITE, 0xB0, EVENT_NOTIFIER_LEN);
+pub(super) const OPEN_NOTIFICATIONS: u32 = io(0xB1);
+/// Bytecode, as [`FILTER`].
+pub(super) const CAPTURE: u32 = io(0xB8);
+pub(super) const COUNTER_AGGREGATE: u32 = sized(READ | WRITE, 0xC1, COUNTER_AGGREGATE_LEN);
+pub(super) const COUNTER_CLEAR: u32 = sized(WRITE, 0xC2, COUNTER_CLEAR_LEN);
 /// Of a stream: of the ring buffer, not of the tracer.
 pub(super) const FLUSH: u32 = io(0x0C);

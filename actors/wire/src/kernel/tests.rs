@@ -3,9 +3,13 @@
 
 use lttngd_model::{
     Bytecode, ChannelOutput, Context, ContextKind, PerfContext, ProbeAttributes, ProcessAttribute,
+    TracerToken, trigger::EmissionSite,
 };
 
-use super::{Argument, Call, ChannelSettings, EmissionSite, Instrumentation, KernelEvent};
+use super::{
+    Argument, Call, ChannelSettings, EventNotifier, Instrumentation, KernelEvent,
+    decode_error_count,
+};
 use crate::{
     DecodeError,
     ust::layout::{text_at, u32_at, u64_at},
@@ -24,6 +28,13 @@ fn settings() -> ChannelSettings {
 
 fn event(instrumentation: Instrumentation) -> Call {
     Call::CreateEvent(Box::new(KernelEvent { name: "name*".to_owned(), instrumentation }))
+}
+
+fn notifier() -> Call {
+    let instrumentation = Instrumentation::Syscall(EmissionSite::Exit);
+    let event = KernelEvent { name: "open*".to_owned(), instrumentation };
+    let (token, error_counter_index) = (TracerToken(1 << 40), 12);
+    Call::CreateNotifier(Box::new(EventNotifier { token, error_counter_index, event }))
 }
 
 fn probe() -> ProbeAttributes {
@@ -75,6 +86,13 @@ fn all() -> Vec<(Call, u32)> {
         (Call::Filter(bytecode()), 0xF690),
         (Call::AddCallsite(0x1234), 0xF691),
         (Call::Flush, 0xF60C),
+        (Call::CreateNotifierGroup, 0xF64C),
+        (Call::CreateErrorCounters(4096), 0x40C0_F684),
+        (notifier(), 0x425C_F6B0),
+        (Call::OpenNotifications, 0xF6B1),
+        (Call::Capture(bytecode()), 0xF6B8),
+        (Call::SumErrors(7), 0xC04E_F6C1),
+        (Call::ClearErrors(8), 0x4044_F6C2),
     ]
 }
 
@@ -89,7 +107,8 @@ fn each_call_has_the_number_that_the_tracer_takes_and_is_read_back() {
         };
         // The number says how long the structure is, but for bytecode and callsites.
         let said = number as usize >> 16 & 0x3fff;
-        assert!(said == len || matches!(call, Call::Filter(_) | Call::AddCallsite(_)), "{call:?}");
+        let is_open = matches!(call, Call::Filter(_) | Call::Capture(_) | Call::AddCallsite(_));
+        assert!(said == len || is_open, "{call:?}");
         assert_eq!(Call::decode(number, &argument).unwrap(), call);
     }
 }
@@ -120,6 +139,26 @@ fn members_stand_where_the_tracer_reads_them() {
     let filter = bytes(Call::Filter(bytecode()));
     assert_eq!([0, 4].map(|at| u32_at(&filter, at)), [4, 2]);
     assert_eq!((u64_at(&filter, 8), &filter[16..]), (9, &[1, 2, 3, 4][..]));
+}
+
+#[test]
+fn a_notifier_is_a_rule_with_a_token_and_its_counter_one_of_many() {
+    let bytes = |call: Call| call.argument().unwrap().bytes().to_vec();
+    let notifier = bytes(notifier());
+    assert_eq!((text_at(&notifier, 0), u32_at(&notifier, 256), notifier[276]), ("open*", 5, 2));
+    assert_eq!((u64_at(&notifier, 260), u64_at(&notifier, 564)), (1 << 40, 12));
+    let counters = bytes(Call::CreateErrorCounters(4096));
+    assert_eq!([0, 8].map(|at| u32_at(&counters, at)), [0, 1], "modular, of one dimension");
+    assert_eq!((u64_at(&counters, 12), u64_at(&counters, 20)), (0, 4096));
+    assert!(counters[28..].iter().all(|byte| *byte == 0));
+    let mut sum = bytes(Call::SumErrors(7));
+    assert_eq!((u32_at(&sum, 0), u64_at(&sum, 4)), (1, 7));
+    sum[36..44].copy_from_slice(&19_i64.to_ne_bytes());
+    assert_eq!(decode_error_count(&sum), Ok(19));
+    assert!(decode_error_count(&sum[..77]).is_err());
+    sum[36..44].copy_from_slice(&(-1_i64).to_ne_bytes());
+    assert!(decode_error_count(&sum).is_err());
+    assert_eq!(u64_at(&bytes(Call::ClearErrors(8)), 4), 8);
 }
 
 #[test]

@@ -6,7 +6,10 @@ use std::{
 };
 
 use lttngd_model::Context;
-use lttngd_wire::kernel::{Call, Instrumentation};
+use lttngd_wire::{
+    kernel::{Call, EventNotifier, Instrumentation},
+    ust::notification::EventNotification,
+};
 use rustix::io::Errno;
 
 use super::{identity, is_closed, pipe};
@@ -26,6 +29,14 @@ pub enum KernelObject {
     Stream(usize, usize),
     /// An event rule of a channel.
     Event(usize, usize),
+    /// A group of event notifiers.
+    NotifierGroup(usize),
+    /// Where the events of a group are told.
+    Notifications(usize),
+    /// The counters of what a group cannot tell.
+    ErrorCounters(usize),
+    /// An event notifier of a group.
+    Notifier(usize, usize),
 }
 
 /// All there is.
@@ -34,6 +45,7 @@ pub(super) struct Objects {
     /// By the identity of the descriptor, with the end that tells whether somebody has it.
     given: HashMap<u64, (KernelObject, OwnedFd)>,
     sessions: Vec<Session>,
+    groups: Vec<Group>,
 }
 
 #[derive(Default)]
@@ -64,11 +76,24 @@ struct Event {
     enabled: bool,
 }
 
+#[derive(Default)]
+struct Group {
+    is_told: bool,
+    /// What could not be told, once it is counted.
+    counters: Option<Vec<i64>>,
+    notifiers: Vec<Notifier>,
+}
+
+struct Notifier {
+    rule: EventNotifier,
+    event: Event,
+}
+
 type Answer = Result<Option<OwnedFd>, Errno>;
 
 impl Objects {
     pub(super) fn new(processors: usize) -> Self {
-        Self { processors, given: HashMap::new(), sessions: Vec::new() }
+        Self { processors, given: HashMap::new(), sessions: Vec::new(), groups: Vec::new() }
     }
 
     /// Gives a descriptor of something.
@@ -107,8 +132,27 @@ impl Objects {
                     self.sessions.push(Session::default());
                     Ok(Some(self.make(KernelObject::Session(self.sessions.len() - 1))))
                 }
+                Call::CreateNotifierGroup => {
+                    self.groups.push(Group::default());
+                    Ok(Some(self.make(KernelObject::NotifierGroup(self.groups.len() - 1))))
+                }
                 _ => Err(Errno::NOTTY),
             },
+            KernelObject::NotifierGroup(group) => {
+                let made = self.groups[group].answer(group, call)?;
+                Ok(Some(self.make(made)))
+            }
+            KernelObject::Notifier(group, notifier) => {
+                self.groups[group].notifiers[notifier].event.tell(&call)
+            }
+            KernelObject::ErrorCounters(group) => match call {
+                Call::ClearErrors(index) => {
+                    *self.groups[group].counter(index)? = 0;
+                    Ok(None)
+                }
+                _ => Err(Errno::NOTTY),
+            },
+            KernelObject::Notifications(_) => Err(Errno::NOTTY),
             KernelObject::Session(session) => self.of_session(session, call),
             KernelObject::Channel(session, channel) => self.of_channel(session, channel, call),
             KernelObject::Metadata(session, channel) => match call {
@@ -121,6 +165,46 @@ impl Objects {
                 _ => Err(Errno::NOTTY),
             },
         }
+    }
+
+    /// What a counter of a group counted.
+    pub(super) fn errors(&mut self, object: KernelObject, index: u64) -> Result<i64, Errno> {
+        match object {
+            KernelObject::ErrorCounters(group) => self.groups[group].counter(index).copied(),
+            _ => Err(Errno::NOTTY),
+        }
+    }
+
+    /// The tracer's end of where the events of a group are told.
+    pub(super) fn notifications(&self, group: usize) -> Option<&OwnedFd> {
+        let object = KernelObject::Notifications(group);
+        self.given.values().find(|(known, _)| *known == object).map(|(_, kept)| kept)
+    }
+
+    /// Nothing can be read there any more.
+    pub(super) fn lose_notifications(&mut self) {
+        self.given.retain(|_, (object, _)| !matches!(object, KernelObject::Notifications(_)));
+    }
+
+    /// An event happens: those who want to know are told, or it is counted. How many are told.
+    pub(super) fn happen(&mut self, event: &str, captures: &[u8]) -> usize {
+        let mut told = 0;
+        for group in 0..self.groups.len() {
+            for at in 0..self.groups[group].notifiers.len() {
+                let notifier = &self.groups[group].notifiers[at];
+                if notifier.rule.event.name != event || !notifier.event.enabled {
+                    continue;
+                }
+                let (token, index) = (notifier.rule.token, notifier.rule.error_counter_index);
+                let record = EventNotification { token, captures }.encode();
+                let Some(pipe) = self.notifications(group) else { continue };
+                match rustix::io::write(pipe, &record) {
+                    Ok(_) => told += 1,
+                    Err(_is_full) => *self.groups[group].counter(index).unwrap() += 1,
+                }
+            }
+        }
+        told
     }
 
     fn of_session(&mut self, number: usize, call: Call) -> Answer {
@@ -248,11 +332,47 @@ impl Session {
     }
 }
 
+impl Group {
+    /// What is made by a call to the group.
+    fn answer(&mut self, number: usize, call: Call) -> Result<KernelObject, Errno> {
+        match call {
+            Call::OpenNotifications if self.is_told => Err(Errno::NOENT),
+            Call::OpenNotifications => {
+                self.is_told = true;
+                Ok(KernelObject::Notifications(number))
+            }
+            Call::CreateErrorCounters(_) if self.counters.is_some() => Err(Errno::BUSY),
+            Call::CreateErrorCounters(count) => {
+                self.counters = Some(vec![0; usize::try_from(count).unwrap()]);
+                Ok(KernelObject::ErrorCounters(number))
+            }
+            Call::CreateNotifier(rule) => {
+                let (is_probe, has_places) = match rule.event.instrumentation {
+                    Instrumentation::Tracepoint | Instrumentation::Syscall(_) => (false, false),
+                    Instrumentation::Kprobe(_) => (true, false),
+                    Instrumentation::Uprobe(_) => (true, true),
+                    _ => return Err(Errno::INVAL),
+                };
+                *self.counter(rule.error_counter_index).map_err(|_| Errno::INVAL)? = 0;
+                let event = Event { is_probe, has_places, enabled: false };
+                self.notifiers.push(Notifier { rule: *rule, event });
+                Ok(KernelObject::Notifier(number, self.notifiers.len() - 1))
+            }
+            _ => Err(Errno::NOTTY),
+        }
+    }
+
+    fn counter(&mut self, index: u64) -> Result<&mut i64, Errno> {
+        let at = usize::try_from(index).map_err(|_| Errno::OVERFLOW)?;
+        self.counters.as_mut().and_then(|all| all.get_mut(at)).ok_or(Errno::OVERFLOW)
+    }
+}
+
 impl Event {
     fn tell(&mut self, call: &Call) -> Answer {
         match call {
-            Call::Filter(_) if self.is_probe => Err(Errno::INVAL),
-            Call::Filter(_) => Ok(None),
+            Call::Filter(_) | Call::Capture(_) if self.is_probe => Err(Errno::INVAL),
+            Call::Filter(_) | Call::Capture(_) => Ok(None),
             Call::AddCallsite(_) if self.has_places => Ok(None),
             Call::AddCallsite(_) => Err(Errno::INVAL),
             Call::Enable | Call::Disable => {

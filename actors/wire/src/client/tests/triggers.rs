@@ -1,11 +1,11 @@
 //! Triggers of every kind by chance, and bytes that are none.
 
 use lttngd_model::{
-    AppContext, Domain, LogLevelRule,
+    AppContext, Domain, FunctionLookup, LogLevelRule, ProbeLocation, UserspaceProbe,
     trigger::{
         Action, ActionPath, ArchiveLocation, BufferUsage, Capture, Condition, EmissionSite,
         ErrorCounter, ErrorQuery, ErrorQueryTarget, Evaluation, EventRule, KernelProbe, LogRule,
-        RatePolicy, SnapshotAction, SnapshotTarget, Threshold, TracepointRule, Trigger, UserProbe,
+        RatePolicy, SnapshotAction, SnapshotTarget, Threshold, TracepointRule, Trigger,
     },
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
@@ -47,17 +47,17 @@ fn log_rule() -> impl Strategy<Value = LogRule> {
     })
 }
 
-fn user_probe() -> impl Strategy<Value = UserProbe> {
-    prop_oneof![
-        (name(), name(), any::<bool>()).prop_map(|(function, binary, by_elf)| {
-            UserProbe::Function { function, binary, by_elf }
+fn user_probe() -> impl Strategy<Value = UserspaceProbe> {
+    let lookup = select(vec![FunctionLookup::Default, FunctionLookup::Elf]);
+    let place = prop_oneof![
+        (name(), name(), lookup).prop_map(|(name, binary_path, lookup)| {
+            ProbeLocation::Function { name, binary_path, lookup }
         }),
-        (name(), name(), name()).prop_map(|(probe, provider, binary)| UserProbe::Sdt {
-            probe,
-            provider,
-            binary
+        (name(), name(), name()).prop_map(|(name, provider, binary_path)| {
+            ProbeLocation::Tracepoint { provider, name, binary_path }
         }),
-    ]
+    ];
+    place.prop_map(|place| UserspaceProbe::from(place.to_bytes()))
 }
 
 fn event_rule() -> BoxedStrategy<EventRule> {

@@ -1,11 +1,8 @@
 //! Event rules (`struct lttng_event_rule_comm` and what follows it) and the places that they name.
 
 use lttngd_model::{
-    FILTER_MAX_LEN, LogLevelRule, PATH_MAX, SYMBOL_NAME_LEN,
-    trigger::{
-        EmissionSite, EventRule, KernelProbe, LogRule, RULE_EXCLUSIONS_MAX, TracepointRule,
-        UserProbe,
-    },
+    FILTER_MAX_LEN, LogLevelRule, SYMBOL_NAME_LEN,
+    trigger::{EmissionSite, EventRule, KernelProbe, LogRule, RULE_EXCLUSIONS_MAX, TracepointRule},
 };
 
 use super::super::mirror::{bad, limited, string, string_len, wire_len};
@@ -31,14 +28,6 @@ const LOG_LEVEL_PADDING: usize = 3;
 /// `enum lttng_kernel_probe_location_type`.
 const BEHIND_SYMBOL: i8 = 0;
 const AT_ADDRESS: i8 = 1;
-
-/// `enum lttng_userspace_probe_location_type`.
-const FUNCTION: i8 = 0;
-const SDT: i8 = 1;
-/// `enum lttng_userspace_probe_location_lookup_method_type`.
-const BY_DEFAULT: i8 = 0;
-const BY_ELF: i8 = 1;
-const BY_SDT: i8 = 2;
 
 fn filter(reader: &mut Reader<'_>, len: u32) -> Result<Option<String>, DecodeError> {
     match len {
@@ -71,8 +60,12 @@ pub(super) fn decode(reader: &mut Reader<'_>) -> Result<EventRule, DecodeError> 
             EventRule::Kprobe { name, location }
         }
         UPROBE => {
-            let (name, location) = decode_named(reader, decode_user_probe)?;
-            EventRule::Uprobe { name, location }
+            // Whether it tells a place is looked at with all else of the trigger.
+            let (name, location) = decode_named(reader, |location| {
+                let len = location.left();
+                location.bytes(len, "probe location").map(<[u8]>::to_vec)
+            })?;
+            EventRule::Uprobe { name, location: location.into() }
         }
         USER_TRACEPOINT => EventRule::UserTracepoint(decode_user_tracepoint(reader)?),
         JUL => EventRule::Jul(decode_log_rule(reader)?),
@@ -161,38 +154,6 @@ fn decode_kernel_probe(reader: &mut Reader<'_>) -> Result<KernelProbe, DecodeErr
     }
 }
 
-fn decode_user_probe(reader: &mut Reader<'_>) -> Result<UserProbe, DecodeError> {
-    match reader.i8("user probe location type")? {
-        FUNCTION => {
-            let (function_len, binary_len) =
-                (reader.u32("function_name_len")?, reader.u32("binary_path_len")?);
-            let function = string(reader, function_len, SYMBOL_NAME_LEN, "function_name")?;
-            let binary = string(reader, binary_len, PATH_MAX, "binary_path")?;
-            let by_elf = match reader.i8("lookup method")? {
-                BY_DEFAULT => false,
-                BY_ELF => true,
-                other => return Err(bad("lookup method", other)),
-            };
-            Ok(UserProbe::Function { function, binary, by_elf })
-        }
-        SDT => {
-            let lens = [
-                reader.u32("probe_name_len")?,
-                reader.u32("provider_name_len")?,
-                reader.u32("binary_path_len")?,
-            ];
-            let probe = string(reader, lens[0], SYMBOL_NAME_LEN, "probe_name")?;
-            let provider = string(reader, lens[1], SYMBOL_NAME_LEN, "provider_name")?;
-            let binary = string(reader, lens[2], PATH_MAX, "binary_path")?;
-            match reader.i8("lookup method")? {
-                BY_SDT => Ok(UserProbe::Sdt { probe, provider, binary }),
-                other => Err(bad("lookup method", other)),
-            }
-        }
-        other => Err(bad("user probe location type", other)),
-    }
-}
-
 /// The length of a text that may be absent.
 fn optional_len(text: Option<&str>) -> u32 {
     text.map_or(0, string_len)
@@ -222,7 +183,7 @@ pub(super) fn encode(rule: &EventRule, writer: &mut Writer) {
             encode_named(KPROBE, name, &encode_kernel_probe(location), writer);
         }
         EventRule::Uprobe { name, location } => {
-            encode_named(UPROBE, name, &encode_user_probe(location), writer);
+            encode_named(UPROBE, name, location.bytes(), writer);
         }
         EventRule::UserTracepoint(rule) => encode_user_tracepoint(rule, writer),
         EventRule::Jul(rule) => encode_log_rule(JUL, rule, writer),
@@ -285,23 +246,6 @@ fn encode_kernel_probe(location: &KernelProbe) -> Vec<u8> {
         }
         KernelProbe::Address(address) => {
             writer.i8(AT_ADDRESS).u64(*address);
-        }
-    }
-    writer.into_bytes()
-}
-
-fn encode_user_probe(location: &UserProbe) -> Vec<u8> {
-    let mut writer = Writer::default();
-    match location {
-        UserProbe::Function { function, binary, by_elf } => {
-            writer.i8(FUNCTION).u32(string_len(function)).u32(string_len(binary));
-            writer.string(function).string(binary);
-            writer.i8(if *by_elf { BY_ELF } else { BY_DEFAULT });
-        }
-        UserProbe::Sdt { probe, provider, binary } => {
-            writer.i8(SDT).u32(string_len(probe)).u32(string_len(provider));
-            writer.u32(string_len(binary)).string(probe).string(provider).string(binary);
-            writer.i8(BY_SDT);
         }
     }
     writer.into_bytes()

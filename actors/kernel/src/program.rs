@@ -1,0 +1,36 @@
+//! Where in a program a probe is placed, as the tracer is told.
+
+use std::{fs::File, os::fd::AsFd};
+
+use lttngd_model::{Binary, ErrorCode, ProbeLocation, UserspaceProbe};
+
+use crate::elf;
+
+/// A probe can be placed nowhere.
+#[derive(Debug)]
+pub(crate) struct Nowhere {
+    /// What clients are told of a rule that records.
+    pub(crate) code: ErrorCode,
+    /// Why, for people.
+    pub(crate) reason: String,
+}
+
+/// The program of a probe, and where in it that stands.
+pub(crate) fn program(probe: Option<&UserspaceProbe>) -> Result<(&Binary, ProbeLocation), Nowhere> {
+    let told = probe.and_then(|probe| probe.binary.as_ref().zip(probe.location()));
+    told.ok_or_else(|| Nowhere {
+        code: ErrorCode::ProbeLocationInval,
+        reason: "the program of the probe was not opened, or the place in it is not told"
+            .to_owned(),
+    })
+}
+
+/// The places of a probe in the file of a program. Reads the file.
+pub(crate) fn places(binary: &Binary, location: &ProbeLocation) -> Result<Vec<u64>, Nowhere> {
+    let nowhere = |error: elf::ElfError| Nowhere {
+        code: error.code(),
+        reason: format!("{}: {error}", location.binary_path()),
+    };
+    let file = binary.as_fd().try_clone_to_owned().map_err(|error| nowhere(error.into()))?;
+    elf::places(&File::from(file), location).map_err(nowhere)
+}
