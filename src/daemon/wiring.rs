@@ -39,9 +39,12 @@ pub(super) struct Wired {
     pub(super) triggers: Addr<Triggers>,
 }
 
-/// The kernel tracer, which is opened at once, so that those who need it do not wait: another daemon's than
-/// root's has none.
-fn kernel_tracer(config: &Config, descriptors: &Descriptors) -> Option<Addr<Tracer>> {
+/// The kernel tracer, which is opened at once, so that those who need it do not wait, and its event notifiers:
+/// another daemon's than root's has none.
+fn kernel_tracer(
+    config: &Config,
+    descriptors: &Descriptors,
+) -> Option<(Addr<Tracer>, Addr<KernelNotifiers>)> {
     let (instead, besides) = (config.kmod_probes.as_deref(), config.extra_kmod_probes.as_deref());
     let serves = config.is_root && !config.no_kernel;
     let tracer = serves.then(|| {
@@ -55,7 +58,9 @@ fn kernel_tracer(config: &Config, descriptors: &Descriptors) -> Option<Addr<Trac
             tracing::info!(%error, "the kernel's domain is not served");
         }
     });
-    Some(tracer)
+    let error_counters = config.event_notifier_error_buffer_size_kernel;
+    let notifiers = NotifiersConfig { tracer: tracer.clone(), error_counters };
+    Some((tracer, KernelNotifiers::new(notifiers).start()))
 }
 
 /// Starts the actors whose events meet.
@@ -74,11 +79,7 @@ pub(super) fn wire_actors(
         })
     };
     let sessiond_uuid = *uuid::Uuid::new_v4().as_bytes();
-    let tracer = kernel_tracer(config, descriptors);
-    let kernel_notifiers = tracer.clone().map(|tracer| {
-        let error_counters = config.event_notifier_error_buffer_size_kernel;
-        KernelNotifiers::new(NotifiersConfig { tracer, error_counters }).start()
-    });
+    let (tracer, kernel_notifiers) = kernel_tracer(config, descriptors).unzip();
     let mut wired = None;
     let registry = Registry::create(|context| {
         let consumer = |kind, settings: &ConsumerdConfig| {
@@ -104,9 +105,8 @@ pub(super) fn wire_actors(
         let agents = Agents::new(Outlet::to(context.address().recipient()))
             .with_failure_notice(notice("actor of agents"))
             .start();
-        let of_kernel = kernel_notifiers.clone();
-        let triggers =
-            start_triggers(config, (&apps, &agents, of_kernel), notice("actor of triggers"));
+        let of_rules = (&apps, &agents, kernel_notifiers.clone());
+        let triggers = start_triggers(config, of_rules, notice("actor of triggers"));
         let observed = Outlet::to(triggers.clone().recipient());
         wired = Some((apps.clone(), agents.clone(), all.clone(), triggers));
         Registry::new(RegistryConfig {
