@@ -111,7 +111,7 @@ impl RelayConnection {
         let [first, second] = self.control.unsent();
         Interest {
             control_writable: !first.is_empty() || !second.is_empty(),
-            data_writable: self.data.progress().is_due(),
+            data_writable: self.data.watchdog().is_due(),
         }
     }
 
@@ -369,9 +369,9 @@ impl RelayConnection {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let timeout = self.limits.stall_timeout;
-        [self.control.progress(), self.data.progress()]
+        [self.control.watchdog(), self.data.watchdog()]
             .into_iter()
-            .filter_map(|progress| progress.deadline(timeout))
+            .filter_map(|watchdog| watchdog.deadline(timeout))
             .min()
     }
 
@@ -379,12 +379,12 @@ impl RelayConnection {
     pub fn on_deadline(&mut self, now: Instant) {
         let timeout = self.limits.stall_timeout;
         let sides = [
-            (StreamKind::Control, self.control.progress()),
-            (StreamKind::Data, self.data.progress()),
+            (StreamKind::Control, self.control.watchdog()),
+            (StreamKind::Data, self.data.watchdog()),
         ];
         let stalled = sides
             .into_iter()
-            .find(|(_, progress)| progress.deadline(timeout).is_some_and(|due| due <= now));
+            .find(|(_, watchdog)| watchdog.deadline(timeout).is_some_and(|due| due <= now));
         if let Some((socket, _)) = stalled {
             self.die(Fault::Stalled { socket, timeout });
         }

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Instant};
 
 use lttngd_wire::relay::{ConsumerCommand, ConsumerReply, ReplyError, ReplyKind};
 
-use crate::{CommandError, Fault, QueueError, progress::Progress};
+use crate::{CommandError, Fault, QueueError, watchdog::Watchdog};
 use lttngd_model::StreamKind;
 
 /// Most commands with tickets that wait for replies, or whose outcomes wait to be taken. Whether data is
@@ -47,7 +47,7 @@ pub(crate) struct Control {
     received: Vec<u8>,
     outcomes: VecDeque<(Ticket, Outcome)>,
     next_ticket: u64,
-    progress: Progress,
+    watchdog: Watchdog,
 }
 
 impl Control {
@@ -60,7 +60,7 @@ impl Control {
             received: Vec::new(),
             outcomes: VecDeque::new(),
             next_ticket: 0,
-            progress: Progress::default(),
+            watchdog: Watchdog::default(),
         }
     }
 
@@ -131,7 +131,7 @@ impl Control {
 
     fn send(&mut self, now: Instant, bytes: &[u8]) {
         self.unsent.extend(bytes);
-        self.progress.expect(now);
+        self.watchdog.expect(now);
     }
 
     pub(crate) fn is_ready_for_index(&self) -> bool {
@@ -161,7 +161,7 @@ impl Control {
     /// The first `count` bytes of [`Self::unsent`] were sent.
     pub(crate) fn sent(&mut self, now: Instant, count: usize) {
         self.unsent.drain(..count.min(self.unsent.len()));
-        self.progress.moved(now, !self.is_idle());
+        self.watchdog.moved(now, !self.is_idle());
     }
 
     /// Takes bytes of replies.
@@ -198,7 +198,7 @@ impl Control {
                 }
             }
         }
-        self.progress.moved(now, !self.is_idle());
+        self.watchdog.moved(now, !self.is_idle());
         Ok(())
     }
 
@@ -222,11 +222,11 @@ impl Control {
         self.indexes_in_flight = 0;
         let gone = self.waiting.drain(..).filter_map(|waiting| waiting.ticket);
         self.outcomes.extend(gone.map(|ticket| (ticket, Err(CommandError::Gone))));
-        self.progress = Progress::default();
+        self.watchdog = Watchdog::default();
     }
 
-    pub(crate) fn progress(&self) -> &Progress {
-        &self.progress
+    pub(crate) fn watchdog(&self) -> &Watchdog {
+        &self.watchdog
     }
 }
 

@@ -6,7 +6,7 @@ use lttngd_ringbuffer::{SharedBytes, VIEWS_MAX, send};
 use lttngd_wire::relay::{DATA_HEADER_LEN, DataHeader};
 use rustix::io::Errno;
 
-use crate::{Offered, progress::Progress};
+use crate::{Offered, watchdog::Watchdog};
 
 /// Most views of a packet's content: one more goes to its header.
 pub const CONTENT_VIEWS_MAX: usize = VIEWS_MAX - 1;
@@ -31,7 +31,7 @@ impl Partial {
 #[derive(Debug, Default)]
 pub(crate) struct Data {
     partial: Option<Partial>,
-    progress: Progress,
+    watchdog: Watchdog,
 }
 
 /// Why a packet is not sent.
@@ -89,7 +89,7 @@ impl Data {
                 Ok(0) => break Ok(()),
                 Ok(count) => {
                     partial.sent += count;
-                    self.progress.moved(now, partial.sent < partial.len());
+                    self.watchdog.moved(now, partial.sent < partial.len());
                 }
                 Err(error) => break Err(error.into()),
             }
@@ -98,7 +98,7 @@ impl Data {
             self.partial = Some(partial);
         }
         outcome?;
-        self.progress.expect(now);
+        self.watchdog.expect(now);
         Ok(if self.partial.is_some() { Offered::Partial } else { Offered::NotReady })
     }
 
@@ -124,7 +124,7 @@ impl Data {
     pub(crate) fn send_kept(&mut self, now: Instant, socket: impl AsFd) -> io::Result<()> {
         let Some(partial) = &mut self.partial else {
             // What found no room before can be offered again.
-            self.progress.moved(now, false);
+            self.watchdog.moved(now, false);
             return Ok(());
         };
         let len = partial.len();
@@ -135,7 +135,7 @@ impl Data {
                 0 => return Ok(()),
                 count => partial.sent += count,
             }
-            self.progress.moved(now, partial.sent < len);
+            self.watchdog.moved(now, partial.sent < len);
         }
         self.partial = None;
         Ok(())
@@ -145,8 +145,8 @@ impl Data {
         *self = Self::default();
     }
 
-    pub(crate) fn progress(&self) -> &Progress {
-        &self.progress
+    pub(crate) fn watchdog(&self) -> &Watchdog {
+        &self.watchdog
     }
 }
 

@@ -37,10 +37,10 @@ mod connection;
 mod control;
 mod data;
 mod error;
-mod progress;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod watchdog;
 
 pub use connection::{Interest, RelayConnection, RelayLimits};
 pub use control::{

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lttngd_model::RelayStreamHandle;
+use lttngd_model::{ChunkId, RelayStreamHandle};
 use lttngd_ringbuffer::SharedBytes;
 use lttngd_wire::{
     ctf::PacketIndex,

@@ -95,7 +95,7 @@ pub(super) struct RemoteRotation {
 impl RemoteRotation {
     pub(super) fn into_command(self) -> ConsumerCommand {
         ConsumerCommand::RotateStreams(RotateStreams {
-            new_chunk_id: self.to.map(|id| id.0),
+            new_chunk_id: self.to,
             positions: self.positions,
         })
     }
@@ -240,7 +240,7 @@ mod tests {
         let remote = rotation.into_remote(Some(RELAY), ChunkId(7)).unwrap();
         assert_eq!((remote.to, &remote.positions[..]), (Some(ChunkId(7)), &[HANDLE_5][..]));
         let ConsumerCommand::RotateStreams(streams) = remote.into_command() else { panic!() };
-        assert_eq!((streams.new_chunk_id, streams.positions), (Some(7), vec![HANDLE_5]));
+        assert_eq!((streams.new_chunk_id, streams.positions), (Some(ChunkId(7)), vec![HANDLE_5]));
     }
 
     #[test]

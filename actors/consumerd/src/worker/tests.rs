@@ -252,7 +252,7 @@ fn packets_of_the_next_trace_chunk_follow_the_rotation_and_the_last_index() {
     world.worker.carry_out(Order::RotateChannel(KEY, reply));
     world.turn();
     let ConsumerCommand::RotateStreams(rotation) = world.command() else { panic!("no rotation") };
-    assert_eq!(rotation.new_chunk_id, Some(1));
+    assert_eq!(rotation.new_chunk_id, Some(ChunkId(1)));
     assert_eq!(rotation.positions, [RotationPosition { handle: HANDLE, at_packet_seq_num: 1 }]);
     // Writers go on before the relay daemon has answered.
     world.worker.streams[0].flush(FlushMode::Full, &PacketClock::default());

@@ -102,7 +102,7 @@ impl UstDomain {
 
     /// Where the channel that a command means stands in `channels`.
     pub(super) fn position(&self, name: &str) -> Option<usize> {
-        let name = meant_channel(name);
+        let name = channel_or_default(name);
         self.channels.iter().position(|channel| channel.name == name)
     }
 
@@ -120,6 +120,6 @@ impl UstDomain {
 }
 
 /// The name of the channel that a command means: an empty name is the default channel's.
-pub(super) fn meant_channel(name: &str) -> &str {
+pub(super) fn channel_or_default(name: &str) -> &str {
     if name.is_empty() { DEFAULT_CHANNEL_NAME } else { name }
 }

@@ -1,6 +1,6 @@
 //! How channels come into being: ENABLE_CHANNEL, and the channels that other commands make on the way.
 
-use super::domain::meant_channel;
+use super::domain::channel_or_default;
 use super::{
     Channel, METADATA_CHANNEL_NAME, SessionFacts, UstDomain, agent_channel_name, served_domain,
 };
@@ -84,7 +84,7 @@ impl UstDomain {
         if !name.is_empty() {
             self.has_non_default_channel = true;
         }
-        self.check_channel(meant_channel(name), attributes, raw_buffer_type, session.kind)
+        self.check_channel(channel_or_default(name), attributes, raw_buffer_type, session.kind)
     }
 
     fn check_channel(

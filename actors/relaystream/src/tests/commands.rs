@@ -12,17 +12,17 @@ fn add_stream() -> AddStream {
         path: "ust/uid/1/64-bit".to_owned(),
         tracefile_size_bytes: 0,
         tracefile_count: 0,
-        chunk_id: 0,
+        chunk_id: ChunkId(0),
     }
 }
 
 fn close_chunk() -> ConsumerCommand {
-    let close = CloseTraceChunk { chunk_id: 1, closed_at_s: 2, command: None };
+    let close = CloseTraceChunk { chunk_id: ChunkId(1), closed_at_s: 2, command: None };
     ConsumerCommand::CloseTraceChunk(close)
 }
 
 fn create_chunk() -> ConsumerCommand {
-    let create = CreateTraceChunk { chunk_id: 1, created_at_s: 2, name: None };
+    let create = CreateTraceChunk { chunk_id: ChunkId(1), created_at_s: 2, name: None };
     ConsumerCommand::CreateTraceChunk(create)
 }
 
@@ -46,7 +46,7 @@ fn commands_go_together_and_replies_come_in_their_order() {
         metadata,
         pending(RelayStreamHandle(1)),
         close_chunk(),
-        ConsumerCommand::TraceChunkExists(1),
+        ConsumerCommand::TraceChunkExists(ChunkId(1)),
         rotate(),
     ];
     let tickets = commands.each_ref().map(|command| world.queue(command));
@@ -89,7 +89,7 @@ fn every_refusal_leaves_the_connection_as_it_was() {
     let commands = [
         ConsumerCommand::AddStream(add_stream()),
         close_chunk(),
-        ConsumerCommand::TraceChunkExists(1),
+        ConsumerCommand::TraceChunkExists(ChunkId(1)),
         pending(RelayStreamHandle(5)),
     ];
     for command in commands {
@@ -113,7 +113,7 @@ fn old_relay_daemons_are_not_told_what_they_do_not_know() {
         (create_chunk(), ConsumerReply::Done),
         (rotate(), ConsumerReply::Done),
         (close_chunk(), ConsumerReply::ChunkClosed { path: String::new() }),
-        (ConsumerCommand::TraceChunkExists(1), ConsumerReply::ChunkExists(false)),
+        (ConsumerCommand::TraceChunkExists(ChunkId(1)), ConsumerReply::ChunkExists(false)),
     ] {
         let ticket = world.queue(&command);
         assert_eq!(world.connection.next_outcome(), Some((ticket, Ok(reply))));

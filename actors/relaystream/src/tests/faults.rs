@@ -87,13 +87,14 @@ fn what_nobody_asked_for_is_the_end() {
 #[test]
 fn what_is_no_reply_is_the_end() {
     let mut world = World::new();
-    world.queue(&ConsumerCommand::TraceChunkExists(1));
+    world.queue(&ConsumerCommand::TraceChunkExists(ChunkId(1)));
     world.reply(&[0, 0, 0, 10, 2]);
     assert!(matches!(world.connection.fault(), Some(Fault::Malformed(_))));
     assert!(matches!(world.connection.next_outcome(), Some((_, Err(CommandError::Gone)))));
 
     let mut world = World::new();
-    let close = lttngd_wire::relay::CloseTraceChunk { chunk_id: 1, closed_at_s: 1, command: None };
+    let close =
+        lttngd_wire::relay::CloseTraceChunk { chunk_id: ChunkId(1), closed_at_s: 1, command: None };
     world.queue(&ConsumerCommand::CloseTraceChunk(close));
     // A path longer than any.
     world.reply(&[0, 0, 0, 10, 0, 1, 0, 0]);

@@ -1,6 +1,6 @@
 //! Commands about trace chunks.
 
-use lttngd_model::{NAME_MAX, PATH_MAX};
+use lttngd_model::{ChunkId, NAME_MAX, PATH_MAX};
 
 use super::{RelayRefusal, ReplyError, number, reply, text};
 use crate::{DecodeError, Reader, Writer, consumer::CloseCommand};
@@ -9,7 +9,7 @@ use crate::{DecodeError, Reader, Writer, consumer::CloseCommand};
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CreateTraceChunk {
     /// The chunk, counted by the session daemon.
-    pub chunk_id: u64,
+    pub chunk_id: ChunkId,
     /// When it began, in seconds since 1970.
     pub created_at_s: u64,
     /// Name of its directory where that is not made of its times: of a snapshot.
@@ -18,7 +18,7 @@ pub struct CreateTraceChunk {
 
 impl CreateTraceChunk {
     pub(super) fn encode(&self, writer: &mut Writer) {
-        number::put_u64(writer, self.chunk_id);
+        number::put_u64(writer, self.chunk_id.0);
         number::put_u64(writer, self.created_at_s);
         match &self.name {
             Some(name) => {
@@ -31,7 +31,7 @@ impl CreateTraceChunk {
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let chunk_id = number::u64(reader, "chunk_id")?;
+        let chunk_id = ChunkId(number::u64(reader, "chunk_id")?);
         let created_at_s = number::u64(reader, "creation_timestamp")?;
         let name = match text::read_len(reader, "override_name_length", NAME_MAX)? {
             0 => None,
@@ -45,7 +45,7 @@ impl CreateTraceChunk {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct CloseTraceChunk {
     /// The chunk.
-    pub chunk_id: u64,
+    pub chunk_id: ChunkId,
     /// When it ended, in seconds since 1970.
     pub closed_at_s: u64,
     /// What becomes of it, when anything.
@@ -54,14 +54,14 @@ pub struct CloseTraceChunk {
 
 impl CloseTraceChunk {
     pub(super) fn encode(&self, writer: &mut Writer) {
-        number::put_u64(writer, self.chunk_id);
+        number::put_u64(writer, self.chunk_id.0);
         number::put_u64(writer, self.closed_at_s);
         writer.u8(self.command.is_some().into());
         number::put_u32(writer, self.command.map_or(0, |command| command as u32));
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let chunk_id = number::u64(reader, "chunk_id")?;
+        let chunk_id = ChunkId(number::u64(reader, "chunk_id")?);
         let closed_at_s = number::u64(reader, "close_timestamp")?;
         let is_set = text::flag(reader, "close_command set")?;
         let value = number::u32(reader, "close_command")?;

@@ -1,6 +1,6 @@
 //! Commands that a consumer daemon sends.
 
-use lttngd_model::{RelaySessionId, RelayStreamHandle};
+use lttngd_model::{ChunkId, RelaySessionId, RelayStreamHandle};
 
 use super::{
     AddStream, CloseTraceChunk, CreateTraceChunk, HEADER_LEN, Header, RotateStreams, SendIndex,
@@ -49,7 +49,7 @@ pub enum ConsumerCommand {
     /// CLOSE_TRACE_CHUNK, from 2.11 on.
     CloseTraceChunk(CloseTraceChunk),
     /// TRACE_CHUNK_EXISTS, from 2.11 on, of a chunk.
-    TraceChunkExists(u64),
+    TraceChunkExists(ChunkId),
     /// BEGIN_DATA_PENDING of the session in the relay daemon.
     BeginDataPending(RelaySessionId),
     /// DATA_PENDING: whether a data stream was written up to a packet.
@@ -145,7 +145,7 @@ impl ConsumerCommand {
             Self::BeginDataPending(RelaySessionId(id))
             | Self::EndDataPending(RelaySessionId(id))
             | Self::QuiescentControl { handle: RelayStreamHandle(id) }
-            | Self::TraceChunkExists(id) => number::put_u64(w, *id),
+            | Self::TraceChunkExists(ChunkId(id)) => number::put_u64(w, *id),
         }
         let mut writer = Writer::with_capacity(HEADER_LEN + payload.len());
         Header { data_size: payload.len() as u64, command: self.number() }.encode(&mut writer);
@@ -186,7 +186,7 @@ impl ConsumerCommand {
             ROTATE_STREAMS => Self::RotateStreams(RotateStreams::decode(r)?),
             CREATE_TRACE_CHUNK => Self::CreateTraceChunk(CreateTraceChunk::decode(r)?),
             CLOSE_TRACE_CHUNK => Self::CloseTraceChunk(CloseTraceChunk::decode(r)?),
-            TRACE_CHUNK_EXISTS => Self::TraceChunkExists(number::u64(r, "chunk_id")?),
+            TRACE_CHUNK_EXISTS => Self::TraceChunkExists(ChunkId(number::u64(r, "chunk_id")?)),
             BEGIN_DATA_PENDING => Self::BeginDataPending(session(r)?),
             QUIESCENT_CONTROL => Self::QuiescentControl { handle: stream(r)? },
             END_DATA_PENDING => Self::EndDataPending(session(r)?),

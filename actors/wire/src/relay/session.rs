@@ -1,6 +1,6 @@
 //! CREATE_SESSION.
 
-use lttngd_model::{NAME_MAX, PATH_MAX, SessionId, Timestamp};
+use lttngd_model::{ChunkId, NAME_MAX, PATH_MAX, SessionId, Timestamp};
 
 use super::{number, text};
 use crate::{DecodeError, Reader, Writer};
@@ -33,7 +33,7 @@ pub struct CreateSession {
     /// When it was made.
     pub created_at: Timestamp,
     /// The trace chunk that it is in.
-    pub current_chunk_id: Option<u64>,
+    pub current_chunk_id: Option<ChunkId>,
 }
 
 impl CreateSession {
@@ -59,7 +59,7 @@ impl CreateSession {
                 number::put_u64(&mut writer, self.session_id.0);
                 number::put_u64(&mut writer, self.created_at.epoch_s);
                 writer.u8(self.current_chunk_id.is_some().into());
-                number::put_u64(&mut writer, self.current_chunk_id.unwrap_or(0));
+                number::put_u64(&mut writer, self.current_chunk_id.map_or(0, |id| id.0));
                 writer.string(name).string(hostname).string(base_path);
             }
         }
@@ -104,7 +104,7 @@ impl CreateSession {
         let session_id = SessionId(number::u64(reader, "session_id")?);
         let created_at = Timestamp { epoch_s: number::u64(reader, "creation_time")? };
         let has_chunk = reader.u8("current_chunk_id set")? != 0;
-        let chunk = number::u64(reader, "current_chunk_id")?;
+        let chunk = ChunkId(number::u64(reader, "current_chunk_id")?);
         Ok(Self {
             name: reader.string(name_len, "session_name")?,
             hostname: reader.string(hostname_len, "hostname")?,

@@ -1,6 +1,6 @@
 //! Commands about streams.
 
-use lttngd_model::{PATH_MAX, RelayStreamHandle};
+use lttngd_model::{ChunkId, PATH_MAX, RelayStreamHandle};
 
 use super::{number, text};
 use crate::{DecodeError, Reader, Writer, ctf::PacketIndex};
@@ -26,7 +26,7 @@ pub struct AddStream {
     /// has a limit.
     pub tracefile_count: u64,
     /// The trace chunk that the stream begins in. Told from 2.11 on.
-    pub chunk_id: u64,
+    pub chunk_id: ChunkId,
 }
 
 impl AddStream {
@@ -48,7 +48,7 @@ impl AddStream {
                 text::put_len(writer, path);
                 number::put_u64(writer, self.tracefile_size_bytes);
                 number::put_u64(writer, self.tracefile_count);
-                number::put_u64(writer, self.chunk_id);
+                number::put_u64(writer, self.chunk_id.0);
                 writer.string(name).string(path);
             }
         }
@@ -61,13 +61,19 @@ impl AddStream {
             let mut limit = |what| if minor < 2 { Ok(0) } else { number::u64(reader, what) };
             let tracefile_size_bytes = limit("tracefile_size")?;
             let tracefile_count = limit("tracefile_count")?;
-            return Ok(Self { name, path, tracefile_size_bytes, tracefile_count, chunk_id: 0 });
+            return Ok(Self {
+                name,
+                path,
+                tracefile_size_bytes,
+                tracefile_count,
+                chunk_id: ChunkId(0),
+            });
         }
         let name_len = text::read_len(reader, "stream name length", STREAM_NAME_MAX)?;
         let path_len = text::read_len(reader, "stream path length", STREAM_PATH_MAX)?;
         let tracefile_size_bytes = number::u64(reader, "tracefile_size")?;
         let tracefile_count = number::u64(reader, "tracefile_count")?;
-        let chunk_id = number::u64(reader, "trace_chunk_id")?;
+        let chunk_id = ChunkId(number::u64(reader, "trace_chunk_id")?);
         let name = reader.string(name_len, "stream name")?;
         let path = reader.string(path_len, "stream path")?;
         Ok(Self { name, path, tracefile_size_bytes, tracefile_count, chunk_id })
@@ -126,7 +132,7 @@ pub struct RotationPosition {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RotateStreams {
     /// The chunk that they move to, `None` for none.
-    pub new_chunk_id: Option<u64>,
+    pub new_chunk_id: Option<ChunkId>,
     /// The streams.
     pub positions: Vec<RotationPosition>,
 }
@@ -138,7 +144,7 @@ impl RotateStreams {
     pub(super) fn encode(&self, writer: &mut Writer) {
         number::put_u32(writer, u32::try_from(self.positions.len()).unwrap_or(u32::MAX));
         writer.u8(self.new_chunk_id.is_some().into()).zeros(ROTATE_PADDING);
-        number::put_u64(writer, self.new_chunk_id.unwrap_or(0));
+        number::put_u64(writer, self.new_chunk_id.map_or(0, |id| id.0));
         for position in &self.positions {
             number::put_u64(writer, position.handle.0);
             number::put_u64(writer, position.at_packet_seq_num);
@@ -154,7 +160,7 @@ impl RotateStreams {
         let is_set = text::flag(reader, "new_chunk_id set")?;
         // Stock consumer daemons leave them uninitialised.
         reader.bytes(ROTATE_PADDING, "new_chunk_id padding")?;
-        let id = number::u64(reader, "new_chunk_id")?;
+        let id = ChunkId(number::u64(reader, "new_chunk_id")?);
         let mut positions = Vec::new();
         for _ in 0..count {
             let handle = RelayStreamHandle(number::u64(reader, "rotated stream")?);

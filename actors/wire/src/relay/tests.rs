@@ -3,7 +3,7 @@
 
 mod consumer;
 
-use lttngd_model::{RelaySessionId, SessionId, Timestamp};
+use lttngd_model::{ChunkId, RelaySessionId, SessionId, Timestamp};
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn session() -> CreateSession {
         sessiond_uuid: [3; 16],
         session_id: SessionId(1 << 40),
         created_at: Timestamp { epoch_s: 99 },
-        current_chunk_id: Some(5),
+        current_chunk_id: Some(ChunkId(5)),
     }
 }
 

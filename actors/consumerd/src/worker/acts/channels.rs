@@ -350,8 +350,8 @@ pub(super) fn remote_streams<'a>(
 ) -> Vec<NewRemoteStream<'a>> {
     let of_slot = |&slot: &usize| {
         let stream = &streams[slot];
-        let chunk_id = stream.chunk.as_ref().map_or(0, |chunk| chunk.id.0);
-        let name = StreamName { name: stream.name(), path, chunk_id };
+        let chunk = stream.chunk.as_ref().map(|chunk| chunk.id);
+        let name = StreamName { name: stream.name(), path, chunk };
         NewRemoteStream { key: stream.channel, slot, writing: &stream.writing, name }
     };
     slots.iter().map(of_slot).collect()

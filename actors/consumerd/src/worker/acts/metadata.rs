@@ -36,7 +36,7 @@ impl Worker {
                 let name = StreamName {
                     name: "metadata".to_owned(),
                     path: &metadata.writing.path,
-                    chunk_id: metadata.chunk.as_ref().map_or(0, |chunk| chunk.id.0),
+                    chunk: metadata.chunk.as_ref().map(|chunk| chunk.id),
                 };
                 self.relays.add_metadata(relay, key, &metadata.writing, name, answer);
             }

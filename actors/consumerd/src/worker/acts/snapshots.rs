@@ -207,7 +207,7 @@ impl Worker {
             let name = StreamName {
                 name: "metadata".to_owned(),
                 path: &recording.path,
-                chunk_id: recording.chunk.id.0,
+                chunk: Some(recording.chunk.id),
             };
             return self.relays.add_recorded_text(relay, key, &metadata.writing, name, answer);
         }

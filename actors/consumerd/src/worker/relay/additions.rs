@@ -1,6 +1,6 @@
 //! Streams that are being made known to a relay daemon.
 
-use lttngd_model::{ChannelKey, NetIndex};
+use lttngd_model::{ChannelKey, ChunkId, NetIndex};
 use lttngd_wire::relay::{AddStream, ConsumerCommand};
 use slab::Slab;
 
@@ -12,8 +12,8 @@ pub(in crate::worker) struct StreamName<'a> {
     pub(in crate::worker) name: String,
     /// Its directory below that of its domain.
     pub(in crate::worker) path: &'a str,
-    /// The trace chunk that it is in.
-    pub(in crate::worker) chunk_id: u64,
+    /// The trace chunk that it is in, if it is in one.
+    pub(in crate::worker) chunk: Option<ChunkId>,
 }
 
 /// The command that makes a stream known to a relay daemon of the given minor version.
@@ -34,7 +34,8 @@ pub(super) fn add_stream(
         path,
         tracefile_size_bytes: writing.tracefile_size_bytes,
         tracefile_count: writing.tracefile_count.into(),
-        chunk_id: stream.chunk_id,
+        // The first one, where there is none yet.
+        chunk_id: stream.chunk.unwrap_or(ChunkId(0)),
     })
 }
 
@@ -98,13 +99,13 @@ mod tests {
     use crate::worker::new::example_writing;
 
     fn path(minor: Option<u32>, path: &str) -> String {
-        let stream = StreamName { name: "channel0_0".to_owned(), path, chunk_id: 3 };
+        let stream = StreamName { name: "channel0_0".to_owned(), path, chunk: Some(ChunkId(3)) };
         let ConsumerCommand::AddStream(stream) =
             add_stream(minor, &example_writing("channel0", None), stream)
         else {
             panic!("another command");
         };
-        assert_eq!((stream.name.as_str(), stream.chunk_id), ("channel0_0", 3));
+        assert_eq!((stream.name.as_str(), stream.chunk_id), ("channel0_0", ChunkId(3)));
         stream.path
     }
 
@@ -133,7 +134,7 @@ mod tests {
     fn limits_of_trace_files_go_to_the_relay_daemon() {
         let mut writing = example_writing("channel0", None);
         (writing.tracefile_size_bytes, writing.tracefile_count) = (1 << 20, 4);
-        let stream = StreamName { name: String::new(), path: "", chunk_id: 0 };
+        let stream = StreamName { name: String::new(), path: "", chunk: None };
         let ConsumerCommand::AddStream(stream) = add_stream(Some(13), &writing, stream) else {
             panic!("another command");
         };

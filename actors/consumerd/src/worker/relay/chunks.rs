@@ -22,7 +22,7 @@ use crate::{
 impl Relays {
     pub(in crate::worker) fn create_chunk(&mut self, chunk: NewRemoteChunk, answer: Answer) {
         let command = ConsumerCommand::CreateTraceChunk(CreateTraceChunk {
-            chunk_id: chunk.id.0,
+            chunk_id: chunk.id,
             created_at_s: chunk.created_at_s,
             name: Some(chunk.name).filter(|name| !name.is_empty()),
         });
@@ -31,7 +31,7 @@ impl Relays {
 
     pub(in crate::worker) fn close_chunk(&mut self, chunk: ClosingChunk, answer: Answer<String>) {
         let command = ConsumerCommand::CloseTraceChunk(CloseTraceChunk {
-            chunk_id: chunk.id.0,
+            chunk_id: chunk.id,
             closed_at_s: chunk.closed_at_s,
             command: chunk.command,
         });
@@ -47,7 +47,7 @@ impl Relays {
         if !self.lives(net_index) {
             return answer.answer(Err(Code::INVALID_PARAMETERS));
         }
-        let command = ConsumerCommand::TraceChunkExists(chunk.0);
+        let command = ConsumerCommand::TraceChunkExists(chunk);
         self.command(net_index, &command, Awaited::ChunkExists(answer));
     }
 

@@ -169,7 +169,7 @@ fn a_stream_that_a_relay_daemon_does_not_take_fails_its_channel_when_all_were_an
 fn streams_are_not_taken_where_no_relay_daemon_is() {
     let mut relays = Relays::default();
     let writing = example_writing("channel0", Some(RELAY));
-    let name = StreamName { name: "channel0_0".to_owned(), path: "", chunk_id: 0 };
+    let name = StreamName { name: "channel0_0".to_owned(), path: "", chunk: None };
     let stream = NewRemoteStream { key: KEY, slot: 3, writing: &writing, name };
     relays.add_streams(RELAY, vec![stream], AfterAddition::Snapshot(JobId(8)));
     let effects = effects(&mut relays);
@@ -198,7 +198,7 @@ fn viewers_are_told_of_a_trace_after_its_metadata_is_known() {
 fn metadata_that_no_relay_daemon_takes_is_announced_to_nobody() {
     let mut relays = Relays::default();
     let writing = example_writing("metadata", Some(RELAY));
-    let name = StreamName { name: "metadata".to_owned(), path: "", chunk_id: 0 };
+    let name = StreamName { name: "metadata".to_owned(), path: "", chunk: None };
     relays.add_metadata(RELAY, KEY, &writing, name, answer().0);
     let effects = effects(&mut relays);
     assert!(matches!(effects[..], [Effect::MetadataAnnounced { key: KEY, told: false, .. }]));

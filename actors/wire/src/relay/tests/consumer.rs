@@ -1,6 +1,6 @@
 //! Commands of consumer daemons, their replies, and headers of packets.
 
-use lttngd_model::{RelaySessionId, RelayStreamHandle};
+use lttngd_model::{ChunkId, RelaySessionId, RelayStreamHandle};
 use proptest::prelude::*;
 
 use super::super::*;
@@ -29,7 +29,7 @@ fn add_stream() -> AddStream {
         path: "ust/uid/1000/64-bit".to_owned(),
         tracefile_size_bytes: 8192,
         tracefile_count: 4,
-        chunk_id: 9,
+        chunk_id: ChunkId(9),
     }
 }
 
@@ -46,10 +46,18 @@ fn commands() -> Vec<ConsumerCommand> {
     };
     let create = |name: Option<&str>| {
         let name = name.map(str::to_owned);
-        CreateTraceChunk(super::super::CreateTraceChunk { chunk_id: 1, created_at_s: 2, name })
+        CreateTraceChunk(super::super::CreateTraceChunk {
+            chunk_id: ChunkId(1),
+            created_at_s: 2,
+            name,
+        })
     };
     let close = |command| {
-        CloseTraceChunk(super::super::CloseTraceChunk { chunk_id: 1, closed_at_s: 2, command })
+        CloseTraceChunk(super::super::CloseTraceChunk {
+            chunk_id: ChunkId(1),
+            closed_at_s: 2,
+            command,
+        })
     };
     vec![
         AddStream(add_stream()),
@@ -58,13 +66,13 @@ fn commands() -> Vec<ConsumerCommand> {
         SendMetadata { handle: STREAM, padding_len: 2, content: b"text".to_vec() },
         ResetMetadata { handle: STREAM, version: 2 },
         CloseStream { handle: STREAM, last_net_seq_num: u64::MAX },
-        rotate(Some(7), 3),
+        rotate(Some(ChunkId(7)), 3),
         rotate(None, 0),
         create(None),
         create(Some("snapshot-1")),
         close(None),
         close(Some(CloseCommand::Delete)),
-        TraceChunkExists(1),
+        TraceChunkExists(ChunkId(1)),
         BeginDataPending(RelaySessionId(1)),
         DataPending { handle: STREAM, last_net_seq_num: 2 },
         QuiescentControl { handle: STREAM },
@@ -77,7 +85,7 @@ fn as_told(command: ConsumerCommand, minor: u32) -> ConsumerCommand {
     match command {
         ConsumerCommand::AddStream(mut stream) => {
             if minor < 11 {
-                stream.chunk_id = 0;
+                stream.chunk_id = ChunkId(0);
             }
             if minor < 2 {
                 (stream.tracefile_size_bytes, stream.tracefile_count) = (0, 0);

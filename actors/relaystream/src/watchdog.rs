@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 /// Since when something is due of which nothing came.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Progress {
+pub(crate) struct Watchdog {
     due_since: Option<Instant>,
 }
 
-impl Progress {
+impl Watchdog {
     /// Something became due.
     pub(crate) fn expect(&mut self, now: Instant) {
         self.due_since.get_or_insert(now);
