@@ -18,7 +18,6 @@ use std::{
     ffi::{OsStr, OsString},
     fs::{self, File},
     io::Write,
-    os::unix::net::UnixStream,
     path::{Path, PathBuf, absolute},
     process::{Command, ExitCode},
 };
@@ -70,7 +69,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 
 /// Does what the command line asks for, with a daemon that is started with `config`.
 pub fn run(
-    mut config: Config,
+    config: Config,
     mut arguments: impl Iterator<Item = OsString>,
 ) -> Result<(), Box<dyn Error>> {
     let (Some(directory), Some(program)) = (arguments.next(), arguments.next()) else {
@@ -80,16 +79,7 @@ pub fn run(
     fs::create_dir_all(&directory)?;
     let arguments: Vec<OsString> = arguments.collect();
 
-    // A stock daemon in the background holds no lock that would keep this one out.
-    if let Some(socket) = config.client_socket.take()
-        && UnixStream::connect(&socket).is_ok()
-    {
-        return Err(format!("a session daemon serves {} already", socket.display()).into());
-    }
-    if let Some(parent) = config.run_dir.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    let daemon = Daemon::start(config)?;
+    let daemon = Daemon::start(config.without_clients()?)?;
     let log = File::create(directory.join("messages.jsonl"))?;
     // No runtime is needed: a future of a handle and a stream of events wait for the daemon's threads.
     let archive = futures::executor::block_on(async {

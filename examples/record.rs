@@ -21,7 +21,6 @@ use std::{
     error::Error,
     ffi::OsString,
     fs,
-    os::unix::net::UnixStream,
     path::{Path, PathBuf, absolute},
     process::{Command, ExitCode},
     time::Duration,
@@ -53,7 +52,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 
 /// Does what the command line asks for, with a daemon that is started with `config`.
 pub fn run(
-    mut config: Config,
+    config: Config,
     mut arguments: impl Iterator<Item = OsString>,
 ) -> Result<(), Box<dyn Error>> {
     let directory = match arguments.next() {
@@ -67,16 +66,7 @@ pub fn run(
     };
     let arguments: Vec<OsString> = arguments.collect();
 
-    // A stock daemon in the background holds no lock that would keep this one out.
-    if let Some(socket) = config.client_socket.take()
-        && UnixStream::connect(&socket).is_ok()
-    {
-        return Err(format!("a session daemon serves {} already", socket.display()).into());
-    }
-    if let Some(parent) = config.run_dir.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    let daemon = Daemon::start(config)?;
+    let daemon = Daemon::start(config.without_clients()?)?;
     let handle = daemon.handle();
     let trace = directory.join("trace");
     let program = || run_program(&program, &arguments);

@@ -15,8 +15,6 @@ use std::{
     env,
     error::Error,
     ffi::OsString,
-    fs,
-    os::unix::net::UnixStream,
     path::{Path, PathBuf, absolute},
     process::{Command, ExitCode},
     time::Duration,
@@ -47,17 +45,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let (Some(directory), Some(program)) = (arguments.next(), arguments.next()) else {
         return Err("name a directory for the trace, and a program".into());
     };
-    let mut config = Config::for_current_user()?.with_program(process::own_program());
-    if let Some(socket) = config.client_socket.take()
-        && UnixStream::connect(&socket).is_ok()
-    {
-        return Err(format!("a session daemon serves {} already", socket.display()).into());
-    }
-    if let Some(parent) = config.run_dir.parent() {
-        fs::create_dir_all(parent)?;
-    }
+    let config = Config::for_current_user()?.with_program(process::own_program());
     let trace = absolute(PathBuf::from(directory))?;
-    let daemon = Daemon::start(config)?;
+    let daemon = Daemon::start(config.without_clients()?)?;
     let mut command = Command::new(program);
     command.args(arguments.collect::<Vec<OsString>>());
     command.env("LTTNG_UST_REGISTER_TIMEOUT", REGISTER_TIMEOUT_MS);

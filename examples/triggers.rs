@@ -17,8 +17,6 @@ use std::{
     env,
     error::Error,
     ffi::OsString,
-    fs,
-    os::unix::net::UnixStream,
     path::{Path, PathBuf, absolute},
     process::{Child, Command, ExitCode},
     time::Duration,
@@ -60,7 +58,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 
 /// Does what the command line asks for, with a daemon that is started with `config`.
 pub fn run(
-    mut config: Config,
+    config: Config,
     arguments: impl Iterator<Item = OsString>,
 ) -> Result<(), Box<dyn Error>> {
     let arguments: Vec<OsString> = arguments.collect();
@@ -71,16 +69,7 @@ pub fn run(
     let field = field.to_string_lossy().into_owned();
     let condition = condition(&event.to_string_lossy(), &field, &least.to_string_lossy());
 
-    // A stock daemon in the background holds no lock that would keep this one out.
-    if let Some(socket) = config.client_socket.take()
-        && UnixStream::connect(&socket).is_ok()
-    {
-        return Err(format!("a session daemon serves {} already", socket.display()).into());
-    }
-    if let Some(parent) = config.run_dir.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    let daemon = Daemon::start(config)?;
+    let daemon = Daemon::start(config.without_clients()?)?;
     let handle = daemon.handle();
     // Any runtime will do, the daemon has its own.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;

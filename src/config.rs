@@ -3,7 +3,10 @@
 
 mod consumerd;
 
+use std::fs;
+use std::io;
 use std::ops::RangeInclusive;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -201,6 +204,26 @@ impl Config {
         self
     }
 
+    /// The same for a daemon that only this program commands: without the socket for `liblttng-ctl` programs.
+    /// Makes the directory above [`Config::run_dir`] when it is missing.
+    ///
+    /// # Errors
+    ///
+    /// When a daemon has that socket already: a stock one holds no lock that would keep this one out, and both would
+    /// take each other's applications. When the directory cannot be made.
+    pub fn without_clients(mut self) -> io::Result<Self> {
+        if let Some(socket) = self.client_socket.take()
+            && UnixStream::connect(&socket).is_ok()
+        {
+            let text = format!("a session daemon serves {} already", socket.display());
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
+        }
+        if let Some(parent) = self.run_dir.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        Ok(self)
+    }
+
     fn consumerd_of(&mut self, bits: u32) -> &mut ConsumerdConfig {
         if bits == 32 { &mut self.consumerd32 } else { &mut self.consumerd64 }
     }
@@ -260,4 +283,37 @@ impl Config {
 pub fn home_in_user_database() -> Option<PathBuf> {
     let user = nix::unistd::User::from_uid(nix::unistd::getuid()).ok()??;
     (!user.dir.as_os_str().is_empty()).then_some(user.dir)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn a_daemon_without_clients_is_not_started_beside_one_that_serves_some() {
+        let home = tempfile::tempdir().unwrap();
+        let user = || Config::for_user(false, Some(home.path().to_path_buf())).unwrap();
+        fs::create_dir(home.path().join(HOME_SUBDIR)).unwrap();
+        let other = UnixListener::bind(user().client_socket.unwrap()).unwrap();
+        let error = user().without_clients().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        drop(other);
+        assert_eq!(
+            user().without_clients().unwrap().client_socket,
+            None,
+            "nobody serves it any more"
+        );
+    }
+
+    #[test]
+    fn a_daemon_without_clients_finds_the_directory_in_which_its_own_is_made() {
+        let place = tempfile::tempdir().unwrap();
+        let home = place.path().join("a/home");
+        Config::for_user(false, Some(home.clone())).unwrap().without_clients().unwrap();
+        assert!(home.is_dir());
+    }
 }

@@ -9,7 +9,7 @@
 //! use lttngd::{Config, Daemon};
 //!
 //! # async fn record() -> Result<(), Box<dyn std::error::Error>> {
-//! let config = Config { client_socket: None, ..Config::for_current_user()? };
+//! let config = Config::for_current_user()?.without_clients()?;
 //! let daemon = Daemon::start(config)?;
 //! let handle = daemon.handle();
 //! let session = SessionDescriptor {
