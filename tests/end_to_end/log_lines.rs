@@ -110,6 +110,16 @@ fn no_peer_forges_a_line() {
         r"^\d{4}-\d\d-\d\dT[0-9:.]+Z +(ERROR|WARN|INFO|DEBUG|TRACE) ([a-z_]+\{.*\}: )?[a-z0-9_:]+: ",
     )
     .unwrap();
+    // They say whose they are.
+    for whose in [
+        r#" app\{pid=\d+ name="[^"]*title[^"]*"\}: lttngd_app::actor: application registered uid=\d+"#,
+        r" agent\{pid=\d+ domain=Jul\}: lttngd_agent::actor: agent registered",
+    ] {
+        assert!(
+            regex::Regex::new(whose).unwrap().is_match(&log),
+            "no {whose:?} in the log:\n{log}"
+        );
+    }
     let is_visible = |it: char| !it.is_control() && !"\u{2028}\u{2029}\u{202e}".contains(it);
     for text in log.split('\n').filter(|it| !it.is_empty()) {
         assert!(line.is_match(text), "no line of ours: {text:?}");

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use lttngd_runtime::{Attention, Outlet, Waiting, fail_point};
+use tracing::{Instrument, Span};
 
 use crate::{
     AgentError, AgentInfo, AgentRegistered, AgentUnregistered, Forget, ListLoggers,
@@ -20,6 +21,8 @@ const RUNNING_MAX: usize = 1;
 /// The actor of one agent.
 pub struct Agent {
     info: AgentInfo,
+    /// In which all is logged that is of it.
+    span: Span,
     agenda: Rc<AgentAgenda>,
     /// Until it is started.
     connection: Option<Connection>,
@@ -38,18 +41,21 @@ impl Agent {
         settings: &AgentSettings,
         permit: Permit,
     ) -> Self {
-        let told = move |attention| match attention {
-            Attention::SetAside => tracing::warn!(
-                pid = info.pid, domain = ?info.domain,
-                "an agent does not answer and is set aside: nobody waits for it until it does"
-            ),
-            Attention::Regained => tracing::warn!(
-                pid = info.pid, domain = ?info.domain,
-                "an agent that was set aside answers again"
-            ),
+        let AgentInfo { pid, domain, .. } = info;
+        let span = tracing::error_span!(parent: None, "agent", pid, ?domain);
+        let within = span.clone();
+        // Also those who wait look at its patience, each in a span of its own.
+        let told = move |attention| {
+            within.in_scope(|| match attention {
+                Attention::SetAside => tracing::warn!(
+                    "an agent does not answer and is set aside: nobody waits for it until it does"
+                ),
+                Attention::Regained => tracing::warn!("an agent that was set aside answers again"),
+            });
         };
         Self {
             info,
+            span,
             agenda: Rc::new(AgentAgenda::new(RUNNING_MAX, settings.deadline, told)),
             connection: Some(connection),
             registered: settings.registered.clone(),
@@ -69,12 +75,14 @@ impl Actor for Agent {
 
     fn started(&mut self, context: &mut Self::Context) {
         let Some(connection) = self.connection.take() else { return };
-        let driver = Driver::new(self.info, connection, Rc::clone(&self.agenda));
-        context.spawn(driver.run().into_actor(self).map(|end, agent, context| {
-            let AgentInfo { pid, domain, .. } = agent.info;
-            tracing::debug!(pid, ?domain, %end, "agent gone");
-            context.stop();
-        }));
+        let driver = Driver::new(connection, Rc::clone(&self.agenda));
+        let driven = async move {
+            let end = driver.run().await;
+            tracing::debug!(%end, "connection closed");
+        };
+        let driven = driven.instrument(self.span.clone()).into_actor(self);
+        context.spawn(driven.map(|(), _, context| context.stop()));
+        self.span.in_scope(|| tracing::info!("agent registered"));
         self.registered.tell(AgentRegistered { info: self.info, agent: context.address() });
     }
 }
@@ -83,14 +91,12 @@ impl Drop for Agent {
     /// However it ended: where it failed, the agent is as good as gone, since nobody serves its connection
     /// any more.
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            let AgentInfo { pid, domain, .. } = self.info;
-            tracing::error!(
-                pid,
-                ?domain,
+        self.span.in_scope(|| match std::thread::panicking() {
+            true => tracing::error!(
                 "an agent is given up after a failure of its actor: it is as one that ended"
-            );
-        }
+            ),
+            false => tracing::info!("agent gone"),
+        });
         self.unregistered.tell(AgentUnregistered { id: self.info.id });
     }
 }

@@ -131,7 +131,6 @@ impl Handler<AgentRegistered> for Agents {
     /// Over when its program goes on.
     fn handle(&mut self, registered: AgentRegistered, _: &mut Self::Context) -> Self::Result {
         let AgentRegistered { info, agent } = registered;
-        tracing::info!(pid = info.pid, domain = ?info.domain, "agent registered");
         fail_point::reached("Agents register");
         self.changed.tell(AgentsChanged { info, is_registered: true });
         let (hold, released) = Hold::new();
@@ -143,9 +142,8 @@ impl Handler<AgentRegistered> for Agents {
         let notified = self.notify_arrived(info, &agent);
         let goes_on = async move {
             join(released, notified).await;
-            if let Ok(Err(error)) = agent.send(RegistrationDone).await {
-                tracing::debug!(pid = info.pid, domain = ?info.domain, %error, "registration not done");
-            }
+            // One that is gone or set aside has been logged.
+            let _ = agent.send(RegistrationDone).await;
         };
         Box::pin(goes_on.into_actor(self))
     }
@@ -156,7 +154,6 @@ impl Handler<AgentUnregistered> for Agents {
 
     fn handle(&mut self, gone: AgentUnregistered, _: &mut Self::Context) {
         let Some(((info, _), followers)) = self.directory.go(gone.id) else { return };
-        tracing::info!(pid = info.pid, domain = ?info.domain, "agent gone");
         for follower in followers {
             follower.gone.tell(AgentExited { id: gone.id });
         }

@@ -3,13 +3,12 @@
 use std::{collections::HashMap, rc::Rc, sync::Arc};
 
 use lttngd_model::{SessionId, ust::AgentDomain};
-use lttngd_runtime::{Agenda, Claim, reply_to_all};
+use lttngd_runtime::{Agenda, Claim, Task, answer, reply_to_all};
 use lttngd_wire::agent::Refusal;
 use tokio::sync::oneshot;
+use tracing::Span;
 
-use crate::{
-    AgentError, AgentInfo, connection::Connection, error::Broken, link::Link, plan::AgentSession,
-};
+use crate::{AgentError, connection::Connection, error::Broken, link::Link, plan::AgentSession};
 
 type Reply<T> = oneshot::Sender<Result<T, AgentError>>;
 
@@ -22,31 +21,28 @@ pub(crate) enum Purpose {
     Notifiers,
 }
 
+impl Purpose {
+    /// In which is logged what is done for it, within the span of the agent.
+    fn span(self) -> Span {
+        match self {
+            Self::Session(id) => tracing::error_span!("session", %id),
+            Self::Notifiers => tracing::error_span!("notifiers"),
+        }
+    }
+}
+
 /// What is to be done with an agent.
 pub(crate) type AgentAgenda = Agenda<Purpose, Arc<AgentDomain>, Job, AgentError>;
 
-/// What the connection is used for.
+/// What the connection is used for besides wishes.
 pub(crate) enum Job {
-    /// Once in the queue for each purpose, however many wait for it.
-    Synchronise(Purpose),
     RegistrationDone(Reply<()>),
     Loggers(Reply<Vec<String>>),
 }
 
 impl lttngd_runtime::Job<Purpose> for Job {
-    fn fulfil(purpose: Purpose) -> Self {
-        Self::Synchronise(purpose)
-    }
-
     fn claim(&self) -> Claim<Purpose> {
-        match self {
-            Self::Synchronise(purpose) => Claim::Purpose(*purpose),
-            Self::RegistrationDone(_) | Self::Loggers(_) => Claim::Everything,
-        }
-    }
-
-    fn is_wish(&self) -> bool {
-        matches!(self, Self::Synchronise(_))
+        Claim::Everything
     }
 
     fn is_question(&self) -> bool {
@@ -56,7 +52,6 @@ impl lttngd_runtime::Job<Purpose> for Job {
 
 /// The driver of one agent.
 pub(crate) struct Driver {
-    info: AgentInfo,
     connection: Connection,
     agenda: Rc<AgentAgenda>,
     /// What it has for each purpose.
@@ -67,19 +62,19 @@ pub(crate) struct Driver {
 
 impl Driver {
     /// The driver of an agent that has said what it is.
-    pub(crate) fn new(info: AgentInfo, connection: Connection, agenda: Rc<AgentAgenda>) -> Self {
-        Self { info, connection, agenda, has: HashMap::new(), is_registered: false }
+    pub(crate) fn new(connection: Connection, agenda: Rc<AgentAgenda>) -> Self {
+        Self { connection, agenda, has: HashMap::new(), is_registered: false }
     }
 
     /// Runs jobs until the agent is gone; the error says how that was noticed.
     pub(crate) async fn run(mut self) -> Broken {
         loop {
-            let (claim, job) = tokio::select! {
+            let (claim, task) = tokio::select! {
                 biased;
                 broken = self.connection.ended() => return broken,
                 next = self.agenda.next() => next,
             };
-            if let Err(broken) = self.job(job).await {
+            if let Err(broken) = self.task(task).await {
                 return broken;
             }
             self.agenda.done(claim);
@@ -90,27 +85,27 @@ impl Driver {
         Link { connection: &self.connection, agenda: &self.agenda }
     }
 
-    async fn job(&mut self, job: Job) -> Result<(), Broken> {
+    async fn task(&mut self, task: Task<Purpose, Job>) -> Result<(), Broken> {
         // Whoever asked may have given up. What was wished is done all the same, and its reply dropped; a
         // question is not asked.
-        match job {
-            Job::Synchronise(purpose) => {
+        match task {
+            Task::Synchronise(purpose) => {
                 let waiting = self.agenda.begin_wish(purpose);
                 let done = self.synchronise(purpose).await?;
                 reply_to_all(waiting, || done.map_err(Into::into));
             }
-            Job::RegistrationDone(reply) => {
+            Task::Job(Job::RegistrationDone(reply)) => {
                 self.link().registration_done().await?;
                 self.is_registered = true;
-                let _ = reply.send(Ok(()));
+                answer(reply, Ok(()));
             }
-            Job::Loggers(reply) if reply.is_closed() => {}
-            Job::Loggers(reply) => {
+            Task::Job(Job::Loggers(reply)) if reply.is_closed() => {}
+            Task::Job(Job::Loggers(reply)) => {
                 let loggers = match self.is_registered {
                     true => self.link().loggers().await?,
                     false => Ok(Vec::new()),
                 };
-                let _ = reply.send(loggers.map_err(Into::into));
+                answer(reply, loggers.map_err(Into::into));
             }
         }
         Ok(())
@@ -126,10 +121,9 @@ impl Driver {
             let Some(step) = has.next_step(&wish.unwrap_or_default()) else { break };
             let answer = self.link().command(&step.command()).await?;
             if let Err(refusal) = answer {
-                tracing::warn!(
-                    pid = self.info.pid, domain = ?self.info.domain, ?purpose, ?step, %refusal,
-                    "an agent does not do a part of what is wanted of it"
-                );
+                purpose.span().in_scope(|| {
+                    tracing::warn!(?step, %refusal, "an agent does not do a part of what is wanted of it");
+                });
                 outcome = outcome.and(Err(refusal));
             }
             has.taken(step, answer.is_err());

@@ -7,11 +7,12 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler,
 use lttngd_model::SessionId;
 use lttngd_runtime::{Attention, Keeping, Outlet, Peer, Waiter, Waiting, fail_point};
 use lttngd_wire::ust::command::FieldEntry;
+use tracing::{Instrument, Span};
 
 use crate::{
     AppError, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields,
-    ListTracepoints, RegenerateStatedump, RegisterDone, SessionWish, Synchronise,
-    SynchroniseArrived, Tracepoint,
+    ListTracepoints, RegenerateStatedump, RegisterDone, Synchronise, SynchroniseArrived,
+    Tracepoint,
     driver::{Driver, RUNNING_MAX},
     error::Broken,
     job::{AppAgenda, Job},
@@ -24,6 +25,8 @@ use crate::{
 /// The actor of one application.
 pub struct App {
     info: Arc<AppInfo>,
+    /// In which all is logged that is of it.
+    span: Span,
     agenda: Rc<AppAgenda>,
     handles: Rc<Handles>,
     /// Until it is started.
@@ -52,23 +55,23 @@ impl App {
         deadline: Option<Duration>,
         outlets: Rc<Outlets>,
     ) -> Self {
-        let told = {
-            let info = Arc::clone(&info);
-            move |attention| match attention {
+        let AppInfo { pid, name, .. } = &*info;
+        let span = tracing::error_span!(parent: None, "app", pid, name);
+        let within = span.clone();
+        // Also those who wait look at its patience, each in a span of its own.
+        let told = move |attention| {
+            within.in_scope(|| match attention {
                 Attention::SetAside => tracing::warn!(
-                    pid = info.pid,
-                    app = info.name,
                     "an application does not answer and is set aside: nobody waits for it until it does"
                 ),
-                Attention::Regained => tracing::warn!(
-                    pid = info.pid,
-                    app = info.name,
-                    "an application that was set aside answers again"
-                ),
-            }
+                Attention::Regained => {
+                    tracing::warn!("an application that was set aside answers again");
+                }
+            });
         };
         Self {
             info,
+            span,
             agenda: Rc::new(AppAgenda::new(RUNNING_MAX, deadline, told)),
             handles: Rc::default(),
             sockets: Some(sockets),
@@ -80,15 +83,6 @@ impl App {
     /// What is to be done with it.
     pub(crate) fn agenda(&self) -> &Rc<AppAgenda> {
         &self.agenda
-    }
-
-    pub(crate) fn wish(
-        &self,
-        session: SessionId,
-        want: Option<SessionWish>,
-    ) -> Waiting<(), AppError> {
-        fail_point::reached("App wish");
-        self.agenda.wish(session.into(), want.map(Into::into))
     }
 
     /// Has the state dump of a session recorded again, once however often that is asked meanwhile.
@@ -113,25 +107,26 @@ impl Actor for App {
         let Some((command, notify)) = self.sockets.take() else { return };
         // It is served before the first command, and stays so whatever happens to it.
         let (handles, large) = (Rc::clone(&self.handles), self.permits.1.large().clone());
-        let pid = self.info.pid;
-        let served = async move { notify::serve(&notify, &handles, &large, pid).await };
-        context.spawn(served.into_actor(self).map(|end, app, _| match end {
-            Broken::Peer(end) => {
-                tracing::debug!(pid = app.info.pid, app = app.info.name, %end, "notify socket closed");
+        let served = async move {
+            match notify::serve(&notify, &handles, &large).await {
+                Broken::Peer(end) => tracing::debug!(%end, "notify socket closed"),
+                Broken::Protocol(reason) => tracing::warn!(
+                    %reason,
+                    "an application's notify socket is closed: it registers no more events"
+                ),
             }
-            Broken::Protocol(reason) => tracing::warn!(
-                pid = app.info.pid, app = app.info.name, %reason,
-                "an application's notify socket is closed: it registers no more events"
-            ),
-        }));
+        };
+        context.spawn(served.instrument(self.span.clone()).into_actor(self));
         let (agenda, handles) = (Rc::clone(&self.agenda), Rc::clone(&self.handles));
         let notifiers = NotifierGroup::new(Arc::clone(&self.info), Rc::clone(&self.permits.0));
-        let driver = Driver::new(Arc::clone(&self.info), command, agenda, (handles, notifiers));
-        let driven = async move { driver.run().await };
-        context.spawn(driven.into_actor(self).map(|end, app, context| {
-            tracing::debug!(pid = app.info.pid, app = app.info.name, %end, "application gone");
-            context.stop();
-        }));
+        let driver = Driver::new(command, agenda, (handles, notifiers));
+        let driven = async move {
+            let end = driver.run().await;
+            tracing::debug!(%end, "command socket closed");
+        };
+        let driven = driven.instrument(self.span.clone()).into_actor(self);
+        context.spawn(driven.map(|(), _, context| context.stop()));
+        self.span.in_scope(|| tracing::info!(uid = self.info.uid, "application registered"));
         let registered = AppRegistered { info: Arc::clone(&self.info), app: context.address() };
         self.outlets.registered.tell(registered);
     }
@@ -141,13 +136,12 @@ impl Drop for App {
     /// However it ended: where it failed, the application is as good as gone, since nobody serves its
     /// sockets any more.
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            tracing::error!(
-                pid = self.info.pid,
-                app = self.info.name,
+        self.span.in_scope(|| match std::thread::panicking() {
+            true => tracing::error!(
                 "an application is given up after a failure of its actor: it is as one that ended"
-            );
-        }
+            ),
+            false => tracing::info!("application gone"),
+        });
         self.outlets.unregistered.tell(AppUnregistered { id: self.info.id });
     }
 }
@@ -177,7 +171,8 @@ impl Handler<Forget> for App {
     type Result = Reply<()>;
 
     fn handle(&mut self, request: Forget, _: &mut Self::Context) -> Self::Result {
-        self.wish(request.session, None)
+        fail_point::reached("App wish");
+        self.agenda.wish(request.session.into(), None)
     }
 }
 

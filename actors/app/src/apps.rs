@@ -151,7 +151,6 @@ impl Handler<AppRegistered> for Apps {
     /// Over when its `main` begins.
     fn handle(&mut self, registered: AppRegistered, _: &mut Self::Context) -> Self::Result {
         let AppRegistered { info, app } = registered;
-        tracing::info!(pid = info.pid, uid = info.uid, app = info.name, "application registered");
         fail_point::reached("Apps register");
         self.changed.tell(AppsChanged { info: Arc::clone(&info), is_registered: true });
         let app = Arc::new(app);
@@ -164,9 +163,8 @@ impl Handler<AppRegistered> for Apps {
         drop(hold);
         let begins = async move {
             released.await;
-            if let Ok(Err(error)) = app.send(RegisterDone).await {
-                tracing::debug!(pid = info.pid, app = info.name, %error, "registration not done");
-            }
+            // What it refuses has been logged.
+            let _ = app.send(RegisterDone).await;
         };
         self.works.answer(begins)
     }
@@ -177,7 +175,6 @@ impl Handler<AppUnregistered> for Apps {
 
     fn handle(&mut self, gone: AppUnregistered, _: &mut Self::Context) {
         let Some(((info, _), followers)) = self.directory.go(gone.id) else { return };
-        tracing::info!(pid = info.pid, app = info.name, "application gone");
         for follower in followers {
             follower.gone.tell(AppExited { id: gone.id });
         }

@@ -4,7 +4,6 @@ use std::{
     cell::RefCell,
     collections::BTreeMap,
     rc::Rc,
-    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
@@ -13,12 +12,11 @@ use futures::{
     future::{LocalBoxFuture, OptionFuture},
 };
 use lttngd_model::SessionId;
-use lttngd_runtime::{Claim, reply_to_all};
+use lttngd_runtime::{Claim, Task, answer, reply_to_all};
 use lttngd_wire::ust::command::{Command, ROOT_HANDLE};
 use tokio::time::{Sleep, sleep_until};
 
 use crate::{
-    AppInfo,
     error::Broken,
     job::{AppAgenda, Job},
     link::Link,
@@ -37,7 +35,6 @@ pub(crate) const RUNNING_MAX: usize = 16;
 
 /// The driver of one application.
 pub(crate) struct Driver {
-    info: Arc<AppInfo>,
     socket: CommandSocket,
     agenda: Rc<AppAgenda>,
     handles: Rc<Handles>,
@@ -48,12 +45,11 @@ pub(crate) struct Driver {
 impl Driver {
     /// The driver of an application that has answered its version on `socket`.
     pub(crate) fn new(
-        info: Arc<AppInfo>,
         socket: CommandSocket,
         agenda: Rc<AppAgenda>,
         (handles, notifiers): (Rc<Handles>, NotifierGroup),
     ) -> Self {
-        Self { info, socket, agenda, handles, sessions: RefCell::default(), notifiers }
+        Self { socket, agenda, handles, sessions: RefCell::default(), notifiers }
     }
 
     /// Runs jobs until the application is gone; the error says how that was noticed.
@@ -90,11 +86,11 @@ impl Driver {
         Link(&self.socket)
     }
 
-    async fn job(&self, job: Job) -> Result<(), Broken> {
+    async fn task(&self, task: Task<Purpose, Job>) -> Result<(), Broken> {
         // Whoever asked may have given up. What was wished is done all the same, and its reply dropped; a
         // question is not asked.
-        match job {
-            Job::Synchronise(purpose) => {
+        match task {
+            Task::Synchronise(purpose) => {
                 let waiting = self.agenda.begin_wish(purpose);
                 match purpose {
                     Purpose::Session(session) => self.synchronise(session).await?,
@@ -104,22 +100,32 @@ impl Driver {
                     }
                 }
                 reply_to_all(waiting, || Ok(()));
+                Ok(())
             }
+            Task::Job(job) => self.job(job).await,
+        }
+    }
+
+    async fn job(&self, job: Job) -> Result<(), Broken> {
+        match job {
             Job::Statedump(session, waiting) => {
                 let done = self.statedump(session).await?;
                 reply_to_all(waiting, || done.map_err(Into::into));
             }
             Job::RegisterDone(reply) => {
                 let done = self.link().command(ROOT_HANDLE, &Command::RegisterDone).await?;
-                let _ = reply.send(done.map(drop).map_err(Into::into));
+                if let Err(refusal) = &done {
+                    tracing::debug!(%refusal, "registration not done");
+                }
+                answer(reply, done.map(drop).map_err(Into::into));
             }
             Job::Tracepoints(reply) if reply.is_closed() => {}
             Job::Tracepoints(reply) => {
-                let _ = reply.send(self.link().tracepoints().await?.map_err(Into::into));
+                answer(reply, self.link().tracepoints().await?.map_err(Into::into));
             }
             Job::TracepointFields(reply) if reply.is_closed() => {}
             Job::TracepointFields(reply) => {
-                let _ = reply.send(self.link().tracepoint_fields().await?.map_err(Into::into));
+                answer(reply, self.link().tracepoint_fields().await?.map_err(Into::into));
             }
         }
         Ok(())
@@ -128,9 +134,8 @@ impl Driver {
     /// Brings one session to its newest wish.
     async fn synchronise(&self, id: SessionId) -> Result<(), Broken> {
         let known = self.sessions.borrow_mut().remove(&id);
-        let (link, info) = (self.link(), &*self.info);
-        let way =
-            Way::new(link, info, &self.agenda, &self.handles, (id, known.unwrap_or_default()));
+        let link = self.link();
+        let way = Way::new(link, &self.agenda, &self.handles, (id, known.unwrap_or_default()));
         let has = way.go().await?;
         if has.handle.is_some() {
             self.sessions.borrow_mut().insert(id, has);
@@ -186,8 +191,8 @@ impl<'a> Running<'a> {
     /// Begins the jobs that may begin: which they are, a bit for each.
     fn begin(&mut self, driver: &'a Driver) -> u32 {
         let mut begun = 0;
-        while let Some((claim, job)) = driver.agenda.begin() {
-            let job = (claim, driver.job(job).boxed_local());
+        while let Some((claim, task)) = driver.agenda.begin() {
+            let job = (claim, driver.task(task).boxed_local());
             let free = self.jobs.iter().position(Option::is_none);
             let number = free.unwrap_or_else(|| {
                 self.jobs.push(None);

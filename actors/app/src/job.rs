@@ -15,10 +15,8 @@ type Reply<T> = oneshot::Sender<Result<T, AppError>>;
 /// What is to be done with an application.
 pub(crate) type AppAgenda = Agenda<Purpose, Wish, Job, AppError>;
 
-/// What the command socket is used for.
+/// What the command socket is used for besides wishes.
 pub(crate) enum Job {
-    /// Once in the queue for each purpose, however many wait for it.
-    Synchronise(Purpose),
     /// Once in the queue for each session, with all who wait for it.
     Statedump(SessionId, Vec<Reply<()>>),
     RegisterDone(Reply<()>),
@@ -27,22 +25,13 @@ pub(crate) enum Job {
 }
 
 impl lttngd_runtime::Job<Purpose> for Job {
-    fn fulfil(purpose: Purpose) -> Self {
-        Self::Synchronise(purpose)
-    }
-
     fn claim(&self) -> Claim<Purpose> {
         match self {
-            Self::Synchronise(purpose) => Claim::Purpose(*purpose),
             Self::Statedump(session, _) => Claim::Purpose((*session).into()),
             Self::RegisterDone(_) | Self::Tracepoints(_) | Self::TracepointFields(_) => {
                 Claim::Everything
             }
         }
-    }
-
-    fn is_wish(&self) -> bool {
-        matches!(self, Self::Synchronise(_))
     }
 
     fn is_question(&self) -> bool {

@@ -141,7 +141,7 @@ impl<'a> Link<'a> {
     }
 
     /// RELEASE of each handle. A refusal is logged: what an application keeps does no harm.
-    pub(crate) async fn release(&self, handles: &[u32], pid: u32) -> Result<(), Broken> {
+    pub(crate) async fn release(&self, handles: &[u32]) -> Result<(), Broken> {
         let mut rest = handles.iter();
         let mut asked = VecDeque::new();
         loop {
@@ -149,7 +149,7 @@ impl<'a> Link<'a> {
             asked.extend(more.map(|&handle| (handle, self.begin(handle, &Command::Release))));
             let Some((handle, released)) = asked.pop_front() else { return Ok(()) };
             if let Err(refusal) = released.answer().await? {
-                tracing::warn!(pid, handle, %refusal, "an object stays in the application");
+                tracing::warn!(handle, %refusal, "an object stays in the application");
             }
         }
     }

@@ -16,14 +16,14 @@ use lttngd_clock::now;
 use lttngd_model::Bitness;
 use lttngd_runtime::{
     Count, Counted, Descriptors, NoDescriptors, Outlet, Peer, PeerCredentials, PeerError, Purpose,
-    Sparing, accept_all,
+    Sockets, Sparing, accept_all,
 };
 use lttngd_wire::ust::{
     is_supported_abi,
     registration::{Alignments, REGISTRATION_LEN, Registration, RegistrationError, SocketKind},
 };
 use thiserror::Error;
-use tokio::{net::UnixListener, sync::oneshot};
+use tokio::sync::oneshot;
 
 use crate::{
     App, AppId, AppInfo, AppRegistered, AppUnregistered,
@@ -144,8 +144,7 @@ pub(crate) async fn listen_allowing(
     settings: AppSettings,
     connections_each_max: usize,
 ) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
-    let socket = UnixListener::from_std(listener)?;
+    let sockets = Sockets::new(listener)?;
     let outlets = Outlets {
         registered: settings.registered.clone(),
         unregistered: settings.unregistered.clone(),
@@ -159,16 +158,16 @@ pub(crate) async fn listen_allowing(
         halves: RefCell::default(),
         refusals: RefCell::new(Sparing::for_refusals()),
     });
-    let admit = |stream| {
+    let admit = |socket| {
         let too_many = || io::Error::other("too many connections have not registered yet");
         let open = listener.open.one_of(CONNECTIONS_MAX).ok_or_else(too_many)?;
         // Neither of its sockets brings descriptors.
-        if let Some(peer) = listener.place(Peer::accepted(stream).reading_ahead()) {
+        if let Some(peer) = listener.place(Peer::accepted(socket)?.reading_ahead()) {
             listener.admit(peer, open);
         }
         Ok(())
     };
-    match accept_all("application", socket, admit).await {}
+    match accept_all("application", sockets, admit).await {}
 }
 
 impl Listener {

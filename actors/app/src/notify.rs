@@ -110,14 +110,9 @@ impl From<AskError> for Refusal {
 
 /// Answers requests until the socket ends; the error says why it does. `large` are the
 /// large requests of all its process's connections.
-pub(crate) async fn serve(
-    socket: &Peer,
-    handles: &Handles,
-    large: &LargeRequests,
-    pid: u32,
-) -> Broken {
+pub(crate) async fn serve(socket: &Peer, handles: &Handles, large: &LargeRequests) -> Broken {
     loop {
-        if let Err(end) = serve_one(socket, handles, large, pid).await {
+        if let Err(end) = serve_one(socket, handles, large).await {
             return end;
         }
         // One that asks without end does not keep others from being heard.
@@ -125,12 +120,7 @@ pub(crate) async fn serve(
     }
 }
 
-async fn serve_one(
-    socket: &Peer,
-    handles: &Handles,
-    large: &LargeRequests,
-    pid: u32,
-) -> Result<(), Broken> {
+async fn serve_one(socket: &Peer, handles: &Handles, large: &LargeRequests) -> Result<(), Broken> {
     let mut number = [0; KIND_LEN];
     socket.read_exact(&mut number[..1]).await?;
     let mut read = pin!(async {
@@ -155,7 +145,7 @@ async fn serve_one(
         if refusal.late {
             return Err(Broken::Protocol("an answer would come too late".to_owned()));
         }
-        tracing::warn!(pid, ?kind, reason = %refusal.reason, "a registration is refused");
+        tracing::warn!(?kind, reason = %refusal.reason, "a registration is refused");
         Ok(Answer::refusal(kind, refusal.errno))
     })?;
     socket.write_all(&answer.encode()).await?;

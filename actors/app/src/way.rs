@@ -9,7 +9,6 @@ use lttngd_model::{SessionId, ust::EventRule};
 use lttngd_wire::ust::command::{Command, ROOT_HANDLE, UstError};
 
 use crate::{
-    AppInfo,
     error::Broken,
     job::AppAgenda,
     link::{Link, ON_THEIR_WAY_MAX, Streams},
@@ -27,7 +26,6 @@ fn switch(on: bool) -> Command {
 /// A session on its way to the newest wish.
 pub(crate) struct Way<'a> {
     link: Link<'a>,
-    info: &'a AppInfo,
     agenda: &'a AppAgenda,
     handles: &'a Handles,
     id: SessionId,
@@ -45,13 +43,12 @@ impl<'a> Way<'a> {
     /// That of a session which has so much of it.
     pub(crate) fn new(
         link: Link<'a>,
-        info: &'a AppInfo,
         agenda: &'a AppAgenda,
         handles: &'a Handles,
         (id, has): (SessionId, AppSession),
     ) -> Self {
         let (walk, switched) = (Walk::default(), VecDeque::new());
-        Self { link, info, agenda, handles, id, has, walk, switched, streams: None }
+        Self { link, agenda, handles, id, has, walk, switched, streams: None }
     }
 
     /// Goes it to its end: what the application has then.
@@ -127,10 +124,9 @@ impl<'a> Way<'a> {
     }
 
     fn refused(&mut self, target: Target, refusal: UstError) {
-        tracing::warn!(
-            pid = self.info.pid, app = self.info.name, session = %self.id, ?target, %refusal,
-            "the application does not do a part of what the session wants"
-        );
+        tracing::error_span!("session", id = %self.id).in_scope(|| {
+            tracing::warn!(?target, %refusal, "the application does not do a part of what the session wants");
+        });
         self.walk.failed(target);
     }
 
@@ -217,7 +213,7 @@ impl<'a> Way<'a> {
             handles.extend(asked.answer().await?);
         }
         handles.push(handle);
-        self.link.release(&handles, self.info.pid).await
+        self.link.release(&handles).await
     }
 
     /// Completes an event rule, by the session's number of the channel and its own place there, that was asked
@@ -250,9 +246,9 @@ impl<'a> Way<'a> {
         }
         handles.push(session);
         self.handles.remove_session(session);
-        self.link.release(&handles, self.info.pid).await?;
+        self.link.release(&handles).await?;
         if let Err(refusal) = self.link.command(ROOT_HANDLE, &Command::WaitQuiescent).await? {
-            tracing::debug!(pid = self.info.pid, %refusal, "no quiescence after a session's end");
+            tracing::debug!(%refusal, "no quiescence after a session's end");
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use lttngd_metadata::{
     tsdl::HeaderType,
     ustregistry::{RegistryError, UstRegistry},
 };
-use lttngd_runtime::{FailureNotice, Outlet, Queue};
+use lttngd_runtime::{FailureNotice, Outlet, Queue, answer};
 use tracing::{Instrument, Span};
 
 use crate::{
@@ -205,8 +205,7 @@ impl Handler<MetadataRequested> for BufferSet {
     type Result = ();
 
     fn handle(&mut self, request: MetadataRequested, _: &mut Self::Context) {
-        // The consumer may be gone meanwhile; then nobody needs the text.
-        let _ = request.reply.send(self.inner.state().missing_text());
+        answer(request.reply, self.inner.state().missing_text());
     }
 }
 

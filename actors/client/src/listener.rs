@@ -8,9 +8,7 @@ use std::{
 
 use lttngd_handle::Handle;
 use lttngd_model::ErrorCode;
-use lttngd_runtime::{Count, Descriptors, Held, Listen, PeerError, Purpose, accept_all};
-use rustix::{io::Errno, net::SocketFlags};
-use tokio::io::{Interest, unix::AsyncFd};
+use lttngd_runtime::{Count, Descriptors, Held, Listen, PeerError, Purpose, Sockets, accept_all};
 
 use crate::{
     at_once::{AtOnce, Remaining, Rest},
@@ -37,9 +35,7 @@ pub async fn listen(
     handle: Handle,
     descriptors: Descriptors,
 ) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
-    // SAFETY: the socket is owned by what is registered, and nothing closes it before.
-    let socket = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?;
+    let sockets = Sockets::new(listener)?;
     let open = Count::default();
     let mut at_once = AtOnce::new(handle.clone());
     let shared = Rc::new(Shared {
@@ -48,7 +44,7 @@ pub async fn listen(
         lists: at_once.lists(),
         shares: Shares::new(descriptors.clone()),
     });
-    let clients = Clients { socket, descriptors, open: open.clone(), batch: 0 };
+    let clients = Clients { sockets, descriptors, open: open.clone(), batch: 0 };
     let admit = |(socket, held)| {
         admit(&open, &shared, held, at_once.look(socket));
         Ok(())
@@ -58,7 +54,7 @@ pub async fn listen(
 
 /// Where clients come from. Those for which there is no room are not accepted before one leaves.
 struct Clients {
-    socket: AsyncFd<UnixListener>,
+    sockets: Sockets,
     descriptors: Descriptors,
     open: Count,
     /// How many were let in at once.
@@ -78,23 +74,14 @@ impl Listen for Clients {
             tokio::task::yield_now().await;
         }
         loop {
-            let mut ready = self.socket.readable().await?;
+            self.sockets.arrived().await?;
             let held = self.descriptors.take(Purpose::Clients, DESCRIPTORS_EACH);
             let held = held.map_err(io::Error::other)?;
-            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-            match rustix::net::accept_with(self.socket.get_ref(), flags) {
-                Ok(socket) => {
-                    self.batch += 1;
-                    return Ok((socket, held));
-                }
-                Err(Errno::AGAIN) => {
-                    self.batch = 0;
-                    ready.clear_ready();
-                }
-                // The client went away before it was accepted.
-                Err(Errno::CONNABORTED | Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
+            if let Some(socket) = self.sockets.accept_now()? {
+                self.batch += 1;
+                return Ok((socket, held));
             }
+            self.batch = 0;
         }
     }
 }

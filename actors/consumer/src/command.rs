@@ -23,7 +23,7 @@ use actix::{
     fut::ActorFuture,
 };
 use lttngd_model::SessionId;
-use lttngd_runtime::{Descriptors, FailureNotice, fail_point::in_the_middle, tell};
+use lttngd_runtime::{Descriptors, FailureNotice, answer, fail_point::in_the_middle, tell};
 use lttngd_wire::consumer::STATUS_LEN;
 use tokio::sync::oneshot;
 
@@ -167,9 +167,7 @@ impl<E: Exchange> Handler<Perform<E>> for CommandSocket {
             Connection::Connected(link) => Rc::clone(link),
             Connection::Shares(shared) => return tell(shared, perform),
             Connection::Connecting(_) | Connection::Broken => {
-                // Who asked may have gone.
-                let _ = perform.reply.send(Err(ConsumerError::Lost));
-                return;
+                return answer(perform.reply, Err(ConsumerError::Lost));
             }
         };
         let Perform { exchange, reply } = perform;
@@ -180,8 +178,7 @@ impl<E: Exchange> Handler<Perform<E>> for CommandSocket {
         };
         let made = made.into_actor(self).map(move |outcome, socket: &mut Self, _| {
             socket.settle(&outcome);
-            // Who asked may have gone.
-            let _ = reply.send(outcome);
+            answer(reply, outcome);
         });
         stand_still(context, made);
     }

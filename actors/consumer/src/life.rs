@@ -1,5 +1,6 @@
 //! The life of a consumer daemon, and who waits for its beginning or its end. No input or output.
 
+use lttngd_runtime::answer;
 use tokio::sync::oneshot;
 
 use crate::ConsumerError;
@@ -154,11 +155,6 @@ impl<R> Life<R> {
             answer(reply, ());
         }
     }
-}
-
-/// Who asked may have gone.
-fn answer<T>(reply: oneshot::Sender<T>, outcome: T) {
-    let _ = reply.send(outcome);
 }
 
 #[cfg(test)]

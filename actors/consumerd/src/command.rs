@@ -21,6 +21,9 @@ const NUMBER_LEN: usize = 4;
 /// `enum lttng_ust_abi_chan_type` of data channels.
 const PER_CPU_CHANNEL: i32 = 0;
 
+/// The byte that carries descriptors.
+const DESCRIPTORS_BYTE: [u8; 1] = [0];
+
 /// Why the command socket is served no longer.
 #[derive(Debug)]
 pub(crate) enum End {
@@ -120,27 +123,28 @@ async fn send(socket: &Peer, reply: Option<Reply>) -> Result<(), PeerError> {
         Reply::ChunkClosed { code, path } => {
             socket.write_all(&ChunkReplyHead::encode(code, &path)).await
         }
-        Reply::Object(object) => {
-            socket.write_all(&encode_status(0)).await?;
-            send_object(socket, &object).await?;
-            socket.write_all(&encode_status(0)).await
-        }
+        Reply::Object(object) => send_object(socket, &object).await,
     }
 }
 
-/// Sends what applications need of a channel.
+/// Sends what applications need of a channel, between two statuses. Each call to the system wakes the session
+/// daemon, so what stands between two sets of descriptors goes with the byte that carries the first of them.
 pub(crate) async fn send_object(socket: &Peer, object: &ChannelObject) -> Result<(), PeerError> {
     let ChannelObject { image, wakeup, streams, .. } = object;
-    let head = ChannelHead { image_len: image.len() as u64, kind: PER_CPU_CHANNEL };
-    let mut bytes = head.encode();
-    bytes.extend_from_slice(image);
-    socket.write_all(&bytes).await?;
-    socket.write_descriptors(&[wakeup.as_fd()]).await?;
-    for stream in streams {
+    let channel = ChannelHead { image_len: image.len() as u64, kind: PER_CPU_CHANNEL };
+    let first = [encode_status(0).as_slice(), &channel.encode(), image].concat();
+    socket.write_all(&first).await?;
+    let of_channel = vec![wakeup.as_fd()];
+    let of_streams = streams.iter().map(|it| vec![it.memory.as_fd(), it.wakeup.as_fd()]);
+    let descriptors = std::iter::once(of_channel).chain(of_streams);
+    let heads = streams.iter().map(|stream| {
         let memory_map_size = stream.memory_map_size_bytes;
-        let head = StreamHead { memory_map_size, stream_nr: stream.stream_nr };
-        socket.write_all(&head.encode()).await?;
-        socket.write_descriptors(&[stream.memory.as_fd(), stream.wakeup.as_fd()]).await?;
+        StreamHead { memory_map_size, stream_nr: stream.stream_nr }.encode().to_vec()
+    });
+    let last = [END_OF_STREAMS.to_ne_bytes().as_slice(), &encode_status(0)].concat();
+    for (descriptors, behind) in descriptors.zip(heads.chain([last])) {
+        let bytes = [DESCRIPTORS_BYTE.as_slice(), &behind].concat();
+        socket.write_with_descriptors(&bytes, &descriptors).await?;
     }
-    socket.write_all(&END_OF_STREAMS.to_ne_bytes()).await
+    Ok(())
 }

@@ -1,14 +1,10 @@
 //! Further connections for commands, of our own session daemon.
 
-use std::{fs::File, rc::Rc, time::Duration};
+use std::{fs::File, os::fd::OwnedFd, rc::Rc, time::Duration};
 
-use futures::FutureExt;
-use lttngd_runtime::{Peer, check_is_own};
+use lttngd_runtime::{Peer, Sockets, check_is_own};
 use lttngd_wire::consumer::encode_status;
-use tokio::{
-    net::{UnixListener, UnixStream},
-    task::JoinSet,
-};
+use tokio::task::JoinSet;
 
 use crate::{
     command::{self, End},
@@ -31,26 +27,26 @@ impl Spare {
     }
 
     /// Refuses the connection that waits, if a descriptor can be had for that.
-    fn refuse(&mut self, listener: &UnixListener) {
+    fn refuse(&mut self, listener: &Sockets) {
         self.0 = None;
         // It is closed, or waits on.
-        drop(listener.accept().now_or_never());
+        drop(listener.accept_now());
         *self = Self::new();
     }
 }
 
 /// Serves further connections, each by itself, until this is dropped. Who may reach the socket may be
 /// more than may give commands: the session daemon's user alone.
-pub(crate) async fn accept_more(listener: UnixListener, control: Rc<Control>) {
+pub(crate) async fn accept_more(listener: Sockets, control: Rc<Control>) {
     let mut connections = JoinSet::new();
     let mut spare = Spare::new();
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = listener.next() => accepted,
             Some(_) = connections.join_next() => continue,
         };
         match accepted {
-            Ok((socket, _)) => {
+            Ok(socket) => {
                 connections.spawn_local(serve(socket, Rc::clone(&control)));
             }
             Err(error) => {
@@ -62,12 +58,18 @@ pub(crate) async fn accept_more(listener: UnixListener, control: Rc<Control>) {
     }
 }
 
-async fn serve(socket: UnixStream, control: Rc<Control>) {
+async fn serve(socket: OwnedFd, control: Rc<Control>) {
     if let Err(error) = check_is_own(&socket) {
         tracing::error!(%error, "somebody else wants to give commands");
         return;
     }
-    let peer = Peer::accepted(socket).with_place(control.descriptors().control(DESCRIPTORS_EACH));
+    let peer = match Peer::accepted(socket) {
+        Ok(peer) => peer.with_place(control.descriptors().control(DESCRIPTORS_EACH)),
+        Err(error) => {
+            tracing::warn!(%error, "a further connection of the session daemon is refused");
+            return;
+        }
+    };
     // One that is not served is not greeted.
     let end = match peer.write_all(&encode_status(0)).await {
         Ok(()) => command::serve(&peer, &control).await,

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
+use lttngd_runtime::{answer, tell};
 use tokio::sync::oneshot;
 
 /// Channels in memory that are made at a time: it takes a processor, and no more of them than there may be for it.
@@ -127,10 +128,9 @@ pub(crate) async fn make<T: Send + 'static>(
 ) -> Result<T, String> {
     let (made, outcome) = oneshot::channel();
     let job = Box::new(move || {
-        // Who asked may have gone.
-        let _ = made.send(make());
+        answer(made, make());
     });
-    lttngd_runtime::tell(makers, Make { kind, job });
+    tell(makers, Make { kind, job });
     outcome.await.unwrap_or_else(|_| Err("its making panicked".to_owned()))
 }
 

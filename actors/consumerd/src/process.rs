@@ -11,11 +11,10 @@ use actix::System;
 use lttngd_relaystream::RelayLimits;
 use lttngd_runas::Runas;
 use lttngd_runtime::{
-    Descriptors, Peer, PeerError, TooFewDescriptors, check_is_own, private_listener,
+    Descriptors, Peer, PeerError, Sockets, TooFewDescriptors, check_is_own, private_listener,
 };
 use lttngd_wire::consumer::{CONNECTIONS_OFFER, ConsumerError as Code};
 use tokio::{
-    net::UnixListener,
     signal::unix::{SignalKind, signal},
     sync::mpsc::unbounded_channel,
 };
@@ -215,35 +214,31 @@ impl Drop for RemovedAtEnd {
     }
 }
 
-fn listen(path: &Path) -> io::Result<UnixListener> {
+fn listen(path: &Path) -> io::Result<Sockets> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    UnixListener::from_std(private_listener(path)?)
+    Sockets::new(private_listener(path)?)
 }
 
 /// The session daemon's two connections: for commands, then for metadata.
-async fn accept_both(
-    listener: &UnixListener,
-    errors: &Peer,
-) -> Result<(Peer, Peer), ConsumerdError> {
+async fn accept_both(listener: &Sockets, errors: &Peer) -> Result<(Peer, Peer), ConsumerdError> {
     let accept = async || {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = listener.next() => accepted,
             closed = errors.closed() => {
                 let error = closed.err().unwrap_or(PeerError::Closed);
                 return Err(ConsumerdError::SessionDaemon(error));
             }
         };
-        let (socket, _) = accepted.map_err(system("accept the session daemon"))?;
-        Ok(socket)
+        accepted.map_err(system("accept the session daemon"))
     };
     // Who may reach the socket may be more than may give commands.
     let accept = async || loop {
         let socket = accept().await?;
         match check_is_own(&socket) {
-            Ok(()) => return Ok::<_, ConsumerdError>(Peer::accepted(socket)),
+            Ok(()) => return Peer::accepted(socket).map_err(system("watch the session daemon")),
             Err(error) => tracing::error!(%error, "somebody else wants to give commands"),
         }
     };

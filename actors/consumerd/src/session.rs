@@ -20,6 +20,7 @@ use lttngd_model::{ChannelKey, ChunkId, SessionId};
 use lttngd_runas::Runas;
 use lttngd_runtime::{Descriptors, FailureNotice, Queue, Works, fail_point};
 use tokio::sync::mpsc::UnboundedSender;
+use tracing::{Instrument, Span};
 
 use self::state::State;
 use crate::{
@@ -121,12 +122,15 @@ pub(crate) struct Session {
 /// What commands have of a session.
 pub(crate) struct Inner {
     id: SessionId,
+    /// In which all is logged that is done for it by this thread.
+    span: Span,
     context: Context,
     state: RefCell<State>,
 }
 
 impl Session {
     pub(crate) fn new(id: SessionId, life: Life, context: Context) -> Self {
+        let span = tracing::error_span!(parent: None, "session", %id);
         let owner = Weak::clone(&context.owner);
         let failure = FailureNotice::of(move || {
             if let Some(owner) = owner.upgrade() {
@@ -134,7 +138,7 @@ impl Session {
             }
         });
         Self {
-            inner: Rc::new(Inner { id, context, state: RefCell::default() }),
+            inner: Rc::new(Inner { id, span, context, state: RefCell::default() }),
             commands: Queue::new(COMMANDS_MAX),
             works: Works::default(),
             _failure: failure,
@@ -173,6 +177,7 @@ impl<C: Command> Handler<C> for Session {
                 inner.tell_if_empty();
                 outcome
             }
+            .instrument(session.inner.span.clone())
         };
         Queue::run(|session| &mut session.commands, self, context, C::NAME, perform)
     }
@@ -202,7 +207,8 @@ impl Handler<FetchMetadata> for Session {
     fn handle(&mut self, FetchMetadata(key): FetchMetadata, context: &mut Self::Context) {
         let inner = Rc::clone(&self.inner);
         // The session daemon's answer is waited for apart from everything else.
-        self.works.begin(context, async move { inner.refresh_metadata(key).await });
+        let refreshed = async move { inner.refresh_metadata(key).await };
+        self.works.begin(context, refreshed.instrument(self.inner.span.clone()));
     }
 }
 

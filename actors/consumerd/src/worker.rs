@@ -41,7 +41,6 @@ mod unfinished;
 
 use std::{
     io,
-    os::fd::AsFd,
     sync::mpsc,
     time::{Duration, Instant},
 };
@@ -105,10 +104,8 @@ impl Worker {
 
     fn handle(&mut self, watched: Watched) {
         match watched {
-            Watched::Orders => {
-                // The orders are taken in any case.
-                let _ = rustix::io::read(self.wakeup_fd.as_fd(), &mut [0; 8]);
-            }
+            // They are taken in any case. What counts them is not read: one more is news each time.
+            Watched::Orders => {}
             Watched::Stream(slot) => self.stream_woken(slot),
             Watched::Channel(key) => self.channel_hung_up(key),
             Watched::RelayControl(index) => self.relay_ready(index, true),

@@ -158,7 +158,7 @@ impl KernelStream {
     /// Its id in the trace.
     ///
     /// # Errors
-    /// Those of a stream that is lost, as of all that follow.
+    /// Those of a stream that is lost.
     pub fn stream_id(&mut self) -> Result<u64, Refused> {
         self.ask(ReaderCall::StreamId)
     }
@@ -166,7 +166,7 @@ impl KernelStream {
     /// The time, as in its packets.
     ///
     /// # Errors
-    /// As above.
+    /// Those of a stream that is lost.
     pub fn now(&mut self) -> Result<u64, Refused> {
         self.ask(ReaderCall::CurrentTimestamp)
     }
@@ -269,7 +269,7 @@ impl KernelStream {
     /// Gives the packet that is held back to the writers; the reader goes on behind it.
     ///
     /// # Errors
-    /// As above.
+    /// Those of a stream that is lost.
     pub fn put_next(&mut self) -> Result<(), Refused> {
         if let Some(held) = self.held.take() {
             self.losses.count(&held.index);
@@ -281,7 +281,7 @@ impl KernelStream {
     /// Whether there is a packet that is not put.
     ///
     /// # Errors
-    /// As above.
+    /// Those of a stream that is lost.
     pub fn is_readable(&mut self) -> Result<bool, Refused> {
         self.usable()?;
         if self.held.is_some() {
@@ -297,7 +297,7 @@ impl KernelStream {
     /// Where reader and writers are.
     ///
     /// # Errors
-    /// As above.
+    /// Those of a stream that is lost.
     pub fn positions(&mut self) -> Result<Positions, Refused> {
         self.usable()?;
         let sampled = gauge::positions(&*self.calls);
@@ -307,7 +307,7 @@ impl KernelStream {
     /// Packets that writers have left and the reader has not put.
     ///
     /// # Errors
-    /// As above.
+    /// Those of a stream that is lost.
     pub fn packets_left(&mut self) -> Result<u64, Refused> {
         let at = self.positions()?;
         let left = self.whole(at.produced).wrapping_sub(self.whole(at.consumed));
@@ -322,7 +322,7 @@ impl KernelStream {
     /// Closes the open packet.
     ///
     /// # Errors
-    /// As above.
+    /// Those of a stream that is lost.
     pub fn flush(&mut self, mode: FlushMode) -> Result<FlushOutcome, Refused> {
         let call = match mode {
             FlushMode::Filled | FlushMode::Active => ReaderCall::Flush,
@@ -342,7 +342,7 @@ impl KernelStream {
     /// is closed.
     ///
     /// # Errors
-    /// As above.
+    /// Those of a stream that is lost.
     pub fn begin_packet(&mut self) -> Result<BeginOutcome, Refused> {
         Ok(match self.flush(FlushMode::Full)? {
             FlushOutcome::Closed | FlushOutcome::Nothing => BeginOutcome::Begun,
@@ -353,7 +353,7 @@ impl KernelStream {
     /// Drops all packets.
     ///
     /// # Errors
-    /// As above.
+    /// Those of a stream that is lost.
     pub fn clear(&mut self) -> Result<FlushOutcome, Refused> {
         if self.held.take().is_some() {
             self.tell(ReaderCall::PutNext)?;
@@ -370,7 +370,7 @@ impl KernelStream {
     /// read: it is closed; where there is nothing at all, a packet without events is, which tells the time.
     ///
     /// # Errors
-    /// As above.
+    /// Those of a stream that is lost.
     pub fn take_snapshot(&mut self, packets_max: u64) -> Result<(), Refused> {
         if matches!(self.access, Access::Spliced(_)) {
             return Err(refused(ReaderCall::GetSubbuf)(Errno::OPNOTSUPP));

@@ -4,8 +4,7 @@ use std::{io, os::unix::net::UnixListener};
 
 use actix::{Actor, Addr};
 use lttngd_model::Credentials;
-use lttngd_runtime::{Descriptors, Peer, Purpose, accept_all};
-use tokio::net::{UnixListener as Listener, UnixStream};
+use lttngd_runtime::{Descriptors, Peer, Purpose, Sockets, accept_all};
 
 use crate::{Triggers, subscriber::Subscriber};
 
@@ -19,16 +18,15 @@ pub async fn listen(
     triggers: Addr<Triggers>,
     descriptors: Descriptors,
 ) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
-    let listener = Listener::from_std(listener)?;
-    let admit = |socket: UnixStream| {
+    let sockets = Sockets::new(listener)?;
+    let admit = |socket| {
         let held = descriptors.take(Purpose::Clients, 1).map_err(io::Error::other)?;
-        let peer = Peer::accepted(socket).with_place(held);
+        let peer = Peer::accepted(socket)?.with_place(held);
         let credentials = peer.credentials()?;
         let who = Credentials { uid: credentials.uid, gid: credentials.gid };
         let is_own = credentials.pid == std::process::id();
         Subscriber::new(peer, who, is_own, triggers.clone()).start();
         Ok(())
     };
-    match accept_all("subscriber to notifications", listener, admit).await {}
+    match accept_all("subscriber to notifications", sockets, admit).await {}
 }

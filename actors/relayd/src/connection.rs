@@ -6,7 +6,7 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, ResponseFuture,
     SpawnHandle, WrapFuture,
 };
-use lttngd_runtime::{FailureNotice, Outlet, fail_point::in_the_middle};
+use lttngd_runtime::{FailureNotice, Outlet, answer, fail_point::in_the_middle};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -83,8 +83,7 @@ impl RelayConnection {
             match (outcome, this.handed_over()) {
                 (Ok(()), Some(handed_over)) => {
                     for waiter in this.wanted_by.drain(..) {
-                        // Who asked may have gone.
-                        let _ = waiter.send(Ok(handed_over));
+                        answer(waiter, Ok(handed_over));
                     }
                 }
                 (outcome, _) => this.give_up(outcome.err(), context),
@@ -115,12 +114,10 @@ impl RelayConnection {
         self.ended.tell(ConnectionEnded { net_index, failed: false });
         self.failure.dismiss();
         for waiter in self.wanted_by.drain(..) {
-            // Who asked may have gone.
-            let _ = waiter.send(Err(why.take().unwrap_or(ConnectError::GivenUp)));
+            answer(waiter, Err(why.take().unwrap_or(ConnectError::GivenUp)));
         }
         for waiter in self.unwanted_by.drain(..) {
-            // The same.
-            let _ = waiter.send(());
+            answer(waiter, ());
         }
         context.stop();
     }

@@ -1,6 +1,6 @@
 //! How many streams a channel needs.
 
-use std::{fs, io, path::Path};
+use std::{fs, io, path::Path, sync::OnceLock};
 
 /// What the system tells of its processors.
 const CPUS: &str = "/sys/devices/system/cpu";
@@ -8,15 +8,22 @@ const CPUS: &str = "/sys/devices/system/cpu";
 /// Count of CPUs that the machine may have: the highest possible id, and one. Applications refuse a
 /// channel with another count of streams, so that it is found as LTTng-UST finds it (`get_possible_cpus_array_len`,
 /// `src/common/smp.c`): where the system has no list of CPUs, as in a sandbox without `/sys`, from the
-/// directories of CPUs or the C library's count, whichever is more.
+/// directories of CPUs or the C library's count, whichever is more. It stays the same until the machine is started
+/// anew, and is looked up once.
 ///
 /// # Errors
 /// When the system tells nothing at all.
 pub fn possible_cpu_count() -> io::Result<u32> {
+    static COUNT: OnceLock<u32> = OnceLock::new();
+
+    if let Some(count) = COUNT.get() {
+        return Ok(*count);
+    }
     // SAFETY: the call takes a number.
     let configured = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_CONF) };
-    count(Path::new(CPUS), configured)
-        .ok_or_else(|| io::Error::other("the system does not tell how many CPUs it has"))
+    let count = count(Path::new(CPUS), configured)
+        .ok_or_else(|| io::Error::other("the system does not tell how many CPUs it has"))?;
+    Ok(*COUNT.get_or_init(|| count))
 }
 
 fn count(cpus: &Path, configured: i64) -> Option<u32> {

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lttngd_runtime::answer;
 use rustix::io::Errno;
 use tokio::sync::oneshot;
 
@@ -113,7 +114,7 @@ impl Queue {
                     continue;
                 }
                 if request.deadline <= now {
-                    let _ = request.reply.send(Err(Errno::TIMEDOUT.into()));
+                    answer(request.reply, Err(Errno::TIMEDOUT.into()));
                     continue;
                 }
                 if self.waiting.contains_key(&uid) {
@@ -178,8 +179,7 @@ impl Queue {
     /// The request could not be sent.
     pub(crate) fn refused(&mut self, request: Waiting, error: io::Error) {
         self.release(request.identity.credentials.uid);
-        // Whoever asked may have gone.
-        let _ = request.reply.send(Err(error));
+        answer(request.reply, Err(error));
     }
 
     /// The request cannot be sent before a reply comes.
@@ -211,8 +211,7 @@ impl Queue {
         let Some(InFlight { uid, reply, .. }) = self.in_flight.remove(&id) else { return false };
         self.release(uid);
         if let Some(reply) = reply {
-            // Who asked may have gone.
-            let _ = reply.send(outcome);
+            answer(reply, outcome);
         }
         true
     }
@@ -221,7 +220,7 @@ impl Queue {
     pub(crate) fn expire(&mut self, now: Instant) {
         for request in self.in_flight.values_mut().filter(|request| request.deadline <= now) {
             if let Some(reply) = request.reply.take() {
-                let _ = reply.send(Err(Errno::TIMEDOUT.into()));
+                answer(reply, Err(Errno::TIMEDOUT.into()));
             }
         }
         let is_late = |queue: &VecDeque<Waiting>| queue.front().is_some_and(|r| r.deadline <= now);
@@ -230,7 +229,7 @@ impl Queue {
         for uid in late {
             while self.waiting.get(&uid).is_some_and(is_late) {
                 if let Some(request) = self.take_waiting(uid) {
-                    let _ = request.reply.send(Err(Errno::TIMEDOUT.into()));
+                    answer(request.reply, Err(Errno::TIMEDOUT.into()));
                 }
             }
             if !self.waiting.contains_key(&uid) {
@@ -273,7 +272,7 @@ impl Queue {
         let sent = std::mem::take(&mut self.in_flight).into_values().filter_map(|r| r.reply);
         let waiting = std::mem::take(&mut self.waiting).into_values().flatten().map(|r| r.reply);
         for reply in sent.chain(waiting) {
-            let _ = reply.send(Err(io::Error::new(kind, text)));
+            answer(reply, Err(io::Error::new(kind, text)));
         }
         (self.waiting_count, self.in_flight_each) = (0, HashMap::new());
         self.turns.clear();

@@ -1,8 +1,18 @@
 //! Accepting connections for ever, whatever happens to one of them.
 
-use std::{convert::Infallible, future::Future, io, time::Duration};
+use std::{
+    convert::Infallible,
+    future::Future,
+    io,
+    os::{fd::OwnedFd, unix::net::UnixListener},
+    time::Duration,
+};
 
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use rustix::{io::Errno, net::SocketFlags};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    net::{TcpListener, TcpStream},
+};
 
 use crate::Backoff;
 
@@ -19,11 +29,69 @@ pub trait Listen {
     fn accept(&mut self) -> impl Future<Output = io::Result<Self::Connection>>;
 }
 
-impl Listen for UnixListener {
-    type Connection = UnixStream;
+/// A listening Unix socket, whose connections are non-blocking and not watched yet.
+#[derive(Debug)]
+pub struct Sockets(AsyncFd<UnixListener>);
 
-    async fn accept(&mut self) -> io::Result<UnixStream> {
-        UnixListener::accept(self).await.map(|(stream, _)| stream)
+impl Sockets {
+    /// Watches a socket. Needs the context of an actor (a tokio runtime with I/O).
+    ///
+    /// # Errors
+    /// When the socket cannot be made non-blocking or registered.
+    pub fn new(listener: UnixListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        // SAFETY: the socket is owned by what is registered, and nothing closes it before.
+        Ok(Self(unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?))
+    }
+
+    /// Waits for the next connection. Safe to abandon.
+    ///
+    /// # Errors
+    /// Of this connection, or of this moment.
+    pub async fn next(&self) -> io::Result<OwnedFd> {
+        loop {
+            self.arrived().await?;
+            if let Some(socket) = self.accept_now()? {
+                return Ok(socket);
+            }
+        }
+    }
+
+    /// Waits until there may be a connection. Safe to abandon.
+    ///
+    /// # Errors
+    /// Of the system.
+    pub async fn arrived(&self) -> io::Result<()> {
+        drop(self.0.readable().await?);
+        Ok(())
+    }
+
+    /// The connection that waits, if one does.
+    ///
+    /// # Errors
+    /// Of this connection, or of this moment.
+    pub fn accept_now(&self) -> io::Result<Option<OwnedFd>> {
+        loop {
+            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+            let accept = |listener: &UnixListener| Ok(rustix::net::accept_with(listener, flags)?);
+            match self.0.try_io(Interest::READABLE, accept) {
+                Ok(socket) => return Ok(Some(socket)),
+                Err(error) => match Errno::from_io_error(&error) {
+                    // Who connected went away before.
+                    Some(Errno::CONNABORTED | Errno::INTR) => {}
+                    _ if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                    _ => return Err(error),
+                },
+            }
+        }
+    }
+}
+
+impl Listen for Sockets {
+    type Connection = OwnedFd;
+
+    async fn accept(&mut self) -> io::Result<OwnedFd> {
+        self.next().await
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use crate::{
-    AskError, Attention, Patience,
+    AskError, Attention, Patience, answer,
     jobs::{Claim, Jobs},
     wishes::{Waiter, Wished, Wishes},
 };
@@ -20,16 +20,19 @@ use crate::{
 /// Most questions that wait for one peer. Wishes have no limit of their own: each purpose has one.
 const QUESTIONS_MAX: usize = 1 << 12;
 
-/// Something that is to be done with a peer.
-pub trait Job<K>: Sized {
-    /// The job that brings the peer to the newest wish for a purpose.
-    fn fulfil(purpose: K) -> Self;
+/// What is to be done with a peer next.
+#[derive(Debug)]
+pub enum Task<K, J> {
+    /// To bring it to the newest wish for a purpose. It waits once for each purpose, however many wait for it.
+    Synchronise(K),
+    /// Something that only this kind of peer does.
+    Job(J),
+}
 
+/// Something that is to be done with a kind of peer, besides bringing it to what is wished.
+pub trait Job<K>: Sized {
     /// What it needs for itself.
     fn claim(&self) -> Claim<K>;
-
-    /// Whether it is one that [`fulfil`](Self::fulfil) makes.
-    fn is_wish(&self) -> bool;
 
     /// Whether it only asks something. A peer that is set aside is not asked.
     fn is_question(&self) -> bool;
@@ -40,7 +43,7 @@ pub trait Job<K>: Sized {
     }
 }
 
-/// The agenda of a peer: the newest wish `W` for each purpose `K`, the jobs `J`, and whoever waits for
+/// The agenda of a peer: the newest wish `W` for each purpose `K`, its own jobs `J`, and whoever waits for
 /// them, with how much patience. Shared by the actor that takes wishes and questions and its driver, which
 /// does the jobs, both in the context of that actor.
 pub struct Agenda<K, W, J, E> {
@@ -52,7 +55,7 @@ pub struct Agenda<K, W, J, E> {
 
 struct State<K, W, J, E> {
     wishes: Wishes<K, W, Result<(), E>>,
-    jobs: Jobs<K, J>,
+    jobs: Jobs<K, Task<K, J>>,
     /// How many questions wait.
     questions: usize,
 }
@@ -106,7 +109,7 @@ where
         if ends {
             let is_all = matches!(wished, Wished::TakeBack(_));
             self.take_back(|claim, job| {
-                *claim == Claim::Purpose(purpose) && (is_all || !job.is_wish())
+                *claim == Claim::Purpose(purpose) && (is_all || matches!(job, Task::Job(_)))
             });
         }
         match wished {
@@ -116,7 +119,7 @@ where
                 done()
             }
             Wished::Queue(done) => {
-                self.queue(J::fulfil(purpose));
+                self.queue(Claim::Purpose(purpose), Task::Synchronise(purpose));
                 self.wait(done)
             }
             Wished::Queued(done) => self.wait(done),
@@ -128,7 +131,7 @@ where
     pub fn keep(&self, purpose: K, want: W, waiter: Option<Waiter<Result<(), E>>>) {
         let is_new = self.state.borrow_mut().wishes.keep(purpose, want, waiter);
         match is_new {
-            true => self.queue(J::fulfil(purpose)),
+            true => self.queue(Claim::Purpose(purpose), Task::Synchronise(purpose)),
             // For how long is the driver's to look.
             false => self.queued.notify_one(),
         }
@@ -180,7 +183,7 @@ where
             return Box::pin(std::future::ready(Err(AskError::TimedOut.into())));
         }
         let (reply, done) = oneshot::channel();
-        self.queue(job(reply));
+        self.queue_job(job(reply));
         self.wait(done)
     }
 
@@ -193,24 +196,31 @@ where
         let left = {
             let mut left = Some(job(reply));
             for waiting in self.state.borrow_mut().jobs.waiting() {
-                let Some(job) = left else { break };
-                left = waiting.merge(job);
+                let Some(job) = left.take() else { break };
+                left = match waiting {
+                    Task::Synchronise(_) => Some(job),
+                    Task::Job(waiting) => waiting.merge(job),
+                };
             }
             left
         };
         if let Some(job) = left {
-            self.queue(job);
+            self.queue_job(job);
         }
         self.wait(done)
     }
 
-    fn queue(&self, job: J) {
+    fn queue_job(&self, job: J) {
+        self.queue(job.claim(), Task::Job(job));
+    }
+
+    fn queue(&self, claim: Claim<K>, task: Task<K, J>) {
         self.patience.asked(Instant::now());
-        self.state.borrow_mut().jobs.push(job.claim(), job);
+        self.state.borrow_mut().jobs.push(claim, task);
         self.queued.notify_one();
     }
 
-    fn take_back(&self, is_meant: impl Fn(&Claim<K>, &J) -> bool) {
+    fn take_back(&self, is_meant: impl Fn(&Claim<K>, &Task<K, J>) -> bool) {
         let taken_back = self.state.borrow_mut().jobs.take_back(is_meant);
         for _ in 0..taken_back {
             self.patience.done();
@@ -233,12 +243,13 @@ where
         self.patience.owed()
     }
 
-    /// For the driver: the next job that may begin, with what it is to be [`done`](Self::done) with.
-    pub fn begin(&self) -> Option<(Claim<K>, J)> {
+    /// For the driver: what may begin next, with what it is to be [`done`](Self::done) with.
+    pub fn begin(&self) -> Option<(Claim<K>, Task<K, J>)> {
         let mut state = self.state.borrow_mut();
-        let (claim, job) = state.jobs.start()?;
-        state.questions -= usize::from(job.is_question());
-        Some((claim, job))
+        let (claim, task) = state.jobs.start()?;
+        let is_question = matches!(&task, Task::Job(job) if job.is_question());
+        state.questions -= usize::from(is_question);
+        Some((claim, task))
     }
 
     /// For the driver: waits until a job was queued since this was asked last.
@@ -247,7 +258,7 @@ where
     }
 
     /// For a driver that does one job at a time: waits for the next one.
-    pub async fn next(&self) -> (Claim<K>, J) {
+    pub async fn next(&self) -> (Claim<K>, Task<K, J>) {
         loop {
             if let Some(next) = self.begin() {
                 return next;
@@ -291,10 +302,10 @@ where
     }
 }
 
-/// Tells all who waited for the same; whoever waited may have given up.
+/// Answers all who waited for the same.
 pub fn reply_to_all<T>(waiting: Vec<oneshot::Sender<T>>, outcome: impl Fn() -> T) {
     for reply in waiting {
-        let _ = reply.send(outcome());
+        answer(reply, outcome());
     }
 }
 

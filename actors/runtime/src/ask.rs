@@ -1,4 +1,4 @@
-//! Sending a request to an actor and awaiting its reply, or telling it something.
+//! Sending a request to an actor and awaiting its reply, telling it something, and answering.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use actix::{
     dev::{MessageResponse, ToEnvelope},
 };
 use thiserror::Error;
+use tokio::sync::oneshot;
 
 /// Why no reply came.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
@@ -50,4 +51,9 @@ where
     M: Message<Result = ()> + Send + 'static,
 {
     actor.do_send(message);
+}
+
+/// Answers a request. Who asked may have gone meanwhile, and needs no answer then.
+pub fn answer<T>(reply: oneshot::Sender<T>, outcome: T) {
+    let _ = reply.send(outcome);
 }

@@ -282,6 +282,16 @@ pub struct Held {
     count: usize,
 }
 
+impl Held {
+    /// One descriptor more for the same purpose.
+    ///
+    /// # Errors
+    /// [`NoDescriptors`] when it does not fit.
+    pub(crate) fn one_more(&self) -> Result<Self, NoDescriptors> {
+        self.budget.take(self.purpose, 1)
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         self.budget.0.count(self.purpose).fetch_sub(self.count, Ordering::SeqCst);

@@ -32,9 +32,9 @@ mod works;
 #[cfg(test)]
 mod tests;
 
-pub use accept::{Listen, accept_all};
-pub use agenda::{Agenda, Job, Keeping, Waiting, reply_to_all};
-pub use ask::{AskError, ask, tell};
+pub use accept::{Listen, Sockets, accept_all};
+pub use agenda::{Agenda, Job, Keeping, Task, Waiting, reply_to_all};
+pub use ask::{AskError, answer, ask, tell};
 pub use backoff::Backoff;
 pub use count::{Count, Counted};
 pub use descriptors::{Descriptors, Held, NoDescriptors, Purpose, Shares, TooFewDescriptors};

@@ -4,6 +4,7 @@
 //! expected are closed by the kernel before they reach this process.
 
 mod ahead;
+mod room;
 
 use std::{
     cell::{OnceCell, RefCell},
@@ -16,12 +17,13 @@ use std::{
 };
 
 use nix::sys::socket::sockopt::PeerCredentials as PeerCredentialsOption;
+use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendFlags,
     SocketAddrUnix, SocketFlags, SocketType,
 };
 use thiserror::Error;
-use tokio::{io::Interest, net::UnixStream};
+use tokio::io::{Interest, unix::AsyncFd};
 
 use self::ahead::AHEAD_LEN;
 pub use self::ahead::Sent;
@@ -94,13 +96,14 @@ pub struct Peer {
     /// The socket of a peer that is not waited for before it must be: most clients have said all
     /// and take all at once, and need no place among the sockets that are watched.
     early: Option<OwnedFd>,
-    watched: OnceCell<UnixStream>,
+    /// The socket, watched for what comes.
+    watched: OnceCell<AsyncFd<OwnedFd>>,
     /// What was received and is still to be read: before this took over, or ahead.
     received: RefCell<VecDeque<u8>>,
     /// Whether more may be received than is asked for.
     reads_ahead: bool,
     /// Its place in the budget of descriptors, given back with the socket.
-    _held: Option<Held>,
+    held: Option<Held>,
 }
 
 impl Peer {
@@ -109,27 +112,28 @@ impl Peer {
     /// # Errors
     /// When the socket cannot be made non-blocking or registered.
     pub fn new(socket: OwnedFd) -> io::Result<Self> {
-        let socket = std::os::unix::net::UnixStream::from(socket);
-        socket.set_nonblocking(true)?;
-        Ok(Self::accepted(UnixStream::from_std(socket)?))
+        rustix::io::ioctl_fionbio(&socket, true)?;
+        Self::accepted(socket)
     }
 
-    /// Takes over an accepted socket, which is registered already.
-    #[must_use]
-    pub fn accepted(socket: UnixStream) -> Self {
-        Self {
+    /// Takes over a socket that is non-blocking already, as accepted ones are.
+    ///
+    /// # Errors
+    /// When the socket cannot be registered.
+    pub fn accepted(socket: OwnedFd) -> io::Result<Self> {
+        Ok(Self {
             early: None,
-            watched: OnceCell::from(socket),
+            watched: OnceCell::from(watched(socket, Interest::READABLE)?),
             received: RefCell::default(),
             reads_ahead: false,
-            _held: None,
-        }
+            held: None,
+        })
     }
 
     /// The same, with the place that it has in the budget of descriptors.
     #[must_use]
     pub fn with_place(self, held: Held) -> Self {
-        Self { _held: Some(held), ..self }
+        Self { held: Some(held), ..self }
     }
 
     /// The same, for a peer that sends no descriptors: receives what is there in one go, whatever is asked
@@ -164,7 +168,7 @@ impl Peer {
             watched: OnceCell::new(),
             received: RefCell::new(received.to_vec().into()),
             reads_ahead: false,
-            _held: None,
+            held: None,
         }
     }
 
@@ -184,8 +188,8 @@ impl Peer {
         let mut pause = crate::Backoff::new(Duration::from_millis(1), Duration::from_millis(50));
         loop {
             match rustix::net::connect(&socket, &address) {
-                Ok(()) => return Self::new(socket),
-                Err(rustix::io::Errno::AGAIN) => tokio::time::sleep(pause.step()).await,
+                Ok(()) => return Self::accepted(socket),
+                Err(Errno::AGAIN) => tokio::time::sleep(pause.step()).await,
                 Err(errno) => return Err(errno.into()),
             }
         }
@@ -235,7 +239,7 @@ impl Peer {
                     let receive = |fd: BorrowedFd<'_>| {
                         Ok(rustix::net::recv(fd, &mut *rest, RecvFlags::DONTWAIT)?.0)
                     };
-                    self.io(Interest::READABLE, receive).await
+                    self.when_something_comes(receive).await
                 }
             };
             match got {
@@ -255,7 +259,7 @@ impl Peer {
     pub async fn read_descriptors(&self, count: usize) -> Result<Vec<OwnedFd>, PeerError> {
         let mut byte = [0];
         let (len, descriptors, cut) = self
-            .io(Interest::READABLE, |fd| {
+            .when_something_comes(|fd| {
                 let mut space = [MaybeUninit::uninit();
                     rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX), ScmCredentials(1))];
                 let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -294,11 +298,8 @@ impl Peer {
     /// [`PeerError::Closed`] when the peer is gone.
     pub async fn write_all(&self, mut bytes: &[u8]) -> Result<(), PeerError> {
         while !bytes.is_empty() {
-            let sent = self
-                .io(Interest::WRITABLE, |fd| {
-                    rustix::net::send(fd, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)
-                })
-                .await?;
+            let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+            let sent = self.when_there_is_room(|fd| rustix::net::send(fd, bytes, flags)).await?;
             bytes = &bytes[sent..];
         }
         Ok(())
@@ -322,7 +323,7 @@ impl Peer {
         }
         let mut byte = [0];
         let got = self
-            .io(Interest::READABLE, |fd| {
+            .when_something_comes(|fd| {
                 Ok(rustix::net::recv(fd, &mut byte, RecvFlags::DONTWAIT | RecvFlags::PEEK)?.0)
             })
             .await;
@@ -341,53 +342,69 @@ impl Peer {
         self.received.borrow().is_empty()
             && matches!(
                 rustix::net::recv(self, &mut byte, flags),
-                Ok((0, _)) | Err(rustix::io::Errno::CONNRESET)
+                Ok((0, _)) | Err(Errno::CONNRESET)
             )
     }
 
     /// Has the socket watched from now on.
-    fn watch(&self, early: &OwnedFd) -> io::Result<&UnixStream> {
-        let socket = std::os::unix::net::UnixStream::from(early.try_clone()?);
-        let socket = UnixStream::from_std(socket)?;
+    fn watch(&self, early: &OwnedFd) -> io::Result<&AsyncFd<OwnedFd>> {
+        let socket = watched(early.try_clone()?, Interest::READABLE)?;
         Ok(self.watched.get_or_init(|| socket))
     }
 
-    /// Makes the call whenever the socket is ready for it, until it does not ask to wait.
-    async fn io<T>(
+    /// Makes the call whenever something has come, or the peer has closed, until it does not ask to wait.
+    async fn when_something_comes<T>(
         &self,
-        interest: Interest,
         mut call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
     ) -> Result<T, PeerError> {
         loop {
             let watched = match (self.watched.get(), &self.early) {
                 (Some(watched), _) => watched,
-                (None, Some(early)) => {
-                    match call(early.as_fd()) {
-                        Err(rustix::io::Errno::AGAIN) => {}
-                        Err(rustix::io::Errno::INTR) => continue,
-                        Err(rustix::io::Errno::PIPE | rustix::io::Errno::CONNRESET) => {
-                            return Err(PeerError::Closed);
-                        }
-                        done => return Ok(done.map_err(io::Error::from)?),
-                    }
-                    self.watch(early)?
-                }
+                (None, Some(early)) => match call(early.as_fd()) {
+                    Err(Errno::AGAIN) => self.watch(early)?,
+                    Err(Errno::INTR) => continue,
+                    done => return done.map_err(ended),
+                },
                 (None, None) => return Err(PeerError::Closed),
             };
-            let done = watched.async_io(interest, || Ok(call(watched.as_fd())?)).await;
-            match done {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
-                    ) =>
-                {
-                    return Err(PeerError::Closed);
-                }
-                done => return Ok(done?),
+            let done = watched.async_io(Interest::READABLE, |fd| Ok(call(fd.as_fd())?)).await;
+            match done.map_err(|error| Errno::from_io_error(&error).ok_or(error)) {
+                Err(Ok(Errno::INTR)) => {}
+                Err(Ok(errno)) => return Err(ended(errno)),
+                Err(Err(error)) => return Err(error.into()),
+                Ok(done) => return Ok(done),
             }
         }
+    }
+
+    /// Makes the call, and again whenever there may be room, until it does not ask to wait.
+    async fn when_there_is_room<T>(
+        &self,
+        mut call: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<T>,
+    ) -> Result<T, PeerError> {
+        // One that takes without end does not keep others from being served.
+        tokio::task::consume_budget().await;
+        loop {
+            match call(self.as_fd()) {
+                Err(Errno::AGAIN) => self.room().await?,
+                Err(Errno::INTR) => {}
+                done => return done.map_err(ended),
+            }
+        }
+    }
+}
+
+/// A socket that is watched.
+fn watched(socket: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: the descriptor is owned by what is registered, and nothing closes it before.
+    Ok(unsafe { AsyncFd::register_with_interest(socket, interest) }?)
+}
+
+/// What an error of a system call on the socket says of the peer.
+fn ended(errno: Errno) -> PeerError {
+    match errno {
+        Errno::PIPE | Errno::CONNRESET => PeerError::Closed,
+        errno => io::Error::from(errno).into(),
     }
 }
 

@@ -16,7 +16,7 @@ use actix::{
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use crate::fail_point;
+use crate::{answer, fail_point};
 
 /// Why a command did not run, or not to its end.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
@@ -136,8 +136,7 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
         let begin = move |actor: &mut A, context: &mut Context<A>, queue_of: QueueOf<A>| {
             let work = fail_point::command(name, work(actor, context)).map(
                 move |outcome, actor: &mut A, context| {
-                    // Who asked may have gone.
-                    let _ = reply.send(outcome);
+                    answer(reply, outcome);
                     queue_of(actor).running = None;
                     Self::begin_next(queue_of, actor, context);
                 },

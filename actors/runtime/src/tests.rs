@@ -10,5 +10,6 @@ mod directory;
 mod patience;
 mod peer;
 mod queue;
+mod room;
 mod wishes;
 mod works;

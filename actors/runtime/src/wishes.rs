@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use tokio::sync::oneshot;
 
-use crate::{Count, Counted, Hold};
+use crate::{Count, Counted, Hold, answer};
 
 /// Who waits for a wish without a clock of his own: is let go when it has come true, and when nobody waits for
 /// the peer any more.
@@ -69,8 +69,7 @@ impl<T> Waiter<T> {
 
     fn let_go(self, outcome: impl Fn() -> T) {
         if let Self::Reply(reply) = self {
-            // Whoever waited may have given up.
-            let _ = reply.send(outcome());
+            answer(reply, outcome());
         }
     }
 }

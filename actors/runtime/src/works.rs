@@ -22,6 +22,8 @@ use futures::{
     stream::FuturesUnordered,
 };
 
+use crate::answer;
+
 /// The works of an actor, as a part of it.
 #[derive(Clone, Default)]
 pub struct Works {
@@ -153,8 +155,7 @@ where
         works.begin(context, async move {
             let outcome = work.await;
             if let Some(reply) = reply {
-                // Who asked may have gone.
-                let _ = reply.send(outcome);
+                answer(reply, outcome);
             }
         });
     }

@@ -6,7 +6,7 @@ use actix::{
 };
 use futures::future::ready;
 use lttngd_model::ErrorCode;
-use lttngd_runtime::Beside;
+use lttngd_runtime::{Beside, answer};
 
 use crate::{Session, SessionRequest};
 
@@ -64,8 +64,7 @@ where
         match self {
             Self::Now(outcome) => {
                 if let Some(reply) = reply {
-                    // Who asked may have gone.
-                    let _ = reply.send(outcome);
+                    answer(reply, outcome);
                 }
             }
             Self::InTurn(outcome) => {

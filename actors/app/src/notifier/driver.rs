@@ -91,18 +91,17 @@ impl NotifierGroup {
     }
 
     async fn create_group(&self, link: &Link<'_>, want: &NotifierWish) -> Result<State, Broken> {
-        let AppInfo { pid, name, .. } = &*self.info;
         let (write, read, pipe) = match self.pipe(want) {
             Ok(made) => made,
             Err(error) => {
-                tracing::warn!(pid, app = name, %error, "an application gets no event notifiers");
+                tracing::warn!(%error, "an application gets no event notifiers");
                 return Ok(State::None);
             }
         };
         let handle = match link.create_notifier_group(write).await? {
             Ok(handle) => handle,
             Err(refusal) => {
-                tracing::warn!(pid, app = name, %refusal, "an application takes no event notifiers");
+                tracing::warn!(%refusal, "an application takes no event notifiers");
                 return Ok(State::Refused);
             }
         };
@@ -110,10 +109,7 @@ impl NotifierGroup {
         if let Some(counters) = &want.counters
             && let Err(refusal) = link.attach_error_counters(handle, counters).await?
         {
-            tracing::warn!(
-                pid, app = name, %refusal,
-                "an application does not count the events that it cannot tell"
-            );
+            tracing::warn!(%refusal, "an application does not count the events that it cannot tell");
         }
         let notifiers = Notifiers::default();
         let counters = want.counters.clone();
@@ -143,7 +139,7 @@ impl NotifierGroup {
             if changes.are_none() {
                 return Ok(());
             }
-            link.end_notifiers(&changes.ended, self.info.pid).await?;
+            link.end_notifiers(&changes.ended).await?;
             let handle = group.handle;
             let made = stream::iter(changes.missing)
                 .map(async |rule| {
@@ -157,11 +153,7 @@ impl NotifierGroup {
                     Ok(handle) => group.notifiers.made(token, handle),
                     Err(refusal) => {
                         group.notifiers.refused(token);
-                        let AppInfo { pid, name, .. } = &*self.info;
-                        tracing::warn!(
-                            pid, app = name, %token, %refusal,
-                            "an application does not take an event notifier"
-                        );
+                        tracing::warn!(%token, %refusal, "an application does not take an event notifier");
                     }
                 }
             }

@@ -74,14 +74,14 @@ impl Link<'_> {
 
     /// DISABLE and RELEASE of each notifier. What an application keeps tells of events that nobody asks for,
     /// and these are not passed on.
-    pub(super) async fn end_notifiers(&self, handles: &[u32], pid: u32) -> Result<(), Broken> {
+    pub(super) async fn end_notifiers(&self, handles: &[u32]) -> Result<(), Broken> {
         let ended = handles.iter().flat_map(|handle| {
             [Command::Disable, Command::Release].map(|command| (*handle, command))
         });
         let ended = stream::iter(ended)
             .map(async |(handle, command)| {
                 if let Err(refusal) = self.command(handle, &command).await? {
-                    tracing::warn!(pid, handle, ?command, %refusal, "an event notifier is not ended");
+                    tracing::warn!(handle, ?command, %refusal, "an event notifier is not ended");
                 }
                 Ok(())
             })

@@ -25,6 +25,7 @@ use tokio::{
     io::{Interest, unix::AsyncFd},
     sync::watch,
 };
+use tracing::{Instrument, Span};
 
 use super::{EventsNotified, Newest};
 use crate::{AppInfo, permits::Permit};
@@ -66,6 +67,8 @@ impl AsFd for Placed {
 /// The actor of the pipe.
 pub(super) struct NotifierPipe {
     app: Arc<AppInfo>,
+    /// That of the application, which may have ended.
+    span: Span,
     /// Until it is started.
     pipe: Option<AsyncFd<ReadEnd>>,
     newest: watch::Receiver<Newest>,
@@ -74,7 +77,7 @@ pub(super) struct NotifierPipe {
 }
 
 impl NotifierPipe {
-    /// That of an application's pipe.
+    /// That of an application's pipe; called in the span of that application.
     ///
     /// # Errors
     /// When it cannot be watched.
@@ -86,18 +89,19 @@ impl NotifierPipe {
     ) -> io::Result<Self> {
         // SAFETY: the descriptor is the same and open as long as it is held, which it is by what is made.
         let watched = unsafe { AsyncFd::register_with_interest(pipe, Interest::READABLE) }?;
-        Ok(Self { app, pipe: Some(watched), newest, _permit: permit })
+        let (span, pipe) = (Span::current(), Some(watched));
+        Ok(Self { app, span, pipe, newest, _permit: permit })
     }
 }
 
 impl Drop for NotifierPipe {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            tracing::error!(
-                pid = self.app.pid,
-                app = self.app.name,
-                "what an application tells of events is read no more after a failure: it counts what it cannot tell"
-            );
+            self.span.in_scope(|| {
+                tracing::error!(
+                    "what an application tells of events is read no more after a failure: it counts what it cannot tell"
+                );
+            });
         }
     }
 }
@@ -113,16 +117,14 @@ impl Actor for NotifierPipe {
             complaints: Sparing::new(COMPLAINTS.0, COMPLAINTS.1),
         };
         let read = async move {
-            let end = reader.read(&pipe).await;
-            (pipe, end)
-        };
-        context.spawn(read.into_actor(self).map(|(_, end), pipe, context| {
-            if let Err(error) = end {
-                let AppInfo { pid, name, .. } = &*pipe.app;
-                tracing::error!(pid, app = name, %error, "a pipe of event notifiers cannot be read");
+            if let Err(error) = reader.read(&pipe).await {
+                tracing::error!(%error, "a pipe of event notifiers cannot be read");
             }
-            context.stop();
-        }));
+            pipe
+        };
+        let read = read.instrument(self.span.clone()).into_actor(self);
+        // The pipe is closed when no more is read.
+        context.spawn(read.map(|_pipe, _, context| context.stop()));
     }
 }
 
@@ -170,7 +172,7 @@ impl Reader {
             let EventNotification { token, captures } = notification;
             let Some(rule) = set.get(token) else {
                 // It was on its way when its notifier was ended.
-                tracing::debug!(pid = self.app.pid, %token, "an event of no notifier is left out");
+                tracing::debug!(%token, "an event of no notifier is left out");
                 continue;
             };
             match check_captures(captures, rule.captures.len()) {
@@ -194,9 +196,8 @@ impl Reader {
 
     fn complain(&mut self, error: &DecodeError, consequence: &str) {
         if let Some(left_out) = self.complaints.line(Instant::now()) {
-            let AppInfo { pid, uid, name, .. } = &*self.app;
             tracing::warn!(
-                pid, uid, app = name, %error, consequence, left_out,
+                uid = self.app.uid, %error, consequence, left_out,
                 "an application tells of events what nobody can read"
             );
         }

@@ -1,6 +1,7 @@
 //! Applications that do not answer, answer late, and answer again.
 
 use std::{
+    os::unix::net::UnixStream,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -9,7 +10,6 @@ use actix::Addr;
 use lttngd_model::SessionId;
 use lttngd_peer::{AppAct, AppScript, FakeApp, Gate, PATIENCE, eventually, eventually_so};
 use lttngd_runtime::{Hold, Outlet, PeerCredentials, tell};
-use tokio::net::UnixStream;
 
 use super::world::{SESSION, World, forget};
 use crate::{
@@ -172,7 +172,7 @@ async fn sessions_that_come_and_go_leave_nothing_with_a_silent_application() {
     let world = World::new(Some(PATIENCE)).await;
     let (fake, live, info) = world.app(AppScript::default()).await;
     // One that is never driven: nothing that is queued begins.
-    let socket = || lttngd_runtime::Peer::accepted(UnixStream::pair().unwrap().0);
+    let socket = || lttngd_runtime::Peer::new(UnixStream::pair().unwrap().0.into()).unwrap();
     let process = PeerCredentials { pid: info.pid, uid: info.uid, gid: info.gid };
     let permits = Rc::new(Permits::new(2));
     let permit = || permits.take(process).unwrap();
@@ -186,12 +186,12 @@ async fn sessions_that_come_and_go_leave_nothing_with_a_silent_application() {
     let want = world.want(true, &[channel(0, 0, 1)]).await.want;
     for session in (1..1000).map(SessionId) {
         // Nobody waits for the answers.
-        drop(silent.wish(session, Some(want.clone())));
+        drop(silent.agenda().wish(session.into(), Some(want.clone().into())));
         drop(silent.regenerate_statedump(session));
         drop(silent.regenerate_statedump(session));
-        drop(silent.wish(session, Some(want.clone())));
+        drop(silent.agenda().wish(session.into(), Some(want.clone().into())));
         assert_eq!(silent.queued(), 2);
-        drop(silent.wish(session, None));
+        drop(silent.agenda().wish(session.into(), None));
         assert_eq!(silent.queued(), 0);
     }
     drop((live, fake));

@@ -43,7 +43,7 @@ impl Connections {
         let consumer = Consumer::new(config(&fake), Outlet::closed()).start();
         let owner = Owner { consumer, start: Start(1), pid: None, span: tracing::Span::none() };
         let (ours, sharing) = UnixStream::pair().unwrap();
-        let link = Link::new(Peer::accepted(ours));
+        let link = Link::new(Peer::new(ours.into_std().unwrap().into()).unwrap());
         let shared_end = link.end().unwrap();
         Self {
             shared: CommandSocket::shared(link, owner.clone()),

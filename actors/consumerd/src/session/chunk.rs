@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::future::try_join_all;
 use lttngd_runas::Owner;
 use lttngd_tracefile::TraceChunk;
 use lttngd_wire::consumer::{ConsumerError as Code, TraceChunkPresence};
@@ -22,7 +23,7 @@ impl Command for CreateTraceChunk {
     async fn perform(self, session: &Inner) -> Result<(), Refusal> {
         let id = self.id;
         if session.state.borrow().chunks.exists(id) {
-            tracing::error!(session = %session.id, chunk = %id, "a trace chunk exists already");
+            tracing::error!(chunk = %id, "a trace chunk exists already");
             return Err(Code::CREATE_TRACE_CHUNK_FAILED.into());
         }
         let place = session.chunk_place(self).await.ok_or(Code::CREATE_TRACE_CHUNK_FAILED)?;
@@ -30,11 +31,11 @@ impl Command for CreateTraceChunk {
         if !session.state.borrow_mut().enter_chunk(&chunk) {
             return Err(Code::CREATE_TRACE_CHUNK_FAILED.into());
         }
-        for worker in session.workers() {
+        let entered = session.workers().map(|worker| {
             let chunk = Arc::clone(&chunk);
-            let entered = worker.ask(|reply| Order::SetChunk(session.id, chunk, reply));
-            entered.await.map_err(|_| Code::CREATE_TRACE_CHUNK_FAILED)?;
-        }
+            worker.ask(|reply| Order::SetChunk(session.id, chunk, reply))
+        });
+        try_join_all(entered).await.map_err(|_| Code::CREATE_TRACE_CHUNK_FAILED)?;
         Ok(())
     }
 }
@@ -49,11 +50,11 @@ impl Command for CloseTraceChunk {
         // Until its relay daemon has closed it the session is not over, and so is no connection of its
         // snapshots. A chunk that is here is held by its writers alone, who delete it then.
         let held = relay.map(|_| chunk);
-        for worker in session.workers() {
+        let left = session.workers().map(|worker| {
             let (session, chunk, before) = (session.id, id, before.clone());
-            let left = worker.ask(|reply| Order::LeaveChunk { session, chunk, before, reply });
-            left.await.map_err(|_| Code::CLOSE_TRACE_CHUNK_FAILED)?;
-        }
+            worker.ask(move |reply| Order::LeaveChunk { session, chunk, before, reply })
+        });
+        try_join_all(left).await.map_err(|_| Code::CLOSE_TRACE_CHUNK_FAILED)?;
         let Some(net_index) = relay else { return Ok(ChunkClosed(String::new())) };
         let closing = ClosingChunk { net_index, id, closed_at_s, command };
         let remote = &session.context.remote;
@@ -107,7 +108,7 @@ impl Inner {
         owner
             .and_then(|owner| TraceChunk::new(directory, owner))
             .inspect_err(|error| {
-                tracing::error!(session = %self.id, %error, "cannot use a trace chunk");
+                tracing::error!(%error, "cannot use a trace chunk");
             })
             .ok()
             .map(ChunkPlace::Local)

@@ -128,7 +128,7 @@ impl Inner {
     ) -> Result<Made, Code> {
         let made = make(&self.context.makers, Kind::Memory, move || made(streams, is_mapped)).await;
         made.map_err(|error| {
-            tracing::error!(session = %self.id, %error, "streams of the kernel cannot be read");
+            tracing::error!(%error, "streams of the kernel cannot be read");
             Code::CHANNEL_FAIL
         })
     }
@@ -145,7 +145,7 @@ impl Inner {
         let calls = Arc::clone(&descriptor);
         let open = move || MetadataStream::new(calls).map_err(|error| error.to_string());
         let opened = make(&self.context.makers, Kind::Memory, open).await.map_err(|error| {
-            tracing::error!(session = %self.id, %error, "metadata of the kernel cannot be read");
+            tracing::error!(%error, "metadata of the kernel cannot be read");
             Code::ERROR_METADATA
         })?;
         let metadata = Box::new(NewMetadata {
@@ -167,7 +167,7 @@ impl Inner {
 
     fn kernel_room(&self, count: usize) -> Result<Held, Code> {
         self.context.descriptors.take(Purpose::Channels, count).map_err(|error| {
-            tracing::error!(session = %self.id, %error, "a channel of the kernel is refused");
+            tracing::error!(%error, "a channel of the kernel is refused");
             Code::CHANNEL_FAIL
         })
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use lttngd_kernelbuffer::{Descriptor, MetadataStream};
 use lttngd_model::ChannelKey;
+use lttngd_runtime::answer;
 use tokio::{
     io::{Interest, unix::AsyncFd},
     sync::{
@@ -12,6 +13,7 @@ use tokio::{
         oneshot,
     },
 };
+use tracing::Instrument;
 
 use crate::{
     source::text_fits,
@@ -36,11 +38,12 @@ impl TextReader {
         watched: Option<Arc<Descriptor>>,
     ) -> Self {
         let (asks, asked) = unbounded_channel();
-        tokio::task::spawn_local(async move {
+        let read = async move {
             if let Err(error) = (Reading { key, stream, worker }).run(watched, asked).await {
                 tracing::error!(%key, error, "metadata of the kernel stays as it is");
             }
-        });
+        };
+        tokio::task::spawn_local(read.in_current_span());
         Self(asks)
     }
 
@@ -88,8 +91,7 @@ impl Reading {
             }
             self = self.read_all().await?;
             if let Some(Some(asker)) = asker {
-                // Who asked may have gone.
-                let _ = asker.send(());
+                answer(asker, ());
             }
             if is_watched && self.stream.is_ended() {
                 // Without the thread there is nothing to end.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lttngd_model::{ChannelKey, ChunkId, NetIndex, SessionId};
-use lttngd_runtime::Held;
+use lttngd_runtime::{Held, answer};
 use lttngd_wire::consumer::ConsumerError as Code;
 use tokio::sync::oneshot;
 
@@ -27,9 +27,9 @@ impl<T> Reply<T> {
         (Self(reply), outcome)
     }
 
-    /// Answers. Who asked may have gone, and needs no answer then.
+    /// Answers.
     pub(crate) fn answer(self, value: T) {
-        let _ = self.0.send(value);
+        answer(self.0, value);
     }
 }
 

@@ -29,7 +29,7 @@ use super::{
 pub(crate) struct Worker {
     pub(super) setup: Setup,
     pub(super) poller: Poller,
-    pub(super) wakeup_fd: Arc<OwnedFd>,
+    pub(super) _wakeup_fd: Arc<OwnedFd>,
     pub(super) inbox: mpsc::Receiver<Order>,
     pub(super) streams: Slab<Box<DataStream>>,
     /// Streams that may have packets, by their slots.
@@ -56,11 +56,11 @@ impl Worker {
         inbox: mpsc::Receiver<Order>,
     ) -> io::Result<Self> {
         let mut poller = Poller::new()?;
-        poller.watch(wakeup_fd.as_fd(), Watched::Orders)?;
+        poller.watch_news(wakeup_fd.as_fd(), Watched::Orders)?;
         Ok(Self {
             setup,
             poller,
-            wakeup_fd,
+            _wakeup_fd: wakeup_fd,
             inbox,
             streams: Slab::new(),
             ready: VecDeque::new(),

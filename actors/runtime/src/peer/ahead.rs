@@ -3,7 +3,7 @@
 use std::{
     io::{self, IoSlice, Read},
     mem::MaybeUninit,
-    os::fd::{AsFd, BorrowedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     task::{Context, Poll, ready},
 };
 
@@ -11,9 +11,9 @@ use rustix::{
     io::Errno,
     net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags},
 };
-use tokio::{io::Interest, net::UnixStream};
+use tokio::io::{Interest, unix::AsyncFd};
 
-use super::{DESCRIPTORS_MAX, Peer, PeerError, SENT_PAUSES};
+use super::{DESCRIPTORS_MAX, Peer, PeerError, SENT_PAUSES, ended};
 
 /// Most bytes that are received before they are asked for.
 pub(super) const AHEAD_LEN: usize = 4096;
@@ -51,7 +51,7 @@ impl Peer {
             (None, None) => return Poll::Ready(Ok(0)),
         };
         loop {
-            ready!(watched.poll_read_ready(context))?;
+            drop(ready!(watched.poll_read_ready(context))?);
             match try_receive(watched, &mut take) {
                 Some(Err(PeerError::Closed)) => return Poll::Ready(Ok(0)),
                 Some(received) => return Poll::Ready(received),
@@ -88,21 +88,12 @@ impl Peer {
         bytes: &[u8],
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<Sent, PeerError> {
-        let sent = match (self.watched.get(), &self.early) {
-            (Some(watched), _) => watched
-                .try_io(Interest::WRITABLE, || Ok(send(watched.as_fd(), bytes, descriptors)?)),
-            (None, Some(early)) => send(early.as_fd(), bytes, descriptors).map_err(io::Error::from),
-            (None, None) => return Err(PeerError::Closed),
-        };
-        match sent {
+        match send(self.as_fd(), bytes, descriptors) {
             Ok(sent) => Ok(Sent::Some(sent)),
-            Err(error) => match Errno::from_io_error(&error) {
-                Some(Errno::TOOMANYREFS) => Ok(Sent::TooManyDescriptors),
-                Some(Errno::PIPE | Errno::CONNRESET) => Err(PeerError::Closed),
-                Some(Errno::INTR) => Ok(Sent::Some(0)),
-                _ if error.kind() == io::ErrorKind::WouldBlock => Ok(Sent::Full),
-                _ => Err(error.into()),
-            },
+            Err(Errno::TOOMANYREFS) => Ok(Sent::TooManyDescriptors),
+            Err(Errno::INTR) => Ok(Sent::Some(0)),
+            Err(Errno::AGAIN) => Ok(Sent::Full),
+            Err(errno) => Err(ended(errno)),
         }
     }
 
@@ -111,12 +102,7 @@ impl Peer {
     /// # Errors
     /// [`PeerError::Io`] of the system.
     pub async fn has_room(&self) -> Result<(), PeerError> {
-        let watched = match (self.watched.get(), &self.early) {
-            (Some(watched), _) => watched,
-            (None, Some(early)) => self.watch(early)?,
-            (None, None) => return Err(PeerError::Closed),
-        };
-        Ok(watched.writable().await?)
+        self.room().await
     }
 
     /// The pauses while [`Self::try_send`] says [`Sent::TooManyDescriptors`].
@@ -144,7 +130,7 @@ impl Peer {
     /// filled.
     pub(super) async fn receive_ahead(
         &self,
-        watched: &UnixStream,
+        watched: &AsyncFd<OwnedFd>,
         rest: &mut [u8],
     ) -> Result<usize, PeerError> {
         let mut filled = 0;
@@ -185,7 +171,7 @@ impl Peer {
         bytes: &[u8],
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<usize, PeerError> {
-        self.io(Interest::WRITABLE, |fd| send(fd, bytes, descriptors)).await
+        self.when_there_is_room(|fd| send(fd, bytes, descriptors)).await
     }
 }
 
@@ -209,11 +195,11 @@ fn send(
 
 /// Hands what has come to `take`, at most [`AHEAD_LEN`] bytes; how much that is, 0 when the peer has closed.
 async fn receive_all(
-    watched: &UnixStream,
+    watched: &AsyncFd<OwnedFd>,
     mut take: impl FnMut(&[u8]),
 ) -> Result<usize, PeerError> {
     loop {
-        watched.readable().await?;
+        drop(watched.readable().await?);
         if let Some(received) = try_receive(watched, &mut take) {
             return received;
         }
@@ -222,13 +208,13 @@ async fn receive_all(
 
 /// The same for what has come already; `None` when that is nothing.
 fn try_receive(
-    watched: &UnixStream,
+    watched: &AsyncFd<OwnedFd>,
     take: &mut impl FnMut(&[u8]),
 ) -> Option<Result<usize, PeerError>> {
     let mut received = None;
-    let more = watched.try_io(Interest::READABLE, || {
+    let more = watched.try_io(Interest::READABLE, |socket| {
         let mut space = [MaybeUninit::uninit(); AHEAD_LEN];
-        let (bytes, _) = rustix::net::recv(watched.as_fd(), &mut space, RecvFlags::DONTWAIT)?.0;
+        let (bytes, _) = rustix::net::recv(socket, &mut space, RecvFlags::DONTWAIT)?.0;
         take(bytes);
         received = Some(bytes.len());
         // A stream gives all that is there: less than there was room for says that nothing is left,

@@ -5,30 +5,21 @@ use std::time::Duration;
 use futures::FutureExt;
 use tokio::sync::oneshot;
 
-use crate::{Agenda, AskError, Claim, Job, Waiting, reply_to_all};
+use crate::{Agenda, AskError, Claim, Job, Task, Waiting, reply_to_all};
 
 type Reply = oneshot::Sender<Result<(), AskError>>;
 
 enum Errand {
-    Fulfil(char),
     Dump(char, Vec<Reply>),
     Question(Reply),
 }
 
 impl Job<char> for Errand {
-    fn fulfil(purpose: char) -> Self {
-        Self::Fulfil(purpose)
-    }
-
     fn claim(&self) -> Claim<char> {
         match self {
-            Self::Fulfil(purpose) | Self::Dump(purpose, _) => Claim::Purpose(*purpose),
+            Self::Dump(purpose, _) => Claim::Purpose(*purpose),
             Self::Question(_) => Claim::Everything,
         }
-    }
-
-    fn is_wish(&self) -> bool {
-        matches!(self, Self::Fulfil(_))
     }
 
     fn is_question(&self) -> bool {
@@ -54,7 +45,7 @@ fn agenda() -> Errands {
 
 /// Does the next job, which must be the one for this wish.
 fn fulfil(agenda: &Errands, purpose: char) {
-    let Some((claim, Errand::Fulfil(begun))) = agenda.begin() else { panic!("it is no wish") };
+    let Some((claim, Task::Synchronise(begun))) = agenda.begin() else { panic!("it is no wish") };
     assert_eq!(begun, purpose);
     reply_to_all(agenda.begin_wish(purpose), || Ok(()));
     agenda.done(claim);
@@ -91,7 +82,9 @@ async fn what_waits_for_a_purpose_goes_with_its_wish() {
     assert_eq!(agenda.owed(), 1);
     // What was begun is to be ended, without what waits beside.
     let _wished = agenda.wish('a', Some(1));
-    let (_, Errand::Dump('b', _)) = agenda.begin().unwrap() else { panic!("it is no dump") };
+    let (_, Task::Job(Errand::Dump('b', _))) = agenda.begin().unwrap() else {
+        panic!("it is no dump")
+    };
     fulfil(&agenda, 'a');
     let mut dumped = agenda.require(|reply| Errand::Dump('a', vec![reply]));
     let mut ended = agenda.wish('a', None);
@@ -108,7 +101,9 @@ async fn only_so_many_questions_wait_and_none_for_a_peer_that_is_set_aside() {
     let agenda = agenda();
     let mut waiting: Vec<_> = (0..1 << 12).map(|_| agenda.ask(Errand::Question)).collect();
     assert_eq!(is_over(&mut agenda.ask(Errand::Question)), Some(Err(AskError::TimedOut)));
-    let (claim, Errand::Question(reply)) = agenda.begin().unwrap() else { panic!("no question") };
+    let (claim, Task::Job(Errand::Question(reply))) = agenda.begin().unwrap() else {
+        panic!("no question")
+    };
     reply.send(Ok(())).unwrap();
     agenda.done(claim);
     waiting.push(agenda.ask(Errand::Question));
