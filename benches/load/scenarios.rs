@@ -79,6 +79,7 @@ pub fn all() -> Vec<Scenario> {
         scenario("isolation", "Consumer daemon", 1, relays::isolation),
         scenario("streaming", "Consumer daemon", 3, streamed::throughput),
         scenario("idle", "Consumer daemon", 1, idle_streams::idle),
+        scenario("rest", "Consumer daemon", 1, idle_streams::at_rest),
         scenario("memory", "Memory of the session daemon", 1, memory::memory),
     ]
 }

@@ -8,7 +8,7 @@ use rustix::process::{Resource, getrlimit};
 use super::Run;
 use crate::clients::client;
 use crate::measure::{LIMIT_S, consumers, consumers_us};
-use crate::table::{Row, Value};
+use crate::table::{Row, Target, Value};
 use lttngd_world::Stage;
 
 /// Descriptors of the stock consumer daemon for each stream, with a margin.
@@ -51,6 +51,53 @@ pub fn idle(run: &Run) -> Vec<Row> {
             Value::Less(each(grown_kib), "KiB"),
         ),
     ]
+}
+
+/// Channels that are at rest.
+const CHANNELS_AT_REST: u32 = 10;
+
+/// For how long their daemons are looked at.
+const REST_S: u32 = 60;
+
+/// How often the consumer daemon may wake in a minute, when each of its channels is sampled every second.
+const WAKEUPS: f64 = 70.0;
+
+/// How often the daemons wake while nothing happens to ten channels.
+pub fn at_rest(run: &Run) -> Vec<Row> {
+    let stage = run.contender.stage();
+    let application = stage.program();
+    stage.arena.lttng_ok("create rest");
+    client(&stage.arena, LIMIT_S, &format!("channels {CHANNELS_AT_REST} rest")).expect("channels");
+    stage.arena.lttng_ok("start");
+    let wakeups = || {
+        let of_consumers: f64 = consumers(&stage).into_iter().map(waits).sum();
+        [of_consumers, waits(stage.daemon.pid())]
+    };
+    // What the start has set in motion comes to an end first.
+    std::thread::sleep(Duration::from_secs(2));
+    let before = wakeups();
+    std::thread::sleep(Duration::from_secs(REST_S.into()));
+    let after = wakeups();
+    application.finish();
+    let minutes = f64::from(REST_S) / 60.0;
+    let [consumer, daemon] =
+        std::array::from_fn(|who| Value::Less((after[who] - before[who]) / minutes, "a minute"));
+    let name = |who| format!("{CHANNELS_AT_REST} channels at rest: wake-ups of the {who} daemon");
+    vec![
+        Row::new(name("consumer"), consumer).target(Target::AtMost(WAKEUPS)),
+        Row::new(name("session"), daemon),
+    ]
+}
+
+/// How often the threads of a process have waited for something.
+fn waits(pid: i32) -> f64 {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    let of_thread = |thread: fs::DirEntry| {
+        let status = fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.and_then(|count| count.trim().parse::<f64>().ok()).unwrap_or(0.0)
+    };
+    threads.map(of_thread).sum()
 }
 
 /// Memory of the consumer daemons that they share with nobody, in KiB.
