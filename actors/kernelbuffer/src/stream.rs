@@ -217,7 +217,7 @@ impl KernelStream {
     /// Has the bytes of the packet that is held at hand.
     ///
     /// # Errors
-    /// As above.
+    /// Those of a stream that is lost.
     pub fn read(&mut self) -> Result<(), Refused> {
         self.usable()?;
         if let (Some(held), Access::Spliced(spliced)) = (&mut self.held, &mut self.access)
