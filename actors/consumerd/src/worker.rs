@@ -52,8 +52,8 @@ pub(crate) use self::new::example_ring;
 pub(crate) use self::{
     new::{
         ChannelEnd, ClosingChunk, Counts, KERNEL_DIRECTORY, NewChannel, NewMetadata,
-        NewRemoteChunk, NewStream, PushedText, Recording, RelaySockets, Setup, Timers,
-        UST_DIRECTORY, Writing,
+        NewRemoteChunk, NewStream, OutputConfig, PushedText, Recording, RelaySockets, Setup,
+        Timers, UST_DIRECTORY,
     },
     order::{Order, Reply},
     state::Worker,

@@ -18,7 +18,7 @@ use crate::{
     request::CreateChannel,
     samples::{BufferGauge, Monitor, SampledStream, WrittenBytes},
     shm::{self, ShmPlace},
-    worker::{ChannelEnd, NewChannel, NewMetadata, NewStream, Timers, UST_DIRECTORY, Writing},
+    worker::{ChannelEnd, NewChannel, NewMetadata, NewStream, OutputConfig, Timers, UST_DIRECTORY},
 };
 
 /// Descriptors that a channel needs besides those of its streams: its pipe, and the file of its trace's
@@ -126,8 +126,8 @@ impl Inner {
     }
 
     /// Where and how a channel's streams are written.
-    fn writing(&self, ask: &AskChannel) -> Writing {
-        Writing {
+    fn writing(&self, ask: &AskChannel) -> OutputConfig {
+        OutputConfig {
             session: self.id,
             name: ask.name.clone(),
             path: ask.pathname.clone(),

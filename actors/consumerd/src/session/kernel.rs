@@ -20,7 +20,7 @@ use crate::{
     samples::{BufferGauge, Monitor, SampledStream, WrittenBytes},
     worker::{
         ChannelEnd, KERNEL_DIRECTORY, LOOK_PERIOD_US, NewChannel, NewMetadata, NewStream, Order,
-        Timers, Writing,
+        OutputConfig, Timers,
     },
     workers::WorkerHandle,
 };
@@ -190,8 +190,8 @@ fn made(streams: Vec<(u32, OwnedFd)>, is_mapped: bool) -> Result<Made, String> {
 }
 
 /// Where and how a channel's streams are written.
-fn writing(session: SessionId, add: &AddChannel) -> Writing {
-    Writing {
+fn writing(session: SessionId, add: &AddChannel) -> OutputConfig {
+    OutputConfig {
         session,
         name: add.name.clone(),
         path: add.pathname.clone(),

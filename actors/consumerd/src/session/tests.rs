@@ -19,7 +19,7 @@ use crate::{
     },
     session::state::Asked,
     worker::{
-        ChannelEnd, Counts, NewChannel, NewMetadata, Order, Timers, UST_DIRECTORY, Writing,
+        ChannelEnd, Counts, NewChannel, NewMetadata, Order, OutputConfig, Timers, UST_DIRECTORY,
         example_ring,
     },
 };
@@ -33,8 +33,8 @@ pub(super) fn worker() -> (WorkerHandle, Receiver<Order>) {
     WorkerHandle::played()
 }
 
-fn writing(key: ChannelKey) -> Writing {
-    Writing {
+fn writing(key: ChannelKey) -> OutputConfig {
+    OutputConfig {
         session: ID,
         name: "channel".to_owned(),
         path: "ust/uid/0/64-bit".to_owned(),

@@ -6,7 +6,7 @@ use lttngd_model::SessionId;
 use lttngd_runtime::Held;
 
 use super::{
-    new::{ChannelEnd, Counts, Timers, Writing},
+    new::{ChannelEnd, Counts, OutputConfig, Timers},
     poller::WatchToken,
     throttle::WakeupThrottle,
 };
@@ -26,7 +26,7 @@ pub(super) struct DataChannel {
     pub(super) throttle: WakeupThrottle,
     pub(super) timers: Timers,
     pub(super) is_live: bool,
-    pub(super) writing: Arc<Writing>,
+    pub(super) writing: Arc<OutputConfig>,
     /// Counts of streams that have ended.
     pub(super) ended: Counts,
     /// Removes the files of shared memory when it is dropped.

@@ -9,7 +9,7 @@ use lttngd_wire::consumer::ConsumerError as Code;
 use super::{
     live::Waiters,
     metadata_text::{AskPeriod, MetadataText},
-    new::{NewMetadata, Writing},
+    new::{NewMetadata, OutputConfig},
     remote::RemoteStream,
 };
 use crate::chunk::Chunk;
@@ -17,7 +17,7 @@ use crate::chunk::Chunk;
 /// A metadata channel.
 #[derive(Debug)]
 pub(super) struct Metadata {
-    pub(super) writing: Writing,
+    pub(super) writing: OutputConfig,
     pub(super) uuid: [u8; 16],
     /// Whether it is written all the time; otherwise only with snapshots.
     monitored: bool,
@@ -93,7 +93,7 @@ impl Metadata {
     }
 
     /// Whether it describes the streams that are written so.
-    pub(super) fn is_of_trace(&self, data: &Writing) -> bool {
+    pub(super) fn is_of_trace(&self, data: &OutputConfig) -> bool {
         self.writing.session == data.session
             && self.writing.path == data.path
             && self.writing.relay == data.relay
@@ -265,7 +265,7 @@ mod tests {
         assert!(metadata.is_of_trace(&example_writing("channel0", None)));
         assert!(!metadata.is_of_trace(&example_writing("channel0", Some(NetIndex(2)))));
         let other =
-            Writing { path: "uid/7/64-bit".to_owned(), ..example_writing("channel0", None) };
+            OutputConfig { path: "uid/7/64-bit".to_owned(), ..example_writing("channel0", None) };
         assert!(!metadata.is_of_trace(&other));
     }
 

@@ -40,7 +40,7 @@ pub(crate) const KERNEL_DIRECTORY: &str = "kernel";
 
 /// Where and how the streams of a channel are written.
 #[derive(Debug)]
-pub(crate) struct Writing {
+pub(crate) struct OutputConfig {
     pub(crate) session: SessionId,
     /// The channel's name.
     pub(crate) name: String,
@@ -56,7 +56,7 @@ pub(crate) struct Writing {
     pub(crate) metadata_request: MetadataRequest,
 }
 
-impl Writing {
+impl OutputConfig {
     /// The name of a stream in the trace.
     pub(super) fn stream_name(&self, cpu: u32) -> String {
         format!("{}_{cpu}", self.name)
@@ -65,9 +65,9 @@ impl Writing {
 
 /// Of a channel of session 4, for tests.
 #[cfg(test)]
-pub(super) fn example_writing(name: &str, relay: Option<NetIndex>) -> Writing {
+pub(super) fn example_writing(name: &str, relay: Option<NetIndex>) -> OutputConfig {
     let session = SessionId(4);
-    Writing {
+    OutputConfig {
         session,
         name: name.to_owned(),
         path: "uid/0/64-bit".to_owned(),
@@ -129,7 +129,7 @@ impl Timers {
 #[derive(Debug)]
 pub(crate) struct NewChannel {
     pub(crate) key: ChannelKey,
-    pub(crate) writing: Writing,
+    pub(crate) writing: OutputConfig,
     /// The trace chunk at the beginning.
     pub(crate) chunk: Option<Arc<Chunk>>,
     pub(crate) end: ChannelEnd,
@@ -198,7 +198,7 @@ pub(crate) struct NewStream {
 #[derive(Debug)]
 pub(crate) struct NewMetadata {
     pub(crate) key: ChannelKey,
-    pub(crate) writing: Writing,
+    pub(crate) writing: OutputConfig,
     /// The trace chunk at the beginning.
     pub(crate) chunk: Option<Arc<Chunk>>,
     pub(crate) uuid: [u8; 16],

@@ -2,7 +2,7 @@
 
 use lttngd_tracefile::{FileError, FileLimits, OpeningStream, StreamFile, StreamFileConfig};
 
-use super::{new::Writing, remote::RemoteStream, stream_source::StreamSource};
+use super::{new::OutputConfig, remote::RemoteStream, stream_source::StreamSource};
 use crate::chunk::Chunk;
 
 /// Where packets go.
@@ -53,7 +53,7 @@ impl Opening {
     /// `path` is their directory there.
     pub(super) fn begin(
         chunk: &Chunk,
-        writing: &Writing,
+        writing: &OutputConfig,
         cpu: u32,
         path: &str,
         indexed: bool,
@@ -75,6 +75,6 @@ impl Opening {
 }
 
 /// Of what size and how many the files of each stream of a channel are.
-fn limits(writing: &Writing) -> FileLimits {
+fn limits(writing: &OutputConfig) -> FileLimits {
     FileLimits { size_max_bytes: writing.tracefile_size_bytes, count_max: writing.tracefile_count }
 }

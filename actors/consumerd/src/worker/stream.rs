@@ -12,7 +12,7 @@ use lttngd_tracefile::FileError;
 use super::{
     extent::Extent,
     live::{Described, Held},
-    new::Writing,
+    new::OutputConfig,
     output::{Opening, Output},
     packet_due::{Begin, PacketDue, begun_by},
     poller::WatchToken,
@@ -57,7 +57,7 @@ pub(super) struct StreamParts {
     pub(super) wakeup: Option<OwnedFd>,
     /// Counts what it writes.
     pub(super) written: WrittenBytes,
-    pub(super) writing: Arc<Writing>,
+    pub(super) writing: Arc<OutputConfig>,
     pub(super) is_live: bool,
     /// Whether nobody reads it but snapshots.
     pub(super) is_recorder: bool,
@@ -70,7 +70,7 @@ pub(super) struct DataStream {
     pub(super) source: Box<dyn StreamSource>,
     /// Our write end of its pipe, kept until nobody has the channel.
     pub(super) wakeup: Option<OwnedFd>,
-    pub(super) writing: Arc<Writing>,
+    pub(super) writing: Arc<OutputConfig>,
     pub(super) output: Output,
     pub(super) chunk: Option<Arc<Chunk>>,
     pub(super) rotation: Option<Rotation>,

@@ -4,7 +4,7 @@ use lttngd_model::{ChannelKey, ChunkId, NetIndex};
 use lttngd_wire::relay::{AddStream, ConsumerCommand};
 use slab::Slab;
 
-use crate::worker::{new::Writing, order::Answer, snapshot::JobId};
+use crate::worker::{new::OutputConfig, order::Answer, snapshot::JobId};
 
 /// What a stream is called at a relay daemon.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub(in crate::worker) struct StreamName<'a> {
 /// The command that makes a stream known to a relay daemon of the given minor version.
 pub(super) fn add_stream(
     minor: Option<u32>,
-    writing: &Writing,
+    writing: &OutputConfig,
     stream: StreamName<'_>,
 ) -> ConsumerCommand {
     // Older relay daemons are told the whole path, which the session daemon has made.

@@ -13,7 +13,7 @@ use super::{
     unwritten::Numbers,
 };
 use crate::worker::{
-    new::Writing,
+    new::OutputConfig,
     order::{Answer, Reply},
     remote::RemoteStream,
     timers::Due,
@@ -24,7 +24,7 @@ use crate::worker::{
 pub(in crate::worker) struct NewRemoteStream<'a> {
     pub(in crate::worker) key: ChannelKey,
     pub(in crate::worker) slot: usize,
-    pub(in crate::worker) writing: &'a Writing,
+    pub(in crate::worker) writing: &'a OutputConfig,
     pub(in crate::worker) name: StreamName<'a>,
 }
 
@@ -56,7 +56,7 @@ impl Relays {
         &mut self,
         net_index: NetIndex,
         key: ChannelKey,
-        writing: &Writing,
+        writing: &OutputConfig,
         name: StreamName<'_>,
         answer: Answer,
     ) {
@@ -77,7 +77,7 @@ impl Relays {
         &mut self,
         net_index: NetIndex,
         key: ChannelKey,
-        writing: &Writing,
+        writing: &OutputConfig,
         name: StreamName<'_>,
         answer: Answer,
     ) {

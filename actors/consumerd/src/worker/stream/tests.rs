@@ -31,7 +31,7 @@ struct World {
 }
 
 impl World {
-    fn of(writing: Writing, is_live: bool, is_recorder: bool) -> Self {
+    fn of(writing: OutputConfig, is_live: bool, is_recorder: bool) -> Self {
         let (source, does) = FakeSource::new();
         let stream = DataStream::new(StreamParts {
             channel: ChannelKey(1),
