@@ -10,6 +10,12 @@ use futures::executor::block_on;
 use lttngd::model::{DescriptorOutput, SessionDescriptor, SessionKind};
 use lttngd::session::{ListDomains, SessionEvent, SessionRequest};
 use lttngd::{Config, Daemon, Event, Handle};
+use lttngd_world::Arena;
+
+use crate::contender::Contender;
+use crate::measure::LIMIT_S;
+use crate::scenarios::Run;
+use crate::table::{Row, Value};
 
 /// How many callers, and how many subscribers, there are at once.
 const CROWDS: [usize; 4] = [1, 4, 16, 64];
@@ -19,7 +25,37 @@ const REQUESTS: usize = 64_000;
 const SESSIONS: usize = 2_000;
 const SESSION: &str = "asked";
 
-/// Measures and prints it.
+/// Units of the rows.
+const A_SECOND: &str = "/s";
+const MICROSECONDS: &str = "us";
+const MISSED: &str = "missed";
+
+/// The rows of a program that does it, in a world of its own.
+pub fn rows(run: &Run) -> Vec<Row> {
+    if !matches!(run.contender, Contender::Ours | Contender::OursWithStockConsumer) {
+        // What is embedded is the build that this one belongs to.
+        return Vec::new();
+    }
+    let this = std::env::current_exe().unwrap();
+    let answer = Arena::new().shell_within(LIMIT_S, &format!("{} --callers", this.display()));
+    assert_eq!(answer.code, 0, "{answer:?}");
+    answer.stdout.lines().map(row).collect()
+}
+
+/// A row of what the program has printed: its name, a number and a unit.
+fn row(line: &str) -> Row {
+    let (name, value) = line.rsplit_once(": ").unwrap();
+    let (number, unit) = value.split_once(' ').unwrap();
+    let number = number.parse().unwrap();
+    let value = match unit {
+        A_SECOND => Value::More(number, A_SECOND),
+        MICROSECONDS => Value::Less(number, MICROSECONDS),
+        _ => Value::Less(number, MISSED),
+    };
+    Row::new(name, value)
+}
+
+/// Measures and prints it, a line for each row.
 pub fn callers() {
     let directory = tempfile::TempDir::new().unwrap();
     let config = Config::in_directory(directory.path().join(".lttng"));
@@ -27,25 +63,26 @@ pub fn callers() {
     let daemon = Daemon::start(config).expect("an embedded daemon");
     let handle = daemon.handle();
     block_on(handle.create_session(None, descriptor(SESSION))).unwrap();
-    println!("a request to a session through the registry, callers on threads of their own:");
-    println!("| callers | requests a second | p50 | p99 |");
-    println!("| --- | --- | --- | --- |");
     for crowd in CROWDS {
         let (took, latencies) = asks(&handle, crowd);
         let at = |part: usize| micros(latencies[(latencies.len() - 1) * part / 100]);
         let a_second = latencies.len() as f64 / took.as_secs_f64();
-        println!("| {crowd} | {a_second:.0} | {:.1} us | {:.1} us |", at(50), at(99));
+        println!("requests to a session, callers on {crowd} threads: {a_second:.0} {A_SECOND}");
+        for part in [50, 99] {
+            let time = at(part);
+            println!("the same, {crowd} threads, p{part}: {time:.1} {MICROSECONDS}");
+        }
     }
-    let alone = lives(&handle);
-    println!("events of sessions that one caller makes and destroys:");
-    println!("| subscribers | a session's life | events delivered a second | missed |");
-    println!("| --- | --- | --- | --- |");
-    println!("| 0 | {:.1} us | 0 | 0 |", micros(alone) / SESSIONS as f64);
+    let life = |took| micros(took) / SESSIONS as f64;
+    let alone = life(lives(&handle));
+    println!("create + destroy of a session, nobody subscribes: {alone:.1} {MICROSECONDS}");
     for crowd in CROWDS {
         let (told, took, missed) = events(&handle, crowd);
+        let told = life(told);
         let a_second = (2 * SESSIONS * crowd) as f64 / took.as_secs_f64();
-        let life = micros(told) / SESSIONS as f64;
-        println!("| {crowd} | {life:.1} us | {a_second:.0} | {missed} |");
+        println!("create + destroy of a session, {crowd} subscribers: {told:.1} {MICROSECONDS}");
+        println!("events read by {crowd} subscribers: {a_second:.0} {A_SECOND}");
+        println!("events read by {crowd} subscribers, not read: {missed} {MISSED}");
     }
     daemon.stop();
 }

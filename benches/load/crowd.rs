@@ -2,6 +2,8 @@
 
 use lttngd_world::{Arena, Program};
 
+/// The socket of the run directory on which applications register.
+pub const SOCKET: &str = "lttng-ust-sock-8";
 /// Applications of one process at most: each process that connects one copies the descriptors of all.
 const EACH_MAX: u32 = 1000;
 /// Seconds until all are registered or refused; less than what a program is waited for.
@@ -78,7 +80,7 @@ impl Crowd<'_> {
     }
 
     fn process(&self) -> Program {
-        let socket = self.arena.run_directory().join("lttng-ust-sock-8");
+        let socket = self.arena.run_directory().join(SOCKET);
         let mut command = self.arena.command(std::env::current_exe().unwrap());
         command.arg("--simulated-applications").arg(socket);
         Program::spawn(command)

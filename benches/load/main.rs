@@ -2,11 +2,11 @@
 //!
 //! `cargo bench --bench load [-- OPTION...]` prints a table of medians over the rounds and their ratio;
 //! `--help` lists the options. `--soak MINUTES` lets sessions live and die at random instead, and looks
-//! what is left; `--callers` measures requests and events of a program that embeds the daemon.
-//! `--before PROGRAM` measures another build of the daemon in the same rounds, and says how much better ours
-//! is than it. `--report docs/performance.md` writes the page of that name.
+//! what is left. `--before PROGRAM` measures another build of the daemon in the same rounds, and says how much
+//! better ours is than it. `--report docs/performance.md` writes the page of that name.
 #![allow(clippy::unwrap_used)]
 
+mod bare;
 mod callers;
 mod clients;
 mod contender;
@@ -24,6 +24,7 @@ mod table;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Parser;
 use options::Options;
@@ -44,6 +45,9 @@ fn main() -> ExitCode {
         simulated::simulate(socket);
         return ExitCode::SUCCESS;
     }
+    if let Some(socket) = &options.bare {
+        bare::answer(socket, options.bare_sessions);
+    }
     if let Some(minutes) = options.soak {
         return if soak::soak(minutes, options.seed) {
             ExitCode::SUCCESS
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
         table.begin(scenario.title);
         // In turn, so that a change of the machine's pace meets all.
         for round in 1..=scenario.rounds.min(options.rounds) {
+            let start = Instant::now();
             for contender in &contenders {
                 let run = Run { contender: *contender, options: &options };
                 // A daemon that fails in one scenario is measured in the others.
@@ -71,7 +76,8 @@ fn main() -> ExitCode {
                     }
                 }
             }
-            eprintln!("{}: round {round} done", scenario.name);
+            let took_s = start.elapsed().as_secs();
+            eprintln!("{}: round {round} done in {took_s} s", scenario.name);
         }
     }
     println!("{table}");

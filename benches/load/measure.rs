@@ -66,10 +66,15 @@ pub fn consumers_us(stage: &Stage) -> f64 {
 
 /// The processor time of the session daemon for something, until it is at rest again, in microseconds.
 pub fn spent_us(stage: &Stage, work: impl FnOnce()) -> f64 {
-    let mut at_rest = BaseLine::begin(stage.daemon.cpu_us());
-    let before_us = stage.daemon.cpu_us();
+    spent_by_us(stage.daemon.pid(), work)
+}
+
+/// The same of any process.
+pub fn spent_by_us(pid: i32, work: impl FnOnce()) -> f64 {
+    let before_us = cpu_us(pid);
+    let mut at_rest = BaseLine::begin(before_us);
     work();
-    eventually("the daemon is at rest", || at_rest.look(stage.daemon.cpu_us())) - before_us
+    eventually("the process is at rest", || at_rest.look(cpu_us(pid))) - before_us
 }
 
 /// The processor time of the session daemon's threads of this name, in microseconds.

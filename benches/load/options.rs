@@ -47,8 +47,7 @@ pub struct Options {
     /// What the random choices of the soak begin with
     #[arg(long, default_value_t = 1)]
     pub seed: u32,
-    /// Instead of all scenarios, measure the requests and events of 1 to 64 threads of a program that
-    /// embeds our daemon
+    /// Instead of all scenarios, be the program of the scenario of this name: 1 to 64 threads with our daemon
     #[arg(long)]
     pub callers: bool,
     /// Inside a private world: rotate a session of a daemon in this process so often, and print how
@@ -61,6 +60,12 @@ pub struct Options {
     /// Inside a private world: be simulated applications of the daemon with this socket
     #[arg(long, hide = true, value_name = "SOCKET")]
     pub simulated_applications: Option<PathBuf>,
+    /// Inside a private world: answer the applications of this socket as a daemon does, and do nothing else
+    #[arg(long, hide = true, value_name = "SOCKET")]
+    pub bare: Option<PathBuf>,
+    /// By how many sessions these applications are recorded
+    #[arg(long, hide = true, default_value_t = 0)]
+    pub bare_sessions: u32,
     /// Cargo adds this
     #[arg(long, hide = true)]
     bench: bool,

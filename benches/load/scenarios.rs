@@ -16,6 +16,7 @@ mod snapshot;
 mod streamed;
 mod unconcerned;
 
+use crate::callers;
 use crate::contender::Contender;
 use crate::options::Options;
 use crate::table::Row;
@@ -49,6 +50,7 @@ pub fn all() -> Vec<Scenario> {
     const REQUESTS: &str = "Requests by 8 clients for as long as they can";
     const CONCERN: &str = "What costs nothing where it is not concerned (simulated applications)";
     const MANY: &str = "Many simulated applications";
+    const EMBEDDED: &str = "Callers and subscribers in a program that embeds the daemon";
     vec![
         scenario("commands", "Commands on a session with one application", 3, commands::one),
         scenario("streamed", "The same on a streamed session", 3, streamed::commands),
@@ -72,6 +74,7 @@ pub fn all() -> Vec<Scenario> {
         scenario("rules-one-more", MANY, 3, rules::one_more),
         scenario("rules-of-one-user", MANY, 3, rules::of_one_user),
         scenario("limit", MANY, 1, registrations::limit),
+        scenario("callers", EMBEDDED, 3, callers::rows),
         scenario("snapshot", "Snapshots", 3, snapshot::large),
         scenario("cost", "Consumer daemon", 3, producers::cost),
         scenario("loss", "Consumer daemon", 3, producers::loss),

@@ -3,12 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Run;
+use crate::bare::Bare;
 use crate::clients::client_if_served;
 use crate::crowd::Crowd;
-use crate::measure::{MILLISECOND_US, median_us, spent_us};
+use crate::measure::{MILLISECOND_US, median_us, spent_by_us, spent_us};
 use crate::simulated::TRACEPOINT;
 use crate::table::{Row, Target, Value};
-use lttngd_world::Stage;
+use lttngd_world::{Arena, Stage};
 
 /// How many register together.
 const APPLICATIONS: u32 = 1000;
@@ -45,14 +46,28 @@ fn beside(run: &Run, sessions: u32, target_us: Option<f64>) -> Vec<Row> {
     let each_us = Value::Less(spent / f64::from(APPLICATIONS), "us");
     let each = Row::new(format!("{name}: processor time of the daemon, each"), each_us);
     let waited = Value::Less(crowd.waited_us() / MILLISECOND_US, "ms");
+    drop(crowd);
     vec![
         Row {
             target: target_us.map(Target::AtMost),
             than_before: target_us.map(|_| THAN_BEFORE),
             ..each
         },
+        Row::new(format!("{name}: {}, each", Bare::ROW), Value::Less(bare_us(sessions), "us")),
         Row::new(format!("{name}: time until `main`, median"), waited),
     ]
+}
+
+/// The processor time of a program that answers the same applications and does nothing else, for each of them, in
+/// microseconds.
+fn bare_us(sessions: u32) -> f64 {
+    let arena = Arena::new();
+    let bare = Bare::new(&arena, sessions);
+    let mut crowd = Crowd::new(&arena);
+    let spent = spent_by_us(bare.pid(), || {
+        assert_eq!(crowd.register(APPLICATIONS), APPLICATIONS, "all are registered");
+    });
+    spent / f64::from(APPLICATIONS)
 }
 
 /// A session with a channel for all applications of a user that records one event rule.

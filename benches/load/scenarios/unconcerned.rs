@@ -2,12 +2,13 @@
 //! applications.
 
 use super::Run;
+use crate::bare::Bare;
 use crate::clients::client;
 use crate::contender::Contender;
 use crate::crowd::Crowd;
-use crate::measure::{LIMIT_S, MILLISECOND_US, median_us, spent_us};
+use crate::measure::{LIMIT_S, MILLISECOND_US, median_us, spent_by_us, spent_us};
 use crate::table::{Row, Target, Value};
-use lttngd_world::Stage;
+use lttngd_world::{Arena, Stage};
 
 /// Idle applications; the stock daemon has no descriptors for more than 3,989.
 const APPLICATIONS: u32 = 4000;
@@ -71,27 +72,40 @@ pub fn idle_sessions(run: &Run) -> Vec<Row> {
     client(&stage.arena, LIMIT_S, &format!("sessions {SESSIONS}")).expect("idle sessions");
     let target = Target::AtMost(REGISTRATION_US);
     rows.extend(one_by_one(&stage, &format!("{SESSIONS} idle sessions"), Some(target)));
+    let arena = Arena::new();
+    let bare = Bare::new(&arena, 0);
+    let [comes, goes, _] = each_of_them(&arena, bare.pid());
+    let row = |what: &str, us| {
+        let name = format!("one application {what}: {}", Bare::ROW);
+        Row::new(name, Value::Less(us, "us"))
+    };
+    rows.extend([row("comes", comes), row("goes", goes)]);
     rows
 }
 
 fn one_by_one(stage: &Stage, beside: &str, target: Option<Target>) -> Vec<Row> {
-    let mut crowd = Crowd::new(&stage.arena);
+    let [comes, goes, waits] = each_of_them(&stage.arena, stage.daemon.pid());
+    let row = |what: &str, value| Row::new(format!("one application {what}, {beside}"), value);
+    vec![
+        Row { target, ..row("comes: processor time of the daemon", Value::Less(comes, "us")) },
+        row("goes: processor time of the daemon", Value::Less(goes, "us")),
+        row("comes: time until `main`", Value::Less(waits / MILLISECOND_US, "ms")),
+    ]
+}
+
+/// The median processor time of the process that answers them when one comes and when one goes, and the time until
+/// `main`, in microseconds.
+fn each_of_them(arena: &Arena, pid: i32) -> [f64; 3] {
+    let mut crowd = Crowd::new(arena);
     // The process starts.
     crowd.register(1);
     let (mut coming, mut waiting, mut going) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..COMING {
-        coming.push(spent_us(stage, || assert_eq!(crowd.register(1), 1)));
+        coming.push(spent_by_us(pid, || assert_eq!(crowd.register(1), 1)));
         waiting.push(crowd.waited_us());
-        going.push(spent_us(stage, || crowd.leave(1)));
+        going.push(spent_by_us(pid, || crowd.leave(1)));
     }
-    let row = |what: &str, value| Row::new(format!("one application {what}, {beside}"), value);
-    let spent = |times: &[f64]| Value::Less(median_us(times), "us");
-    let comes = row("comes: processor time of the daemon", spent(&coming));
-    vec![
-        Row { target, ..comes },
-        row("goes: processor time of the daemon", spent(&going)),
-        row("comes: time until `main`", Value::Less(median_us(&waiting) / MILLISECOND_US, "ms")),
-    ]
+    [coming, going, waiting].map(|times| median_us(&times))
 }
 
 /// The memory of sessions, alone and beside idle applications.
