@@ -10,6 +10,8 @@
  *   client sessions COUNT                    creates COUNT sessions named idle-0 and so on; the time of all
  *   client rules FIRST COUNT SESSION         COUNT event rules that no tracepoint has, the first one named
  *                                            by the number FIRST; the time of each
+ *   client triggers COUNT                    registers COUNT triggers on events that no tracepoint has and
+ *                                            removes them; the time of all
  *   client grow COUNT                        COUNT lives without a start; the time of all
  *   client channels COUNT SESSION            COUNT channels with small buffers; the time of all
  *   client run COUNT PROGRAM [ARGUMENT]...   COUNT processes started together; the time until all ended
@@ -225,6 +227,52 @@ static void enable_rules(int first, int count, const char *name)
 	lttng_destroy_handle(handle);
 }
 
+static struct lttng_trigger *trigger(int number)
+{
+	struct lttng_event_rule *rule = lttng_event_rule_user_tracepoint_create();
+	struct lttng_condition *condition;
+	struct lttng_action *action = lttng_action_notify_create();
+	struct lttng_trigger *made;
+	char name[64];
+
+	snprintf(name, sizeof(name), "absent:trigger_%d", number);
+	if (lttng_event_rule_user_tracepoint_set_name_pattern(rule, name) != LTTNG_EVENT_RULE_STATUS_OK) {
+		fprintf(stderr, "client: event rule of %s\n", name);
+		exit(1);
+	}
+	condition = lttng_condition_event_rule_matches_create(rule);
+	made = lttng_trigger_create(condition, action);
+	lttng_event_rule_destroy(rule);
+	lttng_condition_destroy(condition);
+	lttng_action_destroy(action);
+	if (!made) {
+		fprintf(stderr, "client: trigger %s\n", name);
+		exit(1);
+	}
+	return made;
+}
+
+static void register_triggers(int count)
+{
+	struct lttng_trigger **triggers = calloc((size_t) count, sizeof(*triggers));
+	uint64_t start = now_us();
+	enum lttng_error_code code;
+	char name[64];
+
+	for (int number = 0; triggers && number < count; number++) {
+		triggers[number] = trigger(number);
+		snprintf(name, sizeof(name), "trigger-%d", number);
+		code = lttng_register_trigger_with_name(triggers[number], name);
+		check(code == LTTNG_OK ? 0 : -(int) code, "register trigger");
+	}
+	for (int number = 0; triggers && number < count; number++) {
+		check(lttng_unregister_trigger(triggers[number]), "unregister trigger");
+		lttng_trigger_destroy(triggers[number]);
+	}
+	free(triggers);
+	printf("%llu\n", (unsigned long long) (now_us() - start));
+}
+
 static void grow(int count)
 {
 	uint64_t start = now_us();
@@ -309,6 +357,10 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(mode, "rules") && argc > 4) {
 		enable_rules(count, atoi(argv[3]), argv[4]);
+		return 0;
+	}
+	if (!strcmp(mode, "triggers")) {
+		register_triggers(count);
 		return 0;
 	}
 	if (!strcmp(mode, "grow")) {

@@ -1,9 +1,9 @@
-//! The client program of the benches, `client.c`.
+//! The client programs of the benches, `client.c` and `listener.c`.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use lttngd_world::{Answer, Arena, program};
+use lttngd_world::{Answer, Arena, Program, program};
 
 /// Runs the client program in the arena with these arguments for at most `limit_s` seconds.
 ///
@@ -42,12 +42,25 @@ fn numbers(answer: &Answer) -> Vec<f64> {
     answer.stdout.lines().map(|line| line.parse().unwrap()).collect()
 }
 
+/// Starts the subscriber to notifications, and subscribes it to this trigger.
+pub fn listener(arena: &Arena, trigger: &str) -> Program {
+    static LISTENER: OnceLock<PathBuf> = OnceLock::new();
+
+    let program = LISTENER.get_or_init(|| compiled("listener", &["-llttng-ctl", "-pthread"]));
+    let mut listener = Program::spawn(arena.command(program));
+    listener.tell(&format!("subscribe={trigger}"));
+    listener.tell("listen");
+    listener
+}
+
 fn built() -> &'static Path {
     static CLIENT: OnceLock<PathBuf> = OnceLock::new();
 
-    CLIENT.get_or_init(|| {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/load");
-        let source = directory.join("client.c");
-        program::compile(&directory, "client", &[source], &["-llttng-ctl"])
-    })
+    CLIENT.get_or_init(|| compiled("client", &["-llttng-ctl"]))
+}
+
+fn compiled(name: &str, flags: &[&str]) -> PathBuf {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/load");
+    let source = directory.join(format!("{name}.c"));
+    program::compile(&directory, name, &[source], flags)
 }

@@ -7,6 +7,7 @@ mod idle_streams;
 mod lives;
 mod many_applications;
 mod memory;
+mod notifications;
 mod producers;
 mod registrations;
 mod relays;
@@ -49,6 +50,7 @@ pub fn all() -> Vec<Scenario> {
     const FAIRNESS: &str = "Create, list and destroy beside peers that do not answer";
     const REQUESTS: &str = "Requests by 8 clients for as long as they can";
     const CONCERN: &str = "What costs nothing where it is not concerned (simulated applications)";
+    const TRIGGERS: &str = "Triggers and notifications";
     const MANY: &str = "Many simulated applications";
     const EMBEDDED: &str = "Callers and subscribers in a program that embeds the daemon";
     vec![
@@ -75,6 +77,11 @@ pub fn all() -> Vec<Scenario> {
         scenario("rules-of-one-user", MANY, 3, rules::of_one_user),
         scenario("limit", MANY, 1, registrations::limit),
         scenario("callers", EMBEDDED, 3, callers::rows),
+        scenario("notifications-paced", TRIGGERS, 3, notifications::paced),
+        scenario("notifications-beside", TRIGGERS, 3, notifications::beside_lives),
+        scenario("notifications-rate", TRIGGERS, 3, notifications::without_a_drop),
+        scenario("notifications-flood", TRIGGERS, 3, notifications::flood),
+        scenario("notifications-triggers", TRIGGERS, 1, notifications::triggers),
         scenario("snapshot", "Snapshots", 3, snapshot::large),
         scenario("cost", "Consumer daemon", 3, producers::cost),
         scenario("loss", "Consumer daemon", 3, producers::loss),

@@ -7,6 +7,8 @@
  *   levels=N     N times one event of each log level
  *   bulk=N       N events sample:bulk of 4000 bytes
  *   delay=US     pause of US microseconds after each further event
+ *   paced=N,RATE N events sample:number, RATE a second, whose text is the time in nanoseconds
+ *                (CLOCK_MONOTONIC); those that are late come at once
  *   text=WORD    the text of further events
  *   load=FILE    dlopen FILE
  *   unload       dlclose the file loaded last
@@ -32,6 +34,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "hostile.h"
@@ -58,6 +61,27 @@ static void emit_number(long count)
 		lttng_ust_tracepoint(sample, number, number, text);
 		number++;
 		pause_after_event();
+	}
+}
+
+static void emit_paced(long count, long rate)
+{
+	const long second_ns = 1000000000;
+	struct timespec due, now;
+
+	clock_gettime(CLOCK_MONOTONIC, &due);
+	while (count-- > 0) {
+		due.tv_nsec += second_ns / rate;
+		if (due.tv_nsec >= second_ns) {
+			due.tv_nsec -= second_ns;
+			due.tv_sec++;
+		}
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec < due.tv_sec || (now.tv_sec == due.tv_sec && now.tv_nsec < due.tv_nsec))
+			clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		snprintf(text, sizeof(text), "%lld%09ld", (long long) now.tv_sec, now.tv_nsec);
+		emit_number(1);
 	}
 }
 
@@ -159,6 +183,8 @@ static int command(char *words, char **rest)
 
 	if (!strcmp(words, "number"))
 		return emit_number(count), 0;
+	if (!strcmp(words, "paced") && strchr(value, ','))
+		return emit_paced(count, strtol(strchr(value, ',') + 1, NULL, 10)), 0;
 	if (!strcmp(words, "fields"))
 		return emit_fields(count), 0;
 	if (!strcmp(words, "levels"))
