@@ -5,8 +5,9 @@
 //!
 //! | thread | arbiter | what |
 //! | --- | --- | --- |
-//! | `lttngd-actors` | the system's | all actors, and the sockets by which applications and agents register and subscribers are notified |
-//! | `lttngd-clients` | [`Clients`] | the socket for clients and their connections, which are tasks |
+//! | `lttngd-actors` | the system's | all actors but those of triggers, and the sockets by which applications and agents register |
+//! | `lttngd-clients` | a [`Room`] | the socket for clients and their connections, which are tasks |
+//! | `lttngd-triggers` | a [`Room`] | triggers, the pipes by which applications tell of events, and subscribers with their socket |
 //!
 //! Those that ask each other most are on one arbiter, where an ask takes 1 to 2 us instead of 9 to 20. What
 //! clients are told at once, as the list of sessions, is no work of the actors' thread. What may block in the
@@ -29,7 +30,6 @@ use lttngd_clock::TraceClock;
 use lttngd_handle::{Handle, Settings};
 use lttngd_kernel::{CloseNotifiers, Notifiers as KernelNotifiers, Release, Tracer};
 use lttngd_model::Credentials;
-use lttngd_notification::Triggers;
 use lttngd_registry::{Registry, Shutdown};
 use lttngd_runas::Runas;
 use lttngd_runtime::{Descriptors, Outlet, ask};
@@ -41,12 +41,12 @@ use tokio::{
 use wiring::{Wired, wire_actors};
 
 use crate::{
-    clients::Clients,
     config::Config,
     error::{DaemonFailed, StartError},
     health,
     load::load,
     process::time_zone,
+    room::{self, Room},
     rundir::RunDir,
     wait_page::WaitPage,
 };
@@ -187,18 +187,49 @@ impl Drop for Daemon {
     }
 }
 
+/// The rooms beside the actors' thread.
+struct Rooms {
+    clients: Option<Room>,
+    triggers: Room,
+}
+
+impl Rooms {
+    fn open(has_clients: bool) -> Result<Self, StartError> {
+        let clients = has_clients.then(|| Room::open(room::CLIENTS)).transpose()?;
+        Ok(Self { clients, triggers: Room::open(room::TRIGGERS)? })
+    }
+}
+
 /// The life of the actors' thread.
 async fn run(
     parts: Parts,
     ready: mpsc::Sender<Result<Handle, StartError>>,
+    ends: (oneshot::Receiver<()>, oneshot::Sender<DaemonFailed>),
+) {
+    match Rooms::open(parts.clients.is_some()) {
+        Ok(rooms) => run_in(rooms, parts, ready, ends).await,
+        Err(error) => {
+            parts.rundir.remove();
+            // Whoever started the daemon may be gone.
+            let _ = ready.send(Err(error));
+        }
+    }
+    System::current().stop();
+}
+
+async fn run_in(
+    rooms: Rooms,
+    parts: Parts,
+    ready: mpsc::Sender<Result<Handle, StartError>>,
     (stopped, failure): (oneshot::Receiver<()>, oneshot::Sender<DaemonFailed>),
 ) {
+    let Rooms { clients: mut clients_room, triggers: mut triggers_room } = rooms;
     let Parts { config, descriptors, rundir, wait_page, clock, clients, .. } = parts;
     let Parts { apps, agents, notifications, .. } = parts;
     let (listings, runas) = (SessionListings::default(), Runas::new(config.program.clone()));
     let (failures, mut failed) = events::unbounded_channel();
-    let wired =
-        wire_actors(&config, &descriptors, clock, (listings.clone(), runas.clone()), &failures);
+    let answers = (listings.clone(), runas.clone());
+    let wired = wire_actors(&config, &descriptors, clock, answers, &triggers_room, &failures);
     let Wired { registry, apps: known_apps, agents: known_agents, consumers, .. } = wired;
     let Wired { tracer, kernel_notifiers, triggers, .. } = wired;
     let settings = Settings {
@@ -208,24 +239,18 @@ async fn run(
         triggers: triggers.clone(),
     };
     let handle = Handle::new(registry.clone(), listings, settings, own_credentials());
-    let listeners = listen_for_peers(
-        &config,
-        &descriptors,
-        (apps, known_apps.clone()),
-        (agents, known_agents),
-        (notifications, triggers),
-        &consumers,
-    );
-    let start_clients = |socket| Clients::start(socket, handle.clone(), descriptors);
-    let (mut clients, served) = match clients.map(start_clients).transpose() {
-        Ok(clients) => (clients, Ok(())),
-        Err(error) => (None, Err(error)),
-    };
+    let (known_by, agents) = (known_apps.clone(), (agents, known_agents));
+    let listeners = listen_for_peers(&config, &descriptors, (apps, known_by), agents, &consumers);
+    if let Some(socket) = notifications {
+        let descriptors = descriptors.clone();
+        triggers_room.listen(|| lttngd_notification::listen(socket, triggers, descriptors));
+    }
+    if let (Some(socket), Some(room)) = (clients, &mut clients_room) {
+        let handle = handle.clone();
+        room.listen(|| lttngd_client::listen(socket, handle, descriptors));
+    }
     let woken = wait_page.as_ref().map(announce);
-    let begun = match served {
-        Ok(()) => load(&handle, config.load_path, config.autoload).await.map_err(Into::into),
-        Err(error) => Err(error),
-    };
+    let begun = load(&handle, config.load_path, config.autoload).await;
     if begun.is_ok() {
         tracing::info!(run_dir = ?config.run_dir, ?woken, "ready");
         // It fails only when whoever started the daemon is gone; then nobody stops it either.
@@ -239,9 +264,10 @@ async fn run(
         }
     }
 
-    if let Some(clients) = &mut clients {
-        clients.close().await;
+    if let Some(room) = &mut clients_room {
+        room.close().await;
     }
+    triggers_room.close().await;
     for listener in listeners {
         listener.abort();
     }
@@ -249,14 +275,13 @@ async fn run(
     runas.end();
     drop(wait_page);
     rundir.remove();
-    if let Some(clients) = clients {
-        clients.end().await;
+    for room in clients_room.into_iter().chain([triggers_room]) {
+        room.end().await;
     }
     if let Err(error) = begun {
         // Whoever started the daemon may be gone.
-        let _ = ready.send(Err(error));
+        let _ = ready.send(Err(error.into()));
     }
-    System::current().stop();
 }
 
 /// Tells applications that wait for the daemon that it is here.
@@ -274,13 +299,12 @@ fn own_credentials() -> Credentials {
     }
 }
 
-/// Serves the sockets by which applications and agents register, and that of those who are notified.
+/// Serves the sockets by which applications and agents register.
 fn listen_for_peers(
     config: &Config,
     descriptors: &Descriptors,
     (apps, known_apps): (UnixListener, Addr<Apps>),
     (agents, known_agents): (Option<TcpListener>, Addr<Agents>),
-    (notifications, triggers): (Option<UnixListener>, Addr<Triggers>),
     consumers: &Consumers,
 ) -> Vec<TaskHandle<()>> {
     let settings = AppSettings {
@@ -299,10 +323,6 @@ fn listen_for_peers(
             unregistered: Outlet::to(known_agents.recipient()),
         };
         listeners.push(spawn_listener("agents", lttngd_agent::listen(agents, settings)));
-    }
-    if let Some(socket) = notifications {
-        let listening = lttngd_notification::listen(socket, triggers, descriptors.clone());
-        listeners.push(spawn_listener("notifications", listening));
     }
     listeners
 }

@@ -49,13 +49,13 @@
 //! `tracing`) and does not raise the limit of open descriptors, of which each traced application
 //! costs several.
 
-mod clients;
 pub mod config;
 mod daemon;
 mod error;
 mod health;
 mod load;
 pub mod process;
+mod room;
 mod rundir;
 mod wait_page;
 

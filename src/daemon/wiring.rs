@@ -24,6 +24,7 @@ use super::CONSUMER_DEADLINE;
 use crate::{
     config::{Config, ConsumerdConfig},
     error::DaemonFailed,
+    room::Room,
 };
 
 /// The actors that others are told of or ask.
@@ -63,21 +64,16 @@ fn kernel_tracer(
     Some((tracer, KernelNotifiers::new(notifiers).start()))
 }
 
-/// Starts the actors whose events meet.
+/// Starts the actors whose events meet, those of triggers on their own arbiter.
 pub(super) fn wire_actors(
     config: &Config,
     descriptors: &Descriptors,
     clock: TraceClock,
     (listings, runas): (SessionListings, Runas),
+    triggers_at: &Room,
     failures: &events::UnboundedSender<DaemonFailed>,
 ) -> Wired {
-    let notice = |what| {
-        let failures = failures.clone();
-        FailureNotice::of(move || {
-            // Nobody listens any more when the daemon ends as it was to.
-            let _ = failures.send(DaemonFailed::of(what));
-        })
-    };
+    let notice = |what| failure_notice(what, failures.clone());
     let sessiond_uuid = *uuid::Uuid::new_v4().as_bytes();
     let (tracer, kernel_notifiers) = kernel_tracer(config, descriptors).unzip();
     let mut wired = None;
@@ -97,6 +93,7 @@ pub(super) fn wire_actors(
         let notifiers = NotifierSettings {
             error_counters: config.event_notifier_error_buffer_size_userspace,
             descriptors: descriptors.clone(),
+            arbiter: Some(triggers_at.arbiter().clone()),
         };
         let apps = Apps::new(Outlet::to(context.address().recipient()))
             .with_notifiers(notifiers)
@@ -106,7 +103,7 @@ pub(super) fn wire_actors(
             .with_failure_notice(notice("actor of agents"))
             .start();
         let of_rules = (&apps, &agents, kernel_notifiers.clone());
-        let triggers = start_triggers(config, of_rules, notice("actor of triggers"));
+        let triggers = start_triggers(config, of_rules, (triggers_at, failures.clone()));
         let observed = Outlet::to(triggers.clone().recipient());
         wired = Some((apps.clone(), agents.clone(), all.clone(), triggers));
         Registry::new(RegistryConfig {
@@ -135,10 +132,20 @@ pub(super) fn wire_actors(
     Wired { registry, apps, agents, consumers, tracer, kernel_notifiers, triggers }
 }
 
+fn failure_notice(
+    what: &'static str,
+    failures: events::UnboundedSender<DaemonFailed>,
+) -> FailureNotice {
+    FailureNotice::of(move || {
+        // Nobody listens any more when the daemon ends as it was to.
+        let _ = failures.send(DaemonFailed::of(what));
+    })
+}
+
 fn start_triggers(
     config: &Config,
     (apps, agents, of_kernel): (&Addr<Apps>, &Addr<Agents>, Option<Addr<KernelNotifiers>>),
-    notice: FailureNotice,
+    (room, failures): (&Room, events::UnboundedSender<DaemonFailed>),
 ) -> Addr<Triggers> {
     let kernel = of_kernel.map(|notifiers| {
         let error_counters = config.event_notifier_error_buffer_size_kernel.into();
@@ -146,7 +153,10 @@ fn start_triggers(
     });
     let error_counters = config.event_notifier_error_buffer_size_userspace.into();
     let config = TriggersConfig { notifiers: Notifiers::of(apps, agents), error_counters, kernel };
-    Triggers::new(config).with_failure_notice(notice).start()
+    Triggers::start_in_arbiter(room.arbiter(), |_| {
+        let notice = failure_notice("actor of triggers", failures);
+        Triggers::new(config).with_failure_notice(notice)
+    })
 }
 
 fn consumer_config(

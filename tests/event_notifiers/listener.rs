@@ -101,7 +101,7 @@ impl Listener {
                 let apps = Apps::new(Outlet::to(teller.clone().recipient()))
                     .with_notifiers(NotifierSettings {
                         error_counters: COUNTERS,
-                        descriptors: Descriptors::unlimited(),
+                        ..NotifierSettings::default()
                     })
                     .start();
                 let settings = AppSettings {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use actix::{Addr, Handler, Message, MessageResult};
+use actix::{Addr, ArbiterHandle, Handler, Message, MessageResult};
 use futures::{StreamExt, stream::FuturesUnordered};
 use lttngd_model::ust::NotifierSet;
 use lttngd_ringbuffer::possible_cpu_count;
@@ -38,6 +38,8 @@ pub(crate) struct NotifierWish {
     pub(crate) counters: Option<Arc<ErrorCounters>>,
     /// What its pipe is counted in.
     pub(crate) descriptors: Descriptors,
+    /// Where its pipe is read.
+    pub(crate) arbiter: Option<ArbiterHandle>,
 }
 
 /// How event notifiers are served.
@@ -47,12 +49,15 @@ pub struct NotifierSettings {
     pub error_counters: u16,
     /// What pipes of applications are counted in; an application whose pipe does not fit has no notifiers.
     pub descriptors: Descriptors,
+    /// Where pipes of applications are read: best where those live who are told of events. `None`: where the
+    /// applications are.
+    pub arbiter: Option<ArbiterHandle>,
 }
 
 impl Default for NotifierSettings {
     /// As LTTng has it, with room for all descriptors.
     fn default() -> Self {
-        Self { error_counters: 4096, descriptors: Descriptors::unlimited() }
+        Self { error_counters: 4096, descriptors: Descriptors::unlimited(), arbiter: None }
     }
 }
 
@@ -80,7 +85,8 @@ impl AllNotifiers {
     fn wish(&mut self, info: &AppInfo, set: Arc<NotifierSet>) -> NotifierWish {
         let counters = if set.is_empty() { None } else { self.counters_of(info.uid) };
         let current = self.newest.subscribe();
-        NotifierWish { set, current, counters, descriptors: self.settings.descriptors.clone() }
+        let NotifierSettings { descriptors, arbiter, .. } = self.settings.clone();
+        NotifierWish { set, current, counters, descriptors, arbiter }
     }
 
     /// Counters outlive the applications that count, as long as there are notifiers.
@@ -89,7 +95,7 @@ impl AllNotifiers {
             return Some(Arc::clone(known));
         }
         let made = possible_cpu_count().map_err(NoCounters::from).and_then(|cpus| {
-            let NotifierSettings { error_counters, descriptors } = &self.settings;
+            let NotifierSettings { error_counters, descriptors, .. } = &self.settings;
             ErrorCounters::new((*error_counters).into(), cpus, descriptors)
         });
         match made {

@@ -2,9 +2,8 @@
 
 use std::{cell::RefCell, io, os::fd::OwnedFd, rc::Rc, sync::Arc};
 
-use actix::Actor;
 use futures::{StreamExt, TryStreamExt, stream};
-use lttngd_runtime::Purpose;
+use lttngd_runtime::{Hold, Purpose};
 use rustix::pipe::{PipeFlags, pipe_with};
 use thiserror::Error;
 
@@ -105,7 +104,7 @@ impl NotifierGroup {
                 return Ok(State::Refused);
             }
         };
-        pipe.start();
+        pipe.start_at(want.arbiter.as_ref());
         if let Some(counters) = &want.counters
             && let Err(refusal) = link.attach_error_counters(handle, counters).await?
         {
@@ -122,8 +121,15 @@ impl NotifierGroup {
         let flags = PipeFlags::CLOEXEC | PipeFlags::NONBLOCK;
         let (read, write) = pipe_with(flags).map_err(io::Error::from)?;
         let read = Placed::new(read, held);
-        let (info, permit) = (Arc::clone(&self.info), Rc::clone(&self.permit));
-        let pipe = NotifierPipe::new(info, Arc::clone(&read), want.current.clone(), permit)?;
+        let (place, given_back) = Hold::new();
+        let permit = Rc::clone(&self.permit);
+        // The pipe may live where no permit does.
+        actix::spawn(async move {
+            given_back.await;
+            drop(permit);
+        });
+        let (info, newest) = (Arc::clone(&self.info), want.current.clone());
+        let pipe = NotifierPipe::new(info, Arc::clone(&read), newest, place);
         Ok((Arc::new(write), read, pipe))
     }
 

@@ -8,12 +8,13 @@
 use std::{
     io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
-    rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, ArbiterHandle, AsyncContext, Context, WrapFuture,
+};
 use lttngd_model::{TracerToken, trigger::EventNotified};
 use lttngd_runtime::{Held, Hold, Sparing, fail_point};
 use lttngd_wire::{
@@ -28,7 +29,7 @@ use tokio::{
 use tracing::{Instrument, Span};
 
 use super::{EventsNotified, Newest};
-use crate::{AppInfo, permits::Permit};
+use crate::AppInfo;
 
 /// Most bytes that are read from one application before others have their turn.
 const READ_LEN: usize = 16 << 10;
@@ -69,28 +70,30 @@ pub(super) struct NotifierPipe {
     app: Arc<AppInfo>,
     /// That of the application, which may have ended.
     span: Span,
-    /// Until it is started.
-    pipe: Option<AsyncFd<ReadEnd>>,
+    pipe: ReadEnd,
     newest: watch::Receiver<Newest>,
-    /// Its place among the registrations of its process.
-    _permit: Rc<Permit>,
+    /// Keeps its place among the registrations of its process.
+    _place: Hold,
 }
 
 impl NotifierPipe {
-    /// That of an application's pipe; called in the span of that application.
-    ///
-    /// # Errors
-    /// When it cannot be watched.
+    /// That of an application's pipe, which keeps `place` as long as it lives; called in the span of that
+    /// application.
     pub(super) fn new(
         app: Arc<AppInfo>,
         pipe: ReadEnd,
         newest: watch::Receiver<Newest>,
-        permit: Rc<Permit>,
-    ) -> io::Result<Self> {
-        // SAFETY: the descriptor is the same and open as long as it is held, which it is by what is made.
-        let watched = unsafe { AsyncFd::register_with_interest(pipe, Interest::READABLE) }?;
-        let (span, pipe) = (Span::current(), Some(watched));
-        Ok(Self { app, span, pipe, newest, _permit: permit })
+        place: Hold,
+    ) -> Self {
+        Self { app, span: Span::current(), pipe, newest, _place: place }
+    }
+
+    /// Starts it where it is to live.
+    pub(super) fn start_at(self, arbiter: Option<&ArbiterHandle>) {
+        match arbiter {
+            Some(arbiter) => drop(Self::start_in_arbiter(arbiter, |_| self)),
+            None => drop(self.start()),
+        }
     }
 }
 
@@ -110,21 +113,19 @@ impl Actor for NotifierPipe {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        let Some(pipe) = self.pipe.take() else { return };
+        let pipe = Arc::clone(&self.pipe);
         let reader = Reader {
             app: Arc::clone(&self.app),
             newest: self.newest.clone(),
             complaints: Sparing::new(COMPLAINTS.0, COMPLAINTS.1),
         };
         let read = async move {
-            if let Err(error) = reader.read(&pipe).await {
+            if let Err(error) = reader.read(pipe).await {
                 tracing::error!(%error, "a pipe of event notifiers cannot be read");
             }
-            pipe
         };
         let read = read.instrument(self.span.clone()).into_actor(self);
-        // The pipe is closed when no more is read.
-        context.spawn(read.map(|_pipe, _, context| context.stop()));
+        context.spawn(read.map(|(), _, context| context.stop()));
     }
 }
 
@@ -136,7 +137,9 @@ struct Reader {
 
 impl Reader {
     /// Tells of what comes until nobody can write any more.
-    async fn read(mut self, pipe: &AsyncFd<ReadEnd>) -> io::Result<()> {
+    async fn read(mut self, pipe: ReadEnd) -> io::Result<()> {
+        // SAFETY: the descriptor is the same and open as long as it is held, which it is by what is made.
+        let pipe = &unsafe { AsyncFd::register_with_interest(pipe, Interest::READABLE) }?;
         let mut received = Vec::new();
         loop {
             if receive(pipe, &mut received).await? == 0 {

@@ -12,7 +12,7 @@ use lttngd_peer::{FakeClient, alone};
 use lttngd_wire::client::Command;
 use tempfile::TempDir;
 
-use super::THREAD;
+use super::CLIENTS;
 use crate::{Config, Daemon};
 
 /// A daemon, and its socket for clients.
@@ -33,7 +33,7 @@ fn asked(socket: &Path) -> io::Result<Option<bool>> {
 fn has_thread() -> bool {
     let threads = fs::read_dir("/proc/self/task").unwrap().flatten();
     let mut names = threads.filter_map(|it| fs::read_to_string(it.path().join("comm")).ok());
-    names.any(|name| name.trim_end() == THREAD.to_str().unwrap())
+    names.any(|name| name.trim_end() == CLIENTS.0.to_str().unwrap())
 }
 
 #[test]

@@ -1,0 +1,107 @@
+//! A room: an arbiter of its own, and a socket whose connections live there. Those in one room take no time of
+//! those in another.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use actix::{Arbiter, ArbiterHandle};
+use tokio::sync::oneshot;
+
+use crate::error::StartError;
+
+/// Connections of clients.
+pub const CLIENTS: Name = Name(c"lttngd-clients");
+/// What is told of events, what follows from it, and who is notified.
+pub const TRIGGERS: Name = Name(c"lttngd-triggers");
+
+/// The name of a room's thread.
+#[derive(Clone, Copy, Debug)]
+pub struct Name(&'static std::ffi::CStr);
+
+/// An arbiter, and what listens there.
+pub struct Room {
+    name: Name,
+    arbiter: ArbiterHandle,
+    /// There until the end.
+    thread: Option<Arbiter>,
+    /// The listener ends when it is dropped.
+    listens: Option<oneshot::Sender<()>>,
+}
+
+impl Room {
+    /// An empty one.
+    ///
+    /// # Errors
+    /// [`StartError::Thread`] when the thread cannot be made.
+    pub fn open(name: Name) -> Result<Self, StartError> {
+        // It has no other way to tell.
+        let thread =
+            catch_unwind(AssertUnwindSafe(Arbiter::new)).map_err(|_| StartError::Thread)?;
+        let arbiter = thread.handle();
+        arbiter.spawn_fn(move || {
+            if let Err(error) = rustix::thread::set_name(name.0) {
+                tracing::debug!(thread = ?name.0, %error, "a thread has no name");
+            }
+        });
+        Ok(Self { name, arbiter, thread: Some(thread), listens: None })
+    }
+
+    /// Where actors are started that are to live here.
+    pub fn arbiter(&self) -> &ArbiterHandle {
+        &self.arbiter
+    }
+
+    /// Has what `listening` makes listen here, until the room is closed or it cannot.
+    pub fn listen<F>(&mut self, listening: impl FnOnce() -> F + Send + 'static)
+    where
+        F: Future<Output = std::io::Result<()>> + 'static,
+    {
+        let (listens, closed) = oneshot::channel::<()>();
+        let name = self.name.0;
+        self.arbiter.spawn_fn(move || {
+            tokio::task::spawn_local(async move {
+                tokio::select! {
+                    _ = closed => {}
+                    Err(error) = listening() => {
+                        tracing::error!(thread = ?name, %error, "its socket cannot be used");
+                    }
+                }
+            });
+        });
+        self.listens = Some(listens);
+    }
+
+    /// Accepts no more connections. Those that are here are still served.
+    pub async fn close(&mut self) {
+        self.listens.take();
+        self.caught_up().await;
+    }
+
+    /// Ends what connections are left, when what could be answered by now is.
+    pub async fn end(self) {
+        self.caught_up().await;
+    }
+
+    /// Waits until everything that could go on by now has.
+    async fn caught_up(&self) {
+        let (passed, pass) = oneshot::channel();
+        self.arbiter.spawn_fn(move || {
+            tokio::task::spawn_local(async move { passed.send(()) });
+        });
+        // It fails only when the thread has ended.
+        let _ = pass.await;
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
+        thread.stop();
+        if thread.join().is_err() {
+            tracing::error!(thread = ?self.name.0, "a thread panicked");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
