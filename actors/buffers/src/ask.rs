@@ -5,13 +5,18 @@ use std::io;
 use lttngd_model::{BufferMode, ChannelAttributes, ChannelOutput};
 use lttngd_wire::consumer::{AskChannel, ChannelClass};
 
-use crate::{BufferSetConfig, ChannelRequest};
+use crate::{BufferSetConfig, ChannelRequest, SetOutput};
 
 /// Id that means the metadata stream in a channel request.
 const METADATA_CHAN_ID: u32 = u32::MAX;
 
 impl BufferSetConfig {
-    fn ask(&self, name: &str, attributes: &ChannelAttributes, uuid: [u8; 16]) -> AskChannel {
+    fn ask(
+        &self,
+        (name, attributes): (&str, &ChannelAttributes),
+        uuid: [u8; 16],
+        output: &SetOutput,
+    ) -> AskChannel {
         AskChannel {
             subbuf_size_bytes: attributes.subbuf_size_bytes,
             num_subbuf: attributes.num_subbuf,
@@ -24,18 +29,18 @@ impl BufferSetConfig {
                 .unwrap_or(u32::MAX),
             output: ChannelOutput::Mmap,
             session_id: self.session,
-            pathname: format!("{}{}", self.output.prefix(), self.path()),
+            pathname: format!("{}{}", output.prefix(), self.path()),
             name: name.to_owned(),
             buffer_owner: self.owner,
-            relayd_id: self.output.relayd(),
+            relayd_id: output.relayd(),
             key: self.keys.next(),
-            chunk_id: self.output.chunk(),
+            chunk_id: output.chunk(),
             uuid,
             chan_id: 0,
             tracefile_size_bytes: attributes.tracefile_size_bytes,
-            tracefile_count: self.output.tracefile_count(attributes),
+            tracefile_count: output.tracefile_count(attributes),
             session_id_per_pid: self.app_id,
-            monitor: self.output.chunk().is_some(),
+            monitor: output.chunk().is_some(),
             ust_app_uid: self.app_uid,
             blocking_timeout_us: attributes.blocking_timeout_us,
             root_shm_path: String::new(),
@@ -52,10 +57,11 @@ impl BufferSetConfig {
         channel: &ChannelRequest,
         id: u32,
         uuid: [u8; 16],
+        output: &SetOutput,
     ) -> io::Result<AskChannel> {
         let shm = self.shm_directory().map(|directory| directory.of_channel(&channel.name));
         let (root_shm_path, shm_path) = shm.transpose()?.unwrap_or_default();
-        let ask = self.ask(&channel.name, &channel.attributes, uuid);
+        let ask = self.ask((&channel.name, &channel.attributes), uuid, output);
         Ok(AskChannel { chan_id: id, root_shm_path, shm_path, ..ask })
     }
 
@@ -64,6 +70,7 @@ impl BufferSetConfig {
         &self,
         attributes: &ChannelAttributes,
         uuid: [u8; 16],
+        output: &SetOutput,
     ) -> AskChannel {
         AskChannel {
             class: ChannelClass::Metadata,
@@ -71,7 +78,7 @@ impl BufferSetConfig {
             monitor_timer_interval_us: 0,
             tracefile_size_bytes: 0,
             tracefile_count: 0,
-            ..self.ask("metadata", attributes, uuid)
+            ..self.ask(("metadata", attributes), uuid, output)
         }
     }
 }

@@ -13,7 +13,7 @@ use lttngd_model::{
 };
 use lttngd_runtime::ask;
 
-use crate::BuffersError;
+use crate::{BuffersError, SetOutput};
 
 /// A channel that the set must have.
 #[derive(Clone, Debug)]
@@ -34,6 +34,9 @@ pub struct Prepare {
     pub channels: Vec<ChannelRequest>,
     /// Attributes of the metadata channel.
     pub metadata: ChannelAttributes,
+    /// Where the consumer writes what is made now. A set may be asked for what it lacks long after it was made,
+    /// and after its session went on to another chunk.
+    pub output: SetOutput,
 }
 
 /// The objects of a set.

@@ -155,8 +155,6 @@ pub struct BufferSetConfig {
     pub app_uid: u32,
     /// Number of the application in the daemon: the consumer's id of a per-PID set.
     pub app_id: u64,
-    /// Where the consumer writes.
-    pub output: SetOutput,
     /// Period of the session's live timer in microseconds, 0 for a session that is not live.
     pub live_timer_interval_us: u32,
     /// The directory for files of the buffers, if they are to be in files.
@@ -210,8 +208,8 @@ impl BufferSetConfig {
     }
 
     /// Makes the directories of the trace: the consumer opens files only.
-    pub(crate) async fn make_directories(&self) -> Result<(), BuffersError> {
-        let SetOutput::Directory { domain, .. } = &self.output else { return Ok(()) };
+    pub(crate) async fn make_directories(&self, output: &SetOutput) -> Result<(), BuffersError> {
+        let SetOutput::Directory { domain, .. } = output else { return Ok(()) };
         let path = format!("{}/index", self.path());
         let refused = |error: io::Error| BuffersError::Directory {
             path: path.clone(),

@@ -8,8 +8,8 @@ use lttngd_model::ChannelKey;
 use tokio::sync::oneshot;
 
 use crate::{
-    BufferObjects, BuffersError, ChannelRequest, ChannelSize, progress::MetadataProgress,
-    set::SetChannel,
+    BufferObjects, BuffersError, ChannelRequest, ChannelSize, SetOutput,
+    progress::MetadataProgress, set::SetChannel,
 };
 
 /// Most ids that are told to those who come. It takes as long as there are ids.
@@ -21,6 +21,8 @@ const TOLD_PART: usize = 4;
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) registry: UstRegistry,
+    /// Where the consumer writes what was made last.
+    pub(crate) output: SetOutput,
     channels: Vec<SetChannel>,
     /// What applications get of the channels, made once for each change.
     objects: Arc<BufferObjects>,
@@ -37,6 +39,7 @@ impl State {
     pub(crate) fn new(registry: UstRegistry) -> Self {
         Self {
             registry,
+            output: SetOutput::None,
             channels: Vec::new(),
             objects: Arc::default(),
             metadata: None,
@@ -63,6 +66,14 @@ impl State {
         }
         self.told = count;
         (given, Some(Arc::new(self.registry.known())))
+    }
+
+    /// Where what is made now is written: where its session writes, or wrote last while it writes nowhere.
+    pub(crate) fn go_on_to(&mut self, output: SetOutput) -> SetOutput {
+        if output.chunk().is_some() {
+            self.output = output;
+        }
+        self.output.clone()
     }
 
     /// The channels.

@@ -75,6 +75,8 @@ impl Inner {
                 tracing::error!(%error, "buffers are not closed cleanly");
                 error.code(ErrorCode::Unk)
             }));
+            // Whoever has objects of the buffers keeps their files from being removed.
+            self.state_mut().sets.values_mut().for_each(|set| set.prepared = None);
             self.wait_for_removal(self.shm_directories()).await;
         }
         std::mem::take(&mut self.state_mut().sets);

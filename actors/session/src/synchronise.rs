@@ -247,12 +247,15 @@ impl Inner {
             name: channel.name.clone(),
             attributes: channel.attributes,
         });
-        let prepare = Prepare { channels: requests.collect(), metadata };
+        let output = self.set_output(Tracer::Ust);
+        let prepare = Prepare { channels: requests.collect(), metadata, output };
         let objects = ask(&buffers, prepare, self.config.consumer_deadline)
             .await
             .map_err(BuffersError::from)??;
         drop(inside);
+        // What it lacks is tried again when the next application comes.
         if let Some(channels) = channels
+            && channels.iter().all(|channel| objects.channel(channel.index).is_some())
             && let Some(set) = self.state_mut().sets.get_mut(&key)
         {
             set.prepared = Some((channels, Arc::clone(&objects)));
@@ -290,7 +293,6 @@ impl Inner {
             tracer_version: info.tracer_version,
             app_uid: info.uid,
             app_id: info.id.0,
-            output: self.set_output(Tracer::Ust),
             live_timer_interval_us: self.config.live_timer_interval_us(),
             shm_path: self.state().shm_path.clone(),
             keys: self.config.keys.clone(),

@@ -10,6 +10,7 @@ use std::{
 use actix::{Actor, Addr, Context, Handler};
 use lttngd_buffers::{
     BufferObjects, BufferSet, BufferSetConfig, ChannelKeys, ChannelRequest, IdsGiven, Prepare,
+    SetOutput,
 };
 use lttngd_clock::sample_clock;
 use lttngd_consumer::{Consumer, EnsureRunning, Stop};
@@ -156,7 +157,8 @@ impl World {
             attributes: channel.attributes,
         });
         let metadata = channel(0, 0, 0).attributes;
-        let prepare = Prepare { channels: requests.collect(), metadata };
+        let output = SetOutput::None;
+        let prepare = Prepare { channels: requests.collect(), metadata, output };
         self.buffers.send(prepare).await.unwrap().unwrap()
     }
 
@@ -200,7 +202,6 @@ fn buffer_set() -> BufferSetConfig {
         tracer_version: (2, 13, 5),
         app_uid: 0,
         app_id: 0,
-        output: lttngd_buffers::SetOutput::None,
         live_timer_interval_us: 0,
         shm_path: None,
         keys: ChannelKeys::default(),

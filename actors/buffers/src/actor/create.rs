@@ -34,7 +34,7 @@ impl Inner {
 
     async fn create(&self, channel: ChannelRequest) -> Result<(), BuffersError> {
         let id = self.state_mut().registry.add_channel();
-        let ask = self.config.ask_data(&channel, id, self.uuid);
+        let ask = self.config.ask_data(&channel, id, self.uuid, &self.state().output);
         let ask = Box::new(ask.map_err(|error| shm_error(channel.name.as_ref(), &error))?);
         let object = self.ask(CreateChannel { ask, sampled: self.config.sampled.clone() }).await?;
         let size = ChannelSize {

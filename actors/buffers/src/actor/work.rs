@@ -49,12 +49,14 @@ impl Inner {
         }
         let has_metadata = self.state().metadata.is_some();
         if !missing.is_empty() || !has_metadata {
-            self.config.make_directories().await?;
+            let output = self.state_mut().go_on_to(request.output);
+            self.config.make_directories(&output).await?;
             self.make_text_file().await?;
         }
         self.create_all(missing).await?;
         if !has_metadata {
-            let ask = self.config.ask_metadata(&request.metadata, self.uuid);
+            let output = self.state().output.clone();
+            let ask = self.config.ask_metadata(&request.metadata, self.uuid, &output);
             let key = ask.key;
             self.ask(CreateMetadata { ask: Box::new(ask), source }).await?;
             self.state_mut().metadata = Some(key);
@@ -76,7 +78,7 @@ impl Inner {
             let session = self.config.session;
             let pushed = self.ask(consumer::PushMetadata { session, key, text }).await;
             if pushed.is_err() {
-                return self.config.output.without_relayd(pushed);
+                return self.state().output.without_relayd(pushed);
             }
             self.state_mut().accept(version, end);
         }
@@ -93,7 +95,7 @@ impl Inner {
     {
         let (session, keys) = (self.config.session, self.state().keys());
         let outcomes = join_all(keys.into_iter().map(|key| self.ask(message(session, key)))).await;
-        outcomes.into_iter().try_for_each(|outcome| self.config.output.without_relayd(outcome))
+        outcomes.into_iter().try_for_each(|outcome| self.state().output.without_relayd(outcome))
     }
 
     /// Makes one request for the metadata channel, if there is one.
@@ -114,7 +116,7 @@ impl Inner {
 
     /// Moves data and what describes it: a channel that fails keeps the others' packets from nobody.
     pub(super) async fn rotate(&self) -> Result<(), BuffersError> {
-        let relayd = self.config.output.relayd();
+        let relayd = self.state().output.relayd();
         let to = |metadata| move |session, key| RotateChannel { session, key, metadata, relayd };
         let data = self.for_each_channel(to(false)).await;
         let pushed = self.push().await;
@@ -173,7 +175,7 @@ impl Inner {
         let keys = self.state_mut().let_go();
         // It fails only when the consumer's actor is gone, and what it would tell with it.
         let _ = self.consumer.send(consumer::EndSampling { keys }).await;
-        let outcome = self.config.output.without_relayd(outcome);
+        let outcome = self.state().output.without_relayd(outcome);
         // Where the consumer is lost the user may want what is left.
         if outcome.is_ok() {
             self.remove_text_file().await;

@@ -22,13 +22,15 @@ use lttngd_wire::{
 
 use crate::{
     BufferObjects, BufferSet, BufferSetConfig, BufferSetFailed, BuffersError, ChannelKeys,
-    ChannelRequest, Prepare, RegisterChannel, RegisterEvent,
+    ChannelRequest, Prepare, RegisterChannel, RegisterEvent, SetOutput,
 };
 
 pub(super) struct World {
     pub(super) fake: FakeConsumer,
     pub(super) consumer: Addr<Consumer>,
     pub(super) set: Addr<BufferSet>,
+    /// Where what is prepared is written.
+    pub(super) output: SetOutput,
 }
 
 impl World {
@@ -37,16 +39,21 @@ impl World {
     }
 
     pub(super) async fn with_chunk(script: ConsumerScript, chunk: Option<OwnedFd>) -> Self {
-        Self::with_config(script, config(chunk)).await
+        let world = Self::with_config(script, config()).await;
+        let output = chunk.map_or(SetOutput::None, |directory| SetOutput::Directory {
+            chunk: ChunkId(0),
+            domain: Arc::new(directory),
+        });
+        Self { output, ..world }
     }
 
     pub(super) async fn with_shm_path(script: ConsumerScript, path: PathBuf) -> Self {
-        Self::with_config(script, BufferSetConfig { shm_path: Some(path), ..config(None) }).await
+        Self::with_config(script, BufferSetConfig { shm_path: Some(path), ..config() }).await
     }
 
     /// Somebody is told of its failure.
     pub(super) async fn told(script: ConsumerScript, failed: Outlet<BufferSetFailed>) -> Self {
-        Self::with_config(script, BufferSetConfig { failed, ..config(None) }).await
+        Self::with_config(script, BufferSetConfig { failed, ..config() }).await
     }
 
     async fn with_config(script: ConsumerScript, config: BufferSetConfig) -> Self {
@@ -54,7 +61,7 @@ impl World {
         let consumer = Consumer::new(fake.config(), Outlet::closed()).start();
         consumer.send(EnsureRunning).await.unwrap().unwrap();
         let set = BufferSet::new(config, consumer.clone()).start();
-        Self { fake, consumer, set }
+        Self { fake, consumer, set, output: SetOutput::None }
     }
 
     /// Prepares channels of these numbers; the odd ones overwrite.
@@ -62,7 +69,8 @@ impl World {
         &self,
         indexes: impl IntoIterator<Item = u32>,
     ) -> Result<Arc<BufferObjects>, BuffersError> {
-        self.set.send(prepare(indexes)).await.unwrap()
+        let output = self.output.clone();
+        self.set.send(Prepare { output, ..prepare(indexes) }).await.unwrap()
     }
 
     /// Registers an event of this name in the channel of this id.
@@ -109,7 +117,7 @@ pub(super) fn prepare(indexes: impl IntoIterator<Item = u32>) -> Prepare {
         name: format!("channel{index}"),
         attributes: attributes(index % 2 == 1),
     });
-    Prepare { channels: channels.collect(), metadata: attributes(false) }
+    Prepare { channels: channels.collect(), metadata: attributes(false), output: SetOutput::None }
 }
 
 fn attributes(overwrite: bool) -> ChannelAttributes {
@@ -130,10 +138,10 @@ fn attributes(overwrite: bool) -> ChannelAttributes {
 
 /// The ids and the text of a set without channels.
 pub(crate) fn registry() -> UstRegistry {
-    config(None).registry([0x11; 16])
+    config().registry([0x11; 16])
 }
 
-fn config(chunk: Option<OwnedFd>) -> BufferSetConfig {
+fn config() -> BufferSetConfig {
     BufferSetConfig {
         session: SessionId(5),
         session_name: "s".to_owned(),
@@ -151,12 +159,6 @@ fn config(chunk: Option<OwnedFd>) -> BufferSetConfig {
         tracer_version: (2, 13, 5),
         app_uid: 42,
         app_id: 0,
-        output: match chunk {
-            Some(directory) => {
-                crate::SetOutput::Directory { chunk: ChunkId(0), domain: Arc::new(directory) }
-            }
-            None => crate::SetOutput::None,
-        },
         live_timer_interval_us: 0,
         shm_path: None,
         keys: ChannelKeys::default(),
