@@ -6,6 +6,8 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use nix::libc;
+
 use super::leftovers::Leftovers;
 use crate::config::AgentPort;
 
@@ -55,6 +57,8 @@ fn write_port(listener: &TcpListener, path: &Path, leftovers: &mut Leftovers) ->
     let port = listener.local_addr()?.port();
     let mut options = OpenOptions::new();
     options.create(true).write(true).truncate(true).mode(PORT_FILE_MODE);
+    // Nobody is waited for to read it, if it is something else than a file.
+    options.custom_flags(libc::O_NONBLOCK);
     let mut file = options.open(path)?;
     leftovers.file(path);
     // The process' umask had its say.

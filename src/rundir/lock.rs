@@ -28,6 +28,8 @@ pub(super) fn acquire(path: &Path) -> Result<File, StartError> {
             .truncate(false)
             .write(true)
             .mode(0o660)
+            // Nobody is waited for, if it is something else than a file.
+            .custom_flags(libc::O_NONBLOCK)
             .open(path)
             .map_err(StartError::path("create the lock file", path))?;
         match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file())) {

@@ -243,6 +243,23 @@ fn nobody_is_waited_for_to_read_the_pid_file() {
 }
 
 #[test]
+fn nobody_is_waited_for_at_the_files_of_the_run_directory() {
+    let (_parent, mut config) = private();
+    config.agent_port = AgentPort::Only(0);
+    fs::create_dir(&config.run_dir).unwrap();
+    let mode = nix::sys::stat::Mode::from_bits_truncate(0o600);
+    nix::unistd::mkfifo(&config.run_dir.join("agent.port"), mode).unwrap();
+    let mut dir = RunDir::prepare(&config).unwrap();
+    assert!(dir.take_agent_listener().is_none(), "agents cannot be told of it");
+    dir.remove();
+
+    let (_parent, config) = private();
+    fs::create_dir(&config.run_dir).unwrap();
+    nix::unistd::mkfifo(&config.run_dir.join("lttng-sessiond.lck"), mode).unwrap();
+    assert!(matches!(RunDir::prepare(&config), Err(StartError::Path { .. })));
+}
+
+#[test]
 fn the_parent_directory_is_not_made() {
     let parent = tempfile::tempdir().unwrap();
     let config = Config::in_directory(parent.path().join("missing/run"));

@@ -222,3 +222,23 @@ fn a_program_that_is_killed_while_it_registers_does_not_make_the_trace_unreadabl
     }
     stage.end();
 }
+
+#[test]
+fn a_session_with_its_buffers_in_files_ends_without_a_wait_for_them() {
+    for buffers in ["--buffers-uid", "--buffers-pid"] {
+        let stage = Stage::new(Which::Ours);
+        let arena = &stage.arena;
+        arena.lttng_ok("create s --shm-path=/dev/shm/buffers");
+        arena.lttng_ok(&format!("enable-channel -u {buffers} c"));
+        arena.lttng_ok("enable-event -u -c c sample:number");
+        arena.lttng_ok("start");
+        let mut program = stage.program();
+        program.tell("number=5");
+        arena.lttng_ok("destroy");
+        assert_eq!(arena.events(&arena.trace_of("s")).len(), 5, "{buffers}");
+        let log = stage.daemon.log();
+        assert!(!log.contains("files of buffers stay"), "{buffers}: {log}");
+        program.finish();
+        stage.end();
+    }
+}

@@ -87,3 +87,68 @@ fn a_consumer_without_descriptors_recovers() {
     bystander.finish(&stage);
     stage.end();
 }
+
+/// A session whose first program meets a consumer daemon with `left` descriptors for it, with two channels.
+/// Then there are enough, `command` is given, and other programs come.
+fn short_once(left: u64, command: Option<&str>) {
+    let mut stage = own();
+    let output = stage.arena.file("trace");
+    for command in [
+        format!("create short --output={}", output.display()),
+        "enable-channel -u -s short first".to_owned(),
+        "enable-channel -u -s short second".to_owned(),
+        "enable-event -u -s short -c first sample:number".to_owned(),
+        "enable-event -u -s short -c second sample:bulk".to_owned(),
+        "start short".to_owned(),
+    ] {
+        stage.arena.lttng_ok(&command);
+    }
+    let consumer = stage.arena.consumer();
+    limit(consumer, Some(next(consumer) + left));
+    assert!(Program::start(&stage.arena, &["number=3", "bulk=3"]).wait().success());
+    limit(consumer, Some(20_000));
+    if let Some(command) = command {
+        stage.arena.lttng_ok(command);
+    }
+    assert!(Program::start(&stage.arena, &["number=5", "bulk=7"]).wait().success());
+    stage.arena.lttng_ok("stop short");
+    stage.arena.lttng_ok("start short");
+    assert!(Program::start(&stage.arena, &["number=11", "bulk=13"]).wait().success());
+    stage.arena.lttng_ok("destroy short");
+    let events = stage.events_below(&output);
+    for (name, later) in [("sample:number", 5 + 11), ("sample:bulk", 7 + 13)] {
+        let count = events.iter().filter(|event| event.name == name).count();
+        let recorded = [later, later + 3].contains(&count);
+        assert!(recorded, "{count} times {name}, {left} left: {command:?}");
+    }
+    stage.end();
+}
+
+#[test]
+fn buffers_that_could_not_be_made_are_made_for_the_next_program() {
+    short_once(0, None);
+}
+
+#[test]
+fn buffers_that_could_not_be_made_are_made_after_a_rotation() {
+    short_once(0, Some("rotate short"));
+}
+
+#[test]
+fn buffers_that_could_not_be_made_are_made_after_a_clear() {
+    short_once(0, Some("clear short"));
+}
+
+#[test]
+fn a_channel_that_was_refused_once_is_made_for_the_next_program() {
+    for left in [12, 16, 20] {
+        short_once(left, None);
+    }
+}
+
+#[test]
+fn a_channel_that_was_refused_once_is_made_after_a_rotation() {
+    for left in [12, 16, 20] {
+        short_once(left, Some("rotate short"));
+    }
+}
