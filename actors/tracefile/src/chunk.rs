@@ -71,6 +71,11 @@ impl TraceChunk {
         (self.open(place.data(number)), index.map(|path| self.open(path)))
     }
 
+    /// Removes a file that was opened in the chunk.
+    pub(crate) fn remove(&self, path: &str) -> io::Result<()> {
+        self.owner.remove_file(Below::new(&self.directory, path)).wait()
+    }
+
     fn open(&self, path: String) -> OpeningFile {
         let place = Below::new(&self.directory, &path);
         OpeningFile { path, act: self.owner.open_file(place, Opening::Emptied, FILE_MODE) }

@@ -54,6 +54,12 @@ impl FileError {
         }
     }
 
+    /// Whether the same may be done when it is tried again: there is room, the directory is back, the disk answers.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        !matches!(self, Self::Name(_))
+    }
+
     /// Whether it is for want of space: the disk, the owner's quota or the limit of a file's size.
     /// Later packets may find room again.
     #[must_use]

@@ -1,6 +1,6 @@
 //! Metadata files.
 
-use std::os::fd::OwnedFd;
+use std::{io, os::fd::OwnedFd};
 
 use lttngd_ringbuffer::Caching;
 use lttngd_wire::ctf::{METADATA_PACKET_LEN, metadata_packets};
@@ -75,6 +75,21 @@ impl MetadataFile {
         cut(&self.file, 0).map_err(|source| FileError::Cut { path: self.place.data(0), source })?;
         self.len_bytes = 0;
         Ok(())
+    }
+
+    /// Whether there is no text in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len_bytes == 0
+    }
+
+    /// Removes the file from `chunk`, in which it is: where there is one without text, readers choke on it and
+    /// read nothing of what is beside it either.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn remove(self, chunk: &TraceChunk) -> io::Result<()> {
+        chunk.remove(&self.place.data(0))
     }
 
     /// Goes on in another trace chunk, with an empty file: the text has to be written again.

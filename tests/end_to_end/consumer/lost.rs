@@ -16,7 +16,7 @@ const WARNING: &str = "packets were lost";
 
 /// Packets that `list` says are lost of the session `victim`. Of channels that do not overwrite, the stock
 /// client says it in XML alone.
-fn lost(stage: &Stage) -> u64 {
+pub(super) fn lost(stage: &Stage) -> u64 {
     static LOST: LazyLock<Regex> = LazyLock::new(|| Regex::new("<lost_packets>([0-9]+)<").unwrap());
 
     let listed = stage.arena.lttng_ok("--mi xml list victim");
@@ -36,7 +36,7 @@ fn missing(stage: &Stage, directory: &Path) -> u64 {
 }
 
 /// Fills a disk up.
-fn fill(stage: &Stage, disk: &Path) -> std::path::PathBuf {
+pub(super) fn fill(stage: &Stage, disk: &Path) -> std::path::PathBuf {
     let filler = disk.join("filler");
     let command = format!("dd if=/dev/zero bs=4k of='{}'", filler.display());
     let filled = stage.arena.shell_within(30, &command);
@@ -45,7 +45,7 @@ fn fill(stage: &Stage, disk: &Path) -> std::path::PathBuf {
 }
 
 /// `stop` warns; so does `destroy` of a session that records.
-fn stop_and_destroy_warn(stage: &Stage) {
+pub(super) fn stop_and_destroy_warn(stage: &Stage) {
     let told = lost(stage);
     assert!(told > 0);
     let said = stage.arena.lttng_ok("stop victim");

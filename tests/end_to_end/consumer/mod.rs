@@ -8,6 +8,7 @@ mod damaged;
 mod deaths;
 mod descriptors;
 mod failed;
+mod full;
 mod hostile;
 mod lost;
 mod output;

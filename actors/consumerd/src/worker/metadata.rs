@@ -139,21 +139,43 @@ impl Metadata {
                 if !std::mem::replace(&mut self.complained, true) {
                     tracing::error!(session = %self.writing.session, %error, "metadata is missing");
                 }
+                self.remove_empty_file();
             }
         }
     }
 
+    /// Removes a file that found no room for any text: traces beside it could not be read. It is made again when
+    /// the text is tried again.
+    fn remove_empty_file(&mut self) {
+        let files = self.chunk.as_ref().and_then(|chunk| chunk.local());
+        if let (MetadataOutput::Local(file), Some(files)) = (&self.output, files)
+            && file.is_empty()
+            && let MetadataOutput::Local(file) =
+                std::mem::replace(&mut self.output, MetadataOutput::Nowhere)
+            && let Err(error) = file.remove(files)
+        {
+            let session = self.writing.session;
+            tracing::error!(%session, %error, "an empty metadata file stays: what is beside it cannot be read");
+        }
+    }
+
     /// Makes its file, where its trace chunk is here, and writes all text there. A failure `is_told` in
-    /// the log or was before.
+    /// the log or was before; where it may pass, the file is made when text is written again.
+    ///
+    /// # Errors
+    /// There never can be one.
     pub(super) fn open_file(&mut self, is_told: bool) -> Result<(), Code> {
         let Some(chunk) = &self.chunk else { return Ok(()) };
         let Some(files) = chunk.local() else { return Ok(()) };
-        let file = MetadataFile::create(files, &self.writing.path, self.uuid).map_err(|error| {
-            if is_told {
-                tracing::error!(session = %self.writing.session, %error, "metadata has no file");
+        let file = match MetadataFile::create(files, &self.writing.path, self.uuid) {
+            Ok(file) => file,
+            Err(error) => {
+                if is_told {
+                    tracing::error!(session = %self.writing.session, %error, "metadata has no file");
+                }
+                return if error.may_pass() { Ok(()) } else { Err(Code::ERROR_METADATA) };
             }
-            Code::ERROR_METADATA
-        })?;
+        };
         self.output = MetadataOutput::Local(file);
         self.text.none_written();
         self.reset_due = false;
@@ -178,6 +200,11 @@ impl Metadata {
     /// Tries once more to write what is missing: there may be room again.
     pub(super) fn retry(&mut self) {
         self.retry_due = false;
+        self.write_missing();
+    }
+
+    /// Writes what is missing, where there is room.
+    pub(super) fn write_missing(&mut self) {
         if self.is_missing() {
             match self.output {
                 // It was told when it first failed.
@@ -304,6 +331,33 @@ mod tests {
     #[test]
     fn text_without_a_trace_chunk_is_not_missing() {
         assert!(!metadata(None, true).expects_retry());
+    }
+
+    #[test]
+    fn a_file_that_finds_no_room_is_made_when_there_is_text_and_room() {
+        let directory = tempfile::tempdir().unwrap();
+        let chunk = local(0, directory.path());
+        std::fs::remove_dir_all(directory.path().join("uid")).unwrap();
+        let mut metadata = metadata(Some(chunk), true);
+        assert_eq!(metadata.open_file(true), Ok(()));
+        metadata.take(0, 0, b"text").unwrap();
+        metadata.write_missing();
+        assert!(metadata.expects_retry(), "there is no room yet");
+        std::fs::create_dir_all(directory.path().join("uid/0/64-bit")).unwrap();
+        metadata.write_missing();
+        assert!(
+            std::fs::metadata(directory.path().join("uid/0/64-bit/metadata")).unwrap().len() > 0
+        );
+        metadata.retry();
+        assert!(!metadata.expects_retry(), "it is there");
+    }
+
+    #[test]
+    fn a_file_that_can_never_be_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut metadata = metadata(Some(local(0, directory.path())), true);
+        metadata.writing.path = "\0".to_owned();
+        assert_eq!(metadata.open_file(true), Err(Code::ERROR_METADATA));
     }
 
     #[test]

@@ -306,7 +306,7 @@ impl DataStream {
 
     /// Writes the packet that is held.
     fn write_held(&mut self, relays: &mut Relays) -> Written {
-        self.reopen_if_lost();
+        let reopened = self.reopen_if_lost();
         let Some(packet) = self.source.packet() else { return Written::Lost };
         let (is_remote, is_for_relay) = (self.output.is_remote(), self.writing.relay.is_some());
         if self.chunk.is_none() && is_left_open(packet.has_events, is_for_relay, is_remote) {
@@ -319,7 +319,9 @@ impl DataStream {
                 let read = self.source.read();
                 let read = self.note(read).and_then(|()| self.source.packet());
                 let Some(packet) = read else { return Written::Lost };
-                write_packet(&mut self.output, self.chunk.as_deref(), &packet, relays)
+                reopened.and_then(|()| {
+                    write_packet(&mut self.output, self.chunk.as_deref(), &packet, relays)
+                })
             }
         };
         match written {
@@ -340,14 +342,13 @@ impl DataStream {
         }
     }
 
-    /// Opens files that could not be opened when its trace chunk began.
-    fn reopen_if_lost(&mut self) {
-        if let (Output::Nowhere, Some(chunk)) = (&self.output, &self.chunk)
-            && let Ok(output) =
-                self.open_files(chunk, &self.writing.path, true).and_then(Opening::finish)
-        {
-            self.output = output;
+    /// Opens files that could not be opened when it, or its trace chunk, began.
+    fn reopen_if_lost(&mut self) -> Result<(), NotWritten> {
+        if let (Output::Nowhere, Some(chunk)) = (&self.output, &self.chunk) {
+            let opening = self.open_files(chunk, &self.writing.path, true)?;
+            self.output = opening.finish()?;
         }
+        Ok(())
     }
 
     fn complain(&mut self, what: &str, why: &dyn std::fmt::Display) {

@@ -2,6 +2,8 @@
 //! two sockets.
 #![allow(clippy::unwrap_used)]
 
+mod files;
+
 use std::{
     io::{Read, Write},
     os::{

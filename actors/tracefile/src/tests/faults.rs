@@ -166,6 +166,25 @@ fn a_packet_that_finds_no_room_is_cut_off_again() {
 }
 
 #[test]
+fn metadata_that_finds_no_room_at_all_leaves_no_file_that_readers_choke_on() {
+    let place = Place::new();
+    with_full_disk(&place, 16 * 4096, || {
+        let full = |name: &str| place.path().join("ust/full").join(name);
+        let _ = fs::write(full("filler"), vec![0; 16 * 4096]);
+        let chunk = place.chunk();
+        let mut metadata = MetadataFile::create(&chunk, "ust/full", [0; 16]).unwrap();
+        assert!(metadata.append(b"text").unwrap_err().is_out_of_space());
+        assert!(metadata.is_empty());
+        metadata.remove(&chunk).unwrap();
+        assert!(!full("metadata").exists());
+        fs::remove_file(full("filler")).unwrap();
+        let mut metadata = MetadataFile::create(&chunk, "ust/full", [0; 16]).unwrap();
+        metadata.append(b"text").unwrap();
+        assert!(!metadata.is_empty());
+    });
+}
+
+#[test]
 fn a_packet_without_its_index_is_cut_off_again() {
     let place = Place::new();
     with_full_disk(&place, 4096, || {

@@ -13,7 +13,7 @@ use crate::{
         channel::DataChannel,
         new::{ChannelEnd, Counts, NewChannel, NewStream},
         order::Answer,
-        output::{Opening, Output},
+        output::Opening,
         poller::Watched,
         relay::{AfterAddition, NewRemoteStream, StreamName},
         state::Worker,
@@ -81,7 +81,7 @@ impl Worker {
         self.watch_streams(slots.into_iter().filter(|_| monitored))
     }
 
-    /// Makes streams of a channel, with their outputs where those are files.
+    /// Makes streams of a channel, with their outputs where those are files and there is room for them.
     fn insert_streams(
         &mut self,
         key: ChannelKey,
@@ -205,6 +205,10 @@ impl Worker {
         for slot in self.streams_of(key) {
             self.streams[slot].finish(&self.setup.clock);
             self.make_ready_if_monitored(key, slot);
+        }
+        // Whoever stops the session reads what there is room for by now.
+        if let Some(metadata) = self.metadata_of(key).and_then(|key| self.metadata.get_mut(&key)) {
+            metadata.write_missing();
         }
         Ok(())
     }
@@ -365,12 +369,19 @@ fn begin_output(stream: &DataStream) -> Result<Opening, FileError> {
     }
 }
 
+/// What applications record is in memory until it is written: a stream whose files find no room is made all the
+/// same, and its files with the first packet that finds some.
 fn finish_output(stream: &mut DataStream, opening: Result<Opening, FileError>) -> Result<(), Code> {
-    let output: Result<Output, _> = opening.and_then(Opening::finish);
-    stream.output = output.map_err(|error| {
-        let (session, stream) = (stream.writing.session, stream.name());
-        tracing::error!(%session, %stream, %error, "a stream has no files");
-        Code::CHANNEL_FAIL
-    })?;
-    Ok(())
+    match opening.and_then(Opening::finish) {
+        Ok(output) => {
+            stream.output = output;
+            Ok(())
+        }
+        Err(error) => {
+            let (session, may_pass) = (stream.writing.session, error.may_pass());
+            let stream = stream.name();
+            tracing::error!(%session, %stream, %error, "a stream has no files");
+            if may_pass { Ok(()) } else { Err(Code::CHANNEL_FAIL) }
+        }
+    }
 }

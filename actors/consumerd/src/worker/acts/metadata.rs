@@ -42,7 +42,9 @@ impl Worker {
             }
             None => answer.answer(Ok(())),
         }
-        self.schedule_refresh(key, Instant::now());
+        let now = Instant::now();
+        self.schedule_retry(key, now);
+        self.schedule_refresh(key, now);
     }
 
     /// Viewers were told of all streams of a metadata channel's trace, or were not.
@@ -104,7 +106,7 @@ impl Worker {
             metadata.set_uuid(*uuid);
         }
         if metadata.take(*offset, *version, text)? {
-            metadata.write_local();
+            metadata.write_missing();
             self.relays.send_metadata(*key, metadata);
             self.schedule_retry(*key, Instant::now());
         }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod kernel;
+mod rooms;
 mod source;
 
 use std::{path::Path, sync::Arc};
