@@ -175,6 +175,43 @@ fn the_time_of_all_streams_begins_with_the_trace_chunk() {
     });
 }
 
+/// A stop has closed the packets of all processors; those that have no event afterwards are there all the same.
+#[test]
+fn the_time_of_all_streams_goes_on_with_a_start_after_a_stop() {
+    both(|stage| {
+        let output = stage.arena.file("trace");
+        stage.lttng_ok(&format!("create s --output={}", output.display()));
+        stage.lttng_ok("enable-event -u sample:*");
+        let mut program = pinned(stage);
+        stage.lttng_ok("start");
+        let rounds = [
+            &["stop", "start"][..],
+            &["stop", "start", "stop", "start"],
+            &["stop", "clear", "start", "stop", "start"],
+        ];
+        for commands in rounds {
+            for command in commands {
+                stage.lttng_ok(command);
+            }
+            program.tell("number=5");
+            // Not noted: who waits for a rotation is told more or less of it.
+            let answer = stage.arena.lttng("rotate");
+            assert_eq!(answer.code, 0, "{:?}: {answer:?}", stage.which);
+        }
+        stage.lttng_ok("stop");
+        let archives = fs::read_dir(output.join("archives")).unwrap();
+        let counts: Vec<_> =
+            archives.map(|archive| events_in_common(stage, &archive.unwrap().path())).collect();
+        // The stock consumer daemon opens none in streams that it writes.
+        let expected = if closes_empty_packets(stage) { 0 } else { 5 };
+        assert_eq!(counts, [expected; 3], "{:?}", stage.which);
+        // Not noted: whether the last trace chunk was archived is told or not.
+        let answer = stage.arena.lttng("destroy s");
+        assert_eq!(answer.code, 0, "{:?}: {answer:?}", stage.which);
+        program.finish();
+    });
+}
+
 /// How many packets the stream with most of them has in a snapshot.
 fn packets(snapshot: &Path) -> usize {
     /// Where a packet's header says how many bits it has.

@@ -121,7 +121,7 @@ pub(crate) struct ClearChannel {
     pub(crate) key: ChannelKey,
 }
 
-/// Begins a packet in each stream of a channel for snapshots (OPEN_CHANNEL_PACKETS).
+/// Begins a packet in each stream of a channel that has none open (OPEN_CHANNEL_PACKETS).
 ///
 /// Refused with `INVALID_PARAMETERS` for metadata.
 #[derive(Debug, Message)]

@@ -17,6 +17,7 @@ impl Inner {
         self.ensure_consumers().await?;
         self.enter_chunk().await?;
         self.on_all_sets(ClearQuiescent).await.map_err(|error| self.failed_start(&error))?;
+        let opens_packets = opens_packets(self.life().was_started, self.state().chunk.is_some());
         self.change_life(|life| {
             life.active = true;
             life.was_started = true;
@@ -26,7 +27,9 @@ impl Inner {
         self.arm_rotation_timer();
         // Before applications record: what comes then is within the time of every stream. Buffers that are
         // made by now begin when they are.
-        self.open_packets().await.map_err(|error| self.failed_start(&error))?;
+        if opens_packets {
+            self.open_packets().await.map_err(|error| self.failed_start(&error))?;
+        }
         if let Some(code) = self.synchronise_all().await {
             // Nobody is recorded, and nobody would be: the session is as it says, not started. What
             // else goes wrong now is in the log, and says less.
@@ -37,11 +40,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Makes the time of all streams begin by now. Those that are in a trace chunk have a first packet there.
+    /// Makes the time of all streams begin by now.
     pub(crate) async fn open_packets(&self) -> Result<(), SetFailure> {
-        if self.state().chunk.is_some() {
-            return Ok(());
-        }
         self.on_all_sets(OpenPackets).await
     }
 
@@ -104,9 +104,32 @@ impl Inner {
     }
 }
 
+/// Whether a start opens packets. Streams that were stopped have closed theirs, and without a trace chunk the time
+/// before the start is nobody's; those that are new in a trace chunk have begun one there.
+fn opens_packets(was_started: bool, in_chunk: bool) -> bool {
+    was_started || !in_chunk
+}
+
 /// Bytes of the sub-buffers of a stream; in overwrite mode the reader has one more.
 fn buffer_len(attributes: &ChannelAttributes) -> u64 {
     let count =
         attributes.num_subbuf.saturating_add((attributes.mode == BufferMode::Overwrite).into());
     attributes.subbuf_size_bytes.saturating_mul(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::opens_packets;
+
+    #[test]
+    fn a_start_after_a_stop_opens_packets_as_one_of_a_flight_recorder_does() {
+        assert!(opens_packets(true, true));
+        assert!(opens_packets(true, false));
+        assert!(opens_packets(false, false));
+    }
+
+    #[test]
+    fn a_first_start_in_a_trace_chunk_waits_for_no_packets() {
+        assert!(!opens_packets(false, true));
+    }
 }

@@ -57,7 +57,7 @@ pub(crate) enum Order {
     FlushChannel(ChannelKey, Answer),
     /// Take that mark away.
     ClearQuiescent(ChannelKey, Answer),
-    /// Begin a packet in each stream of a snapshot channel.
+    /// Begin a packet in each stream of a channel.
     OpenPackets(ChannelKey, Answer),
     /// Drop what is in the buffers of a channel.
     ClearChannel(ChannelKey, Answer),

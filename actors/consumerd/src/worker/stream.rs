@@ -386,6 +386,17 @@ impl DataStream {
         !self.packet_due.is_due()
     }
 
+    /// Its session starts again: its time in the trace chunk goes on from now. Where it is about to leave, or has
+    /// no trace chunk, the next one's first packet tells that; nobody closes one whose writers are gone.
+    pub(super) fn restart(&mut self, clock: &PacketClock) {
+        let is_here = self.chunk.is_some() && self.rotation.is_none();
+        if is_here && !self.extent.is_hung_up() && !self.packet_due.is_due() {
+            let begun = self.source.begin_packet(clock);
+            let begun = self.note(begun);
+            self.packet_due.begun(begun);
+        }
+    }
+
     /// Makes sure that a packet was begun by now, or is as soon as there is room.
     pub(super) fn begin_packet(&mut self, clock: &PacketClock) {
         let begun: Result<BeginOutcome, _> = match self.packet_due.way() {

@@ -166,7 +166,8 @@ pub enum Message {
         /// The channel.
         key: ChannelKey,
     },
-    /// Opens a packet in each stream of a channel that is not monitored.
+    /// Opens a packet in each stream of a channel that has none open; the stock consumer daemon does so in streams
+    /// for snapshots alone.
     OpenChannelPackets {
         /// The channel.
         key: ChannelKey,

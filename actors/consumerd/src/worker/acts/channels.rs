@@ -224,16 +224,23 @@ impl Worker {
         Ok(())
     }
 
-    /// Begins a packet in each stream of a snapshot channel, so that its time begins now. Others have theirs
-    /// from their output's beginning.
+    /// Begins a packet in each stream of a channel that has none open, so that its time begins now. The kernel
+    /// begins one with its first event alone: what it would close instead, without any, is for snapshots.
     pub(in crate::worker) fn open_packets(&mut self, key: ChannelKey) -> Result<(), Code> {
         let Some(channel) = self.channels.get(&key) else {
             let metadata = self.metadata.contains_key(&key);
             return Err(if metadata { Code::INVALID_PARAMETERS } else { Code::CHAN_NOT_FOUND });
         };
-        if !channel.monitored {
-            for slot in self.streams_of(key) {
-                let stream = &mut self.streams[slot];
+        let (monitored, is_ring) = (channel.monitored, matches!(channel.end, ChannelEnd::Ring(_)));
+        if monitored && !is_ring {
+            return Ok(());
+        }
+        for slot in self.streams_of(key) {
+            let stream = &mut self.streams[slot];
+            if monitored {
+                stream.restart(&self.setup.clock);
+                self.make_ready(slot);
+            } else {
                 let begun = stream.source.begin_packet(&self.setup.clock);
                 stream.note(begun);
             }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod kernel;
+mod restart;
 mod rooms;
 mod source;
 

@@ -122,3 +122,26 @@ fn metadata_that_finds_no_room_for_its_file_is_taken_and_written_when_the_sessio
     world.worker.flush_channel(KEY).unwrap();
     assert!(len(directory.path(), "metadata") > 0);
 }
+
+#[test]
+fn a_start_after_a_stop_begins_a_packet_that_ends_with_the_next_stop() {
+    let directory = tempfile::tempdir().unwrap();
+    make_room(directory.path());
+    let mut world = World::new();
+    let chunk = local(&world, directory.path());
+    let (_, _application) = add_channel(&mut world, chunk, PATH);
+    world.worker.flush_channel(KEY).unwrap();
+    world.worker.clear_quiescent(KEY).unwrap();
+    for _ in 0..2 {
+        world.worker.open_packets(KEY).unwrap();
+        world.turn();
+        let slot = world.worker.streams_of(KEY)[0];
+        let at = world.worker.streams[slot].produced().unwrap();
+        assert_eq!(at / SUBBUF, 1);
+        assert!(!at.is_multiple_of(SUBBUF), "one is open");
+    }
+    world.worker.flush_channel(KEY).unwrap();
+    world.turn();
+    assert_eq!(len(directory.path(), "channel0_0"), 2 * SUBBUF);
+    assert_eq!(world.worker.counts(KEY).lost_packets, 0);
+}
