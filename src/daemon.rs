@@ -334,9 +334,11 @@ async fn end_tracing(
     consumers: &Consumers,
     (tracer, kernel_notifiers): (Option<Addr<Tracer>>, Option<Addr<KernelNotifiers>>),
 ) {
-    if let Err(error) = ask(registry, Shutdown, SHUTDOWN_DEADLINE).await {
+    let known = ask(registry, Shutdown, SHUTDOWN_DEADLINE).await.inspect_err(|error| {
         tracing::error!(%error, "not every session ended cleanly");
-    }
+    });
+    // Some may be others than at the start.
+    let consumers = known.as_ref().unwrap_or(consumers);
     // Whoever tells of an event when nobody reads that any more is killed.
     let none = SetNotifiers { set: Arc::default(), notified: Outlet::closed() };
     if let Err(error) = ask(apps, none, SHUTDOWN_DEADLINE).await {

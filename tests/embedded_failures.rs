@@ -266,6 +266,16 @@ fn wait_for(events: &mut Subscription, meant: impl Fn(&Event) -> bool) {
 #[test]
 fn the_socket_of_a_consumer_fails_in_the_middle_of_an_exchange() {
     let name = "the_socket_of_a_consumer_fails_in_the_middle_of_an_exchange";
+    a_consumer_is_gone(name, "CommandSocket exchange");
+}
+
+#[test]
+fn a_consumer_fails_in_the_middle_of_a_command() {
+    a_consumer_is_gone("a_consumer_fails_in_the_middle_of_a_command", "Consumer request");
+}
+
+/// The next consumer daemon records, when who has the one of now fails that comes to `point`.
+fn a_consumer_is_gone(name: &str, point: &str) {
     let Some(traces) = inside() else {
         return in_arena(name, |arena, traces| {
             assert_eq!(count(arena, &traces.join("next")), 4);
@@ -276,13 +286,46 @@ fn the_socket_of_a_consumer_fails_in_the_middle_of_an_exchange() {
     let mut events = block_on(handle.subscribe(64)).unwrap();
     inside.session(BAD);
     // A consumer that is gone: what it recorded for is lost, and can be listed and destroyed.
-    let _ = inside.failing("CommandSocket exchange", handle.start(BAD));
+    let _ = inside.failing(point, handle.start(BAD));
     wait_for(&mut events, |event| matches!(event, Event::ConsumerLost { .. }));
     let _ = block_on(handle.destroy_session(BAD));
     assert_eq!(block_on(handle.stop(GOOD)), Err(ErrorCode::NoUstconsumerd));
     assert_eq!(block_on(handle.destroy_session(GOOD)), Err(ErrorCode::NoUstconsumerd));
     // The next one is another consumer's, for the same program.
     inside.session("next");
+    block_on(handle.start("next")).unwrap();
+    inside.program.tell("number=4");
+    block_on(handle.stop("next")).unwrap();
+    block_on(handle.destroy_session("next")).unwrap();
+    inside.program.finish();
+    inside.daemon.stop();
+}
+
+#[test]
+fn a_consumer_fails_before_its_process_runs() {
+    let name = "a_consumer_fails_before_its_process_runs";
+    let Some(traces) = inside() else {
+        return in_arena(name, |arena, traces| {
+            assert_eq!(count(arena, &traces.join("next")), 4);
+        });
+    };
+    let config = Config::for_current_user().unwrap().with_program(PROGRAM);
+    let config = Config { agent_port: AgentPort::Only(0), ..config };
+    let run_dir = config.run_dir.clone();
+    let daemon = Daemon::start(config).unwrap();
+    let (handle, program) = (daemon.handle(), program());
+    let mut inside = Inside { daemon, handle: handle.clone(), run_dir, traces, program };
+    let mut events = block_on(handle.subscribe(64)).unwrap();
+    let descriptor = descriptor("next", Uri::Path(inside.traces.join("next")));
+    block_on(handle.create_session(None, descriptor)).unwrap();
+    let rule = EventDescription::tracepoint("sample:number");
+    for point in ["Consumer start", "Consumer handshake"] {
+        let refused = inside.failing(point, handle.enable_event("next", "", rule.clone()));
+        assert_eq!(refused, Err(ErrorCode::UstConsumer64Fail), "{point}");
+        wait_for(&mut events, |event| matches!(event, Event::ConsumerLost { .. }));
+    }
+    // Nothing was recorded that could be lost.
+    block_on(handle.enable_event("next", "", rule)).unwrap();
     block_on(handle.start("next")).unwrap();
     inside.program.tell("number=4");
     block_on(handle.stop("next")).unwrap();

@@ -1,12 +1,17 @@
 //! The shell: starts the process, owns its sockets, and follows its life.
 
-use std::{rc::Rc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use actix::{
-    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, ResponseFuture, WrapFuture,
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, ResponseFuture,
+    Running as Stopping, WrapFuture,
 };
 use lttngd_model::SessionId;
-use lttngd_runtime::{Count, FailureNotice, Outlet, tell};
+use lttngd_runtime::{
+    Count, FailureNotice, Outlet,
+    fail_point::{in_the_middle, reached},
+    tell,
+};
 use tokio::{process::Child, sync::oneshot};
 use tracing::Span;
 
@@ -21,6 +26,7 @@ use crate::{
     metadata::{MetadataSocket, Sources},
     process::Process,
     reader::{Leave, Reader},
+    remains::Remains,
     reports::{Owner, Start},
     samples::{MonitorPipe, Samples},
     sockets::{Late, Sockets},
@@ -35,7 +41,7 @@ const EXIT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The actor of one consumer daemon.
 pub struct Consumer {
-    config: Rc<ConsumerConfig>,
+    config: Arc<ConsumerConfig>,
     exited: Outlet<ConsumerExited>,
     /// In the life of this actor, whichever daemon it had then.
     pub(crate) ended: EndedSessions,
@@ -43,7 +49,7 @@ pub struct Consumer {
     /// The newest one.
     start: Start,
     pub(crate) waiting: Count,
-    /// While its process is there.
+    /// Unless it was told to end its daemon.
     failure: Option<FailureNotice>,
 }
 
@@ -54,7 +60,7 @@ pub(crate) struct Running {
     pub(crate) sources: Sources,
     pub(crate) samples: Samples,
     pub(crate) channels: Channels,
-    config: Rc<ConsumerConfig>,
+    config: Arc<ConsumerConfig>,
     owner: Owner,
     pub(crate) error: Addr<Reader<ErrorSocket>>,
     pub(crate) metadata: Addr<Reader<MetadataSocket>>,
@@ -82,8 +88,12 @@ impl Consumer {
     /// A consumer daemon that is started when it is needed. `exited` is told when it dies.
     #[must_use]
     pub fn new(config: ConsumerConfig, exited: Outlet<ConsumerExited>) -> Self {
+        Self::of(Arc::new(config), exited)
+    }
+
+    pub(crate) fn of(config: Arc<ConsumerConfig>, exited: Outlet<ConsumerExited>) -> Self {
         Self {
-            config: Rc::new(config),
+            config,
             exited,
             ended: EndedSessions::default(),
             life: Life::default(),
@@ -97,9 +107,30 @@ impl Consumer {
         self.ended.contains(session)
     }
 
+    /// Its owner is told when it fails from now on, whether its daemon runs or not.
+    fn watch(&mut self) {
+        let (exited, config) = (self.exited.clone(), Arc::clone(&self.config));
+        self.failure.get_or_insert_with(|| {
+            let failed = ConsumerExited {
+                kind: config.kind,
+                reason: "the actor of the consumer daemon failed".to_owned(),
+                remains: Some(Remains { config, exited: exited.clone() }),
+            };
+            FailureNotice::new(exited, failed)
+        });
+    }
+
+    fn dismiss(&mut self) {
+        if let Some(mut failure) = self.failure.take() {
+            failure.dismiss();
+        }
+    }
+
     /// Starts a process.
-    fn begin(&self, context: &mut Context<Self>) {
-        let config = Rc::clone(&self.config);
+    fn begin(&mut self, context: &mut Context<Self>) {
+        self.watch();
+        reached("Consumer start");
+        let config = Arc::clone(&self.config);
         let start = async move {
             tokio::time::timeout(HANDSHAKE_DEADLINE, config.start()).await.unwrap_or_else(|_| {
                 Err(ConsumerError::NotStarted {
@@ -108,10 +139,11 @@ impl Consumer {
                 })
             })
         };
-        context.spawn(start.into_actor(self).map(Self::started));
+        let start = in_the_middle(|| "Consumer handshake".to_owned(), start);
+        context.spawn(start.into_actor(self).map(Self::process_started));
     }
 
-    fn started(
+    fn process_started(
         process: Result<Process, ConsumerError>,
         this: &mut Self,
         context: &mut Context<Self>,
@@ -131,7 +163,7 @@ impl Consumer {
         context: &mut Context<Self>,
     ) -> Result<Running, ConsumerError> {
         let Process { child, command, takes_more, error, metadata, monitor } = process;
-        let (config, pid) = (Rc::clone(&self.config), child.id());
+        let (config, pid) = (Arc::clone(&self.config), child.id());
         let end = command.end().map_err(|error| ConsumerError::NotStarted {
             kind: config.kind,
             reason: format!("its command socket: {error}"),
@@ -147,11 +179,6 @@ impl Consumer {
                 this.process_ended(&span, by_itself, context);
             },
         ));
-        let failed = ConsumerExited {
-            kind: config.kind,
-            reason: "the actor of the consumer daemon failed".to_owned(),
-        };
-        self.failure = Some(FailureNotice::new(self.exited.clone(), failed));
         owner.span.in_scope(|| tracing::info!("consumer daemon started"));
         Ok(Running {
             start,
@@ -176,9 +203,6 @@ impl Consumer {
     }
 
     fn let_go(&mut self, running: Running, how: Farewell) {
-        if let (Farewell::Asked, Some(failure)) = (how, &mut self.failure) {
-            failure.dismiss();
-        }
         running.let_go(how);
     }
 
@@ -193,13 +217,10 @@ impl Consumer {
         }
         // The next one's sockets have the names of this one's.
         self.config.remove_sockets();
-        if let Some(mut failure) = self.failure.take() {
-            failure.dismiss();
-        }
         let Gone { reason, starts_again } = self.life.gone();
         if let Some(reason) = reason {
             span.in_scope(|| tracing::error!(%reason, "the consumer daemon is gone"));
-            self.exited.tell(ConsumerExited { kind: self.config.kind, reason });
+            self.exited.tell(ConsumerExited { kind: self.config.kind, reason, remains: None });
         }
         if starts_again {
             self.begin(context);
@@ -282,6 +303,18 @@ async fn follow(mut child: Child, left: oneshot::Receiver<Farewell>) -> Option<S
 
 impl Actor for Consumer {
     type Context = Context<Self>;
+
+    fn started(&mut self, _: &mut Self::Context) {
+        self.watch();
+    }
+
+    fn stopping(&mut self, context: &mut Self::Context) -> Stopping {
+        // It ends when nobody has it any more.
+        if !context.connected() {
+            self.dismiss();
+        }
+        Stopping::Stop
+    }
 }
 
 impl Handler<EnsureRunning> for Consumer {
@@ -308,6 +341,7 @@ impl Handler<Stop> for Consumer {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: Stop, _: &mut Self::Context) -> Self::Result {
+        self.dismiss();
         let (reply, stopped) = oneshot::channel();
         if let Some(running) = self.life.stop(reply) {
             self.let_go(running, Farewell::Asked);

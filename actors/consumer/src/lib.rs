@@ -41,6 +41,7 @@ mod message;
 mod metadata;
 mod process;
 mod reader;
+mod remains;
 mod reports;
 mod requests;
 mod samples;
@@ -61,3 +62,4 @@ pub use message::{
     StreamObject, TraceChunkExists,
 };
 pub use process::ConsumerConfig;
+pub use remains::Remains;

@@ -10,7 +10,7 @@ use lttngd_runtime::{Held, Outlet};
 use lttngd_wire::consumer::{AddChannel, AskChannel, CloseCommand, MonitorSample};
 use tokio::sync::oneshot;
 
-use crate::ConsumerError;
+use crate::{ConsumerError, Remains};
 
 /// Starts the consumer daemon unless it runs.
 #[derive(Debug, Message)]
@@ -400,6 +400,8 @@ pub struct ConsumerExited {
     pub kind: ConsumerKind,
     /// Why, for people.
     pub reason: String,
+    /// When its actor failed and is gone as well: of which another one is made.
+    pub remains: Option<Remains>,
 }
 
 /// A data channel as applications get it. Dropping it closes the descriptors, which, with the

@@ -4,7 +4,7 @@ use std::{future::ready, sync::Arc};
 
 use actix::{Addr, Handler, ResponseFuture};
 use lttngd_model::SessionId;
-use lttngd_runtime::{Counted, tell};
+use lttngd_runtime::{Counted, fail_point, tell};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -47,6 +47,7 @@ impl Consumer {
             let running = self.life.running_mut().ok_or(ConsumerError::Lost)?;
             let (reply, replied) = oneshot::channel();
             tell(&socket, Perform { exchange: exchange(running)?, reply });
+            fail_point::reached("Consumer request");
             Ok((replied, permit))
         });
         match begun {

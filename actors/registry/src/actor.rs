@@ -319,13 +319,18 @@ impl Handler<ConsumerExited> for Registry {
 
     fn handle(&mut self, exited: ConsumerExited, _: &mut Self::Context) {
         let kind = exited.kind;
+        let successor = exited.remains.map(|remains| remains.into_consumer().start());
+        if let Some(successor) = successor.clone() {
+            tracing::error!(%kind, "{}; another one takes its place", exited.reason);
+            self.config.consumers.replace(kind, successor);
+        }
         self.subscribers.publish(Audience::All, || Event::ConsumerLost { consumer: kind });
-        self.tell_sessions(&ConsumerLost { kind });
+        self.tell_sessions(&ConsumerLost { kind, successor });
     }
 }
 
 impl Handler<Shutdown> for Registry {
-    type Result = ResponseFuture<()>;
+    type Result = ResponseFuture<Consumers>;
 
     fn handle(&mut self, _: Shutdown, _: &mut Self::Context) -> Self::Result {
         self.ending = true;
@@ -335,8 +340,11 @@ impl Handler<Shutdown> for Registry {
         let ids: Vec<_> = self.sessions.keys().copied().collect();
         // A session whose end has begun already answers this one when that is over.
         let sessions: Vec<_> = ids.into_iter().filter_map(|id| self.begin_destroy(id)).collect();
+        // One that takes another's place from here on runs nothing: nothing is begun any more.
+        let consumers = self.config.consumers.clone();
         Box::pin(async move {
             join_all(sessions.iter().map(|session| session.send(Destroy))).await;
+            consumers
         })
     }
 }

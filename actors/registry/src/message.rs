@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use actix::{Addr, Message};
 use lttngd_model::{Credentials, Domain, ErrorCode, EventField, EventListing, SessionDescriptor};
-use lttngd_session::{Destroyed, Session};
+use lttngd_session::{Consumers, Destroyed, Session};
 use serde::{Deserialize, Serialize};
 
 /// CREATE_SESSION_EXT: makes a session. Replies with the descriptor, name and place filled in.
@@ -109,7 +109,7 @@ pub struct SaveAllSessions {
     pub overwrite: bool,
 }
 
-/// Ends every session and takes no new one.
+/// Ends every session and takes no new one. Answers the consumer daemons, which are to be ended next.
 #[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
+#[rtype(result = "Consumers")]
 pub struct Shutdown;

@@ -86,8 +86,12 @@ impl Inner {
             let has_buffers = state.all_buffers().any(|buffers| buffers.kind == lost.kind);
             (is_used, is_used && (has_buffers || state.chunk.is_some()))
         };
-        if let Some(consumer) = self.config.consumers.of(lost.kind) {
-            self.relayd_lost_by(consumer.clone());
+        let consumer = self.state().consumers.of(lost.kind).cloned();
+        if let Some(consumer) = consumer {
+            self.relayd_lost_by(consumer);
+        }
+        if let Some(successor) = lost.successor {
+            self.state_mut().consumers.replace(lost.kind, successor);
         }
         if is_touched {
             tracing::error!(

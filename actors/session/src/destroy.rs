@@ -112,7 +112,8 @@ impl Inner {
 
     /// From here on nothing is asked of a consumer for this session, and nothing would be done.
     pub(crate) async fn end_at_consumers(&self) {
-        for (_, consumer) in self.config.consumers.all() {
+        let consumers = self.state().consumers.clone();
+        for (_, consumer) in consumers.all() {
             // It fails only when that actor is gone, and what is to be ended with it.
             let _ = consumer.send(EndSession { session: self.config.id }).await;
         }

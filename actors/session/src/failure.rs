@@ -47,7 +47,8 @@ impl Remains {
         if state.life.failed {
             // Letting go failed as well: it is not tried again.
             let domains = std::mem::take(&mut state.domains);
-            *state = State { domains, life: state.life, ..State::of(&config) };
+            let consumers = state.consumers;
+            *state = State { domains, life: state.life, consumers, ..State::of(&config) };
         }
         state.life.failed = true;
         state.life.active = false;

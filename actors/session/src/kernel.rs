@@ -17,7 +17,7 @@ use crate::{Output, actor::Inner, domains::KernelDomain};
 impl Inner {
     /// The domain comes to be, where this daemon serves it.
     pub(crate) fn make_kernel(&self) {
-        let (tracer, consumer) = (&self.config.tracer, &self.config.consumers.kernel);
+        let (tracer, consumer) = (&self.config.tracer, self.state().consumers.kernel.clone());
         let (Some(tracer), Some(consumer)) = (tracer, consumer) else { return };
         if self.state().domains.kernel.is_some() {
             return;
@@ -30,7 +30,7 @@ impl Inner {
             live_timer_interval_us: self.config.live_timer_interval_us(),
             page_size: self.config.page_size,
             tracer: tracer.clone(),
-            consumer: consumer.clone(),
+            consumer,
             keys: self.config.keys.clone(),
             consumer_deadline: self.config.consumer_deadline,
             sampled: self.outlet(),

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use actix::{Addr, Message};
+use actix::{Addr, Message, MessageResponse};
 use lttngd_agent::Agents;
 use lttngd_app::Apps;
 use lttngd_buffers::ChannelKeys;
@@ -37,7 +37,7 @@ pub use trackers::{
 };
 
 /// The consumer daemons.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, MessageResponse)]
 pub struct Consumers {
     /// Of 64-bit applications.
     pub bits64: Addr<Consumer>,
@@ -55,6 +55,15 @@ impl Consumers {
             ConsumerKind::Ust(Bitness::Bits64) => Some(&self.bits64),
             ConsumerKind::Ust(Bitness::Bits32) => self.bits32.as_ref(),
             ConsumerKind::Kernel => self.kernel.as_ref(),
+        }
+    }
+
+    /// Another one takes the place of the one of this kind.
+    pub fn replace(&mut self, kind: ConsumerKind, successor: Addr<Consumer>) {
+        match kind {
+            ConsumerKind::Ust(Bitness::Bits64) => self.bits64 = successor,
+            ConsumerKind::Ust(Bitness::Bits32) => self.bits32 = Some(successor),
+            ConsumerKind::Kernel => self.kernel = Some(successor),
         }
     }
 
@@ -445,4 +454,6 @@ pub struct Destroyed {
 pub struct ConsumerLost {
     /// Which.
     pub kind: ConsumerKind,
+    /// Whom to ask for the next one, when the actor failed that was asked until then.
+    pub successor: Option<Addr<Consumer>>,
 }

@@ -15,7 +15,7 @@ impl Inner {
     pub(crate) fn consumers(&self) -> Vec<(ConsumerKind, Addr<Consumer>)> {
         let state = self.state();
         let is_used = |kind: ConsumerKind| state.domains.of(kind.tracer()).is_some();
-        let used = self.config.consumers.all().filter(|(kind, _)| is_used(*kind));
+        let used = state.consumers.all().filter(|(kind, _)| is_used(*kind));
         used.map(|(kind, consumer)| (kind, consumer.clone())).collect()
     }
 

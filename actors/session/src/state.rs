@@ -26,7 +26,7 @@ use lttngd_model::{
 use lttngd_runtime::Known;
 
 use crate::{
-    Output, Session, SessionConfig,
+    Consumers, Output, Session, SessionConfig,
     actor::Inner,
     changes::ToldLosses,
     chunk::{Chunk, SetDirectories},
@@ -87,6 +87,8 @@ pub(crate) struct State {
     pub(crate) told_losses: ToldLosses,
     /// What the buffers of applications that are gone had lost.
     pub(crate) past_losses: Losses,
+    /// The consumer daemons: another one takes the place of one whose actor failed.
+    pub(crate) consumers: Consumers,
     /// The relay daemon that the consumers are connected to, or will be.
     pub(crate) relayd: Option<SessionRelayd>,
     /// When viewers of a live session have seen what there is.
@@ -151,6 +153,7 @@ impl State {
             paused: false,
             told_losses: ToldLosses::default(),
             past_losses: Losses::default(),
+            consumers: config.consumers.clone(),
             relayd: None,
             viewers: Viewers::default(),
             address: None,

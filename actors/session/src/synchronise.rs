@@ -270,7 +270,8 @@ impl Inner {
         clock: Clock,
     ) -> Result<Arc<Addr<BufferSet>>, SynchroniseError> {
         let kind = ConsumerKind::Ust(info.bitness);
-        let consumer = self.config.consumers.of(kind).ok_or(SynchroniseError::NoConsumer(kind))?;
+        let consumer = self.state().consumers.of(kind).cloned();
+        let consumer = consumer.ok_or(SynchroniseError::NoConsumer(kind))?;
         let scheme = match key {
             SetKey::Uid { uid, .. } => Scheme::Uid(uid),
             SetKey::App(_) => Scheme::Pid {

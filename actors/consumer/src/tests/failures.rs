@@ -2,11 +2,14 @@
 
 use actix::{Handler, MailboxError, Message, ResponseFuture};
 use lttngd_peer::{ConsumerAct, ConsumerScript, Gate, eventually};
-use lttngd_runtime::tell;
+use lttngd_runtime::{
+    fail_point::{fail_here, has_failed},
+    tell,
+};
 
 use super::world::{KEY, SESSION, World};
 use crate::{
-    Consumer, ConsumerError, FlushChannel, Running,
+    Consumer, ConsumerError, EnsureRunning, FlushChannel, Running,
     exchange::Exchange,
     link::Link,
     reader::{Reader, Socket},
@@ -102,9 +105,9 @@ async fn the_consumer_daemon_goes_on_without_the_actor_of_its_monitor_pipe() {
 }
 
 #[actix::test]
-async fn a_consumer_actor_that_fails_takes_its_process_along_and_is_told() {
+async fn a_consumer_actor_that_fails_takes_its_process_along_and_another_takes_its_place() {
     let gate = Gate::default();
-    let world = World::running(ConsumerScript::at(13, ConsumerAct::Late(gate.clone()))).await;
+    let mut world = World::running(ConsumerScript::at(13, ConsumerAct::Late(gate.clone()))).await;
     let flush =
         tokio::task::spawn_local(world.consumer.send(FlushChannel { session: SESSION, key: KEY }));
     eventually("the flush is held", || world.fake.count(13) == 1).await;
@@ -117,4 +120,28 @@ async fn a_consumer_actor_that_fails_takes_its_process_along_and_is_told() {
     gate.open();
     drop(flush.await.unwrap());
     assert!(world.consumer.send(Running).await.is_err());
+    world.replace();
+    world.ensure_running().await.unwrap();
+    world.flush().await.unwrap();
+    world.end().await;
+}
+
+#[actix::test]
+async fn a_consumer_actor_that_fails_before_its_process_runs_is_told_and_replaced() {
+    let mut world = World::new(ConsumerScript::default());
+    fail_here("Consumer start");
+    let begun = world.consumer.send(EnsureRunning).await;
+    assert!(!matches!(begun, Ok(Ok(()))), "{begun:?}");
+    assert!(has_failed());
+    world.exited(1).await;
+    world.replace();
+    world.ensure_running().await.unwrap();
+    world.flush().await.unwrap();
+    // Also in the middle of what it is asked.
+    fail_here("Consumer request");
+    let asked = world.consumer.send(FlushChannel { session: SESSION, key: KEY }).await;
+    assert_eq!(asked.err(), Some(MailboxError::Closed));
+    world.exited(2).await;
+    world.replace();
+    assert_eq!(world.consumer.send(Running).await, Ok(None));
 }

@@ -10,7 +10,7 @@ use lttngd_wire::consumer::{AskChannel, ChannelClass};
 
 use crate::{
     Consumer, ConsumerConfig, ConsumerError, ConsumerExited, EnsureRunning, FlushChannel,
-    MetadataAccepted, MetadataRequested, MetadataSource, MetadataText, Stop,
+    MetadataAccepted, MetadataRequested, MetadataSource, MetadataText, Remains, Stop,
 };
 
 pub(super) const KEY: ChannelKey = ChannelKey(3);
@@ -20,6 +20,8 @@ pub(super) const SESSION: SessionId = SessionId(1);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Told {
     pub(super) exits: Arc<Mutex<Vec<String>>>,
+    /// What is left of a consumer whose actor failed.
+    pub(super) remains: Arc<Mutex<Option<Remains>>>,
     pub(super) text: Arc<Mutex<Option<MetadataText>>>,
     pub(super) accepted: Arc<Mutex<Vec<(u64, u64)>>>,
 }
@@ -34,6 +36,7 @@ impl Handler<ConsumerExited> for Told {
     fn handle(&mut self, exited: ConsumerExited, _: &mut Self::Context) {
         assert_eq!(exited.kind, ConsumerKind::Ust(Bitness::Bits64));
         self.exits.lock().unwrap().push(exited.reason);
+        *self.remains.lock().unwrap() = exited.remains;
     }
 }
 
@@ -107,6 +110,12 @@ impl World {
     pub(super) async fn exited(&self, times: usize) {
         eventually("the exit is told", || self.exits() >= times).await;
         assert_eq!(self.exits(), times, "{:?}", self.told.exits);
+    }
+
+    /// Has the consumer that takes the place of one whose actor failed.
+    pub(super) fn replace(&mut self) {
+        let remains = self.told.remains.lock().unwrap().take();
+        self.consumer = remains.expect("its actor failed").into_consumer().start();
     }
 
     pub(super) async fn end(self) {

@@ -143,7 +143,7 @@ async fn a_session_asks_nothing_of_the_consumer_of_a_domain_that_it_does_not_hav
     let world = &two.world;
     let app = world.app(AppScript::default()).await;
     world.ask(Start).await.unwrap();
-    world.ask(ConsumerLost { kind: ConsumerKind::Kernel }).await;
+    world.ask(ConsumerLost { kind: ConsumerKind::Kernel, successor: None }).await;
     world.ask(Rotate).await.unwrap();
     world.ask(Stop).await.unwrap();
     world.ask(Destroy).await.unwrap();
@@ -164,7 +164,7 @@ async fn a_consumer_that_dies_takes_what_its_own_tracer_recorded() {
         let (code, remains) = match kind {
             ConsumerKind::Kernel => {
                 two.fake.kill();
-                world.ask(ConsumerLost { kind }).await;
+                world.ask(ConsumerLost { kind, successor: None }).await;
                 (ErrorCode::NoKernconsumerd, &world.fake)
             }
             ConsumerKind::Ust(_) => {

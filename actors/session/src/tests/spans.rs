@@ -28,7 +28,7 @@ async fn whatever_is_logged_says_of_which_session_it_is() {
     let app = world.app(AppScript::default()).await;
     world.ask(Start).await.unwrap();
     let kind = lttngd_model::ConsumerKind::Ust(lttngd_model::Bitness::Bits64);
-    world.ask(ConsumerLost { kind }).await;
+    world.ask(ConsumerLost { kind, successor: None }).await;
     assert!(world.ask(Destroy).await.is_err());
     drop(app);
     world.end().await;

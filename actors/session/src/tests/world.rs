@@ -70,7 +70,8 @@ impl Handler<ConsumerExited> for Told {
 
     fn handle(&mut self, exited: ConsumerExited, _: &mut Self::Context) {
         if let Some(session) = self.session() {
-            Outlet::to(session.recipient()).tell(ConsumerLost { kind: exited.kind });
+            let successor = exited.remains.map(|remains| remains.into_consumer().start());
+            Outlet::to(session.recipient()).tell(ConsumerLost { kind: exited.kind, successor });
         }
         *self.lost.lock().unwrap() += 1;
     }
