@@ -3,6 +3,9 @@
 //!
 //! A command runs in the actor's own context: its panic ends the actor, and whoever waits is answered.
 //! Messages that are no commands of the line are handled meanwhile.
+//!
+//! A command that needs something of others which may take long is prepared when its turn has come, and keeps its
+//! place: those behind it wait, but for the ones that the actor lets go past.
 
 use std::{
     collections::VecDeque,
@@ -32,7 +35,7 @@ pub enum NotRun {
 /// What waits in a line, and for how long.
 #[derive(Clone, Copy, Debug, Default, Eq, MessageResponse, PartialEq)]
 pub struct QueueReport {
-    /// Commands that have not begun.
+    /// Commands that have not begun, those that are being prepared among them.
     pub waiting: usize,
     /// The command that runs, and since when.
     pub running: Option<(&'static str, Duration)>,
@@ -45,15 +48,43 @@ pub struct Queue<A: Actor<Context = Context<A>>> {
     limit: usize,
     waiting: VecDeque<Waiting<A>>,
     running: Option<(&'static str, Instant)>,
+    goes_past: GoesPast,
+    /// Of the next command that comes.
+    next_id: u64,
+}
+
+/// Whether a command of this name goes past one that came before it.
+pub type GoesPast = fn(&'static str, Ahead) -> bool;
+
+/// A command that another one finds before it in the line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Ahead {
+    /// What it is.
+    pub name: &'static str,
+    /// How far it is.
+    pub progress: Progress,
+}
+
+/// How far a command is that waits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Progress {
+    /// It is to be prepared when its turn has come.
+    Unprepared,
+    /// It is being prepared.
+    Preparing,
+    /// It can begin.
+    Ready,
 }
 
 struct Waiting<A: Actor<Context = Context<A>>> {
-    name: &'static str,
+    id: u64,
+    ahead: Ahead,
     since: Instant,
-    begin: Begin<A>,
+    /// Its preparation or the command itself; `None` while it is being prepared.
+    begin: Option<Begin<A>>,
 }
 
-type Begin<A> = Box<dyn FnOnce(&mut A, &mut Context<A>, QueueOf<A>)>;
+type Begin<A> = Box<dyn FnOnce(&mut A, &mut Context<A>)>;
 
 /// Where an actor has the line.
 pub type QueueOf<A> = fn(&mut A) -> &mut Queue<A>;
@@ -62,7 +93,18 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
     /// A line in which at most `limit` commands wait.
     #[must_use]
     pub const fn new(limit: usize) -> Self {
-        Self { limit, waiting: VecDeque::new(), running: None }
+        Self::letting_past(limit, |_, _| false)
+    }
+
+    /// The same, in which commands go past those before them that are held up, as `goes_past` says.
+    #[must_use]
+    pub const fn letting_past(limit: usize, goes_past: GoesPast) -> Self {
+        Self { limit, waiting: VecDeque::new(), running: None, goes_past, next_id: 0 }
+    }
+
+    /// From now on nothing holds up what comes behind it: what waits has only to be refused.
+    pub fn let_all_past(&mut self) {
+        self.goes_past = |_, _| true;
     }
 
     /// What waits now.
@@ -133,29 +175,139 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
         E: From<NotRun> + 'static,
     {
         let (reply, replied) = oneshot::channel();
-        let begin = move |actor: &mut A, context: &mut Context<A>, queue_of: QueueOf<A>| {
-            let work = fail_point::command(name, work(actor, context)).map(
-                move |outcome, actor: &mut A, context| {
-                    answer(reply, outcome);
-                    queue_of(actor).running = None;
-                    Self::begin_next(queue_of, actor, context);
-                },
-            );
-            context.spawn(work);
-        };
-        let since = Instant::now();
-        queue_of(actor).waiting.push_back(Waiting { name, since, begin: Box::new(begin) });
-        Self::begin_next(queue_of, actor, context);
+        let begin = Self::beginning(queue_of, name, reply, work);
+        queue_of(actor).push(name, Progress::Ready, |_| begin);
+        Self::go_on(queue_of, actor, context);
         Box::pin(async move { replied.await.unwrap_or_else(|_| Err(NotRun::Ended.into())) })
     }
 
-    fn begin_next(queue_of: QueueOf<A>, actor: &mut A, context: &mut Context<A>) {
+    /// As [`run`](Self::run), for a command that is prepared when its turn has come: `prepare` is called then,
+    /// and `work` with what its future gives, when that is there and nothing runs.
+    ///
+    /// # Errors
+    /// Those of the preparation and of the command, and the ones of [`NotRun`].
+    pub fn run_after<P, N, F, R, E>(
+        queue_of: QueueOf<A>,
+        actor: &mut A,
+        context: &mut Context<A>,
+        name: &'static str,
+        prepare: impl FnOnce(&mut A) -> P + 'static,
+        work: impl FnOnce(&mut A, &mut Context<A>, N) -> F + 'static,
+    ) -> ResponseFuture<Result<R, E>>
+    where
+        P: Future<Output = Result<N, E>> + 'static,
+        N: 'static,
+        F: Future<Output = Result<R, E>> + 'static,
+        R: 'static,
+        E: From<NotRun> + 'static,
+    {
         let queue = queue_of(actor);
-        if queue.running.is_some() {
-            return;
+        if queue.waiting.len() >= queue.limit {
+            return Box::pin(async { Err(NotRun::Full.into()) });
         }
-        let Some(Waiting { name, begin, .. }) = queue.waiting.pop_front() else { return };
-        queue.running = Some((name, Instant::now()));
-        begin(actor, context, queue_of);
+        let (reply, replied) = oneshot::channel();
+        let begin = |id| -> Begin<A> {
+            Box::new(move |actor, context| {
+                let prepared = prepare(actor).into_actor(actor);
+                let then = move |prepared, actor: &mut A, context: &mut Context<A>| {
+                    match prepared {
+                        Ok(needed) => {
+                            let work = move |actor: &mut A, context: &mut Context<A>| {
+                                work(actor, context, needed).into_actor(actor)
+                            };
+                            let begin = Self::beginning(queue_of, name, reply, work);
+                            queue_of(actor).is_ready(id, begin);
+                        }
+                        Err(error) => {
+                            queue_of(actor).waiting.retain(|waiting| waiting.id != id);
+                            answer(reply, Err(error));
+                        }
+                    }
+                    Self::go_on(queue_of, actor, context);
+                };
+                context.spawn(prepared.map(then));
+            })
+        };
+        queue.push(name, Progress::Unprepared, begin);
+        Self::go_on(queue_of, actor, context);
+        Box::pin(async move { replied.await.unwrap_or_else(|_| Err(NotRun::Ended.into())) })
+    }
+
+    /// What begins a command whose turn it is.
+    fn beginning<F, R, E>(
+        queue_of: QueueOf<A>,
+        name: &'static str,
+        reply: oneshot::Sender<Result<R, E>>,
+        work: impl FnOnce(&mut A, &mut Context<A>) -> F + 'static,
+    ) -> Begin<A>
+    where
+        F: ActorFuture<A, Output = Result<R, E>> + 'static,
+        R: 'static,
+        E: 'static,
+    {
+        Box::new(move |actor, context| {
+            let work = fail_point::command(name, work(actor, context)).map(
+                move |outcome, actor: &mut A, context: &mut Context<A>| {
+                    answer(reply, outcome);
+                    queue_of(actor).running = None;
+                    Self::go_on(queue_of, actor, context);
+                },
+            );
+            context.spawn(work);
+        })
+    }
+
+    fn push(
+        &mut self,
+        name: &'static str,
+        progress: Progress,
+        begin: impl FnOnce(u64) -> Begin<A>,
+    ) {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.waiting.push_back(Waiting {
+            id,
+            ahead: Ahead { name, progress },
+            since: Instant::now(),
+            begin: Some(begin(id)),
+        });
+    }
+
+    /// The command with this id was prepared.
+    fn is_ready(&mut self, id: u64, begin: Begin<A>) {
+        if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.id == id) {
+            waiting.ahead.progress = Progress::Ready;
+            waiting.begin = Some(begin);
+        }
+    }
+
+    /// Begins what can begin.
+    fn go_on(queue_of: QueueOf<A>, actor: &mut A, context: &mut Context<A>) {
+        while let Some(begin) = queue_of(actor).next() {
+            begin(actor, context);
+        }
+    }
+
+    /// The first that can be prepared or run, unless one runs.
+    fn next(&mut self) -> Option<Begin<A>> {
+        if self.running.is_some() {
+            return None;
+        }
+        let at = (0..self.waiting.len()).find(|at| self.has_its_turn(*at))?;
+        let waiting = self.waiting.get_mut(at)?;
+        let begin = waiting.begin.take();
+        if waiting.ahead.progress == Progress::Ready {
+            self.running = Some((waiting.ahead.name, Instant::now()));
+            self.waiting.remove(at);
+        } else {
+            waiting.ahead.progress = Progress::Preparing;
+        }
+        begin
+    }
+
+    fn has_its_turn(&self, at: usize) -> bool {
+        let Waiting { ahead: Ahead { name, progress }, .. } = self.waiting[at];
+        progress != Progress::Preparing
+            && self.waiting.range(..at).all(|before| (self.goes_past)(name, before.ahead))
     }
 }

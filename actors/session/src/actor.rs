@@ -2,11 +2,8 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture,
-    ResponseFuture, WeakAddr, WrapFuture,
-};
-use futures::{TryFutureExt, future::ready};
+use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, WeakAddr};
+use futures::TryFutureExt;
 use lttngd_agent::{AgentArrived, AgentExited};
 use lttngd_app::{AppArrived, AppExited};
 use lttngd_buffers::{BufferSetFailed, IdsGiven};
@@ -27,12 +24,12 @@ use crate::{
     SetShmPath, SetTrackingPolicy, SnapshotOutput, Start, Stop,
     error::Refused,
     gate::ChunkGate,
-    reply::{Perform, Replying},
+    reply::{Perform, Preparation, Replying},
     state::State,
     unfinished::Unfinished,
 };
 
-/// Most commands that wait for their turn.
+/// Most commands that wait for their turn, or for what they need of others in it.
 pub const COMMANDS_MAX: usize = 1 << 12;
 
 /// The actor of one session.
@@ -97,25 +94,28 @@ impl Session {
         Box::pin(Queue::run(Self::queue, self, context, name, work).map_err(ErrorCode::from))
     }
 
-    /// Runs a command in its turn with what it needs of others, for which it waits before: other commands
-    /// go on meanwhile, and what was admitted may be over then.
-    pub(crate) fn in_turn_after<P: 'static, R: 'static, F>(
+    /// The same for a command that needs something of others, for which it waits when its turn has come, in
+    /// its place. Some commands go past it meanwhile ([`goes_past`](crate::order::goes_past)), and what was admitted may be over then.
+    pub(crate) fn in_turn_after<N: 'static, R: 'static, F>(
         &mut self,
-        before: impl Future<Output = Result<P, ErrorCode>> + 'static,
+        context: &mut Context<Self>,
+        before: impl Future<Output = Result<N, ErrorCode>> + 'static,
         name: &'static str,
-        command: impl FnOnce(Rc<Inner>, P) -> F + 'static,
-    ) -> ResponseActFuture<Self, Result<R, ErrorCode>>
+        command: impl FnOnce(Rc<Inner>, N) -> F + 'static,
+    ) -> InTurn<R>
     where
         F: Future<Output = Result<R, ErrorCode>> + 'static,
     {
-        let then = move |before, session: &mut Self, context: &mut Context<Self>| {
-            let replied = match before {
-                Ok(needed) => session.in_turn(context, name, |inner| command(inner, needed)),
-                Err(code) => Box::pin(ready(Err(code))),
-            };
-            replied.into_actor(session)
+        let prepare = |session: &mut Self| {
+            let inner = Rc::clone(&session.inner);
+            session.inner.within(admitted(inner, |_| before))
         };
-        Box::pin(self.inner.within(before).into_actor(self).then(then))
+        let work = |session: &mut Self, _: &mut Context<Self>, needed| {
+            let command = |inner| command(inner, needed);
+            session.inner.within(admitted(Rc::clone(&session.inner), command))
+        };
+        let done = Queue::run_after(Self::queue, self, context, name, prepare, work);
+        Box::pin(done.map_err(ErrorCode::from))
     }
 }
 
@@ -137,7 +137,7 @@ impl Inner {
 }
 
 /// A command whose turn has come, unless the session has ended.
-async fn admitted<R, F>(
+pub(crate) async fn admitted<R, F>(
     inner: Rc<Inner>,
     command: impl FnOnce(Rc<Inner>) -> F,
 ) -> Result<R, Refused>
@@ -169,9 +169,14 @@ macro_rules! commands {
                 self,
                 session: &mut Session,
                 context: &mut Context<Session>,
+                before: Option<Preparation>,
             ) -> Replying<$reply> {
                 let name = stringify!($method);
-                Replying::InTurn(session.in_turn(context, name, move |inner| inner.$method(self)))
+                Replying::InTurn(match before {
+                    None => session.in_turn(context, name, move |inner| inner.$method(self)),
+                    Some(before) => session
+                        .in_turn_after(context, before, name, move |inner, ()| inner.$method(self)),
+                })
             }
         }
     )*};
@@ -199,8 +204,15 @@ commands! {
 macro_rules! queries {
     ($($message:ident -> $reply:ty, $method:ident;)*) => {$(
         impl Perform for $message {
-            fn perform(self, session: &mut Session, _: &mut Context<Session>) -> Replying<$reply> {
-                Replying::Now(session.inner.span.in_scope(|| session.inner.$method(self)))
+            fn perform(
+                self,
+                session: &mut Session,
+                context: &mut Context<Session>,
+                before: Option<Preparation>,
+            ) -> Replying<$reply> {
+                Replying::after(before, session, context, move |session, _| {
+                    Replying::Now(session.inner.span.in_scope(|| session.inner.$method(self)))
+                })
             }
         }
     )*};
@@ -239,7 +251,7 @@ beside! {
     BufferSetFailed -> (), set_failed;
 }
 
-/// Commands that wait for others before their turn, or after it.
+/// Commands that ask something of others of their own before they run.
 macro_rules! longer_commands {
     ($($message:ident -> $reply:ty, $method:ident;)*) => {$(
         impl Perform for $message {
@@ -247,43 +259,52 @@ macro_rules! longer_commands {
                 self,
                 session: &mut Session,
                 context: &mut Context<Session>,
+                before: Option<Preparation>,
             ) -> Replying<$reply> {
-                Replying::OnActor(session.$method(self, context))
+                Replying::InTurn(session.$method(self, context, before))
             }
         }
     )*};
 }
 
 longer_commands! {
-    DataPending -> bool, data_pending;
     AddTrackerValue -> (), add_tracker_value;
     RemoveTrackerValue -> (), remove_tracker_value;
     AddSnapshotOutput -> u32, add_snapshot_output;
     RecordSnapshot -> (), record_snapshot;
 }
 
-impl Perform for ListChannels {
-    fn perform(
-        self,
-        session: &mut Session,
-        _: &mut Context<Session>,
-    ) -> Replying<Vec<lttngd_model::ChannelListing>> {
-        let listed = Rc::clone(&session.inner).list_channels(self);
+/// What is answered in another way, after what it needs.
+macro_rules! others {
+    ($($message:ident -> $reply:ty, |$this:ident, $session:ident, $context:pat_param| $how:expr;)*) => {$(
+        impl Perform for $message {
+            fn perform(
+                self,
+                session: &mut Session,
+                context: &mut Context<Session>,
+                before: Option<Preparation>,
+            ) -> Replying<$reply> {
+                let $this = self;
+                Replying::after(before, session, context, move |$session, $context| $how)
+            }
+        }
+    )*};
+}
+
+others! {
+    ListChannels -> Vec<lttngd_model::ChannelListing>, |it, session, _| {
+        let listed = Rc::clone(&session.inner).list_channels(it);
         Replying::Beside(session.works.answer(session.inner.within(listed)))
-    }
-}
-
-impl Perform for Save {
-    fn perform(self, session: &mut Session, _: &mut Context<Session>) -> Replying<()> {
-        let saved = Rc::clone(&session.inner).save(self);
+    };
+    Save -> (), |it, session, _| {
+        let saved = Rc::clone(&session.inner).save(it);
         Replying::Beside(session.works.answer(session.inner.within(saved)))
-    }
-}
-
-impl Perform for Rotate {
-    fn perform(self, session: &mut Session, context: &mut Context<Session>) -> Replying<u64> {
-        Replying::InTurn(session.rotate(context, |_| true))
-    }
+    };
+    DataPending -> bool, |it, session, context| Replying::OnActor(session.data_pending(it, context));
+    Rotate -> u64, |_it, session, context| Replying::InTurn(session.rotate(context, |_| true));
+    GetQueueReport -> CommandQueue, |_it, session, _| {
+        Replying::Now(Ok(session.queue.report().into()))
+    };
 }
 
 impl Handler<Destroy> for Session {
@@ -291,12 +312,6 @@ impl Handler<Destroy> for Session {
 
     fn handle(&mut self, _: Destroy, context: &mut Self::Context) -> Self::Result {
         self.destroy(context)
-    }
-}
-
-impl Perform for GetQueueReport {
-    fn perform(self, session: &mut Session, _: &mut Context<Session>) -> Replying<CommandQueue> {
-        Replying::Now(Ok(session.queue.report().into()))
     }
 }
 

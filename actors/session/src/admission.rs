@@ -2,7 +2,8 @@
 //!
 //! That the session is there and that the requester may use it is checked by whoever found it. What the
 //! request itself needs beyond its domain is checked when its turn has come. Between these stands what
-//! depends on the domain, in the order of [`Needs::checks`]:
+//! depends on the domain, in the order of [`Needs::checks`], when the request comes and again in its turn; peers
+//! are asked then:
 //!
 //! | request | checks, and what they answer |
 //! | --- | --- |
@@ -13,8 +14,7 @@
 
 use std::rc::Rc;
 
-use actix::{ActorFutureExt, Context, Handler, Message, WrapFuture};
-use futures::future::ready;
+use actix::{Handler, Message};
 use lttngd_model::{Domain, ErrorCode, Tracer, ust::UstDomain};
 
 use crate::{
@@ -126,22 +126,18 @@ impl<M: Perform> Handler<Asked<M>> for Session {
         let opens = is_there && tracer == Some(Tracer::Kernel);
         let records = is_there && needs.has_to_record();
         if !opens && !records {
-            return request.perform(self, context);
+            return request.perform(self, context, None);
         }
-        // Commands that need no tracer and no relay daemon go on while these are waited for.
         let inner = Rc::clone(&self.inner);
-        let prepared = async move {
+        let before = async move {
+            // What came before it may have changed what is there.
+            inner.admit(needs, served)?;
             if opens {
                 inner.open_kernel().await?;
             }
             if records { inner.ensure_consumers().await } else { Ok(()) }
         };
-        let prepared = self.inner.within(prepared).into_actor(self);
-        let perform = |prepared, session: &mut Self, context: &mut Context<Self>| match prepared {
-            Ok(()) => request.perform(session, context).on_actor(session),
-            Err(code) => Box::pin(ready(Err(code)).into_actor(session)),
-        };
-        Replying::OnActor(Box::pin(prepared.then(perform)))
+        request.perform(self, context, Some(Box::pin(before)))
     }
 }
 

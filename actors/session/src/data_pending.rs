@@ -10,7 +10,7 @@ use lttngd_runtime::Backoff;
 use lttngd_wire::consumer::ConsumerError as Code;
 use tokio::time::Instant;
 
-use crate::{DataPending, Session, actor::Inner};
+use crate::{DataPending, Session, actor::Inner, order::DATA_PENDING};
 
 /// How long the reply to DATA_PENDING waits for what is about to be written. The stock command line,
 /// which asks when it stops and destroys a session, asks again only 200 ms later.
@@ -42,7 +42,7 @@ impl Session {
             return Box::pin(async move { Ok(pending) }.into_actor(self));
         }
         // Applications may record until a stop that is under way is through.
-        let turn = self.in_turn(context, "data_pending", async |_| Ok(()));
+        let turn = self.in_turn(context, DATA_PENDING, async |_| Ok(()));
         let pending = self.inner.within(Rc::clone(&self.inner).data_pending());
         Box::pin(async { turn.and_then(|()| pending).await }.into_actor(self))
     }

@@ -16,6 +16,7 @@ use crate::{
     actor::{InTurn, Inner},
     chunk_life::ChunkFate,
     error::Refused,
+    order::DESTROY,
 };
 
 impl Session {
@@ -29,10 +30,11 @@ impl Session {
             };
             session.inner.within(ended).into_actor(session).map(|ended, session: &mut Self, _| {
                 session.failure.dismiss();
+                session.queue.let_all_past();
                 ended
             })
         };
-        let ended = Queue::run_on_actor(Self::queue, self, context, "destroy", work);
+        let ended = Queue::run_on_actor(Self::queue, self, context, DESTROY, work);
         Box::pin(ended.map_err(ErrorCode::from))
     }
 }

@@ -13,8 +13,8 @@ use lttngd_model::SessionId;
 use lttngd_runtime::{FailureNotice, Queue, Works};
 
 use crate::{
-    COMMANDS_MAX, Session, SessionConfig, actor::Inner, gate::ChunkGate, state::State,
-    unfinished::Work,
+    COMMANDS_MAX, Session, SessionConfig, actor::Inner, gate::ChunkGate, order::goes_past,
+    state::State, unfinished::Work,
 };
 
 /// The actor of a session failed.
@@ -73,7 +73,7 @@ impl Session {
         let failed = Rc::clone(&inner);
         Self {
             failure: FailureNotice::of(move || failed.tell_failure()),
-            queue: Queue::new(COMMANDS_MAX),
+            queue: Queue::letting_past(COMMANDS_MAX, goes_past),
             works: Works::default(),
             inner,
         }

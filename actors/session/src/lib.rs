@@ -44,6 +44,7 @@ mod leftover;
 mod listings;
 mod message;
 mod network;
+mod order;
 mod output;
 mod peers;
 mod regenerate;

@@ -1,10 +1,10 @@
 //! How a session answers a request.
 
 use actix::{
-    Context, Handler, Message, ResponseActFuture, ResponseFuture, WrapFuture,
+    ActorFutureExt, Context, Handler, Message, ResponseActFuture, ResponseFuture, WrapFuture,
     dev::{MessageResponse, OneshotSender},
 };
-use futures::future::ready;
+use futures::future::{LocalBoxFuture, ready};
 use lttngd_model::ErrorCode;
 use lttngd_runtime::{Beside, answer};
 
@@ -12,13 +12,17 @@ use crate::{Session, SessionRequest};
 
 /// A request that a session does, which is ready for it.
 pub trait Perform: SessionRequest {
-    /// Begins it.
+    /// Begins it, with what is to be done when its turn has come and before it.
     fn perform(
         self,
         session: &mut Session,
         context: &mut Context<Session>,
+        before: Option<Preparation>,
     ) -> Replying<<Self as SessionRequest>::Reply>;
 }
+
+/// What is asked of others before a request is done. Nothing of it is done before it is awaited.
+pub type Preparation = LocalBoxFuture<'static, Result<(), ErrorCode>>;
 
 /// How the reply comes about.
 pub enum Replying<R> {
@@ -28,16 +32,29 @@ pub enum Replying<R> {
     InTurn(ResponseFuture<Result<R, ErrorCode>>),
     /// After others were waited for, beside the commands.
     Beside(Beside<Result<R, ErrorCode>>),
-    /// After others were waited for, before or after the command's turn.
+    /// After others were waited for, as a part of what the actor does.
     OnActor(ResponseActFuture<Session, Result<R, ErrorCode>>),
 }
 
 impl<R: 'static> Replying<R> {
+    /// The reply of what is no command, and begins when what it needs is there.
+    pub(crate) fn after(
+        before: Option<Preparation>,
+        session: &mut Session,
+        context: &mut Context<Session>,
+        perform: impl FnOnce(&mut Session, &mut Context<Session>) -> Self + 'static,
+    ) -> Self {
+        let Some(before) = before else { return perform(session, context) };
+        let then = |prepared, session: &mut Session, context: &mut Context<Session>| match prepared
+        {
+            Ok(()) => perform(session, context).on_actor(session),
+            Err(code) => Box::pin(ready(Err(code)).into_actor(session)),
+        };
+        Self::OnActor(Box::pin(session.inner.within(before).into_actor(session).then(then)))
+    }
+
     /// As a part of what the actor does.
-    pub(crate) fn on_actor(
-        self,
-        session: &Session,
-    ) -> ResponseActFuture<Session, Result<R, ErrorCode>> {
+    fn on_actor(self, session: &Session) -> ResponseActFuture<Session, Result<R, ErrorCode>> {
         match self {
             Self::Now(reply) => Box::pin(ready(reply).into_actor(session)),
             Self::InTurn(reply) => Box::pin(reply.into_actor(session)),
@@ -51,7 +68,7 @@ impl<M: Perform> Handler<M> for Session {
     type Result = Replying<<M as SessionRequest>::Reply>;
 
     fn handle(&mut self, request: M, context: &mut Self::Context) -> Self::Result {
-        request.perform(self, context)
+        request.perform(self, context, None)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     chunk::Moved,
     chunk_life::ChunkFate,
     leftover::LeftChunk,
+    order::ROTATE,
     state::State,
 };
 
@@ -28,7 +29,7 @@ impl Session {
         is_due: impl FnOnce(&State) -> bool + 'static,
     ) -> InTurn<u64> {
         let works = self.works.expect(context);
-        self.in_turn(context, "rotate", async |inner| {
+        self.in_turn(context, ROTATE, async |inner| {
             if !is_due(&inner.state()) {
                 return Err(ErrorCode::RotationScheduleNotSet);
             }

@@ -2,22 +2,27 @@
 
 use std::{collections::BTreeMap, path::PathBuf, rc::Rc, time::Duration};
 
-use actix::{ActorFutureExt, Context, ResponseActFuture, WrapFuture};
-use futures::future::{join_all, ready, try_join_all};
+use actix::Context;
+use futures::{
+    TryFutureExt,
+    future::{join_all, try_join_all},
+};
 use lttngd_buffers::{ChannelSize, Record, Sizes};
 use lttngd_clock::now;
 use lttngd_model::{ChunkId, ErrorCode, PlaceUrl, Timestamp, Uri};
 use lttngd_relayd::{HandedOver, Held, LookUp};
-use lttngd_runtime::{Backoff, fail_point};
+use lttngd_runtime::{Backoff, Queue, fail_point};
 
 use crate::{
     AddSnapshotOutput, DeleteSnapshotOutput, ListSnapshotOutputs, Output, RecordSnapshot, Session,
     SessionEvent, SnapshotOutput, SnapshotPlace,
-    actor::{InTurn, Inner},
+    actor::{InTurn, Inner, admitted},
     chunk::{Chunk, SetDirectories},
     data_pending::AtConsumers,
     domains::Buffers,
-    error::{SetFailure, buffers_code},
+    error::{Refused, SetFailure, buffers_code},
+    order::RECORD_SNAPSHOT,
+    reply::Preparation,
     state::snapshots::packets_within,
 };
 
@@ -28,11 +33,15 @@ impl Session {
     pub(crate) fn add_snapshot_output(
         &mut self,
         request: AddSnapshotOutput,
-        _: &mut Context<Self>,
-    ) -> ResponseActFuture<Self, Result<u32, ErrorCode>> {
+        context: &mut Context<Self>,
+        before: Option<Preparation>,
+    ) -> InTurn<u32> {
         let inner = Rc::clone(&self.inner);
         let AddSnapshotOutput { name, max_size_bytes, control_url, data_url } = request;
         let place = async move {
+            if let Some(before) = before {
+                before.await?;
+            }
             inner.admit_snapshots()?;
             let kernel = inner
                 .state()
@@ -44,49 +53,47 @@ impl Session {
                 return Err(ErrorCode::SnapshotUnsupported);
             }
             inner.state().snapshots.admit_add()?;
-            // Nobody waits while a name is looked up.
             inner.snapshot_place(&control_url, &data_url).await
         };
-        self.in_turn_after(place, "add_snapshot_output", async move |inner: Rc<Inner>, place| {
+        let add = async move |inner: Rc<Inner>, place| {
             inner.admit_snapshots()?;
             inner.state_mut().snapshots.add(name, max_size_bytes, place)
-        })
+        };
+        self.in_turn_after(context, place, "add_snapshot_output", add)
     }
 
     pub(crate) fn record_snapshot(
         &mut self,
         request: RecordSnapshot,
-        _: &mut Context<Self>,
-    ) -> ResponseActFuture<Self, Result<(), ErrorCode>> {
-        let prepared = self.inner.within(Rc::clone(&self.inner).prepare_record(request));
-        let record = |prepared, session: &mut Self, context: &mut Context<Self>| {
-            let recorded = match prepared {
-                Ok((output, relayd)) => session.record_in_turn(context, output, relayd),
-                Err(code) => Box::pin(ready(Err(code))),
-            };
-            recorded.into_actor(session)
-        };
-        Box::pin(prepared.into_actor(self).then(record))
-    }
-
-    fn record_in_turn(
-        &mut self,
         context: &mut Context<Self>,
-        output: SnapshotOutput,
-        relayd: Option<(Held, HandedOver)>,
+        before: Option<Preparation>,
     ) -> InTurn<()> {
-        let (held, relayd) = relayd.unzip();
-        let recorded = self.in_turn(context, "record_snapshot", async move |inner: Rc<Inner>| {
-            inner.record(&output, relayd).await
-        });
-        let inner = Rc::clone(&self.inner);
-        Box::pin(self.inner.within(async move {
-            let recorded = recorded.await;
-            if let Some(held) = held {
-                inner.give_up(held.connection()).await;
-            }
-            recorded
-        }))
+        let prepare = |session: &mut Self| {
+            let inner = Rc::clone(&session.inner);
+            // Before others go past it.
+            let known = inner.admit_record().and_then(|()| inner.known_output(&request));
+            session.inner.within(async move {
+                let known = known?;
+                if let Some(before) = before {
+                    before.await?;
+                }
+                Ok::<_, Refused>(inner.prepare_record(request, known).await?)
+            })
+        };
+        let work = |session: &mut Self, _: &mut Context<Self>, (output, relayd)| {
+            let inner = Rc::clone(&session.inner);
+            session.inner.within(async move {
+                let (held, relayd): (Option<Held>, _) = Option::unzip(relayd);
+                let record = async |inner: Rc<Inner>| inner.record(&output, relayd).await;
+                let recorded = admitted(Rc::clone(&inner), record).await;
+                if let Some(held) = held {
+                    inner.give_up(held.connection()).await;
+                }
+                recorded
+            })
+        };
+        let recorded = Queue::run_after(Self::queue, self, context, RECORD_SNAPSHOT, prepare, work);
+        Box::pin(recorded.map_err(ErrorCode::from))
     }
 }
 
@@ -143,18 +150,30 @@ impl Inner {
         life.admit_with_consumer()
     }
 
+    /// The output of a snapshot, unless the request itself names a place, which is to be looked up.
+    fn known_output(&self, request: &RecordSnapshot) -> Result<Option<SnapshotOutput>, ErrorCode> {
+        let names_a_place = !request.control_url.is_empty();
+        if names_a_place {
+            Ok(None)
+        } else {
+            self.state().snapshots.resolve(request, None).map(Some)
+        }
+    }
+
     /// Finds out where a snapshot goes. One that goes to a relay daemon has connections of its own, which
-    /// are made before it is this command's turn: other commands need not wait for them.
+    /// are made before it is recorded: most commands go past it meanwhile.
     async fn prepare_record(
         self: Rc<Self>,
         request: RecordSnapshot,
+        known: Option<SnapshotOutput>,
     ) -> Result<(SnapshotOutput, Option<(Held, HandedOver)>), ErrorCode> {
-        self.admit_record()?;
-        let temporary = match request.control_url.as_str() {
-            "" => None,
-            url => Some(self.snapshot_place(url, &request.data_url).await?),
+        let output = match known {
+            Some(output) => output,
+            None => {
+                let place = self.snapshot_place(&request.control_url, &request.data_url).await?;
+                self.state().snapshots.resolve(&request, Some(place))?
+            }
         };
-        let output = self.state().snapshots.resolve(&request, temporary)?;
         let relayd = match &output.place {
             SnapshotPlace::Relayd(network) => {
                 let held = Held::new(self.open_relayd(network, true).await?);

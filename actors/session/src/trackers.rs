@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use actix::{Context, ResponseActFuture};
+use actix::Context;
 use lttngd_model::{
     Domain, ErrorCode, ProcessAttribute, Tracer, TrackerValue, TrackingPolicy,
     kernel::KernelDomain as KernelRules, ust::UstDomain,
@@ -14,7 +14,9 @@ use nix::{
 
 use crate::{
     AddTrackerValue, GetInclusionSet, GetTrackingPolicy, RemoveTrackerValue, Session,
-    SetTrackingPolicy, actor::Inner,
+    SetTrackingPolicy,
+    actor::{InTurn, Inner},
+    reply::Preparation,
 };
 
 impl Inner {
@@ -80,8 +82,9 @@ impl Session {
     pub(crate) fn add_tracker_value(
         &mut self,
         request: AddTrackerValue,
-        _: &mut Context<Self>,
-    ) -> ResponseActFuture<Self, Result<(), ErrorCode>> {
+        context: &mut Context<Self>,
+        before: Option<Preparation>,
+    ) -> InTurn<()> {
         let AddTrackerValue { domain, attribute, value } = request;
         let command = async move |inner: Rc<Inner>, (value, id)| {
             if domain == Domain::Kernel {
@@ -90,14 +93,15 @@ impl Session {
             let track = |ust: &mut UstDomain| ust.track(attribute, value, id);
             inner.change(domain, ErrorCode::UnsupportedDomain, track).await
         };
-        self.in_turn_after(look_up(domain, value), "add_tracker_value", command)
+        self.in_turn_after(context, look_up(domain, value, before), "add_tracker_value", command)
     }
 
     pub(crate) fn remove_tracker_value(
         &mut self,
         request: RemoveTrackerValue,
-        _: &mut Context<Self>,
-    ) -> ResponseActFuture<Self, Result<(), ErrorCode>> {
+        context: &mut Context<Self>,
+        before: Option<Preparation>,
+    ) -> InTurn<()> {
         let RemoveTrackerValue { domain, attribute, value } = request;
         // A name that nobody has any more cannot be taken out, as the stock daemon has it.
         let command = async move |inner: Rc<Inner>, (value, id)| {
@@ -107,7 +111,7 @@ impl Session {
             let untrack = |ust: &mut UstDomain| ust.untrack(attribute, &value);
             inner.change(domain, ErrorCode::UnsupportedDomain, untrack).await
         };
-        self.in_turn_after(look_up(domain, value), "remove_tracker_value", command)
+        self.in_turn_after(context, look_up(domain, value, before), "remove_tracker_value", command)
     }
 }
 
@@ -118,7 +122,14 @@ fn tracked(domain: Domain) -> Result<Tracer, ErrorCode> {
 }
 
 /// The number that a value means. Names may have to be asked of a server, which takes its time.
-async fn look_up(domain: Domain, value: TrackerValue) -> Result<(TrackerValue, u32), ErrorCode> {
+async fn look_up(
+    domain: Domain,
+    value: TrackerValue,
+    before: Option<Preparation>,
+) -> Result<(TrackerValue, u32), ErrorCode> {
+    if let Some(before) = before {
+        before.await?;
+    }
     tracked(domain)?;
     let id = match &value {
         TrackerValue::Pid(pid) => pid.cast_unsigned(),

@@ -88,7 +88,7 @@ impl Gate {
     }
 
     /// Waits until it is open, or for [`PATIENCE`].
-    pub(crate) fn pass(&self) {
+    pub fn pass(&self) {
         let (open, bell) = (self.0.0.lock().unwrap(), &self.0.1);
         drop(bell.wait_timeout_while(open, PATIENCE, |open| !*open).unwrap());
     }

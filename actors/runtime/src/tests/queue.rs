@@ -7,7 +7,7 @@ use actix::{
     WrapFuture,
 };
 
-use crate::{AskError, FailureNotice, NotRun, Outlet, Queue, QueueReport, ask};
+use crate::{AskError, FailureNotice, GoesPast, NotRun, Outlet, Progress, Queue, QueueReport, ask};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -19,7 +19,11 @@ struct Worker {
 
 impl Worker {
     fn start_with(limit: usize, failure: Option<FailureNotice>) -> Addr<Self> {
-        Self { line: Queue::new(limit), done: Vec::new(), _failure: failure }.start()
+        // The last command waits for nothing that is only prepared.
+        let goes_past: GoesPast =
+            |command, ahead| command == "last" && ahead.progress == Progress::Preparing;
+        Self { line: Queue::letting_past(limit, goes_past), done: Vec::new(), _failure: failure }
+            .start()
     }
 
     fn line(&mut self) -> &mut Queue<Self> {
@@ -64,6 +68,25 @@ impl Handler<Last> for Worker {
         Queue::run_on_actor(Self::line, self, context, "last", |actor, _| {
             async {}.into_actor(actor).map(|(), actor: &mut Self, _| Ok(actor.done.clone()))
         })
+    }
+}
+
+/// A command that is prepared when it is told to, and fails when whoever tells is dropped.
+#[derive(Message)]
+#[rtype(result = "Result<Vec<u32>, NotRun>")]
+struct Prepared(tokio::sync::oneshot::Receiver<u32>);
+
+impl Handler<Prepared> for Worker {
+    type Result = ResponseFuture<Result<Vec<u32>, NotRun>>;
+
+    fn handle(&mut self, Prepared(told): Prepared, context: &mut Self::Context) -> Self::Result {
+        let prepare = |_: &mut Self| async { told.await.map_err(|_| NotRun::Ended) };
+        let work = |actor: &mut Self, _: &mut Context<Self>, number| {
+            actor.done.push(number);
+            let done = actor.done.clone();
+            async { Ok(done) }
+        };
+        Queue::run_after(Self::line, self, context, "prepared", prepare, work)
     }
 }
 
@@ -141,6 +164,43 @@ fn commands_run_one_at_a_time_in_the_order_in_which_they_came() {
         assert_eq!(second.await, Ok(Ok(1)), "it saw what the first one had done");
         assert_eq!(last.await, Ok(Ok(vec![1, 2])));
         assert_eq!(ask(&worker, Look, LONG).await.unwrap(), QueueReport::default());
+    });
+}
+
+#[test]
+fn a_command_that_is_prepared_keeps_its_place_and_counts() {
+    System::new().block_on(async {
+        let worker = Worker::start_with(2, None);
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let first = worker.send(Prepared(told));
+        let (second_end, second) = begin(&worker, 2).await;
+        second_end.send(()).unwrap();
+        let report = ask(&worker, Look, LONG).await.unwrap();
+        assert_eq!((report.waiting, report.running), (2, None));
+        let (_third_end, third) = begin(&worker, 3).await;
+        assert_eq!(third.await, Ok(Err(NotRun::Full)));
+        tell.send(1).unwrap();
+        assert_eq!(first.await, Ok(Ok(vec![1])));
+        assert_eq!(second.await, Ok(Ok(1)), "it ran after the first one");
+        assert_eq!(ask(&worker, Look, LONG).await.unwrap(), QueueReport::default());
+    });
+}
+
+#[test]
+fn what_may_goes_past_a_command_that_is_prepared_and_one_that_fails_holds_up_nobody() {
+    System::new().block_on(async {
+        let worker = Worker::start_with(8, None);
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let first = worker.send(Prepared(told));
+        assert_eq!(worker.send(Last).await, Ok(Ok(Vec::new())), "it goes past");
+        let (second_end, second) = begin(&worker, 2).await;
+        let last = worker.send(Last);
+        assert_eq!(ask(&worker, Look, LONG).await.unwrap().waiting, 3, "not past the second");
+        drop(tell);
+        assert_eq!(first.await, Ok(Err(NotRun::Ended)));
+        second_end.send(()).unwrap();
+        assert_eq!(second.await, Ok(Ok(0)));
+        assert_eq!(last.await, Ok(Ok(vec![2])));
     });
 }
 

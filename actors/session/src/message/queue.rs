@@ -17,7 +17,7 @@ pub struct GetQueueReport;
 /// The commands of a session.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct CommandQueue {
-    /// How many wait for their turn.
+    /// How many wait for their turn, or for what they need of others in it.
     pub waiting: usize,
     /// The one whose turn it is.
     pub running: Option<RunningCommand>,

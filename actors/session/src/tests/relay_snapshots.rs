@@ -20,7 +20,7 @@ const CREATE_TRACE_CHUNK: u32 = 23;
 const CLOSE_TRACE_CHUNK: u32 = 24;
 
 /// A session without continuous output that was started, and its application.
-async fn started(script: ConsumerScript) -> (World, FakeApp) {
+pub(super) async fn started(script: ConsumerScript) -> (World, FakeApp) {
     let world = World::configured(script, BufferScheme::PerUid, None, |config| {
         config.output = Output::None;
         config.relayds = relayds(Some(lttngd_peer::PATIENCE));
@@ -31,7 +31,7 @@ async fn started(script: ConsumerScript) -> (World, FakeApp) {
     (world, fake)
 }
 
-fn record(url: &str) -> RecordSnapshot {
+pub(super) fn record(url: &str) -> RecordSnapshot {
     RecordSnapshot {
         name: String::new(),
         control_url: url.to_owned(),

@@ -16,7 +16,7 @@ async fn world(script: ConsumerScript) -> World {
 }
 
 /// The session streams to this relay daemon.
-fn stream_to(relayd: &FakeRelayd) -> SetConsumerUri {
+pub(super) fn stream_to(relayd: &FakeRelayd) -> SetConsumerUri {
     let url = relayd.url();
     let mut ports = url.rsplit(':').map(|port| port.parse().unwrap());
     let [data, control] = [(); 2].map(|()| ports.next().unwrap());
