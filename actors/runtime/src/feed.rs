@@ -2,7 +2,8 @@
 //! many that were and where.
 
 use std::{
-    pin::Pin,
+    future::poll_fn,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -11,7 +12,7 @@ use std::{
 };
 
 use futures::{Stream, task::AtomicWaker};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::unconstrained};
 
 /// What comes of a feed.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -27,11 +28,13 @@ pub enum Fed<T> {
 pub struct Feed<T> {
     items: mpsc::Receiver<Delivery<T>>,
     missed: Arc<Missed>,
+    /// How many he was told that he missed.
+    told: u64,
     /// An item of which the `Missed` before it was given first.
     next: Option<T>,
 }
 
-/// Where they are put in.
+/// Where they are put in, by one thread at a time.
 #[derive(Debug)]
 pub struct Feeder<T> {
     items: mpsc::Sender<Delivery<T>>,
@@ -40,12 +43,12 @@ pub struct Feeder<T> {
 
 #[derive(Debug)]
 struct Delivery<T> {
-    /// How many were dropped between the one before and this.
+    /// How many were dropped before it.
     missed: u64,
     item: T,
 }
 
-/// What was dropped since the last delivery.
+/// What was dropped.
 #[derive(Debug, Default)]
 struct Missed {
     count: AtomicU64,
@@ -53,8 +56,9 @@ struct Missed {
 }
 
 impl Missed {
-    fn take(&self) -> u64 {
-        self.count.swap(0, Ordering::AcqRel)
+    /// What was delivered before one of them was dropped can be taken by whoever has seen this number.
+    fn count(&self) -> u64 {
+        self.count.load(Ordering::Acquire)
     }
 }
 
@@ -64,7 +68,7 @@ pub fn feed<T>(capacity: usize) -> (Feeder<T>, Feed<T>) {
     let (sender, items) = mpsc::channel(capacity.max(1));
     let missed = Arc::new(Missed::default());
     let feeder = Feeder { items: sender, missed: Arc::clone(&missed) };
-    (feeder, Feed { items, missed, next: None })
+    (feeder, Feed { items, missed, told: 0, next: None })
 }
 
 impl<T> Feeder<T> {
@@ -85,7 +89,7 @@ impl<T> Feeder<T> {
     pub fn offer(&self, item: impl FnOnce() -> T) -> bool {
         match self.items.try_reserve() {
             Ok(room) => {
-                room.send(Delivery { missed: self.missed.take(), item: item() });
+                room.send(Delivery { missed: self.missed.count(), item: item() });
                 true
             }
             Err(mpsc::error::TrySendError::Full(())) => {
@@ -105,24 +109,34 @@ impl<T: Unpin> Stream for Feed<T> {
             return Poll::Ready(Some(Fed::Item(item)));
         }
         self.missed.subscriber.register(context.waker());
-        let missed = match self.items.poll_recv(context) {
-            Poll::Ready(Some(Delivery { missed: 0, item })) => {
-                return Poll::Ready(Some(Fed::Item(item)));
+        let this = &mut *self;
+        let mut found = this.items.poll_recv(context);
+        let mut missed = this.missed.count();
+        if found.is_pending() && missed > this.told {
+            // What was delivered before that stands before it: it is there now, even where the runtime would
+            // have this task give way.
+            let items = poll_fn(|context| this.items.poll_recv(context));
+            found = pin!(unconstrained(items)).poll(context);
+        }
+        let is_over = matches!(found, Poll::Ready(None));
+        match found {
+            Poll::Ready(Some(delivery)) => {
+                missed = delivery.missed;
+                this.next = Some(delivery.item);
             }
-            Poll::Ready(Some(Delivery { missed, item })) => {
-                self.next = Some(item);
-                missed
-            }
-            Poll::Ready(None) => match self.missed.take() {
-                0 => return Poll::Ready(None),
-                missed => missed,
-            },
-            // All that fitted is delivered: what was dropped since came after it.
-            Poll::Pending => match self.missed.take() {
-                0 => return Poll::Pending,
-                missed => missed,
-            },
-        };
-        Poll::Ready(Some(Fed::Missed(missed)))
+            // Nothing is dropped any more.
+            Poll::Ready(None) => missed = this.missed.count(),
+            Poll::Pending => {}
+        }
+        let untold = missed.saturating_sub(this.told);
+        if untold > 0 {
+            this.told = missed;
+            return Poll::Ready(Some(Fed::Missed(untold)));
+        }
+        match this.next.take() {
+            Some(item) => Poll::Ready(Some(Fed::Item(item))),
+            None if is_over => Poll::Ready(None),
+            None => Poll::Pending,
+        }
     }
 }

@@ -7,6 +7,7 @@ mod agenda;
 mod credentials;
 mod descriptors;
 mod directory;
+mod feed;
 mod patience;
 mod peer;
 mod queue;
