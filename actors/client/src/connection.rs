@@ -17,7 +17,7 @@ use lttngd_wire::{
 use thiserror::Error;
 use tokio::time::Instant;
 
-use crate::{dispatch::dispatch, listers::Listers, shares::Shares};
+use crate::{dispatch::dispatch, listers::Listers, lists::Lists, shares::Shares};
 
 /// Longest time from a connection to its whole request.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(60);
@@ -45,7 +45,7 @@ pub(crate) enum ConnectionError {
 }
 
 /// What clients are served with.
-pub(crate) type With<'a> = (&'a Handle, &'a Listers, &'a Shares);
+pub(crate) type With<'a> = (&'a Handle, &'a Listers, &'a Shares, &'a Lists);
 
 /// Serves one client. A client that closes without a word only looked whether somebody is here.
 pub(crate) async fn serve(peer: &Peer, with: With<'_>) -> Result<(), ConnectionError> {
@@ -70,7 +70,7 @@ async fn serve_since(
     peer: &Peer,
     request: Request,
     since: Instant,
-    (handle, listers, shares): With<'_>,
+    (handle, listers, shares, lists): With<'_>,
 ) -> Result<(), ConnectionError> {
     let mut lease = None;
     let payload = payload(peer, &request, (shares, &mut lease));
@@ -86,6 +86,9 @@ async fn serve_since(
             let point = || "Client command".to_owned();
             let reply =
                 in_the_middle(point, dispatch(&handle, &request, &payload, &attached)).await;
+            if attached.borrow().lists_sessions {
+                return send_list(peer, lists, (requester, reply.pid)).await;
+            }
             listers.told(credentials.pid, &request, reply, Instant::now())
         }
         Err(code) => Reply::error(&request, code),
@@ -125,6 +128,17 @@ pub(crate) async fn send(peer: &Peer, parts: [&[u8]; 2]) -> Result<(), Connectio
         .map_err(ConnectionError::Reply)
 }
 
+/// Sends the list of sessions, when there is room for one, in answer to the request with this `pid`.
+pub(crate) async fn send_list(
+    peer: &Peer,
+    lists: &Lists,
+    (requester, pid): (Credentials, i32),
+) -> Result<(), ConnectionError> {
+    let list = tokio::time::timeout(REPLY_DEADLINE, lists.when_there_is_room(requester)).await;
+    let list = list.map_err(|_| ConnectionError::NoRoom)?;
+    send(peer, [&list.head(pid), list.data()]).await
+}
+
 /// Reads the fixed part of a request; `None` when the client closed without a word.
 async fn hear(peer: &Peer) -> Result<Option<Request>, ConnectionError> {
     let mut fixed = vec![0; REQUEST_LEN];
@@ -134,13 +148,16 @@ async fn hear(peer: &Peer) -> Result<Option<Request>, ConnectionError> {
     Ok(Some(Request::decode(&fixed)?))
 }
 
-/// The descriptors that belong to a request and its reply: programs in which probes are placed.
+/// What belongs to a request and its reply beside their bytes: descriptors of programs in which probes are
+/// placed, and data that replies share.
 #[derive(Default)]
 pub(crate) struct Attached {
     /// What came with the request.
     pub(crate) received: Vec<OwnedFd>,
     /// What goes with the reply.
     pub(crate) sent: Vec<Binary>,
+    /// Whether the reply is the list of sessions.
+    pub(crate) lists_sessions: bool,
 }
 
 /// Reads all that belongs to a request behind its fixed part; an error code in place of the payload when that

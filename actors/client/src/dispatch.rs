@@ -22,7 +22,7 @@ use lttngd_wire::client::{
 
 use crate::connection::Attached;
 
-/// Does what a request asks, and makes its reply. Descriptors come and go beside both.
+/// Does what a request asks, and makes its reply. What is attached comes and goes beside both.
 pub(crate) async fn dispatch(
     handle: &Handle,
     request: &Request,
@@ -44,7 +44,7 @@ async fn run(asking: &Asking<'_>, command: Command) -> Result<Reply, ErrorCode> 
         Command::CreateSession { home, descriptor } => {
             asking.create_session(home, descriptor).await
         }
-        Command::ListSessions => asking.list_sessions().await,
+        Command::ListSessions => Ok(asking.list_sessions()),
         Command::DestroySession => asking.destroy_session().await,
         Command::SaveSession(save) => asking.save_session(save).await,
         Command::StartTrace => asking.done(Start).await,

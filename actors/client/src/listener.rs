@@ -11,8 +11,8 @@ use lttngd_model::ErrorCode;
 use lttngd_runtime::{Count, Descriptors, Held, Listen, PeerError, Purpose, Sockets, accept_all};
 
 use crate::{
-    at_once::{AtOnce, Remaining, Rest},
-    connection::{self, ConnectionError, REPLY_DEADLINE},
+    at_once::{AtOnce, Remaining},
+    connection::{self, ConnectionError},
     listers::Listers,
     lists::Lists,
     shares::{self, Shares},
@@ -124,16 +124,13 @@ async fn serve(left: Remaining, shared: &Shared) -> Result<(), ConnectionError> 
     let Shared { handle, listers, lists, shares } = shared;
     match left {
         Remaining::Nothing => Ok(()),
-        Remaining::Hear(peer) => connection::serve(&peer, (handle, listers, shares)).await,
+        Remaining::Hear(peer) => connection::serve(&peer, (handle, listers, shares, lists)).await,
         Remaining::Serve(peer, request) => {
-            connection::serve_request(&peer, request?, (handle, listers, shares)).await
+            connection::serve_request(&peer, request?, (handle, listers, shares, lists)).await
         }
         Remaining::Send(peer, rest) => connection::send(&peer, rest.parts()).await,
         Remaining::List(peer, requester, pid) => {
-            let list = tokio::time::timeout(REPLY_DEADLINE, lists.when_there_is_room(requester));
-            let list = list.await.map_err(|_| ConnectionError::NoRoom)?;
-            let rest = Rest { head: list.head(pid), list, sent: 0 };
-            connection::send(&peer, rest.parts()).await
+            connection::send_list(&peer, lists, (requester, pid)).await
         }
     }
 }

@@ -3,7 +3,7 @@
 use lttngd_model::{ErrorCode, SessionDescriptor};
 use lttngd_wire::client::{
     ArchiveLocation, Reply, RotationState, SaveSession, encode_descriptor, encode_destroyed_data,
-    encode_destroyed_header, encode_sessions,
+    encode_destroyed_header,
 };
 
 use super::Asking;
@@ -18,8 +18,10 @@ impl Asking<'_> {
         Ok(self.ok().with_data(encode_descriptor(&complete)))
     }
 
-    pub(super) async fn list_sessions(&self) -> Result<Reply, ErrorCode> {
-        Ok(self.ok().with_data(encode_sessions(&self.handle.list_sessions().await?)))
+    /// Whoever sends the reply has the list, which is the same for all.
+    pub(super) fn list_sessions(&self) -> Reply {
+        self.attached.borrow_mut().lists_sessions = true;
+        self.ok()
     }
 
     pub(super) async fn destroy_session(&self) -> Result<Reply, ErrorCode> {

@@ -1,14 +1,19 @@
 //! Connections that do not do what `liblttng-ctl` does.
 
-use std::{io::Read, os::fd::AsFd, os::unix::net::UnixStream};
+use std::{
+    io::{Read, Write},
+    os::{fd::AsFd, unix::net::UnixStream},
+    rc::Rc,
+};
 
+use lttngd_handle::Handle;
 use lttngd_model::{
     Credentials, DescriptorOutput, ErrorCode, EventDescription, FunctionLookup, ProbeLocation,
     SessionDescriptor, SessionKind, UserspaceProbe,
 };
 use lttngd_peer::{
     BaseLine, ConsumerScript, FakeClient, FakeConsumer, alone, channel_listing, event_description,
-    open_descriptors,
+    eventually, open_descriptors,
 };
 use lttngd_runtime::{Descriptors, Peer};
 use lttngd_wire::client::{Command, REQUEST_LEN, decode_sessions};
@@ -255,9 +260,65 @@ async fn a_request_that_does_not_come_is_given_up() {
     // The clock jumps when nothing else is left to do.
     tokio::time::pause();
     let shares = Shares::new(Descriptors::unlimited());
-    let outcome = serve(&peer, (&handle, &Listers::default(), &shares)).await;
+    let lists = Lists::new(handle.clone());
+    let outcome = serve(&peer, (&handle, &Listers::default(), &shares, &lists)).await;
     assert!(matches!(outcome, Err(ConnectionError::Silent)), "{outcome:?}");
     drop(theirs);
+}
+
+/// Makes a session of root's.
+async fn create(handle: &Handle, name: &str) {
+    let descriptor = SessionDescriptor {
+        kind: SessionKind::Regular,
+        name: Some(name.to_owned()),
+        output: DescriptorOutput::None,
+    };
+    let owner = handle.acting_for(Credentials { uid: 0, gid: 0 });
+    owner.create_session(None, descriptor).await.unwrap();
+}
+
+#[actix::test]
+async fn clients_that_ask_late_and_do_not_read_share_one_list() {
+    const CLIENTS: usize = 50;
+    let fake = FakeConsumer::new(ConsumerScript::default());
+    let (handle, ..) = daemon(&fake);
+    // A list that no socket takes at once.
+    for number in 0..200 {
+        create(&handle, &format!("s{number}")).await;
+    }
+    let user = rustix::process::geteuid().as_raw();
+    let requester = Credentials { uid: user, gid: rustix::process::getegid().as_raw() };
+    let lists = Rc::new(Lists::new(handle.clone()));
+    let with = Rc::new((handle, Listers::default(), Shares::new(Descriptors::unlimited())));
+    let mut clients = Vec::new();
+    for number in 0..CLIENTS {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let peer = Peer::new(ours.into()).unwrap();
+        let (with, lists) = (Rc::clone(&with), Rc::clone(&lists));
+        let served = tokio::task::spawn_local(async move {
+            let (handle, listers, shares) = &*with;
+            serve(&peer, (handle, listers, shares, &lists)).await
+        });
+        // It is being heard by now, and asks in another way than most do.
+        tokio::task::yield_now().await;
+        let named = if number % 2 == 0 { "" } else { "none" };
+        theirs.write_all(&bytes(named, &Command::ListSessions)).unwrap();
+        clients.push((theirs, served));
+    }
+    let list = lists.newest(requester).unwrap();
+    let held = || Rc::strong_count(&list) - 2;
+    eventually("all are sent the same list", || held() == CLIENTS).await;
+    for (mut theirs, served) in clients {
+        theirs.shutdown(std::net::Shutdown::Write).unwrap();
+        let taken = tokio::task::spawn_blocking(move || {
+            let mut reply = Vec::new();
+            theirs.read_to_end(&mut reply).unwrap();
+            reply
+        });
+        served.await.unwrap().unwrap();
+        assert!(taken.await.unwrap().ends_with(list.data()));
+    }
+    assert_eq!(held(), 0);
 }
 
 #[actix::test]
@@ -267,19 +328,11 @@ async fn a_list_is_made_once_for_all_and_another_waits_while_too_many_are_not_ta
     let (handle, ..) = daemon(&fake);
     let root = Credentials { uid: 0, gid: 0 };
     let lists = Lists::holding(handle.clone(), ROOM);
-    let owner = handle.acting_for(root);
-    let create = async |name: &str| {
-        let descriptor = SessionDescriptor {
-            kind: SessionKind::Regular,
-            name: Some(name.to_owned()),
-            output: DescriptorOutput::None,
-        };
-        owner.create_session(None, descriptor).await.unwrap();
-    };
-    let names = |list: &std::rc::Rc<List>| decode_sessions(list.data()).unwrap().len();
+    let create = async |name: &str| create(&handle, name).await;
+    let names = |list: &Rc<List>| decode_sessions(list.data()).unwrap().len();
     create("a").await;
     let first = lists.newest(root).unwrap();
-    assert!(std::rc::Rc::ptr_eq(&first, &lists.newest(root).unwrap()), "it is the same for all");
+    assert!(Rc::ptr_eq(&first, &lists.newest(root).unwrap()), "it is the same for all");
     create("b").await;
     // The first one is still sent to somebody: there is no room for another.
     assert_eq!(names(&first), 1);
