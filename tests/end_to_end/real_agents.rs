@@ -201,8 +201,11 @@ fn a_stopped_agent_delays_only_who_needs_it() {
     assert!(!listing.contains(&format!("PID: {} ", stopped.pid())), "{listing}");
     other.tell("log app 20 other");
     arena.signal(stopped.pid(), Signal::CONT);
+    // Its agent and its tracepoints are set aside each by itself, and are listed when they have caught up.
+    let program = format!("PID: {} ", stopped.pid());
     eventually("it catches up", || {
-        arena.lttng_ok("list -p").contains(&format!("PID: {} ", stopped.pid())).then_some(())
+        let lists = ["list -p", "list -u"];
+        lists.iter().all(|list| arena.lttng_ok(list).contains(&program)).then_some(())
     });
     stopped.tell("log app 20 stopped");
     arena.lttng_ok("destroy s");
