@@ -65,6 +65,16 @@ fn descriptor(name: &str, output: Uri) -> SessionDescriptor {
 }
 
 impl Inside {
+    /// The session "next" records four events, and all ends.
+    fn records_next(mut self) {
+        block_on(self.handle.start("next")).unwrap();
+        self.program.tell("number=4");
+        block_on(self.handle.stop("next")).unwrap();
+        block_on(self.handle.destroy_session("next")).unwrap();
+        self.program.finish();
+        self.daemon.stop();
+    }
+
     fn new(traces: PathBuf) -> Self {
         let config = Config::for_current_user().unwrap().with_program(PROGRAM);
         let config = Config { agent_port: AgentPort::Only(0), ..config };
@@ -281,7 +291,7 @@ fn a_consumer_is_gone(name: &str, point: &str) {
             assert_eq!(count(arena, &traces.join("next")), 4);
         });
     };
-    let mut inside = Inside::new(traces);
+    let inside = Inside::new(traces);
     let handle = inside.handle.clone();
     let mut events = block_on(handle.subscribe(64)).unwrap();
     inside.session(BAD);
@@ -293,12 +303,7 @@ fn a_consumer_is_gone(name: &str, point: &str) {
     assert_eq!(block_on(handle.destroy_session(GOOD)), Err(ErrorCode::NoUstconsumerd));
     // The next one is another consumer's, for the same program.
     inside.session("next");
-    block_on(handle.start("next")).unwrap();
-    inside.program.tell("number=4");
-    block_on(handle.stop("next")).unwrap();
-    block_on(handle.destroy_session("next")).unwrap();
-    inside.program.finish();
-    inside.daemon.stop();
+    inside.records_next();
 }
 
 #[test]
@@ -314,7 +319,7 @@ fn a_consumer_fails_before_its_process_runs() {
     let run_dir = config.run_dir.clone();
     let daemon = Daemon::start(config).unwrap();
     let (handle, program) = (daemon.handle(), program());
-    let mut inside = Inside { daemon, handle: handle.clone(), run_dir, traces, program };
+    let inside = Inside { daemon, handle: handle.clone(), run_dir, traces, program };
     let mut events = block_on(handle.subscribe(64)).unwrap();
     let descriptor = descriptor("next", Uri::Path(inside.traces.join("next")));
     block_on(handle.create_session(None, descriptor)).unwrap();
@@ -326,12 +331,7 @@ fn a_consumer_fails_before_its_process_runs() {
     }
     // Nothing was recorded that could be lost.
     block_on(handle.enable_event("next", "", rule)).unwrap();
-    block_on(handle.start("next")).unwrap();
-    inside.program.tell("number=4");
-    block_on(handle.stop("next")).unwrap();
-    block_on(handle.destroy_session("next")).unwrap();
-    inside.program.finish();
-    inside.daemon.stop();
+    inside.records_next();
 }
 
 /// A daemon of its own directory ends when the part of it fails that comes to `point` by `act`; its owner
