@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Runs scripts of lttng-tools' tests/regression with one pair of daemons, in a machine that has the kernel tracer:
+# guest-reference.sh OUT TREE SESSIOND CONSUMERD SCRIPT..., where an empty daemon is the tree's own. What each prints
+# goes to OUT/<its name with dots for slashes>.
+set -u
+out=$1 tree=$2
+[ -z "$3" ] || mount --bind "$3" "$tree/src/bin/lttng-sessiond/lttng-sessiond"
+[ -z "$4" ] || mount --bind "$4" "$tree/src/bin/lttng-consumerd/lttng-consumerd"
+shift 4
+getent group tracing > /dev/null || groupadd tracing
+for script in "$@"; do
+    log=$out/${script//\//.}
+    (cd "$tree/tests/regression/${script%/*}" && timeout --kill-after=10 "${LTTNGD_SCRIPT_LIMIT:-900}" "./${script##*/}") > "$log" 2>&1
+    echo "ended with $?" >> "$log"
+    # What one leaves is not the next one's.
+    pkill -KILL 'lttng-' 2> /dev/null
+    pkill -KILL lttngd 2> /dev/null
+    rm -rf /var/run/lttng
+done
+exit 0
