@@ -192,12 +192,13 @@ impl Config {
     }
 
     /// Has what else the daemon needs run by `program`, which takes its roles by
-    /// [`assume_role`](crate::process::assume_role): [`Config::program`], and the consumer daemon
-    /// of applications, which else is the installed one of LTTng, if there is one.
+    /// [`assume_role`](crate::process::assume_role): [`Config::program`], and the consumer daemons
+    /// of applications and of the kernel, which else are the installed one of LTTng, if there is one.
     #[must_use]
     pub fn with_program(mut self, program: impl Into<PathBuf>) -> Self {
         let program = program.into();
         self.program = Some(program.clone());
+        self.kconsumerd.binary = Some(program.clone());
         let consumerd = self.consumerd_of(usize::BITS);
         consumerd.binary = Some(program);
         consumerd.libdir = None;

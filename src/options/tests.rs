@@ -91,6 +91,7 @@ fn a_users_daemon_lives_below_the_home() {
         assert_eq!(config.lock_file, run_dir.join("lttng-sessiond.lck"));
         assert_eq!(config.consumerd64.cmd_sock, run_dir.join("ustconsumerd64/command"));
         assert_eq!(config.kconsumerd.err_sock, run_dir.join("kconsumerd/error"));
+        assert_eq!(config.kconsumerd.binary, config.consumerd64.binary, "both are this program");
         let uid = rustix::process::getuid().as_raw();
         assert_eq!(config.wait_shm_name, format!("/lttng-ust-wait-8-{uid}"));
         assert!(!config.is_root);
@@ -145,7 +146,7 @@ type Check = fn(&Config) -> bool;
 
 #[test]
 fn every_option_reaches_the_configuration() {
-    let paths: [(&str, PathField); 14] = [
+    let paths: [(&str, PathField); 15] = [
         ("client-sock", |c| c.client_socket.as_ref()),
         ("apps-sock", |c| Some(&c.apps_socket)),
         ("kconsumerd-cmd-sock", |c| Some(&c.kconsumerd.cmd_sock)),
@@ -157,6 +158,7 @@ fn every_option_reaches_the_configuration() {
         ("consumerd32-path", |c| c.consumerd32.binary.as_ref()),
         ("consumerd32-libdir", |c| c.consumerd32.libdir.as_ref()),
         ("consumerd64-path", |c| c.consumerd64.binary.as_ref()),
+        ("consumerd64-path", |c| c.kconsumerd.binary.as_ref()),
         ("consumerd64-libdir", |c| c.consumerd64.libdir.as_ref()),
         ("pidfile", |c| Some(&c.pid_file)),
         ("load", |c| c.load_path.as_ref()),
