@@ -20,7 +20,9 @@ test: peers
 # answered and recorded compared. The first time the machine is prepared, which takes about four minutes.
 test-kernel: peers
 	$(CARGO) build --locked
+	$(CARGO) build --locked --example timeline
 	tests/kernel/compare
+	tests/kernel/embedded
 
 # Measures this daemon beside the stock one and writes what came out; takes about a quarter of an hour.
 bench: peers

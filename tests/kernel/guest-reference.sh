@@ -8,6 +8,11 @@ out=$1 tree=$2
 [ -z "$4" ] || mount --bind "$4" "$tree/src/bin/lttng-consumerd/lttng-consumerd"
 shift 4
 getent group tracing > /dev/null || groupadd tracing
+# Probes are placed in no file of an overlay.
+for probed in "$tree"/tests/utils/testapp/userspace-probe-*; do
+    cp -r "$probed" /dev/shm/
+    mount --bind "/dev/shm/${probed##*/}" "$probed"
+done
 for script in "$@"; do
     log=$out/${script//\//.}
     (cd "$tree/tests/regression/${script%/*}" && timeout --kill-after=10 "${LTTNGD_SCRIPT_LIMIT:-900}" "./${script##*/}") > "$log" 2>&1
