@@ -52,6 +52,13 @@ fn run(options: &Options, clock: PacketClock) -> Result<(), ConsumerdError> {
     if let Err(error) = limits::raise_descriptors() {
         tracing::warn!(%error, "cannot raise the limit of open descriptors");
     }
+    // Before there are threads: rights are a thread's.
+    if options.kernel
+        && rustix::process::geteuid().is_root()
+        && let Err(error) = lttngd_runas::keep_file_rights()
+    {
+        tracing::warn!(error, "the kernel's consumer daemon keeps rights that it does not need");
+    }
     let runas = Runas::urgent(Some(own_program()));
     lttngd_consumerd::run(options, clock, runas)
 }

@@ -47,15 +47,29 @@ impl Consumerd {
         Consumerd::start_beside(arena, manners, |_| ())
     }
 
+    /// The same of the kernel's.
+    pub fn start_of_the_kernel(arena: &Arena) -> Consumerd {
+        Consumerd::start_with(arena, "-k", Manners::Good, |_| ())
+    }
+
     /// The same, when `others` have done something with the command socket before.
     pub fn start_beside(arena: &Arena, manners: Manners, others: impl FnOnce(&Path)) -> Consumerd {
+        Consumerd::start_with(arena, "-u", manners, others)
+    }
+
+    fn start_with(
+        arena: &Arena,
+        kind: &str,
+        manners: Manners,
+        others: impl FnOnce(&Path),
+    ) -> Consumerd {
         let [error, command, log, output] =
             ["error", "command", "log", "output"].map(|name| arena.file(name));
         fs::create_dir_all(output.join("uid/0/64-bit/index")).unwrap();
         let listener = UnixListener::bind(&error).unwrap();
         let child = arena
             .command(Consumer::Own.program(arena))
-            .args(["-u", "--consumerd-cmd-sock"])
+            .args([kind, "--consumerd-cmd-sock"])
             .arg(&command)
             .arg("--consumerd-err-sock")
             .arg(&error)
@@ -85,6 +99,13 @@ impl Consumerd {
         send_descriptors(&consumerd.commands, &[samples.as_fd()]).unwrap();
         assert_eq!(consumerd.status(), 0);
         consumerd
+    }
+
+    /// What the system says of its process and of each of its threads (`status`).
+    pub fn statuses(&self) -> Vec<String> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap().flatten();
+        // One may end meanwhile.
+        threads.filter_map(|thread| fs::read_to_string(thread.path().join("status")).ok()).collect()
     }
 
     /// Count of descriptors that it has open.

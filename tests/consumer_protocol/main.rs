@@ -17,6 +17,7 @@ use std::os::unix::net::UnixStream;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use rustix::thread::CapabilitySet;
 
 use commands::{Descriptors, Step, steps};
 use consumerd::Consumerd;
@@ -136,6 +137,39 @@ fn another_users_connection_gives_no_commands() {
         }
     });
     session::is_served(&mut consumerd);
+    consumerd.end();
+}
+
+/// Whatever a fault of its own would let somebody do: it loads no module, mounts nothing, looks into no process.
+#[test]
+fn the_kernels_has_no_rights_but_those_over_files() {
+    if !rustix::process::geteuid().is_root() {
+        // Others have none.
+        return;
+    }
+    let arena = Arena::new();
+    let consumerd = Consumerd::start_of_the_kernel(&arena);
+    let kept = CapabilitySet::CHOWN
+        | CapabilitySet::DAC_OVERRIDE
+        | CapabilitySet::DAC_READ_SEARCH
+        | CapabilitySet::FOWNER
+        | CapabilitySet::FSETID
+        | CapabilitySet::SETUID
+        | CapabilitySet::SETGID
+        | CapabilitySet::SETPCAP
+        | CapabilitySet::SYS_NICE
+        | CapabilitySet::SYS_RESOURCE;
+    let statuses = consumerd.statuses();
+    assert!(statuses.len() > 1, "data threads are threads of their own");
+    for status in statuses {
+        for set in ["CapPrm", "CapEff"] {
+            let line = status.lines().find_map(|line| line.strip_prefix(set)?.strip_prefix(':'));
+            let has = u64::from_str_radix(line.unwrap().trim(), 16).unwrap();
+            assert_eq!(has & !kept.bits(), 0, "{status}");
+        }
+        assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+        assert!(status.contains("Seccomp:\t2"), "a filter: {status}");
+    }
     consumerd.end();
 }
 

@@ -46,14 +46,7 @@ pub(crate) fn confine() -> Result<(), String> {
 
 /// Makes sure that capabilities do not come back by executing a program or changing users.
 fn leave_way_back_closed() -> Result<(), Errno> {
-    for number in 0..CAPABILITIES_MAX {
-        match remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << number)) {
-            Ok(()) => {}
-            // The first that the kernel does not know.
-            Err(Errno::INVAL) => break,
-            Err(errno) => return Err(errno),
-        }
-    }
+    leave_bounding_set(CapabilitySet::empty())?;
     clear_ambient_capability_set()?;
     set_capabilities_secure_bits(
         CapabilitiesSecureBits::NO_ROOT
@@ -66,7 +59,24 @@ fn leave_way_back_closed() -> Result<(), Errno> {
     )
 }
 
-fn tolerated(errno: Errno) -> Result<(), Errno> {
+/// Leaves `kept` alone to what is executed.
+pub(crate) fn leave_bounding_set(kept: CapabilitySet) -> Result<(), Errno> {
+    for number in 0..CAPABILITIES_MAX {
+        let capability = CapabilitySet::from_bits_retain(1 << number);
+        if kept.contains(capability) {
+            continue;
+        }
+        match remove_capability_from_bounding_set(capability) {
+            Ok(()) => {}
+            // The first that the kernel does not know.
+            Err(Errno::INVAL) => break,
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn tolerated(errno: Errno) -> Result<(), Errno> {
     if errno == Errno::PERM { Ok(()) } else { Err(errno) }
 }
 

@@ -18,6 +18,7 @@
 mod below;
 mod confine;
 mod faults;
+mod kept;
 mod link;
 mod liveness;
 mod operation;
@@ -32,6 +33,7 @@ mod trusted;
 mod worker;
 
 pub use faults::{Fault, Faults};
+pub use kept::keep_file_rights;
 pub use operation::{Below, Opening};
 pub use owner::{Act, DEADLINE, Owner, Runas};
 pub use process::PROGRAM;
