@@ -15,7 +15,7 @@ for probed in "$tree"/tests/utils/testapp/userspace-probe-*; do
 done
 for script in "$@"; do
     log=$out/${script//\//.}
-    (cd "$tree/tests/regression/${script%/*}" && timeout --kill-after=10 "${LTTNGD_SCRIPT_LIMIT:-900}" "./${script##*/}") > "$log" 2>&1
+    (cd "$tree/tests/regression/${script%/*}" && timeout --kill-after=10 "$LTTNGD_SCRIPT_LIMIT" "./${script##*/}") > "$log" 2>&1
     echo "ended with $?" >> "$log"
     # What one leaves is not the next one's.
     pkill -KILL 'lttng-' 2> /dev/null
