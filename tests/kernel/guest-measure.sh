@@ -8,7 +8,7 @@ getent group tracing > /dev/null || groupadd tracing
 
 # A client that is stopped by what it waits for is given up.
 lt() {
-    timeout 300 lttng --no-sessiond "$@" > /dev/null 2>> "$out/errors" ||
+    timeout 60 lttng --no-sessiond "$@" > /dev/null 2>> "$out/errors" ||
         echo "$who: lttng $* ended with $?" >> "$out/errors"
 }
 
