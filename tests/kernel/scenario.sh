@@ -4,15 +4,16 @@
 traces=$(mktemp -d)
 trap 'rm -rf "$traces"' EXIT
 
-# Runs the client, and prints what it says and its status.
+# Runs the client, and prints what it says and its status. That a session is being destroyed it says where that takes
+# a while.
 lt() {
     local said status
     said=$(lttng --no-sessiond "$@" 2>&1)
     status=$?
     printf '$ lttng %s\n' "${*//$traces/TRACES}"
     printf '%s\n' "$said" | sed -e "s#$traces#TRACES#g" \
-        -e 's/\.\.\.*$//' -e '/^Destroying/s/\.*$//' -e '/^Waiting/s/\.*$//' \
-        -e 's/\.\.*\(Trace chunk\|Error\)/ \1/' \
+        -e 's/\.\.\.*$//' -e '/^Waiting/s/\.*$//' -e 's/\.\.*\(Trace chunk\|Error\)/ \1/' \
+        -e 's/^Destroying session [^ ]* *//' \
         -e 's/[0-9]\{8\}-[0-9]\{6\}/TIME/g' -e 's/[0-9]\{8\}T[0-9]\{6\}[+-][0-9]\{4\}/TIME/g' \
         -e '/Discarded events:/d' -e '/Lost packets:/d' -e '/events were discarded/d' \
         -e 's/^\(- .*\): \[.*abled\]$/\1/' \

@@ -147,7 +147,10 @@ mod tests {
             // One that asks for no right at all.
             // SAFETY: the call has no arguments that are pointers.
             let pidfd = unsafe { libc::syscall(libc::SYS_pidfd_getfd, -1, -1, 0) };
-            assert_eq!((pidfd, Errno::from_io_error(&std::io::Error::last_os_error())), (-1, Some(Errno::PERM)));
+            assert_eq!(
+                (pidfd, Errno::from_io_error(&std::io::Error::last_os_error())),
+                (-1, Some(Errno::PERM))
+            );
         };
         thread::spawn(body).join().unwrap();
     }
