@@ -4,8 +4,8 @@
 traces=$(mktemp -d)
 trap 'rm -rf "$traces"' EXIT
 
-# Runs the client, and prints what it says and its status. That a session is being destroyed it says where that takes
-# a while.
+# Runs the client, and prints what it says and its status. That it waits for a session to be destroyed or cleared it says
+# where that takes a while.
 lt() {
     local said status
     said=$(lttng --no-sessiond "$@" 2>&1)
@@ -13,7 +13,7 @@ lt() {
     printf '$ lttng %s\n' "${*//$traces/TRACES}"
     printf '%s\n' "$said" | sed -e "s#$traces#TRACES#g" \
         -e 's/\.\.\.*$//' -e '/^Waiting/s/\.*$//' -e 's/\.\.*\(Trace chunk\|Error\)/ \1/' \
-        -e 's/^Destroying session [^ ]* *//' \
+        -e 's/^Destroying session [^ ]* *//' -e '/^Waiting for clear/d' \
         -e 's/[0-9]\{8\}-[0-9]\{6\}/TIME/g' -e 's/[0-9]\{8\}T[0-9]\{6\}[+-][0-9]\{4\}/TIME/g' \
         -e '/Discarded events:/d' -e '/Lost packets:/d' -e '/events were discarded/d' \
         -e 's/^\(- .*\): \[.*abled\]$/\1/' \
