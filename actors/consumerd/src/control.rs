@@ -70,6 +70,8 @@ pub(crate) struct Control {
     pulse: Pulse,
     book: RefCell<Book<Addr<Session>>>,
     halves: RefCell<Halves>,
+    /// Whether a connection to a relay daemon was ever whole.
+    had_relays: Rc<Cell<bool>>,
 }
 
 /// A command that is on its way to a session.
@@ -101,6 +103,7 @@ impl Control {
             pulse,
             book: RefCell::default(),
             halves: RefCell::default(),
+            had_relays: Rc::default(),
         })
     }
 
@@ -189,6 +192,7 @@ impl Control {
             source: source.clone(),
             descriptors: descriptors.clone(),
             makers: self.makers.clone(),
+            had_relays: Rc::clone(&self.had_relays),
             owner: Weak::<Self>::clone(&self.this),
         };
         Ok(Session::new(id, life, context).start())
@@ -279,6 +283,7 @@ impl Control {
         let whole = self.halves.borrow_mut().take(socket, descriptor)?;
         let Some(sockets) = whole else { return Ok(()) };
         let [_, remote] = self.workers_of(sockets.session)?;
+        self.had_relays.set(true);
         Ok(remote.ask(|answer| Order::AddRelay(sockets, answer)).await??)
     }
 

@@ -11,7 +11,7 @@ mod state;
 mod streams;
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     rc::{Rc, Weak},
 };
 
@@ -86,6 +86,8 @@ pub(crate) struct Context {
     pub(crate) source: Source,
     pub(crate) descriptors: Descriptors,
     pub(crate) makers: Addr<Makers>,
+    /// Whether anything was ever connected to a relay daemon.
+    pub(crate) had_relays: Rc<Cell<bool>>,
     pub(crate) owner: Weak<dyn Owner>,
 }
 
@@ -151,8 +153,12 @@ impl Actor for Session {
 }
 
 impl Inner {
-    fn workers(&self) -> [&WorkerHandle; 2] {
-        [&self.context.local, &self.context.remote]
+    /// The data threads that have channels of the session. To others it is nothing: a channel that goes to one
+    /// has with it what it needs.
+    fn workers(&self) -> Vec<&WorkerHandle> {
+        let state = self.state.borrow();
+        let both = [&self.context.local, &self.context.remote];
+        both.into_iter().filter(|worker| state.has_channel_in(worker)).collect()
     }
 
     /// Tells when nothing is left. It is told after what made it so, not before: what a command makes is to

@@ -33,6 +33,11 @@ impl WorkerHandle {
         self.pulse.clone()
     }
 
+    /// Whether it is the same thread.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.wakeup_fd, &other.wakeup_fd)
+    }
+
     /// Gives an order.
     pub(crate) fn tell(&self, order: Order) -> Result<(), WorkerGone> {
         self.orders.send(order).map_err(|_| WorkerGone)?;

@@ -31,7 +31,7 @@ impl Command for CreateTraceChunk {
         if !session.state.borrow_mut().enter_chunk(&chunk) {
             return Err(Code::CREATE_TRACE_CHUNK_FAILED.into());
         }
-        let entered = session.workers().map(|worker| {
+        let entered = session.workers().into_iter().map(|worker| {
             let chunk = Arc::clone(&chunk);
             worker.ask(|reply| Order::SetChunk(session.id, chunk, reply))
         });
@@ -50,7 +50,7 @@ impl Command for CloseTraceChunk {
         // Until its relay daemon has closed it the session is not over, and so is no connection of its
         // snapshots. A chunk that is here is held by its writers alone, who delete it then.
         let held = relay.map(|_| chunk);
-        let left = session.workers().map(|worker| {
+        let left = session.workers().into_iter().map(|worker| {
             let (session, chunk, before) = (session.id, id, before.clone());
             worker.ask(move |reply| Order::LeaveChunk { session, chunk, before, reply })
         });

@@ -115,7 +115,7 @@ impl Asked {
         }
     }
 
-    fn is_monitored(&self) -> bool {
+    pub(super) fn is_monitored(&self) -> bool {
         match self {
             Self::Data { channel, .. } => channel.monitored,
             Self::Metadata(metadata) => metadata.monitored,
@@ -159,6 +159,11 @@ impl State {
     pub(super) fn worker_of(&self, key: ChannelKey) -> Result<WorkerHandle, Refusal> {
         let channel = self.channels.get(&key).ok_or(Refusal::UnknownChannel)?;
         Ok(channel.worker.clone())
+    }
+
+    /// Whether a data thread has channels, or gets some that were made for it.
+    pub(super) fn has_channel_in(&self, worker: &WorkerHandle) -> bool {
+        self.channels.values().any(|channel| channel.worker.is(worker))
     }
 
     /// How text of a metadata channel that runs is asked for.

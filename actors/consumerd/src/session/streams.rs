@@ -10,6 +10,7 @@ use crate::{
         GetLostPackets, OpenChannelPackets, RecordSnapshot, RotateChannel,
     },
     worker::{Counts, Order, Recording},
+    workers::WorkerHandle,
 };
 
 /// Commands for a channel that are an order for its data thread.
@@ -75,7 +76,7 @@ impl Command for GetDataPending {
 
     async fn perform(self, session: &Inner) -> Result<bool, Refusal> {
         session.refresh_all_text().await;
-        for worker in session.workers() {
+        for worker in session.workers_that_may_owe() {
             // A worker that is gone has nothing left to write.
             let pending = worker.ask(|reply| Order::TellDataPending(session.id, reply)).await;
             if pending == Ok(true) {
@@ -110,6 +111,17 @@ impl Command for RecordSnapshot {
 }
 
 impl Inner {
+    /// The data threads that may have something of the session to write, or to hear from a relay daemon: what
+    /// it sent of channels that are over may still be under way there.
+    fn workers_that_may_owe(&self) -> Vec<&WorkerHandle> {
+        let mut workers = self.workers();
+        let remote = &self.context.remote;
+        if self.context.had_relays.get() && !workers.iter().any(|worker| worker.is(remote)) {
+            workers.push(remote);
+        }
+        workers
+    }
+
     async fn counts(&self, key: ChannelKey) -> Result<Counts, Refusal> {
         let worker = self.state.borrow().worker_of(key)?;
         Ok(worker.ask(|reply| Order::TellCounts(key, reply)).await?)

@@ -1,6 +1,8 @@
 //! A session before data threads that are played: no epoll, no thread, no socket.
 #![allow(clippy::unwrap_used)]
 
+mod threads;
+
 use std::{cell::RefCell, os::unix::net::UnixStream, rc::Rc, sync::mpsc::Receiver};
 
 use actix::{Addr, System};
@@ -132,33 +134,44 @@ struct World {
     owner: Rc<Listener>,
     local: Receiver<Order>,
     remote: Receiver<Order>,
+    had_relays: Rc<Cell<bool>>,
     _daemon: UnixStream,
 }
 
 impl World {
-    /// With these channels made.
+    /// With these channels made: those of which snapshots are recorded by the thread that is for them.
     fn with(channels: Vec<(ChannelKey, Asked)>) -> Self {
         let ((local, local_orders), (remote, remote_orders)) = (worker(), worker());
         let owner: Rc<Listener> = Rc::default();
         let weak: Weak<Listener> = Rc::downgrade(&owner);
         let (metadata, daemon) = UnixStream::pair().unwrap();
+        let had_relays = Rc::<Cell<bool>>::default();
         let context = Context {
             local: local.clone(),
-            remote,
+            remote: remote.clone(),
             events: unbounded_channel().0,
             clock: PacketClock::default(),
             runas: Runas::new(None),
             source: Source::start(Peer::new(metadata.into()).unwrap()),
             descriptors: Descriptors::new(Shares::new(1024, 0)),
             makers: Makers::default().start(),
+            had_relays: Rc::clone(&had_relays),
             owner: weak,
         };
         let session = Session::new(ID, Life::default(), context);
         for (key, asked) in channels {
-            session.inner.state.borrow_mut().add_channel(key, local.clone(), asked);
+            let worker = if asked.is_monitored() { &local } else { &remote };
+            session.inner.state.borrow_mut().add_channel(key, worker.clone(), asked);
         }
         let session = session.start();
-        Self { session, owner, local: local_orders, remote: remote_orders, _daemon: daemon }
+        Self {
+            session,
+            owner,
+            local: local_orders,
+            remote: remote_orders,
+            had_relays,
+            _daemon: daemon,
+        }
     }
 
     /// Has a command carried out, while the data threads answer as `play` does.
@@ -313,38 +326,6 @@ fn commands_without_their_data_thread_are_refused_as_at_the_end() {
         assert_eq!(closed, Err(Refusal::Ending));
         let (pending, _) = world.ask(GetDataPending, gone).await;
         assert_eq!(pending, Ok(false), "nothing is left to be written");
-    });
-}
-
-#[test]
-fn data_is_pending_when_it_is_in_one_of_the_data_threads() {
-    run(async || {
-        let world = World::with(Vec::new());
-        let (pending, orders) = world.ask(GetDataPending, well).await;
-        assert_eq!((pending, orders), (Ok(false), vec!["pending", "pending"]));
-        let pends = |order| match order {
-            Order::TellDataPending(_, reply) => (reply.answer(true), Some("pending")).1,
-            other => well(other),
-        };
-        let (pending, orders) = world.ask(GetDataPending, pends).await;
-        assert_eq!((pending, orders), (Ok(true), vec!["pending"]), "the second is not asked");
-    });
-}
-
-#[test]
-fn a_trace_chunk_is_entered_by_both_data_threads_and_closed_at_its_relay_daemon() {
-    run(async || {
-        let world = World::with(Vec::new());
-        let (created, orders) = world.ask(create_chunk(1), well).await;
-        assert_eq!((created, orders), (Ok(()), vec!["make at relay", "enter", "enter"]));
-        let (again, orders) = world.ask(create_chunk(1), well).await;
-        assert_eq!(again, Err(Code::CREATE_TRACE_CHUNK_FAILED.into()));
-        assert_eq!(orders, Vec::<&str>::new(), "the relay daemon is not asked");
-        assert_eq!(world.told(), []);
-        let (closed, orders) = world.ask(close_chunk(1, Some(RELAY)), well).await;
-        assert_eq!(closed.unwrap().0, "host/session");
-        assert_eq!(orders, ["leave", "leave", "close at relay"]);
-        assert_eq!(world.told(), [Told::Empty { has_snapshots: false }]);
     });
 }
 
