@@ -26,6 +26,7 @@ mod dispatch;
 mod event;
 mod halves;
 mod health;
+mod hold;
 mod makers;
 mod options;
 mod process;

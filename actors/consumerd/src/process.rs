@@ -26,6 +26,7 @@ use crate::{
     connections::accept_more,
     control::{Control, Surroundings},
     health::{self, Health, Pulse},
+    hold::Hold,
     options::Options,
     source::Source,
     worker::Setup,
@@ -129,7 +130,9 @@ async fn serve(
         clock: clock.clone(),
         relay_limits,
         pulse: Pulse::default(),
+        hold: Hold::default(),
     };
+    let _pipe = setup.hold.listen(options.kernel).map_err(system("make the pipe of a test"))?;
     let workers = Workers::start(&setup).map_err(system("start the data threads"))?;
     let health = start_health(options, &workers, pulse.clone());
     let thread_ended = workers.ended();

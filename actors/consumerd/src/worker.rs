@@ -64,6 +64,9 @@ use self::{poller::Watched, timers::Due};
 /// How long the end waits for relay daemons to take what is left.
 const END_DEADLINE: Duration = Duration::from_secs(2);
 
+/// How often it looks whether data that a test holds may go on.
+const HOLD_LOOKS: Duration = Duration::from_millis(20);
+
 impl Worker {
     /// Works until it is told to end, or nobody is left to give orders.
     pub(crate) fn run(mut self) {
@@ -78,11 +81,7 @@ impl Worker {
 
     /// Waits for something to do, and does it.
     fn turn(&mut self) -> io::Result<()> {
-        let timeout = if self.ready.is_empty() && self.snapshots.ready_count() == 0 {
-            self.timers.next().map(|due| due.saturating_duration_since(Instant::now()))
-        } else {
-            Some(Duration::ZERO)
-        };
+        let timeout = self.wait_at_most();
         self.setup.pulse.rest();
         let waited = self.poller.wait(timeout);
         self.setup.pulse.beat();
@@ -100,6 +99,24 @@ impl Worker {
         }
         self.settle_relays();
         Ok(())
+    }
+
+    /// How long it may wait for something to do.
+    fn wait_at_most(&mut self) -> Option<Duration> {
+        let next = self.timers.next().map(|due| due.saturating_duration_since(Instant::now()));
+        if self.snapshots.ready_count() > 0 {
+            return Some(Duration::ZERO);
+        }
+        match (self.ready.is_empty(), self.holds()) {
+            (true, _) => next,
+            (false, false) => Some(Duration::ZERO),
+            (false, true) => Some(next.map_or(HOLD_LOOKS, |next| next.min(HOLD_LOOKS))),
+        }
+    }
+
+    /// Whether data stays in its buffers: a test's, and not at the end.
+    fn holds(&self) -> bool {
+        self.setup.hold.is_on() && !self.ends
     }
 
     fn handle(&mut self, watched: Watched) {

@@ -9,6 +9,7 @@ mod deaths;
 mod descriptors;
 mod failed;
 mod full;
+mod held;
 mod hostile;
 mod lost;
 mod output;

@@ -19,8 +19,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{stream_source::StreamSource, timers::Timer};
 use crate::{
-    chunk::Chunk, clock::PacketClock, event::Event, health::Pulse, samples::WrittenBytes,
-    shm::ShmPlace,
+    chunk::Chunk, clock::PacketClock, event::Event, health::Pulse, hold::Hold,
+    samples::WrittenBytes, shm::ShmPlace,
 };
 
 /// What all data threads start with.
@@ -31,6 +31,8 @@ pub(crate) struct Setup {
     pub(crate) relay_limits: RelayLimits,
     /// Shows whether the thread does something.
     pub(crate) pulse: Pulse,
+    /// Whether data stays in its buffers, as tests want it.
+    pub(crate) hold: Hold,
 }
 
 /// The directory of what applications record.

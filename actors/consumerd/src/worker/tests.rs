@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod files;
+mod held;
 
 use std::{
     io::{Read, Write},
@@ -65,6 +66,7 @@ impl World {
             clock: PacketClock::default(),
             relay_limits: lttngd_relaystream::RelayLimits::default(),
             pulse: Default::default(),
+            hold: Default::default(),
         };
         let flags = rustix::event::EventfdFlags::NONBLOCK;
         let bell = Arc::new(rustix::event::eventfd(0, flags).unwrap());

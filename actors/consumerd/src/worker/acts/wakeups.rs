@@ -39,8 +39,12 @@ impl Worker {
 
     /// Reads and writes packets of a stream until there are none, or its turn is over.
     pub(in crate::worker) fn serve(&mut self, slot: usize) {
+        let holds = self.holds();
         let Some(stream) = self.streams.get_mut(slot) else { return };
         stream.queued = false;
+        if holds {
+            return self.make_ready(slot);
+        }
         let relay = stream.output.remote().map(|remote| remote.net_index);
         match stream.serve(&self.setup.clock, &mut self.relays) {
             TurnEnd::More => self.make_ready(slot),

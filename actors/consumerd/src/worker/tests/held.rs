@@ -1,0 +1,22 @@
+//! Data that a test holds, which builds with debug assertions can.
+#![cfg(debug_assertions)]
+
+use super::*;
+
+#[test]
+fn data_that_is_held_stays_in_its_buffer_and_is_pending_until_it_may_go_on() {
+    let mut world = World::new();
+    let chunk = world.chunk(0);
+    let _application = world.add_channel(&chunk);
+    world.worker.setup.hold.set(true);
+    world.worker.streams[0].flush(FlushMode::Full, &PacketClock::default());
+    world.worker.make_ready(0);
+    world.turn();
+    let mut pending = world.ask_data_pending();
+    assert_eq!((world.packets(), pending.try_recv()), (0, Ok(true)));
+    assert!(world.worker.wait_at_most().is_some_and(|wait| !wait.is_zero()), "it does not spin");
+    world.worker.setup.hold.set(false);
+    assert_eq!(world.worker.wait_at_most(), Some(Duration::ZERO));
+    world.turn();
+    assert_eq!(world.packets(), 1);
+}
