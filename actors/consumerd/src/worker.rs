@@ -14,6 +14,8 @@
 mod acts;
 mod channel;
 mod counts_question;
+#[cfg(test)]
+mod example;
 mod extent;
 mod kernel_source;
 mod live;
@@ -48,7 +50,7 @@ use std::{
 use lttngd_model::{ChannelKey, NetIndex};
 
 #[cfg(test)]
-pub(crate) use self::new::example_ring;
+pub(crate) use self::example::example_ring;
 pub(crate) use self::{
     new::{
         ChannelEnd, ClosingChunk, Counts, KERNEL_DIRECTORY, NewChannel, NewMetadata,

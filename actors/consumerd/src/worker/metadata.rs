@@ -259,7 +259,7 @@ mod tests {
     use tokio::sync::mpsc::unbounded_channel;
 
     use super::*;
-    use crate::{chunk::ChunkPlace, worker::new::example_writing};
+    use crate::{chunk::ChunkPlace, worker::example::example_writing};
 
     const KEY: ChannelKey = ChannelKey(2);
 

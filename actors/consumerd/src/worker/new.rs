@@ -65,49 +65,6 @@ impl OutputConfig {
     }
 }
 
-/// Of a channel of session 4, for tests.
-#[cfg(test)]
-pub(super) fn example_writing(name: &str, relay: Option<NetIndex>) -> OutputConfig {
-    let session = SessionId(4);
-    OutputConfig {
-        session,
-        name: name.to_owned(),
-        path: "uid/0/64-bit".to_owned(),
-        domain: UST_DIRECTORY,
-        relay,
-        tracefile_size_bytes: 0,
-        tracefile_count: 0,
-        metadata_request: MetadataRequest {
-            session_id: session,
-            session_id_per_pid: 0,
-            bits_per_long: 64,
-            uid: 0,
-            key: ChannelKey(9),
-        },
-    }
-}
-
-/// Of the buffers of a channel of one stream, for tests.
-#[cfg(test)]
-pub(crate) fn example_ring(
-    num_subbuf: u64,
-    snapshots: bool,
-) -> Result<lttngd_ringbuffer::Channel, lttngd_ringbuffer::CreateError> {
-    let config = lttngd_ringbuffer::ChannelConfig {
-        mode: lttngd_ringbuffer::Mode::Discard,
-        subbuf_size_bytes: 4096,
-        num_subbuf,
-        switch_timer_interval_us: 0,
-        read_timer_interval_us: 0,
-        blocking_timeout_us: 0,
-        channel_id: 0,
-        trace_uuid: [0; 16],
-        cpu_count: 1,
-        snapshots,
-    };
-    lttngd_ringbuffer::Channel::create(&config, &PacketClock::default())
-}
-
 /// Periods of a channel's timers in microseconds, 0 for none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timers {

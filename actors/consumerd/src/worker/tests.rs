@@ -7,16 +7,13 @@ mod held;
 
 use std::{
     io::{Read, Write},
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::net::UnixStream,
-    },
+    os::unix::net::UnixStream,
     sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
 
 use lttngd_model::{ChannelKey, ChunkId, NetIndex, RelaySessionId, RelayStreamHandle, SessionId};
-use lttngd_ringbuffer::{FlushMode, Storage};
+use lttngd_ringbuffer::FlushMode;
 use lttngd_wire::consumer::ConsumerError as Code;
 use lttngd_wire::relay::{
     ConsumerCommand, ConsumerReply, DATA_HEADER_LEN, DataHeader, HEADER_LEN, Header,
@@ -28,9 +25,9 @@ use tokio::sync::{
 };
 
 use super::{
+    example::{Application, KEY, NO_TIMERS, SESSION, example_channel, example_writing},
     new::{
-        ChannelEnd, NewChannel, NewMetadata, NewStream, PushedText, Recording, RelaySockets, Setup,
-        Timers, example_ring, example_writing,
+        ChannelEnd, NewChannel, NewMetadata, PushedText, Recording, RelaySockets, Setup, Timers,
     },
     order::{Order, Reply},
     state::Worker,
@@ -44,8 +41,6 @@ use crate::{
 
 const RELAY: NetIndex = NetIndex(2);
 const RELAY_SESSION: RelaySessionId = RelaySessionId(70);
-const SESSION: SessionId = SessionId(4);
-const KEY: ChannelKey = ChannelKey(1);
 const METADATA_KEY: ChannelKey = ChannelKey(9);
 const HANDLE: RelayStreamHandle = RelayStreamHandle(5);
 const MINOR: u32 = 13;
@@ -140,11 +135,9 @@ impl World {
         count
     }
 
-    /// Adds a channel with one stream. What is returned is what applications have of it; the last is its
-    /// memory.
-    fn add_channel(&mut self, chunk: &Arc<Chunk>) -> (OwnedFd, OwnedFd, OwnedFd) {
-        let timers = Timers { switch_us: 0, read_us: 0, live_us: 0 };
-        let (application, mut outcome) = self.begin_channel(chunk, timers);
+    /// Adds a channel with one stream. What is returned is what applications have of it.
+    fn add_channel(&mut self, chunk: &Arc<Chunk>) -> Application {
+        let (application, mut outcome) = self.begin_channel(chunk, NO_TIMERS);
         self.reply(&ConsumerReply::StreamAdded { handle: HANDLE });
         assert_eq!(outcome.try_recv(), Ok(Ok(())));
         application
@@ -155,34 +148,14 @@ impl World {
         &mut self,
         chunk: &Arc<Chunk>,
         timers: Timers,
-    ) -> ((OwnedFd, OwnedFd, OwnedFd), oneshot::Receiver<Result<(), Code>>) {
-        let clock = PacketClock::default();
-        let mut ring = example_ring(4, false).unwrap();
-        let (stream, object) = ring.create_stream(0, Storage::Memory, &clock).unwrap();
-        let held = ring.wakeup().unwrap().try_clone_to_owned().unwrap();
-        ring.close_wakeup();
-        let wakeup = object.wakeup.as_fd().try_clone_to_owned().unwrap();
-        let channel = NewChannel {
-            held: lttngd_runtime::Descriptors::unlimited().control(0),
-            key: KEY,
-            writing: example_writing("channel0", Some(RELAY)),
-            chunk: Some(Arc::clone(chunk)),
-            end: ChannelEnd::Ring(Box::new(ring)),
-            streams: vec![NewStream {
-                source: Box::new(stream),
-                wakeup: Some(object.wakeup),
-                written: Default::default(),
-            }],
-            shm: None,
-            monitored: true,
-            is_live: false,
-            timers,
-        };
+    ) -> (Application, oneshot::Receiver<Result<(), Code>>) {
+        let writing = example_writing("channel0", Some(RELAY));
+        let (channel, application) = example_channel(writing, Arc::clone(chunk), timers);
         let (reply, outcome) = Reply::new();
-        self.worker.carry_out(Order::AddChannel(Box::new(channel), reply));
+        self.worker.carry_out(Order::AddChannel(channel, reply));
         self.turn();
         assert!(matches!(self.command(), ConsumerCommand::AddStream(_)));
-        ((held, wakeup, object.memory), outcome)
+        (application, outcome)
     }
 }
 
@@ -304,8 +277,8 @@ fn a_stream_that_is_given_up_is_closed_and_no_rotation_waits_for_it() {
 
     let mut world = World::new();
     let (old, new) = (world.chunk(0), world.chunk(1));
-    let (_held, _wakeup, memory) = world.add_channel(&old);
-    rustix::io::pwrite(&memory, &1_u64.to_ne_bytes(), POSITION).unwrap();
+    let application = world.add_channel(&old);
+    rustix::io::pwrite(&application.memory, &1_u64.to_ne_bytes(), POSITION).unwrap();
     world.worker.set_chunk(SESSION, &new);
     for _ in 0..2 {
         let (reply, mut outcome) = Reply::new();
@@ -388,7 +361,7 @@ fn no_snapshot_is_recorded_of_packets_that_leave_their_buffer_when_they_are_read
             shm: None,
             monitored: false,
             is_live: false,
-            timers: Timers { switch_us: 0, read_us: 0, live_us: 0 },
+            timers: NO_TIMERS,
         };
         world.worker.carry_out(Order::AddChannel(Box::new(channel), Reply::new().0));
         let recording = Recording {

@@ -96,7 +96,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::worker::new::example_writing;
+    use crate::worker::example::example_writing;
 
     fn path(minor: Option<u32>, path: &str) -> String {
         let stream = StreamName { name: "channel0_0".to_owned(), path, chunk: Some(ChunkId(3)) };

@@ -16,7 +16,8 @@ use crate::{
     chunk::{Chunk, ChunkPlace},
     event::Event,
     worker::{
-        new::{ClosingChunk, NewRemoteChunk, example_writing},
+        example::example_writing,
+        new::{ClosingChunk, NewRemoteChunk},
         order::{Answer, Reply},
         remote::RemoteStream,
         rotation::RemoteRotation,

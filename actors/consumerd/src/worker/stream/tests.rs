@@ -6,11 +6,9 @@ mod restart;
 mod rooms;
 mod source;
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
-use lttngd_model::{ChunkId, NetIndex, RelayStreamHandle, SessionId};
-use lttngd_runas::Owner;
-use lttngd_tracefile::TraceChunk;
+use lttngd_model::{ChunkId, NetIndex, RelayStreamHandle};
 use tempfile::TempDir;
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -18,10 +16,12 @@ use self::source::{Does, FakeSource, SUBBUF};
 use super::*;
 use crate::{
     chunk::ChunkPlace,
-    worker::{new::example_writing, remote::RemoteStream},
+    worker::{
+        example::{self, PATH, SESSION, example_writing, len},
+        remote::RemoteStream,
+    },
 };
 
-const PATH: &str = "uid/0/64-bit";
 const RELAY: NetIndex = NetIndex(2);
 
 /// A stream, and what its source does.
@@ -75,20 +75,14 @@ impl World {
 }
 
 fn chunk(id: u64, place: ChunkPlace) -> Arc<Chunk> {
-    Chunk::new(SessionId(4), ChunkId(id), place, unbounded_channel().0)
+    Chunk::new(SESSION, ChunkId(id), place, unbounded_channel().0)
 }
 
+/// A trace chunk of files here for which there is room.
 fn local_chunk(id: u64) -> (TempDir, Arc<Chunk>) {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(directory.path().join(PATH).join("index")).unwrap();
-    let files = std::fs::File::open(directory.path()).unwrap();
-    let files = TraceChunk::new(files.into(), Owner::process()).unwrap();
-    (directory, chunk(id, ChunkPlace::Local(files)))
-}
-
-fn len(directory: &TempDir, name: &str) -> u64 {
-    let path: &Path = directory.path();
-    std::fs::metadata(path.join(PATH).join(name)).map_or(0, |it| it.len())
+    let (directory, chunk) = example::local_chunk(id, unbounded_channel().0);
+    example::make_room(&directory);
+    (directory, chunk)
 }
 
 #[test]
