@@ -198,9 +198,11 @@ impl Registry {
     /// Has a session look what its channels lost, which it tells of.
     pub(crate) fn look_for_losses(&self, session: SessionId) {
         let Some(entry) = self.sessions.get(&session) else { return };
-        let listed = entry.session.send(ListChannels { domain: Domain::Ust });
-        // What it answers is not needed: the session tells what is new in it.
-        tokio::task::spawn_local(async move { drop(listed.await) });
+        for domain in [Domain::Kernel, Domain::Ust] {
+            let listed = entry.session.send(ListChannels { domain });
+            // What it answers is not needed: the session tells what is new in it.
+            tokio::task::spawn_local(async move { drop(listed.await) });
+        }
     }
 
     fn publish_app(&mut self, info: &AppInfo, event: fn(AppDescription) -> Event) {

@@ -2,19 +2,20 @@
 
 use std::collections::HashMap;
 
-use lttngd_model::ChannelListing;
+use lttngd_model::{ChannelListing, Domain};
 
 use crate::{Observation, SessionChanged, SessionEvent, SessionObserved, actor::Inner};
 
-/// What was told of each channel's losses: events discarded and packets lost, by its name.
+/// What was told of each channel's losses: events discarded and packets lost, by its domain and its name.
 #[derive(Debug, Default)]
-pub(crate) struct ToldLosses(HashMap<String, (u64, u64)>);
+pub(crate) struct ToldLosses(HashMap<Domain, HashMap<String, (u64, u64)>>);
 
 impl ToldLosses {
     /// Whether a channel lost something that was not told yet, which is told by this.
-    fn take_new(&mut self, channel: &ChannelListing) -> bool {
+    fn take_new(&mut self, domain: Domain, channel: &ChannelListing) -> bool {
         let lost = (channel.discarded_events, channel.lost_packets);
-        match self.0.get_mut(&channel.name) {
+        let told = self.0.entry(domain).or_default();
+        match told.get_mut(&channel.name) {
             // What an application that is gone counted may be missing for a moment.
             Some(told) if lost.0 <= told.0 && lost.1 <= told.1 => false,
             Some(told) => {
@@ -22,7 +23,7 @@ impl ToldLosses {
                 true
             }
             None if lost == (0, 0) => false,
-            None => self.0.insert(channel.name.clone(), lost).is_none(),
+            None => told.insert(channel.name.clone(), lost).is_none(),
         }
     }
 }
@@ -48,10 +49,11 @@ impl Inner {
     }
 
     /// Tells of channels that lost more than was told before.
-    pub(crate) fn tell_losses(&self, channels: &[ChannelListing]) {
+    pub(crate) fn tell_losses(&self, domain: Domain, channels: &[ChannelListing]) {
         for channel in channels {
-            if self.state_mut().told_losses.take_new(channel) {
+            if self.state_mut().told_losses.take_new(domain, channel) {
                 self.tell(SessionEvent::EventsLost {
+                    domain,
                     channel: channel.name.clone(),
                     discarded_events: channel.discarded_events,
                     lost_packets: channel.lost_packets,
@@ -67,6 +69,8 @@ mod tests {
 
     use super::*;
 
+    const UST: Domain = Domain::Ust;
+
     #[test]
     fn a_loss_is_told_once_and_again_when_it_grows() {
         let channel = |discarded_events, lost_packets| ChannelListing {
@@ -75,11 +79,13 @@ mod tests {
             ..ChannelListing::new("c", ChannelAttributes::user_space(BufferScheme::PerUid, 4096))
         };
         let mut told = ToldLosses::default();
-        assert!(!told.take_new(&channel(0, 0)));
-        assert!(told.take_new(&channel(1, 0)));
-        assert!(!told.take_new(&channel(1, 0)));
-        assert!(told.take_new(&channel(1, 2)));
-        assert!(!told.take_new(&channel(0, 2)), "it has not grown");
-        assert!(told.take_new(&channel(2, 2)));
+        assert!(!told.take_new(UST, &channel(0, 0)));
+        assert!(told.take_new(UST, &channel(1, 0)));
+        assert!(!told.take_new(UST, &channel(1, 0)));
+        assert!(told.take_new(UST, &channel(1, 2)));
+        assert!(!told.take_new(UST, &channel(0, 2)), "it has not grown");
+        assert!(told.take_new(UST, &channel(2, 2)));
+        assert!(told.take_new(Domain::Kernel, &channel(1, 0)), "it is another one of this name");
+        assert!(!told.take_new(UST, &channel(2, 2)));
     }
 }

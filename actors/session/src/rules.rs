@@ -173,7 +173,7 @@ impl Inner {
             listing.discarded_events = lost.discarded_events;
             listing.lost_packets = lost.lost_packets;
         }
-        self.tell_losses(&listings);
+        self.tell_losses(request.domain, &listings);
         Ok(listings)
     }
 

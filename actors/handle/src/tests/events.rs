@@ -2,7 +2,10 @@
 
 use futures::{FutureExt, StreamExt};
 use lttngd_model::{Bitness, ConsumerKind, Credentials, Domain, ErrorCode};
-use lttngd_peer::{AgentScript, AppScript, ConsumerAct, ConsumerScript, PATIENCE, eventually};
+use lttngd_peer::{
+    AgentScript, AppScript, ConsumerAct, ConsumerScript, FakeConsumer, FakeKernel, PATIENCE,
+    eventually,
+};
 use lttngd_registry::{Event, SUBSCRIPTIONS_MAX, Subscription};
 use lttngd_session::SessionEvent;
 
@@ -41,13 +44,50 @@ async fn the_life_of_a_session_and_of_an_application_is_told_in_its_order() {
     world.end().await;
 }
 
-#[actix::test]
-async fn what_a_session_lost_is_told_once_when_it_stops() {
-    let script = ConsumerScript::new(|message| match message.number() {
+/// A consumer daemon that has dropped five events of each channel.
+fn losing() -> ConsumerScript {
+    ConsumerScript::new(|message| match message.number() {
         DISCARDED_EVENTS => ConsumerAct::Bytes(5_u64.to_ne_bytes().to_vec()),
         _ => ConsumerAct::Answer,
-    });
-    let world = World::new(script, None).await;
+    })
+}
+
+fn lost(domain: Domain) -> SessionEvent {
+    SessionEvent::EventsLost {
+        domain,
+        channel: "c".to_owned(),
+        discarded_events: 5,
+        lost_packets: 0,
+    }
+}
+
+#[actix::test]
+async fn what_channels_of_one_name_lost_in_either_domain_is_told() {
+    let kernel = FakeConsumer::new(losing());
+    let world = World::with_kernel(losing(), None, Some((&kernel, FakeKernel::default()))).await;
+    let fake = world.app(AppScript::default());
+    eventually("it registers", || fake.has_got(0x44)).await;
+    world.session("s").await;
+    let channel = lttngd_peer::channel_listing("c");
+    world.handle.enable_kernel_channel("s", channel).await.unwrap();
+    world.handle.start("s").await.unwrap();
+    let mut events = world.handle.subscribe(64).await.unwrap();
+    world.handle.stop("s").await.unwrap();
+    assert_eq!(next(&mut events).await, of("s", SessionEvent::Stopped));
+    let both = [next(&mut events).await, next(&mut events).await];
+    for domain in [Domain::Kernel, Domain::Ust] {
+        assert!(both.contains(&of("s", lost(domain))), "{domain:?}: {both:?}");
+    }
+    world.handle.destroy_session("s").await.unwrap();
+    assert_eq!(next(&mut events).await, of("s", SessionEvent::Destroyed), "each once");
+    drop(fake);
+    world.end().await;
+    assert_eq!(kernel.faults(), [""; 0]);
+}
+
+#[actix::test]
+async fn what_a_session_lost_is_told_once_when_it_stops() {
+    let world = World::new(losing(), None).await;
     let fake = world.app(AppScript::default());
     eventually("it registers", || fake.has_got(0x44)).await;
     world.session("s").await;
@@ -55,9 +95,7 @@ async fn what_a_session_lost_is_told_once_when_it_stops() {
     let mut events = world.handle.subscribe(64).await.unwrap();
     world.handle.stop("s").await.unwrap();
     assert_eq!(next(&mut events).await, of("s", SessionEvent::Stopped));
-    let lost =
-        SessionEvent::EventsLost { channel: "c".to_owned(), discarded_events: 5, lost_packets: 0 };
-    assert_eq!(next(&mut events).await, of("s", lost));
+    assert_eq!(next(&mut events).await, of("s", lost(Domain::Ust)));
     let listed = world.handle.list_channels("s").await.unwrap();
     assert_eq!(listed[0].discarded_events, 5);
     world.handle.destroy_session("s").await.unwrap();

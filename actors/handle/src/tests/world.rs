@@ -11,10 +11,15 @@ use actix::{Actor, Addr, AsyncContext};
 use lttngd_agent::{AgentSettings, Agents};
 use lttngd_app::{AppSettings, Apps, listen};
 use lttngd_clock::TraceClock;
-use lttngd_consumer::Consumer;
-use lttngd_model::{Bitness, Credentials, DescriptorOutput, SessionDescriptor, SessionKind, Uri};
+use lttngd_consumer::{Consumer, ConsumerConfig};
+use lttngd_kernel::{ModuleLists, Tracer, TracerConfig};
+use lttngd_model::{
+    Bitness, ConsumerKind, Credentials, DescriptorOutput, SessionDescriptor, SessionKind, Uri,
+};
 use lttngd_notification::{Notifiers, Triggers, TriggersConfig};
-use lttngd_peer::{AgentScript, AppScript, ConsumerScript, FakeAgent, FakeApp, FakeConsumer};
+use lttngd_peer::{
+    AgentScript, AppScript, ConsumerScript, FakeAgent, FakeApp, FakeConsumer, FakeKernel,
+};
 use lttngd_registry::{Registry, RegistryConfig};
 use lttngd_relayd::{RelaydConfig, Relayds};
 use lttngd_runtime::Outlet;
@@ -27,6 +32,7 @@ pub(super) struct World {
     pub(super) directory: tempfile::TempDir,
     pub(super) fake: FakeConsumer,
     consumer: Addr<Consumer>,
+    kernel_consumer: Option<Addr<Consumer>>,
     pub(super) registry: Addr<Registry>,
     /// Acts for the user of this process.
     pub(super) handle: Handle,
@@ -47,12 +53,32 @@ pub(super) fn own() -> Credentials {
 impl World {
     /// A registry whose applications and agents have `deadline` to answer.
     pub(super) async fn new(script: ConsumerScript, deadline: Option<Duration>) -> Self {
+        Self::with_kernel(script, deadline, None).await
+    }
+
+    /// The same that serves the kernel's domain, where there is this one with its consumer daemon.
+    pub(super) async fn with_kernel(
+        script: ConsumerScript,
+        deadline: Option<Duration>,
+        kernel: Option<(&FakeConsumer, FakeKernel)>,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let fake = FakeConsumer::new(script);
         let consumer = Arc::new(Mutex::new(None));
         let listings = SessionListings::default();
         let shown = listings.clone();
         let mut known = None;
+        let (kernel_consumer, tracer) = kernel
+            .map(|(fake, kernel)| {
+                let config = ConsumerConfig { kind: ConsumerKind::Kernel, ..fake.config() };
+                let consumer = Consumer::new(config, Outlet::closed()).start();
+                let (modules, kernel) = (ModuleLists::default(), Arc::new(kernel));
+                let descriptors = lttngd_runtime::Descriptors::unlimited();
+                (consumer, Tracer::new(TracerConfig { kernel, modules, descriptors }).start())
+            })
+            .unzip();
+        let kernel = kernel_consumer.clone();
+        let traced = tracer.clone();
         let registry = Registry::create(|context| {
             let exited = Outlet::to(context.address().recipient());
             let apps = Apps::new(Outlet::to(context.address().recipient())).start();
@@ -70,8 +96,8 @@ impl World {
                 page_size: 4096,
                 hostname: "host".to_owned(),
                 clock: TraceClock::Monotonic,
-                consumers: Consumers { bits64: started, bits32: None, kernel: None },
-                tracer: None,
+                consumers: Consumers { bits64: started, bits32: None, kernel },
+                tracer: traced,
                 relayds: Relayds::new(RelaydConfig {
                     sessiond_uuid: [1; 16],
                     socket_timeout: None,
@@ -107,11 +133,25 @@ impl World {
         };
         let listeners = [apps, tokio::task::spawn_local(lttngd_agent::listen(socket, settings))];
         let [handle, without_agents] = [true, false].map(|serves_agents| {
-            let settings =
-                Settings { is_root: true, serves_agents, tracer: None, triggers: triggers.clone() };
+            let settings = Settings {
+                is_root: true,
+                serves_agents,
+                tracer: tracer.clone(),
+                triggers: triggers.clone(),
+            };
             Handle::new(registry.clone(), listings.clone(), settings, own())
         });
-        Self { directory, fake, consumer, registry, handle, without_agents, agents, listeners }
+        Self {
+            directory,
+            fake,
+            consumer,
+            kernel_consumer,
+            registry,
+            handle,
+            without_agents,
+            agents,
+            listeners,
+        }
     }
 
     pub(super) fn app(&self, script: AppScript) -> FakeApp {
@@ -141,7 +181,10 @@ impl World {
     pub(super) async fn end(self) {
         self.listeners.iter().for_each(JoinHandle::abort);
         self.registry.send(lttngd_registry::Shutdown).await.unwrap();
-        self.consumer.send(lttngd_consumer::Stop).await.unwrap();
+        for consumer in [Some(&self.consumer), self.kernel_consumer.as_ref()].into_iter().flatten()
+        {
+            consumer.send(lttngd_consumer::Stop).await.unwrap();
+        }
         assert_eq!(self.fake.faults(), [""; 0]);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::{Addr, Message};
 use lttngd_consumer::SampledChannel;
-use lttngd_model::{ChannelKey, Credentials, ErrorCode, SessionId};
+use lttngd_model::{ChannelKey, Credentials, Domain, ErrorCode, SessionId};
 use serde::{Deserialize, Serialize};
 
 use crate::{Session, TraceArchive};
@@ -56,6 +56,9 @@ pub enum SessionEvent {
     /// A channel lost more than was told before. It is looked for when the session stops, when a
     /// rotation or a snapshot is over, and whenever its channels are listed.
     EventsLost {
+        /// The channel's domain. One that was written down without is that of user space, which still is.
+        #[serde(default = "user_space", skip_serializing_if = "is_user_space")]
+        domain: Domain,
         /// Name of the channel.
         channel: String,
         /// Events dropped since the session began.
@@ -68,6 +71,15 @@ pub enum SessionEvent {
     /// It is gone, and its trace is as whole as it gets. Another of its name may have been made since its
     /// end began.
     Destroyed,
+}
+
+fn user_space() -> Domain {
+    Domain::Ust
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives it so")]
+fn is_user_space(domain: &Domain) -> bool {
+    *domain == user_space()
 }
 
 /// What triggers are told of a session.
