@@ -367,6 +367,25 @@ fn ends_the_daemon<T>(point: &str, said: &str, act: impl FnOnce(&Path, &Handle) 
 }
 
 #[test]
+fn a_kernel_tracer_that_fails_ends_the_daemon_and_the_owner_knows() {
+    let name = "a_kernel_tracer_that_fails_ends_the_daemon_and_the_owner_knows";
+    let Some(_) = inside() else { return in_arena(name, |_, _| ()) };
+    let config = || Config {
+        agent_port: AgentPort::Only(0),
+        ..Config::for_current_user().unwrap().with_program(PROGRAM)
+    };
+    assert!(config().is_root);
+    // It is opened at once.
+    fail_at("Tracer open");
+    let mut daemon = Daemon::start(config()).unwrap();
+    let failure = block_on(daemon.failed());
+    assert!(failure.to_string().contains("kernel tracer"), "{failure}");
+    assert!(has_failed());
+    daemon.stop();
+    Daemon::start(config()).unwrap().stop();
+}
+
+#[test]
 fn a_registry_that_fails_ends_the_daemon_and_the_owner_knows() {
     ends_the_daemon("Registry create_session", "registry", |run_dir, handle| {
         let output = Uri::Path(run_dir.join("t"));

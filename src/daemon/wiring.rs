@@ -45,13 +45,16 @@ pub(super) struct Wired {
 fn kernel_tracer(
     config: &Config,
     descriptors: &Descriptors,
+    notice: impl Fn(&'static str) -> FailureNotice,
 ) -> Option<(Addr<Tracer>, Addr<KernelNotifiers>)> {
     let (instead, besides) = (config.kmod_probes.as_deref(), config.extra_kmod_probes.as_deref());
     let serves = config.is_root && !config.no_kernel;
     let tracer = serves.then(|| {
         let modules = ModuleLists::with_probes(instead, besides);
         let (kernel, descriptors) = (Arc::new(Machine), descriptors.clone());
-        Tracer::new(TracerConfig { kernel, modules, descriptors }).start()
+        Tracer::new(TracerConfig { kernel, modules, descriptors })
+            .with_failure_notice(notice("actor of the kernel tracer"))
+            .start()
     })?;
     let opening = tracer.clone();
     tokio::task::spawn_local(async move {
@@ -61,7 +64,9 @@ fn kernel_tracer(
     });
     let error_counters = config.event_notifier_error_buffer_size_kernel;
     let notifiers = NotifiersConfig { tracer: tracer.clone(), error_counters };
-    Some((tracer, KernelNotifiers::new(notifiers).start()))
+    let notifiers = KernelNotifiers::new(notifiers)
+        .with_failure_notice(notice("actor of the kernel's event notifiers"));
+    Some((tracer, notifiers.start()))
 }
 
 /// Starts the actors whose events meet, those of triggers on their own arbiter.
@@ -75,7 +80,7 @@ pub(super) fn wire_actors(
 ) -> Wired {
     let notice = |what| failure_notice(what, failures.clone());
     let sessiond_uuid = *uuid::Uuid::new_v4().as_bytes();
-    let (tracer, kernel_notifiers) = kernel_tracer(config, descriptors).unzip();
+    let (tracer, kernel_notifiers) = kernel_tracer(config, descriptors, notice).unzip();
     let mut wired = None;
     let registry = Registry::create(|context| {
         let consumer = |kind, settings: &ConsumerdConfig| {

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use actix::{Actor, ActorFutureExt, Addr, Context, Handler, ResponseFuture, WrapFuture};
 use lttngd_model::{ErrorCode, TracerToken, kernel::KernelNotifier};
-use lttngd_runtime::{Outlet, Queue};
+use lttngd_runtime::{FailureNotice, Outlet, Queue};
 
 use self::{group::Group, reading::Reading};
 use crate::{
@@ -39,6 +39,7 @@ pub struct Notifiers {
     wanted: BTreeMap<TracerToken, Arc<KernelNotifier>>,
     /// Whether the daemon ends.
     closed: bool,
+    _failure: Option<FailureNotice>,
 }
 
 /// The tracer has a group, whose notifications are read.
@@ -94,7 +95,15 @@ impl Notifiers {
             there: None,
             wanted: BTreeMap::new(),
             closed: false,
+            _failure: None,
         }
+    }
+
+    /// The same, whose owner is told when it fails. Nothing is left of it then.
+    #[must_use]
+    pub fn with_failure_notice(mut self, notice: FailureNotice) -> Self {
+        self._failure = Some(notice);
+        self
     }
 
     /// Does something with the group when what came before is done; `None` without a group, which is made where

@@ -8,7 +8,7 @@ use crate::{
 };
 use actix::{Actor, ActorFutureExt, Context, Handler, ResponseFuture, WrapFuture};
 use lttngd_model::{ErrorCode, EventKind, EventListing};
-use lttngd_runtime::{Descriptors, NotRun, Queue};
+use lttngd_runtime::{Descriptors, FailureNotice, NotRun, Queue};
 use lttngd_wire::kernel::{
     Call, ListedSyscall, decode_abi_version, decode_tracer_version, parse_syscalls,
     parse_tracepoints,
@@ -42,6 +42,7 @@ pub struct Tracer {
     open: Option<Open>,
     /// Whether the daemon ends, and it is not opened again.
     released: bool,
+    _failure: Option<FailureNotice>,
 }
 
 /// The tracer is open.
@@ -69,7 +70,14 @@ impl Tracer {
     /// One that is opened when it is needed.
     #[must_use]
     pub fn new(config: TracerConfig) -> Self {
-        Self { config, queue: Queue::new(REQUESTS_MAX), open: None, released: false }
+        let queue = Queue::new(REQUESTS_MAX);
+        Self { config, queue, open: None, released: false, _failure: None }
+    }
+
+    /// The same, whose owner is told when it fails. Nothing is left of it then.
+    #[must_use]
+    pub fn with_failure_notice(self, notice: FailureNotice) -> Self {
+        Self { _failure: Some(notice), ..self }
     }
 
     /// The tracer, which is opened if it is not.
