@@ -1,15 +1,16 @@
 //! What the tracer's actor and those of its sessions are asked.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use actix::Message;
-use lttngd_buffers::SetOutput;
+use actix::{Addr, Message};
+use lttngd_buffers::{BuffersError, ChannelCounters, SetOutput, counters_of};
+use lttngd_consumer::{Consumer, ConsumerError, DestroyChannel, EndSampling};
 use lttngd_model::{
-    ErrorCode, EventListing, SessionId, TracerToken,
+    ChannelKey, ErrorCode, EventListing, SessionId, TracerToken,
     kernel::{Done, KernelNotifier, Plan},
     trigger::EventNotified,
 };
-use lttngd_runtime::{Hold, Outlet};
+use lttngd_runtime::{Hold, Outlet, ask};
 
 use crate::{Device, TracerUnavailable};
 
@@ -82,13 +83,42 @@ pub(crate) struct BuffersCame {
     pub(crate) channel: u32,
 }
 
-/// The actor of a kernel session failed. What it had in the tracer is gone, and the consumer daemon reads to
-/// its end what it has.
-#[derive(Clone, Copy, Debug, Message)]
+/// The actor of a kernel session failed, and whoever asks it something is told that it is closed. What it had in
+/// the tracer is gone, and the consumer daemon reads to its end what it has; it still counts, and keeps what does
+/// not end with the tracer's own, to be let go of.
+#[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct KernelSessionFailed {
-    /// Of which session.
-    pub session: SessionId,
+    pub(crate) consumer: Addr<Consumer>,
+    pub(crate) consumer_deadline: Duration,
+    pub(crate) session: SessionId,
+    /// Those that the consumer daemon has: the session's numbers, the keys, whether they overwrite.
+    pub(crate) sent: Vec<(u32, ChannelKey, bool)>,
+    /// Whether they end with the tracer's.
+    pub(crate) end_by_themselves: bool,
+    /// Those of which samples are told.
+    pub(crate) channels: Vec<ChannelKey>,
+}
+
+impl KernelSessionFailed {
+    /// Ends what the session had at the consumer daemon. What its channels lost, as far as that is known.
+    ///
+    /// # Errors
+    /// When the consumer daemon does not tell, or refuses to end a channel.
+    pub async fn let_go(self) -> Result<Vec<ChannelCounters>, BuffersError> {
+        let Self { consumer, consumer_deadline: deadline, session, sent, .. } = self;
+        let counted = counters_of(&consumer, deadline, session, sent.iter().copied()).await;
+        // It fails only when the consumer's actor is gone, and what it would tell with it.
+        let _ = consumer.send(EndSampling { keys: self.channels }).await;
+        if !self.end_by_themselves {
+            for (_, key, _) in sent {
+                let destroyed: Result<(), ConsumerError> =
+                    ask(&consumer, DestroyChannel { session, key }, deadline).await?;
+                destroyed?;
+            }
+        }
+        counted
+    }
 }
 
 /// Has the tracer tell of the events of one more notifier. They may be told before the reply.

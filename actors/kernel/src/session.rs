@@ -17,7 +17,7 @@ use actix::{
 };
 use lttngd_buffers::{BuffersError, ChannelKeys};
 use lttngd_consumer::{ChannelSampled, Consumer, ConsumerError};
-use lttngd_model::{ErrorCode, SessionId, Timestamp, kernel::Done};
+use lttngd_model::{BufferMode, ErrorCode, SessionId, Timestamp, kernel::Done};
 use lttngd_runtime::{FailureNotice, NotRun, Outlet, Queue, ask};
 
 use self::{
@@ -90,16 +90,17 @@ impl KernelSession {
     /// One that has nothing in the tracer yet.
     #[must_use]
     pub fn new(config: KernelSessionConfig) -> Self {
-        let (failed, session) = (config.failed.clone(), config.session);
+        let inner = Rc::new(Inner {
+            config,
+            state: RefCell::default(),
+            watches: RefCell::default(),
+            address: RefCell::default(),
+        });
+        let failed = Rc::clone(&inner);
         Self {
-            inner: Rc::new(Inner {
-                config,
-                state: RefCell::default(),
-                watches: RefCell::default(),
-                address: RefCell::default(),
-            }),
+            failure: FailureNotice::of(move || failed.tell_failure()),
             queue: Queue::new(REQUESTS_MAX),
-            failure: FailureNotice::new(failed, KernelSessionFailed { session }),
+            inner,
         }
     }
 
@@ -177,6 +178,25 @@ impl Inner {
             tracing::error!(session = self.config.name, %error);
             code
         })
+    }
+
+    fn tell_failure(&self) {
+        // No borrow outlives what was under way, and nothing is any more.
+        let Ok(mut state) = self.state.try_borrow_mut() else { return };
+        let overwrites = |mode| mode == BufferMode::Overwrite;
+        let sent = state.sent().into_iter();
+        let sent = sent.map(|it| (it.index, it.key, overwrites(it.attributes.mode))).collect();
+        let end_by_themselves = state.output.chunk().is_some();
+        let (channels, objects) = state.let_go();
+        drop(objects);
+        self.config.failed.tell(KernelSessionFailed {
+            consumer: self.config.consumer.clone(),
+            consumer_deadline: self.config.consumer_deadline,
+            session: self.config.session,
+            sent,
+            end_by_themselves,
+            channels,
+        });
     }
 
     /// Asks the consumer daemon.

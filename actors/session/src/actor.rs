@@ -249,6 +249,7 @@ beside! {
     AgentArrived -> (), agent_arrived;
     ConsumerLost -> (), consumer_lost;
     BufferSetFailed -> (), set_failed;
+    KernelSessionFailed -> (), kernel_failed;
 }
 
 /// Commands that ask something of others of their own before they run.
@@ -340,14 +341,6 @@ impl Handler<AgentExited> for Session {
 
     fn handle(&mut self, gone: AgentExited, _: &mut Self::Context) {
         self.inner.span.in_scope(|| self.inner.agent_gone(gone));
-    }
-}
-
-impl Handler<KernelSessionFailed> for Session {
-    type Result = ();
-
-    fn handle(&mut self, failed: KernelSessionFailed, _: &mut Self::Context) {
-        self.inner.span.in_scope(|| Rc::clone(&self.inner).kernel_failed(failed));
     }
 }
 

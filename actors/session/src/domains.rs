@@ -11,6 +11,8 @@ use lttngd_model::{
 };
 use lttngd_runtime::ask;
 
+use crate::state::losses::Losses;
+
 /// What a session records, by tracer. Each comes to be with the first command that names it.
 #[derive(Default)]
 pub(crate) struct Domains {
@@ -40,6 +42,8 @@ pub(crate) struct KernelDomain {
     pub(crate) actor: Addr<KernelSession>,
     /// Whether the tracer tells how far buffers are filled; known once the session is there.
     pub(crate) can_be_monitored: bool,
+    /// What its channels had lost when what had them failed.
+    pub(crate) past_losses: Losses,
 }
 
 /// Who has buffers of a session, and speaks with a consumer daemon about them.

@@ -12,7 +12,7 @@ use lttngd_model::{
     kernel::{KernelDomain as Rules, KernelFacts, Plan},
 };
 
-use crate::{Output, actor::Inner, domains::KernelDomain};
+use crate::{Output, actor::Inner, domains::KernelDomain, state::losses::Losses};
 
 impl Inner {
     /// The domain comes to be, where this daemon serves it.
@@ -40,6 +40,7 @@ impl Inner {
             rules: Rules::default(),
             actor: session.start(),
             can_be_monitored: false,
+            past_losses: Losses::default(),
         });
     }
 
@@ -128,8 +129,20 @@ impl Inner {
         }
     }
 
-    /// What was recorded is in the trace as far as the consumer daemon had it.
-    pub(crate) fn kernel_failed(self: Rc<Self>, _: KernelSessionFailed) {
+    /// What was recorded is in the trace as far as the consumer daemon had it. Whoever needs the kernel's session
+    /// is told that it is closed, so that stop and destroy say that not all is in the trace; it is listed with
+    /// what it had lost until then.
+    pub(crate) async fn kernel_failed(self: Rc<Self>, failed: KernelSessionFailed) {
         tracing::error!("what the session records of the kernel failed here; destroy it");
+        match failed.let_go().await {
+            Ok(lost) => {
+                if let Some(kernel) = &mut self.state_mut().domains.kernel {
+                    kernel.past_losses.extend(lost);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the consumer daemon does not tell what channels that failed lost, or keeps them");
+            }
+        }
     }
 }

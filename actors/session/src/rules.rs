@@ -11,7 +11,7 @@ use lttngd_model::{
 
 use crate::{
     AddContext, DisableChannel, DisableEvent, EnableChannel, EnableEvent, ListChannels,
-    ListDomains, ListEvents, PrepareDomain, SetConsumerUri, actor::Inner, state::losses::Losses,
+    ListDomains, ListEvents, PrepareDomain, SetConsumerUri, actor::Inner,
 };
 
 impl Inner {
@@ -150,8 +150,10 @@ impl Inner {
         let present = join_all(counted).await;
         let mut losses = match tracer {
             Tracer::Ust => self.state().past_losses.clone(),
-            // Applications alone leave losses behind.
-            Tracer::Kernel => Losses::default(),
+            Tracer::Kernel => {
+                let state = self.state();
+                state.domains.kernel.as_ref().map(|it| it.past_losses.clone()).unwrap_or_default()
+            }
         };
         for set in present {
             match set {

@@ -8,24 +8,30 @@ use lttngd_consumer::{Consumer, ConsumerConfig};
 use lttngd_kernel::{ModuleLists, Tracer, TracerConfig};
 use lttngd_model::{
     Bitness, BufferScheme, ConsumerKind, Domain, ErrorCode, EventDescription, ProcessAttribute,
-    TrackingPolicy,
+    SessionKind, TrackingPolicy,
 };
 use lttngd_peer::{
-    AppScript, ConsumerScript, FakeConsumer, FakeKernel, KernelAct, KernelObject, channel_listing,
+    AppScript, ConsumerAct, ConsumerScript, FakeConsumer, FakeKernel, KernelAct, KernelObject,
+    channel_listing,
 };
-use lttngd_runtime::Outlet;
+use lttngd_runtime::{
+    Outlet,
+    fail_point::{fail_here, has_failed},
+};
 use lttngd_wire::kernel::Call;
 
 use super::world::{CHANNEL, World};
 use crate::{
     Asked, ConsumerLost, Destroy, EnableChannel, EnableEvent, GetTrackingPolicy, ListChannels,
-    ListDomains, ListEvents, Needs, PrepareDomain, RegenerateMetadata, RegenerateStatedump, Rotate,
-    SetTrackingPolicy, Start, Stop,
+    ListDomains, ListEvents, Needs, Output, PrepareDomain, RegenerateMetadata, RegenerateStatedump,
+    Rotate, SetTrackingPolicy, Start, Stop,
 };
 
 const FLUSH_CHANNEL: u32 = 13;
 const CREATE_TRACE_CHUNK: u32 = 23;
 const CLOSE_TRACE_CHUNK: u32 = 24;
+const DISCARDED_EVENTS: u32 = 17;
+const DESTROY_CHANNEL: u32 = 9;
 
 /// A world with a second tracer and consumer daemon.
 struct Two {
@@ -41,7 +47,11 @@ impl Two {
     }
 
     async fn with(kernel: FakeKernel) -> Self {
-        let fake = FakeConsumer::new(ConsumerScript::default());
+        Self::configured(kernel, ConsumerScript::default(), SessionKind::Regular).await
+    }
+
+    async fn configured(kernel: FakeKernel, script: ConsumerScript, kind: SessionKind) -> Self {
+        let fake = FakeConsumer::new(script);
         let config = ConsumerConfig { kind: ConsumerKind::Kernel, ..fake.config() };
         let consumer = Consumer::new(config, Outlet::closed()).start();
         let modules = ModuleLists::default();
@@ -52,6 +62,10 @@ impl Two {
             World::configured(ConsumerScript::default(), BufferScheme::PerUid, None, |config| {
                 config.consumers.kernel = Some(configured);
                 config.tracer = Some(tracer);
+                config.kind = kind;
+                if kind == SessionKind::Snapshot {
+                    config.output = Output::None;
+                }
             })
             .await;
         Self { world, fake, consumer, kernel }
@@ -275,4 +289,36 @@ async fn a_domain_that_is_named_too_late_hears_nothing_of_the_trace_chunk() {
     assert_eq!(world.fake.count(CLOSE_TRACE_CHUNK), 1);
     assert_eq!(two.fake.count(CLOSE_TRACE_CHUNK), 0);
     two.end().await;
+}
+
+#[actix::test]
+async fn what_records_of_the_kernel_fails_and_its_channels_are_let_go_with_what_they_lost() {
+    for kind in [SessionKind::Regular, SessionKind::Snapshot] {
+        let script = ConsumerScript::new(|message| match message.number() {
+            DISCARDED_EVENTS => ConsumerAct::Bytes(5_u64.to_ne_bytes().to_vec()),
+            _ => ConsumerAct::Answer,
+        });
+        let two = Two::configured(FakeKernel::default(), script, kind).await;
+        let world = &two.world;
+        two.adopt().await;
+        world.ask(Start).await.unwrap();
+        fail_here("KernelSession flush");
+        assert!(world.ask(Stop).await.is_err(), "{kind:?}");
+        assert!(has_failed());
+        assert!(!world.shown_active());
+        // It is listed with what it had lost until then.
+        let list = ListChannels { domain: Domain::Kernel };
+        lttngd_peer::eventually_so("its losses are known", async || {
+            world.ask(list.clone()).await.unwrap()[0].discarded_events == 5
+        })
+        .await;
+        if kind == SessionKind::Snapshot {
+            // Its channels do not end with the tracer's. Of these one has data, and none has metadata.
+            lttngd_peer::eventually("they are destroyed", || two.fake.count(DESTROY_CHANNEL) == 1)
+                .await;
+        }
+        assert_eq!(world.ask(Start).await, Err(ErrorCode::KernStartFail), "{kind:?}");
+        assert!(world.ask(Destroy).await.is_err(), "{kind:?}");
+        two.end().await;
+    }
 }
