@@ -13,7 +13,7 @@ use lttngd_registry::{
     ListTracepoints, RegisterConsumer, Registry, Subscribe, Subscription,
 };
 use lttngd_session::{
-    Asked, Destroyed, FAILED, Needs, PrepareDomain, Session, SessionListings, SessionRequest,
+    Asked, Destroyed, FAILED, PrepareDomain, Session, SessionListings, SessionRequest,
 };
 
 use crate::Request;
@@ -122,14 +122,10 @@ impl Handle {
         self.registry(Subscribe { requester, capacity, looks_for_losses: false }).await?
     }
 
-    /// As [`Handle::ask`] of a session, which is to have `needs` instead of what the request says.
-    ///
-    /// # Errors
-    /// Those of the needs, see [`Needs`], then those of the request.
-    pub async fn ask_session<M>(
+    /// Asks a session, which is to have what the request needs.
+    pub(crate) async fn ask_session<M>(
         &self,
         session: &str,
-        needs: Needs,
         mut request: M,
     ) -> Result<<M as SessionRequest>::Reply, ErrorCode>
     where
@@ -137,6 +133,7 @@ impl Handle {
         Session: Handler<Asked<M>>,
     {
         request.act_for(self.requester);
+        let needs = request.needs();
         let actor = self.find(session).await?;
         let served = match needs.domain() {
             Some(domain) => self.check_domain(domain).await,

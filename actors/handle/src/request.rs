@@ -44,8 +44,7 @@ where
     }
 
     async fn ask(self, handle: &Handle) -> Result<Self::Reply, ErrorCode> {
-        let needs = self.request.needs();
-        handle.ask_session(&self.session, needs, self.request).await
+        handle.ask_session(&self.session, self.request).await
     }
 }
 

@@ -10,7 +10,7 @@
 //! | one that needs no domain | none |
 //! | a query about a domain | is the domain served (`KernNa`, `NeedRootSessiond`, `AgentTracingDisabled`), is the session there (`SessNotFound`) |
 //! | a change of a domain | is it served, is the session whole (`SessNotFound`, [`FAILED`](crate::FAILED)), has it its consumer (`NoUstconsumerd`), do consumer daemons run (`UstConsumer64Fail`, `UstConsumer32Fail`), is the relay daemon connected |
-//! | DISABLE_CHANNEL, DISABLE_EVENT of clients | has the session the domain (`NoChannel`), then those of a change |
+//! | DISABLE_CHANNEL, DISABLE_EVENT | has the session the domain (`NoChannel`), then those of a change |
 
 use std::rc::Rc;
 
@@ -33,8 +33,8 @@ pub enum Needs {
     Open(Domain),
     /// The domain with what it needs to record: see [`PrepareDomain`](crate::PrepareDomain).
     Ready(Domain),
-    /// The same, if the domain is there already: clients that disable something are told first when it is
-    /// not.
+    /// The same, if the domain is there already: whoever disables something is told first when it is not, and
+    /// has none come to be.
     Present(Domain),
 }
 

@@ -72,9 +72,9 @@ macro_rules! requests {
 
 requests! {
     EnableChannel "ENABLE_CHANNEL" -> (), |it| Needs::Ready(it.domain);
-    DisableChannel "DISABLE_CHANNEL" -> (), |it| Needs::Ready(it.domain);
+    DisableChannel "DISABLE_CHANNEL" -> (), |it| Needs::Present(it.domain);
     EnableEvent "ENABLE_EVENT" -> (), |it| Needs::Ready(it.domain);
-    DisableEvent "DISABLE_EVENT" -> (), |it| Needs::Ready(it.domain);
+    DisableEvent "DISABLE_EVENT" -> (), |it| Needs::Present(it.domain);
     AddContext "ADD_CONTEXT" -> (), |it| Needs::Ready(it.domain);
     ListChannels "LIST_CHANNELS" -> Vec<lttngd_model::ChannelListing>,
         |it| if it.domain.is_agent() { Needs::Ready(it.domain) } else { Needs::Open(it.domain) };

@@ -1,7 +1,7 @@
 //! Channels, event rules and contexts: made and changed.
 
 use lttngd_model::{Binary, ChannelListing, ErrorCode, EventDescription};
-use lttngd_session::{AddContext, DisableChannel, DisableEvent, EnableChannel, EnableEvent, Needs};
+use lttngd_session::{AddContext, DisableChannel, DisableEvent, EnableChannel, EnableEvent};
 use lttngd_wire::client::{ContextRequest, Reply};
 
 use super::Asking;
@@ -15,10 +15,7 @@ impl Asking<'_> {
 
     pub(super) async fn disable_channel(&self, channel: String) -> Result<Reply, ErrorCode> {
         let domain = self.checked(self.some(ErrorCode::UnknownDomain)).await?;
-        let message = DisableChannel { domain, channel };
-        // Whether the session has the domain is looked at before all else.
-        let needs = Needs::Present(domain);
-        self.handle.ask_session(self.session, needs, message).await.map(|()| self.ok())
+        self.done(DisableChannel { domain, channel }).await
     }
 
     pub(super) async fn enable_event(
@@ -47,10 +44,7 @@ impl Asking<'_> {
         event: EventDescription,
     ) -> Result<Reply, ErrorCode> {
         let domain = self.checked(self.some(ErrorCode::UnknownDomain)).await?;
-        let message = DisableEvent { domain, channel, event };
-        // Whether the session has the domain is looked at before all else.
-        let needs = Needs::Present(domain);
-        self.handle.ask_session(self.session, needs, message).await.map(|()| self.ok())
+        self.done(DisableEvent { domain, channel, event }).await
     }
 
     pub(super) async fn add_context(

@@ -5,7 +5,7 @@ use lttngd_peer::{
     AppScript, ConsumerAct, ConsumerScript, Gate, channel_listing, event_description, eventually,
     eventually_so,
 };
-use lttngd_session::{DisableEvent, SessionRequest};
+use lttngd_session::{DisableChannel, DisableEvent, EnableEvent, SessionRequest};
 
 use super::world::{World, own};
 
@@ -130,16 +130,21 @@ async fn a_shutdown_ends_every_session_whole_and_takes_no_new_one() {
 async fn domains_that_are_not_there() {
     let world = World::new(ConsumerScript::default(), None).await;
     world.session("s").await;
+    // Whoever disables something of what the session does not record is told that before all else. What
+    // agents hand over is recorded in user space.
     let cases = [
-        (Domain::Kernel, ErrorCode::KernNa),
-        (Domain::Jul, ErrorCode::AgentTracingDisabled),
-        (Domain::Python, ErrorCode::AgentTracingDisabled),
+        (Domain::Kernel, ErrorCode::KernNa, ErrorCode::NoChannel),
+        (Domain::Jul, ErrorCode::AgentTracingDisabled, ErrorCode::AgentTracingDisabled),
+        (Domain::Python, ErrorCode::AgentTracingDisabled, ErrorCode::AgentTracingDisabled),
     ];
-    for (domain, code) in cases {
+    for (domain, code, disabled) in cases {
         let handle = &world.without_agents;
-        let disable =
-            DisableEvent { domain, channel: String::new(), event: event_description("e") };
+        let (channel, event) = (String::new(), event_description("e"));
+        let disable = DisableEvent { domain, channel, event: event.clone() };
         let outcome = handle.ask(disable.in_session("s")).await;
+        assert_eq!(outcome, Err(disabled), "{domain:?}");
+        let enable = EnableEvent { domain, buffer_type: 1, channel: String::new(), event };
+        let outcome = handle.ask(enable.in_session("s")).await;
         assert_eq!(outcome, Err(code), "{domain:?}");
         assert_eq!(handle.check("s", Some(domain)).await, Err(code));
         assert_eq!(handle.list_tracepoints(Some(domain)).await, Err(code));
@@ -150,6 +155,24 @@ async fn domains_that_are_not_there() {
     let fields = world.handle.list_tracepoint_fields(Some(Domain::Jul)).await;
     assert_eq!(fields, Err(ErrorCode::Und));
     assert_eq!(world.handle.list_syscalls().await, Err(ErrorCode::KernNa));
+    world.end().await;
+}
+
+#[actix::test]
+async fn who_disables_what_is_not_there_brings_about_no_domain() {
+    let world = World::new(ConsumerScript::default(), None).await;
+    world.handle.create_session(None, world.descriptor("s")).await.unwrap();
+    for domain in [Domain::Ust, Domain::Jul, Domain::Kernel] {
+        let (channel, event) = (String::new(), event_description("e"));
+        let disable = DisableChannel { domain, channel: channel.clone() };
+        let outcome = world.handle.ask(disable.in_session("s")).await;
+        assert_eq!(outcome, Err(ErrorCode::NoChannel), "{domain:?}");
+        let disable = DisableEvent { domain, channel, event };
+        let outcome = world.handle.ask(disable.in_session("s")).await;
+        assert_eq!(outcome, Err(ErrorCode::NoChannel), "{domain:?}");
+    }
+    assert_eq!(world.handle.list_domains("s").await.unwrap(), []);
+    assert_eq!(world.fake.starts(), [""; 0], "no consumer daemon is started for it");
     world.end().await;
 }
 
