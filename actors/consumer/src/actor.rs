@@ -8,7 +8,7 @@ use actix::{
 };
 use lttngd_model::SessionId;
 use lttngd_runtime::{
-    Count, FailureNotice, Outlet,
+    Backoff, Count, FailureNotice, Outlet,
     fail_point::{in_the_middle, reached},
     tell,
 };
@@ -25,7 +25,7 @@ use crate::{
     link::LinkEnd,
     metadata::{MetadataSocket, Sources},
     process::Process,
-    reader::{Leave, Reader},
+    reader::{Leave, Reader, Unread},
     remains::Remains,
     reports::{Owner, Start},
     samples::{MonitorPipe, Samples},
@@ -38,6 +38,8 @@ pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(20);
 pub const REQUESTS_MAX: usize = 1 << 17;
 /// How long a consumer may take to leave after its command socket was closed.
 const EXIT_DEADLINE: Duration = Duration::from_secs(5);
+/// First and longest pause before another actor reads the monitor pipe when one failed.
+const MONITOR_PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(10));
 
 /// The actor of one consumer daemon.
 pub struct Consumer {
@@ -65,6 +67,8 @@ pub(crate) struct Running {
     pub(crate) error: Addr<Reader<ErrorSocket>>,
     pub(crate) metadata: Addr<Reader<MetadataSocket>>,
     pub(crate) monitor: Addr<Reader<MonitorPipe>>,
+    monitor_pipe: MonitorPipe,
+    monitor_pauses: Backoff,
     leave: oneshot::Sender<Farewell>,
 }
 
@@ -164,10 +168,15 @@ impl Consumer {
     ) -> Result<Running, ConsumerError> {
         let Process { child, command, takes_more, error, metadata, monitor } = process;
         let (config, pid) = (Arc::clone(&self.config), child.id());
-        let end = command.end().map_err(|error| ConsumerError::NotStarted {
-            kind: config.kind,
-            reason: format!("its command socket: {error}"),
-        })?;
+        let of_no_use = |what: &'static str| {
+            let kind = config.kind;
+            move |error: std::io::Error| ConsumerError::NotStarted {
+                kind,
+                reason: format!("{what}: {error}"),
+            }
+        };
+        let end = command.end().map_err(of_no_use("its command socket"))?;
+        let monitor_pipe = MonitorPipe::new(monitor).map_err(of_no_use("its monitor pipe"))?;
         self.start = Start(self.start.0 + 1);
         let start = self.start;
         let span = tracing::error_span!(parent: None, "consumer", kind = %config.kind, pid);
@@ -189,7 +198,9 @@ impl Consumer {
             config,
             error: Reader::start(ErrorSocket(error), owner.clone()),
             metadata: Reader::start(MetadataSocket(metadata), owner.clone()),
-            monitor: Reader::start(MonitorPipe(monitor), owner.clone()),
+            monitor: Reader::start(monitor_pipe.clone(), owner.clone()),
+            monitor_pipe,
+            monitor_pauses: Backoff::new(MONITOR_PAUSES.0, MONITOR_PAUSES.1),
             owner,
             leave,
         })
@@ -254,6 +265,30 @@ impl Running {
         // That of a session that has ended comes to its end without us.
         if let Some(socket) = self.sockets.own_mut(session) {
             socket.end = Some(end);
+        }
+    }
+
+    /// Has another actor read the monitor pipe.
+    pub(crate) fn read_monitor(&mut self) {
+        self.monitor = Reader::start(self.monitor_pipe.clone(), self.owner.clone());
+    }
+
+    /// The monitor pipe is not read any more. After which pause it is to be read again.
+    pub(crate) fn monitor_unread(&mut self, why: Unread) -> Option<Duration> {
+        let _span = self.owner.span.enter();
+        match why {
+            Unread::Failed => {
+                tracing::error!("the actor of the monitor pipe failed: another takes its place");
+                Some(self.monitor_pauses.step())
+            }
+            Unread::Ended(reason) => {
+                tracing::warn!(
+                    reason,
+                    "the consumer daemon does not tell any more how its channels are used: until it is started again there are no rotations by size and no triggers by the use of buffers"
+                );
+                self.samples.remove_all();
+                None
+            }
         }
     }
 

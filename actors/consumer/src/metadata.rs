@@ -5,7 +5,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use lttngd_model::{ChannelKey, SessionId};
-use lttngd_runtime::{Peer, PeerError};
+use lttngd_runtime::{Peer, PeerError, fail_point};
 use lttngd_wire::consumer::{
     METADATA_REQUEST_LEN, Message, MetadataRequest, STATUS_LEN, decode_status,
 };
@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     MetadataAccepted, MetadataRequested, MetadataSource, MetadataText,
-    reader::Socket,
+    reader::{Socket, Unread},
     reports::{FindSource, Owner},
 };
 
@@ -47,14 +47,16 @@ impl Sources {
 pub(crate) struct MetadataSocket(pub(crate) Peer);
 
 impl Socket for MetadataSocket {
-    const VITAL: Option<&'static str> = Some("its metadata socket");
-
     async fn serve(self, owner: &Owner) -> String {
         loop {
             if let Err(error) = self.answer(owner).await {
                 return format!("its metadata socket: {error}");
             }
         }
+    }
+
+    fn unread(owner: &Owner, why: Unread) {
+        owner.socket_ended(why.reason("its metadata socket"));
     }
 }
 
@@ -64,6 +66,7 @@ impl MetadataSocket {
         let mut bytes = [0; METADATA_REQUEST_LEN];
         socket.read_exact(&mut bytes).await?;
         let request = MetadataRequest::decode(&bytes).map_err(invalid)?;
+        fail_point::reached("MetadataSocket request");
         let find = FindSource { start: owner.start, key: request.key };
         // Without its owner nobody has text.
         let source = owner.ask(find).await.ok().flatten();

@@ -11,18 +11,37 @@ use crate::reports::Owner;
 
 /// A socket that is read.
 pub(crate) trait Socket: Unpin + 'static {
-    /// What it is called when the consumer daemon is given up for it; `None` for one that it can do without.
-    const VITAL: Option<&'static str>;
-
     /// Reads it to its end, and answers what is asked there. Why it ended.
     async fn serve(self, owner: &Owner) -> String;
+
+    /// Tells the owner that it is not read any more.
+    fn unread(owner: &Owner, why: Unread);
+}
+
+/// Why a socket is not read any more.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// It has ended, or cannot be used.
+    Ended(String),
+    /// Its actor failed.
+    Failed,
+}
+
+impl Unread {
+    /// Why the consumer daemon is given up, for the socket of this name.
+    pub(crate) fn reason(self, name: &str) -> String {
+        match self {
+            Self::Ended(reason) => reason,
+            Self::Failed => format!("the actor of {name} failed"),
+        }
+    }
 }
 
 /// The actor of a socket.
 pub(crate) struct Reader<S> {
     socket: Option<S>,
     owner: Owner,
-    failure: Option<FailureNotice>,
+    failure: FailureNotice,
 }
 
 /// The consumer daemon is given up, and the socket closed.
@@ -32,24 +51,18 @@ pub(crate) struct Leave;
 
 impl<S: Socket> Reader<S> {
     pub(crate) fn start(socket: S, owner: Owner) -> Addr<Self> {
-        let failure = S::VITAL.map(|name| owner.failure_notice(name));
+        let told = owner.clone();
+        let failure = FailureNotice::of(move || S::unread(&told, Unread::Failed));
         Actor::start(Self { socket: Some(socket), owner, failure })
     }
 
     fn leave(&mut self, context: &mut Context<Self>) {
-        if let Some(failure) = &mut self.failure {
-            failure.dismiss();
-        }
+        self.failure.dismiss();
         context.stop();
     }
 
     fn ended(&mut self, reason: String, context: &mut Context<Self>) {
-        match S::VITAL {
-            Some(_) => self.owner.socket_ended(reason),
-            None => self.owner.span.in_scope(|| {
-                tracing::debug!(reason, "a consumer's pipe has ended");
-            }),
-        }
+        S::unread(&self.owner, Unread::Ended(reason));
         self.leave(context);
     }
 }

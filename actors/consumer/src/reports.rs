@@ -1,7 +1,7 @@
 //! What the actors of a consumer daemon's sockets tell and ask the one that owns them. It answers at
 //! once: it never waits for a socket.
 
-use actix::{Addr, Handler, Message};
+use actix::{Addr, AsyncContext, Handler, Message};
 use lttngd_model::{ChannelKey, SessionId};
 use lttngd_runtime::{FailureNotice, Outlet, tell};
 use lttngd_wire::consumer::MonitorSample;
@@ -9,7 +9,7 @@ use tracing::Span;
 
 use crate::{
     ChannelSampled, Consumer, ConsumerError, MetadataSource, SampledChannel, actor::Running,
-    link::LinkEnd,
+    link::LinkEnd, reader::Unread,
 };
 
 /// Which of the consumer daemons that an actor had in its life.
@@ -99,6 +99,14 @@ pub(crate) struct Sampled {
     pub(crate) sample: MonitorSample,
 }
 
+/// Nobody reads samples any more.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct MonitorUnread {
+    pub(crate) start: Start,
+    pub(crate) why: Unread,
+}
+
 /// A metadata channel is made: requests for its text are told from now on.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -153,6 +161,21 @@ impl Handler<BeginSampling> for Consumer {
         let running = self.running(begin.start).ok_or(ConsumerError::Lost)?;
         running.samples.insert(begin.session, begin.channel, begin.sampled);
         Ok(())
+    }
+}
+
+impl Handler<MonitorUnread> for Consumer {
+    type Result = ();
+
+    fn handle(&mut self, MonitorUnread { start, why }: MonitorUnread, context: &mut Self::Context) {
+        let pause = self.running(start).and_then(|running| running.monitor_unread(why));
+        if let Some(pause) = pause {
+            context.run_later(pause, move |consumer, _| {
+                if let Some(running) = consumer.running(start) {
+                    running.read_monitor();
+                }
+            });
+        }
     }
 }
 

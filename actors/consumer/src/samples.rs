@@ -1,17 +1,19 @@
 //! The monitor pipe: the consumer tells how the buffers of each channel are used, and whoever made
 //! the channel is told.
 
-use std::{collections::HashMap, convert::Infallible, io, os::fd::OwnedFd, sync::Arc};
+use std::{
+    cell::RefCell, collections::HashMap, convert::Infallible, io, os::fd::OwnedFd, rc::Rc, sync::Arc,
+};
 
 use lttngd_model::{ChannelKey, SessionId};
-use lttngd_runtime::{Outlet, tell};
+use lttngd_runtime::{Outlet, fail_point, tell};
 use lttngd_wire::consumer::{MONITOR_SAMPLE_LEN, MonitorSample};
-use tokio::{io::AsyncReadExt, net::unix::pipe};
+use tokio::net::unix::pipe;
 
 use crate::{
     ChannelSampled, SampledChannel,
-    reader::Socket,
-    reports::{Owner, Sampled},
+    reader::{Socket, Unread},
+    reports::{MonitorUnread, Owner, Sampled},
 };
 
 /// Most samples that are read at a time.
@@ -51,6 +53,12 @@ impl Samples {
         }
     }
 
+    /// None comes any more.
+    pub(crate) fn remove_all(&mut self) {
+        let keys: Vec<_> = self.0.keys().copied().collect();
+        self.remove(&keys);
+    }
+
     /// Nobody of a session that has ended is told anything.
     pub(crate) fn end(&mut self, session: SessionId) {
         self.0.retain(|_, channel| channel.session != session);
@@ -72,39 +80,58 @@ impl Samples {
     }
 }
 
-/// The pipe. When the consumer closes its end nothing more is told: whether it lives is for its other
-/// sockets to say.
-pub(crate) struct MonitorPipe(pub(crate) OwnedFd);
+/// The pipe, which stays when an actor that reads it fails: the next one reads on.
+#[derive(Clone)]
+pub(crate) struct MonitorPipe(Rc<Pipe>);
+
+struct Pipe {
+    receiver: pipe::Receiver,
+    /// What has come of a sample that was cut.
+    begun: RefCell<Vec<u8>>,
+}
 
 impl Socket for MonitorPipe {
-    const VITAL: Option<&'static str> = None;
-
     async fn serve(self, owner: &Owner) -> String {
         let Err(error) = self.read(owner).await;
         error.to_string()
     }
+
+    /// Whether the consumer daemon lives is for its other sockets to say.
+    fn unread(owner: &Owner, why: Unread) {
+        tell(&owner.consumer, MonitorUnread { start: owner.start, why });
+    }
 }
 
 impl MonitorPipe {
+    /// # Errors
+    /// When it is no pipe that can be read.
+    pub(crate) fn new(pipe: OwnedFd) -> io::Result<Self> {
+        let receiver = pipe::Receiver::from_owned_fd(pipe)?;
+        Ok(Self(Rc::new(Pipe { receiver, begun: RefCell::default() })))
+    }
+
     /// Reads what is there in one go: our consumer daemon writes the samples of all channels of a moment at once.
-    async fn read(self, owner: &Owner) -> io::Result<Infallible> {
-        let mut pipe = pipe::Receiver::from_owned_fd(self.0)?;
+    async fn read(&self, owner: &Owner) -> io::Result<Infallible> {
+        let Pipe { receiver, begun } = &*self.0;
         let mut bytes = [0; READ_AT_ONCE * MONITOR_SAMPLE_LEN];
-        let mut len = 0;
         loop {
-            let count = pipe.read(&mut bytes[len..]).await?;
-            if count == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            len += count;
+            receiver.readable().await?;
+            let before = begun.borrow().len();
+            bytes[..before].copy_from_slice(&begun.borrow());
+            let len = match receiver.try_read(&mut bytes[before..]) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => before + count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(error) => return Err(error),
+            };
             // A sample is written whole; one that is cut all the same is read with the next.
-            let whole = len - len % MONITOR_SAMPLE_LEN;
-            for sample in bytes[..whole].chunks_exact(MONITOR_SAMPLE_LEN) {
+            let (whole, cut) = bytes[..len].split_at(len - len % MONITOR_SAMPLE_LEN);
+            begun.replace(cut.to_vec());
+            fail_point::reached("MonitorPipe samples");
+            for sample in whole.chunks_exact(MONITOR_SAMPLE_LEN) {
                 let sample = MonitorSample::decode(sample).map_err(io::Error::other)?;
                 tell(&owner.consumer, Sampled { start: owner.start, sample });
             }
-            bytes.copy_within(whole..len, 0);
-            len -= whole;
         }
     }
 }

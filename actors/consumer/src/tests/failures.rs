@@ -6,8 +6,12 @@ use lttngd_runtime::{
     fail_point::{fail_here, has_failed},
     tell,
 };
+use lttngd_wire::consumer::MetadataRequest;
 
-use super::world::{KEY, SESSION, World};
+use super::{
+    samples::{Listener, sample},
+    world::{KEY, SESSION, World},
+};
 use crate::{
     Consumer, ConsumerError, EnsureRunning, FlushChannel, Running,
     exchange::Exchange,
@@ -96,11 +100,65 @@ async fn a_socket_whose_actor_fails_is_broken_and_the_next_start_is_good() {
 }
 
 #[actix::test]
-async fn the_consumer_daemon_goes_on_without_the_actor_of_its_monitor_pipe() {
+async fn another_reads_the_monitor_pipe_when_its_actor_fails() {
     let world = World::running(ConsumerScript::default()).await;
+    let listener = Listener::default();
+    listener.listen(&world).await;
     world.consumer.send(Fail::Monitor).await.unwrap().unwrap();
     world.flush().await.unwrap();
+    world.fake.write_monitor_pipe(&sample(KEY, 10));
+    eventually("the next sample is told", || listener.told() == [(10, 10)]).await;
+    // In the middle of a sample, of which the rest comes to the next one who reads.
+    let (first, second) = (sample(KEY, 15), sample(KEY, 22));
+    let (begun, rest) = second.split_at(5);
+    fail_here("MonitorPipe samples");
+    world.fake.write_monitor_pipe(&[&first, begun].concat());
+    eventually("it fails", has_failed).await;
+    world.fake.write_monitor_pipe(rest);
+    eventually("the sample is told whole", || listener.told().last() == Some(&(22, 12))).await;
+    world.flush().await.unwrap();
     assert_eq!(world.exits(), 0);
+    world.end().await;
+}
+
+#[actix::test]
+async fn a_metadata_socket_that_fails_at_a_request_is_broken_and_the_next_start_is_good() {
+    let world = World::running(ConsumerScript::default()).await;
+    fail_here("MetadataSocket request");
+    let asker = world.fake.asker();
+    let request = MetadataRequest {
+        session_id: SESSION,
+        session_id_per_pid: 0,
+        bits_per_long: 64,
+        uid: 0,
+        key: KEY,
+    };
+    let asked = tokio::task::spawn_blocking(move || asker(request, 0)).await.unwrap();
+    assert_eq!(asked, None, "its socket is closed");
+    assert!(has_failed());
+    world.exited(1).await;
+    world.ensure_running().await.unwrap();
+    world.flush().await.unwrap();
+    world.end().await;
+}
+
+#[actix::test]
+async fn an_error_socket_that_fails_at_what_is_said_there_is_broken() {
+    let mut falters = true;
+    let script = ConsumerScript::new(move |message| match message.number() {
+        13 if std::mem::take(&mut falters) => ConsumerAct::Falter,
+        _ => ConsumerAct::Answer,
+    });
+    let world = World::running(script).await;
+    fail_here("ErrorSocket word");
+    // It may still answer this one.
+    drop(world.flush().await);
+    world.exited(1).await;
+    assert!(has_failed());
+    let reason = world.told.exits.lock().unwrap()[0].clone();
+    assert!(reason.contains("the actor of its error socket failed"), "{reason}");
+    world.ensure_running().await.unwrap();
+    world.flush().await.unwrap();
     world.end().await;
 }
 
