@@ -20,6 +20,7 @@ use lttngd::{
     model::{
         AddressFamily, DescriptorOutput, Domain, ErrorCode, EventDescription, NetworkUri,
         SessionDescriptor, SessionKind, StreamKind, Uri,
+        trigger::{Action, Condition, Trigger},
     },
 };
 use lttngd_peer::{AgentScript, AppScript, FakeAgent, FakeApp, FakeClient};
@@ -406,6 +407,16 @@ fn a_failure_of_who_knows_the_agents_ends_the_daemon_and_the_owner_knows() {
     ends_the_daemon("Agents register", "actor of agents", |run_dir, _| {
         let script = AgentScript::answering(Domain::Jul);
         FakeAgent::connect(agent_port(run_dir), script).unwrap()
+    });
+}
+
+#[test]
+fn a_failure_of_who_has_the_triggers_ends_the_daemon_and_the_owner_knows() {
+    ends_the_daemon("Triggers register", "actor of triggers", |_, handle| {
+        let condition = Condition::RotationOngoing { session: "s".to_owned() };
+        let trigger = Trigger::new(handle.requester().uid, condition, Action::notify());
+        let registered = block_on(handle.register_trigger(trigger));
+        assert_eq!(registered.err(), Some(ErrorCode::Fatal));
     });
 }
 

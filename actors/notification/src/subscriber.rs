@@ -7,7 +7,7 @@ use actix::{
     ResponseFuture, WrapFuture,
 };
 use lttngd_model::Credentials;
-use lttngd_runtime::{DESCRIPTORS_MAX, Outlet, Peer, PeerError, read_growing};
+use lttngd_runtime::{DESCRIPTORS_MAX, Outlet, Peer, PeerError, fail_point, read_growing};
 use lttngd_wire::{
     DecodeError,
     client::decode_condition,
@@ -146,6 +146,7 @@ impl Handler<Deliver> for Subscriber {
     type Result = ();
 
     fn handle(&mut self, deliver: Deliver, context: &mut Self::Context) {
+        fail_point::reached("Subscriber notification");
         match deliver {
             Deliver::Notification(message) => self.outgoing.notify(message),
             Deliver::Dropped => self.outgoing.drop_one(),
@@ -215,6 +216,7 @@ impl Connection {
         self.answer([encode_handshake(), encode_status(status)].concat()).await?;
         loop {
             let (kind, payload) = self.hear().await?;
+            fail_point::reached("Subscriber request");
             let status = match kind {
                 MessageKind::Subscribe => {
                     let condition = decode_condition(&payload)?;

@@ -102,6 +102,37 @@ async fn those_who_speak_badly_are_sent_away_and_nobody_else() {
     assert_eq!(bystander.hear().await.unwrap().0, MessageKind::Notification);
 }
 
+// There are no points at which to fail in other builds.
+#[cfg(debug_assertions)]
+#[actix::test]
+async fn a_subscriber_whose_actor_fails_is_gone_and_nobody_else() {
+    use lttngd_runtime::fail_point::{fail_here, has_failed};
+
+    let world = World::new();
+    register(&world, "p:a").await;
+    let condition = encode_condition(&event("p:a"));
+    let event_of = || EventNotified { token: TracerToken(0), captures: [].into() };
+    // In the middle of a request.
+    let client = world.subscriber(&[]).await;
+    let bystander = world.subscriber(&[event("p:a")]).await;
+    fail_here("Subscriber request");
+    client.send(MessageKind::Subscribe, &condition).await;
+    assert!(is_sent_away(&client).await);
+    assert!(has_failed());
+    // In the middle of a notification, which the others get.
+    let first = world.subscriber(&[event("p:a")]).await;
+    fail_here("Subscriber notification");
+    notify(&world.triggers, vec![event_of()]).await;
+    let heard = [bystander.hear().await, first.hear().await];
+    let told = heard.iter().flatten().filter(|it| it.0 == MessageKind::Notification).count();
+    assert_eq!(told, 1, "one of the two has failed: {heard:?}");
+    assert!(has_failed());
+    // Whoever comes next is as any.
+    let next = world.subscriber(&[event("p:a")]).await;
+    notify(&world.triggers, vec![event_of()]).await;
+    assert_eq!(next.hear().await.unwrap().0, MessageKind::Notification);
+}
+
 #[actix::test]
 async fn another_version_is_told_so_and_a_long_handshake_is_one() {
     let world = World::new();
