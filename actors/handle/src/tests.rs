@@ -7,6 +7,7 @@ mod events;
 // There are no points at which to fail in other builds.
 #[cfg(debug_assertions)]
 mod failure;
+mod probes;
 mod recorded;
 mod sessions;
 mod silence;

@@ -20,7 +20,7 @@ pub(crate) fn program(probe: Option<&UserspaceProbe>) -> Result<(&Binary, ProbeL
     let told = probe.and_then(|probe| probe.binary.as_ref().zip(probe.location()));
     told.ok_or_else(|| Nowhere {
         code: ErrorCode::ProbeLocationInval,
-        reason: "the program of the probe was not opened, or the place in it is not told"
+        reason: "the program of the probe is not open, or the place in it is not told: what was written down has the path of the program alone, which is to be opened again"
             .to_owned(),
     })
 }

@@ -34,8 +34,9 @@ impl PartialEq for Binary {
 
 impl Eq for Binary {}
 
-/// A probe in user space: its place, as clients send it, and the program. Where it is kept as text, the program
-/// is not, and has to be opened again.
+/// A probe in user space: its place, as clients send it, and the program. Where it is written down, the program is
+/// not: the file may be another one by then, and the daemon opens none for those who ask it. Whoever reads it opens
+/// [`ProbeLocation::binary_path`] with his own rights and puts that in; without it the probe is refused.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(from = "Vec<u8>", into = "Vec<u8>")]
 pub struct UserspaceProbe {

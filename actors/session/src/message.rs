@@ -182,7 +182,9 @@ pub struct DisableChannel {
 ///
 /// Errors: those of [`lttngd_model::ust::UstDomain::enable_event`], in agent domains those of
 /// [`lttngd_model::ust::UstDomain::enable_agent_event`] and, when an agent refuses the rule,
-/// `UstEventNotFound` or `Unk`: then nothing is changed.
+/// `UstEventNotFound` or `Unk`: then nothing is changed. For a probe in a program `ProbeLocationInval` when that is
+/// not open, as in a request that was written down: whoever reads that opens the program and puts it in
+/// ([`lttngd_model::UserspaceProbe`]).
 #[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct EnableEvent {
