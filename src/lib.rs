@@ -31,7 +31,8 @@
 //! Each method is a shorthand for a message. [`Handle::ask`] takes the messages themselves: they are
 //! plain values that `serde` writes and reads, the very ones that the actors' mailboxes take.
 //! [`AnyRequest`] is any of them, for logs, recorded tests and other front ends, and [`VERSION`] says
-//! what their written form promises. [`Handle::subscribe`] gives a stream of what happens.
+//! what their written form promises. [`Handle::subscribe`] gives a stream of what happens; [`AnySubscription`] is any
+//! message that asks for such a stream.
 //!
 //! ```no_run
 //! use lttngd::session::{SessionEvent, SessionRequest, Start};
@@ -63,13 +64,17 @@ pub use config::{AgentPort, ClockPluginConfig, Config, ConsumerdConfig};
 pub use daemon::Daemon;
 pub use error::{DaemonFailed, StartError};
 pub use load::LoadError;
-pub use lttngd_handle::{AnyReply, AnyRequest, Handle, Request, VERSION, Versioned};
+pub use lttngd_handle::{
+    AnyEvent, AnyReply, AnyRequest, AnySubscribed, AnySubscription, Handle, Request,
+    SubscriptionRequest, VERSION, Versioned,
+};
+pub use lttngd_kernel::ListSyscalls;
 pub use lttngd_model as model;
 pub use lttngd_notification as notification;
 pub use lttngd_registry::{
-    AppDescription, CreateSession, DestroySession, EVENTS_MAX, Event, ListSessions, ListSyscalls,
+    AppDescription, Calibrate, CreateSession, DestroySession, EVENTS_MAX, Event, ListSessions,
     ListTracepointFields, ListTracepoints, RegisterConsumer, SUBSCRIPTIONS_MAX, SaveAllSessions,
-    Subscription,
+    Subscribe, Subscription,
 };
 pub use lttngd_session as session;
 pub use lttngd_wire::notification::{CapturedValue, decode_captures};

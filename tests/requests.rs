@@ -9,11 +9,43 @@ use lttngd_wire::client::CommandKind;
 /// One of each request at least.
 const RECORDED: &str = include_str!("../actors/handle/src/tests/recorded/requests.jsonl");
 
-/// Where the methods of `Handle` stand.
-const SOURCES: [&str; 3] = [
+/// Where the methods of `Handle` stand: of user space or of no domain, of the kernel's, and of agents'.
+const SOURCES: [&str; 5] = [
     include_str!("../actors/handle/src/handle.rs"),
     include_str!("../actors/handle/src/requests.rs"),
     include_str!("../actors/handle/src/triggers.rs"),
+    KERNEL,
+    AGENTS,
+];
+const KERNEL: &str = include_str!("../actors/handle/src/kernel_requests.rs");
+const AGENTS: &str = include_str!("../actors/handle/src/agent_requests.rs");
+
+/// What is asked about a domain, with whether agents' have it: they have neither channels nor trackers.
+const OF_DOMAINS: [(CommandKind, bool); 12] = [
+    (CommandKind::EnableChannel, false),
+    (CommandKind::DisableChannel, false),
+    (CommandKind::EnableEvent, true),
+    (CommandKind::DisableEvent, true),
+    (CommandKind::AddContext, true),
+    (CommandKind::ListChannels, false),
+    (CommandKind::ListEvents, true),
+    (CommandKind::TrackerGetPolicy, false),
+    (CommandKind::TrackerSetPolicy, false),
+    (CommandKind::TrackerAddValue, false),
+    (CommandKind::TrackerRemoveValue, false),
+    (CommandKind::TrackerGetInclusionSet, false),
+];
+
+/// Methods that are no command of the client protocol, and what they are.
+const OTHERS: [(&str, &str); 8] = [
+    ("ask", "sends any request"),
+    ("subscribe_to", "subscribes to anything"),
+    ("subscribe", "LTTng's clients are told nothing"),
+    ("subscribe_without_losses", "the same"),
+    ("notifications", "clients have a socket of its own for them"),
+    ("queue_report", "LTTng has no queue"),
+    ("check", "the part that commands have in common"),
+    ("check_served", "the same without a session"),
 ];
 
 /// The name of a command in the protocol and the method of `Handle` that makes its request.
@@ -68,7 +100,10 @@ fn method(kind: CommandKind) -> (&'static str, &'static str) {
 
 /// The lines of the comment above the method `name`, the last one first.
 fn comment(name: &str) -> Option<Vec<&'static str>> {
-    let declarations = [format!("pub async fn {name}("), format!("pub fn {name}(")];
+    let declarations = ["async fn", "fn"]
+        .into_iter()
+        .flat_map(|kind| ["(", "<"].map(|end| format!("pub {kind} {name}{end}")))
+        .collect::<Vec<_>>();
     let above = SOURCES.iter().find_map(|source| {
         let declaration = declarations.iter().find(|text| source.contains(*text))?;
         source.split(declaration.as_str()).next()
@@ -85,6 +120,45 @@ fn each_command_has_a_method_that_names_it_and_its_errors() {
         assert!(begins, "{name} is to begin with {command}: {comment:?}");
         assert!(comment.contains(&"/// # Errors"), "{name}: {comment:?}");
     }
+}
+
+/// The names of the methods in a source that ask something.
+fn methods(source: &str) -> impl Iterator<Item = &str> {
+    source.split("pub async fn ").skip(1).filter_map(|text| text.split(['(', '<']).next())
+}
+
+/// The command that the comment of a method begins with.
+fn named(method: &str) -> Option<&'static str> {
+    let comment = comment(method)?;
+    let first = comment.last()?.trim_start_matches("/// ");
+    first.split(|it: char| !(it.is_ascii_uppercase() || it == '_')).next()
+}
+
+#[test]
+fn each_method_is_a_command_or_says_what_else_it_is() {
+    let commands: BTreeSet<_> =
+        CommandKind::ALL.iter().map(|kind| method(*kind)).map(|(command, _)| command).collect();
+    for name in SOURCES.into_iter().flat_map(methods) {
+        let is_other = OTHERS.iter().any(|(other, _)| *other == name);
+        let command = named(name);
+        assert!(
+            is_other || command.is_some_and(|command| commands.contains(command)),
+            "{name}: {command:?}"
+        );
+        let comment = comment(name).unwrap_or_else(|| panic!("{name} has no comment"));
+        assert!(comment.contains(&"/// # Errors"), "{name}: {comment:?}");
+    }
+}
+
+#[test]
+fn what_is_asked_about_a_domain_has_a_method_for_each() {
+    let commands = |source| methods(source).filter_map(named).collect::<BTreeSet<_>>();
+    let asked = |meant: fn(bool) -> bool| {
+        let of = OF_DOMAINS.iter().filter(|(_, agents)| meant(*agents));
+        of.map(|(kind, _)| method(*kind).0).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(commands(KERNEL), asked(|_| true));
+    assert_eq!(commands(AGENTS), asked(|of_agents| of_agents));
 }
 
 #[test]

@@ -1,17 +1,18 @@
 //! Every request in one type, and every reply in another: what a log, a recorded test or another front
 //! end writes and reads without knowing what comes.
 
+use lttngd_kernel::ListSyscalls;
 use lttngd_model::ErrorCode;
 use lttngd_notification::{ListTriggers, QueryErrors, RegisterTrigger, UnregisterTrigger};
 use lttngd_registry::{
-    CreateSession, DestroySession, ListSessions, ListSyscalls, ListTracepointFields,
-    ListTracepoints, RegisterConsumer, SaveAllSessions,
+    Calibrate, CreateSession, DestroySession, ListSessions, ListTracepointFields, ListTracepoints,
+    RegisterConsumer, SaveAllSessions,
 };
 use lttngd_session::{
     AddContext, AddSnapshotOutput, AddTrackerValue, Clear, DataPending, DeleteSnapshotOutput,
     DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetQueueReport,
     GetRotationInfo, GetTrackingPolicy, InSession, ListChannels, ListDomains, ListEvents,
-    ListRotationSchedules, ListSnapshotOutputs, RecordSnapshot, RegenerateMetadata,
+    ListRotationSchedules, ListSnapshotOutputs, PrepareDomain, RecordSnapshot, RegenerateMetadata,
     RegenerateStatedump, RemoveTrackerValue, Rotate, Save, SetConsumerUri, SetRotationSchedule,
     SetShmPath, SetTrackingPolicy, Start, Stop,
 };
@@ -74,9 +75,9 @@ macro_rules! any {
 any! {
     daemon:
         CreateSession DestroySession ListSessions ListTracepoints ListTracepointFields ListSyscalls
-        RegisterConsumer SaveAllSessions RegisterTrigger UnregisterTrigger ListTriggers QueryErrors;
+        RegisterConsumer Calibrate SaveAllSessions RegisterTrigger UnregisterTrigger ListTriggers QueryErrors;
     session:
-        EnableChannel DisableChannel EnableEvent DisableEvent AddContext ListChannels ListEvents
+        PrepareDomain EnableChannel DisableChannel EnableEvent DisableEvent AddContext ListChannels ListEvents
         ListDomains Start Stop DataPending SetConsumerUri Rotate GetRotationInfo Clear
         SetRotationSchedule ListRotationSchedules Save SetShmPath RegenerateMetadata
         RegenerateStatedump GetQueueReport AddSnapshotOutput DeleteSnapshotOutput ListSnapshotOutputs RecordSnapshot

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use actix::{Addr, Handler, Message};
-use lttngd_kernel::{EnsureReady, Tracer};
+use lttngd_kernel::{EnsureReady, ListSyscalls, Tracer};
 use lttngd_model::{
     Credentials, Domain, ErrorCode, EventField, EventListing, SessionDescriptor, SessionListing,
 };
 use lttngd_notification::Triggers;
 use lttngd_registry::{
-    CreateSession, DestroySession, FindSession, ListSessions, ListSyscalls, ListTracepointFields,
+    CreateSession, DestroySession, FindSession, ListSessions, ListTracepointFields,
     ListTracepoints, RegisterConsumer, Registry, Subscribe, Subscription,
 };
 use lttngd_session::{
     Asked, Destroyed, FAILED, PrepareDomain, Session, SessionListings, SessionRequest,
 };
 
-use crate::Request;
+use crate::{Request, SubscriptionRequest};
 
 /// What answers depend on besides sessions.
 #[derive(Clone, Debug)]
@@ -98,6 +98,17 @@ impl Handle {
         request.ask(self).await
     }
 
+    /// Subscribes to something, which is told from now on.
+    ///
+    /// # Errors
+    /// Those that the subscription documents; `Fatal` when the daemon is gone.
+    pub async fn subscribe_to<S: SubscriptionRequest>(
+        &self,
+        subscription: S,
+    ) -> Result<S::Stream, ErrorCode> {
+        subscription.subscribe(self).await
+    }
+
     /// Subscribes to what happens from now on, as far as the one for whom the handle acts may know it.
     /// `capacity` is how many events may wait, from 1 to [`EVENTS_MAX`](lttngd_registry::EVENTS_MAX): more are
     /// dropped and counted.
@@ -106,7 +117,7 @@ impl Handle {
     /// `Overflow` when there are [`SUBSCRIPTIONS_MAX`](lttngd_registry::SUBSCRIPTIONS_MAX) subscriptions.
     pub async fn subscribe(&self, capacity: usize) -> Result<Subscription, ErrorCode> {
         let requester = self.requester;
-        self.registry(Subscribe { requester, capacity, looks_for_losses: true }).await?
+        self.subscribe_to(Subscribe { requester, capacity, looks_for_losses: true }).await
     }
 
     /// As [`Handle::subscribe`], by one who need not know what channels lost: no session looks for that on
@@ -119,7 +130,7 @@ impl Handle {
         capacity: usize,
     ) -> Result<Subscription, ErrorCode> {
         let requester = self.requester;
-        self.registry(Subscribe { requester, capacity, looks_for_losses: false }).await?
+        self.subscribe_to(Subscribe { requester, capacity, looks_for_losses: false }).await
     }
 
     /// Asks a session, which is to have what the request needs.
@@ -139,22 +150,7 @@ impl Handle {
             Some(domain) => self.check_domain(domain).await,
             None => Ok(()),
         };
-        self.send(session, &actor, Asked { request, needs, served }).await
-    }
-
-    /// Sends a request to the actor of a session that was found.
-    async fn send<M, T>(
-        &self,
-        session: &str,
-        actor: &Addr<Session>,
-        request: M,
-    ) -> Result<T, ErrorCode>
-    where
-        M: Message<Result = Result<T, ErrorCode>> + Send + 'static,
-        T: Send + 'static,
-        Session: Handler<M>,
-    {
-        match actor.send(request).await {
+        match actor.send(Asked { request, needs, served }).await {
             Ok(reply) => reply,
             // Its actor ended: as it was to, and then it is not found any more, or it failed.
             Err(_) => Err(self.find(session).await.err().unwrap_or(FAILED)),
@@ -194,18 +190,14 @@ impl Handle {
     }
 
     /// Checks what every command that names a session and a domain checks, and makes the domain ready
-    /// as such a command does, for one that is not there or has nothing to do.
+    /// as such a command does, for one that is not there or has nothing to do: [`PrepareDomain`].
     ///
     /// # Errors
     /// Those of the checks.
     pub async fn check(&self, session: &str, domain: Option<Domain>) -> Result<(), ErrorCode> {
-        let actor = self.find(session).await?;
         match domain {
-            Some(domain) => {
-                self.check_domain(domain).await?;
-                self.send(session, &actor, PrepareDomain { domain }).await
-            }
-            None => Ok(()),
+            Some(domain) => self.ask(PrepareDomain { domain }.in_session(session)).await,
+            None => self.find(session).await.map(drop),
         }
     }
 
@@ -317,7 +309,7 @@ impl Handle {
     /// and the domain, and so does this.
     ///
     /// # Errors
-    /// Always: `Und`.
+    /// As [`Calibrate`](lttngd_registry::Calibrate).
     pub fn calibrate(&self) -> Result<(), ErrorCode> {
         Err(ErrorCode::Und)
     }

@@ -2,10 +2,12 @@
 
 use lttngd_model::{
     BufferScheme, ChannelListing, Context, Domain, ErrorCode, EventDescription, EventListing,
+    ProcessAttribute, TrackerValue, TrackingPolicy,
 };
 use lttngd_session::{
-    AddContext, DisableChannel, DisableEvent, EnableChannel, EnableEvent, ListChannels, ListEvents,
-    SessionRequest,
+    AddContext, AddTrackerValue, DisableChannel, DisableEvent, EnableChannel, EnableEvent,
+    GetInclusionSet, GetTrackingPolicy, ListChannels, ListEvents, RemoveTrackerValue,
+    SessionRequest, SetTrackingPolicy,
 };
 
 use crate::Handle;
@@ -106,5 +108,69 @@ impl Handle {
     ) -> Result<Vec<EventListing>, ErrorCode> {
         let (domain, channel) = (DOMAIN, channel.to_owned());
         self.ask(ListEvents { domain, channel }.in_session(session)).await
+    }
+
+    /// TRACKER_GET_POLICY of the kernel's domain: which processes a tracker lets through.
+    ///
+    /// # Errors
+    /// As [`GetTrackingPolicy`].
+    pub async fn kernel_tracking_policy(
+        &self,
+        session: &str,
+        attribute: ProcessAttribute,
+    ) -> Result<TrackingPolicy, ErrorCode> {
+        self.ask(GetTrackingPolicy { domain: DOMAIN, attribute }.in_session(session)).await
+    }
+
+    /// TRACKER_SET_POLICY of the kernel's domain.
+    ///
+    /// # Errors
+    /// As [`SetTrackingPolicy`].
+    pub async fn set_kernel_tracking_policy(
+        &self,
+        session: &str,
+        attribute: ProcessAttribute,
+        policy: TrackingPolicy,
+    ) -> Result<(), ErrorCode> {
+        self.ask(SetTrackingPolicy { domain: DOMAIN, attribute, policy }.in_session(session)).await
+    }
+
+    /// TRACKER_ADD_VALUE of the kernel's domain, to a tracker whose policy is
+    /// [`TrackingPolicy::IncludeSet`].
+    ///
+    /// # Errors
+    /// As [`AddTrackerValue`].
+    pub async fn add_kernel_tracker_value(
+        &self,
+        session: &str,
+        attribute: ProcessAttribute,
+        value: TrackerValue,
+    ) -> Result<(), ErrorCode> {
+        self.ask(AddTrackerValue { domain: DOMAIN, attribute, value }.in_session(session)).await
+    }
+
+    /// TRACKER_REMOVE_VALUE of the kernel's domain.
+    ///
+    /// # Errors
+    /// As [`RemoveTrackerValue`].
+    pub async fn remove_kernel_tracker_value(
+        &self,
+        session: &str,
+        attribute: ProcessAttribute,
+        value: TrackerValue,
+    ) -> Result<(), ErrorCode> {
+        self.ask(RemoveTrackerValue { domain: DOMAIN, attribute, value }.in_session(session)).await
+    }
+
+    /// TRACKER_GET_INCLUSION_SET of the kernel's domain.
+    ///
+    /// # Errors
+    /// As [`GetInclusionSet`].
+    pub async fn kernel_inclusion_set(
+        &self,
+        session: &str,
+        attribute: ProcessAttribute,
+    ) -> Result<Vec<TrackerValue>, ErrorCode> {
+        self.ask(GetInclusionSet { domain: DOMAIN, attribute }.in_session(session)).await
     }
 }

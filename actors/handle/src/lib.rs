@@ -3,7 +3,7 @@
 //! [`Handle`] is what a client connection and an embedding program hold: each of its methods is one request of
 //! the client protocol, with that protocol's checks in their order, and [`Handle::ask`] takes the requests
 //! themselves. It asks the registry for a session, and that session. [`AnyRequest`] is any of them, and
-//! [`Versioned`] what is written down of them.
+//! [`Versioned`] what is written down of them. [`Handle::subscribe_to`] takes what asks to be told of what happens.
 
 mod agent_requests;
 mod any;
@@ -11,6 +11,7 @@ mod handle;
 mod kernel_requests;
 mod request;
 mod requests;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod triggers;
@@ -19,4 +20,5 @@ mod version;
 pub use any::{AnyReply, AnyRequest};
 pub use handle::{Handle, Settings};
 pub use request::Request;
+pub use subscriptions::{AnyEvent, AnySubscribed, AnySubscription, SubscriptionRequest};
 pub use version::{VERSION, Versioned};

@@ -1,13 +1,13 @@
 //! What a daemon is asked: every command as a typed value with its reply.
 
 use actix::Handler;
-use lttngd_kernel::{ListKernelSyscalls, ListKernelTracepoints};
+use lttngd_kernel::{ListKernelTracepoints, ListSyscalls};
 use lttngd_model::{
     Domain, ErrorCode, EventField, EventListing, SessionDescriptor, SessionListing,
 };
 use lttngd_registry::{
-    CreateSession, DestroySession, ListSessions, ListSyscalls, ListTracepointFields,
-    ListTracepoints, RegisterConsumer, SaveAllSessions,
+    Calibrate, CreateSession, DestroySession, ListSessions, ListTracepointFields, ListTracepoints,
+    RegisterConsumer, SaveAllSessions,
 };
 use lttngd_session::{Asked, Destroyed, InSession, Session, SessionRequest};
 use serde::{Serialize, de::DeserializeOwned};
@@ -129,7 +129,19 @@ impl Request for ListSyscalls {
 
     async fn ask(self, handle: &Handle) -> Result<Vec<EventListing>, ErrorCode> {
         // It fails only when that actor failed.
-        handle.tracer()?.send(ListKernelSyscalls).await.unwrap_or(Err(ErrorCode::KernNa))
+        handle.tracer()?.send(self).await.unwrap_or(Err(ErrorCode::KernNa))
+    }
+}
+
+impl Request for Calibrate {
+    type Reply = ();
+
+    fn command(&self) -> &'static str {
+        "CALIBRATE"
+    }
+
+    async fn ask(self, handle: &Handle) -> Result<(), ErrorCode> {
+        handle.calibrate()
     }
 }
 

@@ -112,6 +112,6 @@ impl Handle {
         capacity: usize,
     ) -> Result<Notifications, ErrorCode> {
         let (requester, conditions) = (self.requester(), conditions.into_iter().collect());
-        self.triggers(SubscribeNotifications { requester, conditions, capacity }).await
+        self.subscribe_to(SubscribeNotifications { requester, conditions, capacity }).await
     }
 }

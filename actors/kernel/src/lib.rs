@@ -38,7 +38,7 @@ pub use error::{CallError, TracerUnavailable};
 pub use machine::{Loaded, Machine};
 pub use message::{
     AddNotifier, Apply, CloseNotifiers, CountErrors, EnsureReady, KernelEventsNotified,
-    KernelSessionFailed, ListKernelSyscalls, ListKernelTracepoints, Open, Release, RemoveNotifier,
+    KernelSessionFailed, ListSyscalls, ListKernelTracepoints, Open, Release, RemoveNotifier,
     SetRecording, Statedump,
 };
 pub use modules::{ModuleLists, PROBES};

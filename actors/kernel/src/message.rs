@@ -11,6 +11,7 @@ use lttngd_model::{
     trigger::EventNotified,
 };
 use lttngd_runtime::{Hold, Outlet, ask};
+use serde::{Deserialize, Serialize};
 
 use crate::{Device, TracerUnavailable};
 
@@ -26,12 +27,12 @@ pub struct EnsureReady;
 #[rtype(result = "Result<Vec<EventListing>, ErrorCode>")]
 pub struct ListKernelTracepoints;
 
-/// The system calls that the tracer knows by name (LIST_SYSCALLS).
+/// LIST_SYSCALLS: the system calls that the tracer knows by name.
 ///
-/// Errors: as [`ListKernelTracepoints`].
-#[derive(Clone, Copy, Debug, Message)]
+/// Errors: those of [`EnsureReady`], `KernListFail`; `KernNa` and `NeedRootSessiond` of a daemon that has no tracer.
+#[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<Vec<EventListing>, ErrorCode>")]
-pub struct ListKernelSyscalls;
+pub struct ListSyscalls;
 
 /// Lets go of the tracer, which nobody uses any more, and unloads the modules that were loaded for it.
 #[derive(Clone, Copy, Debug, Message)]

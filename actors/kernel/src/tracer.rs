@@ -3,7 +3,7 @@
 use std::{os::fd::AsFd, sync::Arc};
 
 use crate::{
-    CallError, Device, EnsureReady, Kernel, ListKernelSyscalls, ListKernelTracepoints, Loaded,
+    CallError, Device, EnsureReady, Kernel, ListSyscalls, ListKernelTracepoints, Loaded,
     ModuleLists, Release, TracerUnavailable, device::Calls,
 };
 use actix::{Actor, ActorFutureExt, Context, Handler, ResponseFuture, WrapFuture};
@@ -205,10 +205,10 @@ impl Handler<ListKernelTracepoints> for Tracer {
     }
 }
 
-impl Handler<ListKernelSyscalls> for Tracer {
+impl Handler<ListSyscalls> for Tracer {
     type Result = ResponseFuture<Result<Vec<EventListing>, ErrorCode>>;
 
-    fn handle(&mut self, _: ListKernelSyscalls, context: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: ListSyscalls, context: &mut Self::Context) -> Self::Result {
         let opened = self.opened(context);
         Box::pin(async move {
             let open = opened.await.map_err(|error| error.code())?;

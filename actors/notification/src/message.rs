@@ -72,7 +72,7 @@ pub struct QueryErrors {
 /// Begins a subscription of a program that embeds the daemon.
 ///
 /// Errors: `Overflow` when there are too many subscribers, `InvalidTrigger` for what is no condition.
-#[derive(Clone, Debug, Message)]
+#[derive(Clone, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<Notifications, ErrorCode>")]
 pub struct SubscribeNotifications {
     /// Who wants to know.

@@ -86,7 +86,7 @@ impl From<&AppInfo> for AppDescription {
 /// Begins a subscription.
 ///
 /// Errors: `Overflow` when there are [`SUBSCRIPTIONS_MAX`].
-#[derive(Clone, Copy, Debug, Message)]
+#[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<Subscription, ErrorCode>")]
 pub struct Subscribe {
     /// Who wants to know.

@@ -79,14 +79,15 @@ pub struct ListTracepointFields {
     pub domain: Option<Domain>,
 }
 
-/// LIST_SYSCALLS: the system calls that the kernel tracer knows by name.
+/// CALIBRATE: nothing since LTTng 2.9, whose client library answers it by itself. No mailbox takes it.
 ///
-/// Errors: `KernNa`, `KernVersion`, `NeedRootSessiond`, `KernListFail`.
+/// Errors: always `Und`.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-pub struct ListSyscalls;
+pub struct Calibrate;
 
 /// REGISTER_CONSUMER: would have a consumer daemon that somebody else started write the traces of
-/// the kernel domain, the only one for which there is such a thing.
+/// the kernel domain, the only one for which there is such a thing. The session's mailbox takes
+/// [`PrepareDomain`](lttngd_session::PrepareDomain) for it.
 ///
 /// Errors: always, `KernNa`, `NeedRootSessiond`, `KernConsumerFail` where the daemon has its own, else `Und`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -98,7 +99,7 @@ pub struct RegisterConsumer {
 }
 
 /// SAVE_SESSION of every session that the requester may access, but for files that the requester
-/// may not write.
+/// may not write. The mailbox of each takes [`Save`](lttngd_session::Save) for it.
 ///
 /// Errors: those of [`Save`](lttngd_session::Save); the first one ends it.
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -159,7 +159,7 @@ impl Inner {
     }
 
     /// The domain of a tracer comes to be.
-    pub(crate) fn make_domain(&self, tracer: Tracer) {
+    fn make_domain(&self, tracer: Tracer) {
         match tracer {
             Tracer::Ust => self.make_ust(),
             Tracer::Kernel => self.make_kernel(),

@@ -139,13 +139,14 @@ impl SessionConfig {
     }
 }
 
-/// Makes the session ready for commands of a domain: what every command that names one does first.
-/// The domain comes to be, that of the kernel in the tracer too, and its consumer daemons are started.
+/// Makes the session ready for commands of a domain: what every command that names one does first, and nothing else.
+/// The domain comes to be, that of the kernel in the tracer too, and its consumer daemons are started. LTTng has no
+/// such command of its own.
 ///
 /// A relay daemon to which the session streams is connected.
 ///
 /// Errors: `NoUstconsumerd`, `NoKernconsumerd`, `KernSessFail`, `KernConsumerFail`, `UstConsumer64Fail`, `UstConsumer32Fail`, `RelaydConnectFail`, `RelaydVersionFail`, `EnableConsumerFail`, `Invalid`.
-#[derive(Clone, Debug, Message)]
+#[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
 #[rtype(result = "Result<(), ErrorCode>")]
 pub struct PrepareDomain {
     /// The domain.

@@ -8,7 +8,7 @@ use crate::{
     AddContext, AddSnapshotOutput, AddTrackerValue, Clear, CommandQueue, DataPending,
     DeleteSnapshotOutput, DisableChannel, DisableEvent, EnableChannel, EnableEvent,
     GetInclusionSet, GetQueueReport, GetRotationInfo, GetTrackingPolicy, ListChannels, ListDomains,
-    ListEvents, ListRotationSchedules, ListSnapshotOutputs, Needs, RecordSnapshot,
+    ListEvents, ListRotationSchedules, ListSnapshotOutputs, Needs, PrepareDomain, RecordSnapshot,
     RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo,
     RotationSchedules, Save, SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy,
     SnapshotOutput, Start, Stop,
@@ -71,6 +71,7 @@ macro_rules! requests {
 }
 
 requests! {
+    PrepareDomain "PREPARE_DOMAIN" -> (), |it| Needs::Ready(it.domain);
     EnableChannel "ENABLE_CHANNEL" -> (), |it| Needs::Ready(it.domain);
     DisableChannel "DISABLE_CHANNEL" -> (), |it| Needs::Present(it.domain);
     EnableEvent "ENABLE_EVENT" -> (), |it| Needs::Ready(it.domain);

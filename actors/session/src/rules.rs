@@ -11,23 +11,10 @@ use lttngd_model::{
 
 use crate::{
     AddContext, DisableChannel, DisableEvent, EnableChannel, EnableEvent, ListChannels,
-    ListDomains, ListEvents, PrepareDomain, SetConsumerUri, actor::Inner,
+    ListDomains, ListEvents, SetConsumerUri, actor::Inner,
 };
 
 impl Inner {
-    pub(crate) async fn prepare_domain(
-        self: Rc<Self>,
-        request: PrepareDomain,
-    ) -> Result<(), ErrorCode> {
-        let Some(tracer) = request.domain.tracer() else { return Ok(()) };
-        self.life().admit_with_consumer_of(tracer)?;
-        self.make_domain(tracer);
-        if tracer == Tracer::Kernel {
-            self.open_kernel().await?;
-        }
-        self.ensure_consumers().await
-    }
-
     /// Changes what is recorded in user space, and then what applications have of an active session.
     pub(crate) async fn change(
         &self,

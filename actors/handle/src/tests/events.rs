@@ -1,15 +1,19 @@
 //! What subscribers are told, and what happens to those who do not read.
 
 use futures::{FutureExt, StreamExt};
-use lttngd_model::{Bitness, ConsumerKind, Credentials, Domain, ErrorCode};
+use lttngd_model::{
+    Bitness, ConsumerKind, Credentials, Domain, ErrorCode, trigger::Condition,
+};
 use lttngd_peer::{
     AgentScript, AppScript, ConsumerAct, ConsumerScript, FakeConsumer, FakeKernel, PATIENCE,
     eventually,
 };
-use lttngd_registry::{Event, SUBSCRIPTIONS_MAX, Subscription};
+use lttngd_notification::SubscribeNotifications;
+use lttngd_registry::{Event, SUBSCRIPTIONS_MAX, Subscribe, Subscription};
 use lttngd_session::SessionEvent;
 
 use super::world::{World, own};
+use crate::{AnyEvent, AnySubscription, Versioned};
 
 /// DISCARDED_EVENTS of the consumer protocol.
 const DISCARDED_EVENTS: u32 = 17;
@@ -41,6 +45,36 @@ async fn the_life_of_a_session_and_of_an_application_is_told_in_its_order() {
     world.handle.destroy_session("s").await.unwrap();
     assert_eq!(next(&mut events).await, of("s", SessionEvent::Destroyed));
     assert_eq!(events.next().now_or_never(), None, "nothing else");
+    world.end().await;
+}
+
+#[actix::test]
+async fn who_subscribes_by_what_was_written_down_is_told_what_he_may_know() {
+    let world = World::new(ConsumerScript::default(), None).await;
+    let requester = Credentials { uid: own().uid + 1, gid: own().gid + 1 };
+    let conditions = vec![Condition::RotationOngoing { session: "s".to_owned() }];
+    let subscriptions: [AnySubscription; 2] = [
+        Subscribe { requester, capacity: 8, looks_for_losses: false }.into(),
+        SubscribeNotifications { requester, conditions, capacity: 8 }.into(),
+    ];
+    let written = subscriptions.map(|it| serde_json::to_string(&Versioned::new(it)).unwrap());
+    let read = |text: &String| {
+        serde_json::from_str::<Versioned<AnySubscription>>(text).unwrap().content
+    };
+    // The one for whom the handle acts is told, whoever it was written for.
+    let mut events = world.handle.subscribe_to(read(&written[0])).await.unwrap();
+    let mut notifications = world.handle.subscribe_to(read(&written[1])).await.unwrap();
+    world.session("s").await;
+    let told = tokio::time::timeout(PATIENCE, events.next()).await.unwrap();
+    assert_eq!(told, Some(AnyEvent::Subscribe(of("s", SessionEvent::Created))));
+    assert_eq!(notifications.next().now_or_never(), None);
+    let refused = SubscribeNotifications {
+        requester,
+        conditions: vec![Condition::RotationOngoing { session: String::new() }],
+        capacity: 8,
+    };
+    let refused = world.handle.subscribe_to(AnySubscription::from(refused)).await;
+    assert_eq!(refused.err(), Some(ErrorCode::InvalidTrigger));
     world.end().await;
 }
 

@@ -4,16 +4,17 @@
 use std::collections::BTreeSet;
 
 use lttngd_model::{Credentials, ErrorCode};
-use lttngd_registry::{Event, ListSessions};
+use lttngd_registry::{Event, ListSessions, Subscribe};
 use lttngd_session::{InSession, SessionEvent, Start};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use crate::{AnyReply, AnyRequest, Request, VERSION, Versioned};
+use crate::{AnyEvent, AnyReply, AnyRequest, AnySubscription, Request, VERSION, Versioned};
 
 const REQUESTS: &str = include_str!("recorded/requests.jsonl");
 const REPLIES: &str = include_str!("recorded/replies.jsonl");
 const EVENTS: &str = include_str!("recorded/events.jsonl");
+const SUBSCRIPTIONS: &str = include_str!("recorded/subscriptions.jsonl");
 
 /// Reads each line, and looks whether it is written as it was read.
 fn read<T: Serialize + DeserializeOwned>(recorded: &str) -> Vec<T> {
@@ -75,6 +76,21 @@ fn events_of_this_version_are_read_and_written_the_same() {
     assert_eq!(variants(contents.iter()), all_variants::<Event>());
     let of_sessions = contents.iter().filter_map(|event| event.pointer("/Session/event"));
     assert_eq!(variants(of_sessions), all_variants::<SessionEvent>());
+}
+
+#[test]
+fn subscriptions_of_this_version_are_read_and_written_the_same() {
+    let read: Vec<AnySubscription> = read(SUBSCRIPTIONS);
+    assert!(matches!(read[0], AnySubscription::Subscribe(Subscribe { capacity: 64, .. })));
+    let recorded = variants(contents(SUBSCRIPTIONS).iter());
+    assert_eq!(recorded, all_variants::<AnySubscription>());
+    // What comes of each is written by its name.
+    assert_eq!(recorded, all_variants::<AnyEvent>());
+    for event in contents(EVENTS) {
+        let event = json!({ "Subscribe": event });
+        let read: AnyEvent = serde_json::from_value(event.clone()).unwrap();
+        assert_eq!(serde_json::to_value(read).unwrap(), event);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Opening the tracer, and what of it is left.
 
-use lttngd_kernel::{EnsureReady, ListKernelSyscalls, ListKernelTracepoints, Release};
+use lttngd_kernel::{EnsureReady, ListSyscalls, ListKernelTracepoints, Release};
 use lttngd_model::{ErrorCode, EventKind};
 use lttngd_peer::{FakeKernel, KernelAct, KernelObject};
 use lttngd_wire::kernel::Call;
@@ -31,7 +31,7 @@ async fn what_the_tracer_knows_is_listed() {
     let names: Vec<_> = tracepoints.iter().map(|event| event.name.as_str()).collect();
     assert_eq!(names, ["sched_switch", "irq_handler_entry"]);
     assert!(tracepoints.iter().all(|it| it.kind == EventKind::Tracepoint && it.enabled == -1));
-    let syscalls = tracer.send(ListKernelSyscalls).await.unwrap().unwrap();
+    let syscalls = tracer.send(ListSyscalls).await.unwrap().unwrap();
     let flags: Vec<_> = syscalls.iter().map(|it| (it.name.as_str(), it.flags)).collect();
     assert_eq!(flags, [("read", 3), ("waitpid", 1)]);
     assert!(syscalls.iter().all(|event| event.kind == EventKind::Syscall));
@@ -44,7 +44,7 @@ async fn a_tracer_that_comes_later_is_found_by_the_next_who_asks() {
     let missing = tracer.send(EnsureReady).await.unwrap().unwrap_err();
     assert_eq!(missing.code(), ErrorCode::KernNa);
     assert!(missing.to_string().contains("lttng-ring-buffer-client-discard"), "{missing}");
-    assert_eq!(tracer.send(ListKernelSyscalls).await.unwrap(), Err(ErrorCode::KernNa));
+    assert_eq!(tracer.send(ListSyscalls).await.unwrap(), Err(ErrorCode::KernNa));
     kernel.install_modules();
     tracer.send(EnsureReady).await.unwrap().unwrap();
 }

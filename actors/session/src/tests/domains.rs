@@ -23,7 +23,7 @@ use lttngd_wire::kernel::Call;
 use super::world::{CHANNEL, World};
 use crate::{
     Asked, ConsumerLost, Destroy, EnableChannel, EnableEvent, GetTrackingPolicy, ListChannels,
-    ListDomains, ListEvents, Needs, Output, PrepareDomain, RegenerateMetadata, RegenerateStatedump,
+    ListDomains, ListEvents, Needs, Output, RegenerateMetadata, RegenerateStatedump,
     Rotate, SetTrackingPolicy, Start, Stop,
 };
 
@@ -73,7 +73,7 @@ impl Two {
 
     /// The session records in the second domain as well.
     async fn adopt(&self) {
-        self.world.ask(PrepareDomain { domain: Domain::Kernel }).await.unwrap();
+        self.world.prepare(Domain::Kernel).await.unwrap();
         self.enable_channel("k").await.unwrap();
     }
 
@@ -282,7 +282,7 @@ async fn a_domain_that_is_named_too_late_hears_nothing_of_the_trace_chunk() {
     let two = Two::new().await;
     let world = &two.world;
     world.ask(Start).await.unwrap();
-    world.ask(PrepareDomain { domain: Domain::Kernel }).await.unwrap();
+    world.prepare(Domain::Kernel).await.unwrap();
     assert_eq!(two.enable_channel("k").await, Err(ErrorCode::TraceAlreadyStarted));
     world.ask(Stop).await.unwrap();
     world.ask(Destroy).await.unwrap();

@@ -5,7 +5,7 @@ use lttngd_peer::{AppScript, ConsumerAct, ConsumerScript, FakeRelayd, Gate};
 use lttngd_wire::consumer::{ConsumerError as Code, Message};
 
 use super::world::World;
-use crate::{Destroy, ListChannels, PrepareDomain, SetConsumerUri, Start};
+use crate::{Asked, Destroy, ListChannels, Needs, PrepareDomain, SetConsumerUri, Start};
 
 const ADD_RELAYD_SOCKET: u32 = 4;
 const DESTROY_RELAYD: u32 = 5;
@@ -33,7 +33,11 @@ pub(super) fn stream_to(relayd: &FakeRelayd) -> SetConsumerUri {
     SetConsumerUri { domain: None, uris }
 }
 
-const PREPARE: PrepareDomain = PrepareDomain { domain: Domain::Ust };
+const PREPARE: Asked<PrepareDomain> = Asked {
+    request: PrepareDomain { domain: Domain::Ust },
+    needs: Needs::Ready(Domain::Ust),
+    served: Ok(()),
+};
 
 /// What the consumer was told of relay daemons.
 fn told(world: &World) -> Vec<(u32, u64)> {

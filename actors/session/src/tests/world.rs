@@ -25,8 +25,8 @@ use lttngd_runtime::Outlet;
 use tokio::task::JoinHandle;
 
 use crate::{
-    ConsumerLost, Consumers, EnableChannel, EnableEvent, Output, PrepareDomain, Session,
-    SessionConfig, SessionListings,
+    Asked, ConsumerLost, Consumers, EnableChannel, EnableEvent, Output, PrepareDomain, Session,
+    SessionConfig, SessionListings, SessionRequest,
 };
 
 /// Does what the registry does, and keeps applications that register until the test passes them on.
@@ -208,7 +208,12 @@ impl World {
     }
 
     pub(super) async fn prepare_domain(&self) -> Result<(), ErrorCode> {
-        self.ask(PrepareDomain { domain: Domain::Ust }).await
+        self.prepare(Domain::Ust).await
+    }
+
+    pub(super) async fn prepare(&self, domain: Domain) -> Result<(), ErrorCode> {
+        let request = PrepareDomain { domain };
+        self.ask(Asked { needs: request.needs(), request, served: Ok(()) }).await
     }
 
     pub(super) async fn enable_channel(
