@@ -125,9 +125,10 @@ impl RelayConnection {
 
 /// Gives every consumer daemon connections of its own, each with a session of its own in the relay daemon.
 async fn hand_over(terms: &Terms, progress: &RefCell<Progress>) -> Result<(), ConnectError> {
-    for consumer in &terms.receivers.consumers {
+    for (kind, consumer) in &terms.receivers.consumers {
         let pair = connect(terms, progress).await?;
-        terms.receivers.hand_over(consumer, pair).await?;
+        let taken = terms.receivers.hand_over(consumer, pair).await;
+        taken.map_err(|source| ConnectError::Consumer { kind: *kind, source })?;
         progress.borrow_mut().taken();
     }
     Ok(())
@@ -182,7 +183,7 @@ impl Handler<ConnectionLost> for RelayConnection {
 
     fn handle(&mut self, lost: ConnectionLost, context: &mut Self::Context) {
         let consumers = &self.terms.receivers.consumers;
-        let index = consumers.iter().position(|consumer| *consumer == lost.consumer);
+        let index = consumers.iter().position(|(_, consumer)| *consumer == lost.consumer);
         if index.is_some_and(|index| self.progress.borrow_mut().lost_by(index)) {
             self.close(None, context);
         }

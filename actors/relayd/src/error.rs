@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use lttngd_consumer::ConsumerError;
+use lttngd_model::ConsumerKind;
 use lttngd_wire::{
     DecodeError,
     relay::{RelayRefusal, ReplyError, Version},
@@ -16,8 +17,13 @@ pub enum ConnectError {
     #[error(transparent)]
     Relayd(#[from] RelaydError),
     /// A consumer daemon did not take it.
-    #[error("the consumer daemon does not take the relay daemon: {0}")]
-    Consumer(#[from] ConsumerError),
+    #[error("the {kind} consumer daemon does not take the relay daemon: {source}")]
+    Consumer {
+        /// Which.
+        kind: ConsumerKind,
+        /// Why.
+        source: ConsumerError,
+    },
     /// It was given up meanwhile, or failed for whoever wanted it first.
     #[error("the connection to the relay daemon was given up")]
     GivenUp,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix::{Addr, Message, MessageResponse};
 use lttngd_consumer::Consumer;
-use lttngd_model::{HostUrl, NetIndex, NetworkUri, SessionId, Timestamp};
+use lttngd_model::{ConsumerKind, HostUrl, NetIndex, NetworkUri, SessionId, Timestamp};
 use lttngd_runtime::Outlet;
 use lttngd_wire::relay::Version;
 
@@ -21,7 +21,7 @@ pub struct Open {
     /// The session.
     pub session: Announcement,
     /// Who is given connections, each of them its own.
-    pub consumers: Vec<Addr<Consumer>>,
+    pub consumers: Vec<(ConsumerKind, Addr<Consumer>)>,
     /// Longest wait for one reply of a consumer daemon.
     pub consumer_deadline: Duration,
     /// Told when the connection's actor failed.

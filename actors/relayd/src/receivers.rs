@@ -4,7 +4,7 @@ use std::{os::fd::OwnedFd, time::Duration};
 
 use actix::Addr;
 use lttngd_consumer::{AddRelayd, Consumer, ConsumerError, DestroyRelayd};
-use lttngd_model::{NetIndex, RelaySessionId, SessionId};
+use lttngd_model::{ConsumerKind, NetIndex, RelaySessionId, SessionId};
 use lttngd_runtime::ask;
 use lttngd_wire::relay::Version;
 use tracing::Span;
@@ -16,7 +16,7 @@ pub(crate) struct Receivers {
     pub(crate) session: SessionId,
     /// In which all is logged that is of the connection.
     pub(crate) span: Span,
-    pub(crate) consumers: Vec<Addr<Consumer>>,
+    pub(crate) consumers: Vec<(ConsumerKind, Addr<Consumer>)>,
     pub(crate) deadline: Duration,
 }
 
@@ -56,7 +56,7 @@ impl Receivers {
     /// uses it.
     pub(crate) async fn let_go(&self, holders: impl IntoIterator<Item = usize>) {
         let (session, net_index) = (self.session, self.net_index);
-        for consumer in holders.into_iter().filter_map(|index| self.consumers.get(index)) {
+        for (_, consumer) in holders.into_iter().filter_map(|index| self.consumers.get(index)) {
             let destroy = DestroyRelayd { session, net_index };
             let asked = ask(consumer, destroy, self.deadline).await;
             // It refuses one that it never got, and one whose relay daemon is gone.

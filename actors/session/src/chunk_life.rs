@@ -10,8 +10,9 @@ use lttngd_consumer::{
     ChunkPlace, CloseCommand, CloseTraceChunk, Consumer, ConsumerError, CreateTraceChunk,
     TraceChunkExists,
 };
-use lttngd_model::{ChunkId, ConsumerKind, ErrorCode, NetIndex, Tracer};
+use lttngd_model::{ChunkId, ConsumerKind, ErrorCode, NetIndex};
 use lttngd_runtime::{Backoff, fail_point};
+use tokio::time::Instant;
 
 use crate::{
     Output,
@@ -249,27 +250,26 @@ impl Inner {
     /// Waits until no stream writes to a chunk any more: one look at once, then at growing distances.
     pub(crate) async fn written(&self, chunk: ChunkId) -> Result<(), ErrorCode> {
         let (session, relayd) = (self.config.id, self.net_index());
-        let written = async {
-            for (kind, consumer) in &self.consumers() {
+        let deadline = Instant::now()
+            + match relayd {
+                Some(_) => RELAYD_WRITE_DEADLINE,
+                None => self.config.consumer_deadline,
+            };
+        for (kind, consumer) in &self.consumers() {
+            let written = async {
                 let mut pause = Backoff::new(CHUNK_PAUSES.0, CHUNK_PAUSES.1);
                 let exists = || TraceChunkExists { session, chunk, relayd };
-                let failed = |error| (kind.tracer(), error);
-                while self.ask_consumer(consumer, exists()).await.map_err(failed)? {
+                while self.ask_consumer(consumer, exists()).await? {
                     tokio::time::sleep(pause.step()).await;
                 }
-            }
-            Ok(())
-        };
-        let deadline = match relayd {
-            Some(_) => RELAYD_WRITE_DEADLINE,
-            None => self.config.consumer_deadline,
-        };
-        tokio::time::timeout(deadline, written)
-            .await
-            .unwrap_or(Err((Tracer::Ust, ConsumerError::TimedOut)))
-            .map_err(|(tracer, error)| {
-                tracing::error!(%error, "a trace chunk is not written");
-                consumer_code(tracer, &error, ErrorCode::TraceChunkExistsFailConsumer)
-            })
+                Ok(())
+            };
+            let written = tokio::time::timeout_at(deadline, written).await;
+            written.unwrap_or(Err(ConsumerError::TimedOut)).map_err(|error| {
+                tracing::error!(%kind, %error, "a trace chunk is not written");
+                consumer_code(kind.tracer(), &error, ErrorCode::TraceChunkExistsFailConsumer)
+            })?;
+        }
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! The session's connection to its relay daemon.
 
 use actix::Addr;
-use lttngd_consumer::Consumer;
+use lttngd_consumer::{Consumer, ConsumerError};
 use lttngd_model::{ErrorCode, NetIndex, Tracer};
 use lttngd_relayd::{
     Announcement, Connect, ConnectError, ConnectionFailed, ConnectionLost, GiveUp, HandedOver,
@@ -88,7 +88,7 @@ impl Inner {
         let open = Open {
             target,
             session,
-            consumers: self.consumers().into_iter().map(|(_, consumer)| consumer).collect(),
+            consumers: self.consumers(),
             consumer_deadline: config.consumer_deadline,
             failed: self.outlet(),
         };
@@ -118,15 +118,14 @@ impl Inner {
     }
 
     pub(crate) fn no_connection(&self, error: &ConnectError) -> ErrorCode {
-        if let ConnectError::Consumer(lttngd_consumer::ConsumerError::Ended) = error {
+        if let ConnectError::Consumer { source: ConsumerError::Ended, .. } = error {
             return ErrorCode::SessNotFound;
         }
         tracing::error!(%error);
         match error {
             ConnectError::Relayd(error) => relayd_code(error),
-            ConnectError::Consumer(error) => {
-                let tracer = self.state().domains.tracers().last().unwrap_or(Tracer::Ust);
-                consumer_code(tracer, error, ErrorCode::EnableConsumerFail)
+            ConnectError::Consumer { kind, source } => {
+                consumer_code(kind.tracer(), source, ErrorCode::EnableConsumerFail)
             }
             ConnectError::Busy => ErrorCode::Fatal,
             ConnectError::GivenUp | ConnectError::Failed => ErrorCode::RelaydConnectFail,

@@ -20,7 +20,7 @@ use crate::{
     chunk::{Chunk, SetDirectories},
     data_pending::AtConsumers,
     domains::Buffers,
-    error::{Refused, SetFailure, buffers_code},
+    error::{Refused, SetFailure},
     order::RECORD_SNAPSHOT,
     reply::Preparation,
     state::snapshots::packets_within,
@@ -291,9 +291,11 @@ impl Inner {
     }
 
     async fn sizes(&self, sets: &[Buffers]) -> Result<Vec<ChannelSize>, ErrorCode> {
-        let sizes =
-            sets.iter().map(async |set| set.ask(Sizes, self.config.consumer_deadline).await);
+        let sizes = sets.iter().map(async |set| {
+            let sizes = set.ask(Sizes, self.config.consumer_deadline).await;
+            sizes.map_err(|error| SetFailure { tracer: set.kind.tracer(), error })
+        });
         let sizes = try_join_all(sizes).await;
-        Ok(sizes.map_err(|error| buffers_code(&error, ErrorCode::SnapshotFail))?.concat())
+        Ok(sizes.map_err(|error| error.code(ErrorCode::SnapshotFail))?.concat())
     }
 }

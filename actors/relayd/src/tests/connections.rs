@@ -11,7 +11,7 @@ use std::{
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, ResponseActFuture, WrapFuture};
 use lttngd_consumer::{Consumer, EnsureRunning};
-use lttngd_model::{NetIndex, SessionId};
+use lttngd_model::{Bitness, ConsumerKind, NetIndex, SessionId};
 use lttngd_peer::{
     ConsumerAct, ConsumerScript, FakeConsumer, FakeRelayd, Gate, Logged, PATIENCE,
     answer_as_relayd, eventually,
@@ -33,7 +33,7 @@ const DESTROY_RELAYD: u32 = 5;
 struct World {
     relayds: Addr<Relayds>,
     fakes: Vec<FakeConsumer>,
-    consumers: Vec<Addr<Consumer>>,
+    consumers: Vec<(ConsumerKind, Addr<Consumer>)>,
     failures: Failures,
 }
 
@@ -59,7 +59,7 @@ impl World {
         for fake in &fakes {
             let consumer = Consumer::new(fake.config(), Outlet::closed()).start();
             consumer.send(EnsureRunning).await.unwrap().unwrap();
-            consumers.push(consumer);
+            consumers.push((ConsumerKind::Ust(Bitness::Bits64), consumer));
         }
         let relayds = Relayds::new(config(PATIENCE)).start();
         Self { relayds, fakes, consumers, failures: Failures::default() }
@@ -94,7 +94,7 @@ impl World {
     }
 
     async fn end(self) {
-        for consumer in &self.consumers {
+        for (_, consumer) in &self.consumers {
             consumer.send(lttngd_consumer::Stop).await.unwrap();
         }
         for fake in &self.fakes {
@@ -196,7 +196,7 @@ async fn a_failure_is_told_to_the_first_and_the_next_one_tries_anew() {
     let opened = world.open(target(&relayd), session()).await;
     let (first, second) = (begin(&opened.connection, Connect), begin(&opened.connection, Connect));
     let first = first.await.unwrap().unwrap_err();
-    assert!(matches!(first, ConnectError::Consumer(_)), "{first}");
+    assert!(matches!(first, ConnectError::Consumer { kind: ConsumerKind::Ust(Bitness::Bits64), .. }), "{first}");
     let second = second.await.unwrap().unwrap_err();
     assert!(matches!(second, ConnectError::GivenUp), "{second}");
     assert_eq!(world.told(0), [(ADD_RELAYD_SOCKET, NetIndex(2)), (DESTROY_RELAYD, NetIndex(2))]);
@@ -291,11 +291,11 @@ async fn a_consumer_that_is_gone_is_not_told_to_let_go() {
     let opened = world.open(target(&relayd), session()).await;
     let connection = &opened.connection;
     connection.send(Connect).await.unwrap().unwrap();
-    connection.send(ConnectionLost { consumer: world.consumers[0].clone() }).await.unwrap();
+    connection.send(ConnectionLost { consumer: world.consumers[0].1.clone() }).await.unwrap();
     // The other one has it still.
     let HandedOver { net_index, .. } = connection.send(Connect).await.unwrap().unwrap();
     assert_eq!(net_index, NetIndex(2));
-    connection.send(ConnectionLost { consumer: world.consumers[1].clone() }).await.unwrap();
+    connection.send(ConnectionLost { consumer: world.consumers[1].1.clone() }).await.unwrap();
     assert!(connection.send(GiveUp).await.is_err(), "nobody has it");
     for fake in 0..2 {
         assert_eq!(

@@ -11,8 +11,8 @@ use lttngd_model::{
     SessionKind, TrackingPolicy,
 };
 use lttngd_peer::{
-    AppScript, ConsumerAct, ConsumerScript, FakeConsumer, FakeKernel, KernelAct, KernelObject,
-    channel_listing,
+    AppScript, ConsumerAct, ConsumerScript, FakeConsumer, FakeKernel, FakeRelayd, KernelAct,
+    KernelObject, channel_listing,
 };
 use lttngd_runtime::{
     Outlet,
@@ -20,7 +20,10 @@ use lttngd_runtime::{
 };
 use lttngd_wire::kernel::Call;
 
-use super::world::{CHANNEL, World};
+use super::{
+    streaming::stream_to,
+    world::{CHANNEL, World},
+};
 use crate::{
     Asked, ConsumerLost, Destroy, EnableChannel, EnableEvent, GetTrackingPolicy, ListChannels,
     ListDomains, ListEvents, Needs, Output, RegenerateMetadata, RegenerateStatedump,
@@ -30,6 +33,7 @@ use crate::{
 const FLUSH_CHANNEL: u32 = 13;
 const CREATE_TRACE_CHUNK: u32 = 23;
 const CLOSE_TRACE_CHUNK: u32 = 24;
+const ADD_RELAYD_SOCKET: u32 = 4;
 const DISCARDED_EVENTS: u32 = 17;
 const DESTROY_CHANNEL: u32 = 9;
 
@@ -288,6 +292,20 @@ async fn a_domain_that_is_named_too_late_hears_nothing_of_the_trace_chunk() {
     world.ask(Destroy).await.unwrap();
     assert_eq!(world.fake.count(CLOSE_TRACE_CHUNK), 1);
     assert_eq!(two.fake.count(CLOSE_TRACE_CHUNK), 0);
+    two.end().await;
+}
+
+#[actix::test]
+async fn the_consumer_daemon_that_takes_no_relay_daemon_is_that_of_its_domain() {
+    let script = ConsumerScript::at(ADD_RELAYD_SOCKET, ConsumerAct::Die);
+    let two = Two::configured(FakeKernel::default(), script, SessionKind::Regular).await;
+    let world = &two.world;
+    let relayd = FakeRelayd::new();
+    world.ask(stream_to(&relayd)).await.unwrap();
+    // That of user space takes it before.
+    assert_eq!(world.prepare(Domain::Kernel).await, Err(ErrorCode::NoKernconsumerd));
+    two.both_heard(ADD_RELAYD_SOCKET, 1);
+    world.ask(Destroy).await.unwrap();
     two.end().await;
 }
 
