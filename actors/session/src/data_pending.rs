@@ -3,7 +3,6 @@
 use std::{rc::Rc, time::Duration};
 
 use actix::{Context, ResponseActFuture, WrapFuture};
-use futures::TryFutureExt;
 use lttngd_consumer::{self as consumer, ConsumerError};
 use lttngd_model::ErrorCode;
 use lttngd_runtime::Backoff;
@@ -15,6 +14,7 @@ use crate::{DataPending, Session, actor::Inner, order::DATA_PENDING};
 /// How long the reply to DATA_PENDING waits for what is about to be written. The stock command line,
 /// which asks when it stops and destroys a session, asks again only 200 ms later.
 const PENDING_PATIENCE: Duration = Duration::from_millis(100);
+
 /// What consumer daemons, and relay daemons behind them, have not written of a session.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum AtConsumers {
@@ -41,10 +41,14 @@ impl Session {
             let pending = !self.inner.finishing.is_none();
             return Box::pin(async move { Ok(pending) }.into_actor(self));
         }
-        // Applications may record until a stop that is under way is through.
-        let turn = self.in_turn(context, DATA_PENDING, async |_| Ok(()));
-        let pending = self.inner.within(Rc::clone(&self.inner).data_pending());
-        Box::pin(async { turn.and_then(|()| pending).await }.into_actor(self))
+        // Applications may record until a stop that is under way is through. What is asked is whether all that was
+        // recorded until this turn is written: what follows it may run beside the rest.
+        let admitted = self.in_turn(context, DATA_PENDING, async |inner: Rc<Inner>| inner.may_be_pending());
+        let inner = Rc::clone(&self.inner);
+        let pending = self.inner.within(async move {
+            if admitted.await? { inner.data_pending().await } else { Ok(false) }
+        });
+        Box::pin(pending.into_actor(self))
     }
 }
 
@@ -54,13 +58,10 @@ impl Inner {
         state.life.admit_data_pending(state.domains.tracers())
     }
 
-    async fn data_pending(self: Rc<Self>) -> Result<bool, ErrorCode> {
+    async fn data_pending(&self) -> Result<bool, ErrorCode> {
         let patience = Instant::now() + PENDING_PATIENCE;
         let mut pause = Backoff::new(PENDING_PAUSES.0, PENDING_PAUSES.1);
         loop {
-            if !self.may_be_pending()? {
-                return Ok(false);
-            }
             let pending = !self.finishing.is_none()
                 || self.state().rotations.is_ongoing()
                 || self.pending_at_consumers().await? == AtConsumers::Pending;
@@ -69,6 +70,9 @@ impl Inner {
                 return Ok(pending);
             }
             tokio::time::sleep(step).await;
+            if !self.may_be_pending()? {
+                return Ok(false);
+            }
         }
     }
 

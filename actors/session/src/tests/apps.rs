@@ -231,6 +231,28 @@ async fn data_may_be_pending_until_a_stop_is_through() {
 }
 
 #[actix::test]
+async fn who_asks_before_a_stop_is_told_that_the_session_is_active() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let world = World::new(ConsumerScript::default(), BufferScheme::PerUid).await;
+    let fake = world
+        .app(AppScript::new(move |request| match request.command.number() {
+            0x81 => AppAct::Late(held.clone()),
+            _ => AppAct::Answer,
+        }))
+        .await;
+    world.ask(Start).await.unwrap();
+    // The stop has begun by the time the first one is answered.
+    let (pending, stopped) = (world.begin(DataPending), world.begin(Stop));
+    assert_eq!(pending.await.unwrap(), Err(ErrorCode::SessionStarted));
+    gate.open();
+    stopped.await.unwrap().unwrap();
+    assert_eq!(world.ask(DataPending).await, Ok(false));
+    drop(fake);
+    world.end().await;
+}
+
+#[actix::test]
 async fn an_application_whose_buffers_are_there_does_not_wait_for_a_rotation() {
     let gate = Gate::default();
     let held = gate.clone();
