@@ -3,6 +3,7 @@
 
 mod circles;
 mod functions;
+mod locks;
 mod papers;
 
 use std::path::Path;
@@ -36,28 +37,6 @@ const STOPS_THE_MAILBOX_ALLOWED: [&str; 2] =
 const UNBOUNDED_SEND: &str = ".do_send(";
 /// Where it may stand.
 const UNBOUNDED_SEND_ALLOWED: &str = "actors/runtime/";
-
-/// Crates of actors, in which the mailbox is the order, and of what is around them. The data threads of the
-/// consumer daemon share no state with its actors either: they get orders and tell events.
-const ACTORS: [&str; 13] = [
-    "agent",
-    "app",
-    "buffers",
-    "client",
-    "clock",
-    "consumer",
-    "kernel",
-    "consumerd",
-    "handle",
-    "notification",
-    "registry",
-    "relayd",
-    "session",
-];
-/// What would be an order besides it.
-const LOCKS: [&str; 4] = ["Mutex", "RwLock", "Semaphore", "OnceCell"];
-/// What other threads read as well, named in docs/architecture.md under "What serialises what".
-const LOCKS_ALLOWED: [&str; 2] = ["actors/session/src/listings.rs", "actors/clock/src/plugin.rs"];
 
 /// Names that say nothing about what is inside.
 const EMPTY_NAMES: [&str; 6] = ["util", "utils", "common", "helper", "helpers", "manager"];
@@ -149,28 +128,6 @@ fn nothing_banned_is_used() {
         }
     }
     report("banned", &complaints);
-}
-
-#[test]
-fn no_lock_stands_between_an_actor_and_its_state() {
-    let is_part = |it: char| it.is_alphanumeric() || it == '_';
-    let has_lock = |line: &str| {
-        let code = line.split("//").next().unwrap_or_default();
-        let lock = code.split(|it| !is_part(it)).find(|word| LOCKS.contains(word))?;
-        Some(format!("`{lock}`: let commands wait in the actor's state, see `Queue`"))
-    };
-    let is_of_actor = |file: &File| {
-        let inside = file.path.strip_prefix("actors/").and_then(|it| it.split_once("/src/"));
-        let is_actor = inside
-            .is_some_and(|(member, path)| ACTORS.contains(&member) && !path.contains("tests"));
-        is_actor && !LOCKS_ALLOWED.contains(&file.path.as_str())
-    };
-    let files: Vec<File> = rust_files().into_iter().filter(is_of_actor).collect();
-    for member in ACTORS {
-        assert!(files.iter().any(|file| file.path.contains(member)), "no sources of {member}");
-    }
-    let complaints: Vec<_> = files.iter().flat_map(|file| lines_with(file, has_lock)).collect();
-    report("locks between an actor and its state", &complaints);
 }
 
 #[test]
