@@ -1,7 +1,7 @@
 //! What is checked before a session does what a request asks, in the order of the stock daemon.
 //!
 //! That the session is there and that the requester may use it is checked by whoever found it. What the
-//! request itself needs beyond its domain is checked when its turn has come. Between these stands what
+//! request itself needs beyond its domain is checked when its turn has come ([`turn`]). Between these stands what
 //! depends on the domain, in the order of [`Needs::checks`], when the request comes and again in its turn; peers
 //! are asked then:
 //!
@@ -11,6 +11,8 @@
 //! | a query about a domain | is the domain served (`KernNa`, `NeedRootSessiond`, `AgentTracingDisabled`), is the session there (`SessNotFound`) |
 //! | a change of a domain | is it served, is the session whole (`SessNotFound`, [`FAILED`](crate::FAILED)), has it its consumer (`NoUstconsumerd`), do consumer daemons run (`UstConsumer64Fail`, `UstConsumer32Fail`), is the relay daemon connected |
 //! | DISABLE_CHANNEL, DISABLE_EVENT | has the session the domain (`NoChannel`), then those of a change |
+
+pub(crate) mod turn;
 
 use std::rc::Rc;
 

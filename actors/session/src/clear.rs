@@ -6,21 +6,18 @@ use lttngd_buffers::{self as buffers, ClearQuiescent, Flush};
 use lttngd_model::ErrorCode;
 use lttngd_runtime::fail_point;
 
-use crate::{Clear, actor::Inner, chunk_life::ChunkFate, error::SetFailure};
+use crate::{
+    Clear, actor::Inner, admission::turn::Turn, chunk_life::ChunkFate, error::SetFailure,
+};
 
 impl Inner {
     pub(crate) async fn clear(self: Rc<Self>, _: Clear) -> Result<(), ErrorCode> {
         let life = self.life();
-        if life.was_started {
-            self.clear_available()?;
-        }
+        self.admit_turn(Turn::Clear)?;
         if !self.state().rotations.has_something_to_clear(life) {
             return self.settle().await;
         }
-        life.admit_with_consumer()?;
-        if self.state().rotations.is_ongoing() {
-            return Err(ErrorCode::RotationPending);
-        }
+        self.admit_turn(Turn::ClearSomething)?;
         self.state_mut().paused = true;
         let cleared = self.clear_quiet(life.active).await;
         fail_point::reached("Session paused");
@@ -67,13 +64,5 @@ impl Inner {
     fn failed_clear(&self, error: &SetFailure) -> ErrorCode {
         tracing::error!(%error, "the session is not cleared");
         error.code(ErrorCode::ClearFailConsumer)
-    }
-
-    /// Whether the relay daemon, if there is one, lets the session be cleared.
-    fn clear_available(&self) -> Result<(), ErrorCode> {
-        match self.state().relayd() {
-            Some(relayd) if !relayd.can_be_cleared() => Err(ErrorCode::ClearNotAvailableRelay),
-            _ => Ok(()),
-        }
     }
 }

@@ -3,13 +3,14 @@
 use std::{rc::Rc, time::Duration};
 
 use actix::Context;
-use lttngd_model::{ErrorCode, SessionKind};
+use lttngd_model::ErrorCode;
 use lttngd_runtime::MayBegin;
 use tokio::sync::oneshot;
 
 use crate::{
     GetRotationInfo, Observation, Output, RotationInfo, Session, SessionEvent, TraceArchive,
     actor::{InTurn, Inner},
+    admission::turn::Turn,
     chunk::Moved,
     chunk_life::ChunkFate,
     leftover::LeftChunk,
@@ -40,10 +41,8 @@ impl Session {
 
 impl Inner {
     async fn rotate(self: Rc<Self>, works: MayBegin) -> Result<u64, ErrorCode> {
-        let life = self.life();
-        self.state().rotations.admit_rotate(life, self.rotation_available())?;
-        life.admit_with_consumer()?;
-        let left = self.leave_chunk(ChunkFate::Archive, life.active).await?;
+        self.admit_turn(Turn::Rotate)?;
+        let left = self.leave_chunk(ChunkFate::Archive, self.life().active).await?;
         let Some(left) = left else { return Err(ErrorCode::RotationMultipleAfterStop) };
         let id = left.chunk.id;
         if let Some(code) = left.failure {
@@ -89,18 +88,6 @@ impl Inner {
             Err(error) => SessionEvent::RotationFailed { rotation_id, error },
         });
         archived
-    }
-
-    /// Whether a session that was started can be rotated by a client.
-    fn rotation_available(&self) -> Result<(), ErrorCode> {
-        let live = matches!(self.config.kind, SessionKind::Live { .. });
-        if live || self.state().output == Output::None {
-            return Err(ErrorCode::RotationNotAvailable);
-        }
-        match self.state().relayd() {
-            Some(relayd) if !relayd.has_trace_chunks() => Err(ErrorCode::RotationNotAvailableRelay),
-            _ => Ok(()),
-        }
     }
 
     pub(crate) fn rotation_info(

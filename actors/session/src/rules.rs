@@ -11,7 +11,7 @@ use lttngd_model::{
 
 use crate::{
     AddContext, DisableChannel, DisableEvent, EnableChannel, EnableEvent, ListChannels,
-    ListDomains, ListEvents, SetConsumerUri, actor::Inner,
+    ListDomains, ListEvents, SetConsumerUri, actor::Inner, admission::turn::Turn,
 };
 
 impl Inner {
@@ -195,9 +195,7 @@ impl Inner {
             return Err(ErrorCode::Invalid);
         }
         // Once started, the trace has its place.
-        if self.life().was_started {
-            return Err(ErrorCode::TraceAlreadyStarted);
-        }
+        self.admit_turn(Turn::SetConsumerUri)?;
         let output = self.state().output.with_uris(&request.uris)?;
         if self.state().output != output {
             self.disconnect_relayd().await;

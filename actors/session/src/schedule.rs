@@ -4,7 +4,7 @@ use std::{rc::Rc, time::Duration};
 
 use actix::{Context, Handler, Message};
 use lttngd_consumer::ChannelSampled;
-use lttngd_model::{ErrorCode, SessionKind};
+use lttngd_model::ErrorCode;
 use lttngd_runtime::Beside;
 use tokio::{
     task::AbortHandle,
@@ -12,8 +12,8 @@ use tokio::{
 };
 
 use crate::{
-    ListRotationSchedules, Observation, Output, RotationSchedule, RotationSchedules, Session,
-    SetRotationSchedule, actor::Inner, state::State,
+    ListRotationSchedules, Observation, RotationSchedule, RotationSchedules, Session,
+    SetRotationSchedule, actor::Inner, admission::turn::Turn, state::State,
 };
 
 impl Inner {
@@ -21,10 +21,7 @@ impl Inner {
         self: Rc<Self>,
         request: SetRotationSchedule,
     ) -> Result<(), ErrorCode> {
-        let is_live = matches!(self.config.kind, SessionKind::Live { .. });
-        if is_live || self.state().output == Output::None {
-            return Err(ErrorCode::RotationNotAvailable);
-        }
+        self.admit_turn(Turn::SetRotationSchedule)?;
         self.state_mut().schedules.change(request.add, request.schedule)?;
         if matches!(request.schedule, RotationSchedule::Periodic { .. }) {
             if self.life().active {

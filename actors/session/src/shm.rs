@@ -5,7 +5,7 @@ use std::{path::PathBuf, rc::Rc, time::Duration};
 use lttngd_model::ErrorCode;
 use tokio::time::{Instant, sleep};
 
-use crate::{SetShmPath, actor::Inner};
+use crate::{SetShmPath, actor::Inner, admission::turn::Turn};
 
 /// Longest wait at the end of a session for the consumer daemons to remove the files of buffers.
 const REMOVAL_DEADLINE: Duration = Duration::from_secs(5);
@@ -14,9 +14,7 @@ const REMOVAL_PERIOD: Duration = Duration::from_millis(10);
 
 impl Inner {
     pub(crate) async fn set_shm_path(self: Rc<Self>, request: SetShmPath) -> Result<(), ErrorCode> {
-        if self.life().was_started {
-            return Err(ErrorCode::SessionStarted);
-        }
+        self.admit_turn(Turn::SetShmPath)?;
         let path = Some(request.path).filter(|path| !path.as_os_str().is_empty());
         if path.as_ref().is_some_and(|path| !path.is_absolute()) {
             return Err(ErrorCode::Invalid);

@@ -17,6 +17,7 @@ use crate::{
     AddSnapshotOutput, DeleteSnapshotOutput, ListSnapshotOutputs, Output, RecordSnapshot, Session,
     SessionEvent, SnapshotOutput, SnapshotPlace,
     actor::{InTurn, Inner, admitted},
+    admission::turn::Turn,
     chunk::{Chunk, SetDirectories},
     data_pending::AtConsumers,
     domains::Buffers,
@@ -42,21 +43,12 @@ impl Session {
             if let Some(before) = before {
                 before.await?;
             }
-            inner.admit_snapshots()?;
-            let kernel = inner
-                .state()
-                .domains
-                .kernel
-                .as_ref()
-                .map(|kernel| kernel.rules.has_spliced_channel());
-            if kernel == Some(true) {
-                return Err(ErrorCode::SnapshotUnsupported);
-            }
+            inner.admit_turn(Turn::AddSnapshotOutput)?;
             inner.state().snapshots.admit_add()?;
             inner.snapshot_place(&control_url, &data_url).await
         };
         let add = async move |inner: Rc<Inner>, place| {
-            inner.admit_snapshots()?;
+            inner.admit_turn(Turn::SnapshotOutputs)?;
             inner.state_mut().snapshots.add(name, max_size_bytes, place)
         };
         self.in_turn_after(context, place, "add_snapshot_output", add)
@@ -71,7 +63,8 @@ impl Session {
         let prepare = |session: &mut Self| {
             let inner = Rc::clone(&session.inner);
             // Before others go past it.
-            let known = inner.admit_record().and_then(|()| inner.known_output(&request));
+            let admitted = inner.admit_turn(Turn::RecordSnapshot);
+            let known = admitted.and_then(|()| inner.known_output(&request));
             session.inner.within(async move {
                 let known = known?;
                 if let Some(before) = before {
@@ -98,16 +91,6 @@ impl Session {
 }
 
 impl Inner {
-    /// Refuses a session whose events are written as they come.
-    fn admit_snapshots(&self) -> Result<(), ErrorCode> {
-        self.life().admit()?;
-        if self.state().output == Output::None {
-            Ok(())
-        } else {
-            Err(ErrorCode::NotSnapshotSession)
-        }
-    }
-
     /// The place that URLs tell.
     async fn snapshot_place(
         &self,
@@ -129,7 +112,7 @@ impl Inner {
         self: Rc<Self>,
         request: DeleteSnapshotOutput,
     ) -> Result<(), ErrorCode> {
-        self.admit_snapshots()?;
+        self.admit_turn(Turn::SnapshotOutputs)?;
         self.state_mut().snapshots.delete(request.id, &request.name)
     }
 
@@ -137,17 +120,8 @@ impl Inner {
         &self,
         _: ListSnapshotOutputs,
     ) -> Result<Vec<SnapshotOutput>, ErrorCode> {
-        self.admit_snapshots()?;
+        self.admit_turn(Turn::SnapshotOutputs)?;
         Ok(self.state().snapshots.outputs().to_vec())
-    }
-
-    fn admit_record(&self) -> Result<(), ErrorCode> {
-        self.admit_snapshots()?;
-        let life = self.life();
-        if !life.was_started {
-            return Err(ErrorCode::StartSessionOnce);
-        }
-        life.admit_with_consumer()
     }
 
     /// The output of a snapshot, unless the request itself names a place, which is to be looked up.
@@ -191,7 +165,7 @@ impl Inner {
         output: &SnapshotOutput,
         relayd: Option<HandedOver>,
     ) -> Result<(), ErrorCode> {
-        self.admit_record()?;
+        self.admit_turn(Turn::RecordSnapshot)?;
         let sets: Vec<_> = self.state().all_buffers().collect();
         let packets_per_stream = match output.max_size_bytes {
             0 => 0,

@@ -5,13 +5,13 @@ use std::rc::Rc;
 use lttngd_buffers::{ClearQuiescent, Flush, OpenPackets, PushMetadata};
 use lttngd_model::{BufferMode, ChannelAttributes, ErrorCode, Tracer};
 
-use crate::{SessionEvent, Start, Stop, actor::Inner, error::SetFailure};
+use crate::{
+    SessionEvent, Start, Stop, actor::Inner, admission::turn::Turn, error::SetFailure,
+};
 
 impl Inner {
     pub(crate) async fn start(self: Rc<Self>, _: Start) -> Result<(), ErrorCode> {
-        let has_channel = self.state().domains.has_channels();
-        self.life().admit_start(has_channel)?;
-        self.state().rotations.admit_start()?;
+        self.admit_turn(Turn::Start)?;
         self.admit_buffers()?;
         self.connect_relayd().await?;
         self.ensure_consumers().await?;
@@ -73,7 +73,7 @@ impl Inner {
     }
 
     pub(crate) async fn stop(self: Rc<Self>, _: Stop) -> Result<(), ErrorCode> {
-        self.life().admit_stop()?;
+        self.admit_turn(Turn::Stop)?;
         let stopped = self.stop_tracing().await;
         self.tell(SessionEvent::Stopped);
         stopped

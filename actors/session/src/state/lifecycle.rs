@@ -86,24 +86,6 @@ impl Lifecycle {
         tracers.peek().is_some() && tracers.all(|tracer| self.lost.is_lost(tracer))
     }
 
-    /// START_TRACE of a session that has a channel or not.
-    pub(crate) fn admit_start(self, has_channel: bool) -> Result<(), ErrorCode> {
-        self.admit()?;
-        if self.active {
-            return Err(ErrorCode::TraceAlreadyStarted);
-        }
-        if !has_channel {
-            return Err(ErrorCode::NoChannel);
-        }
-        self.admit_with_consumer()
-    }
-
-    /// STOP_TRACE.
-    pub(crate) fn admit_stop(self) -> Result<(), ErrorCode> {
-        self.admit()?;
-        if self.active { Ok(()) } else { Err(ErrorCode::TraceAlreadyStopped) }
-    }
-
     /// DATA_PENDING: `Ok(true)` when the consumers must be asked, `Ok(false)` when nothing can be
     /// pending.
     pub(crate) fn admit_data_pending(
@@ -139,37 +121,17 @@ mod tests {
     const STOPPED: Lifecycle = Lifecycle { was_started: true, ..CREATED };
 
     #[test]
-    fn each_command_in_each_phase() {
+    fn data_may_be_pending_of_a_session_that_was_stopped() {
         let gone = Lifecycle { destroyed: true, ..STOPPED };
         let lost = Lifecycle { lost: LostConsumers::default().with(UST), ..STOPPED };
         let failed = Lifecycle { failed: true, ..STOPPED };
-        let start = [
-            (CREATED, Ok(())),
-            (ACTIVE, Err(ErrorCode::TraceAlreadyStarted)),
-            (STOPPED, Ok(())),
-            (gone, Err(ErrorCode::SessNotFound)),
-            (lost, Err(ErrorCode::NoUstconsumerd)),
-            (failed, Err(FAILED)),
-        ];
-        for (phase, expected) in start {
-            assert_eq!(phase.admit_start(true), expected, "{phase:?}");
-        }
-        assert_eq!(CREATED.admit_start(false), Err(ErrorCode::NoChannel));
-        let stop = [
-            (CREATED, Err(ErrorCode::TraceAlreadyStopped)),
-            (ACTIVE, Ok(())),
-            (STOPPED, Err(ErrorCode::TraceAlreadyStopped)),
-            (gone, Err(ErrorCode::SessNotFound)),
-            (failed, Err(FAILED)),
-        ];
-        for (phase, expected) in stop {
-            assert_eq!(phase.admit_stop(), expected, "{phase:?}");
-        }
         let pending = [
             (CREATED, Ok(false)),
             (ACTIVE, Err(ErrorCode::SessionStarted)),
             (STOPPED, Ok(true)),
             (lost, Ok(false)),
+            (gone, Err(ErrorCode::SessNotFound)),
+            (failed, Err(FAILED)),
         ];
         for (phase, expected) in pending {
             assert_eq!(phase.admit_data_pending([Tracer::Ust]), expected, "{phase:?}");

@@ -1,6 +1,6 @@
-//! Which trace chunks a session had and has, and what that admits. No input or output.
+//! Which trace chunks a session had and has. No input or output.
 
-use lttngd_model::{ChunkId, ErrorCode};
+use lttngd_model::ChunkId;
 
 use crate::{RotationInfo, RotationState, TraceArchive, state::lifecycle::Lifecycle};
 
@@ -19,6 +19,17 @@ pub(crate) struct Rotations {
     last: Option<(ChunkId, Option<TraceArchive>)>,
 }
 
+/// What of them decides what may come next.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct SinceStop {
+    /// Whether a chunk is on its way to the archives.
+    pub(crate) ongoing: bool,
+    /// Whether the session was rotated since it stopped.
+    pub(crate) rotated: bool,
+    /// Whether it was cleared since it stopped.
+    pub(crate) cleared: bool,
+}
+
 impl Rotations {
     /// The id of a new chunk.
     pub(crate) fn next_chunk(&mut self) -> ChunkId {
@@ -27,34 +38,13 @@ impl Rotations {
         id
     }
 
-    /// Whether ROTATE_SESSION may go on, in a session that can be rotated or not.
-    pub(crate) fn admit_rotate(
-        &self,
-        life: Lifecycle,
-        available: Result<(), ErrorCode>,
-    ) -> Result<(), ErrorCode> {
-        if !life.was_started {
-            return Err(ErrorCode::StartSessionOnce);
+    /// What decides what may come next.
+    pub(crate) fn since_stop(&self) -> SinceStop {
+        SinceStop {
+            ongoing: self.is_ongoing(),
+            rotated: self.rotated_after_stop,
+            cleared: self.cleared_after_stop,
         }
-        available?;
-        if self.ongoing.is_some() {
-            return Err(ErrorCode::RotationPending);
-        }
-        if self.rotated_after_stop {
-            return Err(ErrorCode::RotationMultipleAfterStop);
-        }
-        if self.cleared_after_stop {
-            return Err(ErrorCode::RotationAfterStopClear);
-        }
-        Ok(())
-    }
-
-    /// Whether START_TRACE may go on.
-    pub(crate) fn admit_start(&self) -> Result<(), ErrorCode> {
-        if self.ongoing.is_some() && self.rotated_after_stop {
-            return Err(ErrorCode::RotationPending);
-        }
-        Ok(())
     }
 
     /// Whether CLEAR_SESSION has anything to do.
@@ -131,32 +121,27 @@ mod tests {
     const STOPPED: Lifecycle = Lifecycle { active: false, ..ACTIVE };
 
     #[test]
-    fn rotations_that_are_refused_in_their_order() {
+    fn what_happened_since_the_stop_is_known() {
+        let since = |ongoing, rotated, cleared| SinceStop { ongoing, rotated, cleared };
         let mut rotations = Rotations::default();
-        let nowhere = Err(ErrorCode::RotationNotAvailable);
-        let never = Lifecycle { was_started: false, ..STOPPED };
-        assert_eq!(rotations.admit_rotate(never, nowhere), Err(ErrorCode::StartSessionOnce));
-        assert_eq!(rotations.admit_rotate(ACTIVE, nowhere), nowhere);
-        assert_eq!(rotations.admit_rotate(ACTIVE, Ok(())), Ok(()));
+        assert_eq!(rotations.since_stop(), since(false, false, false));
         let chunk = rotations.next_chunk();
         rotations.begin(chunk);
         rotations.left_chunk(false);
-        assert_eq!(rotations.admit_rotate(STOPPED, Ok(())), Err(ErrorCode::RotationPending));
-        assert_eq!(rotations.admit_start(), Err(ErrorCode::RotationPending));
+        assert_eq!(rotations.since_stop(), since(true, true, false));
         rotations.end(Some(TraceArchive::Local("/a".into())));
-        assert_eq!(rotations.admit_start(), Ok(()));
+        assert_eq!(rotations.since_stop(), since(false, true, false));
         rotations.cleared(false);
-        let twice = Err(ErrorCode::RotationMultipleAfterStop);
-        assert_eq!(rotations.admit_rotate(STOPPED, Ok(())), twice);
+        assert_eq!(rotations.since_stop(), since(false, true, true));
         rotations.started();
+        assert_eq!(rotations.since_stop(), since(false, false, false));
         rotations.cleared(false);
-        let cleared = Err(ErrorCode::RotationAfterStopClear);
-        assert_eq!(rotations.admit_rotate(STOPPED, Ok(())), cleared);
+        assert_eq!(rotations.since_stop(), since(false, false, true));
         assert!(!rotations.has_something_to_clear(STOPPED));
         rotations.started();
         rotations.cleared(true);
         rotations.left_chunk(true);
-        assert_eq!(rotations.admit_rotate(ACTIVE, Ok(())), Ok(()));
+        assert_eq!(rotations.since_stop(), since(false, false, false));
         assert!(rotations.has_something_to_clear(ACTIVE));
     }
 
