@@ -135,8 +135,7 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
         R: 'static,
         E: From<NotRun> + 'static,
     {
-        let queue = queue_of(actor);
-        if queue.waiting.len() >= queue.limit {
+        if queue_of(actor).is_full() {
             return Box::pin(async { Err(NotRun::Full.into()) });
         }
         Self::run_always(queue_of, actor, context, name, work)
@@ -178,7 +177,7 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
         let begin = Self::beginning(queue_of, name, reply, work);
         queue_of(actor).push(name, Progress::Ready, |_| begin);
         Self::go_on(queue_of, actor, context);
-        Box::pin(async move { replied.await.unwrap_or_else(|_| Err(NotRun::Ended.into())) })
+        reply_of(replied)
     }
 
     /// As [`run`](Self::run), for a command that is prepared when its turn has come: `prepare` is called then,
@@ -201,8 +200,7 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
         R: 'static,
         E: From<NotRun> + 'static,
     {
-        let queue = queue_of(actor);
-        if queue.waiting.len() >= queue.limit {
+        if queue_of(actor).is_full() {
             return Box::pin(async { Err(NotRun::Full.into()) });
         }
         let (reply, replied) = oneshot::channel();
@@ -228,9 +226,13 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
                 context.spawn(prepared.map(then));
             })
         };
-        queue.push(name, Progress::Unprepared, begin);
+        queue_of(actor).push(name, Progress::Unprepared, begin);
         Self::go_on(queue_of, actor, context);
-        Box::pin(async move { replied.await.unwrap_or_else(|_| Err(NotRun::Ended.into())) })
+        reply_of(replied)
+    }
+
+    fn is_full(&self) -> bool {
+        self.waiting.len() >= self.limit
     }
 
     /// What begins a command whose turn it is.
@@ -310,4 +312,13 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
         progress != Progress::Preparing
             && self.waiting.range(..at).all(|before| (self.goes_past)(name, before.ahead))
     }
+}
+
+/// The reply of a command, unless its actor ends before.
+fn reply_of<R, E>(replied: oneshot::Receiver<Result<R, E>>) -> ResponseFuture<Result<R, E>>
+where
+    R: 'static,
+    E: From<NotRun> + 'static,
+{
+    Box::pin(async move { replied.await.unwrap_or_else(|_| Err(NotRun::Ended.into())) })
 }

@@ -161,24 +161,35 @@ impl Actor for Session {
     }
 }
 
-/// Commands that change the session: each in its turn.
-macro_rules! commands {
-    ($($message:ident -> $reply:ty, $method:ident;)*) => {$(
+/// How a request is begun, with what it needs before.
+macro_rules! perform {
+    ($message:ident -> $reply:ty,
+        |$this:ident, $session:ident, $context:ident, $before:ident| $how:expr) => {
         impl Perform for $message {
             fn perform(
                 self,
-                session: &mut Session,
-                context: &mut Context<Session>,
-                before: Option<Preparation>,
+                $session: &mut Session,
+                $context: &mut Context<Session>,
+                $before: Option<Preparation>,
             ) -> Replying<$reply> {
-                let name = stringify!($method);
-                Replying::InTurn(match before {
-                    None => session.in_turn(context, name, move |inner| inner.$method(self)),
-                    Some(before) => session
-                        .in_turn_after(context, before, name, move |inner, ()| inner.$method(self)),
-                })
+                let $this = self;
+                $how
             }
         }
+    };
+}
+
+/// Commands that change the session: each in its turn.
+macro_rules! commands {
+    ($($message:ident -> $reply:ty, $method:ident;)*) => {$(
+        perform!($message -> $reply, |it, session, context, before| {
+            let name = stringify!($method);
+            Replying::InTurn(match before {
+                None => session.in_turn(context, name, move |inner| inner.$method(it)),
+                Some(before) => session
+                    .in_turn_after(context, before, name, move |inner, ()| inner.$method(it)),
+            })
+        });
     )*};
 }
 
@@ -203,18 +214,11 @@ commands! {
 /// What is answered at once.
 macro_rules! queries {
     ($($message:ident -> $reply:ty, $method:ident;)*) => {$(
-        impl Perform for $message {
-            fn perform(
-                self,
-                session: &mut Session,
-                context: &mut Context<Session>,
-                before: Option<Preparation>,
-            ) -> Replying<$reply> {
-                Replying::after(before, session, context, move |session, _| {
-                    Replying::Now(session.inner.span.in_scope(|| session.inner.$method(self)))
-                })
-            }
-        }
+        perform!($message -> $reply, |it, session, context, before| {
+            Replying::after(before, session, context, move |session, _| {
+                Replying::Now(session.inner.span.in_scope(|| session.inner.$method(it)))
+            })
+        });
     )*};
 }
 
@@ -254,16 +258,9 @@ beside! {
 /// Commands that ask something of others of their own before they run.
 macro_rules! longer_commands {
     ($($message:ident -> $reply:ty, $method:ident;)*) => {$(
-        impl Perform for $message {
-            fn perform(
-                self,
-                session: &mut Session,
-                context: &mut Context<Session>,
-                before: Option<Preparation>,
-            ) -> Replying<$reply> {
-                Replying::InTurn(session.$method(self, context, before))
-            }
-        }
+        perform!($message -> $reply, |it, session, context, before| {
+            Replying::InTurn(session.$method(it, context, before))
+        });
     )*};
 }
 
@@ -277,17 +274,9 @@ longer_commands! {
 /// What is answered in another way, after what it needs.
 macro_rules! others {
     ($($message:ident -> $reply:ty, |$this:ident, $session:ident, $context:pat_param| $how:expr;)*) => {$(
-        impl Perform for $message {
-            fn perform(
-                self,
-                session: &mut Session,
-                context: &mut Context<Session>,
-                before: Option<Preparation>,
-            ) -> Replying<$reply> {
-                let $this = self;
-                Replying::after(before, session, context, move |$session, $context| $how)
-            }
-        }
+        perform!($message -> $reply, |$this, session, context, before| {
+            Replying::after(before, session, context, move |$session, $context| $how)
+        });
     )*};
 }
 
