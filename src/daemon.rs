@@ -44,6 +44,7 @@ use crate::{
     config::Config,
     error::{DaemonFailed, StartError},
     health,
+    listening::serve,
     load::load,
     process::time_zone,
     room::{self, Room},
@@ -240,14 +241,17 @@ async fn run_in(
     };
     let handle = Handle::new(registry.clone(), listings, settings, own_credentials());
     let (known_by, agents) = (known_apps.clone(), (agents, known_agents));
-    let listeners = listen_for_peers(&config, &descriptors, (apps, known_by), agents, &consumers);
+    let peers = ((apps, known_by), agents);
+    let listeners = listen_for_peers(&config, &descriptors, peers, &consumers, &failures);
     if let Some(socket) = notifications {
         let descriptors = descriptors.clone();
-        triggers_room.listen(|| lttngd_notification::listen(socket, triggers, descriptors));
+        let listening = || lttngd_notification::listen(socket, triggers, descriptors);
+        triggers_room.listen("socket for notifications", listening, failures.clone());
     }
     if let (Some(socket), Some(room)) = (clients, &mut clients_room) {
         let handle = handle.clone();
-        room.listen(|| lttngd_client::listen(socket, handle, descriptors));
+        let listening = || lttngd_client::listen(socket, handle, descriptors);
+        room.listen("socket for clients", listening, failures.clone());
     }
     let woken = wait_page.as_ref().map(announce);
     let begun = load(&handle, config.load_path, config.autoload).await;
@@ -299,13 +303,16 @@ fn own_credentials() -> Credentials {
     }
 }
 
+/// Sockets by which applications and agents register, with who knows them.
+type PeerSockets = ((UnixListener, Addr<Apps>), (Option<TcpListener>, Addr<Agents>));
+
 /// Serves the sockets by which applications and agents register.
 fn listen_for_peers(
     config: &Config,
     descriptors: &Descriptors,
-    (apps, known_apps): (UnixListener, Addr<Apps>),
-    (agents, known_agents): (Option<TcpListener>, Addr<Agents>),
+    ((apps, known_apps), (agents, known_agents)): PeerSockets,
     consumers: &Consumers,
+    failures: &events::UnboundedSender<DaemonFailed>,
 ) -> Vec<TaskHandle<()>> {
     let settings = AppSettings {
         deadline: config.app_socket_timeout,
@@ -314,7 +321,9 @@ fn listen_for_peers(
         registered: Outlet::to(known_apps.clone().recipient()),
         unregistered: Outlet::to(known_apps.recipient()),
     };
-    let mut listeners = vec![spawn_listener("applications", lttngd_app::listen(apps, settings))];
+    let listening = lttngd_app::listen(apps, settings);
+    let listening = serve("socket for applications", listening, failures.clone());
+    let mut listeners = vec![tokio::task::spawn_local(listening)];
     if let Some(agents) = agents {
         let settings = AgentSettings {
             deadline: config.app_socket_timeout,
@@ -322,7 +331,9 @@ fn listen_for_peers(
             registered: Outlet::to(known_agents.clone().recipient()),
             unregistered: Outlet::to(known_agents.recipient()),
         };
-        listeners.push(spawn_listener("agents", lttngd_agent::listen(agents, settings)));
+        let listening = lttngd_agent::listen(agents, settings);
+        let listening = serve("socket for agents", listening, failures.clone());
+        listeners.push(tokio::task::spawn_local(listening));
     }
     listeners
 }
@@ -357,15 +368,4 @@ async fn end_tracing(
         // actor is gone.
         let _ = tracer.send(Release).await;
     }
-}
-
-fn spawn_listener(
-    whom: &'static str,
-    listener: impl Future<Output = std::io::Result<()>> + 'static,
-) -> TaskHandle<()> {
-    tokio::task::spawn_local(async move {
-        if let Err(error) = listener.await {
-            tracing::error!(%error, "the socket for {whom} cannot be used");
-        }
-    })
 }

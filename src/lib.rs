@@ -54,6 +54,7 @@ pub mod config;
 mod daemon;
 mod error;
 mod health;
+mod listening;
 mod load;
 pub mod process;
 mod room;

@@ -5,9 +5,12 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use actix::{Arbiter, ArbiterHandle};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc::UnboundedSender, oneshot};
 
-use crate::error::StartError;
+use crate::{
+    error::{DaemonFailed, StartError},
+    listening::serve,
+};
 
 /// Connections of clients.
 pub const CLIENTS: Name = Name(c"lttngd-clients");
@@ -51,20 +54,22 @@ impl Room {
         &self.arbiter
     }
 
-    /// Has what `listening` makes listen here, until the room is closed or it cannot.
-    pub fn listen<F>(&mut self, listening: impl FnOnce() -> F + Send + 'static)
-    where
+    /// Has what `listening` makes serve `socket` here, until the room is closed or it cannot. `failures` are told
+    /// when it fails.
+    pub fn listen<F>(
+        &mut self,
+        socket: &'static str,
+        listening: impl FnOnce() -> F + Send + 'static,
+        failures: UnboundedSender<DaemonFailed>,
+    ) where
         F: Future<Output = std::io::Result<()>> + 'static,
     {
         let (listens, closed) = oneshot::channel::<()>();
-        let name = self.name.0;
         self.arbiter.spawn_fn(move || {
             tokio::task::spawn_local(async move {
                 tokio::select! {
                     _ = closed => {}
-                    Err(error) = listening() => {
-                        tracing::error!(thread = ?name, %error, "its socket cannot be used");
-                    }
+                    () = serve(socket, async { listening().await }, failures) => {}
                 }
             });
         });

@@ -9,6 +9,7 @@
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -407,6 +408,22 @@ fn a_failure_of_who_knows_the_agents_ends_the_daemon_and_the_owner_knows() {
     ends_the_daemon("Agents register", "actor of agents", |run_dir, _| {
         let script = AgentScript::answering(Domain::Jul);
         FakeAgent::connect(agent_port(run_dir), script).unwrap()
+    });
+}
+
+#[test]
+fn a_failure_of_who_accepts_applications_ends_the_daemon_and_the_owner_knows() {
+    ends_the_daemon("application accepted", "socket for applications", |run_dir, _| {
+        UnixStream::connect(run_dir.join("lttng-ust-sock-8")).unwrap()
+    });
+}
+
+#[test]
+fn a_failure_of_who_accepts_clients_ends_the_daemon_and_the_owner_knows() {
+    ends_the_daemon("client accepted", "socket for clients", |run_dir, _| {
+        let list = FakeClient::bytes(&Request::ListSessions, |request| request);
+        // It is turned away without a word.
+        drop(FakeClient::call(&run_dir.join("client-lttng-sessiond"), &list));
     });
 }
 

@@ -14,7 +14,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::Backoff;
+use crate::{Backoff, fail_point};
 
 /// First and longest pause after a connection that could not be accepted, for want of descriptors most of
 /// the time.
@@ -114,7 +114,9 @@ pub async fn accept_all<L: Listen>(
     let pause = || Backoff::new(PAUSES.0, PAUSES.1);
     let mut backoff = pause();
     loop {
-        match listener.accept().await.and_then(&mut admit) {
+        let accepted = listener.accept().await;
+        fail_point::reached(format_args!("{who} accepted"));
+        match accepted.and_then(&mut admit) {
             Ok(()) => backoff = pause(),
             Err(error) => {
                 tracing::warn!(%error, "no {who} is accepted for a moment");
