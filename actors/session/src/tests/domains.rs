@@ -14,10 +14,7 @@ use lttngd_peer::{
     AppScript, ConsumerAct, ConsumerScript, FakeConsumer, FakeKernel, FakeRelayd, KernelAct,
     KernelObject, channel_listing,
 };
-use lttngd_runtime::{
-    Outlet,
-    fail_point::{fail_here, has_failed},
-};
+use lttngd_runtime::Outlet;
 use lttngd_wire::kernel::Call;
 
 use super::{
@@ -309,8 +306,12 @@ async fn the_consumer_daemon_that_takes_no_relay_daemon_is_that_of_its_domain() 
     two.end().await;
 }
 
+// There are no points at which to fail in other builds.
+#[cfg(debug_assertions)]
 #[actix::test]
 async fn what_records_of_the_kernel_fails_and_its_channels_are_let_go_with_what_they_lost() {
+    use lttngd_runtime::fail_point::{fail_here, has_failed};
+
     for kind in [SessionKind::Regular, SessionKind::Snapshot] {
         let script = ConsumerScript::new(|message| match message.number() {
             DISCARDED_EVENTS => ConsumerAct::Bytes(5_u64.to_ne_bytes().to_vec()),
