@@ -50,13 +50,33 @@ const ALLOWED: [(&str, &str, &str); 13] = [
     ("src/clock_plugin/api.rs", "Mutex", "functions that a plugin calls, in a process of its own"),
     ("actors/runtime/src/fail_point.rs", "Mutex", "tests of debug builds alone"),
     ("actors/runtime/src/fail_point.rs", "LazyLock", "tests of debug builds alone"),
-    ("actors/runtime/src/peer.rs", "OnceCell", "one thread's: a socket is watched when it is first waited for"),
-    ("actors/runtime/src/agenda.rs", "Notify", "wakes the driver in its actor's own context; the jobs are plain state"),
-    ("actors/session/src/unfinished.rs", "Notify", "wakes the end of its session; the count is plain state"),
-    ("actors/client/src/lists.rs", "Notify", "wakes tasks of one thread; what is held is plain state"),
+    (
+        "actors/runtime/src/peer.rs",
+        "OnceCell",
+        "one thread's: a socket is watched when it is first waited for",
+    ),
+    (
+        "actors/runtime/src/agenda.rs",
+        "Notify",
+        "wakes the driver in its actor's own context; the jobs are plain state",
+    ),
+    (
+        "actors/session/src/unfinished.rs",
+        "Notify",
+        "wakes the end of its session; the count is plain state",
+    ),
+    (
+        "actors/client/src/lists.rs",
+        "Notify",
+        "wakes tasks of one thread; what is held is plain state",
+    ),
     ("actors/consumerd/src/control.rs", "Notify", "wakes the sampling in the one control thread"),
     ("actors/consumerd/src/workers.rs", "Notify", "tells that a data thread has ended, once"),
-    ("actors/app/src/notifier", "watch", "`Apps` alone sets it, applications' drivers and pipes look at the newest"),
+    (
+        "actors/app/src/notifier",
+        "watch",
+        "`Apps` alone sets it, applications' drivers and pipes look at the newest",
+    ),
 ];
 
 /// The locks in a line, by the words that [`ALLOWED`] has for them.

@@ -2,7 +2,8 @@
 //! the channel is told.
 
 use std::{
-    cell::RefCell, collections::HashMap, convert::Infallible, io, os::fd::OwnedFd, rc::Rc, sync::Arc,
+    cell::RefCell, collections::HashMap, convert::Infallible, io, os::fd::OwnedFd, rc::Rc,
+    sync::Arc,
 };
 
 use lttngd_model::{ChannelKey, SessionId};

@@ -38,7 +38,7 @@ pub use error::{CallError, TracerUnavailable};
 pub use machine::{Loaded, Machine};
 pub use message::{
     AddNotifier, Apply, CloseNotifiers, CountErrors, EnsureReady, KernelEventsNotified,
-    KernelSessionFailed, ListSyscalls, ListKernelTracepoints, Open, Release, RemoveNotifier,
+    KernelSessionFailed, ListKernelTracepoints, ListSyscalls, Open, Release, RemoveNotifier,
     SetRecording, Statedump,
 };
 pub use modules::{ModuleLists, PROBES};

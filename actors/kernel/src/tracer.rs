@@ -3,7 +3,7 @@
 use std::{os::fd::AsFd, sync::Arc};
 
 use crate::{
-    CallError, Device, EnsureReady, Kernel, ListSyscalls, ListKernelTracepoints, Loaded,
+    CallError, Device, EnsureReady, Kernel, ListKernelTracepoints, ListSyscalls, Loaded,
     ModuleLists, Release, TracerUnavailable, device::Calls,
 };
 use actix::{Actor, ActorFutureExt, Context, Handler, ResponseFuture, WrapFuture};

@@ -6,9 +6,7 @@ use lttngd_buffers::{self as buffers, ClearQuiescent, Flush};
 use lttngd_model::ErrorCode;
 use lttngd_runtime::fail_point;
 
-use crate::{
-    Clear, actor::Inner, admission::turn::Turn, chunk_life::ChunkFate, error::SetFailure,
-};
+use crate::{Clear, actor::Inner, admission::turn::Turn, chunk_life::ChunkFate, error::SetFailure};
 
 impl Inner {
     pub(crate) async fn clear(self: Rc<Self>, _: Clear) -> Result<(), ErrorCode> {

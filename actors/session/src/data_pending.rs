@@ -43,7 +43,8 @@ impl Session {
         }
         // Applications may record until a stop that is under way is through. What is asked is whether all that was
         // recorded until this turn is written: what follows it may run beside the rest.
-        let admitted = self.in_turn(context, DATA_PENDING, async |inner: Rc<Inner>| inner.may_be_pending());
+        let admitted =
+            self.in_turn(context, DATA_PENDING, async |inner: Rc<Inner>| inner.may_be_pending());
         let inner = Rc::clone(&self.inner);
         let pending = self.inner.within(async move {
             if admitted.await? { inner.data_pending().await } else { Ok(false) }

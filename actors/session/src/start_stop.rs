@@ -5,9 +5,7 @@ use std::rc::Rc;
 use lttngd_buffers::{ClearQuiescent, Flush, OpenPackets, PushMetadata};
 use lttngd_model::{BufferMode, ChannelAttributes, ErrorCode, Tracer};
 
-use crate::{
-    SessionEvent, Start, Stop, actor::Inner, admission::turn::Turn, error::SetFailure,
-};
+use crate::{SessionEvent, Start, Stop, actor::Inner, admission::turn::Turn, error::SetFailure};
 
 impl Inner {
     pub(crate) async fn start(self: Rc<Self>, _: Start) -> Result<(), ErrorCode> {

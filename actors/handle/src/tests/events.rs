@@ -1,14 +1,12 @@
 //! What subscribers are told, and what happens to those who do not read.
 
 use futures::{FutureExt, StreamExt};
-use lttngd_model::{
-    Bitness, ConsumerKind, Credentials, Domain, ErrorCode, trigger::Condition,
-};
+use lttngd_model::{Bitness, ConsumerKind, Credentials, Domain, ErrorCode, trigger::Condition};
+use lttngd_notification::SubscribeNotifications;
 use lttngd_peer::{
     AgentScript, AppScript, ConsumerAct, ConsumerScript, FakeConsumer, FakeKernel, PATIENCE,
     eventually,
 };
-use lttngd_notification::SubscribeNotifications;
 use lttngd_registry::{Event, SUBSCRIPTIONS_MAX, Subscribe, Subscription};
 use lttngd_session::SessionEvent;
 
@@ -58,9 +56,8 @@ async fn who_subscribes_by_what_was_written_down_is_told_what_he_may_know() {
         SubscribeNotifications { requester, conditions, capacity: 8 }.into(),
     ];
     let written = subscriptions.map(|it| serde_json::to_string(&Versioned::new(it)).unwrap());
-    let read = |text: &String| {
-        serde_json::from_str::<Versioned<AnySubscription>>(text).unwrap().content
-    };
+    let read =
+        |text: &String| serde_json::from_str::<Versioned<AnySubscription>>(text).unwrap().content;
     // The one for whom the handle acts is told, whoever it was written for.
     let mut events = world.handle.subscribe_to(read(&written[0])).await.unwrap();
     let mut notifications = world.handle.subscribe_to(read(&written[1])).await.unwrap();

@@ -1,6 +1,6 @@
 //! Opening the tracer, and what of it is left.
 
-use lttngd_kernel::{EnsureReady, ListSyscalls, ListKernelTracepoints, Release};
+use lttngd_kernel::{EnsureReady, ListKernelTracepoints, ListSyscalls, Release};
 use lttngd_model::{ErrorCode, EventKind};
 use lttngd_peer::{FakeKernel, KernelAct, KernelObject};
 use lttngd_wire::kernel::Call;

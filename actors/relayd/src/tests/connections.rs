@@ -196,7 +196,10 @@ async fn a_failure_is_told_to_the_first_and_the_next_one_tries_anew() {
     let opened = world.open(target(&relayd), session()).await;
     let (first, second) = (begin(&opened.connection, Connect), begin(&opened.connection, Connect));
     let first = first.await.unwrap().unwrap_err();
-    assert!(matches!(first, ConnectError::Consumer { kind: ConsumerKind::Ust(Bitness::Bits64), .. }), "{first}");
+    assert!(
+        matches!(first, ConnectError::Consumer { kind: ConsumerKind::Ust(Bitness::Bits64), .. }),
+        "{first}"
+    );
     let second = second.await.unwrap().unwrap_err();
     assert!(matches!(second, ConnectError::GivenUp), "{second}");
     assert_eq!(world.told(0), [(ADD_RELAYD_SOCKET, NetIndex(2)), (DESTROY_RELAYD, NetIndex(2))]);

@@ -126,12 +126,9 @@ impl Turn {
             Self::RegenerateStatedump => &[C::IsActive(E::SessionNotStarted)],
             Self::AddSnapshotOutput => &[C::IsWhole, C::IsSnapshot, C::HasNoSplicedChannel],
             Self::SnapshotOutputs => &[C::IsWhole, C::IsSnapshot],
-            Self::RecordSnapshot => &[
-                C::IsWhole,
-                C::IsSnapshot,
-                C::WasStarted(E::StartSessionOnce),
-                C::HasConsumers,
-            ],
+            Self::RecordSnapshot => {
+                &[C::IsWhole, C::IsSnapshot, C::WasStarted(E::StartSessionOnce), C::HasConsumers]
+            }
         }
     }
 
@@ -145,8 +142,7 @@ impl Check {
     fn of(self, standing: &Standing) -> Result<(), ErrorCode> {
         let Standing { life, kind, relayd, rotations, .. } = *standing;
         let is_live = matches!(kind, SessionKind::Live { .. });
-        let relayd_can =
-            |what: fn(HandedOver) -> bool| relayd.is_none_or(what);
+        let relayd_can = |what: fn(HandedOver) -> bool| relayd.is_none_or(what);
         let (holds, code) = match self {
             Self::IsWhole => return life.admit(),
             Self::HasConsumers => return life.admit_with_consumer(),

@@ -23,8 +23,8 @@ use super::{
 };
 use crate::{
     Asked, ConsumerLost, Destroy, EnableChannel, EnableEvent, GetTrackingPolicy, ListChannels,
-    ListDomains, ListEvents, Needs, Output, RegenerateMetadata, RegenerateStatedump,
-    Rotate, SetTrackingPolicy, Start, Stop,
+    ListDomains, ListEvents, Needs, Output, RegenerateMetadata, RegenerateStatedump, Rotate,
+    SetTrackingPolicy, Start, Stop,
 };
 
 const FLUSH_CHANNEL: u32 = 13;
