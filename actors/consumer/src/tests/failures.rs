@@ -202,4 +202,5 @@ async fn a_consumer_actor_that_fails_before_its_process_runs_is_told_and_replace
     world.exited(2).await;
     world.replace();
     assert_eq!(world.consumer.send(Running).await, Ok(None));
+    world.end().await;
 }

@@ -32,6 +32,7 @@ const CREATE_TRACE_CHUNK: u32 = 23;
 const CLOSE_TRACE_CHUNK: u32 = 24;
 const ADD_RELAYD_SOCKET: u32 = 4;
 const DISCARDED_EVENTS: u32 = 17;
+const LOST_PACKETS: u32 = 18;
 const DESTROY_CHANNEL: u32 = 9;
 
 /// A world with a second tracer and consumer daemon.
@@ -299,9 +300,10 @@ async fn the_consumer_daemon_that_takes_no_relay_daemon_is_that_of_its_domain() 
     let world = &two.world;
     let relayd = FakeRelayd::new();
     world.ask(stream_to(&relayd)).await.unwrap();
-    // That of user space takes it before.
     assert_eq!(world.prepare(Domain::Kernel).await, Err(ErrorCode::NoKernconsumerd));
-    two.both_heard(ADD_RELAYD_SOCKET, 1);
+    // That of user space has taken both of its sockets before.
+    let heard = (world.fake.count(ADD_RELAYD_SOCKET), two.fake.count(ADD_RELAYD_SOCKET));
+    assert_eq!(heard, (2, 1));
     world.ask(Destroy).await.unwrap();
     two.end().await;
 }
@@ -314,7 +316,7 @@ async fn what_records_of_the_kernel_fails_and_its_channels_are_let_go_with_what_
 
     for kind in [SessionKind::Regular, SessionKind::Snapshot] {
         let script = ConsumerScript::new(|message| match message.number() {
-            DISCARDED_EVENTS => ConsumerAct::Bytes(5_u64.to_ne_bytes().to_vec()),
+            DISCARDED_EVENTS | LOST_PACKETS => ConsumerAct::Bytes(5_u64.to_ne_bytes().to_vec()),
             _ => ConsumerAct::Answer,
         });
         let two = Two::configured(FakeKernel::default(), script, kind).await;
@@ -328,7 +330,12 @@ async fn what_records_of_the_kernel_fails_and_its_channels_are_let_go_with_what_
         // It is listed with what it had lost until then.
         let list = ListChannels { domain: Domain::Kernel };
         lttngd_peer::eventually_so("its losses are known", async || {
-            world.ask(list.clone()).await.unwrap()[0].discarded_events == 5
+            let listed = world.ask(list.clone()).await.unwrap();
+            // Channels of snapshots overwrite.
+            match kind {
+                SessionKind::Snapshot => listed[0].lost_packets == 5,
+                _ => listed[0].discarded_events == 5,
+            }
         })
         .await;
         if kind == SessionKind::Snapshot {
