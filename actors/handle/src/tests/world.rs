@@ -3,7 +3,7 @@
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
     os::unix::net::UnixListener,
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::Duration,
 };
 
@@ -50,6 +50,61 @@ pub(super) fn own() -> Credentials {
     }
 }
 
+/// Actors whose events meet.
+struct Wired {
+    registry: Addr<Registry>,
+    consumer: Addr<Consumer>,
+    apps: Addr<Apps>,
+    agents: Addr<Agents>,
+    triggers: Addr<Triggers>,
+}
+
+/// The consumer daemon of a kernel's domain, and the tracer of that kernel.
+fn kernel_actors(fake: &FakeConsumer, kernel: FakeKernel) -> (Addr<Consumer>, Addr<Tracer>) {
+    let config = ConsumerConfig { kind: ConsumerKind::Kernel, ..fake.config() };
+    let consumer = Consumer::new(config, Outlet::closed()).start();
+    let (modules, kernel) = (ModuleLists::default(), Arc::new(kernel));
+    let descriptors = lttngd_runtime::Descriptors::unlimited();
+    (consumer, Tracer::new(TracerConfig { kernel, modules, descriptors }).start())
+}
+
+/// A registry with those whom it knows.
+fn wired(
+    fake: &FakeConsumer,
+    (kernel, tracer): (Option<Addr<Consumer>>, Option<Addr<Tracer>>),
+    listings: SessionListings,
+) -> Wired {
+    let mut known = None;
+    let registry = Registry::create(|context| {
+        let exited = Outlet::to(context.address().recipient());
+        let apps = Apps::new(Outlet::to(context.address().recipient())).start();
+        let agents = Agents::new(Outlet::to(context.address().recipient())).start();
+        let notifiers = Notifiers::of(&apps, &agents);
+        let triggers =
+            Triggers::new(TriggersConfig { notifiers, error_counters: 16, kernel: None }).start();
+        let observed = Outlet::to(triggers.clone().recipient());
+        let consumer = Consumer::new(fake.config(), exited).start();
+        known = Some((consumer.clone(), apps.clone(), agents.clone(), triggers));
+        let relayds = RelaydConfig { sessiond_uuid: [1; 16], socket_timeout: None };
+        Registry::new(RegistryConfig {
+            observed,
+            page_size: 4096,
+            hostname: "host".to_owned(),
+            clock: TraceClock::Monotonic,
+            consumers: Consumers { bits64: consumer, bits32: None, kernel },
+            tracer,
+            relayds: Relayds::new(relayds).start(),
+            consumer_deadline: lttngd_peer::PATIENCE,
+            runas: lttngd_runas::Runas::new(None),
+            listings,
+            apps,
+            agents,
+        })
+    });
+    let (consumer, apps, agents, triggers) = known.unwrap();
+    Wired { registry, consumer, apps, agents, triggers }
+}
+
 impl World {
     /// A registry whose applications and agents have `deadline` to answer.
     pub(super) async fn new(script: ConsumerScript, deadline: Option<Duration>) -> Self {
@@ -64,72 +119,29 @@ impl World {
     ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let fake = FakeConsumer::new(script);
-        let consumer = Arc::new(Mutex::new(None));
         let listings = SessionListings::default();
-        let shown = listings.clone();
-        let mut known = None;
-        let (kernel_consumer, tracer) = kernel
-            .map(|(fake, kernel)| {
-                let config = ConsumerConfig { kind: ConsumerKind::Kernel, ..fake.config() };
-                let consumer = Consumer::new(config, Outlet::closed()).start();
-                let (modules, kernel) = (ModuleLists::default(), Arc::new(kernel));
-                let descriptors = lttngd_runtime::Descriptors::unlimited();
-                (consumer, Tracer::new(TracerConfig { kernel, modules, descriptors }).start())
-            })
-            .unzip();
-        let kernel = kernel_consumer.clone();
-        let traced = tracer.clone();
-        let registry = Registry::create(|context| {
-            let exited = Outlet::to(context.address().recipient());
-            let apps = Apps::new(Outlet::to(context.address().recipient())).start();
-            let agents = Agents::new(Outlet::to(context.address().recipient())).start();
-            let notifiers = Notifiers::of(&apps, &agents);
-            let triggers =
-                Triggers::new(TriggersConfig { notifiers, error_counters: 16, kernel: None })
-                    .start();
-            let observed = Outlet::to(triggers.clone().recipient());
-            known = Some((apps.clone(), agents.clone(), triggers));
-            let started = Consumer::new(fake.config(), exited).start();
-            *consumer.lock().unwrap() = Some(started.clone());
-            Registry::new(RegistryConfig {
-                observed,
-                page_size: 4096,
-                hostname: "host".to_owned(),
-                clock: TraceClock::Monotonic,
-                consumers: Consumers { bits64: started, bits32: None, kernel },
-                tracer: traced,
-                relayds: Relayds::new(RelaydConfig {
-                    sessiond_uuid: [1; 16],
-                    socket_timeout: None,
-                })
-                .start(),
-                consumer_deadline: lttngd_peer::PATIENCE,
-                runas: lttngd_runas::Runas::new(None),
-                listings: shown,
-                apps,
-                agents,
-            })
-        });
-        let consumer = consumer.lock().unwrap().clone().unwrap();
-        let (known_apps, known_agents, triggers) = known.unwrap();
+        let (kernel_consumer, tracer) =
+            kernel.map(|(fake, kernel)| kernel_actors(fake, kernel)).unzip();
+        let of_kernel = (kernel_consumer.clone(), tracer.clone());
+        let Wired { registry, consumer, apps, agents, triggers } =
+            wired(&fake, of_kernel, listings.clone());
         let socket = UnixListener::bind(directory.path().join("apps")).unwrap();
-        let apps = tokio::task::spawn_local(listen(
-            socket,
-            AppSettings {
-                descriptors: lttngd_runtime::Descriptors::unlimited(),
-                deadline,
-                bitnesses: vec![Bitness::Bits64],
-                registered: Outlet::to(known_apps.clone().recipient()),
-                unregistered: Outlet::to(known_apps.recipient()),
-            },
-        ));
-        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let agents = socket.local_addr().unwrap();
-        let settings = AgentSettings {
-            descriptors: lttngd_runtime::Descriptors::unlimited(),
+        let descriptors = lttngd_runtime::Descriptors::unlimited;
+        let settings = AppSettings {
+            descriptors: descriptors(),
             deadline,
-            registered: Outlet::to(known_agents.clone().recipient()),
-            unregistered: Outlet::to(known_agents.recipient()),
+            bitnesses: vec![Bitness::Bits64],
+            registered: Outlet::to(apps.clone().recipient()),
+            unregistered: Outlet::to(apps.recipient()),
+        };
+        let apps = tokio::task::spawn_local(listen(socket, settings));
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = socket.local_addr().unwrap();
+        let settings = AgentSettings {
+            descriptors: descriptors(),
+            deadline,
+            registered: Outlet::to(agents.clone().recipient()),
+            unregistered: Outlet::to(agents.recipient()),
         };
         let listeners = [apps, tokio::task::spawn_local(lttngd_agent::listen(socket, settings))];
         let [handle, without_agents] = [true, false].map(|serves_agents| {
@@ -149,7 +161,7 @@ impl World {
             registry,
             handle,
             without_agents,
-            agents,
+            agents: address,
             listeners,
         }
     }
