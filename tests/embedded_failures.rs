@@ -421,9 +421,10 @@ fn a_failure_of_who_accepts_applications_ends_the_daemon_and_the_owner_knows() {
 #[test]
 fn a_failure_of_who_accepts_clients_ends_the_daemon_and_the_owner_knows() {
     ends_the_daemon("client accepted", "socket for clients", |run_dir, _| {
-        let list = FakeClient::bytes(&Request::ListSessions, |request| request);
-        // It is turned away without a word.
-        drop(FakeClient::call(&run_dir.join("client-lttng-sessiond"), &list));
+        // Lists of sessions are answered before a connection is one.
+        let start = FakeClient::bytes(&Request::StartTrace, |request| request.in_session("s"));
+        // Its connection is closed without a word.
+        drop(FakeClient::call(&run_dir.join("client-lttng-sessiond"), &start));
     });
 }
 

@@ -78,7 +78,7 @@ pub enum AnyEvent {
 #[non_exhaustive]
 pub enum AnySubscribed {
     Subscribe(Subscription),
-    SubscribeNotifications(Notifications),
+    SubscribeNotifications(Box<Notifications>),
 }
 
 impl From<Subscribe> for AnySubscription {
@@ -101,7 +101,7 @@ impl SubscriptionRequest for AnySubscription {
         Ok(match self {
             Self::Subscribe(it) => AnySubscribed::Subscribe(it.subscribe(handle).await?),
             Self::SubscribeNotifications(it) => {
-                AnySubscribed::SubscribeNotifications(it.subscribe(handle).await?)
+                AnySubscribed::SubscribeNotifications(Box::new(it.subscribe(handle).await?))
             }
         })
     }
