@@ -39,6 +39,7 @@ calls() { # CPU COUNT [BYTES]
 waits() { # COUNT
     local events
     events=$(tracepoints "$1")
+    timed 'lttng version: the client alone' version
     lt create s --output="$trace/s"
     timed "enable-event, $1 events" enable-event --kernel "$events"
     timed "start, $1 events" start

@@ -63,6 +63,11 @@ impl Described {
     }
 }
 
+/// Where the packet begins that is open while writers are at `produced`: it may get what is described later.
+pub(super) fn closed_until(produced: u64, subbuf_size_bytes: u64) -> u64 {
+    produced - produced % subbuf_size_bytes.max(1)
+}
+
 /// A stream that waits, by its slot, and the position up to which its packets will be described.
 pub(super) type Waiter = (usize, u64);
 
@@ -142,6 +147,17 @@ mod tests {
         assert!(described.released(8192));
         assert_eq!(described.held_back(Some(4096)), None);
         assert_eq!(described.held_back(Some(8192)), Some(Held::Undescribed), "it came later");
+    }
+
+    #[test]
+    fn a_packet_that_was_open_when_metadata_was_asked_for_may_have_events_that_came_later() {
+        let mut described = Described::new(true);
+        described.awaits();
+        assert!(described.released(closed_until(4096 + 100, 4096)));
+        assert_eq!(described.held_back(Some(0)), None);
+        assert_eq!(described.held_back(Some(4096)), Some(Held::Undescribed));
+        described.described(closed_until(8192, 4096));
+        assert_eq!(described.held_back(Some(4096)), None, "it was closed");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use lttngd_wire::consumer::ConsumerError as Code;
 use crate::{
     event::Event,
     worker::{
-        live::Waiter,
+        live::{Waiter, closed_until},
         metadata::{Metadata, MetadataOutput},
         metadata_text::RETRY_PERIOD,
         new::{NewMetadata, PushedText},
@@ -172,20 +172,21 @@ impl Worker {
         answer.answer(outcome);
     }
 
-    /// Has the metadata of a stream asked for, up to the packets that it has now.
+    /// Has the metadata of a stream asked for, up to the packets that are closed now.
     pub(in crate::worker) fn wait_for_metadata(&mut self, slot: usize) {
         let Some(stream) = self.streams.get_mut(slot) else { return };
         let Some(produced) = stream.produced() else { return };
+        let closed = closed_until(produced, stream.source.subbuf_size_bytes());
         let channel = stream.channel;
         let Some(metadata) = self.metadata_of(channel) else {
             // There is none to wait for yet.
-            self.streams[slot].described.described(produced);
+            self.streams[slot].described.described(closed);
             self.make_ready(slot);
             return;
         };
         self.streams[slot].described.awaits();
         if let Some(metadata) = self.metadata.get_mut(&metadata) {
-            metadata.waiters.wait(slot, produced);
+            metadata.waiters.wait(slot, closed);
         }
         self.ask_for_metadata(metadata);
     }

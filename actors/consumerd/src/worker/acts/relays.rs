@@ -137,8 +137,10 @@ impl Worker {
         };
         for slot in self.streams_of(key) {
             let stream = &mut self.streams[slot];
-            stream.flush(FlushMode::Active, &self.setup.clock);
+            // The time before: what is recorded from the flush on, and seen later, is not older than what viewers
+            // are told.
             let timestamp_end = stream.source.now(&self.setup.clock);
+            stream.flush(FlushMode::Active, &self.setup.clock);
             let readable = stream.source.is_readable();
             match stream.note(timestamp_end.and_then(|at| readable.map(|is| (at, is)))) {
                 None => self.retire_if_lost(slot),
