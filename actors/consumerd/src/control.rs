@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::HashMap,
     os::fd::{AsFd, OwnedFd},
     rc::{Rc, Weak},
     time::{Duration, Instant},
@@ -9,7 +10,7 @@ use std::{
 
 use actix::{Actor, Addr};
 use futures::future::join_all;
-use lttngd_model::{ChannelKey, NetIndex, SessionId};
+use lttngd_model::{ChannelKey, Credentials, NetIndex, SessionId};
 use lttngd_runas::Runas;
 use lttngd_runtime::{Counted, Descriptors};
 use lttngd_wire::consumer::{AddRelaydSocket, ConsumerError as Code, TAKES_CONNECTIONS};
@@ -20,12 +21,14 @@ use tokio::sync::{
 
 use crate::{
     alarm::Alarm,
+    apart::Place,
     book::{Book, Forgotten, Life},
     clock::PacketClock,
     event::Event,
     halves::Halves,
     health::Pulse,
     makers::Makers,
+    mounts::may_stand_still,
     refusal::Refusal,
     reply::Reply,
     samples::{self, Monitor, SampledStream, Samples},
@@ -69,6 +72,8 @@ pub(crate) struct Control {
     /// Shows whether this thread does something.
     pulse: Pulse,
     book: RefCell<Book<Addr<Session>>>,
+    /// Which data thread has which connections to relay daemons, and for which sessions.
+    relays: RefCell<HashMap<NetIndex, (SessionId, WorkerHandle)>>,
     halves: RefCell<Halves>,
     /// Whether a connection to a relay daemon was ever whole.
     had_relays: Rc<Cell<bool>>,
@@ -102,6 +107,7 @@ impl Control {
             sampling: Notify::new(),
             pulse,
             book: RefCell::default(),
+            relays: RefCell::default(),
             halves: RefCell::default(),
             had_relays: Rc::default(),
         })
@@ -127,11 +133,44 @@ impl Control {
     /// The data threads of a session: for what is written here, and for all else.
     fn workers_of(&self, session: SessionId) -> Result<[WorkerHandle; 2], Refusal> {
         let workers = self.workers.borrow();
-        workers.as_ref().map(|workers| workers.of(session).map(Clone::clone)).ok_or(Refusal::Ending)
+        workers.as_ref().map(|workers| workers.of(session)).ok_or(Refusal::Ending)
     }
 
-    fn all_workers(&self) -> Vec<WorkerHandle> {
-        self.workers.borrow().iter().flat_map(Workers::all).cloned().collect()
+    /// A session of which this is the first command has data threads apart from the others, unless those have its
+    /// relay daemon.
+    pub(crate) fn set_apart(&self, session: SessionId, place: Place) {
+        let has_relay = self.relays.borrow().values().any(|(of, _)| *of == session);
+        if !has_relay
+            && self.book.borrow().find(session).is_none()
+            && let Some(workers) = &mut *self.workers.borrow_mut()
+        {
+            workers.set_apart(session, place, self.descriptors());
+        }
+    }
+
+    /// A trace chunk of a session is to be in a directory of this owner. Where that may stand still the session has
+    /// data threads apart.
+    ///
+    /// # Errors
+    /// [`Code::CREATE_TRACE_CHUNK_FAILED`] when it has streams in those that all share already.
+    pub(crate) fn enters(
+        &self,
+        session: SessionId,
+        directory: &OwnedFd,
+        owner: Option<Credentials>,
+    ) -> Result<(), Refusal> {
+        let Some(mount) = may_stand_still(directory) else { return Ok(()) };
+        let own = || rustix::process::geteuid().as_raw();
+        self.set_apart(session, Place::Mount(owner.map_or_else(own, |owner| owner.uid), mount));
+        let is_apart = |workers: &Workers| workers.is_apart(session);
+        if self.workers.borrow().as_ref().is_none_or(is_apart) {
+            return Ok(());
+        }
+        tracing::error!(
+            %session,
+            "a trace chunk is refused: its file system may stand still (FUSE, NFS), and the session began elsewhere"
+        );
+        Err(Code::CREATE_TRACE_CHUNK_FAILED.into())
     }
 
     /// Whether metadata of a channel can be taken.
@@ -201,11 +240,16 @@ impl Control {
     /// Connections to relay daemons for the snapshots of a session that is forgotten are given up by nobody
     /// else; the session daemon does so with others, which it still needs.
     fn let_go(&self, session: SessionId, forgotten: Option<Forgotten>) {
+        let is_over = forgotten.is_some();
         if let Some(Forgotten { has_snapshots: true }) = forgotten
             && let Ok([_, remote]) = self.workers_of(session)
         {
             // Without the thread there are none.
             let _ = remote.tell(Order::DestroySnapshotRelays(session));
+            self.relays.borrow_mut().retain(|_, (of, _)| *of != session);
+        }
+        if is_over && let Some(workers) = &mut *self.workers.borrow_mut() {
+            workers.leave(session);
         }
     }
 
@@ -282,9 +326,12 @@ impl Control {
     ) -> Result<(), Refusal> {
         let whole = self.halves.borrow_mut().take(socket, descriptor)?;
         let Some(sockets) = whole else { return Ok(()) };
-        let [_, remote] = self.workers_of(sockets.session)?;
+        let (index, session) = (sockets.net_index, sockets.session);
+        let [_, remote] = self.workers_of(session)?;
         self.had_relays.set(true);
-        Ok(remote.ask(|answer| Order::AddRelay(sockets, answer)).await??)
+        remote.ask(|answer| Order::AddRelay(sockets, answer)).await??;
+        self.relays.borrow_mut().insert(index, (session, remote));
+        Ok(())
     }
 
     /// Gives a connection to a relay daemon up (DESTROY_RELAYD).
@@ -292,13 +339,9 @@ impl Control {
         if self.halves.borrow_mut().give_up(index) {
             return Ok(());
         }
-        // Whose it is was told when it came; the thread that has it knows it.
-        for worker in self.all_workers() {
-            if let Ok(Ok(())) = worker.ask(|answer| Order::DestroyRelay(index, answer)).await {
-                return Ok(());
-            }
-        }
-        Err(Code::RELAYD_FAIL.into())
+        let relay = self.relays.borrow_mut().remove(&index);
+        let (_, worker) = relay.ok_or(Code::RELAYD_FAIL)?;
+        Ok(worker.ask(|answer| Order::DestroyRelay(index, answer)).await??)
     }
 
     /// Passes on what the data threads tell, until they are gone.

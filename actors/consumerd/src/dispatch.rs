@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use lttngd_wire::consumer::Message;
 
 use crate::{
+    apart::Place,
     control::Control,
     refusal::{Refusal, answer},
     reply::Reply,
@@ -50,10 +51,17 @@ pub(crate) async fn perform(
         }
         Message::AskChannelCreation(ask) => {
             let (session, key) = (ask.session_id, ask.key);
+            if !ask.monitor {
+                let owner = Some(ask.buffer_owner.uid);
+                control.set_apart(session, Place::Snapshots(owner, session));
+            }
             answer(number, control.create_channel(session, key, CreateChannel(ask)).await)
         }
         Message::AddChannel(add) => {
             let (session, key) = (add.session_id, add.key);
+            if !add.monitor {
+                control.set_apart(session, Place::Snapshots(None, session));
+            }
             answer(number, control.create_channel(session, key, AddKernelChannel(add)).await)
         }
         Message::AddStream { channel_key: key, cpu, .. } => match descriptor {
@@ -101,7 +109,10 @@ async fn perform_for_chunk(
         } => {
             let place = match relayd_id {
                 Some(index) => Ok(NewChunkPlace::Remote(index)),
-                None => directory.map(|directory| NewChunkPlace::Local(directory, owner)),
+                None => directory.and_then(|directory| {
+                    control.enters(session_id, &directory, owner)?;
+                    Ok(NewChunkPlace::Local(directory, owner))
+                }),
             };
             match place {
                 Ok(place) => {

@@ -11,6 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::removed::RemovedAtEnd;
+
 /// Directory of the sockets of root's daemons.
 const ROOT_RUN_DIRECTORY: &str = "/var/run/lttng";
 
@@ -55,11 +57,17 @@ impl Pulse {
         self.busy_since_ms.store(since_ms, Ordering::Relaxed);
     }
 
+    /// For how long it has been busy with one thing.
+    pub(crate) fn busy_for(&self, now: Instant) -> Duration {
+        match self.busy_since_ms.load(Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            since_ms => now.saturating_duration_since(self.epoch + Duration::from_millis(since_ms)),
+        }
+    }
+
     /// Whether it has been busy with one thing for too long.
     pub(crate) fn is_stuck_at(&self, now: Instant) -> bool {
-        let since_ms = self.busy_since_ms.load(Ordering::Relaxed);
-        let since = self.epoch + Duration::from_millis(since_ms);
-        since_ms > 0 && now.saturating_duration_since(since) > STUCK_AFTER
+        self.busy_for(now) > STUCK_AFTER
     }
 }
 
@@ -100,8 +108,8 @@ fn home() -> Option<PathBuf> {
 /// The socket and who answers there. Dropping it ends both.
 #[derive(Debug)]
 pub(crate) struct Health {
-    path: PathBuf,
     _service: lttngd_health::Health,
+    _removed: RemovedAtEnd,
 }
 
 impl Health {
@@ -123,14 +131,7 @@ impl Health {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o660))?;
         }
         let service = lttngd_health::Health::start(listener, "consumer-health", mask)?;
-        Ok(Self { path, _service: service })
-    }
-}
-
-impl Drop for Health {
-    fn drop(&mut self) {
-        // The session daemon may have removed it together with its own sockets.
-        let _ = fs::remove_file(&self.path);
+        Ok(Self { _service: service, _removed: RemovedAtEnd::of(&path) })
     }
 }
 

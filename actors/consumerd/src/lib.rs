@@ -16,6 +16,7 @@
 //! nor for snapshots.
 
 mod alarm;
+mod apart;
 mod book;
 mod chunk;
 mod clock;
@@ -28,9 +29,11 @@ mod halves;
 mod health;
 mod hold;
 mod makers;
+mod mounts;
 mod options;
 mod process;
 mod refusal;
+mod removed;
 mod reply;
 mod request;
 mod samples;

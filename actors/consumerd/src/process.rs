@@ -2,7 +2,7 @@
 
 use std::{
     fs, io,
-    path::{Path, PathBuf},
+    path::Path,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -28,6 +28,7 @@ use crate::{
     health::{self, Health, Pulse},
     hold::Hold,
     options::Options,
+    removed::RemovedAtEnd,
     source::Source,
     worker::Setup,
     workers::{WorkerHandle, Workers},
@@ -120,8 +121,8 @@ async fn serve(
     let mut interrupted = signal(SignalKind::interrupt()).map_err(system("catch SIGINT"))?;
     let alarm = Alarm::new().map_err(system("make a timer"))?;
     let errors = Peer::connect(error).await.map_err(system("connect to the error socket"))?;
-    let _remove = RemovedAtEnd(command.to_owned());
     let listener = listen(command).map_err(system("listen on the command socket"))?;
+    let _remove = RemovedAtEnd::of(command);
 
     let (events, told) = unbounded_channel();
     let relay_limits = relay_limits(std::env::var(NETWORK_SOCKET_TIMEOUT).ok().as_deref());
@@ -207,16 +208,6 @@ fn relay_limits(timeout_ms: Option<&str>) -> RelayLimits {
     }
 }
 
-/// A file that is removed when this is dropped.
-struct RemovedAtEnd(PathBuf);
-
-impl Drop for RemovedAtEnd {
-    fn drop(&mut self) {
-        // The session daemon may have removed it before.
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
 fn listen(path: &Path) -> io::Result<Sockets> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -250,7 +241,8 @@ async fn accept_both(listener: &Sockets, errors: &Peer) -> Result<(Peer, Peer), 
 
 /// Starts the health thread. Without it the consumer works as well.
 fn start_health(options: &Options, workers: &Workers, control: Pulse) -> Option<Health> {
-    let data: Vec<Pulse> = workers.all().map(WorkerHandle::pulse).collect();
+    // Others than those that all share may stand still in a user's file system, of which no one is ill.
+    let data: Vec<Pulse> = workers.shared().map(WorkerHandle::pulse).collect();
     let mask = move || health::mask(&control, &data, Instant::now());
     let path = health::socket_path(options.kernel)?;
     Health::start(path, &options.group, mask)

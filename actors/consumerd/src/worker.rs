@@ -70,15 +70,16 @@ const END_DEADLINE: Duration = Duration::from_secs(2);
 const HOLD_LOOKS: Duration = Duration::from_millis(20);
 
 impl Worker {
-    /// Works until it is told to end, or nobody is left to give orders.
-    pub(crate) fn run(mut self) {
+    /// Works until it is told to end, or nobody is left to give orders. `false` when it could not.
+    pub(crate) fn run(mut self) -> bool {
         while !self.ends {
             if let Err(error) = self.turn() {
                 tracing::error!(%error, "a data thread of the consumer cannot wait");
-                return;
+                return false;
             }
         }
         self.finish();
+        true
     }
 
     /// Waits for something to do, and does it.

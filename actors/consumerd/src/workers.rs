@@ -1,15 +1,19 @@
 //! The data threads, as the control thread sees them.
 
 use std::{
+    io,
     os::fd::{AsFd, OwnedFd},
     sync::{Arc, mpsc},
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use lttngd_model::SessionId;
+use lttngd_runtime::{Descriptors, Held, NoDescriptors, Purpose};
 use tokio::sync::Notify;
 
 use crate::{
+    apart::{Apart, Place},
     health::Pulse,
     worker::{Order, Reply, Setup, Worker},
 };
@@ -73,23 +77,58 @@ impl WorkerHandle {
 /// machines one thread is not enough.
 const THREADS: std::ops::RangeInclusive<usize> = 2..=8;
 
+/// Descriptors of a pair of them: what each waits with, and what wakes it.
+const DESCRIPTORS_EACH: usize = 4;
+
+/// How long a thread may be busy with one thing at the end before it is left: what stands still may do so for ever.
+const LEFT_AFTER: Duration = Duration::from_secs(30);
+/// Pause between two looks which threads have ended.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// The data threads of a session: for monitored streams that are written here, and for relay daemons and streams of
+/// snapshots.
+pub(crate) type Pair = [WorkerHandle; 2];
+
+/// Why there are no threads apart.
+#[derive(Debug, thiserror::Error)]
+enum NoThreads {
+    #[error(transparent)]
+    Descriptors(#[from] NoDescriptors),
+    #[error(transparent)]
+    System(#[from] io::Error),
+}
+
 /// All data threads. What is written here has threads of its own, so that it never waits for a relay
-/// daemon or for a snapshot.
+/// daemon or for a snapshot; and what may stand still has threads that others do not have.
 #[derive(Debug)]
 pub(crate) struct Workers {
+    setup: Setup,
     local: Vec<WorkerHandle>,
     remote: Vec<WorkerHandle>,
-    threads: Vec<JoinHandle<()>>,
+    apart: Apart<(Pair, Held)>,
+    threads: Vec<Thread>,
     /// Notified when a thread ended.
     ended: Arc<Notify>,
 }
 
-/// Notifies when it is dropped: also when the thread that has it panics.
-struct NotifiesAtEnd(Arc<Notify>);
+/// A data thread, and whether it does something.
+#[derive(Debug)]
+struct Thread {
+    thread: JoinHandle<()>,
+    pulse: Pulse,
+}
+
+/// Notifies when it is dropped, unless the thread that has it was told to end: also when that panics.
+struct NotifiesAtEnd {
+    ended: Arc<Notify>,
+    was_told: bool,
+}
 
 impl Drop for NotifiesAtEnd {
     fn drop(&mut self) {
-        self.0.notify_one();
+        if !self.was_told {
+            self.ended.notify_one();
+        }
     }
 }
 
@@ -98,70 +137,128 @@ impl Workers {
     ///
     /// # Errors
     /// When a thread or its descriptors cannot be made.
-    pub(crate) fn start(setup: &Setup) -> std::io::Result<Self> {
+    pub(crate) fn start(setup: &Setup) -> io::Result<Self> {
         let mut threads = Vec::new();
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
         let count = cpus.clamp(*THREADS.start(), *THREADS.end());
         let ended = Arc::new(Notify::new());
         let mut start_all = |name| {
             let mut start = || start(name, setup.clone(), &ended, &mut threads);
-            (0..count).map(|_| start()).collect::<Result<_, _>>()
+            (0..count).map(|_| start()).collect::<Result<Vec<_>, _>>()
         };
-        let (local, remote) = (start_all("consumer-local")?, start_all("consumer-remote")?);
-        Ok(Self { local, remote, threads, ended })
+        let (local, remote) = (start_all(LOCAL)?, start_all(REMOTE)?);
+        let (setup, apart) = (setup.clone(), Apart::default());
+        Ok(Self { setup, local, remote, apart, threads, ended })
     }
 
-    /// Notified when a thread ended. None does before [`Self::end`], unless something is wrong with it.
+    /// Notified when a thread ended that was not told to: something is wrong with it.
     pub(crate) fn ended(&self) -> Arc<Notify> {
         Arc::clone(&self.ended)
     }
 
-    /// The threads of a session: for monitored streams that are written here, and for relay daemons
-    /// and streams of snapshots. Always the same ones, which sessions get in turn.
-    pub(crate) fn of(&self, SessionId(id): SessionId) -> [&WorkerHandle; 2] {
-        let turn = usize::try_from(id).unwrap_or_default();
-        [&self.local[turn % self.local.len()], &self.remote[turn % self.remote.len()]]
+    /// A session that is new has threads apart from the others, where they can be started.
+    pub(crate) fn set_apart(&mut self, session: SessionId, place: Place, budget: &Descriptors) {
+        let Self { setup, threads, ended, .. } = self;
+        threads.retain(|thread| !thread.thread.is_finished());
+        let mut start = |name| start(name, setup.clone(), ended, threads);
+        let entered = self.apart.enter(session, place, || {
+            let held = budget.take(Purpose::Channels, DESCRIPTORS_EACH)?;
+            let local = start(LOCAL)?;
+            let remote = start(REMOTE).inspect_err(|_| {
+                // Nobody has it.
+                let _ = local.tell(Order::End);
+            });
+            Ok::<_, NoThreads>(([local, remote?], held))
+        });
+        if let Err(error) = entered {
+            tracing::warn!(%session, %error, "a session has no data thread of its own");
+        }
     }
 
-    /// Every thread.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &WorkerHandle> {
+    /// Whether a session has threads apart.
+    pub(crate) fn is_apart(&self, session: SessionId) -> bool {
+        self.apart.of(session).is_some()
+    }
+
+    /// A session is over, and so are the threads that it had alone.
+    pub(crate) fn leave(&mut self, session: SessionId) {
+        let Some((pair, _)) = self.apart.leave(session) else { return };
+        for worker in pair {
+            // One that is gone needs no end.
+            let _ = worker.tell(Order::End);
+        }
+    }
+
+    /// The threads of a session. Always the same ones; those that all share sessions get in turn.
+    pub(crate) fn of(&self, session: SessionId) -> Pair {
+        if let Some((pair, _)) = self.apart.of(session) {
+            return pair.clone();
+        }
+        let SessionId(id) = session;
+        let turn = usize::try_from(id).unwrap_or_default();
+        [&self.local[turn % self.local.len()], &self.remote[turn % self.remote.len()]]
+            .map(Clone::clone)
+    }
+
+    /// The threads that all sessions share.
+    pub(crate) fn shared(&self) -> impl Iterator<Item = &WorkerHandle> {
         self.local.iter().chain(&self.remote)
     }
 
-    /// Writes out what the buffers hold, and ends the threads.
+    /// Writes out what the buffers hold, and ends the threads, but for those that stand still.
     pub(crate) fn end(self) {
-        for worker in self.all() {
+        for worker in self.shared().chain(self.apart.all().flat_map(|(pair, _)| pair)) {
             // A thread that is gone has nothing to write.
             let _ = worker.tell(Order::End);
         }
-        for thread in self.threads {
-            if thread.join().is_err() {
-                tracing::error!("a data thread of the consumer panicked");
+        let mut threads = self.threads;
+        while !threads.is_empty() {
+            let (finished, running): (Vec<_>, Vec<_>) =
+                threads.into_iter().partition(|it| it.thread.is_finished());
+            for Thread { thread, .. } in finished {
+                if thread.join().is_err() {
+                    tracing::error!("a data thread of the consumer panicked");
+                }
             }
+            threads = running;
+            let now = Instant::now();
+            if threads.iter().all(|thread| thread.pulse.busy_for(now) > LEFT_AFTER) {
+                threads.iter().for_each(|_| {
+                    tracing::error!("a data thread stands still in a file system, and is left");
+                });
+                return;
+            }
+            std::thread::sleep(LOOK);
         }
     }
 }
+
+/// What threads are called.
+const LOCAL: &str = "consumer-local";
+/// See [`LOCAL`].
+const REMOTE: &str = "consumer-remote";
 
 fn start(
     name: &str,
     setup: Setup,
     ended: &Arc<Notify>,
-    threads: &mut Vec<JoinHandle<()>>,
-) -> std::io::Result<WorkerHandle> {
+    threads: &mut Vec<Thread>,
+) -> io::Result<WorkerHandle> {
     let flags = rustix::event::EventfdFlags::CLOEXEC | rustix::event::EventfdFlags::NONBLOCK;
     let wakeup_fd = Arc::new(rustix::event::eventfd(0, flags)?);
     let (orders, inbox) = mpsc::channel();
     let pulse = Pulse::default();
     let setup = Setup { pulse: pulse.clone(), ..setup };
     let worker = Worker::new(setup, Arc::clone(&wakeup_fd), inbox)?;
-    let ended = NotifiesAtEnd(Arc::clone(ended));
+    let ended = NotifiesAtEnd { ended: Arc::clone(ended), was_told: false };
     let body = move || {
-        let _ended = ended;
+        let mut ended = ended;
         if let Err(error) = lttngd_runtime::come_first() {
             tracing::info!(%error, "a data thread waits for its turn behind busy applications");
         }
-        worker.run();
+        ended.was_told = worker.run();
     };
-    threads.push(std::thread::Builder::new().name(name.to_owned()).spawn(body)?);
+    let thread = std::thread::Builder::new().name(name.to_owned()).spawn(body)?;
+    threads.push(Thread { thread, pulse: pulse.clone() });
     Ok(WorkerHandle { orders, wakeup_fd, pulse })
 }

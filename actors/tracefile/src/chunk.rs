@@ -8,7 +8,7 @@ use std::{
 };
 
 use lttngd_runas::{Act, Below, Opening, Owner};
-use rustix::fs::FileType;
+use rustix::fs::{AtFlags, FileType, StatxFlags};
 
 use crate::{FileError, place::StreamPlace};
 
@@ -52,8 +52,10 @@ impl TraceChunk {
     /// # Errors
     /// What the system says; `ENOTDIR` when it is no directory.
     pub fn new(directory: OwnedFd, owner: Owner) -> io::Result<Self> {
-        let status = rustix::fs::fstat(&directory)?;
-        if FileType::from_raw_mode(status.st_mode) != FileType::Directory {
+        // What the system knows without asking a file system, which may stand still.
+        let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+        let status = rustix::fs::statx(&directory, c"", flags, StatxFlags::TYPE)?;
+        if FileType::from_raw_mode(status.stx_mode.into()) != FileType::Directory {
             return Err(rustix::io::Errno::NOTDIR.into());
         }
         Ok(Self { directory: Arc::new(directory), owner, opened: Mutex::default() })

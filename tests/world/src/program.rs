@@ -137,6 +137,16 @@ pub fn subscriber() -> &'static Path {
     })
 }
 
+/// The built `still` program.
+pub fn still() -> &'static Path {
+    static STILL: OnceLock<PathBuf> = OnceLock::new();
+
+    STILL.get_or_init(|| {
+        let sources = sources();
+        compile(&sources, "still", &[sources.join("still.c")], &["-pthread"])
+    })
+}
+
 /// A shared library with a tracepoint provider of this name, built when first asked for.
 pub fn provider(name: &str) -> PathBuf {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());

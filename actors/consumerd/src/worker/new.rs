@@ -73,14 +73,23 @@ pub(crate) struct Timers {
     pub(crate) live_us: u32,
 }
 
+/// Shortest period of a timer: a data thread comes before all programs, and has other sessions.
+const TIMER_PERIOD_MIN: Duration = Duration::from_millis(1);
+
 impl Timers {
+    /// Whether one is asked for that fires more often than any does.
+    pub(super) fn are_too_fast(&self) -> bool {
+        let is_too_fast = |us: u32| us > 0 && Duration::from_micros(us.into()) < TIMER_PERIOD_MIN;
+        [self.switch_us, self.read_us, self.live_us].into_iter().any(is_too_fast)
+    }
+
     pub(super) fn period(&self, timer: Timer) -> Option<Duration> {
         let period_us = match timer {
             Timer::Switch => self.switch_us,
             Timer::Read => self.read_us,
             Timer::Live => self.live_us,
         };
-        (period_us > 0).then(|| Duration::from_micros(period_us.into()))
+        (period_us > 0).then(|| Duration::from_micros(period_us.into()).max(TIMER_PERIOD_MIN))
     }
 }
 
@@ -247,5 +256,20 @@ impl Counts {
     pub(super) fn add(&mut self, losses: Losses) {
         self.discarded_events = self.discarded_events.saturating_add(losses.discarded_events);
         self.lost_packets = self.lost_packets.saturating_add(losses.lost_packets);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_timer_fires_more_often_than_any_may() {
+        let timers = Timers { switch_us: 1, read_us: 0, live_us: 2_000 };
+        assert!(timers.are_too_fast());
+        assert_eq!(timers.period(Timer::Switch), Some(TIMER_PERIOD_MIN));
+        assert_eq!(timers.period(Timer::Read), None);
+        assert_eq!(timers.period(Timer::Live), Some(Duration::from_millis(2)));
+        assert!(!Timers { switch_us: 1_000, ..timers }.are_too_fast());
     }
 }

@@ -52,6 +52,12 @@ impl Worker {
         let NewChannel { key, writing, chunk, end, streams, monitored, timers, .. } = new;
         let writing = Arc::new(writing);
         let is_live = new.is_live && new.timers.live_us > 0;
+        if timers.are_too_fast() {
+            tracing::warn!(
+                %key, channel = writing.name, ?timers,
+                "timers of a channel fire every millisecond, less often than they are asked for"
+            );
+        }
         let mut channel = DataChannel {
             session: writing.session,
             monitored,
