@@ -18,12 +18,13 @@ mod wiring;
 use std::{
     net::TcpListener,
     os::unix::net::UnixListener,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, PoisonError, mpsc},
     thread::{self, JoinHandle},
     time::Duration,
 };
 
 use actix::{Addr, System};
+use futures::future::join_all;
 use lttngd_agent::{AgentSettings, Agents};
 use lttngd_app::{AppSettings, Apps, SetNotifiers};
 use lttngd_clock::TraceClock;
@@ -55,8 +56,14 @@ use crate::{
 /// Longest wait for one reply of a consumer daemon. It is long, because the consumer may be writing
 /// to a slow disk; whoever waits gives up then, and the request goes on.
 const CONSUMER_DEADLINE: Duration = Duration::from_secs(60);
-/// Longest wait for all sessions to end when the daemon does.
-const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(90);
+/// Longest wait for all sessions to end when the daemon does. What consumer daemons have by then they write while
+/// they end.
+const SHUTDOWN_DEADLINE: Duration = Duration::from_millis(5500);
+/// The same for event notifiers.
+const NOTIFIERS_DEADLINE: Duration = Duration::from_millis(750);
+/// Longest wait for the end of all. It is more than that of its parts together; what passes it is held up by the
+/// system itself, as by a file system that does not answer, and is left.
+const END_DEADLINE: Duration = Duration::from_millis(9500);
 
 /// Descriptors of a daemon with one consumer daemon, besides those that are counted as they are opened.
 const OWN_DESCRIPTORS: usize = 32;
@@ -74,6 +81,9 @@ pub struct Daemon {
     /// The thread says here that it ends though nobody stops it, or ends without a word.
     failed: oneshot::Receiver<DaemonFailed>,
     thread: Option<JoinHandle<()>>,
+    /// The end of the thread: nothing is ever sent. The lock makes it one that threads may share, and is never
+    /// taken.
+    over: Mutex<mpsc::Receiver<()>>,
 }
 
 /// What the start hands to the thread.
@@ -123,14 +133,19 @@ impl Daemon {
         let (ready, started) = mpsc::channel();
         let (stop, stopped) = oneshot::channel();
         let (failure, failed) = oneshot::channel();
+        let (lives, over) = mpsc::channel();
         let thread = thread::Builder::new()
             .name("lttngd-actors".to_owned())
-            .spawn(move || System::new().block_on(run(parts, ready, (stopped, failure))))
+            .spawn(move || {
+                let _lives = lives;
+                System::new().block_on(run(parts, ready, (stopped, failure)));
+            })
             .map_err(|_| StartError::Thread)?;
         match started.recv() {
             Ok(Ok(handle)) => {
                 let (stop, thread) = (Some(stop), Some(thread));
-                let mut daemon = Self { handle, health: None, stop, failed, thread };
+                let mut daemon =
+                    Self { handle, health: None, stop, failed, thread, over: over.into() };
                 daemon.health = health_listener.and_then(|listener| {
                     health::start(listener, daemon.handle())
                         .inspect_err(|error| {
@@ -174,9 +189,11 @@ impl Daemon {
             // It fails only when the thread has ended already.
             let _ = stop.send(());
         }
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
+        let Some(thread) = self.thread.take() else { return };
+        let over = self.over.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Err(mpsc::RecvTimeoutError::Timeout) = over.recv_timeout(END_DEADLINE) {
+            tracing::error!("the daemon's thread does not end in time, and is left");
+        } else if thread.join().is_err() {
             tracing::error!("the daemon's thread panicked");
         }
     }
@@ -275,8 +292,8 @@ async fn run_in(
     for listener in listeners {
         listener.abort();
     }
-    end_tracing(&registry, &known_apps, &consumers, (tracer, kernel_notifiers)).await;
-    runas.end();
+    let ending = (tracer, kernel_notifiers);
+    end_tracing(&registry, &known_apps, (&consumers, &runas), ending).await;
     drop(wait_page);
     rundir.remove();
     for room in clients_room.into_iter().chain([triggers_room]) {
@@ -342,7 +359,7 @@ fn listen_for_peers(
 async fn end_tracing(
     registry: &Addr<Registry>,
     apps: &Addr<Apps>,
-    consumers: &Consumers,
+    (consumers, runas): (&Consumers, &Runas),
     (tracer, kernel_notifiers): (Option<Addr<Tracer>>, Option<Addr<KernelNotifiers>>),
 ) {
     let known = ask(registry, Shutdown, SHUTDOWN_DEADLINE).await.inspect_err(|error| {
@@ -352,13 +369,14 @@ async fn end_tracing(
     let consumers = known.as_ref().unwrap_or(consumers);
     // Whoever tells of an event when nobody reads that any more is killed.
     let none = SetNotifiers { set: Arc::default(), notified: Outlet::closed() };
-    if let Err(error) = ask(apps, none, SHUTDOWN_DEADLINE).await {
+    if let Err(error) = ask(apps, none, NOTIFIERS_DEADLINE).await {
         tracing::error!(%error, "not every application has ended its event notifiers");
     }
-    for (_, consumer) in consumers.all() {
-        // It fails only when that actor is gone, and its consumer with it.
-        let _ = consumer.send(lttngd_consumer::Stop).await;
-    }
+    let acting = runas.clone();
+    let acts_no_more = tokio::task::spawn_blocking(move || acting.end());
+    // It fails only when that actor is gone, and its consumer with it.
+    let stops = consumers.all().map(|(_, consumer)| consumer.send(lttngd_consumer::Stop));
+    tokio::join!(acts_no_more, join_all(stops)).0.unwrap_or_default();
     if let Some(notifiers) = kernel_notifiers {
         // It fails only when that actor is gone.
         let _ = notifiers.send(CloseNotifiers).await;

@@ -187,6 +187,7 @@ fn consumer_config(
         quiet: config.quiet,
         clock_plugin: config.clock_plugin.as_ref().map(|plugin| plugin.library.clone()),
         sessiond_uuid,
+        deadline: CONSUMER_DEADLINE,
         descriptors: descriptors.clone(),
     }
 }

@@ -1,17 +1,22 @@
-//! What docs/architecture.md says is there is there.
+//! What docs/architecture.md and docs/security.md say is there is there.
 
 use std::collections::HashSet;
 
 use super::{File, files, report};
 
 const ARCHITECTURE: &str = "docs/architecture.md";
+const SECURITY: &str = "docs/security.md";
 /// Begins the names of the stock project, which are in its sources alone.
 const STOCK: [&str; 2] = ["LTTNG_", "lttng_"];
 
 /// The text of the page, and the Rust sources of the product.
 fn page_and_sources() -> (String, Vec<File>) {
-    let (page, others): (Vec<_>, Vec<_>) =
-        files().into_iter().partition(|file| file.path == ARCHITECTURE);
+    sources_and(ARCHITECTURE)
+}
+
+/// The same with another page.
+fn sources_and(page: &str) -> (String, Vec<File>) {
+    let (page, others): (Vec<_>, Vec<_>) = files().into_iter().partition(|file| file.path == page);
     let sources = others.into_iter().filter(|file| file.path.ends_with(".rs")).collect();
     (page.into_iter().next().map(|page| page.text).unwrap_or_default(), sources)
 }
@@ -84,6 +89,39 @@ fn each_limit_stands_in_the_file_that_the_architecture_names() {
         );
     }
     report("limits that are not where the architecture says", &complaints);
+}
+
+/// Each row names a constant first, its value as the code has it in the next column, and its file in the last one.
+#[test]
+fn each_limit_of_the_page_on_security_is_the_codes() {
+    let (page, sources) = sources_and(SECURITY);
+    let rows = page.lines().skip_while(|line| !line.starts_with("## Limits")).skip(1);
+    let rows = rows.take_while(|line| !line.starts_with("## ")).filter(|it| it.starts_with("| "));
+    // The first two are the head.
+    let rows: Vec<Vec<&str>> = rows.skip(2).map(|row| row.split('|').collect()).collect();
+    assert!(!rows.is_empty(), "{SECURITY} has no limits");
+    let complaint = |row: &Vec<&str>| {
+        let [_, limit, value, _, _, place, _] = row[..] else {
+            return Some(format!("not five columns: {}", row.join("|")));
+        };
+        let (name, value) = (quoted(limit).next()?, quoted(value).next()?);
+        let text = &source(&sources, quoted(place).next()?)?.text;
+        let declared = text.split(&format!("const {name}: ")).nth(1)?;
+        let declared = declared.split_once(" = ")?.1.split_once(';')?.0;
+        (declared != value).then(|| format!("`{name}` is {declared} in {place}, not {value}"))
+    };
+    // One whose name, value or file is not there is not what the code has either.
+    let found = |row: &Vec<&str>| {
+        let [_, limit, _, _, _, place, _] = row[..] else { return false };
+        let name = quoted(limit).next().unwrap_or_default();
+        let file = quoted(place).next().and_then(|path| source(&sources, path));
+        file.is_some_and(|file| file.text.contains(&format!("const {name}: ")))
+    };
+    let complaints = rows.iter().filter_map(|row| match found(row) {
+        true => complaint(row),
+        false => Some(format!("it is not there: {}", row.join("|"))),
+    });
+    report("limits that are not those of the code", &complaints.collect::<Vec<_>>());
 }
 
 /// A file by its path, which is one below `actors/` unless it is the binary's.

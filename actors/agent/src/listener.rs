@@ -3,13 +3,16 @@
 use std::{
     cell::Cell,
     io,
-    net::TcpListener as StdListener,
+    net::{SocketAddr, TcpListener as StdListener},
     rc::Rc,
     time::{Duration, Instant},
 };
 
 use actix::Actor;
-use lttngd_runtime::{Count, Counted, Descriptors, Held, Outlet, Purpose, Sparing, accept_all};
+use lttngd_runtime::{
+    Descriptors, Held, NoDescriptors, Outlet, Purpose, Sparing, TcpUsers, accept_all,
+};
+use lttngd_users::{Lease, Ledger, NOBODY, ShareTaken};
 use lttngd_wire::{
     DecodeError,
     agent::{REGISTRATION_LEN, Registration},
@@ -27,6 +30,8 @@ pub const REGISTRATION_DEADLINE: Duration = Duration::from_secs(5);
 /// Most agents and connections that may become agents at a time. Every process of the machine can
 /// connect.
 pub const AGENTS_MAX: usize = 4096;
+/// Of those, kept for root's.
+const AGENTS_KEPT: u64 = 64;
 
 /// What the daemon does with agents.
 #[derive(Clone, Debug)]
@@ -53,17 +58,53 @@ enum Rejected {
     Malformed(#[from] DecodeError),
 }
 
-/// The right to be one of [`AGENTS_MAX`], with its descriptor, given back on drop.
+/// The right to be one of [`AGENTS_MAX`], of which its user has a share, with its descriptor. Given back on drop.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    _counted: Counted,
+    _lease: Lease,
     _held: Held,
 }
 
-impl Permit {
-    /// One, if one is left.
-    pub(crate) fn take(taken: &Count, held: Held) -> Option<Self> {
-        Some(Self { _counted: taken.one_of(AGENTS_MAX)?, _held: held })
+/// Why there is none.
+#[derive(Debug, Error)]
+pub(crate) enum NoPermit {
+    #[error(transparent)]
+    Share(#[from] ShareTaken),
+    #[error(transparent)]
+    Descriptors(#[from] NoDescriptors),
+}
+
+/// What the agents of each user may have.
+pub(crate) struct UserShares {
+    agents: Ledger,
+    descriptors: Descriptors,
+    /// Where it is asked who they are.
+    users: Option<TcpUsers>,
+}
+
+impl UserShares {
+    pub(crate) fn new(descriptors: Descriptors) -> Self {
+        let users = TcpUsers::new().inspect_err(|error| {
+            tracing::info!(%error, "whose agents are is not known: all of them share as one user");
+        });
+        let owner = rustix::process::geteuid().as_raw();
+        let agents = Ledger::new("connections of agents", AGENTS_KEPT).owned_by(owner);
+        Self { agents, descriptors, users: users.ok() }
+    }
+
+    /// Whose the agent at the other end is.
+    fn user(&self, stream: &TcpStream, theirs: SocketAddr) -> u32 {
+        let ours = stream.local_addr().ok();
+        let user = self.users.as_ref().zip(ours).and_then(|(users, ours)| users.user(theirs, ours));
+        user.unwrap_or(NOBODY)
+    }
+
+    /// The right of a user to one more.
+    pub(crate) fn take(&self, uid: u32) -> Result<Permit, NoPermit> {
+        let places = (AGENTS_MAX as u64).saturating_sub(self.agents.taken());
+        let descriptors = self.descriptors.left(Purpose::Registrations) as u64;
+        let lease = self.agents.take(uid, 1, places.min(descriptors))?;
+        Ok(Permit { _lease: lease, _held: self.descriptors.take(Purpose::Registrations, 1)? })
     }
 }
 
@@ -76,20 +117,23 @@ pub async fn listen(listener: StdListener, settings: AgentSettings) -> io::Resul
     let socket = TcpListener::from_std(listener)?;
     let settings = Rc::new(settings);
     let next_id = Rc::new(Cell::new(1));
-    let taken = Count::default();
+    let shares = UserShares::new(settings.descriptors.clone());
     let mut refusals = Sparing::for_refusals();
     let admit = |(stream, address)| {
-        let held = match settings.descriptors.take(Purpose::Registrations, 1) {
-            Ok(held) => held,
+        let uid = shares.user(&stream, address);
+        let permit = match shares.take(uid) {
+            Ok(permit) => permit,
             Err(error) => {
-                if let Some(left_out) = refusals.line(Instant::now()) {
-                    tracing::warn!(%address, %error, left_out, "an agent is refused");
+                let news = match &error {
+                    NoPermit::Share(refused) => refused.is_news,
+                    NoPermit::Descriptors(_) => refusals.line(Instant::now()),
+                };
+                if let Some(count) = news {
+                    tracing::warn!(%address, %error, count, "an agent is refused");
                 }
                 return Ok(());
             }
         };
-        let too_many = || io::Error::other("too many agents are connected");
-        let permit = Permit::take(&taken, held).ok_or_else(too_many)?;
         let (settings, next_id) = (Rc::clone(&settings), Rc::clone(&next_id));
         tokio::task::spawn_local(async move {
             if let Err(reason) = register(stream, permit, &settings, &next_id).await {

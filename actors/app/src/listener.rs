@@ -4,7 +4,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
-    io,
+    fmt, io,
     os::unix::net::UnixListener as StdListener,
     rc::Rc,
     sync::Arc,
@@ -15,9 +15,9 @@ use actix::Actor;
 use lttngd_clock::now;
 use lttngd_model::Bitness;
 use lttngd_runtime::{
-    Count, Counted, Descriptors, NoDescriptors, Outlet, Peer, PeerCredentials, PeerError, Purpose,
-    Sockets, Sparing, accept_all,
+    Descriptors, Outlet, Peer, PeerCredentials, PeerError, Purpose, Sockets, Sparing, accept_all,
 };
+use lttngd_users::Lease;
 use lttngd_wire::ust::{
     is_supported_abi,
     registration::{Alignments, REGISTRATION_LEN, Registration, RegistrationError, SocketKind},
@@ -30,15 +30,13 @@ use crate::{
     actor::Outlets,
     error::Broken,
     link::Link,
-    permits::{CONNECTIONS_EACH_MAX, Permit, Permits, REGISTRATIONS_EACH_MAX},
+    permits::{CONNECTIONS_EACH_MAX, Permit, Permits, REGISTRATIONS_EACH_MAX, UserShares},
     socket::CommandSocket,
 };
 
 /// Longest time from a connection to its registration message, and from an application's first
 /// connection to its second.
 pub const REGISTRATION_DEADLINE: Duration = Duration::from_secs(5);
-/// Most connections that have not become applications yet.
-const CONNECTIONS_MAX: usize = 4096;
 
 /// What the daemon does with applications.
 #[derive(Clone, Debug)]
@@ -109,6 +107,15 @@ struct First {
 /// What a first connection waits for: the second one, unless it is replaced.
 type Second = oneshot::Receiver<Half>;
 
+/// A connection that has its places.
+struct Placed {
+    peer: Peer,
+    credentials: PeerCredentials,
+    /// In the share of its user, as long as it is there, and until it is an application.
+    connection: Lease,
+    begun: Lease,
+}
+
 /// A connection that is admitted.
 enum Begun {
     /// It has not said yet who it is.
@@ -121,9 +128,8 @@ struct Listener {
     settings: AppSettings,
     outlets: Rc<Outlets>,
     permits: Rc<Permits>,
+    shares: UserShares,
     next_id: Cell<u64>,
-    /// Connections that have not become applications yet.
-    open: Count,
     /// First connections that wait for the second of their process.
     halves: RefCell<HashMap<u32, First>>,
     refusals: RefCell<Sparing>,
@@ -150,54 +156,75 @@ pub(crate) async fn listen_allowing(
         unregistered: settings.unregistered.clone(),
     };
     let listener = Rc::new(Listener {
+        shares: UserShares::new(settings.descriptors.clone()),
         settings,
         outlets: Rc::new(outlets),
         permits: Rc::new(Permits::new(connections_each_max)),
         next_id: Cell::new(1),
-        open: Count::default(),
         halves: RefCell::default(),
         refusals: RefCell::new(Sparing::for_refusals()),
     });
     let admit = |socket| {
-        let too_many = || io::Error::other("too many connections have not registered yet");
-        let open = listener.open.one_of(CONNECTIONS_MAX).ok_or_else(too_many)?;
         // Neither of its sockets brings descriptors.
-        if let Some(peer) = listener.place(Peer::accepted(socket)?.reading_ahead()) {
-            listener.admit(peer, open);
-        }
+        listener.admit(Peer::accepted(socket)?.reading_ahead());
         Ok(())
     };
     match accept_all("application", sockets, admit).await {}
 }
 
 impl Listener {
-    /// Gives a connection its place in the budget of descriptors, or turns it away.
-    fn place(&self, peer: Peer) -> Option<Peer> {
+    /// Gives a connection its places in the share of its user and in the budget of descriptors, or turns it away.
+    fn place(&self, peer: Peer, credentials: PeerCredentials) -> Option<Placed> {
+        let uid = credentials.uid;
+        let share = self.shares.connection(uid);
+        let shares = share.and_then(|connection| Ok((connection, self.shares.begun(uid)?)));
+        let (connection, begun) = match shares {
+            Ok(shares) => shares,
+            Err(refused) => {
+                let news = refused.is_news.map(|times| (times, &refused as &dyn fmt::Display));
+                self.refuse(peer, credentials, news);
+                return None;
+            }
+        };
         match self.settings.descriptors.take(Purpose::Registrations, 1) {
-            Ok(held) => Some(peer.with_place(held)),
+            Ok(held) => {
+                Some(Placed { peer: peer.with_place(held), credentials, connection, begun })
+            }
             Err(error) => {
-                self.refuse(peer, &error);
+                let left_out = self.refusals.borrow_mut().line(Instant::now());
+                let news = left_out.map(|left_out| (left_out, &error as &dyn fmt::Display));
+                self.refuse(peer, credentials, news);
                 None
             }
         }
     }
 
     /// Whoever is refused goes on untraced, and tries again after some seconds. An application of which
-    /// one connection is here already does not get far with it.
-    fn refuse(&self, peer: Peer, error: &NoDescriptors) {
-        if let Ok(PeerCredentials { pid, uid, .. }) = peer.credentials() {
-            self.halves.borrow_mut().remove(&pid);
-            if let Some(left_out) = self.refusals.borrow_mut().line(Instant::now()) {
-                tracing::warn!(pid, uid, %error, left_out, "an application is refused");
-            }
+    /// one connection is here already does not get far with it. What is `news` is logged, with a number of its kind.
+    fn refuse(
+        &self,
+        peer: Peer,
+        credentials: PeerCredentials,
+        news: Option<(u64, &dyn fmt::Display)>,
+    ) {
+        let PeerCredentials { pid, uid, .. } = credentials;
+        self.halves.borrow_mut().remove(&pid);
+        if let Some((count, error)) = news {
+            tracing::warn!(pid, uid, %error, count, "an application is refused");
         }
         peer.turn_away();
     }
 
     /// Serves a connection beside the others, or at once what has come already: most have said who they are by
     /// then, and the second one of a process is nothing but that.
-    fn admit(self: &Rc<Self>, peer: Peer, open: Counted) {
-        let begun = match self.begin(peer) {
+    fn admit(self: &Rc<Self>, peer: Peer) {
+        let credentials = match peer.credentials() {
+            Ok(credentials) => credentials,
+            Err(error) => return self.reject(&PeerError::from(error).into()),
+        };
+        let Some(placed) = self.place(peer, credentials) else { return };
+        let Placed { peer, credentials, connection, begun: open } = placed;
+        let begun = match self.begin(peer, credentials, connection) {
             Ok(Some(begun)) => begun,
             Ok(None) => return,
             Err(reason) => return self.reject(&reason),
@@ -228,7 +255,7 @@ impl Listener {
     fn serve(
         self: &Rc<Self>,
         work: impl Future<Output = Result<(), Rejected>> + 'static,
-        open: Counted,
+        open: Lease,
     ) {
         let listener = Rc::clone(self);
         tokio::task::spawn_local(async move {
@@ -244,9 +271,13 @@ impl Listener {
     }
 
     /// Who a connection is; `None` for one that is turned away and not told.
-    fn begin(&self, peer: Peer) -> Result<Option<Begun>, Rejected> {
-        let credentials = peer.credentials().map_err(PeerError::from)?;
-        let permit = match self.permits.take(credentials) {
+    fn begin(
+        &self,
+        peer: Peer,
+        credentials: PeerCredentials,
+        connection: Lease,
+    ) -> Result<Option<Begun>, Rejected> {
+        let permit = match self.permits.take(credentials, connection) {
             Ok(permit) => permit,
             Err(full) => {
                 peer.turn_away();

@@ -1,4 +1,4 @@
-//! How many connections each process may have. No input or output.
+//! How many connections each process may have, and each user. No input or output.
 
 use std::{
     cell::RefCell,
@@ -6,7 +6,8 @@ use std::{
     rc::Rc,
 };
 
-use lttngd_runtime::PeerCredentials;
+use lttngd_runtime::{Descriptors, PeerCredentials, Purpose};
+use lttngd_users::{Lease, Ledger, ShareTaken};
 
 use crate::large::LargeRequests;
 
@@ -17,6 +18,50 @@ use crate::large::LargeRequests;
 pub const REGISTRATIONS_EACH_MAX: usize = 16;
 /// Each registration has two connections.
 pub(crate) const CONNECTIONS_EACH_MAX: usize = 2 * REGISTRATIONS_EACH_MAX;
+
+/// Most connections that have not become applications yet.
+const BEGUN_MAX: u64 = 1 << 14;
+/// Of those, kept for root's.
+const BEGUN_KEPT: u64 = 64;
+/// Which part of the descriptors for connections is kept for root's, and for applications of the daemon's own user:
+/// one in so many.
+const KEPT_PART: u64 = 64;
+/// How many times what is left of them a user may have. Applications of one user are often all that there are.
+const CONNECTIONS_TIMES_FREE: u64 = 15;
+
+/// What the applications of each user may have.
+#[derive(Debug)]
+pub(crate) struct UserShares {
+    connections: Ledger,
+    begun: Ledger,
+    descriptors: Descriptors,
+}
+
+impl UserShares {
+    /// Nobody has any connection yet, each of which is one of the `descriptors`.
+    pub(crate) fn new(descriptors: Descriptors) -> Self {
+        let owner = rustix::process::geteuid().as_raw();
+        let kept = descriptors.left(Purpose::Registrations) as u64 / KEPT_PART;
+        let connections = Ledger::new("connections of applications", kept);
+        let begun = Ledger::new("connections that are not applications yet", BEGUN_KEPT);
+        Self {
+            connections: connections.leaving(CONNECTIONS_TIMES_FREE).owned_by(owner),
+            begun: begun.owned_by(owner),
+            descriptors,
+        }
+    }
+
+    /// The right of a user to one more connection.
+    pub(crate) fn connection(&self, uid: u32) -> Result<Lease, ShareTaken> {
+        let left = self.descriptors.left(Purpose::Registrations);
+        self.connections.take(uid, 1, left as u64)
+    }
+
+    /// The right of a user to one more that is not an application yet.
+    pub(crate) fn begun(&self, uid: u32) -> Result<Lease, ShareTaken> {
+        self.begun.take(uid, 1, BEGUN_MAX.saturating_sub(self.begun.taken()))
+    }
+}
 
 /// The process at the other end of a connection, and for whom it acts.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -53,8 +98,12 @@ impl Permits {
         Self { each_max, taken: RefCell::default() }
     }
 
-    /// The right to one more connection of this process.
-    pub(crate) fn take(self: &Rc<Self>, peer: PeerCredentials) -> Result<Permit, Full> {
+    /// The right to one more connection of this process, whose user has the right to it.
+    pub(crate) fn take(
+        self: &Rc<Self>,
+        peer: PeerCredentials,
+        lease: Lease,
+    ) -> Result<Permit, Full> {
         let process = Process { pid: peer.pid, uid: peer.uid };
         let mut all = self.taken.borrow_mut();
         let taken = all.entry(process).or_insert_with(|| Taken {
@@ -66,7 +115,7 @@ impl Permits {
             return Err(Full { is_news: !std::mem::replace(&mut taken.told, true) });
         }
         taken.count += 1;
-        Ok(Permit { permits: Rc::clone(self), process, large: taken.large.clone() })
+        Ok(Permit { permits: Rc::clone(self), process, large: taken.large.clone(), _lease: lease })
     }
 }
 
@@ -76,6 +125,7 @@ pub(crate) struct Permit {
     permits: Rc<Permits>,
     process: Process,
     large: LargeRequests,
+    _lease: Lease,
 }
 
 impl Permit {
@@ -99,24 +149,60 @@ impl Drop for Permit {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use lttngd_runtime::{Held, Shares};
+
     use super::*;
 
     const ONE: PeerCredentials = PeerCredentials { pid: 7, uid: 1000, gid: 1000 };
 
     #[test]
     fn a_process_has_so_many_connections_and_no_more() {
-        let permits = Rc::new(Permits::new(3));
-        let mut held: Vec<_> = (0..3).map(|_| permits.take(ONE).unwrap()).collect();
-        assert_eq!(permits.take(ONE).unwrap_err(), Full { is_news: true });
-        assert_eq!(permits.take(ONE).unwrap_err(), Full { is_news: false });
+        let (permits, ledger) = (Rc::new(Permits::new(3)), Ledger::new("connections", 0));
+        let take = |peer: PeerCredentials| permits.take(peer, ledger.take(peer.uid, 1, 9).unwrap());
+        let mut held: Vec<_> = (0..3).map(|_| take(ONE).unwrap()).collect();
+        assert_eq!(take(ONE).unwrap_err(), Full { is_news: true });
+        assert_eq!(take(ONE).unwrap_err(), Full { is_news: false });
         // Others are not meant: another process, or the same number of another user.
         for other in [PeerCredentials { pid: 8, ..ONE }, PeerCredentials { uid: 0, ..ONE }] {
-            assert!(permits.take(other).is_ok());
+            assert!(take(other).is_ok());
         }
         held.pop();
-        held.push(permits.take(ONE).unwrap());
-        assert!(permits.take(ONE).is_err());
+        held.push(take(ONE).unwrap());
+        assert!(take(ONE).is_err());
         drop(held);
         assert!(permits.taken.borrow().is_empty(), "nothing is kept of a process that is gone");
+        assert_eq!(ledger.taken(), 0, "nor counted for its user");
+    }
+
+    /// As many connections as a user gets of what is left.
+    fn take_all(shares: &UserShares, descriptors: &Descriptors, uid: u32) -> Vec<(Lease, Held)> {
+        let next = || {
+            let lease = shares.connection(uid).ok()?;
+            Some((lease, descriptors.take(Purpose::Registrations, 1).unwrap()))
+        };
+        std::iter::from_fn(next).collect()
+    }
+
+    #[test]
+    fn a_user_with_all_connections_that_he_gets_leaves_some_to_others() {
+        let descriptors = Descriptors::new(Shares::new(20_000, 40));
+        let all = descriptors.left(Purpose::Registrations);
+        let shares = UserShares::new(descriptors.clone());
+        let greedy = take_all(&shares, &descriptors, 54_321);
+        assert!(greedy.len() > all * 9 / 10, "{} of {all}", greedy.len());
+        let others = [54_322, 54_323].map(|uid| take_all(&shares, &descriptors, uid));
+        assert!(others[0].len() > 600, "{}", others[0].len());
+        assert!(others[1].len() > 30, "{}", others[1].len());
+        let root = take_all(&shares, &descriptors, 0);
+        assert!(root.len() as u64 >= all as u64 / KEPT_PART, "{}", root.len());
+        assert!(shares.connection(0).is_err(), "there is none");
+    }
+
+    #[test]
+    fn a_user_with_many_that_register_and_do_not_leaves_places_to_others() {
+        let shares = UserShares::new(Descriptors::unlimited());
+        let greedy: Vec<_> = std::iter::from_fn(|| shares.begun(54_321).ok()).collect();
+        assert_eq!(greedy.len() as u64, (BEGUN_MAX - BEGUN_KEPT) * 3 / 4);
+        assert!(shares.begun(54_322).is_ok() && shares.begun(0).is_ok());
     }
 }

@@ -1,6 +1,6 @@
 //! The shell: starts the process, owns its sockets, and follows its life.
 
-use std::{sync::Arc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use actix::{
     Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, ResponseFuture,
@@ -21,6 +21,7 @@ use crate::{
     command::{CommandSocket, NewConnection},
     ended::EndedSessions,
     error_socket::ErrorSocket,
+    hearing::{Hearing, Process as Runs},
     life::{Gone, Life},
     link::LinkEnd,
     metadata::{MetadataSocket, Sources},
@@ -37,7 +38,11 @@ pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(20);
 /// Most requests that wait for the command socket.
 pub const REQUESTS_MAX: usize = 1 << 17;
 /// How long a consumer may take to leave after its command socket was closed.
-const EXIT_DEADLINE: Duration = Duration::from_secs(5);
+const EXIT_DEADLINE: Duration = Duration::from_millis(2500);
+/// How long the system may take to end one that is killed, unless it is in the hands of a file system that hangs.
+const KILL_DEADLINE: Duration = Duration::from_millis(250);
+/// Silence with which it is taken for one that does not run, or stands still, when it is to leave.
+const SILENCE_AT_END: Duration = Duration::from_secs(1);
 /// First and longest pause before another actor reads the monitor pipe when one failed.
 const MONITOR_PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(10));
 
@@ -64,6 +69,7 @@ pub(crate) struct Running {
     pub(crate) channels: Channels,
     config: Arc<ConsumerConfig>,
     owner: Owner,
+    runs: Rc<Runs>,
     pub(crate) error: Addr<Reader<ErrorSocket>>,
     pub(crate) metadata: Addr<Reader<MetadataSocket>>,
     pub(crate) monitor: Addr<Reader<MonitorPipe>>,
@@ -72,9 +78,10 @@ pub(crate) struct Running {
     leave: oneshot::Sender<Farewell>,
 }
 
-/// A connection to the command socket: its actor, and what ends it in the middle of an exchange.
+/// A connection to the command socket: its actor, what is heard there, and what ends it in the middle of an exchange.
 pub(crate) struct Socket {
-    actor: Addr<CommandSocket>,
+    pub(crate) actor: Addr<CommandSocket>,
+    pub(crate) hearing: Hearing,
     /// `None` while it is being made.
     end: Option<LinkEnd>,
 }
@@ -84,6 +91,9 @@ pub(crate) struct Socket {
 enum Farewell {
     /// It leaves when it finds its sockets closed, and has some time for that.
     Asked,
+    /// The same; but it answered until now and may have much to write: one that is not through then is left to
+    /// end by itself.
+    Trusted,
     /// At once.
     Killed,
 }
@@ -181,7 +191,10 @@ impl Consumer {
         let start = self.start;
         let span = tracing::error_span!(parent: None, "consumer", kind = %config.kind, pid);
         let owner = Owner { consumer: context.address(), start, pid, span: span.clone() };
-        let shared = CommandSocket::shared(command, owner.clone());
+        let hearing = Hearing::of_shared(config.deadline, &owner.span);
+        let shared = CommandSocket::shared(command.heard_by(hearing.clone()), owner.clone());
+        let runs = Runs::new(config.deadline, shared.clone(), &owner.span);
+        let shared = Socket { actor: shared, hearing, end: Some(end) };
         let (leave, left) = oneshot::channel();
         context.spawn(follow(child, left).into_actor(self).map(
             move |by_itself, this: &mut Self, context| {
@@ -191,7 +204,7 @@ impl Consumer {
         owner.span.in_scope(|| tracing::info!("consumer daemon started"));
         Ok(Running {
             start,
-            sockets: Sockets::new(Socket { actor: shared, end: Some(end) }, takes_more),
+            sockets: Sockets::new(shared, takes_more),
             sources: Sources::default(),
             samples: Samples::default(),
             channels: Channels::new(config.descriptors.clone()),
@@ -202,6 +215,7 @@ impl Consumer {
             monitor_pipe,
             monitor_pauses: Backoff::new(MONITOR_PAUSES.0, MONITOR_PAUSES.1),
             owner,
+            runs,
             leave,
         })
     }
@@ -240,24 +254,26 @@ impl Consumer {
 }
 
 impl Running {
-    /// The actor that makes exchanges for a session.
+    /// The connection that makes exchanges for a session.
     pub(crate) fn socket(
         &mut self,
         session: SessionId,
         has_ended: bool,
         late: Late,
-    ) -> Result<Addr<CommandSocket>, ConsumerError> {
-        let (config, owner) = (&self.config, &self.owner);
+    ) -> Result<&Socket, ConsumerError> {
+        let (config, owner, runs) = (&self.config, &self.owner, &self.runs);
         let make = |shared: &Socket| {
+            let hearing = Hearing::of_session(config.deadline, session, runs, &owner.span);
             let new = NewConnection {
+                hearing: hearing.clone(),
                 session,
                 socket: config.command_socket.clone(),
                 shared: shared.actor.clone(),
                 descriptors: config.descriptors.clone(),
             };
-            Socket { actor: CommandSocket::own(new, owner.clone()), end: None }
+            Socket { actor: CommandSocket::own(new, owner.clone()), hearing, end: None }
         };
-        self.sockets.of(session, has_ended, late, make).map(|socket| socket.actor.clone())
+        self.sockets.of(session, has_ended, late, make)
     }
 
     /// A session's own connection is made.
@@ -301,9 +317,19 @@ impl Running {
         self.samples.end(session);
     }
 
+    /// How it is let go when nobody needs it any more. Our own, with sessions that have not ended, writes what
+    /// they have, if it runs.
+    fn farewell(&self) -> Farewell {
+        let is_silent = self.sockets.shared().hearing.is_silent_for(SILENCE_AT_END);
+        match self.sockets.has_own() && !is_silent && !self.runs.owes() {
+            true => Farewell::Trusted,
+            false => Farewell::Asked,
+        }
+    }
+
     /// Closes the sockets: exchanges under way fail, and those that wait.
     fn let_go(self, how: Farewell) {
-        for Socket { actor, end } in self.sockets.into_all() {
+        for Socket { actor, end, .. } in self.sockets.into_all() {
             if let Some(end) = end {
                 end.shut_down();
             }
@@ -327,11 +353,23 @@ async fn follow(mut child: Child, left: oneshot::Receiver<Farewell>) -> Option<S
         how = left => how.unwrap_or(Farewell::Killed),
     };
     let is_gone =
-        how == Farewell::Asked && tokio::time::timeout(EXIT_DEADLINE, child.wait()).await.is_ok();
-    if !is_gone {
-        // It may have ended by itself already: then there is nothing to kill.
-        let _ = child.start_kill();
-        let _ = child.wait().await;
+        how != Farewell::Killed && tokio::time::timeout(EXIT_DEADLINE, child.wait()).await.is_ok();
+    if is_gone {
+        return None;
+    }
+    if how == Farewell::Trusted {
+        tracing::warn!(
+            pid = child.id(),
+            "a consumer daemon still writes what was recorded, and is left to end by itself"
+        );
+        // Dropping it would kill it.
+        std::mem::forget(child);
+        return None;
+    }
+    // It may have ended by itself already: then there is nothing to kill.
+    let _ = child.start_kill();
+    if tokio::time::timeout(KILL_DEADLINE, child.wait()).await.is_err() {
+        tracing::warn!(pid = child.id(), "a consumer daemon that was killed has not ended yet");
     }
     None
 }
@@ -379,7 +417,8 @@ impl Handler<Stop> for Consumer {
         self.dismiss();
         let (reply, stopped) = oneshot::channel();
         if let Some(running) = self.life.stop(reply) {
-            self.let_go(running, Farewell::Asked);
+            let how = running.farewell();
+            self.let_go(running, how);
         }
         Box::pin(async move {
             // It fails only when the actor fails, and the process is gone with it.

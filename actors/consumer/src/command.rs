@@ -30,6 +30,7 @@ use tokio::sync::oneshot;
 use crate::{
     ConsumerError,
     exchange::Exchange,
+    hearing::Hearing,
     link::{Link, LinkEnd},
     process::connect_own,
     reader::Leave,
@@ -72,6 +73,8 @@ pub(crate) struct NewConnection {
     pub(crate) shared: Addr<CommandSocket>,
     /// What it is counted in.
     pub(crate) descriptors: Descriptors,
+    /// What hears of all that comes there.
+    pub(crate) hearing: Hearing,
 }
 
 /// Makes an exchange, when those before it have been made.
@@ -102,12 +105,12 @@ impl CommandSocket {
 
     /// The connection is made, or not.
     fn connected(&mut self, new: NewConnection, made: io::Result<(Link, LinkEnd)>) {
-        let NewConnection { session, shared, descriptors, .. } = new;
+        let NewConnection { session, shared, descriptors, hearing, .. } = new;
         self.connection = match made {
             Ok((link, end)) => {
                 tell(&self.owner.consumer, Connected { start: self.owner.start, session, end });
                 let held = descriptors.control(DESCRIPTORS_EACH);
-                Connection::Connected(Rc::new(link.with_place(held)))
+                Connection::Connected(Rc::new(link.with_place(held).heard_by(hearing)))
             }
             Err(error) => {
                 let _within = self.owner.span.enter();

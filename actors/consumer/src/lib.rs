@@ -25,6 +25,9 @@
 //! exchange either: the connection's descriptor, which is here, is shut down. A socket whose actor fails is one that is
 //! broken.
 //!
+//! Who asks waits until the socket has answered nothing for the deadline of the configuration; then it is set
+//! aside, and with a process that does not run all of its sockets: nobody waits for it before it answers.
+//!
 //! Limits: [`REQUESTS_MAX`] requests wait for the command sockets, a handshake takes at most
 //! [`HANDSHAKE_DEADLINE`].
 
@@ -35,6 +38,7 @@ mod ended;
 mod error;
 mod error_socket;
 mod exchange;
+mod hearing;
 mod life;
 mod link;
 mod message;

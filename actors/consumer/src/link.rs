@@ -17,25 +17,31 @@ use lttngd_wire::{
     },
 };
 
-use crate::{ChannelObject, ConsumerError, StreamObject};
+use crate::{ChannelObject, ConsumerError, StreamObject, hearing::Hearing};
 
 /// A connection to the command socket. Who has it makes one exchange after the other: until an exchange
 /// is at its end the connection is in the middle of it.
-#[derive(Debug)]
 pub(crate) struct Link {
     peer: Peer,
+    /// What hears of all that comes.
+    hearing: Option<Hearing>,
     /// The place of a session in the budget of descriptors, if this is its own.
     _held: Option<Held>,
 }
 
 impl Link {
     pub(crate) fn new(peer: Peer) -> Self {
-        Self { peer, _held: None }
+        Self { peer, hearing: None, _held: None }
     }
 
     /// The same, of one session.
     pub(crate) fn with_place(self, held: Held) -> Self {
         Self { _held: Some(held), ..self }
+    }
+
+    /// The same, of which it is heard whether something comes.
+    pub(crate) fn heard_by(self, hearing: Hearing) -> Self {
+        Self { hearing: Some(hearing), ..self }
     }
 
     /// What ends it from outside, also in the middle of an exchange.
@@ -45,7 +51,7 @@ impl Link {
 
     async fn begin(&self, message: &Message) -> Result<Exchange<'_>, ConsumerError> {
         self.peer.write_all(&message.encode()).await.map_err(lost)?;
-        Ok(Exchange(&self.peer))
+        Ok(Exchange(&self.peer, self.hearing.as_ref()))
     }
 
     /// A command that a status answers.
@@ -174,12 +180,15 @@ impl LinkEnd {
 }
 
 /// One exchange that has begun.
-struct Exchange<'a>(&'a Peer);
+struct Exchange<'a>(&'a Peer, Option<&'a Hearing>);
 
 impl Exchange<'_> {
     async fn read<const N: usize>(&self) -> Result<[u8; N], ConsumerError> {
         let mut bytes = [0; N];
         self.0.read_exact(&mut bytes).await.map_err(lost)?;
+        if let Some(hearing) = self.1 {
+            hearing.heard();
+        }
         Ok(bytes)
     }
 

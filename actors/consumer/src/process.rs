@@ -6,6 +6,7 @@ use std::{
     os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
     process::Stdio,
+    time::Duration,
 };
 
 use lttngd_model::ConsumerKind;
@@ -48,6 +49,8 @@ pub struct ConsumerConfig {
     pub clock_plugin: Option<PathBuf>,
     /// Who we are, told to it at the start.
     pub sessiond_uuid: [u8; 16],
+    /// How long it may answer nothing of what it is asked before nobody waits for it any more.
+    pub deadline: Duration,
     /// What connections and channels are counted in; channels that do not fit are refused.
     pub descriptors: Descriptors,
 }

@@ -2,7 +2,7 @@
 
 use std::{future::ready, sync::Arc};
 
-use actix::{Addr, Handler, ResponseFuture};
+use actix::{Handler, ResponseFuture};
 use lttngd_model::SessionId;
 use lttngd_runtime::{Counted, fail_point, tell};
 use tokio::sync::oneshot;
@@ -13,9 +13,9 @@ use crate::{
     CreateMetadata, CreateTraceChunk, DataPending, DestroyChannel, DestroyRelayd, DiscardedEvents,
     EndSampling, EndSession, FlushChannel, LostPackets, OpenChannelPackets, PushMetadata,
     RecordChannel, RotateChannel, TraceChunkExists,
-    actor::{REQUESTS_MAX, Running},
+    actor::{REQUESTS_MAX, Running, Socket},
     channels::FetchChannel,
-    command::{CommandSocket, Perform},
+    command::Perform,
     exchange::Exchange,
     sockets::Late,
 };
@@ -29,11 +29,15 @@ impl Consumer {
         &mut self,
         session: SessionId,
         late: Late,
-    ) -> Result<(Addr<CommandSocket>, Counted), ConsumerError> {
+    ) -> Result<(&Socket, Counted), ConsumerError> {
         let has_ended = self.has_ended(session);
         let running = self.life.running_mut().ok_or(ConsumerError::Lost)?;
         let permit = self.waiting.one_of(REQUESTS_MAX).ok_or(ConsumerError::Busy)?;
-        Ok((running.socket(session, has_ended, late)?, permit))
+        let socket = running.socket(session, has_ended, late)?;
+        match late {
+            Late::Refused if socket.hearing.is_silent() => Err(ConsumerError::TimedOut),
+            Late::Refused | Late::Kept | Late::Served => Ok((socket, permit)),
+        }
     }
 
     /// Has an exchange made for a session, behind those that its connection has to make.
@@ -43,19 +47,18 @@ impl Consumer {
         late: Late,
         exchange: impl FnOnce(&mut Running) -> Result<E, ConsumerError>,
     ) -> Answer<E::Reply> {
-        let begun = self.admit(session, late).and_then(|(socket, permit)| {
+        let admitted = self.admit(session, late);
+        let admitted =
+            admitted.map(|(socket, permit)| (socket.actor.clone(), socket.hearing.clone(), permit));
+        let begun = admitted.and_then(|(actor, hearing, permit)| {
             let running = self.life.running_mut().ok_or(ConsumerError::Lost)?;
             let (reply, replied) = oneshot::channel();
-            tell(&socket, Perform { exchange: exchange(running)?, reply });
+            tell(&actor, Perform { exchange: exchange(running)?, reply });
             fail_point::reached("Consumer request");
-            Ok((replied, permit))
+            Ok(hearing.asked(replied, permit))
         });
         match begun {
-            Ok((replied, permit)) => Box::pin(async move {
-                let _permit = permit;
-                // A socket that failed is gone with all that it had to do.
-                replied.await.unwrap_or(Err(ConsumerError::Lost))
-            }),
+            Ok(asked) => Box::pin(asked.answer()),
             Err(error) => Box::pin(ready(Err(error))),
         }
     }
@@ -80,7 +83,7 @@ handle! {
     CloseTraceChunk -> String, Served;
     TraceChunkExists -> bool, Refused;
     PushMetadata -> (), Refused;
-    FlushChannel -> (), Refused;
+    FlushChannel -> (), Kept;
     ClearQuiescentChannel -> (), Refused;
     OpenChannelPackets -> (), Refused;
     RotateChannel -> (), Refused;

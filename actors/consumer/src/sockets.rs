@@ -8,11 +8,13 @@ use lttngd_model::SessionId;
 
 use crate::ConsumerError;
 
-/// What becomes of a request that comes when its session has ended.
+/// What becomes of a request that comes when its session has ended, or while the consumer daemon is silent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Late {
-    /// It would be for what is not there any more, or make what nobody ends.
+    /// It would be for what is not there any more, or make what nobody ends or waits for.
     Refused,
+    /// The same; but where the consumer daemon is silent, it is done when it goes on.
+    Kept,
     /// It ends something.
     Served,
 }
@@ -49,7 +51,7 @@ impl<S> Sockets<S> {
         make: impl FnOnce(&S) -> S,
     ) -> Result<&S, ConsumerError> {
         match (has_ended, late) {
-            (true, Late::Refused) => Err(ConsumerError::Ended),
+            (true, Late::Refused | Late::Kept) => Err(ConsumerError::Ended),
             (false, _) if self.takes_more => {
                 Ok(self.own.entry(session).or_insert_with(|| make(&self.shared)))
             }
@@ -67,7 +69,17 @@ impl<S> Sockets<S> {
         self.own.remove(&session)
     }
 
-    /// All.
+    /// Whether any session has one of its own.
+    pub(crate) fn has_own(&self) -> bool {
+        !self.own.is_empty()
+    }
+
+    /// The one that all share.
+    pub(crate) fn shared(&self) -> &S {
+        &self.shared
+    }
+
+    /// All, to be let go.
     pub(crate) fn into_all(self) -> impl Iterator<Item = S> {
         std::iter::once(self.shared).chain(self.own.into_values())
     }

@@ -6,6 +6,7 @@ mod exchanges;
 // There are no points at which to fail in other builds.
 #[cfg(debug_assertions)]
 mod failures;
+mod hearing;
 mod life;
 mod metadata;
 mod relayd;

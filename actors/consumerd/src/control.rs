@@ -139,9 +139,9 @@ impl Control {
     /// A session of which this is the first command has data threads apart from the others, unless those have its
     /// relay daemon.
     pub(crate) fn set_apart(&self, session: SessionId, place: Place) {
-        let has_relay = self.relays.borrow().values().any(|(of, _)| *of == session);
-        if !has_relay
-            && self.book.borrow().find(session).is_none()
+        let has_relay = || self.relays.borrow().values().any(|(of, _)| *of == session);
+        if self.book.borrow().find(session).is_none()
+            && !has_relay()
             && let Some(workers) = &mut *self.workers.borrow_mut()
         {
             workers.set_apart(session, place, self.descriptors());

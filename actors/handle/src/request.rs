@@ -103,7 +103,7 @@ impl Request for ListTracepoints {
             Some(domain) if domain.is_agent() => handle.check_domain(domain).await?,
             domain => handle.check_listing(domain).await?,
         }
-        handle.registry(self).await
+        handle.registry(self).await?
     }
 }
 
@@ -116,7 +116,7 @@ impl Request for ListTracepointFields {
 
     async fn ask(self, handle: &Handle) -> Result<Vec<EventField>, ErrorCode> {
         handle.check_listing(self.domain).await?;
-        handle.registry(self).await
+        handle.registry(self).await?
     }
 }
 

@@ -8,6 +8,7 @@ use actix::{
 };
 use lttngd_model::Credentials;
 use lttngd_runtime::{DESCRIPTORS_MAX, Outlet, Peer, PeerError, fail_point, read_growing};
+use lttngd_users::Lease;
 use lttngd_wire::{
     DecodeError,
     client::decode_condition,
@@ -73,18 +74,20 @@ pub(crate) struct Subscriber {
     triggers: Addr<Triggers>,
     outgoing: Outgoing,
     is_writing: bool,
+    _share: Lease,
 }
 
 impl Subscriber {
     /// Serves the subscriber at the other end. `is_own` is whether that is this very process.
     pub(crate) fn new(
-        peer: Peer,
+        (peer, share): (Peer, Lease),
         who: Credentials,
         is_own: bool,
         triggers: Addr<Triggers>,
     ) -> Self {
         let outgoing = Outgoing::default();
-        Self { peer: Rc::new(peer), who, is_own, triggers, outgoing, is_writing: false }
+        let peer = Rc::new(peer);
+        Self { peer, who, is_own, triggers, outgoing, is_writing: false, _share: share }
     }
 
     /// Writes what waits, unless something is being written.

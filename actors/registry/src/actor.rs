@@ -18,9 +18,10 @@ use lttngd_relayd::Relayds;
 use lttngd_runas::Runas;
 use lttngd_runtime::{FailureNotice, Outlet, fail_point};
 use lttngd_session::{
-    ConsumerLost, Consumers, Destroy, Destroyed, FAILED, ListChannels, Observation, Output,
-    Session, SessionConfig, SessionEvent, SessionFailed, SessionListings, SessionObserved,
+    ConsumerLost, Consumers, Destroy, DestroyAtEnd, Destroyed, FAILED, ListChannels, Observation,
+    Output, Session, SessionConfig, SessionEvent, SessionFailed, SessionListings, SessionObserved,
 };
+use lttngd_users::{Lease, Ledger};
 
 use crate::{
     CreateSession, DestroySession, FindSession, FoundSession, Shutdown,
@@ -30,6 +31,9 @@ use crate::{
 
 /// Most sessions at a time.
 pub const SESSIONS_MAX: usize = 1 << 16;
+
+/// Of those, kept for root's.
+const SESSIONS_KEPT: u64 = 1024;
 
 /// Relay daemons of 2.13 look for a trace chunk of the session with their own id instead of ours. Their
 /// ids, counted from 1, are never these: otherwise a session that is announced by its own id, since the
@@ -72,6 +76,7 @@ pub struct Registry {
     next_id: u64,
     names: HashMap<String, SessionId>,
     sessions: BTreeMap<SessionId, Entry>,
+    shares: Ledger,
     pub(crate) subscribers: Subscribers,
     ending: bool,
     failure: Option<FailureNotice>,
@@ -81,6 +86,7 @@ struct Entry {
     session: Addr<Session>,
     owner: Credentials,
     name: String,
+    _share: Lease,
 }
 
 impl Entry {
@@ -104,6 +110,8 @@ impl Registry {
             next_id: FIRST_SESSION_ID,
             names: HashMap::new(),
             sessions: BTreeMap::new(),
+            shares: Ledger::new("sessions", SESSIONS_KEPT)
+                .owned_by(rustix::process::geteuid().as_raw()),
             subscribers: Subscribers::default(),
             ending: false,
             failure: None,
@@ -121,9 +129,10 @@ impl Registry {
         request: CreateSession,
         me: &Addr<Self>,
     ) -> Result<SessionDescriptor, ErrorCode> {
-        if self.ending || self.sessions.len() >= SESSIONS_MAX {
+        if self.ending {
             return Err(ErrorCode::SessionFail);
         }
+        let share = self.share(request.requester)?;
         let now = now();
         let named = naming::name(&request.descriptor, request.home.as_deref(), now, |name| {
             self.names.contains_key(name)
@@ -163,14 +172,29 @@ impl Registry {
             failed: Outlet::to(me.clone().recipient()),
         });
         self.config.listings.publish(id, request.requester, session.listing());
-        let entry =
-            Entry { name: named.name.clone(), session: session.start(), owner: request.requester };
+        let entry = Entry {
+            name: named.name.clone(),
+            session: session.start(),
+            owner: request.requester,
+            _share: share,
+        };
         self.observe(id, &entry, Observation::Named(entry.session.clone()));
         fail_point::reached("Registry create_session");
         self.subscribers.publish(entry.audience(), || entry.event(SessionEvent::Created));
         self.sessions.insert(id, entry);
         self.names.insert(named.name, id);
         Ok(complete)
+    }
+
+    /// The right of a user to one more session.
+    fn share(&self, requester: Credentials) -> Result<Lease, ErrorCode> {
+        let left = (SESSIONS_MAX as u64).saturating_sub(self.shares.taken());
+        self.shares.take(requester.uid, 1, left).map_err(|refused| {
+            if let Some(times) = refused.is_news {
+                tracing::warn!(%refused, times, "a session is refused");
+            }
+            ErrorCode::SessionFail
+        })
     }
 
     fn find(&self, name: &str) -> Option<(SessionId, &Entry)> {
@@ -345,7 +369,7 @@ impl Handler<Shutdown> for Registry {
         // One that takes another's place from here on runs nothing: nothing is begun any more.
         let consumers = self.config.consumers.clone();
         Box::pin(async move {
-            join_all(sessions.iter().map(|session| session.send(Destroy))).await;
+            join_all(sessions.iter().map(|session| session.send(DestroyAtEnd))).await;
             consumers
         })
     }

@@ -3,12 +3,12 @@
 use actix::Handler;
 use futures::future::join_all;
 use lttngd_agent::{AgentInfo, AgentsChanged, ListAgents};
-use lttngd_model::{Domain, EventListing, SYMBOL_NAME_LEN};
+use lttngd_model::{Domain, ErrorCode, EventListing, SYMBOL_NAME_LEN};
 
 use crate::{
     Registry,
     events::{Audience, Event},
-    tracepoints::tracepoint_listing,
+    tracepoints::{Room, tracepoint_listing},
 };
 
 impl Handler<AgentsChanged> for Registry {
@@ -28,17 +28,18 @@ impl Registry {
     pub(crate) fn list_loggers(
         &self,
         domain: Domain,
-    ) -> impl Future<Output = Vec<EventListing>> + use<> {
+    ) -> impl Future<Output = Result<Vec<EventListing>, ErrorCode>> + use<> {
         let agents = self.config.agents.send(ListAgents { domain });
         async move {
-            let agents = agents.await.unwrap_or_default();
+            let (agents, room) = (agents.await.unwrap_or_default(), Room::default());
             let listings = agents.iter().map(async |(info, agent)| {
                 let loggers = agent.send(lttngd_agent::ListLoggers).await;
                 let loggers = loggers.ok().and_then(Result::ok).unwrap_or_default();
-                let fitting = loggers.into_iter().filter(|name| name.len() < SYMBOL_NAME_LEN);
-                fitting.map(|name| tracepoint_listing(info.pid, name, 0)).collect::<Vec<_>>()
+                let fits = |name: &String| name.len() < SYMBOL_NAME_LEN;
+                (info.pid, room.take(loggers.into_iter().filter(fits).collect()))
             });
-            join_all(listings).await.concat()
+            let all = join_all(listings).await;
+            room.gather(all, |pid, name| tracepoint_listing(pid, name, 0)).await
         }
     }
 }

@@ -60,10 +60,10 @@ pub struct ListSessions;
 /// LIST_TRACEPOINTS: the tracepoints of every application, in agent domains the loggers of every agent, in the
 /// kernel's those of the kernel.
 ///
-/// Errors: `KernNa`, `KernVersion`, `NeedRootSessiond`, `KernListFail`, `AgentTracingDisabled`, `Und` for other
+/// Errors: `Nomem` when there are more than a listing may have; `KernNa`, `KernVersion`, `NeedRootSessiond`, `KernListFail`, `AgentTracingDisabled`, `Und` for other
 /// domains.
 #[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
-#[rtype(result = "Vec<EventListing>")]
+#[rtype(result = "Result<Vec<EventListing>, ErrorCode>")]
 pub struct ListTracepoints {
     /// The domain; `None` for a number that no domain has.
     pub domain: Option<Domain>,
@@ -71,9 +71,9 @@ pub struct ListTracepoints {
 
 /// LIST_TRACEPOINT_FIELDS: the fields of the tracepoints of every application.
 ///
-/// Errors: `KernNa`, `NeedRootSessiond`, `AgentTracingDisabled`, `Und` for other domains.
+/// Errors: `Nomem` when there are more than a listing may have; `KernNa`, `NeedRootSessiond`, `AgentTracingDisabled`, `Und` for other domains.
 #[derive(Clone, Copy, Debug, Deserialize, Message, Serialize)]
-#[rtype(result = "Vec<EventField>")]
+#[rtype(result = "Result<Vec<EventField>, ErrorCode>")]
 pub struct ListTracepointFields {
     /// The domain; `None` for a number that no domain has.
     pub domain: Option<Domain>,

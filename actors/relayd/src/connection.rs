@@ -12,10 +12,10 @@ use tokio::sync::oneshot;
 use crate::{
     Announcement, Connect, ConnectError, ConnectionLost, GiveUp, HandedOver, RelaydConfig,
     RelaydTarget, Relayds,
-    handshake::connect,
+    handshake::connect_in_time,
     progress::{Progress, State},
     receivers::Receivers,
-    relayds::{ConnectionEnded, ExpectedIds},
+    relayds::{ConnectionEnded, Known},
 };
 
 /// Most commands that wait for one connection, until it is there or until it is given up.
@@ -26,7 +26,7 @@ pub(crate) struct Terms {
     pub(crate) config: RelaydConfig,
     pub(crate) target: RelaydTarget,
     pub(crate) session: Announcement,
-    pub(crate) ids: ExpectedIds,
+    pub(crate) known: Known,
     pub(crate) receivers: Receivers,
 }
 
@@ -126,7 +126,7 @@ impl RelayConnection {
 /// Gives every consumer daemon connections of its own, each with a session of its own in the relay daemon.
 async fn hand_over(terms: &Terms, progress: &RefCell<Progress>) -> Result<(), ConnectError> {
     for (kind, consumer) in &terms.receivers.consumers {
-        let pair = connect(terms, progress).await?;
+        let pair = connect_in_time(terms, progress).await?;
         let taken = terms.receivers.hand_over(consumer, pair).await;
         taken.map_err(|source| ConnectError::Consumer { kind: *kind, source })?;
         progress.borrow_mut().taken();

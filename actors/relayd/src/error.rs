@@ -61,6 +61,14 @@ pub enum RelaydError {
         /// What the system says.
         source: io::Error,
     },
+    /// It did not answer before, and has not since.
+    #[error(
+        "the relay daemon at {address} is silent: what it was asked before is not answered yet"
+    )]
+    Silent {
+        /// Where.
+        address: SocketAddr,
+    },
     /// It did not answer in time.
     #[error("the relay daemon at {address} did not answer within {deadline:?}")]
     TimedOut {

@@ -4,7 +4,7 @@ use std::{
     cell::RefCell,
     io,
     net::{IpAddr, SocketAddr},
-    os::fd::OwnedFd,
+    os::fd::{AsFd, OwnedFd},
     time::Duration,
 };
 
@@ -13,7 +13,10 @@ use lttngd_wire::relay::{
     CONFIGURATION_LEN, Command, Configuration, CreateSession, OWN_VERSION, SESSION_HEAD_LEN_MAX,
     SessionHead, VERSION_LEN, Version,
 };
-use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{
+    Shutdown, shutdown,
+    sockopt::{Timeout, set_socket_timeout},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -24,6 +27,7 @@ use crate::{
     connection::Terms,
     progress::{AnnouncedBy, Progress, Reply},
     receivers::Pair,
+    relayds::Known,
 };
 
 /// How long each step may take unless something else is configured.
@@ -75,34 +79,50 @@ fn socket_address(uri: &NetworkUri) -> Result<SocketAddr, RelaydError> {
     }
 }
 
-/// Connects and announces a session: what one consumer daemon is given.
-pub(crate) async fn connect(
+/// Connects and announces a session: what one consumer daemon is given. All of it takes no longer than two steps
+/// may. A relay daemon that is late with one is set aside.
+///
+/// # Errors
+/// [`RelaydError::Silent`] at once with one that is set aside, else what failed.
+pub(crate) async fn connect_in_time(
     terms: &Terms,
     progress: &RefCell<Progress>,
 ) -> Result<Pair, RelaydError> {
-    let Terms { config, target, session, .. } = terms;
+    let (address, deadline) = (terms.target.control, terms.config.deadline());
+    if terms.known.is_silent(address).await {
+        return Err(RelaydError::Silent { address });
+    }
+    let deadline = deadline.saturating_mul(2);
+    tokio::time::timeout(deadline, connect(terms, progress))
+        .await
+        .unwrap_or(Err(RelaydError::TimedOut { address, deadline }))
+}
+
+async fn connect(terms: &Terms, progress: &RefCell<Progress>) -> Result<Pair, RelaydError> {
+    let Terms { config, target, session, known, .. } = terms;
     let deadline = config.deadline();
+    let open = |address| Socket::open(address, deadline, (target.control, known));
     // A consumer daemon records a snapshot in one piece, for which all its other work waits.
     let socket_timeout = if session.snapshot { Some(deadline) } else { config.socket_timeout };
     let (control, version, head, output_path) = loop {
-        let mut control = Socket::open(target.control, deadline).await?;
+        let mut control = open(target.control).await?;
         progress.borrow_mut().connected();
         let version = control.agree_on_version().await?;
         let Configuration { clear_allowed } = control.configuration(version).await?;
         let by = progress.borrow().announced_by(version);
         let id = match by {
             AnnouncedBy::Id(id) => id,
-            AnnouncedBy::Expected => terms.ids.next(target.control).await.unwrap_or(session.id),
+            AnnouncedBy::Expected => known.next(target.control).await.unwrap_or(session.id),
         };
         let announced = create_session(config, session, id);
         let (head, output_path) = control.create_session(version, announced).await?;
         let reply = progress.borrow_mut().replied(by, id, head.session_id, version, clear_allowed);
         match reply {
             Reply::Announced => break (control, version, head, output_path),
-            Reply::Unexpected => terms.ids.correct(target.control, head.session_id),
+            Reply::Unexpected => known.correct(target.control, head.session_id),
         }
     };
-    let data = Socket::open(target.data, deadline).await?;
+    let data = open(target.data).await?;
     Ok(Pair {
         version,
         session_id: head.session_id,
@@ -132,19 +152,28 @@ fn create_session(
     }
 }
 
-struct Socket {
+struct Socket<'a> {
     stream: TcpStream,
     address: SocketAddr,
     deadline: Duration,
+    /// Who is told when it is late: that the relay daemon of this control address is.
+    late: (SocketAddr, &'a Known),
 }
 
-impl Socket {
-    async fn open(address: SocketAddr, deadline: Duration) -> Result<Self, RelaydError> {
+impl<'a> Socket<'a> {
+    async fn open(
+        address: SocketAddr,
+        deadline: Duration,
+        late: (SocketAddr, &'a Known),
+    ) -> Result<Self, RelaydError> {
         let stream = tokio::time::timeout(deadline, TcpStream::connect(address))
             .await
-            .map_err(|_| RelaydError::TimedOut { address, deadline })?
+            .map_err(|_| {
+                late.1.fell_silent(late.0, None);
+                RelaydError::TimedOut { address, deadline }
+            })?
             .map_err(|source| RelaydError::Unreachable { address, source })?;
-        let connection = Self { stream, address, deadline };
+        let connection = Self { stream, address, deadline, late };
         // The consumer writes heads and bodies apart: without this each body would wait for the
         // acknowledgement of its head, which comes late.
         connection.stream.set_nodelay(true).map_err(|source| connection.broken(source))?;
@@ -162,7 +191,13 @@ impl Socket {
         let (address, deadline) = (self.address, self.deadline);
         tokio::time::timeout(deadline, work(&mut self.stream))
             .await
-            .map_err(|_| RelaydError::TimedOut { address, deadline })?
+            .map_err(|_| {
+                let (relayd, known) = self.late;
+                // It may answer, and close; nothing more is asked there. It fails when that is gone.
+                let _ = shutdown(&self.stream, Shutdown::Write);
+                known.fell_silent(relayd, self.stream.as_fd().try_clone_to_owned().ok());
+                RelaydError::TimedOut { address, deadline }
+            })?
             .map_err(|source| RelaydError::Broken { address, source })
     }
 

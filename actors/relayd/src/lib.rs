@@ -21,8 +21,11 @@
 //! it wait for. A relay daemon that gave the session another id than was announced is connected anew, see
 //! `session_id`.
 //!
-//! Limits: each step takes at most [`DEFAULT_DEADLINE`], or what is configured; [`WAITING_MAX`] commands
-//! wait for one connection.
+//! One that did not answer in time is set aside: whoever wants it gets an error at once, until something comes by
+//! the connection on which it owes an answer, or that ends.
+//!
+//! Limits: each step takes at most [`DEFAULT_DEADLINE`], or what is configured, all that make one consumer daemon's
+//! connections twice that; [`WAITING_MAX`] commands wait for one connection.
 
 mod connection;
 mod error;
@@ -34,6 +37,7 @@ mod progress;
 mod receivers;
 mod relayds;
 mod session_id;
+mod silent;
 #[cfg(test)]
 mod tests;
 

@@ -1,18 +1,22 @@
 //! The actor that opens connections, and owns what is counted for all of them.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, os::fd::OwnedFd};
 
 use actix::{
-    Actor, Addr, AsyncContext, Context, Handler, Message, MessageResponse, ResponseActFuture,
-    WeakAddr, WrapFuture,
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, MessageResponse,
+    ResponseActFuture, WeakAddr, WrapFuture,
 };
 use lttngd_model::{NetIndex, NetworkUri, RelaySessionId, SessionId};
-use lttngd_runtime::{FailureNotice, Outlet, fail_point};
+use lttngd_runtime::{FailureNotice, Outlet, fail_point, tell};
 
 use crate::{
     ConnectionFailed, LookUp, Open, Opened, RelayConnection, RelaydConfig, RelaydError,
-    connection::Terms, ledger::Ledger, look_up, receivers::Receivers,
+    connection::Terms,
+    ledger::Ledger,
+    look_up,
+    receivers::Receivers,
     session_id::ExpectedSessionIds,
+    silent::{Silent, something_comes},
 };
 
 /// The actor of all connections to relay daemons.
@@ -20,6 +24,7 @@ pub struct Relayds {
     config: RelaydConfig,
     connections: Ledger<Entry>,
     session_ids: ExpectedSessionIds,
+    silent: Silent,
     _failure: Option<FailureNotice>,
 }
 
@@ -38,6 +43,7 @@ impl Relayds {
             config,
             connections: Ledger::default(),
             session_ids: ExpectedSessionIds::default(),
+            silent: Silent::default(),
             _failure: None,
         }
     }
@@ -82,7 +88,7 @@ impl Handler<Open> for Relayds {
             config: self.config.clone(),
             target,
             session,
-            ids: ExpectedIds { relayds: context.address() },
+            known: Known { relayds: context.address() },
             receivers: receivers.clone(),
         };
         let connection = RelayConnection::new(terms, &context.address()).start();
@@ -165,16 +171,66 @@ impl Handler<CorrectId> for Relayds {
     }
 }
 
-/// Where connections ask for the ids that relay daemons are expected to give.
+/// A relay daemon did not answer in time.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct FellSilent {
+    relayd: SocketAddr,
+    /// On which it owes an answer.
+    connection: Option<OwnedFd>,
+}
+
+impl Handler<FellSilent> for Relayds {
+    type Result = ();
+
+    fn handle(&mut self, silent: FellSilent, context: &mut Self::Context) {
+        let FellSilent { relayd, connection } = silent;
+        if !self.silent.set_aside(relayd) {
+            return;
+        }
+        tracing::warn!(%relayd, "a relay daemon is silent: nobody waits for it until it answers");
+        let regained = something_comes(relayd, connection).into_actor(self);
+        context.spawn(regained.map(move |(), relayds: &mut Self, _| {
+            tracing::info!(%relayd, "a relay daemon that was silent is asked again");
+            relayds.silent.regained(relayd);
+        }));
+    }
+}
+
+/// Asks whether a relay daemon is set aside.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "bool")]
+struct IsSilent(SocketAddr);
+
+impl Handler<IsSilent> for Relayds {
+    type Result = bool;
+
+    fn handle(&mut self, IsSilent(relayd): IsSilent, _: &mut Self::Context) -> bool {
+        self.silent.contains(relayd)
+    }
+}
+
+/// Where connections ask what is known of relay daemons, and say what they learn.
 #[derive(Clone, Debug)]
-pub(crate) struct ExpectedIds {
+pub(crate) struct Known {
     relayds: Addr<Relayds>,
 }
 
-impl ExpectedIds {
+impl Known {
     #[cfg(test)]
     pub(crate) fn of(relayds: Addr<Relayds>) -> Self {
         Self { relayds }
+    }
+
+    /// Whether `relayd` is set aside.
+    pub(crate) async fn is_silent(&self, relayd: SocketAddr) -> bool {
+        // It fails only when that actor is gone, and what it knew with it.
+        self.relayds.send(IsSilent(relayd)).await.unwrap_or(false)
+    }
+
+    /// `relayd` did not answer in time, by this connection if there is one.
+    pub(crate) fn fell_silent(&self, relayd: SocketAddr, connection: Option<OwnedFd>) {
+        tell(&self.relayds, FellSilent { relayd, connection });
     }
 
     /// The id of the session that is announced next at `relayd`; `None` when nobody knows.
@@ -185,6 +241,6 @@ impl ExpectedIds {
 
     /// `relayd` gave another one than was expected. What is asked for next takes it into account.
     pub(crate) fn correct(&self, relayd: SocketAddr, given: RelaySessionId) {
-        Outlet::to(self.relayds.clone().recipient()).tell(CorrectId { relayd, given });
+        tell(&self.relayds, CorrectId { relayd, given });
     }
 }

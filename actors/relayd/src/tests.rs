@@ -24,7 +24,7 @@ use crate::{
     handshake, look_up,
     progress::{AnnouncedBy, Progress},
     receivers::{Pair, Receivers},
-    relayds::ExpectedIds,
+    relayds::Known,
 };
 
 /// Long enough for every step that succeeds.
@@ -89,11 +89,11 @@ async fn connect(
         config: config(socket_timeout),
         target,
         session,
-        ids: ExpectedIds::of(relayds.clone()),
+        known: Known::of(relayds.clone()),
         receivers,
     };
     let progress = RefCell::new(progress);
-    let pair = handshake::connect(&terms, &progress).await?;
+    let pair = handshake::connect_in_time(&terms, &progress).await?;
     Ok(Made { pair, progress: progress.into_inner() })
 }
 

@@ -1,7 +1,7 @@
 //! The thin shell around actix that every actor crate shares: asks with deadlines, events told upwards, the
 //! line of commands that must not overlap and the works beside them, notices of failures, wishes of peers that
 //! may be slow and how long they are waited for, the loop that accepts connections, Unix sockets that carry
-//! descriptors, the budget of those, log lines that come in floods, and the priority of threads that must not
+//! descriptors, the budget of those, whose TCP connections within the machine are, log lines that come in floods, and the priority of threads that must not
 //! come late.
 //!
 //! It knows nothing of LTTng. The facts about actix that the project rests on are tests of this
@@ -26,6 +26,7 @@ mod peer;
 mod priority;
 mod queue;
 mod sparing;
+mod tcp_user;
 mod wishes;
 mod works;
 
@@ -50,5 +51,6 @@ pub use peer::{DESCRIPTORS_MAX, Peer, PeerCredentials, PeerError, Sent, peer_cre
 pub use priority::{come_first, come_first_with_children};
 pub use queue::{Ahead, GoesPast, NotRun, Progress, Queue, QueueOf, QueueReport};
 pub use sparing::Sparing;
+pub use tcp_user::TcpUsers;
 pub use wishes::Waiter;
 pub use works::{Beside, MayBegin, Works};

@@ -97,6 +97,12 @@ impl Patience {
         self.standing.get().is_set_aside
     }
 
+    /// For how long it has answered nothing of what it owes.
+    pub fn silent_for(&self, now: Instant) -> Duration {
+        let standing = self.standing.get();
+        if standing.owed == 0 { Duration::ZERO } else { now.duration_since(standing.since) }
+    }
+
     /// Until when whoever needs the peer waits now, unless it answers meanwhile; `None` for ever.
     pub fn until(&self, now: Instant) -> Option<Instant> {
         let standing = self.standing.get();

@@ -16,12 +16,13 @@ use tracing::{Instrument, Span, instrument::Instrumented};
 
 use crate::{
     AddContext, AddSnapshotOutput, AddTrackerValue, Clear, CommandQueue, ConsumerLost, DataPending,
-    DeleteSnapshotOutput, Destroy, Destroyed, DisableChannel, DisableEvent, EnableChannel,
-    EnableEvent, GetInclusionSet, GetQueueReport, GetRotationInfo, GetTrackingPolicy, ListChannels,
-    ListDomains, ListEvents, ListRotationSchedules, ListSnapshotOutputs, PrepareDomain,
-    RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate,
-    RotationInfo, RotationSchedules, Save, SessionConfig, SetConsumerUri, SetRotationSchedule,
-    SetShmPath, SetTrackingPolicy, SnapshotOutput, Start, Stop,
+    DeleteSnapshotOutput, Destroy, DestroyAtEnd, Destroyed, DisableChannel, DisableEvent,
+    EnableChannel, EnableEvent, GetInclusionSet, GetQueueReport, GetRotationInfo,
+    GetTrackingPolicy, ListChannels, ListDomains, ListEvents, ListRotationSchedules,
+    ListSnapshotOutputs, PrepareDomain, RecordSnapshot, RegenerateMetadata, RegenerateStatedump,
+    RemoveTrackerValue, Rotate, RotationInfo, RotationSchedules, Save, SessionConfig,
+    SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, Start,
+    Stop,
     error::Refused,
     gate::ChunkGate,
     reply::{Perform, Preparation, Replying},
@@ -302,6 +303,15 @@ impl Handler<Destroy> for Session {
     type Result = InTurn<Destroyed>;
 
     fn handle(&mut self, _: Destroy, context: &mut Self::Context) -> Self::Result {
+        self.destroy(context)
+    }
+}
+
+impl Handler<DestroyAtEnd> for Session {
+    type Result = InTurn<Destroyed>;
+
+    fn handle(&mut self, _: DestroyAtEnd, context: &mut Self::Context) -> Self::Result {
+        self.inner.state_mut().is_at_end = true;
         self.destroy(context)
     }
 }

@@ -1,6 +1,6 @@
 //! The end of a session.
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use actix::{ActorFutureExt, Context, WrapFuture};
 use futures::{TryFutureExt, future::join_all};
@@ -18,6 +18,9 @@ use crate::{
     error::Refused,
     order::DESTROY,
 };
+
+/// How long applications and agents may take to forget the session when the daemon ends.
+const FORGET_AT_END: Duration = Duration::from_millis(500);
 
 impl Session {
     /// Ends the session in its turn, which is not refused for want of room in the line.
@@ -59,7 +62,7 @@ impl Inner {
         }
         keep(self.life().admit_with_consumer());
         self.change_life(|life| life.destroyed = true);
-        self.forget_everywhere().await;
+        self.patiently(FORGET_AT_END, self.forget_everywhere()).await;
         fail_point::reached("Session forgotten");
         // What applications that are gone have left in their buffers belongs to the trace, and so do
         // chunks on their way to the archives.

@@ -75,6 +75,7 @@ pub(crate) fn relayd_code(error: &RelaydError) -> ErrorCode {
         RelaydError::Session(_) => ErrorCode::EnableConsumerFail,
         RelaydError::Unreachable { .. }
         | RelaydError::TimedOut { .. }
+        | RelaydError::Silent { .. }
         | RelaydError::Broken { .. }
         | RelaydError::Configuration(_) => ErrorCode::RelaydConnectFail,
     }

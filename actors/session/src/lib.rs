@@ -75,8 +75,8 @@ pub use lttngd_consumer::SampledChannel;
 pub use lttngd_wire::client::{RotationSchedule, RotationSchedules};
 pub use message::{
     AddContext, AddSnapshotOutput, AddTrackerValue, Clear, CommandQueue, ConsumerLost, Consumers,
-    DataPending, DeleteSnapshotOutput, Destroy, Destroyed, DisableChannel, DisableEvent,
-    EnableChannel, EnableEvent, GetInclusionSet, GetQueueReport, GetRotationInfo,
+    DataPending, DeleteSnapshotOutput, Destroy, DestroyAtEnd, Destroyed, DisableChannel,
+    DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetQueueReport, GetRotationInfo,
     GetTrackingPolicy, ListChannels, ListDomains, ListEvents, ListRotationSchedules,
     ListSnapshotOutputs, Observation, PrepareDomain, RecordSnapshot, RegenerateMetadata,
     RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo, RotationState, RunningCommand,

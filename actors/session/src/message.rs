@@ -304,6 +304,11 @@ pub struct SetConsumerUri {
 #[rtype(result = "Result<Destroyed, ErrorCode>")]
 pub struct Destroy;
 
+/// The same when the daemon ends: applications and agents that do not answer are not waited for as long as usual.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<Destroyed, ErrorCode>")]
+pub struct DestroyAtEnd;
+
 /// ROTATE_SESSION: archives what was recorded so far, and goes on in a new trace chunk. Replies with
 /// the rotation's id; most rotations are over by then, see [`GetRotationInfo`].
 ///

@@ -1,11 +1,14 @@
 //! Starting and stopping.
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use lttngd_buffers::{ClearQuiescent, Flush, OpenPackets, PushMetadata};
 use lttngd_model::{BufferMode, ChannelAttributes, ErrorCode, Tracer};
 
 use crate::{SessionEvent, Start, Stop, actor::Inner, admission::turn::Turn, error::SetFailure};
+
+/// How long applications may take to stop recording when the daemon ends.
+const STOP_AT_END: Duration = Duration::from_secs(2);
 
 impl Inner {
     pub(crate) async fn start(self: Rc<Self>, _: Start) -> Result<(), ErrorCode> {
@@ -77,17 +80,27 @@ impl Inner {
         stopped
     }
 
+    /// Does what waits for applications and agents; when the daemon ends, for so long at most.
+    pub(crate) async fn patiently<T>(&self, at_end: Duration, work: impl Future<Output = T>) {
+        if self.state().is_at_end {
+            // Who has not answered by then is in the log.
+            let _ = tokio::time::timeout(at_end, work).await;
+        } else {
+            work.await;
+        }
+    }
+
     /// Stops every application and closes every packet. Of a session that lost its consumer daemon there
     /// is nothing to close, which whoever stops it is told: not all that it recorded is in the trace.
     pub(crate) async fn stop_tracing(&self) -> Result<(), ErrorCode> {
         self.change_life(|life| life.active = false);
         self.disarm_rotation_timer();
-        self.await_no_apps().await;
+        self.patiently(STOP_AT_END, self.await_no_apps()).await;
         let whole = self.life().admit_with_consumer();
         if self.state().is_lost() {
             return whole;
         }
-        self.synchronise_all().await;
+        self.patiently(STOP_AT_END, self.synchronise_all()).await;
         // Metadata last: the stock consumer answers a push late, and everybody waits behind it.
         let flushed = self.on_all_sets(Flush).await;
         let pushed = self.on_all_sets(PushMetadata).await;

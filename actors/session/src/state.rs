@@ -95,6 +95,8 @@ pub(crate) struct State {
     pub(crate) viewers: Viewers,
     /// Where buffer sets find us. Weak: a session that nobody knows ends.
     pub(crate) address: Option<WeakAddr<Session>>,
+    /// Whether it ends because the daemon does.
+    pub(crate) is_at_end: bool,
 }
 
 /// Who knows a trace chunk.
@@ -157,6 +159,7 @@ impl State {
             relayd: None,
             viewers: Viewers::default(),
             address: None,
+            is_at_end: false,
         }
     }
 

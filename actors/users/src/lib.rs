@@ -6,12 +6,15 @@
 //!
 //! # What a user may have
 //!
-//! As long as he has at most [`TIMES_FREE`] times what is left for others then. So one user alone gets three
+//! As long as he has at most [`TIMES_FREE`] times what is left for others then ([`Ledger::leaving`] says another
+//! number). So one user alone gets three
 //! quarters, a second one three quarters of the rest, and so on; many who want all get the same. Nobody has to
 //! say how many users there are, nothing is kept for those who do not come, and whoever comes finds something.
-//! What [`Ledger::new`] keeps is for root alone, who is refused only when there is nothing at all.
+//! What [`Ledger::new`] keeps is for root alone, who is refused only when there is nothing at all, as is the user whose
+//! daemon it is ([`Ledger::owned_by`]).
 //!
-//! A user is his number as the socket tells it. Those of other user namespaces, which have none here, are one.
+//! A user is his number as the socket tells it. Those of other user namespaces, which have none here, are one, and so
+//! are those of whom nobody knows who they are ([`NOBODY`]).
 
 #![forbid(unsafe_code)]
 
@@ -19,8 +22,12 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use thiserror::Error;
 
-/// How many times what is left a user may have.
+/// How many times what is left a user may have, unless it is of a thing of which one user is often alone to have
+/// much.
 pub const TIMES_FREE: u64 = 3;
+
+/// Who takes something and is not known.
+pub const NOBODY: u32 = u32::MAX;
 
 /// The number of root.
 const ROOT: u32 = 0;
@@ -79,6 +86,8 @@ struct State {
 pub struct Ledger {
     what: &'static str,
     kept: u64,
+    times_free: u64,
+    owner: u32,
     state: Rc<RefCell<State>>,
 }
 
@@ -86,7 +95,19 @@ impl Ledger {
     /// One of `what` (a plural), of which nobody has anything. So much of it is `kept` for root.
     #[must_use]
     pub fn new(what: &'static str, kept: u64) -> Self {
-        Self { what, kept, state: Rc::default() }
+        Self { what, kept, times_free: TIMES_FREE, owner: ROOT, state: Rc::default() }
+    }
+
+    /// The same, of which one user may have so many times what is left.
+    #[must_use]
+    pub fn leaving(self, times_free: u64) -> Self {
+        Self { times_free, ..self }
+    }
+
+    /// The same in the daemon of a user, who is not to share with himself.
+    #[must_use]
+    pub fn owned_by(self, owner: u32) -> Self {
+        Self { owner, ..self }
     }
 
     /// How much all have.
@@ -131,11 +152,11 @@ impl Ledger {
 
     fn may_take(&self, uid: u32, held: u64, count: u64, free: u64) -> bool {
         let Some(left) = free.checked_sub(count) else { return false };
-        if uid == ROOT {
+        if uid == ROOT || uid == self.owner {
             return true;
         }
         let left = left.checked_sub(self.kept);
-        left.is_some_and(|left| held.saturating_add(count) <= left.saturating_mul(TIMES_FREE))
+        left.is_some_and(|left| held.saturating_add(count) <= left.saturating_mul(self.times_free))
     }
 }
 

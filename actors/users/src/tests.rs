@@ -57,6 +57,21 @@ fn root_gets_what_there_is() {
 }
 
 #[test]
+fn the_daemons_own_user_shares_with_nobody() {
+    let ledger = ledger().owned_by(1000);
+    assert_eq!(take_all(&ledger, 1000, 1).len() as u64, LIMIT);
+    assert!(take_all(&ledger, 1001, 1).len() as u64 <= (LIMIT - KEPT) * 3 / 4);
+}
+
+#[test]
+fn of_some_things_one_alone_may_have_nearly_all() {
+    let ledger = ledger().leaving(15);
+    let greedy = take_all(&ledger, 1000, 1);
+    assert_eq!(greedy.len() as u64, (LIMIT - KEPT) * 15 / 16);
+    assert_eq!(take_all(&ledger, NOBODY, 1).len() as u64, (LIMIT - KEPT) / 16 * 15 / 16);
+}
+
+#[test]
 fn what_is_dropped_is_given_back() {
     let ledger = ledger();
     let one = ledger.take(1000, 300, LIMIT).unwrap();

@@ -7,6 +7,7 @@ mod bystander;
 mod damaged;
 mod deaths;
 mod descriptors;
+mod end;
 mod failed;
 mod full;
 mod held;
@@ -15,6 +16,7 @@ mod lost;
 mod output;
 mod relays;
 mod rooms;
+mod still;
 
 use bystander::Bystander;
 

@@ -25,7 +25,7 @@ use lttngd_wire::consumer::{ConsumerError, MESSAGE_LEN, Message, MetadataRequest
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::Gate;
+use crate::{Gate, PATIENCE};
 
 /// What the consumer does with a command.
 #[derive(Clone, Debug)]
@@ -193,6 +193,7 @@ impl FakeConsumer {
     #[must_use]
     pub fn config(&self) -> ConsumerConfig {
         ConsumerConfig {
+            deadline: PATIENCE * 3,
             descriptors: lttngd_runtime::Descriptors::unlimited(),
             kind: ConsumerKind::Ust(Bitness::Bits64),
             binary: Some(self.binary()),

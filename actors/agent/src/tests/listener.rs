@@ -8,15 +8,11 @@ use std::{
 
 use lttngd_model::Domain;
 use lttngd_peer::eventually;
-use lttngd_runtime::{Count, Descriptors, Held};
+use lttngd_runtime::Descriptors;
 use lttngd_wire::agent::{REGISTRATION_LEN, Registration};
 
 use super::world::World;
-use crate::{AGENTS_MAX, AgentId, REGISTRATION_DEADLINE, RegistrationDone, listener::Permit};
-
-fn held() -> Held {
-    Descriptors::unlimited().control(1)
-}
+use crate::{AGENTS_MAX, AgentId, REGISTRATION_DEADLINE, RegistrationDone, listener::UserShares};
 
 fn registration() -> Vec<u8> {
     Registration { domain: Domain::Log4j, pid: 7 }.encode()
@@ -94,11 +90,18 @@ async fn silence_is_closed_after_the_deadline_and_holds_nobody_up() {
 
 #[test]
 fn there_are_only_so_many_places() {
-    let taken = Count::default();
-    let mut permits: Vec<_> =
-        (0..AGENTS_MAX).map(|_| Permit::take(&taken, held()).unwrap()).collect();
-    assert!(Permit::take(&taken, held()).is_none());
-    permits.pop();
-    let _last = Permit::take(&taken, held()).unwrap();
-    assert!(Permit::take(&taken, held()).is_none());
+    let shares = UserShares::new(Descriptors::unlimited());
+    let all = |uid| std::iter::from_fn(|| shares.take(uid).ok()).collect::<Vec<_>>();
+    let mut greedy = all(54_321);
+    assert!(greedy.len() > AGENTS_MAX / 2 && greedy.len() <= AGENTS_MAX * 3 / 4);
+    assert!(all(54_322).len() > 500, "others have room");
+    // That of somebody in a container, for example.
+    let nobodys = all(lttngd_users::NOBODY);
+    assert!(nobodys.len() > 500 && nobodys.len() < AGENTS_MAX * 3 / 4);
+    let root = all(0);
+    assert_eq!(root.len() + greedy.len() + nobodys.len(), AGENTS_MAX);
+    assert!(shares.take(0).is_err());
+    greedy.pop();
+    let _last = shares.take(0).unwrap();
+    assert!(shares.take(0).is_err());
 }

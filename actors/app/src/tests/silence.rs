@@ -175,7 +175,8 @@ async fn sessions_that_come_and_go_leave_nothing_with_a_silent_application() {
     let socket = || lttngd_runtime::Peer::new(UnixStream::pair().unwrap().0.into()).unwrap();
     let process = PeerCredentials { pid: info.pid, uid: info.uid, gid: info.gid };
     let permits = Rc::new(Permits::new(2));
-    let permit = || permits.take(process).unwrap();
+    let ledger = lttngd_users::Ledger::new("connections", 0);
+    let permit = || permits.take(process, ledger.take(process.uid, 1, 99).unwrap()).unwrap();
     let silent = App::new(
         info,
         (CommandSocket::new(socket()), socket()),

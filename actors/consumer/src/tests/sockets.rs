@@ -1,6 +1,6 @@
 //! The actors of connections to the command socket.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use actix::{Actor, Addr};
 use lttngd_model::{ChannelKey, SessionId};
@@ -18,6 +18,7 @@ use super::world::{SESSION, config};
 use crate::{
     Consumer, ConsumerError, FlushChannel,
     command::{CommandSocket, NewConnection, Perform},
+    hearing::Hearing,
     link::{Link, LinkEnd},
     reader::Leave,
     reports::{Owner, Start},
@@ -69,6 +70,7 @@ impl Connections {
             socket: self.path(),
             shared: self.shared.clone(),
             descriptors: self.descriptors.clone(),
+            hearing: Hearing::of_shared(Duration::from_secs(60), &self.owner.span),
         };
         CommandSocket::own(new, self.owner.clone())
     }

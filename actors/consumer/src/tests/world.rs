@@ -1,6 +1,9 @@
 //! A consumer actor, its fake, and somebody who is told of its end.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use actix::{Actor, Addr, Context, Handler};
 use lttngd_model::{Bitness, ChannelKey, ChannelOutput, ConsumerKind, Credentials, SessionId};
@@ -141,6 +144,7 @@ pub(super) fn config(fake: &FakeConsumer) -> ConsumerConfig {
         quiet: false,
         clock_plugin: None,
         sessiond_uuid: [9; 16],
+        deadline: Duration::from_secs(60),
         descriptors: lttngd_runtime::Descriptors::unlimited(),
     }
 }

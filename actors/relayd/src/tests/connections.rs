@@ -7,6 +7,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, ResponseActFuture, WrapFuture};
@@ -14,7 +15,7 @@ use lttngd_consumer::{Consumer, EnsureRunning};
 use lttngd_model::{Bitness, ConsumerKind, NetIndex, SessionId};
 use lttngd_peer::{
     ConsumerAct, ConsumerScript, FakeConsumer, FakeRelayd, Gate, Logged, PATIENCE,
-    answer_as_relayd, eventually,
+    answer_as_relayd, eventually, eventually_so,
 };
 use lttngd_runtime::Outlet;
 use lttngd_wire::consumer::{ConsumerError as Code, Message as Command};
@@ -63,6 +64,12 @@ impl World {
         }
         let relayds = Relayds::new(config(PATIENCE)).start();
         Self { relayds, fakes, consumers, failures: Failures::default() }
+    }
+
+    /// One that waits for relay daemons no longer than this.
+    async fn with_deadline(deadline: Duration) -> Self {
+        let relayds = Relayds::new(config(deadline)).start();
+        Self { relayds, ..Self::usual().await }
     }
 
     async fn usual() -> Self {
@@ -357,5 +364,32 @@ async fn a_connection_that_panics_is_a_relay_daemon_that_is_gone() {
     let next = world.open(target(&relayd), session()).await;
     assert_eq!(next.net_index, NetIndex(4));
     next.connection.send(Connect).await.unwrap().unwrap();
+    world.end().await;
+}
+
+#[actix::test]
+async fn a_relay_daemon_that_was_silent_is_not_waited_for_until_it_answers() {
+    let world = World::with_deadline(Duration::from_millis(300)).await;
+    let gate = Gate::default();
+    let silent = FakeRelayd::behind(gate.clone());
+    let connect = async |session| {
+        let opened = world.open(target(&silent), session).await;
+        opened.connection.send(Connect).await.unwrap()
+    };
+    let outcome = connect(session()).await;
+    let Err(ConnectError::Relayd(error)) = outcome else { panic!("{outcome:?}") };
+    assert!(matches!(error, RelaydError::TimedOut { .. }), "{error}");
+    for session in [session(), other_session()] {
+        let outcome = connect(session).await;
+        let Err(ConnectError::Relayd(error)) = outcome else { panic!("{outcome:?}") };
+        assert!(matches!(error, RelaydError::Silent { .. }), "{error}");
+    }
+    // Others are no concern of it.
+    let other = FakeRelayd::new();
+    let opened = world.open(target(&other), session()).await;
+    opened.connection.send(Connect).await.unwrap().unwrap();
+    drop(opened);
+    gate.open();
+    eventually_so("it is asked again", async || connect(other_session()).await.is_ok()).await;
     world.end().await;
 }
