@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,15 @@
 #define CPU_WORD (264 / 8)
 /* Where the size of a sub-buffer is: struct lttng_crash_abi, subbuf_size. */
 #define SUBBUF_SIZE_WORD (104 / 8)
+/* How many there are, there. */
+#define SUBBUF_COUNT_WORD (112 / 8)
+/* Where the reader's position is, and where what was written of each sub-buffer is counted for writers and for the
+ * reader: ring_buffer.consumed, .commit_hot, .commit_cold; the latter two are an object and an offset there. */
+#define CONSUMED_WORD (152 / 8)
+#define COMMIT_HOT_WORD ((136 + 8) / 8)
+#define COMMIT_COLD_WORD ((352 + 8) / 8)
+/* Distance of the counts of two sub-buffers. */
+#define COMMIT_WORDS (128 / 8)
 /* The header of a packet. */
 #define HEADER_LEN 84
 /* More than a buffer's control structure, less than any buffer. */
@@ -114,40 +124,92 @@ int scribble(long seed)
 
 /* The most pipes that are known. */
 #define PIPES_MAX 256
+/* Where copies of them begin; the tracer's own are below. */
+#define KEPT_FROM 512
 
 static int pipes[PIPES_MAX];
 static int pipe_count;
 
+static void ring_all(void)
+{
+	for (int i = 0; i < pipe_count; i++) {
+		/* They do not block; a full one is rung enough. */
+		ssize_t written = write(pipes[i], "x", 1);
+
+		(void) written;
+	}
+}
+
 static void *ring_for_ever(void *unused)
 {
 	(void) unused;
-	for (;;) {
-		for (int i = 0; i < pipe_count; i++) {
-			/* They do not block; a full one is rung enough. */
-			ssize_t written = write(pipes[i], "x", 1);
-
-			(void) written;
-		}
-	}
+	for (;;)
+		ring_all();
 	return NULL;
 }
 
-int ring(void)
+/* Finds the pipes, and keeps them when the tracer closes them. */
+static int find_pipes(void)
 {
 	struct stat status;
-	pthread_t thread;
 
-	for (int fd = 3; fd < 1024 && pipe_count < PIPES_MAX; fd++) {
+	for (int fd = 3; fd < KEPT_FROM && pipe_count < PIPES_MAX; fd++) {
 		int flags = fcntl(fd, F_GETFL);
 
 		if (flags < 0 || fstat(fd, &status) < 0 || !S_ISFIFO(status.st_mode))
 			continue;
 		if ((flags & O_ACCMODE) == O_WRONLY && flags & O_NONBLOCK)
-			pipes[pipe_count++] = fd;
+			pipes[pipe_count++] = fcntl(fd, F_DUPFD_CLOEXEC, KEPT_FROM);
 	}
-	if (!pipe_count)
+	/* The other end may be closed. */
+	signal(SIGPIPE, SIG_IGN);
+	return pipe_count;
+}
+
+int ring(void)
+{
+	pthread_t thread;
+
+	if (!find_pipes())
 		return -ENOENT;
 	return -pthread_create(&thread, NULL, ring_for_ever, NULL) ?: pipe_count;
+}
+
+/* Says that all sub-buffers are full which the reader does not have: what is in them is from before. */
+static void forge_in(volatile uint64_t *words)
+{
+	uint64_t size = words[SUBBUF_SIZE_WORD], count = words[SUBBUF_COUNT_WORD];
+	uint64_t at = words[OFFSET_WORD];
+
+	while (at / size - words[CONSUMED_WORD] / size < count) {
+		uint64_t index = at / size % count, written = (at / size / count + 1) * size;
+
+		words[words[COMMIT_HOT_WORD] / 8 + COMMIT_WORDS * index] = written;
+		words[words[COMMIT_COLD_WORD] / 8 + COMMIT_WORDS * index] = written;
+		at = (at / size + 1) * size;
+		__atomic_store_n(&words[OFFSET_WORD], at, __ATOMIC_SEQ_CST);
+	}
+}
+
+static void *forge_for_ever(void *unused)
+{
+	(void) unused;
+	for (;;) {
+		for (size_t i = 0; i < area_count; i++)
+			forge_in(areas[i].words);
+		ring_all();
+	}
+	return NULL;
+}
+
+int forge(void)
+{
+	pthread_t thread;
+	int found = find_areas();
+
+	if (found <= 0 || !find_pipes())
+		return found < 0 ? found : -ENOENT;
+	return -pthread_create(&thread, NULL, forge_for_ever, NULL) ?: found;
 }
 
 int scribble_all(long seed)

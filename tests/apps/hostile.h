@@ -10,8 +10,11 @@ int scribble(long seed);
 int scribble_all(long seed);
 
 /* Writes to every pipe that it has, standard ones apart, in a thread of its own, until the application
- * ends: that is how writers tell that there is a packet. */
+ * ends, also when the tracer has closed them: that is how writers tell that there is a packet. */
 int ring(void);
+
+/* Says that packets are there as fast as they are taken, in a thread of its own, until the application ends. */
+int forge(void);
 
 /* Reserves len bytes, as for an event, and never writes them. */
 int hold(long len);

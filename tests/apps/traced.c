@@ -22,6 +22,7 @@
  *   hold=N       reserve N bytes in each of its buffers and never write them
  *   rewind=N     write N over the writers' position in the buffers of the processor that it runs on
  *   ring         ring the consumer daemon without end
+ *   forge        say that there are packets as fast as they are taken, without end
  *   pid          answer the process id
  *   exit         leave at once, without clean-up
  */
@@ -225,6 +226,8 @@ static int command(char *words, char **rest)
 		return rewind_own(count);
 	if (!strcmp(words, "ring"))
 		return ring();
+	if (!strcmp(words, "forge"))
+		return forge();
 	if (!strcmp(words, "pid"))
 		return getpid();
 	if (!strcmp(words, "exit"))

@@ -26,6 +26,7 @@ mod order;
 mod output;
 mod packet_due;
 mod poller;
+mod precedence;
 mod relay;
 mod remote;
 mod rotation;
@@ -48,6 +49,8 @@ use std::{
 };
 
 use lttngd_model::{ChannelKey, NetIndex};
+use lttngd_runtime::{come_after, come_first, is_first};
+use rustix::time::{ClockId, clock_gettime};
 
 #[cfg(test)]
 pub(crate) use self::example::example_ring;
@@ -61,7 +64,7 @@ pub(crate) use self::{
     state::Worker,
     timers::LOOK_PERIOD_US,
 };
-use self::{poller::Watched, timers::Due};
+use self::{poller::Watched, precedence::Precedence, timers::Due};
 
 /// How long the end waits for relay daemons to take what is left.
 const END_DEADLINE: Duration = Duration::from_secs(2);
@@ -72,6 +75,12 @@ const HOLD_LOOKS: Duration = Duration::from_millis(20);
 impl Worker {
     /// Works until it is told to end, or nobody is left to give orders. `false` when it could not.
     pub(crate) fn run(mut self) -> bool {
+        match come_first() {
+            Ok(()) => self.precedence = Some(Precedence::new(Instant::now(), processor_time())),
+            Err(error) => {
+                tracing::info!(%error, "a data thread waits for its turn behind busy applications");
+            }
+        }
         while !self.ends {
             if let Err(error) = self.turn() {
                 tracing::error!(%error, "a data thread of the consumer cannot wait");
@@ -86,9 +95,11 @@ impl Worker {
     fn turn(&mut self) -> io::Result<()> {
         let timeout = self.wait_at_most();
         self.setup.pulse.rest();
-        let waited = self.poller.wait(timeout);
+        let begun = Instant::now();
+        let waited = self.poller.wait(self.precedence_rest(timeout));
         self.setup.pulse.beat();
         waited?;
+        self.settle_precedence(begun);
         while let Some(watched) = self.poller.next_event() {
             self.handle(watched);
         }
@@ -120,6 +131,31 @@ impl Worker {
     /// Whether data stays in its buffers: a test's, and not at the end.
     fn holds(&self) -> bool {
         self.setup.hold.is_on() && !self.ends
+    }
+
+    /// How long it may wait at most, to be looked at in time.
+    fn precedence_rest(&self, timeout: Option<Duration>) -> Option<Duration> {
+        let rest_max = self.precedence.as_ref().and_then(Precedence::rest_max);
+        timeout.into_iter().chain(rest_max).min()
+    }
+
+    /// It has waited since then. It comes before all programs, or no longer, by what it has done.
+    fn settle_precedence(&mut self, begun: Instant) {
+        let now = Instant::now();
+        let rested = now.saturating_duration_since(begun);
+        let precedence = self.precedence.as_mut();
+        let change = precedence.and_then(|it| it.rested(rested, now, processor_time));
+        let Some(comes_first) = change else { return };
+        if !comes_first && !is_first() {
+            // Whoever gave it another priority wants it so.
+            self.precedence = None;
+            return;
+        }
+        tracing::debug!(comes_first, "a data thread has caught up, or is kept busy");
+        if let Err(error) = if comes_first { come_first() } else { come_after() } {
+            tracing::warn!(%error, "the priority of a data thread stays as it is");
+            self.precedence = None;
+        }
     }
 
     fn handle(&mut self, watched: Watched) {
@@ -201,6 +237,7 @@ impl Worker {
             Due::Metadata(key) => self.metadata_timer(key, now),
             Due::Listen(key) => self.listen(key),
             Due::Abandoned(key) => self.finish_abandoned(key, now),
+            Due::Over(key) => self.let_go(key),
             Due::Unwritten(key) => self.write_again(key, now),
             Due::Relay(index) => self.relay_timer(index, now),
             Due::Leaving(index) => self.leaving_timer(index),
@@ -242,4 +279,11 @@ impl Worker {
             }
         }
     }
+}
+
+/// The processor time of this thread.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    // It counts from 0.
+    Duration::new(time.tv_sec.cast_unsigned(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }

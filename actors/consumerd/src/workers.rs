@@ -253,9 +253,6 @@ fn start(
     let ended = NotifiesAtEnd { ended: Arc::clone(ended), was_told: false };
     let body = move || {
         let mut ended = ended;
-        if let Err(error) = lttngd_runtime::come_first() {
-            tracing::info!(%error, "a data thread waits for its turn behind busy applications");
-        }
         ended.was_told = worker.run();
     };
     let thread = std::thread::Builder::new().name(name.to_owned()).spawn(body)?;

@@ -48,7 +48,7 @@ pub use outlet::Outlet;
 pub use own::{check_is_own, private_listener};
 pub use patience::{Attention, Patience};
 pub use peer::{DESCRIPTORS_MAX, Peer, PeerCredentials, PeerError, Sent, peer_credentials};
-pub use priority::{come_first, come_first_with_children};
+pub use priority::{come_after, come_first, come_first_with_children, is_first};
 pub use queue::{Ahead, GoesPast, NotRun, Progress, Queue, QueueOf, QueueReport};
 pub use sparing::Sparing;
 pub use tcp_user::TcpUsers;

@@ -203,6 +203,67 @@ fn an_application_rings_without_end() {
     stage.end();
 }
 
+/// The scheduling policies of the threads of our consumer daemon that write here.
+fn policies(consumer: i32) -> Vec<u32> {
+    const POLICY_FIELD: usize = 41;
+
+    let threads = fs::read_dir(format!("/proc/{consumer}/task")).unwrap().flatten();
+    let stats = threads.filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok());
+    let local = stats.filter(|stat| stat.contains("(consumer-local)"));
+    // The fields behind the name are counted from the third one.
+    let policy = |stat: String| {
+        let (_, fields) = stat.rsplit_once(") ").unwrap();
+        fields.split(' ').nth(POLICY_FIELD - 3).unwrap().parse().unwrap()
+    };
+    local.map(policy).collect()
+}
+
+#[test]
+fn a_data_thread_that_a_forger_keeps_busy_comes_behind_programs() {
+    const ROUND_ROBIN: u32 = 2;
+
+    let stage = own();
+    let bystander = Bystander::start(&stage);
+    let consumer = stage.arena.consumer();
+    let all_come_first = || policies(consumer).iter().all(|policy| *policy == ROUND_ROBIN);
+    if !all_come_first() {
+        eprintln!("this test needs the right to real-time priorities, and checks nothing without");
+        return;
+    }
+    start(
+        &stage,
+        "--buffers-pid --subbuf-size=4k --num-subbuf=4 --tracefile-size=1M --tracefile-count=2",
+    );
+    let mut forger = stage.program();
+    forger.tell("number=3000");
+    assert!(forger.tell("forge") > 0);
+    eventually("a thread comes behind programs", || (!all_come_first()).then_some(()));
+    forger.kill();
+    eventually("it comes first again", || all_come_first().then_some(()));
+    bystander.finish(&stage);
+    stage.arena.lttng_ok("destroy victim");
+    stage.end();
+}
+
+#[test]
+fn an_application_that_rings_on_after_its_session_is_let_go() {
+    let stage = own();
+    stage.arena.lttng_ok("create other --no-output");
+    stage.arena.lttng_ok("enable-channel -u -s other c");
+    let consumer = stage.arena.consumer();
+    let before = stage.arena.descriptors(consumer);
+    start(&stage, "--buffers-uid");
+    let mut ringer = stage.program();
+    ringer.tell("number=10");
+    assert!(ringer.tell("ring") > 0);
+    stage.arena.lttng_ok("destroy victim");
+    let left = || stage.arena.descriptors(consumer).saturating_sub(before);
+    assert!(left() > 0, "it has the pipes still");
+    eventually("its pipes are closed", || (left() == 0).then_some(()));
+    drop(ringer);
+    stage.end();
+}
+
 /// Whether a data file below `directory` has something in it.
 fn has_packets(directory: &Path) -> bool {
     let entries = fs::read_dir(directory).unwrap().flatten();

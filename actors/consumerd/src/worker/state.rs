@@ -17,6 +17,7 @@ use super::{
     new::{Counts, Setup},
     order::Order,
     poller::{Poller, Watched},
+    precedence::Precedence,
     relay::Relays,
     snapshot::Snapshots,
     stream::DataStream,
@@ -41,6 +42,8 @@ pub(crate) struct Worker {
     /// Questions for what channels have lost.
     pub(super) questions: Vec<CountsQuestion>,
     pub(super) timers: TimerQueue,
+    /// `None` when it may not come before programs.
+    pub(super) precedence: Option<Precedence>,
     /// Whether it ends after this turn.
     pub(super) ends: bool,
 }
@@ -70,6 +73,7 @@ impl Worker {
             snapshots: Snapshots::default(),
             questions: Vec::new(),
             timers: TimerQueue::default(),
+            precedence: None,
             ends: false,
         })
     }

@@ -240,7 +240,7 @@ impl DataStream {
                 None => {}
             }
             if self.extent.has_end() && self.extent.is_over(self.source.positions().ok()) {
-                return TurnEnd::Idle;
+                return self.nothing_left();
             }
             match self.source.get_next() {
                 Ok(()) => self.throttle.note_packet(),

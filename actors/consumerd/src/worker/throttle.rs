@@ -28,9 +28,9 @@ impl WakeupThrottle {
         self.count = 0;
     }
 
-    /// Ends the time without listening. Whether it was one.
+    /// Ends the time without listening. Whether it was one. The next wake-up in vain begins another: one that
+    /// rings without end is read by the time alone.
     pub(super) fn unmute(&mut self) -> bool {
-        self.count = 0;
         std::mem::take(&mut self.is_muted)
     }
 }
@@ -72,7 +72,10 @@ mod tests {
         let mut throttle = woken(WAKEUPS_MAX + 1);
         assert!(throttle.unmute());
         assert!(!throttle.unmute(), "it is listened to already");
-        assert!(!throttle.note_wakeup(), "its count begins anew");
+        assert!(throttle.note_wakeup(), "it has not made up for those in vain");
+        assert!(throttle.unmute());
+        throttle.note_packet();
+        assert!(!throttle.note_wakeup(), "now it has");
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub(super) enum Due {
     Listen(ChannelKey),
     /// Writers of a channel may have left packets unfinished for good.
     Abandoned(ChannelKey),
+    /// Nobody should have a channel any more: its trace has ended.
+    Over(ChannelKey),
     /// Metadata that could not be written is to be tried again.
     Unwritten(ChannelKey),
     /// A relay daemon may have let a deadline pass.

@@ -292,6 +292,32 @@ impl Worker {
         }
     }
 
+    /// Lets go of a channel that applications have still, though its trace has ended: what they had written by now is
+    /// read, and their pipes are closed.
+    pub(in crate::worker) fn let_go(&mut self, key: ChannelKey) {
+        let Some(channel) = self.channels.get(&key) else { return };
+        // Where it is described again the trace goes on. Those of the kernel end by themselves.
+        if self.metadata_of(key).is_some() || !matches!(channel.end, ChannelEnd::Ring(_)) {
+            return;
+        }
+        let (session, slots) = (channel.session, channel.streams.clone());
+        tracing::warn!(%session, channel = channel.writing.name,
+            "a channel of a trace that has ended is let go: an application did not");
+        if !channel.monitored {
+            return self.remove_channel(key);
+        }
+        for slot in slots {
+            let stream = &mut self.streams[slot];
+            stream.wakeup = None;
+            stream.end(&self.setup.clock);
+            stream.hang_up(&self.setup.clock);
+            if let Some(token) = stream.watched.take() {
+                self.poller.unwatch(stream.source.wakeup_fd(), token);
+            }
+            self.make_ready(slot);
+        }
+    }
+
     /// Takes a stream out that was read to its end.
     pub(in crate::worker) fn remove_stream(&mut self, slot: usize) {
         let Some(mut stream) = self.streams.try_remove(slot) else { return };

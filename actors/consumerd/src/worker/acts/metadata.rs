@@ -1,6 +1,6 @@
 //! Metadata channels: taken over, filled, asked for, moved, ended.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lttngd_model::ChannelKey;
 use lttngd_wire::consumer::ConsumerError as Code;
@@ -18,6 +18,10 @@ use crate::{
         timers::Due,
     },
 };
+
+/// How long applications may have a channel when its trace has ended: one that is stopped, or that goes on ringing,
+/// would have it for as long as it likes.
+const LET_GO_AFTER: Duration = Duration::from_secs(10);
 
 impl Worker {
     /// Takes a metadata channel over.
@@ -142,10 +146,20 @@ impl Worker {
             self.relays.close(remote);
         }
         let session = metadata.session();
+        self.await_end_of_trace(&metadata);
         // Nobody will send what these wait for.
         self.release(metadata.waiters.into_all());
         self.tell(Event::ChannelEnded { session, key });
         Ok(())
+    }
+
+    /// The trace that a metadata channel describes has ended: applications let go of its channels soon.
+    fn await_end_of_trace(&mut self, metadata: &Metadata) {
+        let at = Instant::now() + LET_GO_AFTER;
+        let described = self.channels.iter().filter(|(_, it)| metadata.is_of_trace(&it.writing));
+        for (key, _) in described {
+            self.timers.schedule(at, Due::Over(*key));
+        }
     }
 
     /// Moves metadata to the trace chunk of its channel, where all of it is written again; to none
