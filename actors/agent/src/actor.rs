@@ -29,7 +29,7 @@ pub struct Agent {
     registered: Outlet<AgentRegistered>,
     unregistered: Outlet<AgentUnregistered>,
     /// Among the agents that may be connected.
-    _permit: Permit,
+    permit: Rc<Permit>,
 }
 
 impl Agent {
@@ -60,7 +60,7 @@ impl Agent {
             connection: Some(connection),
             registered: settings.registered.clone(),
             unregistered: settings.unregistered.clone(),
-            _permit: permit,
+            permit: Rc::new(permit),
         }
     }
 
@@ -75,7 +75,7 @@ impl Actor for Agent {
 
     fn started(&mut self, context: &mut Self::Context) {
         let Some(connection) = self.connection.take() else { return };
-        let driver = Driver::new(connection, Rc::clone(&self.agenda));
+        let driver = Driver::new(connection, Rc::clone(&self.agenda), Rc::clone(&self.permit));
         let driven = async move {
             let end = driver.run().await;
             tracing::debug!(%end, "connection closed");

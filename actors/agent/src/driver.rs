@@ -8,7 +8,10 @@ use lttngd_wire::agent::Refusal;
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use crate::{AgentError, connection::Connection, error::Broken, link::Link, plan::AgentSession};
+use crate::{
+    AgentError, connection::Connection, error::Broken, link::Link, listener::Permit,
+    plan::AgentSession,
+};
 
 type Reply<T> = oneshot::Sender<Result<T, AgentError>>;
 
@@ -54,6 +57,7 @@ impl lttngd_runtime::Job<Purpose> for Job {
 pub(crate) struct Driver {
     connection: Connection,
     agenda: Rc<AgentAgenda>,
+    permit: Rc<Permit>,
     /// What it has for each purpose.
     has: HashMap<Purpose, AgentSession>,
     /// Whether it was told that its registration is done.
@@ -62,8 +66,8 @@ pub(crate) struct Driver {
 
 impl Driver {
     /// The driver of an agent that has said what it is.
-    pub(crate) fn new(connection: Connection, agenda: Rc<AgentAgenda>) -> Self {
-        Self { connection, agenda, has: HashMap::new(), is_registered: false }
+    pub(crate) fn new(connection: Connection, agenda: Rc<AgentAgenda>, permit: Rc<Permit>) -> Self {
+        Self { connection, agenda, permit, has: HashMap::new(), is_registered: false }
     }
 
     /// Runs jobs until the agent is gone; the error says how that was noticed.
@@ -82,7 +86,7 @@ impl Driver {
     }
 
     fn link(&self) -> Link<'_> {
-        Link { connection: &self.connection, agenda: &self.agenda }
+        Link { connection: &self.connection, agenda: &self.agenda, permit: &self.permit }
     }
 
     async fn task(&mut self, task: Task<Purpose, Job>) -> Result<(), Broken> {
@@ -105,7 +109,7 @@ impl Driver {
                     true => self.link().loggers().await?,
                     false => Ok(Vec::new()),
                 };
-                answer(reply, loggers.map_err(Into::into));
+                answer(reply, loggers);
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use std::io;
 
 use lttngd_runtime::AskError;
+use lttngd_users::ShareTaken;
 use lttngd_wire::{DecodeError, agent::Refusal};
 use thiserror::Error;
 
@@ -20,6 +21,9 @@ pub enum AgentError {
     /// It refused.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// It lists more than there is memory for in the share of its user.
+    #[error(transparent)]
+    TooMuch(#[from] ShareTaken),
 }
 
 impl From<AskError> for AgentError {

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use lttngd_runtime::{STEP_LEN, fail_point, read_growing};
+use lttngd_runtime::{STEP_LEN, fail_point, read_growing, skip};
 use lttngd_wire::agent::{
     Command, LIST_HEAD_LEN, ListHead, REPLY_LEN, Refusal, Reply, decode_loggers,
 };
 
-use crate::{connection::Connection, driver::AgentAgenda, error::Broken};
+use crate::{
+    AgentError, connection::Connection, driver::AgentAgenda, error::Broken, listener::Permit,
+};
 
 /// Longest time for the names of a listing to come when their size has.
 pub(crate) const LIST_DEADLINE: Duration = Duration::from_secs(10);
@@ -20,6 +22,7 @@ pub(crate) struct Link<'a> {
     pub(crate) connection: &'a Connection,
     /// Is told of each answer.
     pub(crate) agenda: &'a AgentAgenda,
+    pub(crate) permit: &'a Permit,
 }
 
 impl Link<'_> {
@@ -40,18 +43,28 @@ impl Link<'_> {
     }
 
     /// LIST: the names of all loggers.
-    pub(crate) async fn loggers(&self) -> Answer<Vec<String>> {
+    pub(crate) async fn loggers(&self) -> Result<Result<Vec<String>, AgentError>, Broken> {
         if let Err(refusal) = self.command(&Command::List).await? {
-            return Ok(Err(refusal));
+            return Ok(Err(refusal.into()));
         }
         let mut head = [0; LIST_HEAD_LEN];
         self.connection.read_exact(&mut head).await?;
         let ListHead { data_size, count } = ListHead::decode(&head)?;
         let fill = async |bytes: &mut [u8]| self.connection.read_exact(bytes).await;
-        let names = read_growing(data_size as usize, fill);
+        let room = self.permit.listing(data_size);
+        let names = async {
+            match &room {
+                Ok(_) => read_growing(data_size as usize, fill).await,
+                Err(_) => skip(data_size as usize, fill).await.map(|()| Vec::new()),
+            }
+        };
         let names =
             tokio::time::timeout(LIST_DEADLINE, names).await.map_err(|_| Broken::Unended)??;
         self.agenda.answered();
+        let _room = match room {
+            Ok(room) => room,
+            Err(refused) => return Ok(Err(refused.into())),
+        };
         if names.len() <= STEP_LEN {
             return Ok(Ok(decode_loggers(count, &names)?));
         }

@@ -58,11 +58,24 @@ enum Rejected {
     Malformed(#[from] DecodeError),
 }
 
+/// Most bytes of listings that are being read from agents, of all together.
+const LISTINGS_MAX_LEN: u64 = 64 << 20;
+
 /// The right to be one of [`AGENTS_MAX`], of which its user has a share, with its descriptor. Given back on drop.
 #[derive(Debug)]
 pub(crate) struct Permit {
+    uid: u32,
+    listings: Ledger,
     _lease: Lease,
     _held: Held,
+}
+
+impl Permit {
+    /// The right to list so many bytes.
+    pub(crate) fn listing(&self, len: u32) -> Result<Lease, ShareTaken> {
+        let free = LISTINGS_MAX_LEN.saturating_sub(self.listings.taken());
+        self.listings.take(self.uid, len.into(), free)
+    }
 }
 
 /// Why there is none.
@@ -77,6 +90,8 @@ pub(crate) enum NoPermit {
 /// What the agents of each user may have.
 pub(crate) struct UserShares {
     agents: Ledger,
+    /// Bytes of their listings.
+    listings: Ledger,
     descriptors: Descriptors,
     /// Where it is asked who they are.
     users: Option<TcpUsers>,
@@ -89,7 +104,8 @@ impl UserShares {
         });
         let owner = rustix::process::geteuid().as_raw();
         let agents = Ledger::new("connections of agents", AGENTS_KEPT).owned_by(owner);
-        Self { agents, descriptors, users: users.ok() }
+        let listings = Ledger::new("bytes of listings of agents", 0).owned_by(owner);
+        Self { agents, listings, descriptors, users: users.ok() }
     }
 
     /// Whose the agent at the other end is.
@@ -104,7 +120,8 @@ impl UserShares {
         let places = (AGENTS_MAX as u64).saturating_sub(self.agents.taken());
         let descriptors = self.descriptors.left(Purpose::Registrations) as u64;
         let lease = self.agents.take(uid, 1, places.min(descriptors))?;
-        Ok(Permit { _lease: lease, _held: self.descriptors.take(Purpose::Registrations, 1)? })
+        let held = self.descriptors.take(Purpose::Registrations, 1)?;
+        Ok(Permit { uid, listings: self.listings.clone(), _lease: lease, _held: held })
     }
 }
 

@@ -119,7 +119,8 @@ impl Actor for App {
         context.spawn(served.instrument(self.span.clone()).into_actor(self));
         let (agenda, handles) = (Rc::clone(&self.agenda), Rc::clone(&self.handles));
         let notifiers = NotifierGroup::new(Arc::clone(&self.info), Rc::clone(&self.permits.0));
-        let driver = Driver::new(command, agenda, (handles, notifiers));
+        let permit = Rc::clone(&self.permits.0);
+        let driver = Driver::new(command, agenda, (handles, notifiers), permit);
         let driven = async move {
             let end = driver.run().await;
             tracing::debug!(%end, "command socket closed");

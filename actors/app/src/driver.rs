@@ -22,6 +22,7 @@ use crate::{
     link::Link,
     notifier::NotifierGroup,
     notify::Handles,
+    permits::Permit,
     plan::AppSession,
     purpose::Purpose,
     socket::{Answer, CommandSocket},
@@ -40,6 +41,7 @@ pub(crate) struct Driver {
     handles: Rc<Handles>,
     sessions: RefCell<BTreeMap<SessionId, AppSession>>,
     notifiers: NotifierGroup,
+    permit: Rc<Permit>,
 }
 
 impl Driver {
@@ -48,8 +50,9 @@ impl Driver {
         socket: CommandSocket,
         agenda: Rc<AppAgenda>,
         (handles, notifiers): (Rc<Handles>, NotifierGroup),
+        permit: Rc<Permit>,
     ) -> Self {
-        Self { socket, agenda, handles, sessions: RefCell::default(), notifiers }
+        Self { socket, agenda, handles, sessions: RefCell::default(), notifiers, permit }
     }
 
     /// Runs jobs until the application is gone; the error says how that was noticed.
@@ -121,11 +124,11 @@ impl Driver {
             }
             Job::Tracepoints(reply) if reply.is_closed() => {}
             Job::Tracepoints(reply) => {
-                answer(reply, self.link().tracepoints().await?.map_err(Into::into));
+                answer(reply, self.link().tracepoints(self.permit.listing()).await?);
             }
             Job::TracepointFields(reply) if reply.is_closed() => {}
             Job::TracepointFields(reply) => {
-                answer(reply, self.link().tracepoint_fields().await?.map_err(Into::into));
+                answer(reply, self.link().tracepoint_fields(self.permit.listing()).await?);
             }
         }
         Ok(())

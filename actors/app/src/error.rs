@@ -1,6 +1,7 @@
 //! Why an application did not do what it was asked.
 
 use lttngd_runtime::{AskError, PeerError};
+use lttngd_users::ShareTaken;
 use lttngd_wire::ust::command::UstError;
 use thiserror::Error;
 
@@ -16,6 +17,9 @@ pub enum AppError {
     /// It refused.
     #[error(transparent)]
     Refused(#[from] UstError),
+    /// It lists more than there is memory for in the share of its user.
+    #[error(transparent)]
+    TooMuch(#[from] ShareTaken),
 }
 
 impl From<AskError> for AppError {

@@ -48,6 +48,7 @@ pub use apps::{
 };
 pub use error::AppError;
 pub use listener::{AppSettings, REGISTRATION_DEADLINE, listen};
+pub use lttngd_wire::ust::command::FieldEntry;
 pub use message::{
     AppId, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields, ListTracepoints,
     RegenerateStatedump, RegisterDone, SessionWish, Synchronise, SynchroniseArrived, Tracepoint,

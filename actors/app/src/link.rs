@@ -11,7 +11,8 @@ use lttngd_wire::ust::command::{
 
 use crate::{
     Tracepoint,
-    error::Broken,
+    error::{AppError, Broken},
+    permits::ListingRoom,
     socket::{Answer, AskedValue, Attached, CommandSocket},
 };
 
@@ -21,6 +22,9 @@ const LISTING_MAX: usize = 1 << 16;
 /// Most requests of one job that are on their way together. What an application has not read fills
 /// its socket; more would only wait there.
 pub(crate) const ON_THEIR_WAY_MAX: usize = 8;
+
+/// What an application listed, or why that could not be had.
+type Listed<T> = Result<Result<Vec<T>, AppError>, Broken>;
 
 /// The command socket.
 #[derive(Clone, Copy)]
@@ -154,36 +158,51 @@ impl<'a> Link<'a> {
         }
     }
 
-    pub(crate) async fn tracepoints(&self) -> Answer<Vec<Tracepoint>> {
-        let list = granted!(self.command(ROOT_HANDLE, &Command::TracepointList).await?);
-        let mut tracepoints = Vec::new();
-        while tracepoints.len() < LISTING_MAX {
-            match self.0.reply(list, &Command::TracepointListGet).await? {
-                Ok(reply) => {
-                    let (name, loglevel) = reply.tracepoint();
-                    tracepoints.push(Tracepoint { name, loglevel });
-                }
-                Err(UstError::NoEntry) => break,
-                Err(refusal) => return Ok(Err(refusal)),
-            }
-        }
-        granted!(self.command(list, &Command::Release).await?);
-        Ok(Ok(tracepoints))
+    /// The tracepoints, as far as there is room for them.
+    pub(crate) async fn tracepoints(&self, room: ListingRoom) -> Listed<Tracepoint> {
+        let next = async |list| -> Answer<(usize, Tracepoint)> {
+            let reply = granted!(self.0.reply(list, &Command::TracepointListGet).await?);
+            let (name, loglevel) = reply.tracepoint();
+            Ok(Ok((name.len(), Tracepoint { name, loglevel })))
+        };
+        self.listed(&Command::TracepointList, room, next).await
     }
 
-    pub(crate) async fn tracepoint_fields(&self) -> Answer<Vec<FieldEntry>> {
-        let list = granted!(self.command(ROOT_HANDLE, &Command::TracepointFieldList).await?);
-        let mut fields = Vec::new();
-        while fields.len() < LISTING_MAX {
-            let command = Command::TracepointFieldListGet;
-            match self.0.entry(list, &command, FIELD_ENTRY_LEN).await? {
-                Ok(entry) => fields.push(FieldEntry::decode(&entry)?),
+    /// The same of their fields.
+    pub(crate) async fn tracepoint_fields(&self, room: ListingRoom) -> Listed<FieldEntry> {
+        let command = Command::TracepointFieldListGet;
+        let next = async |list| -> Answer<(usize, FieldEntry)> {
+            let entry = granted!(self.0.entry(list, &command, FIELD_ENTRY_LEN).await?);
+            let field = FieldEntry::decode(&entry)?;
+            Ok(Ok((field.event_name.len() + field.field_name.len(), field)))
+        };
+        self.listed(&Command::TracepointFieldList, room, next).await
+    }
+
+    /// What `next` gives, with the lengths of names, until there is none or no room.
+    async fn listed<T>(
+        &self,
+        begin: &Command,
+        mut room: ListingRoom,
+        next: impl AsyncFn(u32) -> Answer<(usize, T)>,
+    ) -> Listed<T> {
+        let list = match self.command(ROOT_HANDLE, begin).await? {
+            Ok(list) => list,
+            Err(refusal) => return Ok(Err(refusal.into())),
+        };
+        let (mut listed, mut outcome) = (Vec::new(), Ok(()));
+        while listed.len() < LISTING_MAX && outcome.is_ok() {
+            match next(list).await? {
+                Ok((len, entry)) => {
+                    outcome = room.take(len + size_of::<T>());
+                    listed.push(entry);
+                }
                 Err(UstError::NoEntry) => break,
-                Err(refusal) => return Ok(Err(refusal)),
+                Err(refusal) => return Ok(Err(refusal.into())),
             }
         }
-        granted!(self.command(list, &Command::Release).await?);
-        Ok(Ok(fields))
+        let released = self.command(list, &Command::Release).await?;
+        Ok(outcome.map_err(AppError::from).and(released.map_err(AppError::from)).map(|_| listed))
     }
 }
 

@@ -29,6 +29,11 @@ const KEPT_PART: u64 = 64;
 /// How many times what is left of them a user may have. Applications of one user are often all that there are.
 const CONNECTIONS_TIMES_FREE: u64 = 15;
 
+/// Most bytes of listings that are being read from applications, of all together.
+const LISTINGS_MAX_LEN: u64 = 64 << 20;
+/// How many are taken at a time.
+const LISTINGS_STEP: u64 = 64 << 10;
+
 /// What the applications of each user may have.
 #[derive(Debug)]
 pub(crate) struct UserShares {
@@ -83,6 +88,8 @@ struct Taken {
 pub(crate) struct Permits {
     each_max: usize,
     taken: RefCell<HashMap<Process, Taken>>,
+    /// Bytes of listings that are being read.
+    listings: Ledger,
 }
 
 /// A process has all connections that it may have.
@@ -95,7 +102,9 @@ pub(crate) struct Full {
 impl Permits {
     /// Nobody has any, and each process may have that many.
     pub(crate) fn new(each_max: usize) -> Self {
-        Self { each_max, taken: RefCell::default() }
+        let owner = rustix::process::geteuid().as_raw();
+        let listings = Ledger::new("bytes of listings", 0).owned_by(owner);
+        Self { each_max, taken: RefCell::default(), listings }
     }
 
     /// The right to one more connection of this process, whose user has the right to it.
@@ -132,6 +141,40 @@ impl Permit {
     /// The large requests of this process.
     pub(crate) fn large(&self) -> &LargeRequests {
         &self.large
+    }
+
+    /// The room of a listing that begins.
+    pub(crate) fn listing(&self) -> ListingRoom {
+        let Process { uid, .. } = self.process;
+        ListingRoom { ledger: self.permits.listings.clone(), uid, lease: None, left: 0 }
+    }
+}
+
+/// What a listing has of the share of its application's user, as long as it is being read.
+#[derive(Debug)]
+pub(crate) struct ListingRoom {
+    ledger: Ledger,
+    uid: u32,
+    lease: Option<Lease>,
+    /// Bytes that are taken and not used.
+    left: u64,
+}
+
+impl ListingRoom {
+    /// Some more bytes have come.
+    pub(crate) fn take(&mut self, len: usize) -> Result<(), ShareTaken> {
+        let len = len as u64;
+        if self.left < len {
+            let (step, free) =
+                (len.max(LISTINGS_STEP), LISTINGS_MAX_LEN.saturating_sub(self.ledger.taken()));
+            match &mut self.lease {
+                Some(lease) => lease.grow(step, free)?,
+                None => self.lease = Some(self.ledger.take(self.uid, step, free)?),
+            }
+            self.left += step;
+        }
+        self.left -= len;
+        Ok(())
     }
 }
 
@@ -196,6 +239,25 @@ mod tests {
         let root = take_all(&shares, &descriptors, 0);
         assert!(root.len() as u64 >= all as u64 / KEPT_PART, "{}", root.len());
         assert!(shares.connection(0).is_err(), "there is none");
+    }
+
+    #[test]
+    fn the_listings_of_a_user_leave_memory_to_those_of_others() {
+        let permits = Rc::new(Permits::new(9));
+        let users = Ledger::new("connections", 0);
+        let room = |uid| {
+            let lease = users.take(uid, 1, 99).unwrap();
+            permits.take(PeerCredentials { uid, ..ONE }, lease).unwrap().listing()
+        };
+        let fill = |room: &mut ListingRoom| (0..).take_while(|_| room.take(1000).is_ok()).count();
+        let mut greedy = [room(54_321), room(54_321)];
+        let filled: usize = greedy.iter_mut().map(fill).sum();
+        assert!(filled as u64 * 1000 > LISTINGS_MAX_LEN / 2, "{filled}");
+        assert!(filled as u64 * 1000 <= LISTINGS_MAX_LEN * 3 / 4, "{filled}");
+        assert!(fill(&mut room(54_322)) > 1000);
+        drop(greedy);
+        assert_eq!(permits.listings.taken(), 0);
+        assert!(room(54_321).take(1 << 20).is_ok());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use actix::Handler;
 use futures::future::join_all;
-use lttngd_agent::{AgentInfo, AgentsChanged, ListAgents};
+use lttngd_agent::{AgentError, AgentInfo, AgentsChanged, ListAgents};
 use lttngd_model::{Domain, ErrorCode, EventListing, SYMBOL_NAME_LEN};
 
 use crate::{
@@ -33,8 +33,12 @@ impl Registry {
         async move {
             let (agents, room) = (agents.await.unwrap_or_default(), Room::default());
             let listings = agents.iter().map(async |(info, agent)| {
-                let loggers = agent.send(lttngd_agent::ListLoggers).await;
-                let loggers = loggers.ok().and_then(Result::ok).unwrap_or_default();
+                let listed = agent.send(lttngd_agent::ListLoggers).await;
+                if let Ok(Err(AgentError::TooMuch(_))) = &listed {
+                    room.exceed();
+                }
+                // One that is gone or silent lists nothing.
+                let loggers = listed.ok().and_then(Result::ok).unwrap_or_default();
                 let fits = |name: &String| name.len() < SYMBOL_NAME_LEN;
                 (info.pid, room.take(loggers.into_iter().filter(fits).collect()))
             });

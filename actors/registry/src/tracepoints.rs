@@ -4,41 +4,89 @@ use std::cell::Cell;
 
 use actix::{Handler, ResponseFuture};
 use futures::future::join_all;
-use lttngd_app::ListApps;
+use lttngd_app::{AppError, FieldEntry, ListApps, Tracepoint};
 use lttngd_model::{ErrorCode, EventField, EventKind, EventListing};
 
 use crate::{ListTracepointFields, ListTracepoints, Registry};
 
-/// Most entries of one listing, of all applications or agents together. A reply to a client has room for fewer.
-pub(crate) const LISTED_MAX: usize = 1 << 18;
-/// More of them are put together in another thread: all actors would wait for it.
+/// Most bytes of one listing, of all applications or agents together. A reply to a client has room for no more.
+const LISTED_MAX_LEN: usize = 64 << 20;
+/// Bytes of an entry besides its names.
+const ENTRY_LEN: usize = 48;
+/// With more entries they are put together in another thread: all actors would wait for it.
 const AT_ONCE_MAX: usize = 4096;
+
+/// What can be listed: how long its names are.
+pub(crate) trait Listed {
+    /// Bytes of its names.
+    fn names_len(&self) -> usize;
+}
+
+impl Listed for Tracepoint {
+    fn names_len(&self) -> usize {
+        self.name.len()
+    }
+}
+
+impl Listed for FieldEntry {
+    fn names_len(&self) -> usize {
+        self.event_name.len() + self.field_name.len()
+    }
+}
+
+/// That of a logger.
+impl Listed for String {
+    fn names_len(&self) -> usize {
+        self.len()
+    }
+}
 
 /// The room of one listing.
 pub(crate) struct Room {
     left: Cell<usize>,
+    entries: Cell<usize>,
     is_full: Cell<bool>,
 }
 
 impl Default for Room {
     fn default() -> Self {
-        Self { left: Cell::new(LISTED_MAX), is_full: Cell::new(false) }
+        let (left, is_full) = (Cell::new(LISTED_MAX_LEN), Cell::new(false));
+        Self { left, entries: Cell::default(), is_full }
     }
 }
 
 impl Room {
     /// What an application or agent listed, or nothing when there is no room for it: it is not kept until the
     /// others have listed theirs.
-    pub(crate) fn take<T>(&self, listed: Vec<T>) -> Vec<T> {
-        match self.left.get().checked_sub(listed.len()) {
+    pub(crate) fn take<T: Listed>(&self, listed: Vec<T>) -> Vec<T> {
+        let len = listed.iter().map(|entry| ENTRY_LEN + entry.names_len()).sum();
+        match self.left.get().checked_sub(len) {
             Some(left) => {
                 self.left.set(left);
+                self.entries.set(self.entries.get() + listed.len());
                 listed
             }
             None => {
-                self.is_full.set(true);
+                self.exceed();
                 Vec::new()
             }
+        }
+    }
+
+    /// Somebody lists more than there is room for.
+    pub(crate) fn exceed(&self) {
+        self.is_full.set(true);
+    }
+
+    /// What an application listed, as [`Self::take`] has it. One that is gone or silent lists nothing.
+    fn of_app<T: Listed>(&self, listed: Result<Vec<T>, AppError>) -> Vec<T> {
+        match listed {
+            Ok(listed) => self.take(listed),
+            Err(AppError::TooMuch(_)) => {
+                self.exceed();
+                Vec::new()
+            }
+            Err(AppError::Gone | AppError::TimedOut | AppError::Refused(_)) => Vec::new(),
         }
     }
 
@@ -53,7 +101,7 @@ impl Room {
     ) -> Result<Vec<R>, ErrorCode> {
         if self.is_full.get() {
             tracing::warn!(
-                max = LISTED_MAX,
+                max_bytes = LISTED_MAX_LEN,
                 "a listing is refused: applications list more than a reply can have"
             );
             return Err(ErrorCode::Nomem);
@@ -65,7 +113,7 @@ impl Room {
             });
             entries.collect()
         };
-        if LISTED_MAX - self.left.get() <= AT_ONCE_MAX {
+        if self.entries.get() <= AT_ONCE_MAX {
             return Ok(gather());
         }
         // It fails only when that panicked.
@@ -84,9 +132,8 @@ impl Handler<ListTracepoints> for Registry {
         Box::pin(async move {
             let (apps, room) = (apps.await.unwrap_or_default(), Room::default());
             let listings = apps.iter().map(async |(info, app)| {
-                let tracepoints = app.send(lttngd_app::ListTracepoints).await;
-                let tracepoints = tracepoints.ok().and_then(Result::ok).unwrap_or_default();
-                (info.pid, room.take(tracepoints))
+                let listed = app.send(lttngd_app::ListTracepoints).await;
+                (info.pid, room.of_app(listed.unwrap_or(Err(AppError::Gone))))
             });
             let all = join_all(listings).await;
             room.gather(all, |pid, it| tracepoint_listing(pid, it.name, it.loglevel)).await
@@ -102,9 +149,8 @@ impl Handler<ListTracepointFields> for Registry {
         Box::pin(async move {
             let (apps, room) = (apps.await.unwrap_or_default(), Room::default());
             let listings = apps.iter().map(async |(info, app)| {
-                let fields = app.send(lttngd_app::ListTracepointFields).await;
-                let fields = fields.ok().and_then(Result::ok).unwrap_or_default();
-                (info.pid, room.take(fields))
+                let listed = app.send(lttngd_app::ListTracepointFields).await;
+                (info.pid, room.of_app(listed.unwrap_or(Err(AppError::Gone))))
             });
             let all = join_all(listings).await;
             room.gather(all, |pid, field| EventField {
@@ -141,25 +187,32 @@ mod tests {
 
     use super::*;
 
-    async fn gathered(counts: &[usize]) -> Result<Vec<(u32, usize)>, ErrorCode> {
+    /// Loggers with names of this length, so many of each.
+    async fn gathered(counts: &[usize], len: usize) -> Result<Vec<(u32, String)>, ErrorCode> {
         let room = Room::default();
-        let listed = (1..).zip(counts).map(|(pid, count)| (pid, room.take((0..*count).collect())));
-        let all: Vec<(u32, Vec<usize>)> = listed.collect();
+        let names = |count| (0..count).map(|number| format!("{number:0>len$}")).collect();
+        let listed = (1..).zip(counts).map(|(pid, count)| (pid, room.take(names(*count))));
+        let all: Vec<(u32, Vec<String>)> = listed.collect();
         room.gather(all, |pid, one| (pid, one)).await
     }
 
     #[actix::test]
     async fn what_all_list_stands_in_their_order() {
-        assert_eq!(gathered(&[2, 0, 1]).await, Ok(vec![(1, 0), (1, 1), (3, 0)]));
-        let large = gathered(&[AT_ONCE_MAX, 3]).await.unwrap();
-        assert_eq!((large.len(), large[AT_ONCE_MAX]), (AT_ONCE_MAX + 3, (2, 0)));
+        let names = |all: &[(u32, &str)]| {
+            all.iter().map(|(pid, name)| (*pid, (*name).to_owned())).collect::<Vec<_>>()
+        };
+        assert_eq!(gathered(&[2, 0, 1], 1).await, Ok(names(&[(1, "0"), (1, "1"), (3, "0")])));
+        let large = gathered(&[AT_ONCE_MAX, 3], 1).await.unwrap();
+        assert_eq!((large.len(), &large[AT_ONCE_MAX]), (AT_ONCE_MAX + 3, &(2, "0".to_owned())));
     }
 
     #[actix::test]
     async fn a_listing_has_only_so_much_room() {
-        assert_eq!(gathered(&[LISTED_MAX, 0]).await.map(|all| all.len()), Ok(LISTED_MAX));
-        for counts in [&[LISTED_MAX, 1][..], &[1, LISTED_MAX, 1]] {
-            assert_eq!(gathered(counts).await, Err(ErrorCode::Nomem));
+        const LEN: usize = 1024 - ENTRY_LEN;
+        let most = LISTED_MAX_LEN / 1024;
+        assert_eq!(gathered(&[most, 0], LEN).await.map(|all| all.len()), Ok(most));
+        for counts in [&[most, 1][..], &[1, most, 1]] {
+            assert_eq!(gathered(counts, LEN).await, Err(ErrorCode::Nomem));
         }
     }
 }

@@ -129,8 +129,10 @@ impl Inner {
         let request = Synchronise { session: self.config.id, want };
         // The agent keeps its own deadline.
         match agent.send(request).await.unwrap_or(Err(AgentError::Gone)) {
-            // Of one that does not answer its actor says so, once.
-            Ok(()) | Err(AgentError::Gone | AgentError::TimedOut) => Ok(()),
+            // Of one that does not answer its actor says so, once; none is asked for a listing here.
+            Ok(()) | Err(AgentError::Gone | AgentError::TimedOut | AgentError::TooMuch(_)) => {
+                Ok(())
+            }
             Err(AgentError::Refused(refusal)) => Err(refusal),
         }
     }

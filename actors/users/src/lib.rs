@@ -169,6 +169,18 @@ pub struct Lease {
     count: u64,
 }
 
+impl Lease {
+    /// Takes `count` more for the same user, where so much is `free` now. It is given back with the rest.
+    ///
+    /// # Errors
+    /// [`ShareTaken`] when the user may not have as much.
+    pub fn grow(&mut self, count: u64, free: u64) -> Result<(), ShareTaken> {
+        let mut more = self.ledger.take(self.uid, count, free)?;
+        self.count += std::mem::take(&mut more.count);
+        Ok(())
+    }
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
         let mut state = self.ledger.state.borrow_mut();

@@ -72,6 +72,19 @@ fn of_some_things_one_alone_may_have_nearly_all() {
 }
 
 #[test]
+fn what_has_grown_is_given_back_together() {
+    let ledger = ledger();
+    let free = || LIMIT - ledger.taken();
+    let mut lease = ledger.take(1000, 1, free()).unwrap();
+    lease.grow(2, free()).unwrap();
+    assert_eq!((ledger.taken(), ledger.held_by(1000)), (3, 3));
+    assert!(lease.grow(LIMIT, free()).is_err());
+    assert_eq!(ledger.taken(), 3, "what was refused is not taken");
+    drop(lease);
+    assert_eq!((ledger.taken(), ledger.held_by(1000)), (0, 0));
+}
+
+#[test]
 fn what_is_dropped_is_given_back() {
     let ledger = ledger();
     let one = ledger.take(1000, 300, LIMIT).unwrap();
