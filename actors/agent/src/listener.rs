@@ -1,7 +1,7 @@
 //! The port on which agents register.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     io,
     net::{SocketAddr, TcpListener as StdListener},
     rc::Rc,
@@ -10,7 +10,7 @@ use std::{
 
 use actix::Actor;
 use lttngd_runtime::{
-    Descriptors, Held, NoDescriptors, Outlet, Purpose, Sparing, TcpUsers, accept_all,
+    Descriptors, Held, NoDescriptors, Outlet, Purpose, Sparing, SparingEach, TcpUsers, accept_all,
 };
 use lttngd_users::{Lease, Ledger, NOBODY, ShareTaken};
 use lttngd_wire::{
@@ -136,6 +136,7 @@ pub async fn listen(listener: StdListener, settings: AgentSettings) -> io::Resul
     let next_id = Rc::new(Cell::new(1));
     let shares = UserShares::new(settings.descriptors.clone());
     let mut refusals = Sparing::for_refusals();
+    let complaints = Rc::new(RefCell::new(SparingEach::default()));
     let admit = |(stream, address)| {
         let uid = shares.user(&stream, address);
         let permit = match shares.take(uid) {
@@ -152,9 +153,12 @@ pub async fn listen(listener: StdListener, settings: AgentSettings) -> io::Resul
             }
         };
         let (settings, next_id) = (Rc::clone(&settings), Rc::clone(&next_id));
+        let complaints = Rc::clone(&complaints);
         tokio::task::spawn_local(async move {
-            if let Err(reason) = register(stream, permit, &settings, &next_id).await {
-                tracing::warn!(%reason, "an agent is not registered");
+            if let Err(reason) = register(stream, permit, &settings, &next_id).await
+                && let Some(left_out) = complaints.borrow_mut().line(uid, Instant::now())
+            {
+                tracing::warn!(%reason, left_out, "an agent is not registered");
             }
         });
         Ok(())

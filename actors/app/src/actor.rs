@@ -32,7 +32,7 @@ pub struct App {
     /// Until it is started.
     sockets: Option<(CommandSocket, Peer)>,
     /// Those of its command and its notify socket.
-    permits: (Rc<Permit>, Permit),
+    permits: (Rc<Permit>, Rc<Permit>),
     outlets: Rc<Outlets>,
 }
 
@@ -75,7 +75,7 @@ impl App {
             agenda: Rc::new(AppAgenda::new(RUNNING_MAX, deadline, told)),
             handles: Rc::default(),
             sockets: Some(sockets),
-            permits: (Rc::new(permits.0), permits.1),
+            permits: (Rc::new(permits.0), Rc::new(permits.1)),
             outlets,
         }
     }
@@ -106,9 +106,9 @@ impl Actor for App {
     fn started(&mut self, context: &mut Self::Context) {
         let Some((command, notify)) = self.sockets.take() else { return };
         // It is served before the first command, and stays so whatever happens to it.
-        let (handles, large) = (Rc::clone(&self.handles), self.permits.1.large().clone());
+        let (handles, permit) = (Rc::clone(&self.handles), Rc::clone(&self.permits.1));
         let served = async move {
-            match notify::serve(&notify, &handles, &large).await {
+            match notify::serve(&notify, &handles, &permit).await {
                 Broken::Peer(end) => tracing::debug!(%end, "notify socket closed"),
                 Broken::Protocol(reason) => tracing::warn!(
                     %reason,

@@ -17,7 +17,7 @@ use lttngd_model::Bitness;
 use lttngd_runtime::{
     Descriptors, Outlet, Peer, PeerCredentials, PeerError, Purpose, Sockets, Sparing, accept_all,
 };
-use lttngd_users::Lease;
+use lttngd_users::{Lease, NOBODY};
 use lttngd_wire::ust::{
     is_supported_abi,
     registration::{Alignments, REGISTRATION_LEN, Registration, RegistrationError, SocketKind},
@@ -220,16 +220,16 @@ impl Listener {
     fn admit(self: &Rc<Self>, peer: Peer) {
         let credentials = match peer.credentials() {
             Ok(credentials) => credentials,
-            Err(error) => return self.reject(&PeerError::from(error).into()),
+            Err(error) => return self.reject(NOBODY, &PeerError::from(error).into()),
         };
         let Some(placed) = self.place(peer, credentials) else { return };
         let Placed { peer, credentials, connection, begun: open } = placed;
         let begun = match self.begin(peer, credentials, connection) {
             Ok(Some(begun)) => begun,
             Ok(None) => return,
-            Err(reason) => return self.reject(&reason),
+            Err(reason) => return self.reject(credentials.uid, &reason),
         };
-        let listener = Rc::clone(self);
+        let (listener, uid) = (Rc::clone(self), credentials.uid);
         match begun {
             Begun::Silent(peer, credentials, permit) => {
                 let registered = async move {
@@ -242,11 +242,12 @@ impl Listener {
                         None => Ok(()),
                     }
                 };
-                self.serve(registered, open);
+                self.serve(registered, uid, open);
             }
             Begun::Registered(pid, half) => {
                 if let Some((half, waiting)) = self.pair(pid, half) {
-                    self.serve(async move { listener.paired(pid, half, waiting).await }, open);
+                    let paired = async move { listener.paired(pid, half, waiting).await };
+                    self.serve(paired, uid, open);
                 }
             }
         }
@@ -255,19 +256,22 @@ impl Listener {
     fn serve(
         self: &Rc<Self>,
         work: impl Future<Output = Result<(), Rejected>> + 'static,
+        uid: u32,
         open: Lease,
     ) {
         let listener = Rc::clone(self);
         tokio::task::spawn_local(async move {
             if let Err(reason) = work.await {
-                listener.reject(&reason);
+                listener.reject(uid, &reason);
             }
             drop(open);
         });
     }
 
-    fn reject(&self, reason: &Rejected) {
-        tracing::warn!(%reason, "an application is not registered");
+    fn reject(&self, uid: u32, reason: &Rejected) {
+        if let Some(left_out) = self.permits.complaint(uid) {
+            tracing::warn!(%reason, uid, left_out, "an application is not registered");
+        }
     }
 
     /// Who a connection is; `None` for one that is turned away and not told.

@@ -13,7 +13,7 @@ use lttngd_wire::ust::notify::{
     Answer, EINVAL, Head, HeaderType, KIND_LEN, Kind, Request, RequestError, to_nestable,
 };
 
-use crate::{error::Broken, large::LargeRequests};
+use crate::{error::Broken, large::LargeRequests, permits::Permit};
 
 /// Longest wait for ids. The application itself gives up after 3 s, and would take an answer that
 /// comes later for the answer to its next request.
@@ -108,11 +108,10 @@ impl From<AskError> for Refusal {
     }
 }
 
-/// Answers requests until the socket ends; the error says why it does. `large` are the
-/// large requests of all its process's connections.
-pub(crate) async fn serve(socket: &Peer, handles: &Handles, large: &LargeRequests) -> Broken {
+/// Answers requests until the socket ends; the error says why it does. `permit` is that of the connection.
+pub(crate) async fn serve(socket: &Peer, handles: &Handles, permit: &Permit) -> Broken {
     loop {
-        if let Err(end) = serve_one(socket, handles, large).await {
+        if let Err(end) = serve_one(socket, handles, permit).await {
             return end;
         }
         // One that asks without end does not keep others from being heard.
@@ -120,12 +119,12 @@ pub(crate) async fn serve(socket: &Peer, handles: &Handles, large: &LargeRequest
     }
 }
 
-async fn serve_one(socket: &Peer, handles: &Handles, large: &LargeRequests) -> Result<(), Broken> {
+async fn serve_one(socket: &Peer, handles: &Handles, permit: &Permit) -> Result<(), Broken> {
     let mut number = [0; KIND_LEN];
     socket.read_exact(&mut number[..1]).await?;
     let mut read = pin!(async {
         socket.read_exact(&mut number[1..]).await?;
-        read(socket, u32::from_ne_bytes(number), handles, large).await
+        read(socket, u32::from_ne_bytes(number), handles, permit.large()).await
     });
     // Most have come whole, and need no clock.
     let read = match futures::poll!(read.as_mut()) {
@@ -145,7 +144,10 @@ async fn serve_one(socket: &Peer, handles: &Handles, large: &LargeRequests) -> R
         if refusal.late {
             return Err(Broken::Protocol("an answer would come too late".to_owned()));
         }
-        tracing::warn!(?kind, reason = %refusal.reason, "a registration is refused");
+        if let Some(left_out) = permit.complaint() {
+            let reason = refusal.reason;
+            tracing::warn!(?kind, %reason, left_out, "a registration is refused");
+        }
         Ok(Answer::refusal(kind, refusal.errno))
     })?;
     socket.write_all(&answer.encode()).await?;

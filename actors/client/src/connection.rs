@@ -170,7 +170,10 @@ async fn payload(
     let payload_len = match request.payload_len() {
         Ok(len) => len,
         Err(error) => {
-            tracing::warn!(command = request.command, %error, "a client's request is refused");
+            if let Some(left_out) = shares.complaint(peer) {
+                let command = request.command;
+                tracing::warn!(command, %error, left_out, "a client's request is refused");
+            }
             return Ok(Err(request.malformed()));
         }
     };

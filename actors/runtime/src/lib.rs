@@ -50,7 +50,7 @@ pub use patience::{Attention, Patience};
 pub use peer::{DESCRIPTORS_MAX, Peer, PeerCredentials, PeerError, Sent, peer_credentials};
 pub use priority::{come_after, come_first, come_first_with_children, is_first};
 pub use queue::{Ahead, GoesPast, NotRun, Progress, Queue, QueueOf, QueueReport};
-pub use sparing::Sparing;
+pub use sparing::{Sparing, SparingEach};
 pub use tcp_user::TcpUsers;
 pub use wishes::Waiter;
 pub use works::{Beside, MayBegin, Works};
