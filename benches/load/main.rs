@@ -6,6 +6,7 @@
 //! better ours is than it. `--report docs/performance.md` writes the page of that name.
 #![allow(clippy::unwrap_used)]
 
+mod attacks;
 mod bare;
 mod callers;
 mod clients;
@@ -47,6 +48,10 @@ fn main() -> ExitCode {
     }
     if let Some(socket) = &options.bare {
         bare::answer(socket, options.bare_sessions);
+    }
+    if let (Some(attack), Some(run_directory)) = (options.attack, &options.run_directory) {
+        attack.run(run_directory);
+        return ExitCode::SUCCESS;
     }
     if let Some(minutes) = options.soak {
         return if soak::soak(minutes, options.seed) {

@@ -3,6 +3,7 @@
 mod commands;
 mod crowds;
 mod fairness;
+mod hostile;
 mod idle_streams;
 mod lives;
 mod many_applications;
@@ -53,6 +54,7 @@ pub fn all() -> Vec<Scenario> {
     const TRIGGERS: &str = "Triggers and notifications";
     const MANY: &str = "Many simulated applications";
     const EMBEDDED: &str = "Callers and subscribers in a program that embeds the daemon";
+    const HOSTILE: &str = "Beside one user who wants the daemon for himself";
     vec![
         scenario("commands", "Commands on a session with one application", 3, commands::one),
         scenario("streamed", "The same on a streamed session", 3, streamed::commands),
@@ -90,6 +92,16 @@ pub fn all() -> Vec<Scenario> {
         scenario("streaming", "Consumer daemon", 3, streamed::throughput),
         scenario("idle", "Consumer daemon", 1, idle_streams::idle),
         scenario("rest", "Consumer daemon", 1, idle_streams::at_rest),
+        scenario("hostile-begun", HOSTILE, 1, hostile::begun),
+        scenario("hostile-events", HOSTILE, 1, hostile::events),
+        scenario("hostile-enumerations", HOSTILE, 1, hostile::enumerations),
+        scenario("hostile-silent", HOSTILE, 1, hostile::silent),
+        scenario("hostile-agents", HOSTILE, 1, hostile::agents),
+        scenario("hostile-clients", HOSTILE, 1, hostile::clients),
+        scenario("hostile-wrong", HOSTILE, 1, hostile::wrong),
+        scenario("hostile-tracepoints", HOSTILE, 1, hostile::tracepoints),
+        scenario("hostile-forger", HOSTILE, 1, hostile::forger),
+        scenario("hostile-timers", HOSTILE, 1, hostile::timers),
         scenario("memory", "Memory of the session daemon", 1, memory::memory),
     ]
 }
