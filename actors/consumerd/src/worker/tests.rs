@@ -64,9 +64,9 @@ impl World {
             hold: Default::default(),
         };
         let flags = rustix::event::EventfdFlags::NONBLOCK;
-        let bell = Arc::new(rustix::event::eventfd(0, flags).unwrap());
+        let wakeup_fd = Arc::new(rustix::event::eventfd(0, flags).unwrap());
         let (_, inbox) = mpsc::channel();
-        let mut worker = Worker::new(setup, bell, inbox).unwrap();
+        let mut worker = Worker::new(setup, wakeup_fd, inbox).unwrap();
         let (control, own_control) = UnixStream::pair().unwrap();
         let (data, own_data) = UnixStream::pair().unwrap();
         for socket in [&control, &data] {
