@@ -8,6 +8,7 @@ out=$1 tree=$2
 [ -z "$4" ] || mount --bind "$4" "$tree/src/bin/lttng-consumerd/lttng-consumerd"
 shift 4
 getent group tracing > /dev/null || groupadd tracing
+command -v babeltrace > /dev/null || ln -s "$(command -v babeltrace2)" /usr/local/bin/babeltrace
 # Probes are placed in no file of an overlay.
 for probed in "$tree"/tests/utils/testapp/userspace-probe-*; do
     cp -r "$probed" /dev/shm/
