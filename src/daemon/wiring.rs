@@ -17,7 +17,7 @@ use lttngd_registry::{Registry, RegistryConfig};
 use lttngd_relayd::{RelaydConfig, Relayds};
 use lttngd_runas::Runas;
 use lttngd_runtime::{Descriptors, FailureNotice, Outlet};
-use lttngd_session::{Consumers, SessionListings};
+use lttngd_session::{Consumers, SessionListings, WatchUse};
 use tokio::sync::mpsc as events;
 
 use super::CONSUMER_DEADLINE;
@@ -108,7 +108,9 @@ pub(super) fn wire_actors(
             .with_failure_notice(notice("actor of agents"))
             .start();
         let of_rules = (&apps, &agents, kernel_notifiers.clone());
-        let triggers = start_triggers(config, of_rules, (triggers_at, failures.clone()));
+        let of_sessions = (listings.clone(), Outlet::to(context.address().recipient()));
+        let at = (triggers_at, failures.clone());
+        let triggers = start_triggers(config, of_rules, of_sessions, at);
         let observed = Outlet::to(triggers.clone().recipient());
         wired = Some((apps.clone(), agents.clone(), all.clone(), triggers));
         Registry::new(RegistryConfig {
@@ -150,6 +152,7 @@ fn failure_notice(
 fn start_triggers(
     config: &Config,
     (apps, agents, of_kernel): (&Addr<Apps>, &Addr<Agents>, Option<Addr<KernelNotifiers>>),
+    (sessions, watch_use): (SessionListings, Outlet<WatchUse>),
     (room, failures): (&Room, events::UnboundedSender<DaemonFailed>),
 ) -> Addr<Triggers> {
     let kernel = of_kernel.map(|notifiers| {
@@ -157,7 +160,8 @@ fn start_triggers(
         KernelTriggers { notifiers, error_counters }
     });
     let error_counters = config.event_notifier_error_buffer_size_userspace.into();
-    let config = TriggersConfig { notifiers: Notifiers::of(apps, agents), error_counters, kernel };
+    let notifiers = Notifiers::of(apps, agents);
+    let config = TriggersConfig { notifiers, error_counters, kernel, sessions, watch_use };
     Triggers::start_in_arbiter(room.arbiter(), |_| {
         let notice = failure_notice("actor of triggers", failures);
         Triggers::new(config).with_failure_notice(notice)

@@ -9,8 +9,8 @@ use lttngd_model::{
 };
 use lttngd_notification::Triggers;
 use lttngd_registry::{
-    CreateSession, DestroySession, FindSession, ListSessions, ListTracepointFields,
-    ListTracepoints, RegisterConsumer, Registry, Subscribe, Subscription,
+    CreateSession, DestroySession, ListSessions, ListTracepointFields, ListTracepoints,
+    RegisterConsumer, Registry, Subscribe, Subscription,
 };
 use lttngd_session::{
     Asked, Destroyed, FAILED, PrepareDomain, Session, SessionListings, SessionRequest,
@@ -81,9 +81,11 @@ impl Handle {
     }
 
     /// The session of this name, if it exists and the requester may use it.
-    async fn find(&self, name: &str) -> Result<Addr<Session>, ErrorCode> {
-        let found = self.registry(FindSession { name: name.to_owned() }).await?;
-        let found = found.ok_or(ErrorCode::SessNotFound)?;
+    fn find(&self, name: &str) -> Result<Addr<Session>, ErrorCode> {
+        if !self.registry.connected() {
+            return Err(ErrorCode::Fatal);
+        }
+        let found = self.listings.find(name).ok_or(ErrorCode::SessNotFound)?;
         if !self.requester.may_access(found.owner) {
             return Err(ErrorCode::Eperm);
         }
@@ -145,7 +147,7 @@ impl Handle {
     {
         request.act_for(self.requester);
         let needs = request.needs();
-        let actor = self.find(session).await?;
+        let actor = self.find(session)?;
         let served = match needs.domain() {
             Some(domain) => self.check_domain(domain).await,
             None => Ok(()),
@@ -153,7 +155,7 @@ impl Handle {
         match actor.send(Asked { request, needs, served }).await {
             Ok(reply) => reply,
             // Its actor ended: as it was to, and then it is not found any more, or it failed.
-            Err(_) => Err(self.find(session).await.err().unwrap_or(FAILED)),
+            Err(_) => Err(self.find(session).err().unwrap_or(FAILED)),
         }
     }
 
@@ -197,7 +199,7 @@ impl Handle {
     pub async fn check(&self, session: &str, domain: Option<Domain>) -> Result<(), ErrorCode> {
         match domain {
             Some(domain) => self.ask(PrepareDomain { domain }.in_session(session)).await,
-            None => self.find(session).await.map(drop),
+            None => self.find(session).map(drop),
         }
     }
 

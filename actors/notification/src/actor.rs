@@ -13,13 +13,13 @@ use lttngd_model::{
     ust::NotifierSet,
 };
 use lttngd_runtime::{FailureNotice, Outlet, Works, tell};
-use lttngd_session::{Observation, Session, SessionObserved};
+use lttngd_session::{FoundSession, Observation, SessionListings, SessionObserved, WatchUse};
 
 use crate::{
     book::{Book, Due, TriggerId},
     lanes::{Lanes, WorkId},
     perform::{Outcome, perform},
-    sessions::{Change, Sessions, Target},
+    sessions::{Change, Sessions},
     subscriptions::{Notice, Subscriptions},
 };
 
@@ -41,6 +41,10 @@ pub struct TriggersConfig {
     pub error_counters: u64,
     /// Who has those of the kernel, where its domain is served.
     pub kernel: Option<KernelNotifiers>,
+    /// Where the sessions are found that actions are about.
+    pub sessions: SessionListings,
+    /// Has sessions tell how their buffers are used.
+    pub watch_use: Outlet<WatchUse>,
 }
 
 /// Who has the event rules of the kernel.
@@ -83,7 +87,7 @@ pub struct Triggers {
     config: TriggersConfig,
     book: Book,
     notifiers: Arc<NotifierSet>,
-    sessions: Sessions<Addr<Session>>,
+    sessions: Sessions,
     subscriptions: Subscriptions,
     lanes: Lanes<Lane, Work>,
     works: Works,
@@ -101,7 +105,7 @@ enum Lane {
 struct Work {
     trigger: TriggerId,
     notice: Notice,
-    left: Vec<(Due, Option<Target<Addr<Session>>>)>,
+    left: Vec<(Due, Option<FoundSession>)>,
 }
 
 /// An action of a work was done, or not.
@@ -151,6 +155,14 @@ impl Triggers {
         }
     }
 
+    /// Has sessions tell how buffers are used while triggers have to know.
+    fn watch_use(&mut self) {
+        let watches_use = self.book.is_about_use();
+        if self.sessions.watch_use(watches_use) {
+            self.config.watch_use.tell(WatchUse(watches_use));
+        }
+    }
+
     /// The condition of a trigger became true.
     fn occur(
         &mut self,
@@ -176,8 +188,8 @@ impl Triggers {
             }
         }
         let find = |due: Due| {
-            let target = due.1.session().and_then(|name| self.sessions.find(name)).cloned();
-            (due, target)
+            let found = due.1.session().and_then(|name| self.config.sessions.find(name));
+            (due, found)
         };
         let left = due.into_iter().rev().map(find).collect();
         match self.lanes.push(lanes, Work { trigger: id, notice, left }) {
@@ -309,15 +321,10 @@ impl Handler<SessionObserved> for Triggers {
         let SessionObserved { id, session, owner, observation } = observed;
         let about = (id, session.as_str(), owner);
         let change = match observation {
-            Observation::Named(actor) => {
-                self.sessions.named(session, Target { id, owner, actor });
-                return;
-            }
-            Observation::Unnamed => return self.sessions.unnamed(&session, id),
-            Observation::Ended => return self.sessions.ended(&session, id),
+            Observation::Ended => return self.sessions.ended(id),
             Observation::ChannelGone(key) => return self.sessions.channel_gone(id, key),
             Observation::ChannelUsed { channel, usage_bytes, consumed_bytes } => {
-                Some(self.sessions.used(about, &channel, usage_bytes, consumed_bytes))
+                self.sessions.used(about, &channel, usage_bytes, consumed_bytes)
             }
             Observation::RotationOngoing { rotation_id } => {
                 Some(self.sessions.rotation_ongoing(about, rotation_id))

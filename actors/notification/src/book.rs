@@ -87,6 +87,8 @@ pub(crate) struct Book {
     by_condition: HashMap<ConditionKey, BTreeSet<TriggerId>>,
     /// Those about a session.
     by_session: HashMap<String, BTreeSet<TriggerId>>,
+    /// Of those how many are about the use of buffers.
+    about_use: usize,
     names: HashSet<(u32, String)>,
     owners: HashMap<u32, usize>,
     next_id: u64,
@@ -104,6 +106,7 @@ impl Book {
             by_bytes: HashMap::new(),
             by_condition: HashMap::new(),
             by_session: HashMap::new(),
+            about_use: 0,
             names: HashSet::new(),
             owners: HashMap::new(),
             next_id: 0,
@@ -177,6 +180,7 @@ impl Book {
         if let Some(session) = trigger.condition.session() {
             self.by_session.entry(session.to_owned()).or_default().insert(id);
         }
+        self.about_use += usize::from(trigger.condition.is_about_use());
         *self.owners.entry(trigger.owner_uid).or_default() += 1;
         self.by_condition.entry(Arc::clone(&condition)).or_default().insert(id);
         self.by_bytes.insert(Arc::clone(&bytes), id);
@@ -232,6 +236,7 @@ impl Book {
         if let Some(session) = trigger.condition.session() {
             remove_from(&mut self.by_session, session, id);
         }
+        self.about_use -= usize::from(trigger.condition.is_about_use());
         if let Some(name) = &trigger.name {
             self.names.remove(&(trigger.owner_uid, name.clone()));
         }
@@ -309,6 +314,11 @@ impl Book {
     pub(crate) fn about(&self, session: &str) -> Vec<(TriggerId, Arc<Trigger>)> {
         let ids = self.by_session.get(session).into_iter().flatten();
         ids.filter_map(|id| Some((*id, Arc::clone(&self.get(*id)?.trigger)))).collect()
+    }
+
+    /// Whether a trigger has to know how buffers are used.
+    pub(crate) fn is_about_use(&self) -> bool {
+        self.about_use > 0
     }
 
     /// The triggers that notify of this condition.

@@ -5,9 +5,7 @@ use lttngd_model::{
     Credentials, ErrorCode,
     trigger::{Action, SnapshotAction, SnapshotTarget},
 };
-use lttngd_session::{RecordSnapshot, Rotate, Session, SessionRequest, Start, Stop};
-
-use crate::sessions::Target;
+use lttngd_session::{FoundSession, RecordSnapshot, Rotate, Session, SessionRequest, Start, Stop};
 
 /// What became of an action.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -24,13 +22,13 @@ pub(crate) enum Outcome {
 pub(crate) async fn perform(
     action: &Action,
     owner_uid: u32,
-    target: Option<Target<Addr<Session>>>,
+    found: Option<FoundSession>,
 ) -> Outcome {
-    let Some(target) = target else { return Outcome::Failed(ErrorCode::SessNotFound) };
-    if !may(owner_uid, target.owner) {
+    let Some(found) = found else { return Outcome::Failed(ErrorCode::SessNotFound) };
+    if !may(owner_uid, found.owner) {
         return Outcome::Skipped;
     }
-    let session = &target.actor;
+    let session = &found.session;
     match action {
         Action::Start { .. } => outcome(action, ask(session, Start).await),
         Action::Stop { .. } => outcome(action, ask(session, Stop).await),

@@ -1,4 +1,6 @@
 //! What is known of sessions: what conditions are about. No input or output.
+//!
+//! How buffers are used is known as long as a condition is about that: otherwise sessions do not tell it.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -10,19 +12,11 @@ use lttngd_model::{
 /// A channel whose use is told.
 pub(crate) use lttngd_session::SampledChannel;
 
-/// All sessions of which something is known. `A` is where one is reached.
-#[derive(Debug)]
-pub(crate) struct Sessions<A> {
+/// All sessions of which something is known.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
     all: HashMap<SessionId, Watched>,
-    names: HashMap<String, Target<A>>,
-}
-
-/// A session that was found by its name.
-#[derive(Clone, Debug)]
-pub(crate) struct Target<A> {
-    pub(crate) id: SessionId,
-    pub(crate) owner: Credentials,
-    pub(crate) actor: A,
+    watches_use: bool,
 }
 
 #[derive(Debug)]
@@ -56,31 +50,20 @@ pub(crate) enum Change {
     RotationCompleted(u64, ArchiveLocation),
 }
 
-impl<A> Default for Sessions<A> {
-    fn default() -> Self {
-        Self { all: HashMap::new(), names: HashMap::new() }
-    }
-}
-
-impl<A> Sessions<A> {
-    pub(crate) fn named(&mut self, name: String, target: Target<A>) {
-        self.names.insert(name, target);
-    }
-
-    pub(crate) fn unnamed(&mut self, name: &str, id: SessionId) {
-        if self.names.get(name).is_some_and(|target| target.id == id) {
-            self.names.remove(name);
+impl Sessions {
+    /// Knows how buffers are used from now on, or forgets it. Whether that is new, and sessions are to be told.
+    pub(crate) fn watch_use(&mut self, watches_use: bool) -> bool {
+        if !watches_use {
+            self.all.values_mut().for_each(|watched| {
+                watched.consumed_bytes = None;
+                watched.channels.clear();
+            });
         }
+        std::mem::replace(&mut self.watches_use, watches_use) != watches_use
     }
 
-    pub(crate) fn ended(&mut self, name: &str, id: SessionId) {
-        self.unnamed(name, id);
+    pub(crate) fn ended(&mut self, id: SessionId) {
         self.all.remove(&id);
-    }
-
-    /// The session of this name.
-    pub(crate) fn find(&self, name: &str) -> Option<&Target<A>> {
-        self.names.get(name)
     }
 
     fn watched(&mut self, id: SessionId, name: &str, owner: Credentials) -> &mut Watched {
@@ -93,23 +76,26 @@ impl<A> Sessions<A> {
         })
     }
 
-    /// The use of a channel was told.
+    /// The use of a channel was told. What was on its way when that was wanted no more is nothing new.
     pub(crate) fn used(
         &mut self,
         (id, name, owner): (SessionId, &str, Credentials),
         channel: &Arc<SampledChannel>,
         usage_bytes: u64,
         consumed_bytes: u64,
-    ) -> Change {
+    ) -> Option<Change> {
+        if !self.watches_use {
+            return None;
+        }
         let watched = self.watched(id, name, owner);
         let consumed_before = watched.consumed_bytes.replace(consumed_bytes);
         let used = Channel { channel: Arc::clone(channel), usage_bytes };
         let used_before = watched.channels.insert(channel.key, used).map(|it| it.usage_bytes);
-        Change::Used {
+        Some(Change::Used {
             channel: Arc::clone(channel),
             usage_bytes: (used_before, usage_bytes),
             consumed_bytes: (consumed_before, consumed_bytes),
-        }
+        })
     }
 
     pub(crate) fn channel_gone(&mut self, id: SessionId, key: ChannelKey) {

@@ -18,13 +18,14 @@ use lttngd_relayd::Relayds;
 use lttngd_runas::Runas;
 use lttngd_runtime::{FailureNotice, Outlet, fail_point};
 use lttngd_session::{
-    ConsumerLost, Consumers, Destroy, DestroyAtEnd, Destroyed, FAILED, ListChannels, Observation,
+    ConsumerLost, Consumers, Destroy, DestroyAtEnd, Destroyed, FAILED, FoundSession, ListChannels,
     Output, Session, SessionConfig, SessionEvent, SessionFailed, SessionListings, SessionObserved,
+    WatchUse,
 };
 use lttngd_users::{Lease, Ledger};
 
 use crate::{
-    CreateSession, DestroySession, FindSession, FoundSession, Shutdown,
+    CreateSession, DestroySession, Shutdown,
     events::{AppDescription, Audience, Event, Subscribers},
     naming,
 };
@@ -79,6 +80,8 @@ pub struct Registry {
     shares: Ledger,
     pub(crate) subscribers: Subscribers,
     ending: bool,
+    /// Whether triggers are told how the buffers of sessions are used.
+    watches_use: bool,
     failure: Option<FailureNotice>,
 }
 
@@ -114,6 +117,7 @@ impl Registry {
                 .owned_by(rustix::process::geteuid().as_raw()),
             subscribers: Subscribers::default(),
             ending: false,
+            watches_use: false,
             failure: None,
         }
     }
@@ -169,16 +173,18 @@ impl Registry {
             agents: self.config.agents.clone(),
             changes: Outlet::to(me.clone().recipient()),
             observed: self.config.observed.clone(),
+            watches_use: self.watches_use,
             failed: Outlet::to(me.clone().recipient()),
         });
-        self.config.listings.publish(id, request.requester, session.listing());
+        let listing = session.listing();
         let entry = Entry {
             name: named.name.clone(),
             session: session.start(),
             owner: request.requester,
             _share: share,
         };
-        self.observe(id, &entry, Observation::Named(entry.session.clone()));
+        let found = FoundSession { session: entry.session.clone(), owner: entry.owner };
+        self.config.listings.publish(id, found, listing);
         fail_point::reached("Registry create_session");
         self.subscribers.publish(entry.audience(), || entry.event(SessionEvent::Created));
         self.sessions.insert(id, entry);
@@ -210,13 +216,7 @@ impl Registry {
             self.names.remove(&entry.name);
         }
         self.config.listings.withdraw(id);
-        self.observe(id, entry, Observation::Unnamed);
         Some(entry.session.clone())
-    }
-
-    fn observe(&self, id: SessionId, entry: &Entry, observation: Observation) {
-        let (session, owner) = (entry.name.clone(), entry.owner);
-        self.config.observed.tell(SessionObserved { id, session, owner, observation });
     }
 
     /// Has a session look what its channels lost, which it tells of.
@@ -257,15 +257,6 @@ impl Handler<CreateSession> for Registry {
     }
 }
 
-impl Handler<FindSession> for Registry {
-    type Result = Option<FoundSession>;
-
-    fn handle(&mut self, request: FindSession, _: &mut Self::Context) -> Self::Result {
-        let (_, entry) = self.find(&request.name)?;
-        Some(FoundSession { session: entry.session.clone(), owner: entry.owner })
-    }
-}
-
 impl Handler<DestroySession> for Registry {
     type Result = ResponseFuture<Result<Destroyed, ErrorCode>>;
 
@@ -301,7 +292,6 @@ impl Handler<SessionEnded> for Registry {
 
     fn handle(&mut self, ended: SessionEnded, _: &mut Self::Context) {
         if let Some(entry) = self.sessions.remove(&ended.id) {
-            self.observe(ended.id, &entry, Observation::Ended);
             self.subscribers.publish(entry.audience(), || entry.event(SessionEvent::Destroyed));
         }
     }
@@ -319,12 +309,19 @@ impl Handler<SessionFailed> for Registry {
             "the session failed, by a fault of this daemon (the panic is in its log); destroy it"
         );
         entry.session = failed.remains.into_session().start();
-        if let Some(entry) = self.sessions.get(&id) {
-            if self.names.get(&entry.name) == Some(&id) {
-                self.observe(id, entry, Observation::Named(entry.session.clone()));
-            }
-            self.subscribers.publish(entry.audience(), || entry.event(SessionEvent::Failed));
-        }
+        self.config.listings.replace(id, entry.session.clone());
+        let (audience, event) = (entry.audience(), entry.event(SessionEvent::Failed));
+        self.subscribers.publish(audience, || event);
+    }
+}
+
+impl Handler<WatchUse> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, watch: WatchUse, _: &mut Self::Context) {
+        let WatchUse(watches_use) = watch;
+        self.watches_use = watches_use;
+        self.tell_sessions(&watch);
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use actix::{Addr, Message};
+use actix::Message;
 use lttngd_model::{Credentials, Domain, ErrorCode, EventField, EventListing, SessionDescriptor};
-use lttngd_session::{Consumers, Destroyed, Session};
+use lttngd_session::{Consumers, Destroyed};
 use serde::{Deserialize, Serialize};
 
 /// CREATE_SESSION_EXT: makes a session. Replies with the descriptor, name and place filled in.
@@ -19,23 +19,6 @@ pub struct CreateSession {
     pub home: Option<String>,
     /// The session.
     pub descriptor: SessionDescriptor,
-}
-
-/// Asks for a session by name.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "Option<FoundSession>")]
-pub struct FindSession {
-    /// Its name.
-    pub name: String,
-}
-
-/// A session and its owner.
-#[derive(Clone, Debug)]
-pub struct FoundSession {
-    /// Its actor.
-    pub session: Addr<Session>,
-    /// Its owner.
-    pub owner: Credentials,
 }
 
 /// DESTROY_SESSION. Its name is free at once; the reply comes when it is gone.

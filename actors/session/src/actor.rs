@@ -22,7 +22,7 @@ use crate::{
     ListSnapshotOutputs, PrepareDomain, RecordSnapshot, RegenerateMetadata, RegenerateStatedump,
     RemoveTrackerValue, Rotate, RotationInfo, RotationSchedules, Save, SessionConfig,
     SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, Start,
-    Stop,
+    Stop, WatchUse,
     error::Refused,
     gate::ChunkGate,
     reply::{Perform, Preparation, Replying},
@@ -357,5 +357,13 @@ impl Handler<ChannelSampled> for Session {
 
     fn handle(&mut self, sampled: ChannelSampled, context: &mut Self::Context) {
         self.sampled(sampled, context);
+    }
+}
+
+impl Handler<WatchUse> for Session {
+    type Result = ();
+
+    fn handle(&mut self, WatchUse(is_told): WatchUse, _: &mut Self::Context) {
+        self.watch_use(is_told);
     }
 }

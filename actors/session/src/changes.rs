@@ -40,12 +40,20 @@ impl Inner {
 
     /// Tells triggers.
     pub(crate) fn observe(&self, observation: Observation) {
+        self.state_mut().is_observed = true;
         self.config.observed.tell(SessionObserved {
             id: self.config.id,
             session: self.config.name.clone(),
             owner: self.config.owner,
             observation,
         });
+    }
+
+    /// Tells triggers that the session is gone, if they know of it.
+    pub(crate) fn observe_end(&self) {
+        if self.state().is_observed {
+            self.observe(Observation::Ended);
+        }
     }
 
     /// Tells of channels that lost more than was told before.

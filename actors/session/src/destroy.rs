@@ -34,6 +34,7 @@ impl Session {
             session.inner.within(ended).into_actor(session).map(|ended, session: &mut Self, _| {
                 session.failure.dismiss();
                 session.queue.let_all_past();
+                session.inner.observe_end();
                 ended
             })
         };

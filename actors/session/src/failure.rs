@@ -54,6 +54,8 @@ impl Remains {
         state.life.active = false;
         state.paused = false;
         state.rotation_timer = None;
+        // It may have been told of it before what was left was torn.
+        state.is_observed = true;
         Session::with_state(config, *state)
     }
 }

@@ -70,7 +70,7 @@ pub use actor::{COMMANDS_MAX, Session};
 pub use admission::{Asked, Needs};
 pub use error::FAILED;
 pub use failure::{Remains, SessionFailed};
-pub use listings::SessionListings;
+pub use listings::{FoundSession, SessionListings};
 pub use lttngd_consumer::SampledChannel;
 pub use lttngd_wire::client::{RotationSchedule, RotationSchedules};
 pub use message::{
@@ -82,7 +82,7 @@ pub use message::{
     RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo, RotationState, RunningCommand,
     Save, SessionChanged, SessionConfig, SessionEvent, SessionObserved, SetConsumerUri,
     SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, SnapshotPlace, Start, Stop,
-    TraceArchive,
+    TraceArchive, WatchUse,
 };
 pub use network::NetworkOutput;
 pub use output::Output;

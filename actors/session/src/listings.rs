@@ -1,14 +1,18 @@
-//! What LIST_SESSIONS shows, to be read in any thread without asking an actor.
+//! What LIST_SESSIONS shows, and where a session is found by its name, to be read in any thread without asking an
+//! actor.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
+use actix::Addr;
 use lttngd_model::{Credentials, SessionId, SessionListing};
+
+use crate::Session;
 
 /// The sessions as listings show them. A session writes its own entry before anybody is told that it
 /// changed, so whoever was answered reads what the answer caused.
@@ -21,37 +25,79 @@ pub struct SessionListings {
 struct Shared {
     /// Grows with every change, after it was made.
     generation: AtomicU64,
-    /// Shared with those who read, so that the lock is held for the copying of addresses alone.
-    sessions: Mutex<BTreeMap<SessionId, (Credentials, Arc<SessionListing>)>>,
+    /// What is in it is shared with those who read, so that the lock is held for the copying of addresses alone.
+    sessions: Mutex<Sessions>,
+}
+
+#[derive(Debug, Default)]
+struct Sessions {
+    shown: BTreeMap<SessionId, Shown>,
+    names: HashMap<String, SessionId>,
+}
+
+#[derive(Debug)]
+struct Shown {
+    found: FoundSession,
+    listing: Arc<SessionListing>,
+}
+
+/// A session and its owner.
+#[derive(Clone, Debug)]
+pub struct FoundSession {
+    /// Its actor.
+    pub session: Addr<Session>,
+    /// Its owner.
+    pub owner: Credentials,
 }
 
 impl SessionListings {
-    /// Shows a session of `owner` from now on.
-    pub fn publish(&self, id: SessionId, owner: Credentials, listing: SessionListing) {
-        self.sessions().insert(id, (owner, Arc::new(listing)));
+    /// Shows a session from now on, which is found by the name that is in its listing.
+    pub fn publish(&self, id: SessionId, found: FoundSession, listing: SessionListing) {
+        let mut sessions = self.sessions();
+        sessions.names.insert(listing.name.clone(), id);
+        sessions.shown.insert(id, Shown { found, listing: Arc::new(listing) });
         self.changed();
     }
 
     /// Shows a session as it is now, unless it is not shown any more.
     pub fn update(&self, id: SessionId, listing: SessionListing) {
-        if let Some((_, shown)) = self.sessions().get_mut(&id) {
-            *shown = Arc::new(listing);
+        if let Some(shown) = self.sessions().shown.get_mut(&id) {
+            shown.listing = Arc::new(listing);
         }
         self.changed();
     }
 
-    /// Shows a session no longer.
+    /// Another actor takes the place of a session's own.
+    pub fn replace(&self, id: SessionId, session: Addr<Session>) {
+        if let Some(shown) = self.sessions().shown.get_mut(&id) {
+            shown.found.session = session;
+        }
+    }
+
+    /// Shows a session no longer. Its name is free.
     pub fn withdraw(&self, id: SessionId) {
-        self.sessions().remove(&id);
+        let mut sessions = self.sessions();
+        if let Some(shown) = sessions.shown.remove(&id) {
+            sessions.names.remove(&shown.listing.name);
+        }
         self.changed();
+    }
+
+    /// The session of this name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<FoundSession> {
+        let sessions = self.sessions();
+        let id = sessions.names.get(name)?;
+        sessions.shown.get(id).map(|shown| shown.found.clone())
     }
 
     /// The sessions that `requester` may access, newest first.
     #[must_use]
     pub fn visible_to(&self, requester: Credentials) -> Vec<Arc<SessionListing>> {
         let sessions = self.sessions();
-        let visible = |(owner, _): &&(Credentials, _)| requester.may_access(*owner);
-        sessions.values().rev().filter(visible).map(|(_, listing)| Arc::clone(listing)).collect()
+        let visible = |shown: &&Shown| requester.may_access(shown.found.owner);
+        let visible = sessions.shown.values().rev().filter(visible);
+        visible.map(|shown| Arc::clone(&shown.listing)).collect()
     }
 
     /// A number that is another after every change. What was read after it shows at least the changes
@@ -66,7 +112,7 @@ impl SessionListings {
     }
 
     /// Each change is whole, so a thread that panicked left nothing half done.
-    fn sessions(&self) -> MutexGuard<'_, BTreeMap<SessionId, (Credentials, Arc<SessionListing>)>> {
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
         self.shared.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -26,7 +26,7 @@ mod queue;
 mod snapshot;
 mod trackers;
 
-pub use events::{Observation, SessionChanged, SessionEvent, SessionObserved};
+pub use events::{Observation, SessionChanged, SessionEvent, SessionObserved, WatchUse};
 pub use queue::{CommandQueue, GetQueueReport, RunningCommand};
 pub use snapshot::{
     AddSnapshotOutput, DeleteSnapshotOutput, ListSnapshotOutputs, RecordSnapshot, SnapshotOutput,
@@ -125,6 +125,8 @@ pub struct SessionConfig {
     pub changes: Outlet<SessionChanged>,
     /// Where it tells what triggers look at.
     pub observed: Outlet<SessionObserved>,
+    /// Whether these are told how buffers are used, until [`WatchUse`] says something else.
+    pub watches_use: bool,
     /// Where it is told that its actor failed.
     pub failed: Outlet<SessionFailed>,
 }

@@ -12,8 +12,8 @@ use tokio::{
 };
 
 use crate::{
-    ListRotationSchedules, Observation, RotationSchedule, RotationSchedules, Session,
-    SetRotationSchedule, actor::Inner, admission::turn::Turn, state::State,
+    ListRotationSchedules, RotationSchedule, RotationSchedules, Session, SetRotationSchedule,
+    actor::Inner, admission::turn::Turn, state::State,
 };
 
 impl Inner {
@@ -74,20 +74,32 @@ impl Inner {
 impl Session {
     pub(crate) fn sampled(&mut self, sampled: ChannelSampled, context: &mut Context<Self>) {
         let ChannelSampled { channel, sample, newly_consumed_bytes } = sampled;
-        let (is_due, consumed_bytes) = {
-            let schedules = &mut self.inner.state_mut().schedules;
-            (schedules.consumed(newly_consumed_bytes), schedules.consumed_bytes())
+        let (is_due, observation) = {
+            let state = &mut *self.inner.state_mut();
+            let is_due = state.schedules.consumed(newly_consumed_bytes);
+            let consumed_bytes = state.schedules.consumed_bytes();
+            let observation = match sample {
+                Some(sample) => state.uses.used(channel, sample.highest, consumed_bytes),
+                None => state.uses.gone(channel.key),
+            };
+            (is_due, observation)
         };
-        self.inner.observe(match sample {
-            Some(sample) => {
-                Observation::ChannelUsed { channel, usage_bytes: sample.highest, consumed_bytes }
-            }
-            None => Observation::ChannelGone(channel.key),
-        });
+        if let Some(observation) = observation {
+            self.inner.observe(observation);
+        }
         if is_due {
             let rotated = self.rotate_on_schedule(context, |_| true);
             self.works.begin(context, rotated);
         }
+    }
+
+    /// Has triggers told how buffers are used, or not any more.
+    pub(crate) fn watch_use(&mut self, is_told: bool) {
+        let known = {
+            let state = &mut *self.inner.state_mut();
+            state.uses.watch(is_told, state.schedules.consumed_bytes())
+        };
+        known.into_iter().for_each(|observation| self.inner.observe(observation));
     }
 
     fn rotate_on_schedule(

@@ -6,6 +6,7 @@ pub(crate) mod losses;
 pub(crate) mod rotations;
 pub(crate) mod schedules;
 pub(crate) mod snapshots;
+pub(crate) mod uses;
 
 use std::{
     cell::{Ref, RefMut},
@@ -41,6 +42,7 @@ use losses::Losses;
 use rotations::Rotations;
 use schedules::Schedules;
 use snapshots::Snapshots;
+use uses::Uses;
 
 /// What a session holds.
 pub(crate) struct State {
@@ -83,6 +85,10 @@ pub(crate) struct State {
     /// Whether applications are kept from recording for a moment, by a clear. It ends what it began
     /// whatever becomes of the rest.
     pub(crate) paused: bool,
+    /// What its channels' buffers hold.
+    pub(crate) uses: Uses,
+    /// Whether triggers were told anything of it.
+    pub(crate) is_observed: bool,
     /// What was told of its losses.
     pub(crate) told_losses: ToldLosses,
     /// What the buffers of applications that are gone had lost.
@@ -153,6 +159,8 @@ impl State {
             rotation_timer: None,
             snapshots: Snapshots::with_output(config.snapshot_output.clone()),
             paused: false,
+            uses: Uses::told(config.watches_use),
+            is_observed: false,
             told_losses: ToldLosses::default(),
             past_losses: Losses::default(),
             consumers: config.consumers.clone(),

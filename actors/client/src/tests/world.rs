@@ -41,8 +41,14 @@ pub(super) fn daemon(fake: &FakeConsumer) -> (Handle, Addr<Registry>, Addr<Consu
     let apps = Apps::new(Outlet::closed()).start();
     let agents = Agents::new(Outlet::closed()).start();
     let notifiers = Notifiers::of(&apps, &agents);
-    let triggers =
-        Triggers::new(TriggersConfig { notifiers, error_counters: 16, kernel: None }).start();
+    let triggers = TriggersConfig {
+        notifiers,
+        error_counters: 16,
+        kernel: None,
+        sessions: listings.clone(),
+        watch_use: Outlet::closed(),
+    };
+    let triggers = Triggers::new(triggers).start();
     let registry = Registry::new(RegistryConfig {
         observed: Outlet::to(triggers.clone().recipient()),
         page_size: 4096,

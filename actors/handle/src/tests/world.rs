@@ -80,8 +80,14 @@ fn wired(
         let apps = Apps::new(Outlet::to(context.address().recipient())).start();
         let agents = Agents::new(Outlet::to(context.address().recipient())).start();
         let notifiers = Notifiers::of(&apps, &agents);
-        let triggers =
-            Triggers::new(TriggersConfig { notifiers, error_counters: 16, kernel: None }).start();
+        let triggers = TriggersConfig {
+            notifiers,
+            error_counters: 16,
+            kernel: None,
+            sessions: listings.clone(),
+            watch_use: Outlet::to(context.address().recipient()),
+        };
+        let triggers = Triggers::new(triggers).start();
         let observed = Outlet::to(triggers.clone().recipient());
         let consumer = Consumer::new(fake.config(), exited).start();
         known = Some((consumer.clone(), apps.clone(), agents.clone(), triggers));

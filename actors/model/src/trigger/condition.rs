@@ -136,6 +136,19 @@ impl Condition {
         }
     }
 
+    /// Whether it is about how the buffers of a session are used.
+    #[must_use]
+    pub fn is_about_use(&self) -> bool {
+        match self {
+            Self::SessionConsumedSize { .. }
+            | Self::BufferUsageHigh(_)
+            | Self::BufferUsageLow(_) => true,
+            Self::RotationOngoing { .. }
+            | Self::RotationCompleted { .. }
+            | Self::EventRuleMatches { .. } => false,
+        }
+    }
+
     /// The domain whose tracer it needs.
     #[must_use]
     pub fn domain(&self) -> Option<Domain> {

@@ -36,6 +36,7 @@ impl Triggers {
         let id = self.book.register(requester, trigger, anonymous)?;
         let registered = self.book.get(id).ok_or(ErrorCode::Fatal)?;
         let trigger = Trigger::clone(&registered.trigger);
+        self.watch_use();
         if let Some((evaluation, owner)) = self.sessions.state_of(&trigger.condition) {
             self.occur(id, evaluation, Some(owner), context);
         }
@@ -164,7 +165,9 @@ impl Handler<UnregisterTrigger> for Triggers {
 
     fn handle(&mut self, request: UnregisterTrigger, context: &mut Self::Context) -> Self::Result {
         let UnregisterTrigger { requester, trigger } = request;
-        let taken = self.book.unregister(requester, &trigger).map(|rule| {
+        let taken = self.book.unregister(requester, &trigger);
+        self.watch_use();
+        let taken = taken.map(|rule| {
             rule.map(|rule| {
                 let taken_back = self.take_back(&rule, context);
                 (rule, taken_back)

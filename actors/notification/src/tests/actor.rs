@@ -1,14 +1,16 @@
 //! What is asked of triggers, and what they do.
 
+use std::sync::Arc;
+
 use futures::StreamExt;
 use lttngd_model::{
-    ErrorCode, SessionId, TracerToken,
+    ChannelKey, ErrorCode, SessionId, Tracer, TracerToken,
     trigger::{
         Action, ActionPath, Condition, ErrorCounter, ErrorQuery, ErrorQueryTarget, Evaluation,
         EventNotified, RatePolicy, Trigger,
     },
 };
-use lttngd_session::{Observation, SessionObserved, TraceArchive};
+use lttngd_session::{Observation, SampledChannel, SessionObserved, TraceArchive};
 
 use super::{USER, event, notifying, start, world::World};
 use crate::{
@@ -107,6 +109,44 @@ async fn what_is_true_at_the_subscription_is_told_then_and_what_is_not_later() {
     };
     assert_eq!(next().await, Evaluation::RotationOngoing { rotation_id: 6 });
     assert!(matches!(next().await, Evaluation::RotationCompleted { rotation_id: 6, .. }));
+}
+
+#[actix::test]
+async fn sessions_tell_how_buffers_are_used_while_a_trigger_is_about_it() {
+    let world = World::new();
+    let watched = || world.apps.watched.lock().unwrap().clone();
+    let consumed = |threshold_bytes| {
+        notifying(Condition::SessionConsumedSize { session: "s".to_owned(), threshold_bytes })
+    };
+    let unregister = async |trigger| {
+        let request = UnregisterTrigger { requester: USER, trigger };
+        assert_eq!(world.triggers.send(request).await.unwrap(), Ok(()));
+    };
+    register(&world, notifying(event("p:a"))).await;
+    let triggers = [register(&world, consumed(5)).await, register(&world, consumed(6)).await];
+    assert_eq!(watched(), [true]);
+    let subscribe = SubscribeNotifications {
+        requester: USER,
+        conditions: vec![triggers[0].condition.clone()],
+        capacity: 10,
+    };
+    let mut told = world.triggers.send(subscribe).await.unwrap().unwrap();
+    let channel = SampledChannel {
+        key: ChannelKey(1),
+        tracer: Tracer::Ust,
+        name: "c".to_owned(),
+        capacity_bytes: 10,
+    };
+    let used =
+        Observation::ChannelUsed { channel: Arc::new(channel), usage_bytes: 0, consumed_bytes: 5 };
+    observed(&world, used).await;
+    let Some(NotificationEvent::Notified(notification)) = told.next().await else { panic!() };
+    assert_eq!(notification.evaluation, Evaluation::SessionConsumedSize { consumed_bytes: 5 });
+    let [first, second] = triggers;
+    unregister(first).await;
+    assert_eq!(watched(), [true]);
+    unregister(second).await;
+    assert_eq!(watched(), [true, false]);
 }
 
 #[actix::test]

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
 use lttngd_model::{
-    ChannelKey, Credentials, Domain, SessionId, Tracer,
+    ChannelKey, Domain, SessionId, Tracer,
     trigger::{ArchiveLocation, BufferUsage, Condition, Evaluation, Threshold},
 };
 
 use super::USER;
-use crate::sessions::{Change, SampledChannel, Sessions, Target};
+use crate::sessions::{Change, SampledChannel, Sessions};
 
 const ID: SessionId = SessionId(3);
 
@@ -31,12 +31,19 @@ fn consumed(threshold_bytes: u64) -> Condition {
     Condition::SessionConsumedSize { session: "s".to_owned(), threshold_bytes }
 }
 
+/// That are told how buffers are used.
+fn watching() -> Sessions {
+    let mut sessions = Sessions::default();
+    sessions.watch_use(true);
+    sessions
+}
+
 /// The numbers of the samples, from 1, that make a condition true.
 fn times(condition: &Condition, samples: &[(u64, u64)]) -> Vec<usize> {
-    let mut sessions = Sessions::<()>::default();
+    let mut sessions = watching();
     let is_true = |(at, (usage, consumed)): (usize, &(u64, u64))| {
         let change = sessions.used((ID, "s", USER), &channel(1, "c"), *usage, *consumed);
-        change.makes_true(condition).map(|_| at + 1)
+        change.unwrap().makes_true(condition).map(|_| at + 1)
     };
     samples.iter().enumerate().filter_map(is_true).collect()
 }
@@ -56,11 +63,11 @@ fn a_condition_becomes_true_once_each_time() {
 
 #[test]
 fn each_set_of_buffers_of_a_channel_is_looked_at_for_itself() {
-    let mut sessions = Sessions::<()>::default();
+    let mut sessions = watching();
     let condition = high(Threshold::Bytes(500));
     let mut used = |key, name, usage| {
         let change = sessions.used((ID, "s", USER), &channel(key, name), usage, 0);
-        change.makes_true(&condition)
+        change.unwrap().makes_true(&condition)
     };
     let expected = Evaluation::BufferUsageHigh { usage_bytes: 501, capacity_bytes: 1000 };
     assert_eq!(used(1, "c", 501), Some(expected.clone()));
@@ -73,7 +80,7 @@ fn each_set_of_buffers_of_a_channel_is_looked_at_for_itself() {
 fn channels_of_another_domain_are_none_of_the_conditions() {
     let change = |tracer| {
         let channel = SampledChannel { tracer, ..SampledChannel::clone(&channel(1, "c")) };
-        Sessions::<()>::default().used((ID, "s", USER), &Arc::new(channel), 999, 0)
+        watching().used((ID, "s", USER), &Arc::new(channel), 999, 0).unwrap()
     };
     let of_kernel = BufferUsage { domain: Domain::Kernel, ..usage(Threshold::Bytes(1)) };
     let of_kernel = Condition::BufferUsageHigh(of_kernel);
@@ -84,7 +91,7 @@ fn channels_of_another_domain_are_none_of_the_conditions() {
 
 #[test]
 fn what_is_true_already_is_known() {
-    let mut sessions = Sessions::<()>::default();
+    let mut sessions = watching();
     let conditions = [consumed(5), high(Threshold::Bytes(5)), low(Threshold::Bytes(5))];
     assert!(conditions.iter().all(|it| sessions.state_of(it).is_none()));
     sessions.used((ID, "s", USER), &channel(1, "c"), 5, 5);
@@ -95,13 +102,13 @@ fn what_is_true_already_is_known() {
     sessions.channel_gone(ID, ChannelKey(1));
     assert!(sessions.state_of(&conditions[1]).is_none());
     assert!(sessions.state_of(&conditions[0]).is_some());
-    sessions.ended("s", ID);
+    sessions.ended(ID);
     assert!(sessions.state_of(&conditions[0]).is_none());
 }
 
 #[test]
 fn rotations_begin_and_end() {
-    let mut sessions = Sessions::<()>::default();
+    let mut sessions = watching();
     let session = "s".to_owned();
     let ongoing = Condition::RotationOngoing { session: session.clone() };
     let completed = Condition::RotationCompleted { session };
@@ -122,15 +129,17 @@ fn rotations_begin_and_end() {
 }
 
 #[test]
-fn a_name_is_that_of_the_newest_session() {
-    let mut sessions = Sessions::default();
-    let owner = Credentials { uid: 1, gid: 1 };
-    let named = |id, actor| Target { id: SessionId(id), owner, actor };
-    sessions.named("s".to_owned(), named(1, 'a'));
-    sessions.unnamed("s", SessionId(1));
-    assert!(sessions.find("s").is_none());
-    sessions.named("s".to_owned(), named(2, 'b'));
-    // The first one's end is later than the second one's beginning.
-    sessions.ended("s", SessionId(1));
-    assert_eq!(sessions.find("s").unwrap().actor, 'b');
+fn what_nobody_wants_to_know_is_forgotten() {
+    let mut sessions = watching();
+    let condition = consumed(5);
+    assert!(!sessions.watch_use(true), "they tell it already");
+    sessions.used((ID, "s", USER), &channel(1, "c"), 5, 5);
+    sessions.rotation_ongoing((ID, "s", USER), 4);
+    assert!(sessions.watch_use(false));
+    assert!(sessions.used((ID, "s", USER), &channel(1, "c"), 6, 6).is_none(), "it was on its way");
+    assert!(sessions.watch_use(true));
+    assert!(sessions.state_of(&condition).is_none());
+    assert!(sessions.state_of(&Condition::RotationOngoing { session: "s".to_owned() }).is_some());
+    let told = sessions.used((ID, "s", USER), &channel(1, "c"), 6, 6).unwrap();
+    assert!(told.makes_true(&condition).is_some());
 }

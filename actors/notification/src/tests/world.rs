@@ -11,7 +11,8 @@ use lttngd_kernel::{ModuleLists, NotifiersConfig, Tracer, TracerConfig};
 use lttngd_model::trigger::Condition;
 use lttngd_model::{TracerToken, ust::NotifierSet};
 use lttngd_peer::FakeKernel;
-use lttngd_runtime::{Descriptors, Peer};
+use lttngd_runtime::{Descriptors, Outlet, Peer};
+use lttngd_session::{SessionListings, WatchUse};
 use lttngd_wire::client::encode_condition;
 use lttngd_wire::notification::{
     HEADER_LEN, Header, MessageKind, Status, decode_status, encode_handshake, encode_message,
@@ -28,6 +29,8 @@ pub(super) struct FakeApps {
     pub(super) set: Arc<Mutex<Arc<NotifierSet>>>,
     pub(super) of_agents: Arc<Mutex<usize>>,
     pub(super) cleared: Arc<Mutex<Vec<u64>>>,
+    /// What sessions were told.
+    pub(super) watched: Arc<Mutex<Vec<bool>>>,
 }
 
 impl FakeApps {
@@ -45,6 +48,14 @@ impl Handler<SetNotifiers> for FakeApps {
 
     fn handle(&mut self, request: SetNotifiers, _: &mut Self::Context) {
         *self.set.lock().unwrap() = request.set;
+    }
+}
+
+impl Handler<WatchUse> for FakeApps {
+    type Result = ();
+
+    fn handle(&mut self, WatchUse(is_told): WatchUse, _: &mut Self::Context) {
+        self.watched.lock().unwrap().push(is_told);
     }
 }
 
@@ -111,10 +122,16 @@ impl World {
             set: started.clone().recipient(),
             set_of_agents: started.clone().recipient(),
             count_errors: started.clone().recipient(),
-            clear_errors: started.recipient(),
+            clear_errors: started.clone().recipient(),
         };
-        let triggers =
-            Triggers::new(TriggersConfig { notifiers, error_counters: 8, kernel }).start();
+        let config = TriggersConfig {
+            notifiers,
+            error_counters: 8,
+            kernel,
+            sessions: SessionListings::default(),
+            watch_use: Outlet::to(started.recipient()),
+        };
+        let triggers = Triggers::new(config).start();
         let socket = std::os::unix::net::UnixListener::bind(directory.path().join("n")).unwrap();
         let listening = listen(socket, triggers.clone(), Descriptors::unlimited());
         let listener = tokio::task::spawn_local(listening);

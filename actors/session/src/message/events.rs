@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use actix::{Addr, Message};
+use actix::Message;
 use lttngd_consumer::SampledChannel;
 use lttngd_model::{ChannelKey, Credentials, Domain, ErrorCode, SessionId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Session, TraceArchive};
+use crate::TraceArchive;
 
 /// Something happened to a session.
 #[derive(Clone, Debug, Message)]
@@ -96,16 +96,17 @@ pub struct SessionObserved {
     pub observation: Observation,
 }
 
+/// Whether triggers are to be told how buffers are used. When that begins they are told what was seen last.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct WatchUse(pub bool);
+
 /// What triggers look at.
 #[derive(Clone, Debug)]
 pub enum Observation {
-    /// The session is found by its name, at this actor, from now on.
-    Named(Addr<Session>),
-    /// It is not found by its name any more: its end has begun.
-    Unnamed,
-    /// It is gone.
+    /// It is gone. Not told of a session of which nothing else was.
     Ended,
-    /// The use of a channel was looked at.
+    /// The use of a channel was looked at, and is to be told, see [`WatchUse`].
     ChannelUsed {
         /// The channel.
         channel: Arc<SampledChannel>,
@@ -114,7 +115,7 @@ pub enum Observation {
         /// What all channels of the session have written so far, in bytes.
         consumed_bytes: u64,
     },
-    /// The use of a channel is not looked at any more.
+    /// The use of a channel that was told is not looked at any more.
     ChannelGone(ChannelKey),
     /// A rotation began.
     RotationOngoing {

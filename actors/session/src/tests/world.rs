@@ -25,8 +25,8 @@ use lttngd_runtime::Outlet;
 use tokio::task::JoinHandle;
 
 use crate::{
-    Asked, ConsumerLost, Consumers, EnableChannel, EnableEvent, Output, PrepareDomain, Session,
-    SessionConfig, SessionListings, SessionRequest,
+    Asked, ConsumerLost, Consumers, EnableChannel, EnableEvent, FoundSession, Output,
+    PrepareDomain, Session, SessionConfig, SessionListings, SessionRequest,
 };
 
 /// Does what the registry does, and keeps applications that register until the test passes them on.
@@ -143,6 +143,7 @@ impl World {
         *told.apps.lock().unwrap() = Some(apps_known.clone());
         let mut config = SessionConfig {
             observed: Outlet::closed(),
+            watches_use: false,
             id: SessionId(0),
             name: "s".to_owned(),
             auto_named: false,
@@ -172,8 +173,9 @@ impl World {
         change(&mut config);
         let (id, owner) = (config.id, config.owner);
         let session = Session::new(config);
-        listings.publish(id, owner, session.listing());
+        let listing = session.listing();
         let session = session.start();
+        listings.publish(id, FoundSession { session: session.clone(), owner }, listing);
         *told.session.lock().unwrap() = Some(session.clone());
         let world =
             Self { directory, fake, consumer, session, listings, apps: apps_known, told, listener };
