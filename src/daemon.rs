@@ -259,16 +259,15 @@ async fn run_in(
     let handle = Handle::new(registry.clone(), listings, settings, own_credentials());
     let (known_by, agents) = (known_apps.clone(), (agents, known_agents));
     let peers = ((apps, known_by), agents);
-    let listeners = listen_for_peers(&config, &descriptors, peers, &consumers, &failures);
+    let mut listeners = listen_for_peers(&config, &descriptors, peers, &consumers, &failures);
     if let Some(socket) = notifications {
         let descriptors = descriptors.clone();
         let listening = || lttngd_notification::listen(socket, triggers, descriptors);
         triggers_room.listen("socket for notifications", listening, failures.clone());
     }
     if let (Some(socket), Some(room)) = (clients, &mut clients_room) {
-        let handle = handle.clone();
-        let listening = || lttngd_client::listen(socket, handle, descriptors);
-        room.listen("socket for clients", listening, failures.clone());
+        let clients = (socket, handle.clone(), descriptors);
+        listeners.extend(listen_for_clients(room, clients, &failures));
     }
     let woken = wait_page.as_ref().map(announce);
     let begun = load(&handle, config.load_path, config.autoload).await;
@@ -285,13 +284,13 @@ async fn run_in(
         }
     }
 
+    for listener in listeners {
+        listener.abort();
+    }
     if let Some(room) = &mut clients_room {
         room.close().await;
     }
     triggers_room.close().await;
-    for listener in listeners {
-        listener.abort();
-    }
     let ending = (tracer, kernel_notifiers);
     end_tracing(&registry, &known_apps, (&consumers, &runas), ending).await;
     drop(wait_page);
@@ -299,10 +298,28 @@ async fn run_in(
     for room in clients_room.into_iter().chain([triggers_room]) {
         room.end().await;
     }
+    // Clients near the actors that could be answered by now are.
+    let _ = tokio::task::spawn_local(async {}).await;
     if let Err(error) = begun {
         // Whoever started the daemon may be gone.
         let _ = ready.send(Err(error.into()));
     }
+}
+
+/// Serves clients in a room of their own, and near the actors who is alone: by what is returned, if anything is.
+fn listen_for_clients(
+    room: &mut Room,
+    (socket, handle, descriptors): (UnixListener, Handle, Descriptors),
+    failures: &events::UnboundedSender<DaemonFailed>,
+) -> Option<TaskHandle<()>> {
+    let mut apart = lttngd_client::Apart::new(socket, handle, descriptors);
+    let near = apart.near().inspect_err(|error| {
+        tracing::warn!(%error, "no client is served near the actors: each is answered a little later");
+    });
+    let socket = "socket for clients";
+    room.listen(socket, || apart.listen(), failures.clone());
+    let near = serve(socket, near.ok()?.listen(), failures.clone());
+    Some(tokio::task::spawn_local(near))
 }
 
 /// Tells applications that wait for the daemon that it is here.

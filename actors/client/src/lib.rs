@@ -9,6 +9,8 @@
 //! Each user has a share of connections and of memory for requests (`shares.rs`), and root's clients find room
 //! whatever others do.
 //!
+//! Who comes alone is served in the actors' thread, those who come at the same time are not (`places.rs`).
+//!
 //! Limits: [`CONNECTIONS_MAX`] connections, [`REQUEST_DEADLINE`] for a whole request,
 //! [`REPLY_DEADLINE`] for taking the reply.
 
@@ -18,9 +20,12 @@ mod dispatch;
 mod listener;
 mod listers;
 mod lists;
+mod places;
 mod shares;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub use connection::{REPLY_DEADLINE, REQUEST_DEADLINE};
-pub use listener::{CONNECTIONS_MAX, listen};
+pub use listener::CONNECTIONS_MAX;
+pub use places::{Apart, Near};

@@ -8,7 +8,7 @@ use std::{
 
 use lttngd_handle::Handle;
 use lttngd_model::ErrorCode;
-use lttngd_runtime::{Count, Descriptors, Held, Listen, PeerError, Purpose, Sockets, accept_all};
+use lttngd_runtime::{Count, Descriptors, Held, Listen, PeerError, Purpose, Sockets};
 
 use crate::{
     at_once::{AtOnce, Remaining},
@@ -25,35 +25,85 @@ pub const CONNECTIONS_MAX: usize = 4096;
 /// Descriptors of a client: its socket, which is watched by another one when it has to be waited for.
 pub(crate) const DESCRIPTORS_EACH: usize = 2;
 
-/// Accepts clients on `listener` for ever, each to be served through `handle`. They are counted in
-/// `descriptors`; those that do not fit wait to be accepted.
-///
-/// # Errors
-/// When the socket cannot be used at all.
-pub async fn listen(
-    listener: UnixListener,
-    handle: Handle,
+/// A place where clients are served.
+pub(crate) struct Place {
+    at_once: AtOnce,
+    open: Count,
     descriptors: Descriptors,
-) -> io::Result<()> {
-    let sockets = Sockets::new(listener)?;
-    let open = Count::default();
-    let mut at_once = AtOnce::new(handle.clone());
-    let shared = Rc::new(Shared {
-        handle,
-        listers: Listers::default(),
-        lists: at_once.lists(),
-        shares: Shares::new(descriptors.clone()),
-    });
-    let clients = Clients { sockets, descriptors, open: open.clone(), batch: 0 };
-    let admit = |(socket, held)| {
-        admit(&open, &shared, held, at_once.look(socket));
-        Ok(())
-    };
-    match accept_all("client", clients, admit).await {}
+    shared: Rc<Shared>,
+}
+
+/// How a client was admitted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Admitted {
+    /// Nobody else was being served, or waited to be.
+    pub(crate) is_alone: bool,
+    /// It has its answer already, or wanted none: no actor was asked.
+    pub(crate) at_once: bool,
+}
+
+impl Place {
+    /// Clients are counted in `descriptors`, and served through `handle`.
+    pub(crate) fn new(handle: Handle, descriptors: Descriptors) -> Self {
+        let at_once = AtOnce::new(handle.clone());
+        let lists = at_once.lists();
+        let shares = Shares::new(descriptors.clone());
+        let shared = Rc::new(Shared { handle, listers: Listers::default(), lists, shares });
+        Self { at_once, open: Count::default(), descriptors, shared }
+    }
+
+    /// Where its clients come from, from now on.
+    ///
+    /// # Errors
+    /// When the socket cannot be used.
+    pub(crate) fn clients(&self, listener: &UnixListener) -> io::Result<Clients> {
+        Ok(Clients {
+            sockets: Sockets::new(listener.try_clone()?)?,
+            descriptors: self.descriptors.clone(),
+            open: self.open.clone(),
+            batch: 0,
+        })
+    }
+
+    /// How many are being served.
+    pub(crate) fn open(&self) -> usize {
+        self.open.get()
+    }
+
+    pub(crate) fn listers(&self) -> &Listers {
+        &self.shared.listers
+    }
+
+    /// Has clients that come from now on served with these.
+    pub(crate) fn set_listers(&mut self, listers: Listers) {
+        let Shared { handle, lists, shares, .. } = &*self.shared;
+        let (handle, lists, shares) = (handle.clone(), Rc::clone(lists), shares.clone());
+        self.shared = Rc::new(Shared { handle, listers, lists, shares });
+    }
+
+    /// Does what is to be done for a client that was accepted, beside the others.
+    pub(crate) fn admit(&mut self, client: Client) -> Admitted {
+        let is_alone = self.open.get() == 0 && !client.is_one_of_many;
+        let Client { socket, held, .. } = client;
+        let left = self.at_once.look(socket);
+        if left.peer().is_none() {
+            return Admitted { is_alone, at_once: true };
+        }
+        admit(&self.open, &self.shared, held, left);
+        Admitted { is_alone, at_once: false }
+    }
+}
+
+/// A client that was accepted.
+pub(crate) struct Client {
+    socket: OwnedFd,
+    held: Held,
+    /// Whether another one came before it at the same moment.
+    is_one_of_many: bool,
 }
 
 /// Where clients come from. Those for which there is no room are not accepted before one leaves.
-struct Clients {
+pub(crate) struct Clients {
     sockets: Sockets,
     descriptors: Descriptors,
     open: Count,
@@ -62,7 +112,7 @@ struct Clients {
 }
 
 impl Listen for Clients {
-    type Connection = (OwnedFd, Held);
+    type Connection = Client;
 
     async fn accept(&mut self) -> io::Result<Self::Connection> {
         if self.open.get() >= CONNECTIONS_MAX {
@@ -79,14 +129,14 @@ impl Listen for Clients {
             let held = held.map_err(io::Error::other)?;
             if let Some(socket) = self.sockets.accept_now()? {
                 self.batch += 1;
-                return Ok((socket, held));
+                return Ok(Client { socket, held, is_one_of_many: self.batch > 1 });
             }
             self.batch = 0;
         }
     }
 }
 
-/// What all clients are served with.
+/// What all clients of a place are served with.
 struct Shared {
     handle: Handle,
     listers: Listers,

@@ -18,17 +18,27 @@ const LISTERS_MAX: usize = 1024;
 const LISTING_MAX: Duration = Duration::from_secs(60);
 
 /// The clients that began to list a session, in the order in which they did.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Listers {
     begun: RefCell<VecDeque<Listing>>,
+    /// Who is to know the same.
+    tell: Option<Box<dyn Fn(ListersChange)>>,
 }
 
-#[derive(Debug)]
-struct Listing {
+#[derive(Clone, Debug)]
+pub(crate) struct Listing {
     /// Of the client's process.
     pid: u32,
     session: String,
     at: Instant,
+}
+
+/// What is new of them.
+#[derive(Debug)]
+pub(crate) enum ListersChange {
+    Begun(Listing),
+    /// The client with this process.
+    Ended(u32),
 }
 
 impl Listers {
@@ -41,7 +51,11 @@ impl Listers {
                 self.begin(pid, &request.session_name, now);
             }
             // Whoever destroys a session knows that it is gone.
-            Some(CommandKind::DestroySession) => self.end(pid),
+            Some(CommandKind::DestroySession) => {
+                if self.end(pid) {
+                    self.tell(ListersChange::Ended(pid));
+                }
+            }
             Some(CommandKind::TrackerGetPolicy)
                 if is_gone && self.has_begun(pid, &request.session_name, now) =>
             {
@@ -63,16 +77,53 @@ impl Listers {
         if pid == 0 {
             return;
         }
-        self.end(pid);
-        let mut begun = self.begun.borrow_mut();
-        while begun.len() >= LISTERS_MAX || begun.front().is_some_and(|it| it.is_old(now)) {
-            begun.pop_front();
-        }
-        begun.push_back(Listing { pid, session: session.to_owned(), at: now });
+        let listing = Listing { pid, session: session.to_owned(), at: now };
+        self.tell(ListersChange::Begun(listing.clone()));
+        self.add(listing);
     }
 
-    fn end(&self, pid: u32) {
-        self.begun.borrow_mut().retain(|listing| listing.pid != pid);
+    fn add(&self, listing: Listing) {
+        self.end(listing.pid);
+        let mut begun = self.begun.borrow_mut();
+        while begun.len() >= LISTERS_MAX || begun.front().is_some_and(|it| it.is_old(listing.at)) {
+            begun.pop_front();
+        }
+        begun.push_back(listing);
+    }
+
+    /// Whether it had begun.
+    fn end(&self, pid: u32) -> bool {
+        let mut begun = self.begun.borrow_mut();
+        let before = begun.len();
+        begun.retain(|listing| listing.pid != pid);
+        begun.len() < before
+    }
+
+    fn tell(&self, change: ListersChange) {
+        if let Some(tell) = &self.tell {
+            tell(change);
+        }
+    }
+
+    /// Those that are known now.
+    pub(crate) fn known(&self) -> VecDeque<Listing> {
+        self.begun.borrow().clone()
+    }
+
+    /// Those that are known from elsewhere. `tell` is told what is new here.
+    pub(crate) fn elsewhere(
+        known: VecDeque<Listing>,
+        tell: impl Fn(ListersChange) + 'static,
+    ) -> Self {
+        Self { begun: RefCell::new(known), tell: Some(Box::new(tell)) }
+    }
+
+    /// Something is new elsewhere.
+    pub(crate) fn learn(&self, change: ListersChange) {
+        match change {
+            ListersChange::Begun(listing) => self.add(listing),
+            ListersChange::Ended(pid) => drop(self.end(pid)),
+        }
     }
 
     fn has_begun(&self, pid: u32, session: &str, now: Instant) -> bool {
@@ -89,6 +140,8 @@ impl Listing {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use lttngd_wire::client::Command;
 
     use super::*;
@@ -149,6 +202,26 @@ mod tests {
         }
         let added = told(&listers, (1, now), (CommandKind::TrackerAddValue, "s"), GONE);
         assert_eq!(added, GONE);
+    }
+
+    #[test]
+    fn what_is_new_in_one_place_is_known_in_the_other() {
+        let (here, now) = (Listers::default(), Instant::now());
+        told(&here, (1, now), (SCHEDULES, "s"), None);
+        let news = Rc::new(RefCell::new(Vec::new()));
+        let told_there = Rc::clone(&news);
+        let there = Listers::elsewhere(here.known(), move |change| {
+            told_there.borrow_mut().push(change);
+        });
+        assert_eq!(told(&there, (1, now), (POLICY, "s"), GONE), None, "it came with it");
+        told(&there, (2, now), (SCHEDULES, "t"), None);
+        told(&there, (1, now), (CommandKind::DestroySession, "s"), None);
+        told(&there, (3, now), (CommandKind::DestroySession, "s"), None);
+        let news = news.take();
+        assert_eq!(news.len(), 2, "that of a client that listed nothing is no news: {news:?}");
+        news.into_iter().for_each(|change| here.learn(change));
+        assert_eq!(told(&here, (2, now), (POLICY, "t"), GONE), None);
+        assert_eq!(told(&here, (1, now), (POLICY, "s"), GONE), GONE);
     }
 
     #[test]

@@ -4,4 +4,4 @@
 mod commands;
 mod connections;
 mod shares;
-mod world;
+pub(crate) mod world;

@@ -12,6 +12,7 @@ use rustix::{io::Errno, net::SocketFlags};
 use tokio::{
     io::{Interest, unix::AsyncFd},
     net::{TcpListener, TcpStream},
+    time::Instant,
 };
 
 use crate::{Backoff, fail_point};
@@ -108,19 +109,57 @@ impl Listen for TcpListener {
 /// pauses, longer each time in a row, and logs that no `who` is accepted meanwhile.
 pub async fn accept_all<L: Listen>(
     who: &'static str,
-    mut listener: L,
+    listener: L,
     mut admit: impl FnMut(L::Connection) -> io::Result<()>,
 ) -> Infallible {
-    let pause = || Backoff::new(PAUSES.0, PAUSES.1);
-    let mut backoff = pause();
+    let mut accepting = Accepting::new(who, listener);
     loop {
-        let accepted = listener.accept().await;
-        fail_point::reached(format_args!("{who} accepted"));
-        match accepted.and_then(&mut admit) {
-            Ok(()) => backoff = pause(),
+        let connection = accepting.next().await;
+        accepting.admitted(admit(connection));
+    }
+}
+
+/// The same for one who has something else to do between two connections.
+#[derive(Debug)]
+pub struct Accepting<L> {
+    who: &'static str,
+    listener: L,
+    backoff: Backoff,
+    /// When the next one is accepted, after an error.
+    pauses_until: Option<Instant>,
+}
+
+impl<L: Listen> Accepting<L> {
+    /// Of `listener`, for `who`.
+    pub fn new(who: &'static str, listener: L) -> Self {
+        let backoff = Backoff::new(PAUSES.0, PAUSES.1);
+        Self { who, listener, backoff, pauses_until: None }
+    }
+
+    /// The next connection. To be told what became of it, see [`Accepting::admitted`]. Safe to abandon if
+    /// [`Listen::accept`] is.
+    pub async fn next(&mut self) -> L::Connection {
+        loop {
+            if let Some(until) = self.pauses_until {
+                tokio::time::sleep_until(until).await;
+                self.pauses_until = None;
+            }
+            let accepted = self.listener.accept().await;
+            fail_point::reached(format_args!("{} accepted", self.who));
+            match accepted {
+                Ok(connection) => return connection,
+                Err(error) => self.admitted(Err(error)),
+            }
+        }
+    }
+
+    /// A connection is served, or there was no room for it.
+    pub fn admitted(&mut self, outcome: io::Result<()>) {
+        match outcome {
+            Ok(()) => self.backoff = Backoff::new(PAUSES.0, PAUSES.1),
             Err(error) => {
-                tracing::warn!(%error, "no {who} is accepted for a moment");
-                tokio::time::sleep(backoff.step()).await;
+                tracing::warn!(%error, "no {} is accepted for a moment", self.who);
+                self.pauses_until = Some(Instant::now() + self.backoff.step());
             }
         }
     }

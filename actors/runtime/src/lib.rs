@@ -33,7 +33,7 @@ mod works;
 #[cfg(test)]
 mod tests;
 
-pub use accept::{Listen, Sockets, accept_all};
+pub use accept::{Accepting, Listen, Sockets, accept_all};
 pub use agenda::{Agenda, Job, Keeping, Task, Waiting, reply_to_all};
 pub use ask::{AskError, answer, ask, tell};
 pub use backoff::Backoff;

@@ -26,7 +26,7 @@ use lttngd_session::{Consumers, SessionListings};
 use lttngd_wire::client::{Command, Reply, Request};
 use tokio::sync::oneshot;
 
-use crate::listen;
+use crate::Apart;
 
 pub(super) struct World {
     directory: tempfile::TempDir,
@@ -35,7 +35,7 @@ pub(super) struct World {
 }
 
 /// What a daemon has between its clients and the consumer `fake`.
-pub(super) fn daemon(fake: &FakeConsumer) -> (Handle, Addr<Registry>, Addr<Consumer>) {
+pub(crate) fn daemon(fake: &FakeConsumer) -> (Handle, Addr<Registry>, Addr<Consumer>) {
     let consumer = Consumer::new(fake.config(), Outlet::closed()).start();
     let listings = SessionListings::default();
     let apps = Apps::new(Outlet::closed()).start();
@@ -89,11 +89,8 @@ impl World {
             System::new().block_on(async move {
                 let fake = FakeConsumer::new(ConsumerScript::default());
                 let (handle, registry, consumer) = daemon(&fake);
-                let listener = tokio::task::spawn_local(listen(
-                    socket,
-                    handle,
-                    lttngd_runtime::Descriptors::unlimited(),
-                ));
+                let clients = Apart::new(socket, handle, lttngd_runtime::Descriptors::unlimited());
+                let listener = tokio::task::spawn_local(clients.listen());
                 ready.send(()).unwrap();
                 // It fails when the test has failed.
                 let _ = stopped.await;

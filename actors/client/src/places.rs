@@ -1,0 +1,211 @@
+//! The two places where clients are served: apart from the actors, and near them.
+//!
+//! Clients that come at the same time are served in a thread of their own, where they take no time of the actors.
+//! But a command of a client costs two threads that wake one another, and who is alone waits for that more than
+//! for anything else. So clients of which each comes when the one before has its answer are served in the
+//! actors' thread, until that is not so any more. Both places may accept clients at the same time: when they take
+//! turns nobody is left waiting.
+
+use std::{collections::VecDeque, io, os::unix::net::UnixListener};
+
+use lttngd_handle::Handle;
+use lttngd_runtime::{Accepting, Descriptors, Listen};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout},
+};
+
+use crate::{
+    listener::{Clients, Place},
+    listers::{Listers, ListersChange, Listing},
+    turns::{Alone, IDLE_MAX, NEAR_IDLE, NearTurn},
+};
+
+/// An offer to serve clients near the actors, which is taken when they have nothing else to do.
+struct Offer {
+    at: Instant,
+    /// Who began to list a session.
+    listers: VecDeque<Listing>,
+}
+
+/// What the place near the actors tells.
+enum Told {
+    /// It took an offer.
+    Taken,
+    /// It accepts nobody any more.
+    Left,
+    /// Of a client that it served.
+    Listers(ListersChange),
+}
+
+/// Where clients are served apart from the actors.
+pub struct Apart {
+    listener: UnixListener,
+    handle: Handle,
+    descriptors: Descriptors,
+    near: Option<Line>,
+}
+
+/// The line to the place near the actors.
+struct Line {
+    offers: mpsc::UnboundedSender<Offer>,
+    told: mpsc::UnboundedReceiver<Told>,
+}
+
+/// Where clients are served near the actors.
+pub struct Near {
+    listener: UnixListener,
+    handle: Handle,
+    descriptors: Descriptors,
+    offers: mpsc::UnboundedReceiver<Offer>,
+    told: mpsc::UnboundedSender<Told>,
+}
+
+impl Line {
+    /// What is told; never anything when there is no such place.
+    async fn heard(line: &mut Option<Self>) -> Told {
+        match line {
+            Some(Self { told, .. }) => match told.recv().await {
+                Some(told) => told,
+                // It is gone, and so are its clients.
+                None => {
+                    *line = None;
+                    Told::Left
+                }
+            },
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Apart {
+    /// Clients of `listener` are served through `handle`. They are counted in `descriptors`; those that do not
+    /// fit wait to be accepted.
+    #[must_use]
+    pub fn new(listener: UnixListener, handle: Handle, descriptors: Descriptors) -> Self {
+        Self { listener, handle, descriptors, near: None }
+    }
+
+    /// The place near the actors, to listen in their thread.
+    ///
+    /// # Errors
+    /// When the socket cannot be duplicated.
+    pub fn near(&mut self) -> io::Result<Near> {
+        let (offer, offers) = mpsc::unbounded_channel();
+        let (tell, told) = mpsc::unbounded_channel();
+        let near = Near {
+            listener: self.listener.try_clone()?,
+            handle: self.handle.clone(),
+            descriptors: self.descriptors.clone(),
+            offers,
+            told: tell,
+        };
+        self.near = Some(Line { offers: offer, told });
+        Ok(near)
+    }
+
+    /// Accepts clients for ever, but while they are served near the actors.
+    ///
+    /// # Errors
+    /// When the socket cannot be used at all.
+    pub async fn listen(self) -> io::Result<()> {
+        let Self { listener, handle, descriptors, near: mut line } = self;
+        let mut place = Place::new(handle, descriptors);
+        loop {
+            let clients = place.clients(&listener)?;
+            accept_until_taken(&mut place, clients, &mut line).await;
+            loop {
+                match Line::heard(&mut line).await {
+                    Told::Left => break,
+                    Told::Listers(change) => place.listers().learn(change),
+                    Told::Taken => {}
+                }
+            }
+        }
+    }
+}
+
+/// Serves clients until those that come next are served near the actors.
+async fn accept_until_taken(place: &mut Place, clients: Clients, line: &mut Option<Line>) {
+    let mut alone = Alone::default();
+    let mut accepting = Accepting::new("client", clients);
+    loop {
+        let client = tokio::select! {
+            // What is told of a client comes before what it asks next.
+            biased;
+            told = Line::heard(line) => match told {
+                Told::Taken => return,
+                Told::Left => continue,
+                Told::Listers(change) => {
+                    place.listers().learn(change);
+                    continue;
+                }
+            },
+            client = accepting.next() => client,
+        };
+        let admitted = place.admit(client);
+        accepting.admitted(Ok(()));
+        let now = Instant::now();
+        if alone.goes_on(now, admitted)
+            && let Some(Line { offers, told: _ }) = line
+        {
+            // It is gone when the daemon ends.
+            let _ = offers.send(Offer { at: now, listers: place.listers().known() });
+        }
+    }
+}
+
+impl Near {
+    /// Serves clients in its turns, for ever.
+    pub async fn listen(self) {
+        let Self { listener, handle, descriptors, mut offers, told } = self;
+        let mut place = Place::new(handle, descriptors);
+        while let Some(Offer { at, listers }) = offers.recv().await {
+            // Those that it began to serve may still be there.
+            if place.open() > 0 || !is_idle(at) {
+                continue;
+            }
+            let clients = match place.clients(&listener) {
+                Ok(clients) => clients,
+                Err(error) => {
+                    tracing::debug!(%error, "clients are not served near the actors");
+                    continue;
+                }
+            };
+            let tell = told.clone();
+            place.set_listers(Listers::elsewhere(listers, move |change| {
+                // It is gone when the daemon ends.
+                let _ = tell.send(Told::Listers(change));
+            }));
+            if told.send(Told::Taken).is_err() {
+                return;
+            }
+            serve_turn(&mut place, clients).await;
+            if told.send(Told::Left).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Serves clients as long as each comes when the one before is served.
+async fn serve_turn(place: &mut Place, mut clients: Clients) {
+    let mut turn = NearTurn::default();
+    // What goes wrong is told where they are served otherwise.
+    while let Ok(Ok(client)) = timeout(NEAR_IDLE, clients.accept()).await {
+        let admitted = place.admit(client);
+        let at = Instant::now();
+        tokio::task::yield_now().await;
+        if !turn.goes_on(admitted, is_idle(at)) {
+            return;
+        }
+    }
+}
+
+/// Whether actors have had nothing else to do since.
+fn is_idle(since: Instant) -> bool {
+    since.elapsed() < IDLE_MAX
+}
+
+#[cfg(test)]
+mod tests;
