@@ -66,7 +66,7 @@ const NOTIFIERS_DEADLINE: Duration = Duration::from_millis(750);
 const END_DEADLINE: Duration = Duration::from_millis(9500);
 
 /// Descriptors of a daemon with one consumer daemon, besides those that are counted as they are opened.
-const OWN_DESCRIPTORS: usize = 32;
+const OWN_DESCRIPTORS: usize = 33;
 /// Those of a second consumer daemon.
 const CONSUMER_DESCRIPTORS: usize = 8;
 

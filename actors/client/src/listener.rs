@@ -56,9 +56,9 @@ impl Place {
     ///
     /// # Errors
     /// When the socket cannot be used.
-    pub(crate) fn clients(&self, listener: &UnixListener) -> io::Result<Clients> {
+    pub(crate) fn clients(&self, listener: UnixListener) -> io::Result<Clients> {
         Ok(Clients {
-            sockets: Sockets::new(listener.try_clone()?)?,
+            sockets: Sockets::new(listener)?,
             descriptors: self.descriptors.clone(),
             open: self.open.clone(),
             batch: 0,
@@ -109,6 +109,13 @@ pub(crate) struct Clients {
     open: Count,
     /// How many were let in at once.
     batch: usize,
+}
+
+impl Clients {
+    /// Their socket, which is not watched any more.
+    pub(crate) fn into_listener(self) -> UnixListener {
+        self.sockets.into_listener()
+    }
 }
 
 impl Listen for Clients {

@@ -109,11 +109,11 @@ impl Apart {
     /// # Errors
     /// When the socket cannot be used at all.
     pub async fn listen(self) -> io::Result<()> {
-        let Self { listener, handle, descriptors, near: mut line } = self;
+        let Self { mut listener, handle, descriptors, near: mut line } = self;
         let mut place = Place::new(handle, descriptors);
         loop {
-            let clients = place.clients(&listener)?;
-            accept_until_taken(&mut place, clients, &mut line).await;
+            let clients = place.clients(listener)?;
+            listener = accept_until_taken(&mut place, clients, &mut line).await;
             loop {
                 match Line::heard(&mut line).await {
                     Told::Left => break,
@@ -126,7 +126,11 @@ impl Apart {
 }
 
 /// Serves clients until those that come next are served near the actors.
-async fn accept_until_taken(place: &mut Place, clients: Clients, line: &mut Option<Line>) {
+async fn accept_until_taken(
+    place: &mut Place,
+    clients: Clients,
+    line: &mut Option<Line>,
+) -> UnixListener {
     let mut alone = Alone::default();
     let mut accepting = Accepting::new("client", clients);
     loop {
@@ -134,7 +138,7 @@ async fn accept_until_taken(place: &mut Place, clients: Clients, line: &mut Opti
             // What is told of a client comes before what it asks next.
             biased;
             told = Line::heard(line) => match told {
-                Told::Taken => return,
+                Told::Taken => return accepting.into_listener().into_listener(),
                 Told::Left => continue,
                 Told::Listers(change) => {
                     place.listers().learn(change);
@@ -157,39 +161,34 @@ async fn accept_until_taken(place: &mut Place, clients: Clients, line: &mut Opti
 
 impl Near {
     /// Serves clients in its turns, for ever.
-    pub async fn listen(self) {
-        let Self { listener, handle, descriptors, mut offers, told } = self;
+    ///
+    /// # Errors
+    /// When the socket cannot be used.
+    pub async fn listen(self) -> io::Result<()> {
+        let Self { mut listener, handle, descriptors, mut offers, told } = self;
         let mut place = Place::new(handle, descriptors);
         while let Some(Offer { at, listers }) = offers.recv().await {
             // Those that it began to serve may still be there.
             if place.open() > 0 || !is_idle(at) {
                 continue;
             }
-            let clients = match place.clients(&listener) {
-                Ok(clients) => clients,
-                Err(error) => {
-                    tracing::debug!(%error, "clients are not served near the actors");
-                    continue;
-                }
-            };
+            let clients = place.clients(listener)?;
             let tell = told.clone();
             place.set_listers(Listers::elsewhere(listers, move |change| {
                 // It is gone when the daemon ends.
                 let _ = tell.send(Told::Listers(change));
             }));
-            if told.send(Told::Taken).is_err() {
-                return;
-            }
-            serve_turn(&mut place, clients).await;
-            if told.send(Told::Left).is_err() {
-                return;
-            }
+            // It is gone when the daemon ends.
+            let _ = told.send(Told::Taken);
+            listener = serve_turn(&mut place, clients).await;
+            let _ = told.send(Told::Left);
         }
+        Ok(())
     }
 }
 
 /// Serves clients as long as each comes when the one before is served.
-async fn serve_turn(place: &mut Place, mut clients: Clients) {
+async fn serve_turn(place: &mut Place, mut clients: Clients) -> UnixListener {
     let mut turn = NearTurn::default();
     // What goes wrong is told where they are served otherwise.
     while let Ok(Ok(client)) = timeout(NEAR_IDLE, clients.accept()).await {
@@ -197,9 +196,10 @@ async fn serve_turn(place: &mut Place, mut clients: Clients) {
         let at = Instant::now();
         tokio::task::yield_now().await;
         if !turn.goes_on(admitted, is_idle(at)) {
-            return;
+            break;
         }
     }
+    clients.into_listener()
 }
 
 /// Whether actors have had nothing else to do since.

@@ -45,6 +45,12 @@ impl Sockets {
         Ok(Self(unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?))
     }
 
+    /// The socket, which is not watched any more.
+    #[must_use]
+    pub fn into_listener(self) -> UnixListener {
+        self.0.into_inner()
+    }
+
     /// Waits for the next connection. Safe to abandon.
     ///
     /// # Errors
@@ -151,6 +157,11 @@ impl<L: Listen> Accepting<L> {
                 Err(error) => self.admitted(Err(error)),
             }
         }
+    }
+
+    /// Where they come from.
+    pub fn into_listener(self) -> L {
+        self.listener
     }
 
     /// A connection is served, or there was no room for it.
