@@ -51,10 +51,8 @@ impl Listers {
                 self.begin(pid, &request.session_name, now);
             }
             // Whoever destroys a session knows that it is gone.
-            Some(CommandKind::DestroySession) => {
-                if self.end(pid) {
-                    self.tell(ListersChange::Ended(pid));
-                }
+            Some(CommandKind::DestroySession) if self.end(pid) => {
+                self.tell(ListersChange::Ended(pid));
             }
             Some(CommandKind::TrackerGetPolicy)
                 if is_gone && self.has_begun(pid, &request.session_name, now) =>

@@ -84,10 +84,9 @@ async fn clients_are_served_near_the_actors_as_long_as_one_is_alone() {
     assert!(told.try_recv().is_err(), "the actors were busy");
     let mut client = ask(socket);
     // On a busy machine they are busy, or the client comes late.
-    while let Err(_) = timeout(Duration::from_millis(5), &mut client).await {
+    while timeout(Duration::from_millis(5), &mut client).await.is_err() {
         offer(Instant::now());
     }
-    assert!(client.is_finished());
     assert!(matches!(heard(&mut told).await, Told::Taken));
     // Nobody comes any more.
     assert!(matches!(heard(&mut told).await, Told::Left));
