@@ -118,9 +118,10 @@ impl UserShares {
     /// The right of a user to one more.
     pub(crate) fn take(&self, uid: u32) -> Result<Permit, NoPermit> {
         let places = (AGENTS_MAX as u64).saturating_sub(self.agents.taken());
-        let descriptors = self.descriptors.left(Purpose::Registrations) as u64;
-        let lease = self.agents.take(uid, 1, places.min(descriptors))?;
         let held = self.descriptors.take(Purpose::Registrations, 1)?;
+        // What this one has is taken already.
+        let descriptors = (self.descriptors.left(Purpose::Registrations) as u64).saturating_add(1);
+        let lease = self.agents.take(uid, 1, places.min(descriptors))?;
         Ok(Permit { uid, listings: self.listings.clone(), _lease: lease, _held: held })
     }
 }

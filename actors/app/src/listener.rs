@@ -176,23 +176,22 @@ impl Listener {
     /// Gives a connection its places in the share of its user and in the budget of descriptors, or turns it away.
     fn place(&self, peer: Peer, credentials: PeerCredentials) -> Option<Placed> {
         let uid = credentials.uid;
-        let share = self.shares.connection(uid);
-        let shares = share.and_then(|connection| Ok((connection, self.shares.begun(uid)?)));
-        let (connection, begun) = match shares {
-            Ok(shares) => shares,
-            Err(refused) => {
-                let news = refused.is_news.map(|times| (times, &refused as &dyn fmt::Display));
+        let held = match self.settings.descriptors.take(Purpose::Registrations, 1) {
+            Ok(held) => held,
+            Err(error) => {
+                let left_out = self.refusals.borrow_mut().line(Instant::now());
+                let news = left_out.map(|left_out| (left_out, &error as &dyn fmt::Display));
                 self.refuse(peer, credentials, news);
                 return None;
             }
         };
-        match self.settings.descriptors.take(Purpose::Registrations, 1) {
-            Ok(held) => {
+        let share = self.shares.connection(uid);
+        match share.and_then(|connection| Ok((connection, self.shares.begun(uid)?))) {
+            Ok((connection, begun)) => {
                 Some(Placed { peer: peer.with_place(held), credentials, connection, begun })
             }
-            Err(error) => {
-                let left_out = self.refusals.borrow_mut().line(Instant::now());
-                let news = left_out.map(|left_out| (left_out, &error as &dyn fmt::Display));
+            Err(refused) => {
+                let news = refused.is_news.map(|times| (times, &refused as &dyn fmt::Display));
                 self.refuse(peer, credentials, news);
                 None
             }

@@ -57,9 +57,9 @@ impl UserShares {
         }
     }
 
-    /// The right of a user to one more connection.
+    /// The right of a user to one more connection, whose descriptor is taken already.
     pub(crate) fn connection(&self, uid: u32) -> Result<Lease, ShareTaken> {
-        let left = self.descriptors.left(Purpose::Registrations);
+        let left = self.descriptors.left(Purpose::Registrations).saturating_add(1);
         self.connections.take(uid, 1, left as u64)
     }
 
@@ -233,8 +233,8 @@ mod tests {
     /// As many connections as a user gets of what is left.
     fn take_all(shares: &UserShares, descriptors: &Descriptors, uid: u32) -> Vec<(Lease, Held)> {
         let next = || {
-            let lease = shares.connection(uid).ok()?;
-            Some((lease, descriptors.take(Purpose::Registrations, 1).unwrap()))
+            let held = descriptors.take(Purpose::Registrations, 1).ok()?;
+            Some((shares.connection(uid).ok()?, held))
         };
         std::iter::from_fn(next).collect()
     }
@@ -251,7 +251,7 @@ mod tests {
         assert!(others[1].len() > 30, "{}", others[1].len());
         let root = take_all(&shares, &descriptors, 0);
         assert!(root.len() as u64 >= all as u64 / KEPT_PART, "{}", root.len());
-        assert!(shares.connection(0).is_err(), "there is none");
+        assert!(descriptors.take(Purpose::Registrations, 1).is_err(), "there is none");
     }
 
     #[test]

@@ -210,6 +210,10 @@ impl Control {
     ) -> Result<C::Done, Refusal> {
         if !self.book.borrow_mut().claim_channel(key, session) {
             tracing::error!(%key, "there is a channel of this key");
+            if self.book.borrow().find(session).is_none() {
+                // It does not begin, and has no use for threads apart that were made for it.
+                self.end_threads_of(session);
+            }
             return Err(Code::CHANNEL_FAIL.into());
         }
         let made = self.ask(session, command).await;
@@ -248,8 +252,18 @@ impl Control {
             let _ = remote.tell(Order::DestroySnapshotRelays(session));
             self.relays.borrow_mut().retain(|_, (of, _)| *of != session);
         }
-        if is_over && let Some(workers) = &mut *self.workers.borrow_mut() {
-            workers.leave(session);
+        if is_over {
+            self.end_threads_of(session);
+        }
+    }
+
+    /// Ends the data threads that a session has alone, if it has any.
+    fn end_threads_of(&self, session: SessionId) {
+        let mut workers = self.workers.borrow_mut();
+        if let Some(ended) = workers.as_mut().and_then(|workers| workers.leave(session)) {
+            // Connections that they had end with them.
+            let has_ended = |worker: &WorkerHandle| ended.iter().any(|it| it.is(worker));
+            self.relays.borrow_mut().retain(|_, (_, worker)| !has_ended(worker));
         }
     }
 
@@ -336,12 +350,16 @@ impl Control {
 
     /// Gives a connection to a relay daemon up (DESTROY_RELAYD).
     pub(crate) async fn destroy_relay(&self, index: NetIndex) -> Result<(), Refusal> {
-        if self.halves.borrow_mut().give_up(index) {
-            return Ok(());
-        }
+        // There may be the first socket of another one besides.
+        let had_half = self.halves.borrow_mut().give_up(index);
         let relay = self.relays.borrow_mut().remove(&index);
-        let (_, worker) = relay.ok_or(Code::RELAYD_FAIL)?;
-        Ok(worker.ask(|answer| Order::DestroyRelay(index, answer)).await??)
+        match relay {
+            Some((_, worker)) => {
+                Ok(worker.ask(|answer| Order::DestroyRelay(index, answer)).await??)
+            }
+            None if had_half => Ok(()),
+            None => Err(Code::RELAYD_FAIL.into()),
+        }
     }
 
     /// Passes on what the data threads tell, until they are gone.

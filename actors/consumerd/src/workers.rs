@@ -180,13 +180,14 @@ impl Workers {
         self.apart.of(session).is_some()
     }
 
-    /// A session is over, and so are the threads that it had alone.
-    pub(crate) fn leave(&mut self, session: SessionId) {
-        let Some((pair, _)) = self.apart.leave(session) else { return };
-        for worker in pair {
+    /// A session is over, and so are the threads that it had alone: these, if there are any.
+    pub(crate) fn leave(&mut self, session: SessionId) -> Option<Pair> {
+        let (pair, _) = self.apart.leave(session)?;
+        for worker in &pair {
             // One that is gone needs no end.
             let _ = worker.tell(Order::End);
         }
+        Some(pair)
     }
 
     /// The threads of a session. Always the same ones; those that all share sessions get in turn.
