@@ -324,8 +324,14 @@ async fn what_records_of_the_kernel_fails_and_its_channels_are_let_go_with_what_
         two.adopt().await;
         world.ask(Start).await.unwrap();
         fail_here("KernelSession flush");
-        assert!(world.ask(Stop).await.is_err(), "{kind:?}");
-        assert!(has_failed());
+        let mut stopped = world.ask(Stop).await;
+        // What is flushed at once has no middle in which it could fail.
+        while !has_failed() {
+            assert_eq!(stopped, Ok(()), "{kind:?}");
+            world.ask(Start).await.unwrap();
+            stopped = world.ask(Stop).await;
+        }
+        assert!(stopped.is_err(), "{kind:?}");
         assert!(!world.shown_active());
         // It is listed with what it had lost until then.
         let list = ListChannels { domain: Domain::Kernel };
