@@ -4,7 +4,7 @@
 //! and told when one of them goes. Others are not told of anything, however many peers come and go.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     convert::Infallible,
     pin::Pin,
     sync::Arc,
@@ -18,19 +18,16 @@ use tokio::sync::oneshot;
 /// `Key` names a follower, `Follower` is where it is told.
 pub struct Directory<Id, Peer, Key, Follower> {
     peers: BTreeMap<Id, Entry<Peer, Key>>,
-    followers: BTreeMap<Key, Following<Peer, Follower>>,
+    followers: BTreeMap<Key, Follower>,
+    /// Which of those that come each is told of. Those that rest are not here: whoever comes is compared
+    /// with none of them.
+    awaiting: BTreeMap<Key, Fits<Peer>>,
 }
 
 struct Entry<Peer, Key> {
     peer: Peer,
     /// Those that were given it, or told that it came.
-    concerns: Vec<Key>,
-}
-
-struct Following<Peer, Follower> {
-    follower: Follower,
-    /// Which of those that come it is told of; none while it rests.
-    fits: Option<Fits<Peer>>,
+    concerns: BTreeSet<Key>,
 }
 
 /// Whether a peer fits a follower.
@@ -38,7 +35,7 @@ pub type Fits<Peer> = Box<dyn Fn(&Peer) -> bool + Send>;
 
 impl<Id, Peer, Key, Follower> Default for Directory<Id, Peer, Key, Follower> {
     fn default() -> Self {
-        Self { peers: BTreeMap::new(), followers: BTreeMap::new() }
+        Self { peers: BTreeMap::new(), followers: BTreeMap::new(), awaiting: BTreeMap::new() }
     }
 }
 
@@ -51,8 +48,9 @@ where
 {
     /// A peer comes: who is to be told.
     pub fn come(&mut self, id: Id, peer: Peer) -> Vec<Follower> {
-        let fitting = self.followers.iter().filter(|(_, it)| it.is_told_of(&peer));
-        let (concerns, told) = fitting.map(|(key, it)| (*key, it.follower.clone())).unzip();
+        let fitting = self.awaiting.iter().filter(|(_, fits)| fits(&peer));
+        let concerns = fitting.map(|(key, _)| *key).collect();
+        let told = self.told(&concerns);
         self.peers.insert(id, Entry { peer, concerns });
         told
     }
@@ -60,9 +58,11 @@ where
     /// A peer goes: itself, unless it was not there, and who is to be told.
     pub fn go(&mut self, id: Id) -> Option<(Peer, Vec<Follower>)> {
         let Entry { peer, concerns } = self.peers.remove(&id)?;
-        let told = concerns.iter().filter_map(|key| self.followers.get(key));
-        let told = told.map(|it| it.follower.clone()).collect();
-        Some((peer, told))
+        Some((peer, self.told(&concerns)))
+    }
+
+    fn told(&self, concerns: &BTreeSet<Key>) -> Vec<Follower> {
+        concerns.iter().filter_map(|key| self.followers.get(key).cloned()).collect()
     }
 
     /// `key` follows the peers that fit from now on: those that are there. A second time it says which
@@ -71,28 +71,26 @@ where
         let mut given = Vec::new();
         for (id, Entry { peer, concerns }) in &mut self.peers {
             if fits(peer) {
-                if !concerns.contains(&key) {
-                    concerns.push(key);
-                }
+                concerns.insert(key);
                 given.push((*id, peer.clone()));
             }
         }
-        self.followers.insert(key, Following { follower, fits: Some(fits) });
+        self.followers.insert(key, follower);
+        self.awaiting.insert(key, fits);
         given
     }
 
     /// `key` is not told any more who comes, but still who goes of those that concern it.
     pub fn rest(&mut self, key: Key) {
-        if let Some(following) = self.followers.get_mut(&key) {
-            following.fits = None;
-        }
+        self.awaiting.remove(&key);
     }
 
     /// `key` is told of nothing any more.
     pub fn leave(&mut self, key: Key) {
+        self.awaiting.remove(&key);
         if self.followers.remove(&key).is_some() {
             for entry in self.peers.values_mut() {
-                entry.concerns.retain(|of| *of != key);
+                entry.concerns.remove(&key);
             }
         }
     }
@@ -100,12 +98,6 @@ where
     /// The peers that are there.
     pub fn peers(&self) -> impl Iterator<Item = &Peer> {
         self.peers.values().map(|entry| &entry.peer)
-    }
-}
-
-impl<Peer, Follower> Following<Peer, Follower> {
-    fn is_told_of(&self, peer: &Peer) -> bool {
-        self.fits.as_ref().is_some_and(|fits| fits(peer))
     }
 }
 

@@ -3,13 +3,20 @@
 use std::{rc::Rc, sync::Arc};
 
 use actix::Addr;
-use futures::future::join_all;
-use lttngd_app::{AppArrived, AppExited, AwaitNoApps, FollowApps, SynchroniseArrived};
+use lttngd_app::{
+    AppArrived, AppExited, AwaitNoApps, FollowApps, RegisteredApp, SynchroniseArrived,
+};
 use lttngd_buffers::{BufferSet, BufferSetFailed, Finish, PushMetadata, SetKey};
 use lttngd_model::Tracer;
-use lttngd_runtime::{ask, tell};
+use lttngd_runtime::{Hold, ask, tell};
 
-use crate::{ConsumerLost, actor::Inner};
+use crate::{ConsumerLost, actor::Inner, state::State};
+
+/// An application that came, and what it waits for.
+pub(crate) struct Arrival {
+    app: RegisteredApp,
+    hold: Hold,
+}
 
 impl Inner {
     /// It is known at once, and is handed what the session wants if that is ready. Else that is begun, and over
@@ -32,32 +39,60 @@ impl Inner {
             tell(&app, SynchroniseArrived { session: self.config.id, want, hold });
             return None;
         }
-        let session = Rc::clone(self);
-        Some(async move {
-            // It is in the log; no command waits for it.
-            session.synchronise(vec![(info, app)]).await;
-            drop(hold);
-        })
+        let key = self.state().set_of(&info)?;
+        let is_first = {
+            let mut state = self.state_mut();
+            let arriving = state.arriving.entry(key).or_default();
+            arriving.push(Arrival { app: (info, app), hold });
+            arriving.len() == 1
+        };
+        // Whoever has the buffers made for the first looks after the others that come meanwhile.
+        let session = is_first.then(|| Rc::clone(self))?;
+        Some(async move { session.receive(key).await })
+    }
+
+    /// Has the buffers made that arriving applications use, and hands these what the session wants. It is in the
+    /// log; no command waits for it.
+    async fn receive(&self, key: SetKey) {
+        let here = |state: &State| {
+            let arriving = state.arriving.get(&key)?.iter();
+            let mut known = arriving.filter(|it| state.apps.get(it.app.0.id).is_some());
+            known.next().map(|it| Arc::clone(&it.app.0))
+        };
+        let prepared = self.prepare(key, here).await;
+        let arrived = self.state_mut().arriving.remove(&key).unwrap_or_default();
+        let of = arrived.first().map(|it| Arc::clone(&it.app.0));
+        let Ok(Some(want)) = self.wish_of(key, prepared, of.as_deref(), arrived.len()) else {
+            return;
+        };
+        for Arrival { app: (info, app), hold } in arrived {
+            // Trackers that changed meanwhile count.
+            if self.state().set_of(&info) == Some(key) {
+                let want = want.clone();
+                tell(&app, SynchroniseArrived { session: self.config.id, want, hold });
+            }
+        }
     }
 
     /// It is unknown at once. What is begun is over when its buffers are finished.
     pub(crate) fn app_gone(self: Rc<Self>, gone: AppExited) -> impl Future<Output = ()> + 'static {
-        let own = {
+        let (own, shared) = {
             let mut state = self.state_mut();
-            state.apps.go(gone.id);
-            state.sets.remove(&SetKey::App(gone.id.0))
+            let was_known = state.apps.go(gone.id);
+            let own = state.sets.remove(&SetKey::App(gone.id.0));
+            let key = was_known.and_then(|(info, _)| state.shared_set(&info));
+            let shared = key.and_then(|key| state.sets.get(&key));
+            (own, shared.map(|set| Arc::clone(&set.actor)))
         };
         // Until that is done data is pending.
         let own = own.map(|set| (set.actor, self.finishing.begin()));
         async move {
             if let Some((set, _work)) = own {
                 self.finish(set).await;
-            } else if self.life().active {
-                // What the application announced may be in no metadata file yet.
-                let deadline = self.config.consumer_deadline;
-                let sets: Vec<_> =
-                    self.state().sets.values().map(|set| Arc::clone(&set.actor)).collect();
-                join_all(sets.iter().map(|set| ask(set, PushMetadata, deadline))).await;
+            } else if let Some(set) = shared.filter(|_| self.life().active) {
+                // What the application announced may be in no metadata file yet. That it is not written now
+                // is in the log of whoever cannot.
+                let _ = ask(&set, PushMetadata, self.config.consumer_deadline).await;
             }
         }
     }

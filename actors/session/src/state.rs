@@ -29,12 +29,14 @@ use lttngd_runtime::Known;
 use crate::{
     Consumers, Output, Session, SessionConfig,
     actor::Inner,
+    apps::Arrival,
     changes::ToldLosses,
     chunk::{Chunk, SetDirectories},
     domains::{Buffers, BuffersOf, Domains},
     leftover::Leftovers,
     relayd::SessionRelayd,
     schedule::RotationTimer,
+    synchronise::Prepared,
     viewers::Viewers,
 };
 use lifecycle::Lifecycle;
@@ -68,6 +70,9 @@ pub(crate) struct State {
     pub(crate) wanted: Option<Arc<[Channel]>>,
     /// Those that it has asked something of, or will when it records.
     pub(crate) apps: Known<AppId, RegisteredApp>,
+    /// Applications that came while the buffers that they use are made, which whoever makes them hands the
+    /// session's wish.
+    pub(crate) arriving: HashMap<SetKey, Vec<Arrival>>,
     /// Which applications it is told of: while it records, those that these let through.
     pub(crate) follows: Option<Trackers>,
     pub(crate) agents: Known<AgentId, RegisteredAgent>,
@@ -149,6 +154,7 @@ impl State {
             domains: Domains::default(),
             wanted: None,
             apps: Known::default(),
+            arriving: HashMap::new(),
             follows: None,
             agents: Known::default(),
             agent_domains: BTreeSet::new(),
@@ -231,10 +237,7 @@ impl State {
     }
 
     /// A buffer set that has all channels for applications that record, and its objects.
-    pub(crate) fn prepared(
-        &mut self,
-        key: SetKey,
-    ) -> Option<(Arc<Addr<BufferSet>>, Arc<BufferObjects>)> {
+    pub(crate) fn prepared(&mut self, key: SetKey) -> Option<Prepared> {
         if !self.records() {
             return None;
         }
@@ -247,8 +250,14 @@ impl State {
     /// Which buffers an application uses; `None` for one that the session does not track.
     pub(crate) fn set_of(&self, info: &AppInfo) -> Option<SetKey> {
         let process = TrackedProcess { pid: info.pid, uid: info.uid, gid: info.gid };
-        let ust = self.domains.ust.as_ref().filter(|ust| ust.tracks(process))?;
-        Some(match ust.scheme {
+        self.domains.ust.as_ref().filter(|ust| ust.tracks(process))?;
+        self.shared_set(info)
+    }
+
+    /// The same, or would use if the session tracked it.
+    pub(crate) fn shared_set(&self, info: &AppInfo) -> Option<SetKey> {
+        let scheme = self.domains.ust.as_ref()?.scheme;
+        Some(match scheme {
             BufferScheme::PerPid => SetKey::App(info.id.0),
             BufferScheme::PerUid | BufferScheme::Global => {
                 SetKey::Uid { uid: info.uid, bitness: info.bitness }

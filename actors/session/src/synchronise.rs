@@ -14,7 +14,12 @@ use lttngd_model::{ConsumerKind, ErrorCode, Tracer, ust::Channel};
 use lttngd_runtime::{ask, fail_point};
 use thiserror::Error;
 
-use crate::{actor::Inner, error::buffers_code, gate::GateFull, state::SessionSet};
+use crate::{
+    actor::Inner,
+    error::buffers_code,
+    gate::GateFull,
+    state::{SessionSet, State},
+};
 
 /// Why an application was not brought to what the session wants.
 #[derive(Debug, Error)]
@@ -28,6 +33,9 @@ pub(crate) enum SynchroniseError {
     #[error(transparent)]
     App(#[from] AppError),
 }
+
+/// A buffer set and its objects.
+pub(crate) type Prepared = (Arc<Addr<BufferSet>>, Arc<BufferObjects>);
 
 /// The same for all applications of a buffer set.
 type Outcome = Result<(), Arc<SynchroniseError>>;
@@ -105,30 +113,19 @@ impl Inner {
         key: SetKey,
         members: Vec<RegisteredApp>,
     ) -> Vec<(Arc<AppInfo>, Outcome)> {
-        let wish = match self.prepare(key, &members).await {
-            Ok(Some((buffers, objects))) => {
-                fail_point::reached("Session buffers_prepared");
-                self.wish(key, buffers, objects)
-            }
-            Ok(None) => None,
-            Err(error) => {
-                let error = Arc::new(error);
-                let failed = move |(info, _): RegisteredApp| (info, Err(Arc::clone(&error)));
-                let outcomes: Vec<_> = members.into_iter().map(failed).collect();
-                if let Some((info, Err(error))) = outcomes.first()
-                    && !matches!(**error, SynchroniseError::App(AppError::Gone))
-                {
-                    tracing::warn!(
-                        pid = info.pid, app = info.name, %error,
-                        applications = outcomes.len(),
-                        "applications do not follow the session: they have no buffers"
-                    );
-                }
-                return outcomes;
-            }
+        let here = |state: &State| {
+            let mut known = members.iter().filter(|(info, _)| state.apps.get(info.id).is_some());
+            known.next().map(|(info, _)| Arc::clone(info))
         };
-        let Some(wish) = wish else {
-            return members.into_iter().map(|(info, _)| (info, Ok(()))).collect();
+        let prepared = self.prepare(key, here).await;
+        let of = members.first().map(|(info, _)| &**info);
+        let wish = match self.wish_of(key, prepared, of, members.len()) {
+            Ok(Some(wish)) => wish,
+            Ok(None) => return members.into_iter().map(|(info, _)| (info, Ok(()))).collect(),
+            Err(error) => {
+                let failed = |(info, _): RegisteredApp| (info, Err(Arc::clone(&error)));
+                return members.into_iter().map(failed).collect();
+            }
         };
         let handed = members.into_iter().map(async |member| {
             let outcome = self.hand(&member, &wish).await.map_err(SynchroniseError::from);
@@ -136,6 +133,35 @@ impl Inner {
             (member.0, outcome.map_err(Arc::new))
         });
         join_all(handed).await
+    }
+
+    /// What the session wants now of `applications` that use buffers which were to be made; `of` is one of them,
+    /// for the log.
+    pub(crate) fn wish_of(
+        &self,
+        key: SetKey,
+        prepared: Result<Option<Prepared>, SynchroniseError>,
+        of: Option<&AppInfo>,
+        applications: usize,
+    ) -> Result<Option<SessionWish>, Arc<SynchroniseError>> {
+        match prepared {
+            Ok(Some((buffers, objects))) => {
+                fail_point::reached("Session buffers_prepared");
+                Ok(self.wish(key, buffers, objects))
+            }
+            Ok(None) => Ok(None),
+            Err(error) => {
+                if let Some(info) = of
+                    && !matches!(error, SynchroniseError::App(AppError::Gone))
+                {
+                    tracing::warn!(
+                        pid = info.pid, app = info.name, %error, applications,
+                        "applications do not follow the session: they have no buffers"
+                    );
+                }
+                Err(Arc::new(error))
+            }
+        }
     }
 
     /// The session's wish for an application whose buffers are there.
@@ -202,12 +228,12 @@ impl Inner {
     }
 
     /// The objects of a buffer set, which has all channels afterwards if applications record. `None` where
-    /// nothing was ever recorded, and nothing will be now. `members` use it.
-    async fn prepare(
+    /// nothing was ever recorded, and nothing will be now. `here` is an application that uses it and is there.
+    pub(crate) async fn prepare(
         &self,
         key: SetKey,
-        members: &[RegisteredApp],
-    ) -> Result<Option<(Arc<Addr<BufferSet>>, Arc<BufferObjects>)>, SynchroniseError> {
+        here: impl Fn(&State) -> Option<Arc<AppInfo>>,
+    ) -> Result<Option<Prepared>, SynchroniseError> {
         if let Some(prepared) = self.state_mut().prepared(key) {
             return Ok(Some(prepared));
         }
@@ -224,12 +250,8 @@ impl Inner {
             (None, Some(_)) if !self.state().records() => return Ok(None),
             (None, Some(clock)) => {
                 // An application that left meanwhile must not leave buffers that nobody finishes.
-                let here = {
-                    let state = self.state();
-                    members.iter().find(|(info, _)| state.apps.get(info.id).is_some())
-                };
-                let (info, _) = here.ok_or(AppError::Gone)?;
-                self.new_set(key, info, clock)?
+                let info = here(&self.state()).ok_or(AppError::Gone)?;
+                self.new_set(key, &info, clock)?
             }
         };
         // What could not be made while applications recorded is of no use when they do not: its packets

@@ -285,3 +285,34 @@ async fn an_application_whose_buffers_are_there_does_not_wait_for_a_rotation() {
     drop((first, second));
     world.end().await;
 }
+
+#[actix::test]
+async fn a_crowd_that_arrives_while_its_buffers_are_made_has_them_when_they_are() {
+    let gate = Gate::default();
+    let script = ConsumerScript::at(GET_CHANNEL, ConsumerAct::Late(gate.clone()));
+    let world = World::new(script, BufferScheme::PerUid).await;
+    world.ask(Start).await.unwrap();
+    let (first, info, app) = world.registered(AppScript::default()).await;
+    let first_address = app.clone();
+    let mut arrived = vec![world.arrives(info, app)];
+    eventually("GET_CHANNEL is held", || world.fake.count(GET_CHANNEL) == 1).await;
+    let mut crowd = Vec::new();
+    for _ in 0..5 {
+        let (fake, info, app) = world.registered(AppScript::default()).await;
+        arrived.push(world.arrives(info, app));
+        crowd.push(fake);
+    }
+    drop(first);
+    eventually("the first is gone", || !first_address.connected()).await;
+    assert!(crowd.iter().all(|fake| !fake.has_got(APP_ENABLE)), "there are no buffers yet");
+    gate.open();
+    for arrived in arrived {
+        arrived.await.unwrap();
+    }
+    assert!(crowd.iter().all(|fake| fake.has_got(APP_ENABLE)));
+    assert_eq!((world.fake.count(SETUP_METADATA), world.fake.count(GET_CHANNEL)), (1, 1));
+    world.ask(Destroy).await.unwrap();
+    assert!(crowd.iter().all(|fake| fake.objects() == 0));
+    drop(crowd);
+    world.end().await;
+}
