@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
-use lttngd_runtime::{Attention, Outlet, Waiting, fail_point};
+use lttngd_runtime::{Attention, Outlet, Waiting, complaint, fail_point};
 use tracing::{Instrument, Span};
 
 use crate::{
@@ -43,14 +43,23 @@ impl Agent {
     ) -> Self {
         let AgentInfo { pid, domain, .. } = info;
         let span = tracing::error_span!(parent: None, "agent", pid, ?domain);
-        let within = span.clone();
+        let (within, uid) = (span.clone(), permit.uid());
         // Also those who wait look at its patience, each in a span of its own.
         let told = move |attention| {
             within.in_scope(|| match attention {
-                Attention::SetAside => tracing::warn!(
-                    "an agent does not answer and is set aside: nobody waits for it until it does"
-                ),
-                Attention::Regained => tracing::warn!("an agent that was set aside answers again"),
+                Attention::SetAside => {
+                    if let Some(left_out) = complaint("silence of an agent", uid) {
+                        tracing::warn!(
+                            left_out,
+                            "an agent does not answer and is set aside: nobody waits for it until it does"
+                        );
+                    }
+                }
+                Attention::Regained => {
+                    if let Some(left_out) = complaint("end of an agent's silence", uid) {
+                        tracing::warn!(left_out, "an agent that was set aside answers again");
+                    }
+                }
             });
         };
         Self {

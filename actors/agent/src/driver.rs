@@ -3,7 +3,7 @@
 use std::{collections::HashMap, rc::Rc, sync::Arc};
 
 use lttngd_model::{SessionId, ust::AgentDomain};
-use lttngd_runtime::{Agenda, Claim, Task, answer, reply_to_all};
+use lttngd_runtime::{Agenda, Claim, Task, answer, complaint, reply_to_all};
 use lttngd_wire::agent::Refusal;
 use tokio::sync::oneshot;
 use tracing::Span;
@@ -125,9 +125,11 @@ impl Driver {
             let Some(step) = has.next_step(&wish.unwrap_or_default()) else { break };
             let answer = self.link().command(&step.command()).await?;
             if let Err(refusal) = answer {
-                purpose.span().in_scope(|| {
-                    tracing::warn!(?step, %refusal, "an agent does not do a part of what is wanted of it");
-                });
+                if let Some(left_out) = complaint("part of an agent's wish", self.permit.uid()) {
+                    purpose.span().in_scope(|| {
+                        tracing::warn!(?step, %refusal, left_out, "an agent does not do a part of what is wanted of it");
+                    });
+                }
                 outcome = outcome.and(Err(refusal));
             }
             has.taken(step, answer.is_err());

@@ -1,7 +1,7 @@
 //! The port on which agents register.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::Cell,
     io,
     net::{SocketAddr, TcpListener as StdListener},
     rc::Rc,
@@ -10,7 +10,8 @@ use std::{
 
 use actix::Actor;
 use lttngd_runtime::{
-    Descriptors, Held, NoDescriptors, Outlet, Purpose, Sparing, SparingEach, TcpUsers, accept_all,
+    Descriptors, Held, NoDescriptors, Outlet, Pace, Purpose, Sparing, TcpUsers, accept_all,
+    complaint,
 };
 use lttngd_users::{Lease, Ledger, NOBODY, ShareTaken};
 use lttngd_wire::{
@@ -18,7 +19,10 @@ use lttngd_wire::{
     agent::{REGISTRATION_LEN, Registration},
 };
 use thiserror::Error;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::Instant as Moment,
+};
 
 use crate::{
     Agent, AgentId, AgentInfo, AgentRegistered, AgentUnregistered, connection::Connection,
@@ -71,6 +75,11 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
+    /// Whose the agent is, as far as that is known.
+    pub(crate) fn uid(&self) -> u32 {
+        self.uid
+    }
+
     /// The right to list so many bytes.
     pub(crate) fn listing(&self, len: u32) -> Result<Lease, ShareTaken> {
         let free = LISTINGS_MAX_LEN.saturating_sub(self.listings.taken());
@@ -137,12 +146,13 @@ pub async fn listen(listener: StdListener, settings: AgentSettings) -> io::Resul
     let next_id = Rc::new(Cell::new(1));
     let shares = UserShares::new(settings.descriptors.clone());
     let mut refusals = Sparing::for_refusals();
-    let complaints = Rc::new(RefCell::new(SparingEach::default()));
+    let pace = Rc::<Pace>::default();
     let admit = |(stream, address)| {
         let uid = shares.user(&stream, address);
         let permit = match shares.take(uid) {
             Ok(permit) => permit,
             Err(error) => {
+                pace.in_vain(Moment::now());
                 let news = match &error {
                     NoPermit::Share(refused) => refused.is_news,
                     NoPermit::Descriptors(_) => refusals.line(Instant::now()),
@@ -154,36 +164,41 @@ pub async fn listen(listener: StdListener, settings: AgentSettings) -> io::Resul
             }
         };
         let (settings, next_id) = (Rc::clone(&settings), Rc::clone(&next_id));
-        let complaints = Rc::clone(&complaints);
+        let pace = Rc::clone(&pace);
         tokio::task::spawn_local(async move {
-            if let Err(reason) = register(stream, permit, &settings, &next_id).await
-                && let Some(left_out) = complaints.borrow_mut().line(uid, Instant::now())
-            {
-                tracing::warn!(%reason, left_out, "an agent is not registered");
+            match register(stream, permit, &settings, &next_id).await {
+                Ok(true) => {}
+                Ok(false) => pace.in_vain(Moment::now()),
+                Err(reason) => {
+                    pace.in_vain(Moment::now());
+                    if let Some(left_out) = complaint("agent", uid) {
+                        tracing::warn!(%reason, left_out, "an agent is not registered");
+                    }
+                }
             }
         });
         Ok(())
     };
-    match accept_all("agent", socket, admit).await {}
+    match accept_all("agent", socket, &pace, admit).await {}
 }
 
-/// Reads what a connection is, and makes its actor.
+/// Reads what a connection is, and makes its actor; false when it said nothing and left.
 async fn register(
     stream: TcpStream,
     permit: Permit,
     settings: &AgentSettings,
     next_id: &Cell<u64>,
-) -> Result<(), Rejected> {
+) -> Result<bool, Rejected> {
     let connection = Connection::new(stream).map_err(Broken::from)?;
     let mut bytes = [0; REGISTRATION_LEN];
     let read = connection.read_exact_or_end(&mut bytes);
     let read = tokio::time::timeout(REGISTRATION_DEADLINE, read);
     if !read.await.map_err(|_| Rejected::Silent)?? {
         // It only looked.
-        return Ok(());
+        return Ok(false);
     }
     let Registration { domain, pid } = Registration::decode(&bytes)?;
     let id = AgentId(next_id.replace(next_id.get() + 1));
     Agent::new(AgentInfo { id, domain, pid }, connection, settings, permit).start();
-    Ok(())
+    Ok(true)
 }

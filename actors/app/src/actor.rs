@@ -5,7 +5,7 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use lttngd_model::SessionId;
-use lttngd_runtime::{Attention, Keeping, Outlet, Peer, Waiter, Waiting, fail_point};
+use lttngd_runtime::{Attention, Keeping, Outlet, Peer, Waiter, Waiting, complaint, fail_point};
 use lttngd_wire::ust::command::FieldEntry;
 use tracing::{Instrument, Span};
 
@@ -55,17 +55,24 @@ impl App {
         deadline: Option<Duration>,
         outlets: Rc<Outlets>,
     ) -> Self {
-        let AppInfo { pid, name, .. } = &*info;
+        let AppInfo { pid, name, uid, .. } = &*info;
         let span = tracing::error_span!(parent: None, "app", pid, name);
-        let within = span.clone();
+        let (within, uid) = (span.clone(), *uid);
         // Also those who wait look at its patience, each in a span of its own.
         let told = move |attention| {
             within.in_scope(|| match attention {
-                Attention::SetAside => tracing::warn!(
-                    "an application does not answer and is set aside: nobody waits for it until it does"
-                ),
+                Attention::SetAside => {
+                    if let Some(left_out) = complaint("silence", uid) {
+                        tracing::warn!(
+                            left_out,
+                            "an application does not answer and is set aside: nobody waits for it until it does"
+                        );
+                    }
+                }
                 Attention::Regained => {
-                    tracing::warn!("an application that was set aside answers again");
+                    if let Some(left_out) = complaint("end of silence", uid) {
+                        tracing::warn!(left_out, "an application that was set aside answers again");
+                    }
                 }
             });
         };
@@ -110,10 +117,15 @@ impl Actor for App {
         let served = async move {
             match notify::serve(&notify, &handles, &permit).await {
                 Broken::Peer(end) => tracing::debug!(%end, "notify socket closed"),
-                Broken::Protocol(reason) => tracing::warn!(
-                    %reason,
-                    "an application's notify socket is closed: it registers no more events"
-                ),
+                Broken::Protocol(reason) => {
+                    if let Some(left_out) = complaint("notify socket", permit.uid()) {
+                        tracing::warn!(
+                            %reason,
+                            left_out,
+                            "an application's notify socket is closed: it registers no more events"
+                        );
+                    }
+                }
             }
         };
         context.spawn(served.instrument(self.span.clone()).into_actor(self));

@@ -152,8 +152,10 @@ impl<'a> Link<'a> {
             let more = rest.by_ref().take(ON_THEIR_WAY_MAX - asked.len());
             asked.extend(more.map(|&handle| (handle, self.begin(handle, &Command::Release))));
             let Some((handle, released)) = asked.pop_front() else { return Ok(()) };
-            if let Err(refusal) = released.answer().await? {
-                tracing::warn!(handle, %refusal, "an object stays in the application");
+            if let Err(refusal) = released.answer().await?
+                && let Some(left_out) = self.0.complaint("object that stays")
+            {
+                tracing::warn!(handle, %refusal, left_out, "an object stays in the application");
             }
         }
     }

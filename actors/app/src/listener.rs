@@ -15,7 +15,8 @@ use actix::Actor;
 use lttngd_clock::now;
 use lttngd_model::Bitness;
 use lttngd_runtime::{
-    Descriptors, Outlet, Peer, PeerCredentials, PeerError, Purpose, Sockets, Sparing, accept_all,
+    Descriptors, Outlet, Pace, Peer, PeerCredentials, PeerError, Purpose, Sockets, Sparing,
+    accept_all, complaint,
 };
 use lttngd_users::{Lease, NOBODY};
 use lttngd_wire::ust::{
@@ -23,7 +24,7 @@ use lttngd_wire::ust::{
     registration::{Alignments, REGISTRATION_LEN, Registration, RegistrationError, SocketKind},
 };
 use thiserror::Error;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant as Moment};
 
 use crate::{
     App, AppId, AppInfo, AppRegistered, AppUnregistered,
@@ -133,6 +134,8 @@ struct Listener {
     /// First connections that wait for the second of their process.
     halves: RefCell<HashMap<u32, First>>,
     refusals: RefCell<Sparing>,
+    /// Is told of connections that become no application.
+    pace: Rc<Pace>,
 }
 
 /// Accepts applications on `listener` for ever. Those of one process are
@@ -155,6 +158,7 @@ pub(crate) async fn listen_allowing(
         registered: settings.registered.clone(),
         unregistered: settings.unregistered.clone(),
     };
+    let pace = Rc::<Pace>::default();
     let listener = Rc::new(Listener {
         shares: UserShares::new(settings.descriptors.clone()),
         settings,
@@ -163,13 +167,14 @@ pub(crate) async fn listen_allowing(
         next_id: Cell::new(1),
         halves: RefCell::default(),
         refusals: RefCell::new(Sparing::for_refusals()),
+        pace: Rc::clone(&pace),
     });
     let admit = |socket| {
         // Neither of its sockets brings descriptors.
         listener.admit(Peer::accepted(socket)?.reading_ahead());
         Ok(())
     };
-    match accept_all("application", sockets, admit).await {}
+    match accept_all("application", sockets, &pace, admit).await {}
 }
 
 impl Listener {
@@ -207,6 +212,7 @@ impl Listener {
         news: Option<(u64, &dyn fmt::Display)>,
     ) {
         let PeerCredentials { pid, uid, .. } = credentials;
+        self.pace.in_vain(Moment::now());
         self.halves.borrow_mut().remove(&pid);
         if let Some((count, error)) = news {
             tracing::warn!(pid, uid, %error, count, "an application is refused");
@@ -268,7 +274,8 @@ impl Listener {
     }
 
     fn reject(&self, uid: u32, reason: &Rejected) {
-        if let Some(left_out) = self.permits.complaint(uid) {
+        self.pace.in_vain(Moment::now());
+        if let Some(left_out) = complaint("application", uid) {
             tracing::warn!(%reason, uid, left_out, "an application is not registered");
         }
     }
@@ -284,6 +291,7 @@ impl Listener {
             Ok(permit) => permit,
             Err(full) => {
                 peer.turn_away();
+                self.pace.in_vain(Moment::now());
                 return if full.is_news {
                     Err(Rejected::TooMany(credentials.pid))
                 } else {
@@ -326,6 +334,7 @@ impl Listener {
         let mut bytes = [0; REGISTRATION_LEN];
         let read = tokio::time::timeout(REGISTRATION_DEADLINE, peer.read_exact_or_end(&mut bytes));
         if !read.await.map_err(|_| Rejected::Silent)?? {
+            self.pace.in_vain(Moment::now());
             return Ok(None);
         }
         self.half(peer, credentials, permit, &bytes).map(Some)
@@ -386,7 +395,7 @@ impl Listener {
             (SocketKind::Notify, SocketKind::Command) => (other, one),
             _ => return Err(Rejected::SameKind),
         };
-        let socket = CommandSocket::new(command.peer);
+        let socket = CommandSocket::new(command.peer, command.uid);
         let link = Link(&socket);
         let version = socket.serve_while(link.tracer_version());
         let version = tokio::time::timeout(REGISTRATION_DEADLINE, version);

@@ -8,7 +8,7 @@ use lttngd_metadata::{
     tsdl::HeaderType as TsdlHeader,
     ustregistry::{EventRegistration, KnownIds, RegistryError},
 };
-use lttngd_runtime::{AskError, Peer, STEP_LEN, ask, fail_point, read_growing, skip};
+use lttngd_runtime::{AskError, Peer, STEP_LEN, ask, complaint, fail_point, read_growing, skip};
 use lttngd_wire::ust::notify::{
     Answer, EINVAL, Head, HeaderType, KIND_LEN, Kind, Request, RequestError, to_nestable,
 };
@@ -144,7 +144,7 @@ async fn serve_one(socket: &Peer, handles: &Handles, permit: &Permit) -> Result<
         if refusal.late {
             return Err(Broken::Protocol("an answer would come too late".to_owned()));
         }
-        if let Some(left_out) = permit.complaint() {
+        if let Some(left_out) = complaint("announcement", permit.uid()) {
             let reason = refusal.reason;
             tracing::warn!(?kind, %reason, left_out, "a registration is refused");
         }

@@ -4,10 +4,9 @@ use std::{
     cell::RefCell,
     collections::{HashMap, hash_map::Entry},
     rc::Rc,
-    time::Instant,
 };
 
-use lttngd_runtime::{Descriptors, PeerCredentials, Purpose, SparingEach};
+use lttngd_runtime::{Descriptors, PeerCredentials, Purpose};
 use lttngd_users::{Lease, Ledger, ShareTaken};
 
 use crate::large::LargeRequests;
@@ -91,7 +90,6 @@ pub(crate) struct Permits {
     taken: RefCell<HashMap<Process, Taken>>,
     /// Bytes of listings that are being read.
     listings: Ledger,
-    complaints: RefCell<SparingEach>,
 }
 
 /// A process has all connections that it may have.
@@ -106,13 +104,7 @@ impl Permits {
     pub(crate) fn new(each_max: usize) -> Self {
         let owner = rustix::process::geteuid().as_raw();
         let listings = Ledger::new("bytes of listings", 0).owned_by(owner);
-        let complaints = RefCell::default();
-        Self { each_max, taken: RefCell::default(), listings, complaints }
-    }
-
-    /// Asks for a line of the log about what a user's connection does wrong, see [`SparingEach::line`].
-    pub(crate) fn complaint(&self, uid: u32) -> Option<u64> {
-        self.complaints.borrow_mut().line(uid, Instant::now())
+        Self { each_max, taken: RefCell::default(), listings }
     }
 
     /// The right to one more connection of this process, whose user has the right to it.
@@ -151,9 +143,9 @@ impl Permit {
         &self.large
     }
 
-    /// Asks for a line of the log about what the application does wrong, see [`SparingEach::line`].
-    pub(crate) fn complaint(&self) -> Option<u64> {
-        self.permits.complaint(self.process.uid)
+    /// Whose the application is.
+    pub(crate) fn uid(&self) -> u32 {
+        self.process.uid
     }
 
     /// The room of a listing that begins.

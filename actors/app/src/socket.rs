@@ -40,17 +40,26 @@ pub(crate) struct CommandSocket {
     received: RefCell<Vec<u8>>,
     /// The job for which is asked.
     job: Cell<u32>,
+    /// Whose the application is.
+    uid: u32,
 }
 
 impl CommandSocket {
-    pub(crate) fn new(peer: Peer) -> Self {
+    /// That of an application of this user.
+    pub(crate) fn new(peer: Peer, uid: u32) -> Self {
         Self {
             peer,
             line: RefCell::default(),
             unwritten: RefCell::default(),
             received: RefCell::default(),
             job: Cell::default(),
+            uid,
         }
+    }
+
+    /// Asks for a line of the log about what the application does wrong, see [`complaint`](lttngd_runtime::complaint).
+    pub(crate) fn complaint(&self, about: &'static str) -> Option<u64> {
+        lttngd_runtime::complaint(about, self.uid)
     }
 
     /// Sends a request and waits for the value of its reply. A request that is abandoned is sent all the same,

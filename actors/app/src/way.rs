@@ -124,9 +124,11 @@ impl<'a> Way<'a> {
     }
 
     fn refused(&mut self, target: Target, refusal: UstError) {
-        tracing::error_span!("session", id = %self.id).in_scope(|| {
-            tracing::warn!(?target, %refusal, "the application does not do a part of what the session wants");
-        });
+        if let Some(left_out) = self.link.0.complaint("part of a wish") {
+            tracing::error_span!("session", id = %self.id).in_scope(|| {
+                tracing::warn!(?target, %refusal, left_out, "the application does not do a part of what the session wants");
+            });
+        }
         self.walk.failed(target);
     }
 

@@ -17,7 +17,12 @@ use lttngd_wire::{
 use thiserror::Error;
 use tokio::time::Instant;
 
-use crate::{dispatch::dispatch, listers::Listers, lists::Lists, shares::Shares};
+use crate::{
+    dispatch::dispatch,
+    listers::Listers,
+    lists::Lists,
+    shares::{Shares, complaint_of},
+};
 
 /// Longest time from a connection to its whole request.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(60);
@@ -170,7 +175,7 @@ async fn payload(
     let payload_len = match request.payload_len() {
         Ok(len) => len,
         Err(error) => {
-            if let Some(left_out) = shares.complaint(peer) {
+            if let Some(left_out) = complaint_of(peer, "request") {
                 let command = request.command;
                 tracing::warn!(command, %error, left_out, "a client's request is refused");
             }

@@ -8,7 +8,7 @@ use std::{
 
 use lttngd_handle::Handle;
 use lttngd_model::ErrorCode;
-use lttngd_runtime::{Count, Descriptors, Held, Listen, PeerError, Purpose, Sockets};
+use lttngd_runtime::{Count, Descriptors, Held, Listen, PeerError, Purpose, Sockets, complaint};
 
 use crate::{
     at_once::{AtOnce, Remaining},
@@ -163,7 +163,7 @@ fn admit(open: &Count, shared: &Rc<Shared>, held: Held, left: Remaining) {
         Err(error) => return tracing::warn!(%error, "a client was not served"),
     };
     let counted = open.one_more();
-    let shared = Rc::clone(shared);
+    let (shared, uid) = (Rc::clone(shared), lease.uid());
     tokio::task::spawn_local(async move {
         match serve(left, &shared).await {
             Ok(()) => {}
@@ -171,7 +171,11 @@ fn admit(open: &Count, shared: &Rc<Shared>, held: Held, left: Remaining) {
             Err(ConnectionError::Reply(PeerError::Closed)) => {
                 tracing::debug!("a client left before it was answered");
             }
-            Err(error) => tracing::warn!(%error, "a client was not served"),
+            Err(error) => {
+                if let Some(left_out) = complaint("client", uid) {
+                    tracing::warn!(%error, left_out, "a client was not served");
+                }
+            }
         }
         drop((held, counted, lease));
     });

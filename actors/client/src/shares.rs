@@ -1,9 +1,9 @@
 //! What each user may have of what clients need: connections, and memory for requests that are not served yet.
 
-use std::{cell::RefCell, io, rc::Rc, time::Instant};
+use std::io;
 
 use lttngd_model::ErrorCode;
-use lttngd_runtime::{Descriptors, Peer, Purpose, SparingEach};
+use lttngd_runtime::{Descriptors, Peer, Purpose, complaint};
 use lttngd_users::{Lease, Ledger, NOBODY, ShareTaken};
 
 use crate::listener::{CONNECTIONS_MAX, DESCRIPTORS_EACH};
@@ -21,7 +21,6 @@ pub(crate) struct Shares {
     connections: Ledger,
     request_bytes: Ledger,
     descriptors: Descriptors,
-    complaints: Rc<RefCell<SparingEach>>,
 }
 
 impl Shares {
@@ -30,14 +29,7 @@ impl Shares {
             connections: Ledger::new("connections of clients", CONNECTIONS_KEPT),
             request_bytes: Ledger::new("bytes of requests of clients", REQUESTS_KEPT_LEN),
             descriptors,
-            complaints: Rc::default(),
         }
-    }
-
-    /// Asks for a line of the log about what a client does wrong, see [`SparingEach::line`].
-    pub(crate) fn complaint(&self, peer: &Peer) -> Option<u64> {
-        let uid = peer.credentials().map_or(NOBODY, |credentials| credentials.uid);
-        self.complaints.borrow_mut().line(uid, Instant::now())
     }
 
     /// The right to a connection that is waited for.
@@ -63,6 +55,11 @@ impl Shares {
             ErrorCode::Nomem
         })
     }
+}
+
+/// Asks for a line of the log about what a client does wrong, see [`complaint()`].
+pub(crate) fn complaint_of(peer: &Peer, about: &'static str) -> Option<u64> {
+    complaint(about, peer.credentials().map_or(NOBODY, |credentials| credentials.uid))
 }
 
 /// Says who was refused, unless that is known.

@@ -12,7 +12,7 @@ use lttngd_model::{
     trigger::{Action, Evaluation, EventNotified},
     ust::NotifierSet,
 };
-use lttngd_runtime::{FailureNotice, Outlet, Works, tell};
+use lttngd_runtime::{FailureNotice, Outlet, Works, complaint, tell};
 use lttngd_session::{FoundSession, Observation, SessionListings, SessionObserved, WatchUse};
 
 use crate::{
@@ -200,8 +200,10 @@ impl Triggers {
 
     /// There is no room for a work.
     fn drop_work(&mut self, work: &Work) {
-        let name = &work.notice.registered.trigger.name;
-        tracing::warn!(trigger = ?name, "too many actions wait: those of this trigger are dropped");
+        let trigger = &work.notice.registered.trigger;
+        if let Some(left_out) = complaint("actions that wait", trigger.owner_uid) {
+            tracing::warn!(trigger = ?trigger.name, left_out, "too many actions wait: those of this trigger are dropped");
+        }
         for ((leaf, action), _) in &work.left {
             match action {
                 Action::Notify(_) => self.subscriptions.tell_dropped(&work.notice),
@@ -295,14 +297,20 @@ impl Handler<Performed> for Triggers {
 
     fn handle(&mut self, performed: Performed, context: &mut Self::Context) {
         let Performed { work, rest, leaf, outcome } = performed;
-        let name = &rest.notice.registered.trigger.name;
+        let trigger = &rest.notice.registered.trigger;
+        let name = &trigger.name;
+        let line = |about| complaint(about, trigger.owner_uid);
         match outcome {
             Outcome::Done => {}
             Outcome::Skipped => {
-                tracing::warn!(trigger = ?name, leaf, "an action is left alone: the session is gone, or not one that the trigger's owner may change");
+                if let Some(left_out) = line("action left alone") {
+                    tracing::warn!(trigger = ?name, leaf, left_out, "an action is left alone: the session is gone, or not one that the trigger's owner may change");
+                }
             }
             Outcome::Failed(code) => {
-                tracing::warn!(trigger = ?name, leaf, %code, "an action failed");
+                if let Some(left_out) = line("action that failed") {
+                    tracing::warn!(trigger = ?name, leaf, %code, left_out, "an action failed");
+                }
                 self.book.failed(rest.trigger, leaf);
             }
         }

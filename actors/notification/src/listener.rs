@@ -4,7 +4,7 @@ use std::{io, os::unix::net::UnixListener};
 
 use actix::{Actor, Addr};
 use lttngd_model::Credentials;
-use lttngd_runtime::{Descriptors, Peer, Purpose, Sockets, accept_all};
+use lttngd_runtime::{Descriptors, Pace, Peer, Purpose, Sockets, accept_all};
 use lttngd_users::Ledger;
 
 use crate::{SUBSCRIBERS_MAX, Triggers, subscriber::Subscriber};
@@ -25,6 +25,7 @@ pub async fn listen(
     let sockets = Sockets::new(listener)?;
     let shares = Ledger::new("connections of subscribers to notifications", CONNECTIONS_KEPT);
     let shares = shares.owned_by(rustix::process::geteuid().as_raw());
+    let pace = Pace::default();
     let admit = |socket| {
         let peer = Peer::accepted(socket)?;
         let credentials = peer.credentials()?;
@@ -36,6 +37,7 @@ pub async fn listen(
                 if let Some(times) = refused.is_news {
                     tracing::warn!(%refused, times, "a subscriber to notifications is refused");
                 }
+                pace.in_vain(tokio::time::Instant::now());
                 peer.turn_away();
                 return Ok(());
             }
@@ -47,5 +49,5 @@ pub async fn listen(
         Subscriber::new((peer, share), who, is_own, triggers.clone()).start();
         Ok(())
     };
-    match accept_all("subscriber to notifications", sockets, admit).await {}
+    match accept_all("subscriber to notifications", sockets, &pace, admit).await {}
 }

@@ -7,7 +7,9 @@ use actix::{
     ResponseFuture, WrapFuture,
 };
 use lttngd_model::Credentials;
-use lttngd_runtime::{DESCRIPTORS_MAX, Outlet, Peer, PeerError, fail_point, read_growing};
+use lttngd_runtime::{
+    DESCRIPTORS_MAX, Outlet, Peer, PeerError, complaint, fail_point, read_growing,
+};
 use lttngd_users::Lease;
 use lttngd_wire::{
     DecodeError,
@@ -137,7 +139,9 @@ impl Actor for Subscriber {
                 Ended::Peer(PeerError::Closed) => {}
                 error => {
                     let uid = subscriber.who.uid;
-                    tracing::warn!(uid, %error, "a subscriber to notifications is sent away");
+                    if let Some(left_out) = complaint("subscriber", uid) {
+                        tracing::warn!(uid, %error, left_out, "a subscriber to notifications is sent away");
+                    }
                 }
             }
             context.stop();

@@ -15,7 +15,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{Backoff, fail_point};
+use crate::{Backoff, Pace, fail_point};
 
 /// First and longest pause after a connection that could not be accepted, for want of descriptors most of
 /// the time.
@@ -112,16 +112,21 @@ impl Listen for TcpListener {
 
 /// Accepts connections on `listener` for ever and hands each to `admit`, which has it served beside the others
 /// (see [`Count`](crate::Count) for how many these are), or has no room for it. After an error of either it
-/// pauses, longer each time in a row, and logs that no `who` is accepted meanwhile.
+/// pauses, longer each time in a row, and logs that no `who` is accepted meanwhile. It pauses as well when `pace` was
+/// told of too many that came in vain.
 pub async fn accept_all<L: Listen>(
     who: &'static str,
     listener: L,
+    pace: &Pace,
     mut admit: impl FnMut(L::Connection) -> io::Result<()>,
 ) -> Infallible {
     let mut accepting = Accepting::new(who, listener);
     loop {
         let connection = accepting.next().await;
         accepting.admitted(admit(connection));
+        if let Some(pause) = pace.pause(Instant::now()) {
+            tokio::time::sleep(pause).await;
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Log lines that come in floods.
 
 use std::{
+    cell::RefCell,
     collections::HashMap,
     time::{Duration, Instant},
 };
@@ -58,12 +59,10 @@ impl Sparing {
 
 /// The same for each user, about what his peers do wrong: whoever floods the log has lines about himself left out.
 #[derive(Debug, Default)]
-pub struct SparingEach(HashMap<u32, Sparing>);
+struct SparingEach(HashMap<u32, Sparing>);
 
 impl SparingEach {
-    /// Asks for a line about a user's peer: how many about him were left out before it, or `None` when it is left
-    /// out itself.
-    pub fn line(&mut self, uid: u32, now: Instant) -> Option<u64> {
+    fn line(&mut self, uid: u32, now: Instant) -> Option<u64> {
         if self.0.len() >= COMPLAINED_OF_MAX {
             self.0.retain(|known, lines| *known == uid || !lines.is_over(now));
         }
@@ -73,6 +72,20 @@ impl SparingEach {
         let new = || Sparing::new(COMPLAINTS_EACH_MAX, REFUSALS_PERIOD);
         self.0.entry(uid).or_insert_with(new).line(now)
     }
+}
+
+thread_local! {
+    /// By what it is that is told. Each thread writes so many lines.
+    static COMPLAINTS: RefCell<HashMap<&'static str, SparingEach>> = RefCell::default();
+}
+
+/// Asks for a line of the log about something that a user's peers can bring about as often as they like. `about`
+/// names their kind: lines of one kind leave room to those of others.
+///
+/// How many of the kind about him were left out before it, or `None` when it is left out itself.
+#[must_use]
+pub fn complaint(about: &'static str, uid: u32) -> Option<u64> {
+    COMPLAINTS.with_borrow_mut(|all| all.entry(about).or_default().line(uid, Instant::now()))
 }
 
 #[cfg(test)]
@@ -95,5 +108,12 @@ mod tests {
         let said = (0..10_000).filter(|uid| lines.line(*uid, now).is_some()).count();
         assert_eq!((said, lines.0.len()), (COMPLAINED_OF_MAX, COMPLAINED_OF_MAX));
         assert_eq!(lines.line(9_999, now + REFUSALS_PERIOD), Some(0), "others were quiet since");
+    }
+
+    #[test]
+    fn lines_of_one_kind_leave_room_to_those_of_others() {
+        let said = |about| (0..1000).filter(|_| complaint(about, 1000).is_some()).count();
+        assert_eq!(said("a registration is wrong"), COMPLAINTS_EACH_MAX);
+        assert_eq!(said("a peer is silent"), COMPLAINTS_EACH_MAX);
     }
 }

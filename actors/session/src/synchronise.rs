@@ -11,7 +11,7 @@ use lttngd_buffers::{
 };
 use lttngd_metadata::tsdl::{Clock, Scheme};
 use lttngd_model::{ConsumerKind, ErrorCode, Tracer, ust::Channel};
-use lttngd_runtime::{ask, fail_point};
+use lttngd_runtime::{ask, complaint, fail_point};
 use thiserror::Error;
 
 use crate::{
@@ -153,9 +153,10 @@ impl Inner {
             Err(error) => {
                 if let Some(info) = of
                     && !matches!(error, SynchroniseError::App(AppError::Gone))
+                    && let Some(left_out) = complaint("applications without buffers", info.uid)
                 {
                     tracing::warn!(
-                        pid = info.pid, app = info.name, %error, applications,
+                        pid = info.pid, app = info.name, %error, applications, left_out,
                         "applications do not follow the session: they have no buffers"
                     );
                 }
@@ -196,10 +197,12 @@ impl Inner {
             // Of one that does not answer its actor says so, once.
             Ok(()) | Err(SynchroniseError::App(AppError::Gone | AppError::TimedOut)) => {}
             Err(error) => {
-                tracing::warn!(
-                    pid = info.pid, app = info.name, %error,
-                    "an application does not follow the session"
-                );
+                if let Some(left_out) = complaint("application that does not follow", info.uid) {
+                    tracing::warn!(
+                        pid = info.pid, app = info.name, %error, left_out,
+                        "an application does not follow the session"
+                    );
+                }
             }
         }
     }

@@ -170,6 +170,12 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// Who has taken it.
+    #[must_use]
+    pub fn uid(&self) -> u32 {
+        self.uid
+    }
+
     /// Takes `count` more for the same user, where so much is `free` now. It is given back with the rest.
     ///
     /// # Errors

@@ -93,22 +93,27 @@ impl NotifierGroup {
         let (write, read, pipe) = match self.pipe(want) {
             Ok(made) => made,
             Err(error) => {
-                tracing::warn!(%error, "an application gets no event notifiers");
+                if let Some(left_out) = link.0.complaint("no event notifiers") {
+                    tracing::warn!(%error, left_out, "an application gets no event notifiers");
+                }
                 return Ok(State::None);
             }
         };
         let handle = match link.create_notifier_group(write).await? {
             Ok(handle) => handle,
             Err(refusal) => {
-                tracing::warn!(%refusal, "an application takes no event notifiers");
+                if let Some(left_out) = link.0.complaint("no event notifiers") {
+                    tracing::warn!(%refusal, left_out, "an application takes no event notifiers");
+                }
                 return Ok(State::Refused);
             }
         };
         pipe.start_at(want.arbiter.as_ref());
         if let Some(counters) = &want.counters
             && let Err(refusal) = link.attach_error_counters(handle, counters).await?
+            && let Some(left_out) = link.0.complaint("no error counters")
         {
-            tracing::warn!(%refusal, "an application does not count the events that it cannot tell");
+            tracing::warn!(%refusal, left_out, "an application does not count the events that it cannot tell");
         }
         let notifiers = Notifiers::default();
         let counters = want.counters.clone();
@@ -159,7 +164,9 @@ impl NotifierGroup {
                     Ok(handle) => group.notifiers.made(token, handle),
                     Err(refusal) => {
                         group.notifiers.refused(token);
-                        tracing::warn!(%token, %refusal, "an application does not take an event notifier");
+                        if let Some(left_out) = link.0.complaint("event notifier") {
+                            tracing::warn!(%token, %refusal, left_out, "an application does not take an event notifier");
+                        }
                     }
                 }
             }

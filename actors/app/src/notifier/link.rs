@@ -80,8 +80,10 @@ impl Link<'_> {
         });
         let ended = stream::iter(ended)
             .map(async |(handle, command)| {
-                if let Err(refusal) = self.command(handle, &command).await? {
-                    tracing::warn!(handle, ?command, %refusal, "an event notifier is not ended");
+                if let Err(refusal) = self.command(handle, &command).await?
+                    && let Some(left_out) = self.0.complaint("event notifier that stays")
+                {
+                    tracing::warn!(handle, ?command, %refusal, left_out, "an event notifier is not ended");
                 }
                 Ok(())
             })

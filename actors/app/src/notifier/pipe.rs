@@ -9,14 +9,13 @@ use std::{
     io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
     sync::Arc,
-    time::{Duration, Instant},
 };
 
 use actix::{
     Actor, ActorContext, ActorFutureExt, ArbiterHandle, AsyncContext, Context, WrapFuture,
 };
 use lttngd_model::{TracerToken, trigger::EventNotified};
-use lttngd_runtime::{Held, Hold, Sparing, fail_point};
+use lttngd_runtime::{Held, Hold, complaint, fail_point};
 use lttngd_wire::{
     DecodeError,
     ust::notification::{EventNotification, check_captures},
@@ -33,8 +32,6 @@ use crate::AppInfo;
 
 /// Most bytes that are read from one application before others have their turn.
 const READ_LEN: usize = 16 << 10;
-/// Log lines about what an application writes that nobody can use, in a while.
-const COMPLAINTS: (usize, Duration) = (1, Duration::from_secs(10));
 
 /// The end of a pipe at which it is read, which does not block. Whoever holds it keeps the application from being
 /// killed, also if nobody reads.
@@ -114,11 +111,7 @@ impl Actor for NotifierPipe {
 
     fn started(&mut self, context: &mut Self::Context) {
         let pipe = Arc::clone(&self.pipe);
-        let reader = Reader {
-            app: Arc::clone(&self.app),
-            newest: self.newest.clone(),
-            complaints: Sparing::new(COMPLAINTS.0, COMPLAINTS.1),
-        };
+        let reader = Reader { app: Arc::clone(&self.app), newest: self.newest.clone() };
         let read = async move {
             if let Err(error) = reader.read(pipe).await {
                 tracing::error!(%error, "a pipe of event notifiers cannot be read");
@@ -132,7 +125,6 @@ impl Actor for NotifierPipe {
 struct Reader {
     app: Arc<AppInfo>,
     newest: watch::Receiver<Newest>,
-    complaints: Sparing,
 }
 
 impl Reader {
@@ -198,7 +190,7 @@ impl Reader {
     }
 
     fn complain(&mut self, error: &DecodeError, consequence: &str) {
-        if let Some(left_out) = self.complaints.line(Instant::now()) {
+        if let Some(left_out) = complaint("notification", self.app.uid) {
             tracing::warn!(
                 uid = self.app.uid, %error, consequence, left_out,
                 "an application tells of events what nobody can read"

@@ -179,7 +179,7 @@ async fn sessions_that_come_and_go_leave_nothing_with_a_silent_application() {
     let permit = || permits.take(process, ledger.take(process.uid, 1, 99).unwrap()).unwrap();
     let silent = App::new(
         info,
-        (CommandSocket::new(socket()), socket()),
+        (CommandSocket::new(socket(), 0), socket()),
         (permit(), permit()),
         Some(SOON),
         Rc::new(Outlets { registered: Outlet::closed(), unregistered: Outlet::closed() }),

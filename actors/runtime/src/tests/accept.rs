@@ -9,7 +9,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::{Count, Counted, Listen, accept_all};
+use crate::{Count, Counted, Listen, Pace, accept_all};
 
 /// Connections that are there at once, some of which cannot be accepted.
 struct Arriving(std::vec::IntoIter<io::Result<u32>>);
@@ -46,7 +46,8 @@ async fn admitted(arriving: Vec<io::Result<u32>>, room: usize) -> Vec<(u32, Dura
         Ok(())
     };
     let listener = Arriving(arriving.into_iter());
-    let endless = accept_all("peer", listener, admit);
+    let pace = Pace::default();
+    let endless = accept_all("peer", listener, &pace, admit);
     assert!(tokio::time::timeout(Duration::from_secs(3600), endless).await.is_err());
     admitted.take()
 }
@@ -76,4 +77,26 @@ async fn a_pause_is_a_second_at_most() {
 async fn a_connection_without_room_is_dropped_and_the_next_one_waits_for_a_moment() {
     let arriving = vec![Ok(1), Ok(2), Ok(3), Ok(4)];
     assert_eq!(admitted(arriving, 2).await, [(1, ms(0)), (2, ms(0)), (4, ms(10))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_that_come_in_vain_are_taken_slowly_and_all_others_at_once() {
+    const IN_VAIN: u32 = 800;
+
+    let (start, pace) = (Instant::now(), Pace::default());
+    let arriving = (0..2 * IN_VAIN).map(Ok).collect::<Vec<_>>();
+    let taken = RefCell::new(Vec::new());
+    let admit = |number| {
+        taken.borrow_mut().push(start.elapsed());
+        if number < IN_VAIN {
+            pace.in_vain(Instant::now());
+        }
+        Ok(())
+    };
+    let endless = accept_all("peer", Arriving(arriving.into_iter()), &pace, admit);
+    assert!(tokio::time::timeout(Duration::from_secs(3600), endless).await.is_err());
+    let taken = taken.take();
+    let (last_in_vain, last) = (taken[IN_VAIN as usize - 1], taken[2 * IN_VAIN as usize - 1]);
+    assert!(last_in_vain >= ms(95), "eight in a millisecond: {last_in_vain:?}");
+    assert!(last - last_in_vain <= ms(2), "nobody waits who becomes something");
 }
