@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Measures the stock daemons and ours by turns, in a machine that has the kernel tracer: guest-measure.sh OUT ROUNDS
-# PARTS DAEMON. OUT/figures has a line for each figure: whose it is, what it is, and a number, with tabs between.
+# LIVES PARTS PROGRAMS DAEMON, where PROGRAMS is the directory of what waits. OUT/figures has a line for each figure:
+# whose it is, what it is, and a number, with tabs between.
 set -u
-out=$1 rounds=$2 parts=$3 ours=$4
+out=$1 rounds=$2 lives=$3 parts=$4 programs=$5 ours=$6
 
 getent group tracing > /dev/null || groupadd tracing
 
@@ -14,16 +15,8 @@ lt() {
 
 figure() { printf '%s\t%s\t%s\n' "$who" "$1" "$2" >> "$out/figures"; }
 
-timed() { # NAME ARGUMENT...
-    local name=$1 begin
-    shift
-    begin=$(date +%s%N)
-    lt "$@"
-    figure "$name, ms" $((($(date +%s%N) - begin) / 1000000))
-}
-
-# The first tracepoints of the kernel, with commas between.
-tracepoints() { lttng --no-sessiond list --kernel | sed -n 's/^ *\([a-z][a-zA-Z0-9_]*\) (.*tracepoint.*/\1/p' | head -"$1" | paste -sd,; }
+# The first tracepoints of the kernel.
+tracepoints() { lttng --no-sessiond list --kernel | sed -n 's/^ *\([a-z][a-zA-Z0-9_]*\) (.*tracepoint.*/\1/p' | head -"$1"; }
 
 # Milliseconds that a process has run, with its threads.
 ran() { awk -v tick="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); print int(($12 + $13) * 1000 / tick) }' "/proc/$1/stat"; }
@@ -37,23 +30,11 @@ calls() { # CPU COUNT [BYTES]
 }
 
 waits() { # COUNT
-    local events
-    events=$(tracepoints "$1")
-    timed 'lttng version: the client alone' version
-    lt create s --output="$trace/s"
-    timed "enable-event, $1 events" enable-event --kernel "$events"
-    timed "start, $1 events" start
-    timed "rotate, $1 events" rotate
-    timed "clear, $1 events" clear
-    timed "stop, $1 events" stop
-    timed "start again, $1 events" start
-    timed "stop again, $1 events" stop
-    timed "destroy, $1 events" destroy
-    lt create p --snapshot --output="$trace/p"
-    lt enable-event --kernel "$events"
-    lt start
-    timed "snapshot record, $1 events" snapshot record
-    timed "destroy, $1 events, of a snapshot session" destroy
+    local events what number
+    mapfile -t events < <(tracepoints "$1")
+    timeout 600 "$programs/waits" "$lives" "$trace" "${events[@]}" > "$trace/waited" 2>> "$out/errors" ||
+        echo "$who: waits with $1 events ended with $?" >> "$out/errors"
+    while IFS=$'\t' read -r what number; do figure "$what" "$number"; done < "$trace/waited"
 }
 
 # Both processors make system calls as fast as they can.

@@ -1,4 +1,30 @@
-//! Live sessions: viewers see a packet only when the metadata that describes it was sent.
+//! Live sessions: viewers see a packet only when the metadata that describes it was sent, and where there is none
+//! they are told the time.
+
+use lttngd_ringbuffer::FlushMode;
+
+use super::stream_source::{SourceLost, StreamSource};
+use crate::clock::PacketClock;
+
+/// What viewers of a stream learn when its live timer comes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Tick {
+    /// What is in a packet that is closed.
+    Packet,
+    /// That there is nothing until then, in the clock of its packets.
+    Quiet { until: u64 },
+}
+
+/// Closes the open packet of a stream whose live timer came.
+///
+/// # Errors
+/// Those of a stream that is lost.
+pub(super) fn tick(source: &mut dyn StreamSource, clock: &PacketClock) -> Result<Tick, SourceLost> {
+    // The time before: what is recorded from the flush on, and seen later, is not older than what viewers are told.
+    let until = source.now(clock)?;
+    source.flush(FlushMode::Active, clock)?;
+    Ok(if source.is_readable()? { Tick::Packet } else { Tick::Quiet { until } })
+}
 
 /// What is to be done with the next packet of a stream.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use lttngd_model::{ChannelKey, NetIndex};
-use lttngd_ringbuffer::FlushMode;
 use lttngd_wire::{consumer::ConsumerError as Code, ctf::PacketIndex};
 
 use crate::worker::{
+    live::{self, Tick},
     metadata::MetadataOutput,
     output::Output,
     relay::{Effect, LostRelay, OpenStreams},
@@ -137,15 +137,11 @@ impl Worker {
         };
         for slot in self.streams_of(key) {
             let stream = &mut self.streams[slot];
-            // The time before: what is recorded from the flush on, and seen later, is not older than what viewers
-            // are told.
-            let timestamp_end = stream.source.now(&self.setup.clock);
-            stream.flush(FlushMode::Active, &self.setup.clock);
-            let readable = stream.source.is_readable();
-            match stream.note(timestamp_end.and_then(|at| readable.map(|is| (at, is)))) {
+            let told = live::tick(&mut *stream.source, &self.setup.clock);
+            match stream.note(told) {
                 None => self.retire_if_lost(slot),
-                Some((_, true)) => self.make_ready_if_monitored(key, slot),
-                Some((timestamp_end, false)) => {
+                Some(Tick::Packet) => self.make_ready_if_monitored(key, slot),
+                Some(Tick::Quiet { until: timestamp_end }) => {
                     if let Some(remote) = stream.output.remote() {
                         let index =
                             PacketIndex { timestamp_end, stream_id, ..PacketIndex::default() };

@@ -5,6 +5,7 @@ mod kernel;
 mod restart;
 mod rooms;
 mod source;
+mod viewers;
 
 use std::sync::Arc;
 

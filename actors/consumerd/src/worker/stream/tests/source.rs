@@ -50,6 +50,9 @@ pub(super) struct State {
     pub(super) begun: usize,
     /// Up to where abandoned packets were finished.
     pub(super) abandoned: Vec<u64>,
+    /// The time, and how long a flush takes.
+    pub(super) now: u64,
+    pub(super) flush_time: u64,
 }
 
 /// A hand on a source that a stream has.
@@ -102,6 +105,8 @@ impl FakeSource {
             marked: 0,
             begun: 0,
             abandoned: Vec::new(),
+            now: 0,
+            flush_time: 0,
         })));
         (Self(does.clone()), does)
     }
@@ -136,6 +141,10 @@ impl StreamSource for FakeSource {
 
     fn take_wakeups(&mut self) -> Wakeup {
         self.0.see(|it| it.wakeup)
+    }
+
+    fn now(&mut self, _: &PacketClock) -> Result<u64, SourceLost> {
+        self.unless_lost(|it| it.now)
     }
 
     fn get_next(&mut self) -> Result<(), NoPacket> {
@@ -197,6 +206,7 @@ impl StreamSource for FakeSource {
     fn flush(&mut self, mode: FlushMode, _: &PacketClock) -> Result<FlushOutcome, SourceLost> {
         self.unless_lost(|it| {
             it.flushes.push(mode);
+            it.now += it.flush_time;
             FlushOutcome::Nothing
         })
     }
