@@ -45,6 +45,7 @@ pub(super) struct Wired {
 fn kernel_tracer(
     config: &Config,
     descriptors: &Descriptors,
+    runas: &Runas,
     notice: impl Fn(&'static str) -> FailureNotice,
 ) -> Option<(Addr<Tracer>, Addr<KernelNotifiers>)> {
     let (instead, besides) = (config.kmod_probes.as_deref(), config.extra_kmod_probes.as_deref());
@@ -53,6 +54,7 @@ fn kernel_tracer(
         let modules = ModuleLists::with_probes(instead, besides);
         let (kernel, descriptors) = (Arc::new(Machine), descriptors.clone());
         Tracer::new(TracerConfig { kernel, modules, descriptors })
+            .with_runas(runas.clone())
             .with_failure_notice(notice("actor of the kernel tracer"))
             .start()
     })?;
@@ -80,7 +82,7 @@ pub(super) fn wire_actors(
 ) -> Wired {
     let notice = |what| failure_notice(what, failures.clone());
     let sessiond_uuid = *uuid::Uuid::new_v4().as_bytes();
-    let (tracer, kernel_notifiers) = kernel_tracer(config, descriptors, notice).unzip();
+    let (tracer, kernel_notifiers) = kernel_tracer(config, descriptors, &runas, notice).unzip();
     let mut wired = None;
     let registry = Registry::create(|context| {
         let consumer = |kind, settings: &ConsumerdConfig| {

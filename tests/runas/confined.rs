@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use lttngd_elf::Sought;
 use lttngd_runas::{DEADLINE, PROGRAM};
 use rustix::process::{Pid, Signal, getpgid};
 
@@ -132,5 +133,29 @@ fn a_program_that_is_no_worker_is_an_error() {
         let refused = Runas::new(None).look_up(ANN).unwrap_err().to_string();
         assert!(refused.contains("Config::with_program"), "{refused}");
         eventually("nothing is left", || children().is_empty());
+    });
+}
+
+/// What the file of a program has in it is somebody's: whoever reads it has no rights to lose.
+#[test]
+fn a_program_is_read_by_it_for_probes() {
+    as_root(concat!(module_path!(), "::a_program_is_read_by_it_for_probes"), |world| {
+        let find = |path: &Path, sought| {
+            let program = Arc::new(OwnedFd::from(fs::File::open(path).unwrap()));
+            world.runas.find_places(program, sought).wait()
+        };
+        let main = || Sought::Function("main".to_owned());
+        let exe = Path::new("/proc/self/exe");
+        let here = lttngd_elf::places(&fs::File::open(exe).unwrap(), &main()).unwrap();
+        assert_eq!(find(exe, main()).unwrap(), here);
+        assert_eq!(children().len(), 1, "the worker was started for it");
+        let wrong = find(Path::new("/etc/passwd"), main()).unwrap_err();
+        assert!(wrong.to_string().contains("not an ELF file"), "{wrong}");
+        assert!(find(Path::new("/"), main()).is_err());
+        // Only root opens it, and the worker has what was opened.
+        let hidden = world.path("hidden");
+        fs::copy(exe, &hidden).unwrap();
+        fs::set_permissions(&hidden, fs::Permissions::from_mode(0o700)).unwrap();
+        assert_eq!(find(&hidden, main()).unwrap(), here);
     });
 }

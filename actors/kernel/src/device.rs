@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use lttngd_runas::Runas;
 use lttngd_runtime::{Descriptors, Held, Purpose};
 use lttngd_wire::kernel::{Argument, Call};
 
@@ -56,6 +57,8 @@ pub struct Device {
     tracer: Arc<OwnedFd>,
     /// What the descriptors of sessions are counted in.
     descriptors: Descriptors,
+    /// What reads the programs of probes.
+    runas: Runas,
     /// Version of its ABI.
     abi: (u32, u32),
 }
@@ -75,10 +78,10 @@ impl Device {
     pub(crate) fn new(
         kernel: Arc<dyn Kernel>,
         tracer: OwnedFd,
-        descriptors: Descriptors,
+        (descriptors, runas): (Descriptors, Runas),
         abi: (u32, u32),
     ) -> Self {
-        Self { kernel, tracer: Arc::new(tracer), descriptors, abi }
+        Self { kernel, tracer: Arc::new(tracer), descriptors, runas, abi }
     }
 
     /// Whether the tracer tells how far a buffer is filled.
@@ -100,8 +103,8 @@ impl Device {
     ) -> T {
         let this = self.clone();
         let work = move || {
-            let Self { kernel, tracer, descriptors, .. } = &this;
-            work(&Calls { kernel: &**kernel, tracer: tracer.as_fd(), descriptors })
+            let Self { kernel, tracer, descriptors, runas, .. } = &this;
+            work(&Calls { kernel: &**kernel, tracer: tracer.as_fd(), descriptors, runas })
         };
         match tokio::task::spawn_blocking(work).await {
             Ok(outcome) => outcome,
@@ -119,15 +122,21 @@ pub(crate) struct Calls<'a> {
     kernel: &'a dyn Kernel,
     tracer: BorrowedFd<'a>,
     descriptors: &'a Descriptors,
+    runas: &'a Runas,
 }
 
 impl<'a> Calls<'a> {
     pub(crate) fn of(
         kernel: &'a dyn Kernel,
         tracer: BorrowedFd<'a>,
-        descriptors: &'a Descriptors,
+        (descriptors, runas): (&'a Descriptors, &'a Runas),
     ) -> Self {
-        Self { kernel, tracer, descriptors }
+        Self { kernel, tracer, descriptors, runas }
+    }
+
+    /// What reads the programs of probes.
+    pub(crate) fn runas(&self) -> &'a Runas {
+        self.runas
     }
 
     /// Takes the places in the budget of descriptors that a session is to have, before they are made.

@@ -23,7 +23,6 @@
 //! one session is that of its queue.
 
 mod device;
-mod elf;
 mod error;
 mod machine;
 mod message;

@@ -1,10 +1,10 @@
 //! Where in a program a probe is placed, as the tracer is told.
 
-use std::{fs::File, os::fd::AsFd};
+use std::{io, os::fd::AsFd, sync::Arc};
 
+use lttngd_elf::Sought;
 use lttngd_model::{Binary, ErrorCode, ProbeLocation, UserspaceProbe};
-
-use crate::elf;
+use lttngd_runas::Runas;
 
 /// A probe can be placed nowhere.
 #[derive(Debug)]
@@ -25,12 +25,21 @@ pub(crate) fn program(probe: Option<&UserspaceProbe>) -> Result<(&Binary, ProbeL
     })
 }
 
-/// The places of a probe in the file of a program. Reads the file.
-pub(crate) fn places(binary: &Binary, location: &ProbeLocation) -> Result<Vec<u64>, Nowhere> {
-    let nowhere = |error: elf::ElfError| Nowhere {
-        code: error.code(),
+/// The places of a probe in the file of a program, which `runas` has read. Waits for that.
+pub(crate) fn places(
+    runas: &Runas,
+    binary: &Binary,
+    location: &ProbeLocation,
+) -> Result<Vec<u64>, Nowhere> {
+    // What clients are told is the same by the stock daemon, whatever is wrong.
+    let nowhere = |error: io::Error| Nowhere {
+        code: ErrorCode::ProbeLocationInval,
         reason: format!("{}: {error}", location.binary_path()),
     };
-    let file = binary.as_fd().try_clone_to_owned().map_err(|error| nowhere(error.into()))?;
-    elf::places(&File::from(file), location).map_err(nowhere)
+    let sought = match location.clone() {
+        ProbeLocation::Function { name, .. } => Sought::Function(name),
+        ProbeLocation::Tracepoint { provider, name, .. } => Sought::Tracepoint { provider, name },
+    };
+    let file = binary.as_fd().try_clone_to_owned().map_err(nowhere)?;
+    runas.find_places(Arc::new(file), sought).wait().map_err(nowhere)
 }

@@ -8,6 +8,7 @@ use crate::{
 };
 use actix::{Actor, ActorFutureExt, Context, Handler, ResponseFuture, WrapFuture};
 use lttngd_model::{ErrorCode, EventKind, EventListing};
+use lttngd_runas::Runas;
 use lttngd_runtime::{Descriptors, FailureNotice, NotRun, Queue};
 use lttngd_wire::kernel::{
     Call, ListedSyscall, decode_abi_version, decode_tracer_version, parse_syscalls,
@@ -37,6 +38,7 @@ pub struct TracerConfig {
 /// The actor of the tracer.
 pub struct Tracer {
     config: TracerConfig,
+    runas: Runas,
     /// Of what may change whether the tracer is open.
     queue: Queue<Self>,
     open: Option<Open>,
@@ -67,11 +69,17 @@ impl From<NotRun> for NotDone {
 }
 
 impl Tracer {
-    /// One that is opened when it is needed.
+    /// One that is opened when it is needed. Programs of probes are read by this process.
     #[must_use]
     pub fn new(config: TracerConfig) -> Self {
-        let queue = Queue::new(REQUESTS_MAX);
-        Self { config, queue, open: None, released: false, _failure: None }
+        let (runas, queue) = (Runas::new(None), Queue::new(REQUESTS_MAX));
+        Self { config, runas, queue, open: None, released: false, _failure: None }
+    }
+
+    /// The same, with what reads programs in place of this process.
+    #[must_use]
+    pub fn with_runas(self, runas: Runas) -> Self {
+        Self { runas, ..self }
     }
 
     /// The same, whose owner is told when it fails. Nothing is left of it then.
@@ -87,12 +95,12 @@ impl Tracer {
     ) -> ResponseFuture<Result<Open, TracerUnavailable>> {
         let work = |tracer: &mut Self, _: &mut Context<Self>| {
             let (known, released) = (tracer.open.clone(), tracer.released);
-            let config = tracer.config.clone();
+            let (config, runas) = (tracer.config.clone(), tracer.runas.clone());
             let opened = async move {
                 match known {
                     Some(open) => Ok(open),
                     None if released => Err(missing("the daemon ends")),
-                    None => tokio::task::spawn_blocking(move || open(&config))
+                    None => tokio::task::spawn_blocking(move || open(&config, runas))
                         .await
                         .unwrap_or_else(|error| Err(missing(error))),
                 }
@@ -120,16 +128,20 @@ fn missing(reason: impl ToString) -> TracerUnavailable {
 }
 
 /// Opens the tracer. Nothing of it is left when that fails.
-fn open(config: &TracerConfig) -> Result<Open, TracerUnavailable> {
+fn open(config: &TracerConfig, runas: Runas) -> Result<Open, TracerUnavailable> {
     let mut loaded = Vec::new();
-    let opened = open_with(config, &mut loaded);
+    let opened = open_with(config, runas, &mut loaded);
     if opened.is_err() {
         unload(&*config.kernel, &loaded);
     }
     opened
 }
 
-fn open_with(config: &TracerConfig, loaded: &mut Vec<Loaded>) -> Result<Open, TracerUnavailable> {
+fn open_with(
+    config: &TracerConfig,
+    runas: Runas,
+    loaded: &mut Vec<Loaded>,
+) -> Result<Open, TracerUnavailable> {
     let TracerConfig { kernel, modules, descriptors } = config;
     let mut load = |names: &[String]| -> Result<Vec<String>, TracerUnavailable> {
         let now = kernel.load(names).map_err(|error| missing(format!("its modules: {error}")))?;
@@ -143,7 +155,7 @@ fn open_with(config: &TracerConfig, loaded: &mut Vec<Loaded>) -> Result<Open, Tr
     }
     let mut without = load(&modules.optional)?;
     let tracer = kernel.open().map_err(|error| missing(format!("/proc/lttng: {error}")))?;
-    let calls = Calls::of(&**kernel, tracer.as_fd(), descriptors);
+    let calls = Calls::of(&**kernel, tracer.as_fd(), (descriptors, &runas));
     let (version, abi) = versions(&calls).map_err(missing)?;
     if version.0 != MAJOR || abi.0 != MAJOR {
         let (major, minor, patch) = version;
@@ -156,7 +168,7 @@ fn open_with(config: &TracerConfig, loaded: &mut Vec<Loaded>) -> Result<Open, Tr
         String::new()
     });
     tracing::info!(?version, ?abi, ?without, "the kernel tracer is open");
-    let device = Device::new(Arc::clone(kernel), tracer, descriptors.clone(), abi);
+    let device = Device::new(Arc::clone(kernel), tracer, (descriptors.clone(), runas), abi);
     Ok(Open { device, syscalls: parse_syscalls(&syscalls).into(), loaded: std::mem::take(loaded) })
 }
 

@@ -19,10 +19,10 @@ use rustix::{
 
 use crate::{
     liveness::Look,
-    operation::Operation,
+    operation::{Done, Operation},
     packet::{self, Attached},
     process::Process,
-    protocol::{Identity, REPLY_LEN, Reply, Request},
+    protocol::{Failed, Identity, REPLY_MAX_LEN, Reply, Request},
     queue::{Queue, Refused, Waiting},
     worker::now_ns,
 };
@@ -203,7 +203,7 @@ impl Link {
             }
             lingered = !replied && !rung;
             loop {
-                let mut buffer = [0; REPLY_LEN];
+                let mut buffer = [0; REPLY_MAX_LEN];
                 match packet::receive(socket, &mut buffer, RecvFlags::DONTWAIT) {
                     Ok((0, _)) if self.queue().is_closed() => return Ok(()),
                     Ok((0, _)) | Err(Errno::CONNRESET) => return Err(Errno::PIPE.into()),
@@ -217,21 +217,14 @@ impl Link {
 
     fn take_reply(&self, bytes: &[u8], attached: Attached) -> io::Result<()> {
         let reply = Reply::decode(bytes).map_err(io::Error::other)?;
-        let opened = match attached {
-            Ok(mut descriptors) => {
-                let opened = descriptors.pop();
-                if !descriptors.is_empty() || (reply.errno != 0 && opened.is_some()) {
-                    return Err(Errno::PROTO.into());
-                }
-                Ok(opened)
-            }
+        let outcome = match (reply.outcome, attached) {
             // Only this request fails.
-            Err(errno) => Err(errno.into()),
-        };
-        let outcome = match i32::try_from(reply.errno) {
-            Ok(0) => opened,
-            Ok(errno) => Err(io::Error::from_raw_os_error(errno)),
-            Err(_) => Err(Errno::PROTO.into()),
+            (Ok(_), Err(errno)) => Err(errno.into()),
+            (Ok(places), Ok(descriptors)) => Ok(done(places, descriptors)?),
+            (Err(_), Ok(descriptors)) if !descriptors.is_empty() => {
+                return Err(Errno::PROTO.into());
+            }
+            (Err(failed), _) => Err(error_of(failed)),
         };
         let mut queue = self.queue();
         if queue.heard(reply.id, Instant::now()) {
@@ -243,6 +236,24 @@ impl Link {
         self.send_waiting(&mut queue);
         Ok(())
     }
+}
+
+/// What was done, as a reply tells it.
+///
+/// # Errors
+/// `EPROTO` when that is more than one thing.
+fn done(places: Vec<u64>, mut descriptors: Vec<OwnedFd>) -> io::Result<Done> {
+    match (descriptors.pop(), descriptors.is_empty(), places.is_empty()) {
+        (None, _, true) => Ok(Done::Nothing),
+        (None, _, false) => Ok(Done::Places(places)),
+        (Some(opened), true, true) => Ok(Done::Opened(opened)),
+        (Some(_), ..) => Err(Errno::PROTO.into()),
+    }
+}
+
+fn error_of(Failed { errno, reason }: Failed) -> io::Error {
+    let error = io::Error::from_raw_os_error(i32::try_from(errno).unwrap_or_default());
+    if reason.is_empty() { error } else { io::Error::new(error.kind(), reason) }
 }
 
 /// Asks the worker for something whose deadline has passed, which it answers at once without doing it, whatever its
@@ -268,15 +279,15 @@ fn ask_whether_it_runs(socket: &OwnedFd, id: u64) -> io::Result<()> {
 fn send(socket: &OwnedFd, id: u64, request: &Waiting, now: Instant) -> io::Result<()> {
     let left = request.deadline.saturating_duration_since(now);
     let left_ns = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX);
-    let directories: Vec<_> =
-        request.operation.directories().into_iter().map(|directory| directory.as_fd()).collect();
+    let descriptors: Vec<_> =
+        request.operation.descriptors().into_iter().map(|descriptor| descriptor.as_fd()).collect();
     let packet = Request {
         id,
         deadline_ns: now_ns().saturating_add(left_ns),
         identity: Arc::clone(&request.identity),
         operation: request.operation.clone(),
     };
-    Ok(packet::send(socket, &packet.encode()?, &directories, SendFlags::DONTWAIT)?)
+    Ok(packet::send(socket, &packet.encode()?, &descriptors, SendFlags::DONTWAIT)?)
 }
 
 /// Waits for the socket or a wake-up: which of them it was.

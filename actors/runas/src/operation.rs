@@ -1,6 +1,9 @@
 //! What can be done with an owner's rights.
 
-use std::{io, os::fd::OwnedFd, path::Path, path::PathBuf, sync::Arc};
+use std::{fs::File, io, os::fd::OwnedFd, path::Path, path::PathBuf, sync::Arc};
+
+use lttngd_elf::{ElfError, Sought};
+use rustix::io::Errno;
 
 use crate::{
     below,
@@ -60,10 +63,41 @@ pub(crate) enum Operation<D = Arc<OwnedFd>> {
     RemoveTree(Below<D>),
     /// Move the first to the second.
     Rename(Below<D>, Below<D>),
+    /// Look where in a program, which is open, something is.
+    FindPlaces(D, Sought),
+}
+
+/// What comes of it.
+#[derive(Debug)]
+pub(crate) enum Done {
+    /// Nothing that is told.
+    Nothing,
+    /// What was opened.
+    Opened(OwnedFd),
+    /// Where in a program something is, in bytes from the beginning of its file.
+    Places(Vec<u64>),
+}
+
+impl Done {
+    /// What was opened.
+    ///
+    /// # Errors
+    /// `EPROTO` when it is something else.
+    pub(crate) fn opened(self) -> io::Result<OwnedFd> {
+        if let Self::Opened(opened) = self { Ok(opened) } else { Err(Errno::PROTO.into()) }
+    }
+
+    /// The places in a program.
+    ///
+    /// # Errors
+    /// `EPROTO` when it is something else.
+    pub(crate) fn places(self) -> io::Result<Vec<u64>> {
+        if let Self::Places(places) = self { Ok(places) } else { Err(Errno::PROTO.into()) }
+    }
 }
 
 impl<D> Operation<D> {
-    /// The same with other descriptors, in the order of [`Operation::directories`]; `None` when
+    /// The same with other descriptors, in the order of [`Operation::descriptors`]; `None` when
     /// there are too few.
     pub(crate) fn try_map<E>(self, mut attach: impl FnMut(D) -> Option<E>) -> Option<Operation<E>> {
         Some(match self {
@@ -79,11 +113,12 @@ impl<D> Operation<D> {
             Self::Rename(from, to) => {
                 Operation::Rename(from.try_map(&mut attach)?, to.try_map(attach)?)
             }
+            Self::FindPlaces(program, sought) => Operation::FindPlaces(attach(program)?, sought),
         })
     }
 
-    /// The directories that it is about.
-    pub(crate) fn directories(&self) -> Vec<&D> {
+    /// The directories, or the program, that it is about.
+    pub(crate) fn descriptors(&self) -> Vec<&D> {
         match self {
             Self::MakeRoot(_) | Self::OpenDirectory(_) => Vec::new(),
             Self::MakeDirectory(place)
@@ -92,10 +127,11 @@ impl<D> Operation<D> {
             | Self::RemoveDirectory(place)
             | Self::RemoveTree(place) => vec![&place.directory],
             Self::Rename(from, to) => vec![&from.directory, &to.directory],
+            Self::FindPlaces(program, _) => vec![program],
         }
     }
 
-    /// The paths that it names.
+    /// The paths that it names, or the names of what is looked for.
     pub(crate) fn paths(&self) -> Vec<&Path> {
         match self {
             Self::MakeRoot(path) | Self::OpenDirectory(path) => vec![path],
@@ -105,6 +141,10 @@ impl<D> Operation<D> {
             | Self::RemoveDirectory(place)
             | Self::RemoveTree(place) => vec![&place.path],
             Self::Rename(from, to) => vec![&from.path, &to.path],
+            Self::FindPlaces(_, Sought::Function(name)) => vec![Path::new(name)],
+            Self::FindPlaces(_, Sought::Tracepoint { provider, name }) => {
+                vec![Path::new(provider), Path::new(name)]
+            }
         }
     }
 }
@@ -114,34 +154,44 @@ impl Operation {
     ///
     /// # Errors
     /// As [`Operation::perform`]; `ELOOP` for root where somebody else's link is on an absolute path.
-    pub(crate) fn perform_as_process(&self) -> io::Result<Option<OwnedFd>> {
+    pub(crate) fn perform_as_process(&self) -> io::Result<Done> {
         match self {
             Self::MakeRoot(path) if rustix::process::geteuid().is_root() => {
-                trusted::open(path, Missing::Make).map(Some)
+                trusted::open(path, Missing::Make).map(Done::Opened)
             }
             Self::OpenDirectory(path) if rustix::process::geteuid().is_root() => {
-                trusted::open(path, Missing::Fail).map(Some)
+                trusted::open(path, Missing::Fail).map(Done::Opened)
             }
             other => other.perform(),
         }
     }
 
-    /// Does it, with the rights that the thread has. What is opened is returned.
+    /// Does it, with the rights that the thread has.
     ///
     /// # Errors
-    /// What the system calls say; `EINVAL` for a path of the wrong kind.
-    pub(crate) fn perform(&self) -> io::Result<Option<OwnedFd>> {
+    /// What the system calls say; `EINVAL` for a path of the wrong kind; why something is nowhere in a program.
+    pub(crate) fn perform(&self) -> io::Result<Done> {
         match self {
-            Self::MakeRoot(path) => below::make_root(path).map(Some),
-            Self::OpenDirectory(path) => below::open_directory(path).map(Some),
-            Self::MakeDirectory(place) => below::make_directory(place).map(Some),
+            Self::MakeRoot(path) => below::make_root(path).map(Done::Opened),
+            Self::OpenDirectory(path) => below::open_directory(path).map(Done::Opened),
+            Self::MakeDirectory(place) => below::make_directory(place).map(Done::Opened),
             Self::OpenFile(place, opening, mode) => {
-                below::open_file(place, *opening, *mode).map(Some)
+                below::open_file(place, *opening, *mode).map(Done::Opened)
             }
-            Self::RemoveFile(place) => below::remove_file(place).map(|()| None),
-            Self::RemoveDirectory(place) => below::remove_directory(place).map(|()| None),
-            Self::RemoveTree(place) => below::remove_tree(place).map(|()| None),
-            Self::Rename(from, to) => below::rename(from, to).map(|()| None),
+            Self::RemoveFile(place) => below::remove_file(place).map(|()| Done::Nothing),
+            Self::RemoveDirectory(place) => below::remove_directory(place).map(|()| Done::Nothing),
+            Self::RemoveTree(place) => below::remove_tree(place).map(|()| Done::Nothing),
+            Self::Rename(from, to) => below::rename(from, to).map(|()| Done::Nothing),
+            Self::FindPlaces(program, sought) => find_places(program, sought).map(Done::Places),
         }
     }
+}
+
+fn find_places(program: &Arc<OwnedFd>, sought: &Sought) -> io::Result<Vec<u64>> {
+    let file = File::from(program.try_clone()?);
+    lttngd_elf::places(&file, sought).map_err(|error| match error {
+        ElfError::Read(error) => error,
+        missing @ ElfError::Missing(_) => io::Error::new(io::ErrorKind::NotFound, missing),
+        wrong => io::Error::new(io::ErrorKind::InvalidData, wrong),
+    })
 }

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lttngd_elf::Sought;
 use lttngd_model::Credentials;
 use rustix::io::Errno;
 use tokio::sync::oneshot;
@@ -17,13 +18,15 @@ use tokio::sync::oneshot;
 use crate::{
     Below, Faults, Opening,
     link::Link,
-    operation::Operation,
+    operation::{Done, Operation},
     protocol::Identity,
     queue::{Outcome, Refused, Waiting},
 };
 
 /// Longest wait for a worker to do one thing.
 pub const DEADLINE: Duration = Duration::from_secs(30);
+/// The user and the group that own nothing (`nobody`, `nogroup`).
+const NOBODY: u32 = 65_534;
 /// Longest wait for a worker to end.
 const END_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -117,6 +120,20 @@ impl Runas {
         let this = self.clone();
         let owner = tokio::task::spawn_blocking(move || this.look_up(credentials));
         owner.await.map_err(io::Error::other)?
+    }
+
+    /// Looks where in a program something is that can be recorded. What the file has in it is somebody's: root's
+    /// process has it read by the worker, as nobody, who has no rights to lose.
+    pub fn find_places(&self, program: Arc<OwnedFd>, sought: Sought) -> Act<Vec<u64>> {
+        let operation = Operation::FindPlaces(program, sought);
+        let state = if self.0.program.is_some() && rustix::process::geteuid().is_root() {
+            let credentials = Credentials { uid: NOBODY, gid: NOBODY };
+            let identity = Arc::new(Identity { credentials, groups: Vec::new() });
+            self.ask(&identity, operation)
+        } else {
+            State::Own(operation)
+        };
+        Act { state, finish: Done::places }
     }
 
     /// Ends the worker, if there is one. Blocks until it is gone, for 2 s at most.
@@ -234,10 +251,10 @@ impl Owner {
     }
 
     fn open(&self, operation: Operation) -> Act<OwnedFd> {
-        self.act(operation, |opened| opened.ok_or_else(|| Errno::PROTO.into()))
+        self.act(operation, Done::opened)
     }
 
-    fn act<T>(&self, operation: Operation, finish: fn(Option<OwnedFd>) -> io::Result<T>) -> Act<T> {
+    fn act<T>(&self, operation: Operation, finish: fn(Done) -> io::Result<T>) -> Act<T> {
         let state = match (&self.other, self.faults.as_ref().and_then(Faults::next)) {
             (_, Some((error, done))) => {
                 // Whatever comes of it, the answer is lost.
@@ -260,7 +277,7 @@ impl Owner {
 #[must_use = "nothing may be done before it is waited for"]
 pub struct Act<T> {
     state: State,
-    finish: fn(Option<OwnedFd>) -> io::Result<T>,
+    finish: fn(Done) -> io::Result<T>,
 }
 
 #[derive(Debug)]

@@ -6,8 +6,10 @@
 //! worker   hello    HELLO, then nothing when it is ready, else why it cannot be one (UTF-8)
 //! daemon   request  u64 id, u64 deadline (CLOCK_MONOTONIC, ns), u32 uid, u32 gid,
 //!                   u32 count of groups, u32 each, u8 operation, u8 opening, u32 mode,
-//!                   each path: u16 length, bytes; with the descriptors of its directories
+//!                   each path or name: u16 length, bytes; with the descriptors of its directories,
+//!                   or of a program
 //! worker   reply    u64 id, u32 errno or 0; with the descriptor of what was opened
+//!                   then of 0: u64 each place in a program; of an errno: more of it (UTF-8)
 //! ```
 
 use std::{
@@ -18,12 +20,13 @@ use std::{
     sync::Arc,
 };
 
+use lttngd_elf::{PLACES_MAX, Sought};
 use lttngd_model::{Credentials, PATH_MAX};
 
 use crate::{Below, Opening, operation::Operation};
 
 /// Begins a worker's first packet. The number changes with the protocol.
-pub(crate) const HELLO: &[u8] = b"lttngd-runas 1\n";
+pub(crate) const HELLO: &[u8] = b"lttngd-runas 2\n";
 /// Most bytes of a worker's first packet.
 pub(crate) const HELLO_MAX_LEN: usize = 512;
 /// Most groups of a user.
@@ -33,8 +36,16 @@ pub(crate) const DIRECTORIES_MAX: usize = 2;
 /// Most bytes of a request.
 pub(crate) const REQUEST_MAX_LEN: usize =
     8 + 8 + 4 + 4 + 4 + 4 * GROUPS_MAX + 1 + 1 + 4 + DIRECTORIES_MAX * (2 + PATH_MAX);
-/// Bytes of a reply.
+/// Bytes of a reply that tells nothing more.
 pub(crate) const REPLY_LEN: usize = 8 + 4;
+/// Most bytes of why something was not done.
+const REASON_MAX_LEN: usize = 256;
+/// Most bytes of a reply.
+pub(crate) const REPLY_MAX_LEN: usize = REPLY_LEN + larger(PLACES_MAX * 8, REASON_MAX_LEN);
+
+const fn larger(one: usize, other: usize) -> usize {
+    if one < other { other } else { one }
+}
 
 /// Whose rights an operation is done with.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -54,12 +65,21 @@ pub(crate) struct Request<D> {
     pub(crate) operation: Operation<D>,
 }
 
-/// What a worker answers: the error, or that it is done. What was opened goes beside.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// What a worker answers. What was opened goes beside.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Reply {
     pub(crate) id: u64,
-    /// 0, or what the system said.
+    /// The places in a program, none for what tells none; or why it was not done.
+    pub(crate) outcome: Result<Vec<u64>, Failed>,
+}
+
+/// Why something was not done.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Failed {
+    /// What the system said.
     pub(crate) errno: u32,
+    /// What that does not tell; empty when there is nothing more.
+    pub(crate) reason: String,
 }
 
 /// Bytes that are no message.
@@ -76,6 +96,8 @@ mod kind {
     pub(super) const REMOVE_DIRECTORY: u8 = 6;
     pub(super) const REMOVE_TREE: u8 = 7;
     pub(super) const RENAME: u8 = 8;
+    pub(super) const FIND_FUNCTION: u8 = 9;
+    pub(super) const FIND_TRACEPOINT: u8 = 10;
 }
 
 /// Numbers of [`Opening`]; 0 where nothing is opened.
@@ -106,6 +128,8 @@ impl<D> Request<D> {
             Operation::RemoveDirectory(_) => (kind::REMOVE_DIRECTORY, 0, 0),
             Operation::RemoveTree(_) => (kind::REMOVE_TREE, 0, 0),
             Operation::Rename(..) => (kind::RENAME, 0, 0),
+            Operation::FindPlaces(_, Sought::Function(_)) => (kind::FIND_FUNCTION, 0, 0),
+            Operation::FindPlaces(_, Sought::Tracepoint { .. }) => (kind::FIND_TRACEPOINT, 0, 0),
         };
         let mut bytes = Vec::with_capacity(64 + 4 * groups.len());
         bytes.extend(self.id.to_ne_bytes());
@@ -167,6 +191,13 @@ impl Request<()> {
             (kind::REMOVE_DIRECTORY, None, 0) => Operation::RemoveDirectory(below(first)),
             (kind::REMOVE_TREE, None, 0) => Operation::RemoveTree(below(first)),
             (kind::RENAME, None, 0) => Operation::Rename(below(first), below(rest.path()?)),
+            (kind::FIND_FUNCTION, None, 0) => {
+                Operation::FindPlaces((), Sought::Function(text(first)?))
+            }
+            (kind::FIND_TRACEPOINT, None, 0) => {
+                let (provider, name) = (text(first)?, text(rest.path()?)?);
+                Operation::FindPlaces((), Sought::Tracepoint { provider, name })
+            }
             _ => return Err(DecodeError),
         };
         let identity = Arc::new(Identity { credentials, groups });
@@ -180,20 +211,45 @@ impl Request<()> {
 
 impl Reply {
     /// Its packet, without descriptor.
-    pub(crate) fn encode(self) -> [u8; REPLY_LEN] {
-        let mut bytes = [0; REPLY_LEN];
-        bytes[..8].copy_from_slice(&self.id.to_ne_bytes());
-        bytes[8..].copy_from_slice(&self.errno.to_ne_bytes());
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let errno = self.outcome.as_ref().err().map_or(0, |failed| failed.errno);
+        let mut bytes = [&self.id.to_ne_bytes()[..], &errno.to_ne_bytes()].concat();
+        match &self.outcome {
+            Ok(places) => places.iter().for_each(|place| bytes.extend(place.to_ne_bytes())),
+            Err(Failed { reason, .. }) => {
+                let end = reason.floor_char_boundary(REASON_MAX_LEN);
+                bytes.extend(&reason.as_bytes()[..end]);
+            }
+        }
         bytes
     }
 
     /// Reads a packet.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut rest = Rest(bytes);
-        let reply = Self { id: rest.u64()?, errno: rest.u32()? };
-        // Kernels have no error numbers above, and none that are negative.
-        if rest.0.is_empty() && reply.errno < 4096 { Ok(reply) } else { Err(DecodeError) }
+        let (id, errno) = (rest.u64()?, rest.u32()?);
+        let outcome = match errno {
+            0 => {
+                let (places, cut) = rest.0.as_chunks();
+                if !cut.is_empty() || places.len() > PLACES_MAX {
+                    return Err(DecodeError);
+                }
+                Ok(places.iter().map(|place| u64::from_ne_bytes(*place)).collect())
+            }
+            // Kernels have no error numbers above, and none that are negative.
+            1..4096 if rest.0.len() <= REASON_MAX_LEN => {
+                let reason = str::from_utf8(rest.0).map_err(|_| DecodeError)?.to_owned();
+                Err(Failed { errno, reason })
+            }
+            _ => return Err(DecodeError),
+        };
+        Ok(Self { id, outcome })
     }
+}
+
+/// A name that stands where paths do.
+fn text(path: PathBuf) -> Result<String, DecodeError> {
+    path.into_os_string().into_string().map_err(|_| DecodeError)
 }
 
 /// What is not read yet.

@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     io,
-    os::fd::OwnedFd,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     liveness::{Liveness, Look},
-    operation::Operation,
+    operation::{Done, Operation},
     protocol::Identity,
 };
 
@@ -26,7 +25,7 @@ pub const IN_FLIGHT_EACH_MAX: usize = 8;
 pub const WAITING_MAX: usize = 1 << 16;
 
 /// What becomes of a request.
-pub(crate) type Outcome = io::Result<Option<OwnedFd>>;
+pub(crate) type Outcome = io::Result<Done>;
 
 /// A request that was not sent yet.
 #[derive(Debug)]

@@ -25,9 +25,11 @@ use rustix::{
 use crate::{
     IN_FLIGHT_MAX, PROGRAM,
     confine::{self, close_others},
+    operation::Done,
     packet::{self, Attached},
     process::URGENT,
-    protocol::{HELLO, HELLO_MAX_LEN, Identity, REQUEST_MAX_LEN, Reply, Request},
+    protocol::{Failed, HELLO, HELLO_MAX_LEN, Identity, REQUEST_MAX_LEN, Reply, Request},
+    queue::Outcome,
 };
 
 /// Bytes of a thread's stack: a request's buffer is on the heap, directories are removed in frames of
@@ -145,11 +147,7 @@ impl Pool {
     }
 
     /// Does what is asked; `None` when the count of descriptors is not that of the operation.
-    fn perform(
-        &self,
-        request: Request<()>,
-        attached: Attached,
-    ) -> Option<io::Result<Option<OwnedFd>>> {
+    fn perform(&self, request: Request<()>, attached: Attached) -> Option<Outcome> {
         let Request { deadline_ns, identity, operation, .. } = request;
         let descriptors = match attached {
             Ok(descriptors) => descriptors,
@@ -183,26 +181,38 @@ impl Pool {
         if taken { Ok(()) } else { Err(Errno::PERM.into()) }
     }
 
-    fn answer(&self, id: u64, outcome: io::Result<Option<OwnedFd>>) -> Result<(), Errno> {
-        let (errno, opened) = match outcome {
-            Ok(opened) => (0, opened),
-            Err(error) => (errno_of(&error), None),
-        };
-        let send = |errno, opened: Option<&OwnedFd>| {
-            let reply = Reply { id, errno }.encode();
+    fn answer(&self, id: u64, outcome: Outcome) -> Result<(), Errno> {
+        let send = |outcome, opened: Option<&OwnedFd>| {
+            let reply = Reply { id, outcome }.encode();
             let opened = opened.map(AsFd::as_fd);
             packet::send(&self.socket, &reply, opened.as_slice(), SendFlags::empty())
         };
-        match send(errno, opened.as_ref()) {
+        let opened = match outcome {
+            Ok(Done::Opened(opened)) => opened,
+            Ok(Done::Nothing) => return send(Ok(Vec::new()), None),
+            Ok(Done::Places(places)) => return send(Ok(places), None),
+            Err(error) => return send(Err(failed(&error)), None),
+        };
+        match send(Ok(Vec::new()), Some(&opened)) {
             // Descriptors on their way are limited as well.
-            Err(refused) if opened.is_some() => send(refused.raw_os_error().unsigned_abs(), None),
+            Err(refused) => send(Err(failed(&refused.into())), None),
             sent => sent,
         }
     }
 }
 
-fn errno_of(error: &io::Error) -> u32 {
-    let errno = Errno::from_io_error(error).unwrap_or(Errno::IO);
+/// Why something was not done. What the system does not say is told besides.
+fn failed(error: &io::Error) -> Failed {
+    let errno = match (Errno::from_io_error(error), error.kind()) {
+        (Some(errno), _) => return Failed { errno: number(errno), reason: String::new() },
+        (None, io::ErrorKind::NotFound) => Errno::NOENT,
+        (None, io::ErrorKind::InvalidData) => Errno::INVAL,
+        (None, _) => Errno::IO,
+    };
+    Failed { errno: number(errno), reason: error.to_string() }
+}
+
+fn number(errno: Errno) -> u32 {
     errno.raw_os_error().unsigned_abs()
 }
 

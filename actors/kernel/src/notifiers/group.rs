@@ -11,6 +11,7 @@ use lttngd_model::{
     ErrorCode, TracerToken,
     kernel::{KernelEvents, KernelNotifier, TracerError},
 };
+use lttngd_runas::Runas;
 use lttngd_runtime::Held;
 use lttngd_wire::kernel::{Call, EventNotifier, Instrumentation, KernelEvent, decode_error_count};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
@@ -87,7 +88,7 @@ impl Group {
         let held = calls.room(NOTIFIER_DESCRIPTORS).map_err(failed())?;
         // Nothing is made for a place that is not there: it would stay until the group goes.
         let (program, places) = match &notifier.events {
-            KernelEvents::Uprobe(probe) => placed(probe)?,
+            KernelEvents::Uprobe(probe) => placed(calls.runas(), probe)?,
             _ => (None, Vec::new()),
         };
         let (instrumentation, is_probe) = match (&notifier.events, program) {
@@ -158,9 +159,12 @@ impl Group {
 }
 
 /// The program of a probe, as the tracer takes it during a call, and the places in it.
-fn placed(probe: &lttngd_model::UserspaceProbe) -> Result<(Option<i32>, Vec<u64>), ErrorCode> {
+fn placed(
+    runas: &Runas,
+    probe: &lttngd_model::UserspaceProbe,
+) -> Result<(Option<i32>, Vec<u64>), ErrorCode> {
     let found = program::program(Some(probe)).and_then(|(binary, location)| {
-        let places = program::places(binary, &location)?;
+        let places = program::places(runas, binary, &location)?;
         Ok((Some(binary.as_fd().as_raw_fd()), places))
     });
     found.map_err(|program::Nowhere { reason, .. }| {

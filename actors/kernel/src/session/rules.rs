@@ -56,7 +56,7 @@ pub(super) fn create_rule(
         calls.tell(made.as_fd(), &filter).map_err(failed(FailedPart::Filter))?;
     }
     if let Some((binary, location)) = &program {
-        for place in places(binary, location).map_err(nowhere)? {
+        for place in places(calls.runas(), binary, location).map_err(nowhere)? {
             let callsite = Call::AddCallsite(place);
             calls.tell(made.as_fd(), &callsite).map_err(failed(FailedPart::Callsite))?;
         }

@@ -7,6 +7,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use lttngd_elf::Sought;
 use lttngd_peer::alone;
 use rustix::{
     io::Errno,
@@ -18,8 +19,9 @@ use super::*;
 use crate::{
     Below,
     link::Link,
+    operation::Done,
     packet,
-    protocol::{REPLY_LEN, REQUEST_MAX_LEN, Reply, Request},
+    protocol::{Failed, REPLY_MAX_LEN, REQUEST_MAX_LEN, Reply, Request},
     queue::Refused,
     worker,
 };
@@ -47,6 +49,17 @@ fn receive(socket: &OwnedFd) -> (Request<()>, Vec<OwnedFd>) {
     (Request::decode(&buffer[..len]).unwrap(), descriptors.unwrap())
 }
 
+/// The reply that something was done.
+fn done(id: u64) -> Vec<u8> {
+    Reply { id, outcome: Ok(Vec::new()) }.encode()
+}
+
+/// The reply that something is not there.
+fn missing(id: u64) -> Vec<u8> {
+    let errno = Errno::NOENT.raw_os_error().unsigned_abs();
+    Reply { id, outcome: Err(Failed { errno, reason: String::new() }) }.encode()
+}
+
 fn send(socket: &OwnedFd, bytes: &[u8]) {
     packet::send(socket, bytes, &[], SendFlags::empty()).unwrap();
 }
@@ -63,7 +76,7 @@ fn requests_are_served_side_by_side() {
         .collect();
     for (number, outcome) in outcomes.into_iter().enumerate() {
         match outcome.blocking_recv().unwrap() {
-            Ok(Some(opened)) if number % 2 == 0 => {
+            Ok(Done::Opened(opened)) if number % 2 == 0 => {
                 let flags = rustix::io::fcntl_getfd(&opened).unwrap();
                 assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
             }
@@ -71,6 +84,28 @@ fn requests_are_served_side_by_side() {
             outcome => panic!("{number}: {outcome:?}"),
         }
     }
+    link.end(PATIENCE);
+    worker.join().unwrap();
+}
+
+#[test]
+fn a_place_in_a_program_is_told_and_why_there_is_none() {
+    let (link, worker) = linked(worker::serve);
+    let program = Arc::new(OwnedFd::from(std::fs::File::open("/proc/self/exe").unwrap()));
+    let find = |sought: Sought| {
+        let (request, outcome) = request(own().uid, Path::new("/"), Instant::now() + PATIENCE);
+        let operation = Operation::FindPlaces(Arc::clone(&program), sought);
+        link.submit(Waiting { operation, ..request }).unwrap();
+        outcome.blocking_recv().unwrap().and_then(Done::places)
+    };
+    let main = Sought::Function("main".to_owned());
+    let file = std::fs::File::open("/proc/self/exe").unwrap();
+    assert_eq!(find(main.clone()).unwrap(), lttngd_elf::places(&file, &main).unwrap());
+    let nothing = find(Sought::Function("no_such_function".to_owned())).unwrap_err();
+    assert_eq!(nothing.to_string(), "the program has no such function");
+    assert_eq!(nothing.kind(), ErrorKind::NotFound);
+    let tracepoint = Sought::Tracepoint { provider: "p".to_owned(), name: "n".to_owned() };
+    assert_eq!(find(tracepoint).unwrap_err().kind(), ErrorKind::NotFound);
     link.end(PATIENCE);
     worker.join().unwrap();
 }
@@ -112,10 +147,11 @@ fn a_request_is_not_begun_after_its_deadline() {
         operation: Operation::<()>::MakeRoot(path.clone()),
     };
     send(&ours, &late.encode().unwrap());
-    let mut buffer = [0; REPLY_LEN];
+    let mut buffer = [0; REPLY_MAX_LEN];
     let (len, _) = packet::receive(&ours, &mut buffer, RecvFlags::empty()).unwrap();
     let errno = Errno::TIMEDOUT.raw_os_error().unsigned_abs();
-    assert_eq!(Reply::decode(&buffer[..len]), Ok(Reply { id: 5, errno }));
+    let outcome = Err(Failed { errno, reason: String::new() });
+    assert_eq!(Reply::decode(&buffer[..len]), Ok(Reply { id: 5, outcome }));
     assert!(!path.exists());
     drop(ours);
     worker.join().unwrap();
@@ -129,8 +165,8 @@ fn a_silent_worker_keeps_nobody_longer_than_the_deadline() {
         told.send(()).unwrap();
         // It answers when nobody waits any more.
         let (second, _) = receive(&socket);
-        send(&socket, &Reply { id: request.id, errno: 0 }.encode());
-        send(&socket, &Reply { id: second.id, errno: 2 }.encode());
+        send(&socket, &done(request.id));
+        send(&socket, &missing(second.id));
         assert_eq!(packet::receive(&socket, &mut [0], RecvFlags::empty()).unwrap().0, 0);
     });
     let outcome = ask(&link, Path::new("/"), Duration::from_millis(20));
@@ -146,13 +182,17 @@ fn a_silent_worker_keeps_nobody_longer_than_the_deadline() {
 #[test]
 fn a_worker_that_dies_or_talks_nonsense_fails_its_requests() {
     type Last = fn(&OwnedFd, u64);
-    let lasts: [Last; 5] = [
+    let lasts: [Last; 6] = [
         |_, _| {},
-        |socket, id| send(socket, &Reply { id: id + 9, errno: 0 }.encode()),
+        |socket, id| send(socket, &done(id + 9)),
         |socket, _| send(socket, b"nonsense"),
-        |socket, id| send(socket, &[&Reply { id, errno: 0 }.encode()[..], &[0; 9]].concat()),
+        |socket, id| send(socket, &[&done(id)[..], &[0; 9]].concat()),
         |socket, id| {
-            let reply = Reply { id, errno: 2 }.encode();
+            let reply = Reply { id, outcome: Ok(vec![7]) }.encode();
+            packet::send(socket, &reply, &[socket.as_fd()], SendFlags::empty()).unwrap();
+        },
+        |socket, id| {
+            let reply = missing(id);
             packet::send(socket, &reply, &[socket.as_fd()], SendFlags::empty()).unwrap();
         },
     ];
@@ -196,7 +236,7 @@ fn many_large_requests_go_out_as_the_worker_takes_them() {
     let (link, worker) = linked(|socket| {
         // More than the socket holds is sent before the first is taken.
         let first = receive(&socket).0;
-        send(&socket, &Reply { id: first.id, errno: 2 }.encode());
+        send(&socket, &missing(first.id));
         worker::serve(socket);
     });
     let outcomes: Vec<_> = (0..400_u32)
@@ -237,7 +277,7 @@ fn one_request_fails_where_there_is_no_room_for_what_was_opened() {
             // It has opened it before there was no room any more.
             for _ in 0..3 {
                 let (request, _) = receive(&socket);
-                let reply = Reply { id: request.id, errno: 0 }.encode();
+                let reply = done(request.id);
                 packet::send(&socket, &reply, &[root.as_fd()], SendFlags::empty()).unwrap();
             }
             worker::serve(socket);
@@ -250,7 +290,7 @@ fn one_request_fails_where_there_is_no_room_for_what_was_opened() {
         // The next worker, which is a thread of this process as well, has no room to open it.
         no_room(open());
         drop(all);
-        assert!(open().unwrap().is_some(), "the link lives");
+        assert!(open().unwrap().opened().is_ok(), "the link lives");
         link.end(PATIENCE);
         worker.join().unwrap();
     });
@@ -273,7 +313,7 @@ fn one_request_fails_where_the_worker_has_no_room_for_its_directories() {
         no_room(make());
         assert!(!place.path().join("made").exists());
         drop(all);
-        assert!(make().unwrap().is_some(), "the worker lives");
+        assert!(make().unwrap().opened().is_ok(), "the worker lives");
         link.end(PATIENCE);
         worker.join().unwrap();
     });

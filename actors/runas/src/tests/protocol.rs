@@ -2,13 +2,14 @@
 
 use std::{ffi::OsString, os::unix::ffi::OsStringExt};
 
+use lttngd_elf::{PLACES_MAX, Sought};
 use lttngd_model::PATH_MAX;
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
     Below, GROUPS_MAX, Opening,
-    protocol::{REPLY_LEN, REQUEST_MAX_LEN, Reply, Request},
+    protocol::{Failed, REPLY_LEN, REPLY_MAX_LEN, REQUEST_MAX_LEN, Reply, Request},
 };
 
 fn path() -> impl Strategy<Value = PathBuf> {
@@ -17,6 +18,10 @@ fn path() -> impl Strategy<Value = PathBuf> {
 
 fn place() -> impl Strategy<Value = Below<()>> {
     path().prop_map(|path| Below { directory: (), path })
+}
+
+fn name() -> impl Strategy<Value = String> {
+    "[^\\x00]{1,40}"
 }
 
 fn operation() -> impl Strategy<Value = Operation<()>> {
@@ -30,6 +35,10 @@ fn operation() -> impl Strategy<Value = Operation<()>> {
         place().prop_map(Operation::RemoveDirectory),
         place().prop_map(Operation::RemoveTree),
         (place(), place()).prop_map(|(from, to)| Operation::Rename(from, to)),
+        name().prop_map(|name| Operation::FindPlaces((), Sought::Function(name))),
+        (name(), name()).prop_map(|(provider, name)| {
+            Operation::FindPlaces((), Sought::Tracepoint { provider, name })
+        }),
     ]
 }
 
@@ -89,16 +98,37 @@ proptest! {
 
 #[test]
 fn replies_are_read_as_they_were_written() {
-    for errno in [0, 1, 4095] {
-        let reply = Reply { id: 7, errno };
+    let failed = |errno, reason: &str| Err(Failed { errno, reason: reason.to_owned() });
+    for (outcome, len) in [
+        (Ok(Vec::new()), 0),
+        (Ok(vec![0, u64::MAX]), 16),
+        (Ok(vec![1; PLACES_MAX]), 8 * PLACES_MAX),
+        (failed(1, ""), 0),
+        (failed(4095, "it is not there"), 15),
+    ] {
+        let reply = Reply { id: 7, outcome };
         let packet = reply.encode();
+        assert_eq!(packet.len(), REPLY_LEN + len);
         assert_eq!(Reply::decode(&packet), Ok(reply));
         for end in 0..REPLY_LEN {
             assert!(Reply::decode(&packet[..end]).is_err());
         }
     }
-    assert!(Reply::decode(&Reply { id: 7, errno: 4096 }.encode()).is_err());
+    let wrong = [failed(4096, ""), Ok(vec![1; PLACES_MAX + 1])];
+    for outcome in wrong {
+        assert!(Reply::decode(&Reply { id: 7, outcome }.encode()).is_err());
+    }
     assert!(Reply::decode(&[0; REPLY_LEN + 1]).is_err());
+    assert!(Reply::decode(&[1; REPLY_MAX_LEN + 1]).is_err());
+}
+
+#[test]
+fn why_something_was_not_done_is_cut_where_a_character_ends() {
+    let reason = format!("x{}", "ä".repeat(200));
+    let packet = Reply { id: 7, outcome: Err(Failed { errno: 22, reason }) }.encode();
+    assert!(packet.len() <= REPLY_MAX_LEN);
+    let Err(Failed { reason, .. }) = Reply::decode(&packet).unwrap().outcome else { panic!() };
+    assert_eq!(reason, format!("x{}", "ä".repeat(127)));
 }
 
 fn with(path: PathBuf, groups: usize) -> Request<()> {
@@ -131,7 +161,7 @@ fn the_largest_request_fits_and_larger_ones_are_refused() {
 fn descriptors_are_those_of_the_operation() {
     let count = |operation: Operation<()>, given: usize| {
         let mut given = 0..given;
-        operation.try_map(|()| given.next()).map(|operation| operation.directories().len())
+        operation.try_map(|()| given.next()).map(|operation| operation.descriptors().len())
     };
     let place = || Below { directory: (), path: "x".into() };
     assert_eq!(count(Operation::MakeRoot("/x".into()), 0), Some(0));
@@ -139,4 +169,7 @@ fn descriptors_are_those_of_the_operation() {
     assert_eq!(count(Operation::RemoveTree(place()), 1), Some(1));
     assert_eq!(count(Operation::Rename(place(), place()), 1), None);
     assert_eq!(count(Operation::Rename(place(), place()), 2), Some(2));
+    let find = || Operation::FindPlaces((), Sought::Function("x".to_owned()));
+    assert_eq!(count(find(), 0), None);
+    assert_eq!(count(find(), 1), Some(1));
 }

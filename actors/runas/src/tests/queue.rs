@@ -1,7 +1,10 @@
 //! Whose request is the next, and what becomes of the others.
 
 use super::*;
-use crate::queue::{IN_FLIGHT_EACH_MAX, IN_FLIGHT_MAX, Queue, Refused, WAITING_MAX};
+use crate::{
+    operation::Done,
+    queue::{IN_FLIGHT_EACH_MAX, IN_FLIGHT_MAX, Queue, Refused, WAITING_MAX},
+};
 
 struct Desk {
     queue: Queue,
@@ -63,15 +66,15 @@ fn a_user_has_no_more_than_its_share() {
     outcomes.push(desk.admit(2, 10));
     assert_eq!(users(&desk.send()), [2]);
     // A reply makes room for one; one that nobody waits for any more does not.
-    assert!(desk.queue.replied(sent[0].1, Ok(None)));
+    assert!(desk.queue.replied(sent[0].1, Ok(Done::Nothing)));
     assert_eq!(users(&desk.send()), [1]);
     desk.queue.expire(desk.at(10));
     assert_eq!(desk.send(), []);
-    assert!(desk.queue.replied(sent[1].1, Ok(None)));
+    assert!(desk.queue.replied(sent[1].1, Ok(Done::Nothing)));
     outcomes.push(desk.admit(1, 20));
     assert_eq!(users(&desk.send()), [1]);
-    assert!(!desk.queue.replied(sent[1].1, Ok(None)), "it was answered");
-    assert!(!desk.queue.replied(1 << 40, Ok(None)), "it was not asked");
+    assert!(!desk.queue.replied(sent[1].1, Ok(Done::Nothing)), "it was answered");
+    assert!(!desk.queue.replied(1 << 40, Ok(Done::Nothing)), "it was not asked");
 }
 
 #[test]
@@ -81,7 +84,7 @@ fn all_users_together_have_no_more_than_there_are_threads() {
     let outcomes: Vec<_> = (0..users).map(|uid| desk.admit(uid, 10)).collect();
     let sent = desk.send();
     assert_eq!(sent.len(), IN_FLIGHT_MAX);
-    assert!(desk.queue.replied(sent[9].1, Ok(None)));
+    assert!(desk.queue.replied(sent[9].1, Ok(Done::Nothing)));
     assert_eq!(desk.send().len(), 1);
     drop(outcomes);
 }

@@ -6,7 +6,6 @@
 
 use std::{io, os::unix::fs::FileExt};
 
-use lttngd_model::{ErrorCode, ProbeLocation};
 use thiserror::Error;
 
 mod layout;
@@ -22,7 +21,7 @@ const SECTIONS_MAX: usize = 65_535;
 /// Largest count of bytes that are read at a time.
 const CHUNK_LEN: usize = 64 << 10;
 /// Most places of one probe, as the kernel's own limit.
-const PLACES_MAX: usize = 32;
+pub const PLACES_MAX: usize = 32;
 
 /// Why nothing is found in a file.
 #[derive(Debug, Error)]
@@ -44,23 +43,30 @@ pub enum ElfError {
     Guarded,
 }
 
-impl ElfError {
-    /// What clients are told, all the same as by the stock daemon.
-    #[must_use]
-    pub fn code(&self) -> ErrorCode {
-        ErrorCode::ProbeLocationInval
-    }
+/// What is looked for in a program.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Sought {
+    /// The beginning of a function, by its symbol.
+    Function(String),
+    /// Wherever there is a tracepoint of SystemTap's (SDT).
+    Tracepoint {
+        /// Its provider.
+        provider: String,
+        /// Its name.
+        name: String,
+    },
 }
 
-/// The places of a probe in a file, in bytes from its beginning.
+/// The places of a probe in a file, in bytes from its beginning, at most [`PLACES_MAX`]. Reads the file, which may
+/// block.
 ///
 /// # Errors
 /// When there is none, or the file is none that it can be looked up in.
-pub fn places(file: &impl FileExt, location: &ProbeLocation) -> Result<Vec<u64>, ElfError> {
+pub fn places(file: &impl FileExt, sought: &Sought) -> Result<Vec<u64>, ElfError> {
     let program = Program::read(file)?;
-    match location {
-        ProbeLocation::Function { name, .. } => Ok(vec![program.function(name)?]),
-        ProbeLocation::Tracepoint { provider, name, .. } => program.tracepoint(provider, name),
+    match sought {
+        Sought::Function(name) => Ok(vec![program.function(name)?]),
+        Sought::Tracepoint { provider, name } => program.tracepoint(provider, name),
     }
 }
 

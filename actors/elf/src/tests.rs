@@ -3,7 +3,6 @@
 
 use std::{cell::Cell, fs::File};
 
-use lttngd_model::FunctionLookup;
 use proptest::prelude::*;
 
 use super::*;
@@ -137,18 +136,16 @@ impl Built {
     }
 }
 
-fn function(name: &str) -> ProbeLocation {
-    let (name, binary_path) = (name.to_owned(), String::new());
-    ProbeLocation::Function { name, binary_path, lookup: FunctionLookup::Elf }
+fn function(name: &str) -> Sought {
+    Sought::Function(name.to_owned())
 }
 
-fn tracepoint(provider: &str, name: &str) -> ProbeLocation {
-    let (provider, name) = (provider.to_owned(), name.to_owned());
-    ProbeLocation::Tracepoint { provider, name, binary_path: String::new() }
+fn tracepoint(provider: &str, name: &str) -> Sought {
+    Sought::Tracepoint { provider: provider.to_owned(), name: name.to_owned() }
 }
 
-fn refused(file: &impl FileExt, location: &ProbeLocation) -> String {
-    places(file, location).unwrap_err().to_string()
+fn refused(file: &impl FileExt, sought: &Sought) -> String {
+    places(file, sought).unwrap_err().to_string()
 }
 
 #[test]
@@ -275,8 +272,8 @@ proptest! {
         }
         file.0.truncate(len - cut.index(len / 4));
         let counted = Counted { file, read: Cell::new(0) };
-        for location in [function("first"), tracepoint("provider", "probe")] {
-            let _ = places(&counted, &location);
+        for sought in [function("first"), tracepoint("provider", "probe")] {
+            let _ = places(&counted, &sought);
         }
         // Each section is looked at for each of its names, and is in the file.
         prop_assert!(counted.read.get() < 64 * len, "{} of {len}", counted.read.get());
