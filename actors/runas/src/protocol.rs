@@ -217,7 +217,10 @@ impl Reply {
         match &self.outcome {
             Ok(places) => places.iter().for_each(|place| bytes.extend(place.to_ne_bytes())),
             Err(Failed { reason, .. }) => {
-                let end = reason.floor_char_boundary(REASON_MAX_LEN);
+                let mut end = reason.len().min(REASON_MAX_LEN);
+                while !reason.is_char_boundary(end) {
+                    end -= 1;
+                }
                 bytes.extend(&reason.as_bytes()[..end]);
             }
         }
