@@ -95,13 +95,14 @@ impl Objects {
                 break;
             }
         }
-        let is_running = |step: &Step| {
-            !matches!(
+        let stops = |step: &Step| {
+            matches!(
                 step,
-                Step::SetTracked { .. } | Step::SetTrackingPolicy(..) | Step::AddContext { .. }
+                Step::SetChannelEnabled { enabled: false, .. }
+                    | Step::SetRuleEnabled { enabled: false, .. }
             )
         };
-        if plan.steps.iter().any(is_running) {
+        if plan.steps.iter().any(stops) {
             calls.wait_quiescent();
         }
         done
@@ -213,11 +214,13 @@ impl Objects {
         Ok(new.map(|(cpu, stream)| (cpu, Arc::clone(stream))).collect())
     }
 
-    /// Has the session record, or not, and waits until that is so everywhere.
+    /// Has the session record, or not, and waits until nothing records any more then.
     pub(crate) fn record(&self, calls: &Calls<'_>, active: bool) -> Result<(), CallError> {
         let call = if active { Call::Start } else { Call::Stop };
         calls.tell(self.session()?, &call)?;
-        calls.wait_quiescent();
+        if !active {
+            calls.wait_quiescent();
+        }
         Ok(())
     }
 

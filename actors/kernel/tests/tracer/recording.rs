@@ -162,6 +162,28 @@ async fn rules_of_every_kind_reach_the_tracer() {
 }
 
 #[actix::test]
+async fn the_kernel_is_waited_for_where_something_stops_and_not_where_it_begins() {
+    let mut world = world().await;
+    let waits = |world: &World| world.kernel.count(|call| *call == Call::WaitQuiescent);
+    let event = EventDescription::tracepoint("sched_*");
+    world.enable_channel("c").await.unwrap();
+    world.enable_event("c", &event).await.unwrap();
+    world.record(true).await.unwrap();
+    assert_eq!(waits(&world), 0);
+    let disable = world.rules.plan_disable_event("c", &event);
+    world.carry_out(disable).await.unwrap();
+    assert_eq!(waits(&world), 1);
+    world.enable_event("c", &event).await.unwrap();
+    assert_eq!(waits(&world), 1);
+    let disable = world.rules.plan_disable_channel("c");
+    world.carry_out(disable).await.unwrap();
+    assert_eq!(waits(&world), 2);
+    world.record(false).await.unwrap();
+    assert_eq!(waits(&world), 3);
+    world.end().await;
+}
+
+#[actix::test]
 async fn a_channel_that_came_for_a_refused_event_goes_again() {
     let refuse = |_: &KernelObject, call: &Call| match call {
         Call::CreateEvent(event) if event.name == "bad" => KernelAct::Refuse(Errno::INVAL),
