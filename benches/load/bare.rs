@@ -8,12 +8,12 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::IoSlice;
+use std::io::{IoSlice, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixListener;
-use std::path::Path;
-use std::time::Duration;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use lttngd::model::LogLevelRule;
 use lttngd_runtime::peer_credentials;
@@ -29,6 +29,7 @@ use rustix::net::{
 };
 
 use crate::crowd::SOCKET;
+use crate::measure::SECOND_US;
 use crate::simulated::TRACEPOINT;
 
 /// Size in bytes of what describes a channel to an application.
@@ -39,13 +40,20 @@ const MEMORY_LEN: u64 = 1 << 20;
 const RECEIVED_MAX: usize = 1 << 16;
 /// Most sockets that are looked at before the next look at all.
 const EVENTS_MAX: usize = 1024;
-/// What the listening socket is known by, where others have their place.
+/// What the listening sockets are known by, where others have their place: that of applications, and that of who
+/// asks for one more event rule.
 const LISTENER: u64 = u64::MAX;
+const RULES: u64 = u64::MAX - 1;
+/// How many event rules may be added.
+const RULES_MAX: u32 = 10;
 /// How long it waits when more descriptors are sent and not received than the system allows.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// That process, in a world where there is no daemon. It ends with this.
-pub struct Bare(Program);
+pub struct Bare {
+    program: Program,
+    rules: PathBuf,
+}
 
 impl Bare {
     /// What its rows say.
@@ -58,33 +66,53 @@ impl Bare {
         command.arg("--bare").arg(&socket).args(["--bare-sessions", &sessions.to_string()]);
         let program = Program::spawn(command);
         eventually("it listens", || socket.exists().then_some(()));
-        Bare(program)
+        Bare { program, rules: rules_socket(&socket) }
     }
 
     /// Its process id.
     pub fn pid(&self) -> i32 {
-        self.0.pid()
+        self.program.pid()
     }
+
+    /// One more event rule for every application, of at most ten: the time until all have it, in microseconds.
+    pub fn enable_rule(&self) -> f64 {
+        let since = Instant::now();
+        let mut socket = UnixStream::connect(&self.rules).unwrap();
+        socket.read_exact(&mut [0]).expect("all applications have the rule");
+        since.elapsed().as_secs_f64() * SECOND_US
+    }
+}
+
+/// Where event rules are asked for, of one where applications come to `path`.
+fn rules_socket(path: &Path) -> PathBuf {
+    path.with_extension("rules")
 }
 
 /// Answers the applications that come to the socket `path`, each of which is recorded by that many sessions, until
 /// it is killed.
 pub fn answer(path: &Path, sessions: u32) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let listener = UnixListener::bind(path).unwrap();
-    listener.set_nonblocking(true).unwrap();
     let epoll = epoll::create(CreateFlags::CLOEXEC).unwrap();
-    epoll::add(&epoll, &listener, EventData::new_u64(LISTENER), EventFlags::IN).unwrap();
+    let listen = |path: &Path, known_by| {
+        let listener = UnixListener::bind(path).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        epoll::add(&epoll, &listener, EventData::new_u64(known_by), EventFlags::IN).unwrap();
+        listener
+    };
+    let rules = listen(&rules_socket(path), RULES);
+    let listener = listen(path, LISTENER);
     let (_reader, wakeup) = rustix::pipe::pipe().unwrap();
     let memory = rustix::fs::memfd_create("bare", MemfdFlags::CLOEXEC).unwrap();
     let (sockets, halves) = (Vec::new(), HashMap::new());
-    let mut bare = Answerer { epoll, sockets, halves, steps: steps(sessions), memory, wakeup };
+    let steps = steps(sessions);
+    let mut bare = Answerer { epoll, sockets, halves, steps, memory, wakeup, asked: None };
     loop {
         let mut space = [MaybeUninit::<Event>::uninit(); EVENTS_MAX];
         let (events, _) = epoll::wait(&bare.epoll, &mut space, None).unwrap();
         for event in events {
             match event.data.u64() {
                 LISTENER => bare.accept(&listener),
+                RULES => bare.add_rule(rules.accept().unwrap().0),
                 at => bare.receive(at as usize),
             }
         }
@@ -96,6 +124,8 @@ pub fn answer(path: &Path, sessions: u32) {
 struct Step {
     parts: Vec<Part>,
     answered_len: usize,
+    /// Whether it is taken when somebody asks for it, and not as soon as the one before is answered.
+    is_asked_for: bool,
 }
 
 /// What goes in one call: the first of its bytes carries that many descriptors.
@@ -145,7 +175,18 @@ fn steps(sessions: u32) -> Vec<Step> {
     done.ask(ROOT_HANDLE, &Command::RegisterDone);
     let mut steps = vec![version, made, channels, streams, switched, done];
     steps.retain(|step| step.answered_len > 0);
+    steps.extend((0..RULES_MAX).filter(|_| sessions > 0).flat_map(|rule| more(sessions, rule)));
     steps
+}
+
+/// The steps of one more event rule, of no tracepoint that is there, in the first session.
+fn more(sessions: u32, rule: u32) -> [Step; 2] {
+    let mut made = Step { is_asked_for: true, ..Step::default() };
+    let mut switched = Step::default();
+    let name = format!("absent:rule_{rule}");
+    made.ask(sessions + 1, &Command::Event { name, loglevel: LogLevelRule::All, token: 0 });
+    switched.ask(3 * sessions + 1 + rule, &Command::Enable);
+    [made, switched]
 }
 
 /// A connection of an application.
@@ -169,6 +210,8 @@ struct Answerer {
     steps: Vec<Step>,
     memory: OwnedFd,
     wakeup: OwnedFd,
+    /// Who asked for an event rule, and how many applications do not have it yet.
+    asked: Option<(UnixStream, usize)>,
 }
 
 impl Answerer {
@@ -234,8 +277,31 @@ impl Answerer {
             return self.place(at, Connection::Command { step, received });
         }
         self.place(at, Connection::Command { step: step + 1, received: 0 });
-        if step + 1 < self.steps.len() {
-            self.send(at, step + 1);
+        match self.steps.get(step + 1) {
+            Some(next) if !next.is_asked_for => self.send(at, step + 1),
+            _ => self.rests(),
+        }
+    }
+
+    fn add_rule(&mut self, asker: UnixStream) {
+        let mut asked = 0;
+        for at in 0..self.sockets.len() {
+            if let Some((_, Connection::Command { step, .. })) = self.sockets[at] {
+                self.send(at, step);
+                asked += 1;
+            }
+        }
+        self.asked = Some((asker, asked));
+    }
+
+    /// An application has answered all that was to be asked of it.
+    fn rests(&mut self) {
+        if let Some((asker, waited_for)) = &mut self.asked {
+            *waited_for -= 1;
+            if *waited_for == 0 {
+                asker.write_all(&[0]).unwrap();
+                self.asked = None;
+            }
         }
     }
 

@@ -2,11 +2,12 @@
 
 use super::Run;
 use super::registrations::record;
+use crate::bare::Bare;
 use crate::clients::client;
 use crate::crowd::Crowd;
-use crate::measure::{LIMIT_S, MILLISECOND_US, median_us, spent_us};
+use crate::measure::{LIMIT_S, MILLISECOND_US, median_us, spent_by_us, spent_us};
 use crate::table::{Row, Target, Value};
-use lttngd_world::Stage;
+use lttngd_world::{Arena, Stage};
 
 /// Applications that follow the session.
 const APPLICATIONS: u32 = 100;
@@ -62,6 +63,7 @@ pub fn of_one_user(run: &Run) -> Vec<Row> {
     let mut times_us = Vec::new();
     let spent = spent_us(&stage, || times_us = enable(&stage, 0, MORE)) / f64::from(MORE);
     let name = format!("enable-event, {OF_ONE_USER} applications of one user");
+    let [bare, bare_spent] = bare_us();
     vec![
         Row::new(name.clone(), Value::Less(median_us(&times_us) / MILLISECOND_US, "ms"))
             .than_before(THAN_BEFORE),
@@ -69,5 +71,23 @@ pub fn of_one_user(run: &Run) -> Vec<Row> {
             format!("{name}: processor time of the daemon"),
             Value::Less(spent / MILLISECOND_US, "ms"),
         ),
+        Row::new(
+            format!("{name}: a program that asks them as much and does nothing else"),
+            Value::Less(bare / MILLISECOND_US, "ms"),
+        ),
+        Row::new(format!("{name}: {}", Bare::ROW), Value::Less(bare_spent / MILLISECOND_US, "ms")),
     ]
+}
+
+/// The median time of one more event rule of a program that does nothing else, and its processor time, in
+/// microseconds.
+fn bare_us() -> [f64; 2] {
+    let arena = Arena::new();
+    let bare = Bare::new(&arena, 1);
+    let _crowd = Crowd::of(&arena, OF_ONE_USER);
+    let mut times_us = Vec::new();
+    let spent = spent_by_us(bare.pid(), || {
+        times_us.extend((0..MORE).map(|_| bare.enable_rule()));
+    });
+    [median_us(&times_us), spent / f64::from(MORE)]
 }
