@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::Run;
 use crate::clients::{client, listener};
 use crate::crowd::Crowd;
-use crate::measure::{LIMIT_S, MILLISECOND_US, SECOND_US, median_us};
+use crate::measure::{LIMIT_S, MILLISECOND_US, SECOND_US, median_us, quantile};
 use crate::table::{Row, Target, Value};
 use lttngd_world::{Arena, Program, Stage, daemon::cpu_us};
 
@@ -58,27 +58,63 @@ pub fn paced(run: &Run) -> Vec<Row> {
         .collect()
 }
 
-/// The same while other clients' sessions live and die.
+/// The same while other clients' sessions live and die; and how late a thread is then that another one tells
+/// by a pipe, without a daemon between them.
 pub fn beside_lives(run: &Run) -> Vec<Row> {
     let stage = run.contender.stage();
     let (mut program, mut listener) = told(&stage.arena);
     let (rate, count) = BESIDE;
+    let what = format!("{rate} a second beside {CLIENTS} clients' lives");
+    let [p50, p99, came] = while_sessions_live(&stage, || {
+        program.tell(&format!("paced={count},{rate}"));
+        late(&mut listener, count, &format!("event to notification, {what}"))
+    });
+    let by_pipe = while_sessions_live(&stage, || late_by_pipe(count, rate));
+    let [by_pipe_p50, by_pipe_p99] = [(0.5, "p50"), (0.99, "p99")].map(|(share, word)| {
+        let value = Value::Less(quantile(&by_pipe, share) / MILLISECOND_US, "ms");
+        Row::new(format!("from one thread to another by a pipe, {what}: {word}"), value)
+    });
+    vec![p50, p99.target(Target::TimesBetter(BESIDE_BETTER)), came, by_pipe_p50, by_pipe_p99]
+}
+
+/// What is done while clients' sessions live and die.
+fn while_sessions_live<T>(stage: &Stage, work: impl FnOnce() -> T) -> T {
+    let (rate, count) = BESIDE;
     // In memory, as in the scenarios of lives.
     let directory = PathBuf::from(format!("/dev/shm/lttngd-told-{}", std::process::id()));
     let lives = format!("lives {CLIENTS} {} {}", count.div_ceil(rate) + 1, directory.display());
-    let arena = &stage.arena;
-    let rows = std::thread::scope(|scope| {
-        let lives = scope.spawn(|| client(arena, LIMIT_S, &lives));
-        program.tell(&format!("paced={count},{rate}"));
-        let name =
-            format!("event to notification, {rate} a second beside {CLIENTS} clients' lives");
-        let rows = late(&mut listener, count, &name);
+    let done = std::thread::scope(|scope| {
+        let lives = scope.spawn(|| client(&stage.arena, LIMIT_S, &lives));
+        let done = work();
         lives.join().unwrap();
-        rows
+        done
     });
     stage.arena.shell_within(LIMIT_S, &format!("rm -r {}", directory.display()));
-    let [p50, p99, came] = rows;
-    vec![p50, p99.target(Target::TimesBetter(BESIDE_BETTER)), came]
+    done
+}
+
+/// How late a thread reads each of `count` bytes that another one writes to a pipe, `rate` a second, in
+/// microseconds, the shortest first.
+fn late_by_pipe(count: u32, rate: u32) -> Vec<f64> {
+    let (reader, writer) = rustix::pipe::pipe().unwrap();
+    let (sender, written) = std::sync::mpsc::channel();
+    let writing = std::thread::spawn(move || {
+        let begin = Instant::now();
+        for nth in 1..=count {
+            let due = begin + Duration::from_secs(1) * nth / rate;
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            sender.send(Instant::now()).unwrap();
+            rustix::io::write(&writer, &[0]).unwrap();
+        }
+    });
+    let mut late_us = Vec::new();
+    while rustix::io::read(&reader, &mut [0]).unwrap() > 0 {
+        let late = written.recv().unwrap().elapsed();
+        late_us.push(late.as_secs_f64() * SECOND_US);
+    }
+    writing.join().unwrap();
+    late_us.sort_by(f64::total_cmp);
+    late_us
 }
 
 /// How late `count` notifications are, and how many of them came.
