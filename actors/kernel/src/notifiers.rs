@@ -3,11 +3,14 @@
 mod group;
 mod reading;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use actix::{Actor, ActorFutureExt, Addr, Context, Handler, ResponseFuture, WrapFuture};
+use actix::{
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseFuture,
+    WrapFuture,
+};
 use lttngd_model::{ErrorCode, TracerToken, kernel::KernelNotifier};
-use lttngd_runtime::{FailureNotice, Outlet, Queue};
+use lttngd_runtime::{Backoff, FailureNotice, Outlet, Queue, tell};
 
 use self::{group::Group, reading::Reading};
 use crate::{
@@ -18,6 +21,8 @@ use crate::{
 /// Most requests that are taken in the order in which they are sent: a notifier is not to be taken back before it
 /// was added.
 const REQUESTS_MAX: usize = 1 << 12;
+/// First and longest pause before another group takes the place of one whose notifications are not read any more.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(10));
 
 /// What the actor of the event notifiers is told when it is made.
 #[derive(Clone, Debug)]
@@ -37,6 +42,9 @@ pub struct Notifiers {
     there: Option<There>,
     /// Those that there are.
     wanted: BTreeMap<TracerToken, Arc<KernelNotifier>>,
+    /// Who is told of events, from the first notifier on.
+    notified: Option<Outlet<KernelEventsNotified>>,
+    pauses: Backoff,
     /// Whether the daemon ends.
     closed: bool,
     _failure: Option<FailureNotice>,
@@ -63,6 +71,8 @@ struct Making {
     config: NotifiersConfig,
     wanted: Vec<Arc<KernelNotifier>>,
     notified: Outlet<KernelEventsNotified>,
+    /// Tells when what the group says is not read any more.
+    unread: FailureNotice,
 }
 
 impl Making {
@@ -80,7 +90,7 @@ impl Making {
             Ok::<_, ErrorCode>(group)
         });
         let group = group.await?;
-        let reading = Reading::begin(group.notifications(), self.notified);
+        let reading = Reading::begin(group.notifications(), self.notified, self.unread);
         Ok(There { device, group, reading })
     }
 }
@@ -94,6 +104,8 @@ impl Notifiers {
             queue: Queue::new(REQUESTS_MAX),
             there: None,
             wanted: BTreeMap::new(),
+            notified: None,
+            pauses: Backoff::new(PAUSES.0, PAUSES.1),
             closed: false,
             _failure: None,
         }
@@ -106,19 +118,19 @@ impl Notifiers {
         self
     }
 
-    /// Does something with the group when what came before is done; `None` without a group, which is made where
-    /// it is said who is told of events. `settle` is for what was done.
+    /// Does something with the group when what came before is done; `None` without a group, which is made when one
+    /// `is_needed` or there are notifiers. `settle` is for what was done.
     fn in_turn<T: Send + 'static>(
         &mut self,
         context: &mut Context<Self>,
         name: &'static str,
-        notified: Option<Outlet<KernelEventsNotified>>,
+        is_needed: bool,
         work: impl FnOnce(&Calls<'_>, &mut Group) -> Result<T, ErrorCode> + Send + 'static,
         settle: impl FnOnce(&mut Self) + 'static,
     ) -> ResponseFuture<Result<Option<T>, ErrorCode>> {
-        let begin = move |notifiers: &mut Self, _: &mut Context<Self>| {
+        let begin = move |notifiers: &mut Self, context: &mut Context<Self>| {
             let there = notifiers.there.take();
-            let making = notifiers.making(notified);
+            let making = notifiers.making(is_needed, context);
             let done = async move {
                 let there = match (living(there).await, making) {
                     (Some(there), _) => there,
@@ -159,11 +171,51 @@ impl Notifiers {
         Box::pin(async move { done.await.map_err(|Refused(code)| code) })
     }
 
-    /// What a group would be made with, if it may be.
-    fn making(&self, notified: Option<Outlet<KernelEventsNotified>>) -> Option<Making> {
-        let notified = notified.filter(|_| !self.closed)?;
+    /// What a group would be made with, if there is to be one.
+    fn making(&self, is_needed: bool, context: &mut Context<Self>) -> Option<Making> {
+        let is_needed = is_needed || !self.wanted.is_empty();
+        let notified = self.notified.clone().filter(|_| is_needed && !self.closed)?;
         let wanted = self.wanted.values().cloned().collect();
-        Some(Making { config: self.config.clone(), wanted, notified })
+        let this = context.address().downgrade();
+        let unread = FailureNotice::of(move || {
+            if let Some(this) = this.upgrade() {
+                tell(&this, Unread);
+            }
+        });
+        Some(Making { config: self.config.clone(), wanted, notified, unread })
+    }
+
+    /// Has another group take the place of one whose notifications are not read, after a pause: what keeps them
+    /// from being read may last.
+    fn read_again(&mut self, context: &mut Context<Self>) {
+        context.run_later(self.pauses.step(), |notifiers, context| {
+            let again = notifiers.in_turn(context, "read again", false, |_, _| Ok(()), |_| ());
+            let settled =
+                again.into_actor(notifiers).map(|outcome, notifiers: &mut Self, context| {
+                    if let Err(code) = outcome {
+                        tracing::error!(%code, "events of the kernel are not told");
+                        notifiers.read_again(context);
+                    }
+                });
+            context.spawn(settled);
+        });
+    }
+}
+
+/// What the tracer tells is not read any more, as was meant or not.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+struct Unread;
+
+impl Handler<Unread> for Notifiers {
+    type Result = ();
+
+    fn handle(&mut self, _: Unread, context: &mut Self::Context) {
+        let is_read = self.there.as_ref().is_some_and(|there| !there.reading.is_over());
+        if is_read || self.closed || self.wanted.is_empty() {
+            return;
+        }
+        self.read_again(context);
     }
 }
 
@@ -199,12 +251,13 @@ impl Handler<AddNotifier> for Notifiers {
 
     fn handle(&mut self, request: AddNotifier, context: &mut Self::Context) -> Self::Result {
         let AddNotifier { notifier, notified } = request;
+        self.notified = Some(notified);
         let wanted = Arc::clone(&notifier);
         let add = move |calls: &Calls<'_>, group: &mut Group| group.add(calls, &notifier);
         let settle = move |notifiers: &mut Self| {
             notifiers.wanted.insert(wanted.token, wanted);
         };
-        let added = self.in_turn(context, "add notifier", Some(notified), add, settle);
+        let added = self.in_turn(context, "add notifier", true, add, settle);
         Box::pin(async move { added.await?.ok_or(ErrorCode::KernNa) })
     }
 }
@@ -221,7 +274,7 @@ impl Handler<RemoveNotifier> for Notifiers {
         let settle = move |notifiers: &mut Self| {
             notifiers.wanted.remove(&token);
         };
-        let removed = self.in_turn(context, "remove notifier", None, remove, settle);
+        let removed = self.in_turn(context, "remove notifier", false, remove, settle);
         Box::pin(async move {
             // It fails only when the actor does.
             let _ = removed.await;
@@ -234,7 +287,7 @@ impl Handler<CountErrors> for Notifiers {
 
     fn handle(&mut self, request: CountErrors, context: &mut Self::Context) -> Self::Result {
         let count = move |calls: &Calls<'_>, group: &mut Group| group.errors(calls, request.index);
-        let counted = self.in_turn(context, "count errors", None, count, |_| ());
+        let counted = self.in_turn(context, "count errors", false, count, |_| ());
         Box::pin(async move { Ok(counted.await?.unwrap_or_default()) })
     }
 }

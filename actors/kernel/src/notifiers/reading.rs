@@ -3,7 +3,7 @@
 use std::{io, os::fd::OwnedFd, sync::Arc};
 
 use lttngd_model::trigger::EventNotified;
-use lttngd_runtime::{Hold, Outlet};
+use lttngd_runtime::{FailureNotice, Hold, Outlet, fail_point};
 use lttngd_wire::ust::notification::EventNotification;
 use rustix::buffer::spare_capacity;
 use tokio::{
@@ -21,12 +21,14 @@ const READ_LEN: usize = 16 << 10;
 pub(super) struct Reading(JoinHandle<()>);
 
 impl Reading {
-    /// Tells of what comes.
+    /// Tells of what comes, and by `unread` when it does so no more.
     pub(super) fn begin(
         notifications: Arc<OwnedFd>,
         notified: Outlet<KernelEventsNotified>,
+        unread: FailureNotice,
     ) -> Self {
         Self(tokio::task::spawn_local(async move {
+            let _unread = unread;
             if let Err(error) = read(notifications, &notified).await {
                 tracing::error!(%error, "what the kernel tells of events cannot be read");
             }
@@ -71,6 +73,7 @@ async fn read(
             Ok(Ok(0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(read) => read?,
         };
+        fail_point::reached("Notifiers read");
         let mut rest = received.as_slice();
         let events = events(&mut rest)?;
         let left = rest.len();

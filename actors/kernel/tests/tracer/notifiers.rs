@@ -1,6 +1,13 @@
 //! Event notifiers: made, told of, counted and taken back.
 
-use std::{fs::File, sync::Arc};
+use std::{
+    fs::File,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use actix::{Actor, Addr, Context, Handler};
 use lttngd_kernel::{
@@ -338,6 +345,63 @@ async fn a_group_that_tells_no_more_is_followed_by_another_with_all_that_is_want
         assert_eq!(world.told().await.0, token);
     }
     assert_eq!((world.kernel.happen("b", b""), world.groups()), (0, 1));
+}
+
+/// Waits until so many groups were made.
+async fn groups_made(world: &World, count: usize) {
+    let made = async {
+        while world.kernel.count(|call| *call == Call::CreateNotifierGroup) < count {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // The notifiers are made after it.
+        world.errors(0).await.unwrap();
+    };
+    tokio::time::timeout(PATIENCE, made).await.expect("no other group is made");
+}
+
+#[actix::test]
+async fn a_group_that_tells_no_more_is_followed_by_another_without_anybodys_asking() {
+    let mut world = World::new(FakeKernel::default());
+    world.add(tracepoint(1, "a")).await.unwrap();
+    for lost in 1..=2 {
+        world.kernel.lose_notifications();
+        groups_made(&world, lost + 1).await;
+        assert_eq!((world.kernel.happen("a", b""), world.groups()), (1, 1));
+        assert_eq!(world.told().await.0, 1);
+    }
+}
+
+/// Where there are points at which a test can have it fail.
+#[cfg(debug_assertions)]
+#[actix::test]
+async fn events_are_told_on_when_their_reader_panicked() {
+    let mut world = World::new(FakeKernel::default());
+    world.add(tracepoint(1, "a")).await.unwrap();
+    lttngd_runtime::fail_point::fail_here("Notifiers read");
+    assert_eq!(world.kernel.happen("a", b""), 1);
+    groups_made(&world, 2).await;
+    assert_eq!((world.kernel.happen("a", b""), world.groups()), (1, 1));
+    assert_eq!(world.told().await.0, 1);
+}
+
+#[actix::test]
+async fn a_group_that_cannot_be_made_again_is_tried_again() {
+    let refusals = Arc::new(AtomicUsize::new(0));
+    let refused = Arc::clone(&refusals);
+    let refuse = move |_: &KernelObject, call: &Call| match call {
+        // The first group is made, the second is not.
+        Call::CreateNotifierGroup if refused.fetch_add(1, Ordering::Relaxed) == 1 => {
+            KernelAct::Refuse(Errno::NOMEM)
+        }
+        _ => KernelAct::Answer,
+    };
+    let mut world = World::new(FakeKernel::new(refuse));
+    world.add(tracepoint(1, "a")).await.unwrap();
+    world.kernel.lose_notifications();
+    groups_made(&world, 2).await;
+    assert_eq!(world.kernel.happen("a", b""), 1);
+    assert_eq!(world.told().await.0, 1);
+    assert_eq!(refusals.load(Ordering::Relaxed), 3);
 }
 
 #[actix::test]
