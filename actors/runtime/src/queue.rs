@@ -295,7 +295,17 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
         if self.running.is_some() {
             return None;
         }
-        let at = (0..self.waiting.len()).find(|at| self.has_its_turn(*at))?;
+        let goes_past = self.goes_past;
+        // Many that are alike may wait: each kind of them is looked at once.
+        let mut before: Vec<Ahead> = Vec::new();
+        let at = self.waiting.iter().position(|Waiting { ahead, .. }| {
+            let has_its_turn = ahead.progress != Progress::Preparing
+                && before.iter().all(|before| goes_past(ahead.name, *before));
+            if !has_its_turn && !before.contains(ahead) {
+                before.push(*ahead);
+            }
+            has_its_turn
+        })?;
         let waiting = self.waiting.get_mut(at)?;
         let begin = waiting.begin.take();
         if waiting.ahead.progress == Progress::Ready {
@@ -305,12 +315,6 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
             waiting.ahead.progress = Progress::Preparing;
         }
         begin
-    }
-
-    fn has_its_turn(&self, at: usize) -> bool {
-        let Waiting { ahead: Ahead { name, progress }, .. } = self.waiting[at];
-        progress != Progress::Preparing
-            && self.waiting.range(..at).all(|before| (self.goes_past)(name, before.ahead))
     }
 }
 

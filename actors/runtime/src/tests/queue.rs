@@ -1,6 +1,6 @@
 //! The line of an actor's commands.
 
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
 use actix::{
     Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseFuture, System,
@@ -22,6 +22,14 @@ impl Worker {
         // The last command waits for nothing that is only prepared.
         let goes_past: GoesPast =
             |command, ahead| command == "last" && ahead.progress == Progress::Preparing;
+        Self::start_letting_past(limit, goes_past, failure)
+    }
+
+    fn start_letting_past(
+        limit: usize,
+        goes_past: GoesPast,
+        failure: Option<FailureNotice>,
+    ) -> Addr<Self> {
         Self { line: Queue::letting_past(limit, goes_past), done: Vec::new(), _failure: failure }
             .start()
     }
@@ -261,4 +269,30 @@ fn an_end_that_was_said_is_no_failure() {
         assert_eq!(owner_hears.recv().await, Some("failed"));
         assert!(owner_hears.try_recv().is_err(), "told once");
     });
+}
+
+thread_local! {
+    static LOOKS: Cell<usize> = const { Cell::new(0) };
+}
+
+#[actix::test]
+async fn a_command_that_comes_to_a_long_line_of_those_that_are_alike_looks_at_one_of_them() {
+    const MANY: usize = 1000;
+    let goes_past: GoesPast = |_, ahead| {
+        LOOKS.set(LOOKS.get() + 1);
+        ahead.progress == Progress::Preparing
+    };
+    let worker = Worker::start_letting_past(MANY, goes_past, None);
+    let prepared: Vec<_> = (0..MANY)
+        .map(|_| {
+            let (tell, told) = tokio::sync::oneshot::channel();
+            (tell, actix::spawn(worker.send(Prepared(told))))
+        })
+        .collect();
+    while worker.send(Look).await.unwrap().waiting < MANY {}
+    assert!(LOOKS.get() < 2 * MANY, "{} looks for {MANY} commands", LOOKS.get());
+    for (number, (tell, prepared)) in (0..).zip(prepared) {
+        tell.send(number).unwrap();
+        assert_eq!(prepared.await.unwrap().unwrap().unwrap().last(), Some(&number));
+    }
 }
