@@ -21,15 +21,15 @@ const SNAPSHOTS_EACH_MAX: usize = 16;
 
 /// Why a session has threads apart.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(crate) enum Place {
+pub(crate) enum Cause {
     /// Its files are in this mount, which may stand still, and this user's.
     Mount(u32, Mount),
     /// It has snapshots, and is this user's, if that is told.
     Snapshots(Option<u32>, SessionId),
 }
 
-impl Place {
-    /// Most such places that have threads of their own, of all owners and of one.
+impl Cause {
+    /// Most such causes that have threads of their own, of all owners and of one.
     fn most(self) -> (usize, usize) {
         match self {
             Self::Mount(..) => (MOUNTS_MAX, MOUNTS_EACH_MAX),
@@ -50,8 +50,8 @@ impl Place {
 /// Which of them have threads `T`.
 #[derive(Debug)]
 pub(crate) struct Apart<T> {
-    places: HashMap<Place, Threads<T>>,
-    sessions: HashMap<SessionId, Place>,
+    causes: HashMap<Cause, Threads<T>>,
+    sessions: HashMap<SessionId, Cause>,
 }
 
 #[derive(Debug)]
@@ -63,23 +63,23 @@ struct Threads<T> {
 
 impl<T> Default for Apart<T> {
     fn default() -> Self {
-        Self { places: HashMap::new(), sessions: HashMap::new() }
+        Self { causes: HashMap::new(), sessions: HashMap::new() }
     }
 }
 
 impl<T> Apart<T> {
     /// The threads of a session, if it has any apart.
     pub(crate) fn of(&self, session: SessionId) -> Option<&T> {
-        let place = self.sessions.get(&session)?;
-        self.places.get(place).map(|threads| &threads.threads)
+        let cause = self.sessions.get(&session)?;
+        self.causes.get(cause).map(|threads| &threads.threads)
     }
 
     /// All threads.
     pub(crate) fn all(&self) -> impl Iterator<Item = &T> {
-        self.places.values().map(|threads| &threads.threads)
+        self.causes.values().map(|threads| &threads.threads)
     }
 
-    /// A session begins at a place, whose threads `start` makes if there are none and may be more. One that has
+    /// A session begins for a cause, whose threads `start` makes if there are none and may be more. One that has
     /// threads apart keeps them.
     ///
     /// # Errors
@@ -87,31 +87,31 @@ impl<T> Apart<T> {
     pub(crate) fn enter<E>(
         &mut self,
         session: SessionId,
-        place: Place,
+        cause: Cause,
         start: impl FnOnce() -> Result<T, E>,
     ) -> Result<(), E> {
         if self.sessions.contains_key(&session) {
             return Ok(());
         }
-        let place = self.shared_with(place).unwrap_or(place);
-        if let Some(threads) = self.places.get_mut(&place) {
+        let cause = self.shared_with(cause).unwrap_or(cause);
+        if let Some(threads) = self.causes.get_mut(&cause) {
             threads.sessions += 1;
         } else {
-            self.places.insert(place, Threads { threads: start()?, sessions: 1 });
+            self.causes.insert(cause, Threads { threads: start()?, sessions: 1 });
         }
-        self.sessions.insert(session, place);
+        self.sessions.insert(session, cause);
         Ok(())
     }
 
-    /// The place whose threads one at `place` gets, where it gets none of its own.
-    fn shared_with(&self, place: Place) -> Option<Place> {
-        if self.places.contains_key(&place) {
+    /// The cause whose threads one with `cause` gets, where it gets none of its own.
+    fn shared_with(&self, cause: Cause) -> Option<Cause> {
+        if self.causes.contains_key(&cause) {
             return None;
         }
-        let others = || self.places.keys().filter(|other| place.is_like(**other).0);
-        let owners = || others().filter(|other| place.is_like(**other).1);
-        let fewest = |place: &&Place| self.places.get(*place).map_or(0, |it| it.sessions);
-        let (all_max, each_max) = place.most();
+        let others = || self.causes.keys().filter(|other| cause.is_like(**other).0);
+        let owners = || others().filter(|other| cause.is_like(**other).1);
+        let fewest = |cause: &&Cause| self.causes.get(*cause).map_or(0, |it| it.sessions);
+        let (all_max, each_max) = cause.most();
         let (all, own) = (others().count(), owners().count());
         if own >= each_max || (all >= all_max && own > 0) {
             return owners().min_by_key(fewest).copied();
@@ -121,13 +121,13 @@ impl<T> Apart<T> {
 
     /// A session is over. The threads that nobody has any more.
     pub(crate) fn leave(&mut self, session: SessionId) -> Option<T> {
-        let place = self.sessions.remove(&session)?;
-        let threads = self.places.get_mut(&place)?;
+        let cause = self.sessions.remove(&session)?;
+        let threads = self.causes.get_mut(&cause)?;
         threads.sessions -= 1;
         if threads.sessions > 0 {
             return None;
         }
-        self.places.remove(&place).map(|threads| threads.threads)
+        self.causes.remove(&cause).map(|threads| threads.threads)
     }
 }
 
@@ -149,8 +149,8 @@ mod tests {
     }
 
     impl World {
-        /// A new session at a place, and its threads.
-        fn enter(&mut self, place: impl FnOnce(SessionId) -> Place) -> (SessionId, usize) {
+        /// A new session with a cause, and its threads.
+        fn enter(&mut self, cause: impl FnOnce(SessionId) -> Cause) -> (SessionId, usize) {
             self.sessions += 1;
             let session = SessionId(self.sessions);
             let started = &mut self.started;
@@ -158,12 +158,12 @@ mod tests {
                 *started += 1;
                 Ok::<_, Infallible>(*started)
             };
-            self.apart.enter(session, place(session), start).unwrap();
+            self.apart.enter(session, cause(session), start).unwrap();
             (session, *self.apart.of(session).unwrap())
         }
 
         fn mount(&mut self, owner: u32, mount: u64) -> (SessionId, usize) {
-            self.enter(|_| Place::Mount(owner, example(mount)))
+            self.enter(|_| Cause::Mount(owner, example(mount)))
         }
     }
 
@@ -176,7 +176,7 @@ mod tests {
         for (owner, mount) in [(1001, 7), (1000, 8), (0, 7)] {
             assert_ne!(world.mount(owner, mount).1, one, "{owner} {mount}");
         }
-        let recorder = Place::Snapshots(Some(1000), first);
+        let recorder = Cause::Snapshots(Some(1000), first);
         let again = world.apart.enter(first, recorder, || Err("it has some"));
         assert_eq!((again, world.apart.of(first)), (Ok(()), Some(&one)));
         assert_eq!(world.apart.leave(first), None, "one has them still");
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn an_owner_of_many_flight_recorders_shares_his_threads_with_himself() {
         let mut world = World::default();
-        let mut recorder = |owner| world.enter(|id| Place::Snapshots(owner, id)).1;
+        let mut recorder = |owner| world.enter(|id| Cause::Snapshots(owner, id)).1;
         let mut all: Vec<_> = (0..40).map(|_| recorder(Some(1000))).collect();
         all.sort_unstable();
         all.dedup();
@@ -214,7 +214,7 @@ mod tests {
         let mut world = World::default();
         let owners: Vec<_> = (0..200).map(|owner| world.mount(owner, 1).1).collect();
         assert_eq!(owners.iter().max(), Some(&MOUNTS_MAX));
-        let mut recorder = |owner| world.enter(|id| Place::Snapshots(Some(owner), id)).1;
+        let mut recorder = |owner| world.enter(|id| Cause::Snapshots(Some(owner), id)).1;
         let snapshots: Vec<_> = (0..200).map(&mut recorder).collect();
         assert_eq!(world.started, MOUNTS_MAX + SNAPSHOTS_MAX);
         assert!(snapshots.iter().all(|threads| !owners.contains(threads)), "of another kind");
@@ -226,7 +226,7 @@ mod tests {
         let mut apart = Apart::<usize>::default();
         let session = SessionId(1);
         assert_eq!(
-            apart.enter(session, Place::Snapshots(None, session), || Err("no room")),
+            apart.enter(session, Cause::Snapshots(None, session), || Err("no room")),
             Err("no room")
         );
         assert_eq!(apart.of(session), None);

@@ -29,8 +29,6 @@ const DESCRIPTORS_BYTE: [u8; 1] = [0];
 pub(crate) enum End {
     /// The session daemon closed it between two commands.
     Closed,
-    /// Commands cannot be carried out any more.
-    Failed,
     /// What came is no command.
     Broken(PeerError),
 }

@@ -2,7 +2,7 @@
 
 use std::{fs::File, os::fd::OwnedFd, rc::Rc, time::Duration};
 
-use lttngd_runtime::{Peer, Sockets, check_is_own};
+use lttngd_runtime::{Peer, Sockets, check_is_own, fail_point};
 use lttngd_wire::consumer::encode_status;
 use tokio::task::JoinSet;
 
@@ -45,6 +45,7 @@ pub(crate) async fn accept_more(listener: Sockets, control: Rc<Control>) {
             accepted = listener.next() => accepted,
             Some(_) = connections.join_next() => continue,
         };
+        fail_point::reached("Connections accepted");
         match accepted {
             Ok(socket) => {
                 connections.spawn_local(serve(socket, Rc::clone(&control)));

@@ -4,15 +4,16 @@ use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
     os::fd::{AsFd, OwnedFd},
+    panic::AssertUnwindSafe,
     rc::{Rc, Weak},
     time::{Duration, Instant},
 };
 
 use actix::{Actor, Addr};
-use futures::future::join_all;
+use futures::future::{FutureExt, join_all};
 use lttngd_model::{ChannelKey, Credentials, NetIndex, SessionId};
 use lttngd_runas::Runas;
-use lttngd_runtime::{Counted, Descriptors};
+use lttngd_runtime::{Backoff, Counted, Descriptors, FailureNotice, fail_point};
 use lttngd_wire::consumer::{AddRelaydSocket, ConsumerError as Code, TAKES_CONNECTIONS};
 use tokio::sync::{
     Notify,
@@ -21,7 +22,7 @@ use tokio::sync::{
 
 use crate::{
     alarm::Alarm,
-    apart::Place,
+    apart::Cause,
     book::{Book, Forgotten, Life},
     clock::PacketClock,
     event::Event,
@@ -33,12 +34,15 @@ use crate::{
     reply::Reply,
     samples::{self, Monitor, SampledStream, Samples},
     session::{
-        ChannelGone, ChunkGone, Command, Context, FetchMetadata, Owner, ReadLastText, Session,
+        ChannelEnded, ChunkEnded, Command, Context, FetchMetadata, Owner, ReadLastText, Session,
     },
     source::{Source, text_fits},
     worker::Order,
     workers::{WorkerHandle, Workers},
 };
+
+/// First and longest pause before samples are taken again when that failed.
+const SAMPLE_PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(10));
 
 /// How long the end waits for metadata of the kernel.
 const LAST_TEXT_DEADLINE: Duration = Duration::from_secs(2);
@@ -96,9 +100,14 @@ impl Drop for Asking<'_> {
 
 impl Control {
     pub(crate) fn new(workers: Workers, surroundings: Surroundings, pulse: Pulse) -> Rc<Self> {
+        let events = surroundings.events.clone();
+        let makers = Makers::default().with_failure_notice(FailureNotice::of(move || {
+            // Nobody listens at the end.
+            let _ = events.send(Event::MakersFailed);
+        }));
         Rc::new_cyclic(|this| Self {
             this: Weak::clone(this),
-            makers: Makers::default().start(),
+            makers: makers.start(),
             workers: RefCell::new(Some(workers)),
             surroundings,
             initialised: Cell::new(false),
@@ -138,13 +147,13 @@ impl Control {
 
     /// A session of which this is the first command has data threads apart from the others, unless those have its
     /// relay daemon.
-    pub(crate) fn set_apart(&self, session: SessionId, place: Place) {
+    pub(crate) fn set_apart(&self, session: SessionId, cause: Cause) {
         let has_relay = || self.relays.borrow().values().any(|(of, _)| *of == session);
         if self.book.borrow().find(session).is_none()
             && !has_relay()
             && let Some(workers) = &mut *self.workers.borrow_mut()
         {
-            workers.set_apart(session, place, self.descriptors());
+            workers.set_apart(session, cause, self.descriptors());
         }
     }
 
@@ -161,7 +170,7 @@ impl Control {
     ) -> Result<(), Refusal> {
         let Some(mount) = may_stand_still(directory) else { return Ok(()) };
         let own = || rustix::process::geteuid().as_raw();
-        self.set_apart(session, Place::Mount(owner.map_or_else(own, |owner| owner.uid), mount));
+        self.set_apart(session, Cause::Mount(owner.map_or_else(own, |owner| owner.uid), mount));
         let is_apart = |workers: &Workers| workers.is_apart(session);
         if self.workers.borrow().as_ref().is_none_or(is_apart) {
             return Ok(());
@@ -302,8 +311,19 @@ impl Control {
         Ok(())
     }
 
-    /// Tells samples of buffer use when they are due, as long as there is this thread: all of a moment at once.
+    /// Tells samples of buffer use when they are due, as long as there is this thread. What is recorded is worth
+    /// more: a failure is no reason for an end.
     pub(crate) async fn sample(self: Rc<Self>, alarm: Alarm) {
+        let mut pauses = Backoff::new(SAMPLE_PAUSES.0, SAMPLE_PAUSES.1);
+        while AssertUnwindSafe(self.take_samples(&alarm)).catch_unwind().await.is_err() {
+            tracing::error!("the taking of samples of the use of buffers failed: it begins anew");
+            tokio::time::sleep(pauses.step()).await;
+        }
+        std::future::pending().await
+    }
+
+    /// Does so until it cannot wait for them any more: all of a moment at once.
+    async fn take_samples(&self, alarm: &Alarm) {
         loop {
             let has_pipe = self.monitor_pipe.borrow().is_some();
             let due = self.samples.borrow().next().filter(|_| has_pipe);
@@ -320,6 +340,7 @@ impl Control {
                     return;
                 }
             }
+            fail_point::reached("Control sample");
             let samples = self.samples.borrow_mut().take(Instant::now());
             if let Some(pipe) = &*self.monitor_pipe.borrow() {
                 samples::write(pipe.as_fd(), &samples);
@@ -362,22 +383,23 @@ impl Control {
         }
     }
 
-    /// Passes on what the data threads tell, until they are gone.
+    /// Passes on what the data threads tell. It ends when a part of this thread has failed.
     pub(crate) async fn listen(self: Rc<Self>, mut events: UnboundedReceiver<Event>) {
         while let Some(event) = events.recv().await {
             self.beat();
+            fail_point::reached("Control event");
             let find = |session| self.book.borrow().find(session);
             // A session that is gone has no use for it.
             match event {
                 Event::ChannelEnded { session, key } => {
                     self.channel_gone(key);
                     if let Some(session) = find(session) {
-                        let _ = session.send(ChannelGone(key)).await;
+                        let _ = session.send(ChannelEnded(key)).await;
                     }
                 }
                 Event::ChunkEnded { session, chunk } => {
                     if let Some(session) = find(session) {
-                        let _ = session.send(ChunkGone(chunk)).await;
+                        let _ = session.send(ChunkEnded(chunk)).await;
                     }
                 }
                 Event::MetadataWanted { session, key } => {
@@ -385,6 +407,7 @@ impl Control {
                         let _ = session.send(FetchMetadata(key)).await;
                     }
                 }
+                Event::MakersFailed => return,
             }
         }
     }

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use lttngd_wire::consumer::Message;
 
 use crate::{
-    apart::Place,
+    apart::Cause,
     control::Control,
     refusal::{Refusal, answer},
     reply::Reply,
@@ -53,14 +53,14 @@ pub(crate) async fn perform(
             let (session, key) = (ask.session_id, ask.key);
             if !ask.monitor {
                 let owner = Some(ask.buffer_owner.uid);
-                control.set_apart(session, Place::Snapshots(owner, session));
+                control.set_apart(session, Cause::Snapshots(owner, session));
             }
             answer(number, control.create_channel(session, key, CreateChannel(ask)).await)
         }
         Message::AddChannel(add) => {
             let (session, key) = (add.session_id, add.key);
             if !add.monitor {
-                control.set_apart(session, Place::Snapshots(None, session));
+                control.set_apart(session, Cause::Snapshots(None, session));
             }
             answer(number, control.create_channel(session, key, AddKernelChannel(add)).await)
         }

@@ -1,8 +1,8 @@
-//! What data threads tell the control thread.
+//! What the control thread is told.
 
 use lttngd_model::{ChannelKey, ChunkId, SessionId};
 
-/// Told without an answer; nobody listens when the consumer ends.
+/// Told without an answer, by data threads if it does not say by whom; nobody listens when the consumer ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Event {
     /// A channel's last stream has ended.
@@ -11,4 +11,6 @@ pub(crate) enum Event {
     ChunkEnded { session: SessionId, chunk: ChunkId },
     /// Newer text is wanted for a metadata channel.
     MetadataWanted { session: SessionId, key: ChannelKey },
+    /// The actor that has channels made failed: no more are made.
+    MakersFailed,
 }

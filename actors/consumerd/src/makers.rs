@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
-use lttngd_runtime::{answer, tell};
+use lttngd_runtime::{FailureNotice, answer, fail_point, tell};
 use tokio::sync::oneshot;
 
 /// Channels in memory that are made at a time: it takes a processor, and no more of them than there may be for it.
@@ -78,6 +78,7 @@ type Job = Box<dyn FnOnce() + Send>;
 #[derive(Default)]
 pub(crate) struct Makers {
     line: Line<Job>,
+    _failure: Option<FailureNotice>,
 }
 
 /// Does something when it may be done.
@@ -89,6 +90,11 @@ struct Make {
 }
 
 impl Makers {
+    /// The same, whose owner is told when it fails: no channel is made then.
+    pub(crate) fn with_failure_notice(self, notice: FailureNotice) -> Self {
+        Self { _failure: Some(notice), ..self }
+    }
+
     fn begin(&mut self, context: &mut Context<Self>) {
         while let Some((kind, job)) = self.line.begin() {
             let made = tokio::task::spawn_blocking(job).into_actor(self);
@@ -112,6 +118,7 @@ impl Handler<Make> for Makers {
     type Result = ();
 
     fn handle(&mut self, Make { kind, job }: Make, context: &mut Self::Context) {
+        fail_point::reached("Makers make");
         self.line.push(kind, job);
         self.begin(context);
     }
@@ -120,7 +127,7 @@ impl Handler<Make> for Makers {
 /// Has `make` done in another thread when it is its turn.
 ///
 /// # Errors
-/// Its own; a text of its own when it panicked.
+/// Its own; a text of its own when it panicked, or nothing is made any more.
 pub(crate) async fn make<T: Send + 'static>(
     makers: &Addr<Makers>,
     kind: Kind,

@@ -17,6 +17,7 @@ use lttngd_wire::consumer::{CONNECTIONS_OFFER, ConsumerError as Code};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc::unbounded_channel,
+    task::JoinSet,
 };
 
 use crate::{
@@ -74,6 +75,9 @@ pub enum ConsumerdError {
     /// A data thread ended by itself, and took its streams with it.
     #[error("a data thread is gone")]
     DataThread,
+    /// A part of the control thread panicked, without which the rest would not know what happens.
+    #[error("a part of the control thread failed (the panic is in its log)")]
+    ControlThread,
     /// It broke the protocol.
     #[error("the session daemon's commands: {0}")]
     Commands(#[source] PeerError),
@@ -157,18 +161,21 @@ async fn serve(
         is_kernels: options.kernel,
     };
     let control = Control::new(workers, surroundings, pulse);
-    let listening = tokio::task::spawn_local(Rc::clone(&control).listen(told));
-    let sampling = tokio::task::spawn_local(Rc::clone(&control).sample(alarm));
-    let accepting = takes_connections
-        .then(|| tokio::task::spawn_local(accept_more(listener, Rc::clone(&control))));
+    let mut beside = JoinSet::new();
+    beside.spawn_local(Rc::clone(&control).listen(told));
+    beside.spawn_local(Rc::clone(&control).sample(alarm));
+    let accepting =
+        takes_connections.then(|| beside.spawn_local(accept_more(listener, Rc::clone(&control))));
     let end = tokio::select! {
-        end = command::serve(&commands, &control) => Some(end),
+        end = command::serve(&commands, &control) => Ok(end),
         // A command that waits for a relay daemon does not see that nobody waits for its answer.
-        _ = errors.closed() => Some(End::Closed),
+        _ = errors.closed() => Ok(End::Closed),
         // The session daemon is to know that something is lost, and to start another consumer.
-        () = thread_ended.notified() => Some(End::Failed),
-        _ = terminated.recv() => None,
-        _ = interrupted.recv() => None,
+        () = thread_ended.notified() => Err(ConsumerdError::DataThread),
+        // None of them comes to an end but by a failure.
+        Some(_) = beside.join_next() => Err(ConsumerdError::ControlThread),
+        _ = terminated.recv() => Ok(End::Closed),
+        _ = interrupted.recv() => Ok(End::Closed),
     };
     tracing::debug!(?end, "the consumer daemon ends");
     // What happens now nobody asks about.
@@ -179,21 +186,20 @@ async fn serve(
     control.read_last_text().await;
     control.end();
     runas.end();
-    listening.abort();
-    sampling.abort();
+    drop(beside);
     drop(health);
     match end {
-        Some(End::Broken(error)) => {
+        Ok(End::Broken(error)) => {
             // Who would read it may be gone as well.
             let _ = errors.write_all(&Code::ERROR_RECV_CMD.0.to_ne_bytes()).await;
             Err(ConsumerdError::Commands(error))
         }
-        Some(End::Failed) => {
+        Err(failed) => {
             // The same of this one.
             let _ = errors.write_all(&Code::FATAL.0.to_ne_bytes()).await;
-            Err(ConsumerdError::DataThread)
+            Err(failed)
         }
-        Some(End::Closed) | None => Ok(()),
+        Ok(End::Closed) => Ok(()),
     }
 }
 

@@ -40,12 +40,12 @@ const COMMANDS_MAX: usize = 4096;
 /// A channel is over.
 #[derive(Debug, ActixMessage)]
 #[rtype(result = "()")]
-pub(crate) struct ChannelGone(pub(crate) ChannelKey);
+pub(crate) struct ChannelEnded(pub(crate) ChannelKey);
 
 /// A trace chunk is over.
 #[derive(Debug, ActixMessage)]
 #[rtype(result = "()")]
-pub(crate) struct ChunkGone(pub(crate) ChunkId);
+pub(crate) struct ChunkEnded(pub(crate) ChunkId);
 
 /// A channel's metadata is wanted from the session daemon.
 #[derive(Debug, ActixMessage)]
@@ -189,19 +189,19 @@ impl<C: Command> Handler<C> for Session {
     }
 }
 
-impl Handler<ChannelGone> for Session {
+impl Handler<ChannelEnded> for Session {
     type Result = ();
 
-    fn handle(&mut self, ChannelGone(key): ChannelGone, _: &mut Self::Context) {
+    fn handle(&mut self, ChannelEnded(key): ChannelEnded, _: &mut Self::Context) {
         self.inner.state.borrow_mut().forget_channel(key);
         self.inner.tell_if_empty();
     }
 }
 
-impl Handler<ChunkGone> for Session {
+impl Handler<ChunkEnded> for Session {
     type Result = ();
 
-    fn handle(&mut self, ChunkGone(id): ChunkGone, _: &mut Self::Context) {
+    fn handle(&mut self, ChunkEnded(id): ChunkEnded, _: &mut Self::Context) {
         self.inner.state.borrow_mut().chunks.forget(id);
         self.inner.tell_if_empty();
     }

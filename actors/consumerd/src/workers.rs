@@ -13,7 +13,7 @@ use lttngd_runtime::{Descriptors, Held, NoDescriptors, Purpose};
 use tokio::sync::Notify;
 
 use crate::{
-    apart::{Apart, Place},
+    apart::{Apart, Cause},
     health::Pulse,
     worker::{Order, Reply, Setup, Worker},
 };
@@ -157,11 +157,11 @@ impl Workers {
     }
 
     /// A session that is new has threads apart from the others, where they can be started.
-    pub(crate) fn set_apart(&mut self, session: SessionId, place: Place, budget: &Descriptors) {
+    pub(crate) fn set_apart(&mut self, session: SessionId, cause: Cause, budget: &Descriptors) {
         let Self { setup, threads, ended, .. } = self;
         threads.retain(|thread| !thread.thread.is_finished());
         let mut start = |name| start(name, setup.clone(), ended, threads);
-        let entered = self.apart.enter(session, place, || {
+        let entered = self.apart.enter(session, cause, || {
             let held = budget.take(Purpose::Channels, DESCRIPTORS_EACH)?;
             let local = start(LOCAL)?;
             let remote = start(REMOTE).inspect_err(|_| {

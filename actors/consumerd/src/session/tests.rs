@@ -98,7 +98,7 @@ pub(super) fn data_channel(key: ChannelKey, monitored: bool) -> Asked {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Told {
     ChannelRuns(ChannelKey, u32),
-    ChannelGone(ChannelKey),
+    ChannelEnded(ChannelKey),
     Empty { has_snapshots: bool },
     Gone,
 }
@@ -116,7 +116,7 @@ impl Owner for Listener {
     }
 
     fn channel_gone(&self, key: ChannelKey) {
-        self.0.borrow_mut().push(Told::ChannelGone(key));
+        self.0.borrow_mut().push(Told::ChannelEnded(key));
     }
 
     fn session_empty(&self, _: SessionId, has_snapshots: bool) {
@@ -278,7 +278,7 @@ fn a_channel_whose_streams_have_no_output_is_gone() {
         let world = World::with(vec![(KEY, data_channel(KEY, true))]);
         let (fetched, _) = world.ask(GetChannel { key: KEY }, badly).await;
         assert_eq!(fetched.err(), Some(Code::CHANNEL_FAIL.into()));
-        assert_eq!(world.told(), [Told::ChannelGone(KEY), Told::Empty { has_snapshots: false }]);
+        assert_eq!(world.told(), [Told::ChannelEnded(KEY), Told::Empty { has_snapshots: false }]);
         let (again, _) = world.ask(GetChannel { key: KEY }, well).await;
         assert_eq!(again.err(), Some(Refusal::UnknownChannel));
     });
@@ -302,7 +302,7 @@ fn metadata_without_an_output_is_gone() {
         let world = World::with(vec![(KEY, metadata_channel(KEY, false))]);
         let (set_up, _) = world.ask(SetupMetadata { key: KEY }, badly).await;
         assert_eq!(set_up.err(), Some(Code::CHANNEL_FAIL.into()));
-        assert_eq!(world.told(), [Told::ChannelGone(KEY), Told::Empty { has_snapshots: true }]);
+        assert_eq!(world.told(), [Told::ChannelEnded(KEY), Told::Empty { has_snapshots: true }]);
     });
 }
 
@@ -312,7 +312,7 @@ fn a_channel_that_is_destroyed_frees_its_key() {
         let world = World::with(vec![(KEY, data_channel(KEY, true))]);
         let (destroyed, orders) = world.ask(DestroyChannel { key: KEY }, well).await;
         assert_eq!((destroyed, orders), (Ok(()), vec![]));
-        assert_eq!(world.told()[0], Told::ChannelGone(KEY));
+        assert_eq!(world.told()[0], Told::ChannelEnded(KEY));
     });
 }
 
@@ -418,7 +418,7 @@ fn a_session_is_empty_when_its_last_channel_and_chunk_are_over() {
     run(async || {
         let world = World::with(vec![(KEY, data_channel(KEY, true))]);
         world.ask(create_chunk(1), well).await.0.unwrap();
-        world.session.send(ChannelGone(KEY)).await.unwrap();
+        world.session.send(ChannelEnded(KEY)).await.unwrap();
         assert_eq!(world.told(), []);
         world.ask(close_chunk(1, Some(RELAY)), well).await.0.unwrap();
         assert_eq!(world.told(), [Told::Empty { has_snapshots: false }]);

@@ -39,7 +39,7 @@ fn a_trace_chunk_is_entered_by_both_data_threads_and_closed_at_its_relay_daemon(
         assert_eq!(orders, ["leave", "leave", "close at relay"]);
         assert_eq!(world.told(), []);
         for key in [KEY, SNAPSHOTS] {
-            world.session.send(ChannelGone(key)).await.unwrap();
+            world.session.send(ChannelEnded(key)).await.unwrap();
         }
         assert_eq!(world.told(), [Told::Empty { has_snapshots: true }]);
     });

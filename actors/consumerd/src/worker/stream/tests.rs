@@ -344,17 +344,22 @@ fn a_trace_chunk_begins_at_the_time_of_its_rotation() {
     assert_eq!(world.does.see(|it| it.begun), 1);
 }
 
-#[test]
-fn a_trace_chunk_that_finds_no_room_for_its_first_packet_gets_it_by_reading() {
+/// A packet that finds no room when it is to begin, by `begin`, begins when what was there has been read.
+fn is_begun_by_reading(begin: impl FnOnce(&mut DataStream, &PacketClock)) {
     let mut world = World::local();
-    let (_old, _chunk) = world.open();
+    let (_directory, _chunk) = world.open();
     world.does.change(|it| it.begins = BeginOutcome::NoRoom);
-    world.stream.begin_packet(&world.clock);
+    begin(&mut world.stream, &world.clock);
     world.does.change(|it| it.begins = BeginOutcome::Begun);
     world.does.produce(1);
     world.serve();
     assert_eq!(world.does.see(|it| it.begun), 2);
     assert!(!world.stream.packet_due.is_due());
+}
+
+#[test]
+fn a_trace_chunk_that_finds_no_room_for_its_first_packet_gets_it_by_reading() {
+    is_begun_by_reading(|stream, clock| stream.begin_packet(clock));
 }
 
 #[test]

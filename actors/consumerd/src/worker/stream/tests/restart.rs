@@ -12,15 +12,7 @@ fn a_start_after_a_stop_begins_a_packet() {
 
 #[test]
 fn a_packet_that_finds_no_room_at_the_start_is_begun_when_there_is_some() {
-    let mut world = World::local();
-    let (_directory, _chunk) = world.open();
-    world.does.change(|it| it.begins = BeginOutcome::NoRoom);
-    world.stream.restart(&world.clock);
-    world.does.change(|it| it.begins = BeginOutcome::Begun);
-    world.does.produce(1);
-    world.serve();
-    assert_eq!(world.does.see(|it| it.begun), 2);
-    assert!(!world.stream.packet_due.is_due());
+    is_begun_by_reading(|stream, clock| stream.restart(clock));
 }
 
 #[test]
