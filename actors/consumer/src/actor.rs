@@ -16,7 +16,7 @@ use tokio::{process::Child, sync::oneshot};
 use tracing::Span;
 
 use crate::{
-    ConsumerConfig, ConsumerError, ConsumerExited, EnsureRunning, Running as IsRunning, Stop,
+    ConsumerConfig, ConsumerError, ConsumerExited, EnsureRunning, Running, Stop,
     channels::Channels,
     command::{CommandSocket, NewConnection},
     ended::EndedSessions,
@@ -26,9 +26,9 @@ use crate::{
     link::LinkEnd,
     metadata::{MetadataSocket, Sources},
     process::Process,
-    reader::{Leave, Reader, Unread},
+    reader::{Leave, Reader},
     remains::Remains,
-    reports::{Owner, Start},
+    reports::{Owner, Start, Unread},
     samples::{MonitorPipe, Samples},
     sockets::{Late, Sockets},
 };
@@ -52,7 +52,7 @@ pub struct Consumer {
     exited: Outlet<ConsumerExited>,
     /// In the life of this actor, whichever daemon it had then.
     pub(crate) ended: EndedSessions,
-    pub(crate) life: Life<Running>,
+    pub(crate) life: Life<RunningConsumer>,
     /// The newest one.
     start: Start,
     pub(crate) waiting: Count,
@@ -61,7 +61,7 @@ pub struct Consumer {
 }
 
 /// What belongs to a consumer daemon that runs.
-pub(crate) struct Running {
+pub(crate) struct RunningConsumer {
     pub(crate) start: Start,
     pub(crate) sockets: Sockets<Socket>,
     pub(crate) sources: Sources,
@@ -175,7 +175,7 @@ impl Consumer {
         &mut self,
         process: Process,
         context: &mut Context<Self>,
-    ) -> Result<Running, ConsumerError> {
+    ) -> Result<RunningConsumer, ConsumerError> {
         let Process { child, command, takes_more, error, metadata, monitor } = process;
         let (config, pid) = (Arc::clone(&self.config), child.id());
         let of_no_use = |what: &'static str| {
@@ -193,7 +193,7 @@ impl Consumer {
         let owner = Owner { consumer: context.address(), start, pid, span: span.clone() };
         let hearing = Hearing::of_shared(config.deadline, &owner.span);
         let shared = CommandSocket::shared(command.heard_by(hearing.clone()), owner.clone());
-        let runs = Runs::new(config.deadline, shared.clone(), &owner.span);
+        let runs = Runs::new(config.deadline, Outlet::to(shared.clone().recipient()), &owner.span);
         let shared = Socket { actor: shared, hearing, end: Some(end) };
         let (leave, left) = oneshot::channel();
         context.spawn(follow(child, left).into_actor(self).map(
@@ -202,7 +202,7 @@ impl Consumer {
             },
         ));
         owner.span.in_scope(|| tracing::info!("consumer daemon started"));
-        Ok(Running {
+        Ok(RunningConsumer {
             start,
             sockets: Sockets::new(shared, takes_more),
             sources: Sources::default(),
@@ -227,7 +227,7 @@ impl Consumer {
         }
     }
 
-    fn let_go(&mut self, running: Running, how: Farewell) {
+    fn let_go(&mut self, running: RunningConsumer, how: Farewell) {
         running.let_go(how);
     }
 
@@ -253,7 +253,7 @@ impl Consumer {
     }
 }
 
-impl Running {
+impl RunningConsumer {
     /// The connection that makes exchanges for a session.
     pub(crate) fn socket(
         &mut self,
@@ -402,10 +402,10 @@ impl Handler<EnsureRunning> for Consumer {
     }
 }
 
-impl Handler<IsRunning> for Consumer {
+impl Handler<Running> for Consumer {
     type Result = Option<u32>;
 
-    fn handle(&mut self, _: IsRunning, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: Running, _: &mut Self::Context) -> Self::Result {
         self.life.running().and_then(|running| running.owner.pid)
     }
 }

@@ -22,15 +22,15 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture,
     fut::ActorFuture,
 };
-use lttngd_model::SessionId;
+use lttngd_model::{ChannelKey, SessionId};
 use lttngd_runtime::{Descriptors, FailureNotice, answer, fail_point::in_the_middle, tell};
 use lttngd_wire::consumer::STATUS_LEN;
 use tokio::sync::oneshot;
 
 use crate::{
-    ConsumerError,
+    ConsumerError, FlushChannel,
     exchange::Exchange,
-    hearing::Hearing,
+    hearing::{Hearing, SaySomething},
     link::{Link, LinkEnd},
     process::connect_own,
     reader::Leave,
@@ -42,6 +42,9 @@ const GREETING_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Descriptors that a session needs: its connection and what ends it, and its trace chunk's directory.
 const DESCRIPTORS_EACH: usize = 3;
+
+/// The channel that nobody has: to flush it is refused by the control thread of our consumer daemon alone.
+const NOBODYS: FlushChannel = FlushChannel { session: SessionId(0), key: ChannelKey(u64::MAX) };
 
 /// What its actor is called.
 const NAME: &str = "its command socket";
@@ -184,6 +187,14 @@ impl<E: Exchange> Handler<Perform<E>> for CommandSocket {
             answer(reply, outcome);
         });
         stand_still(context, made);
+    }
+}
+
+impl Handler<SaySomething> for CommandSocket {
+    type Result = ();
+
+    fn handle(&mut self, SaySomething { reply }: SaySomething, context: &mut Self::Context) {
+        self.handle(Perform { exchange: NOBODYS, reply }, context);
     }
 }
 

@@ -4,8 +4,8 @@ use lttngd_runtime::{Peer, PeerError, fail_point};
 use lttngd_wire::consumer::ConsumerError as Code;
 
 use crate::{
-    reader::{Socket, Unread},
-    reports::Owner,
+    reader::Socket,
+    reports::{Owner, Unread},
 };
 
 /// The socket.

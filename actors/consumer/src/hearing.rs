@@ -7,22 +7,23 @@
 
 use std::{rc::Rc, time::Duration};
 
-use actix::Addr;
-use lttngd_model::{ChannelKey, SessionId};
-use lttngd_runtime::{Attention, Counted, Patience, tell};
+use actix::Message;
+use lttngd_model::SessionId;
+use lttngd_runtime::{Attention, Counted, Outlet, Patience};
 use tokio::{sync::oneshot, time::Instant};
 use tracing::Span;
 
-use crate::{
-    ConsumerError, FlushChannel,
-    command::{CommandSocket, Perform},
-};
+use crate::ConsumerError;
 
 /// How long somebody waits for an answer before the process is asked whether it runs, and again.
 pub(crate) const SILENCE: Duration = Duration::from_secs(5);
 
-/// The channel that nobody has: to flush it is refused by the control thread of our consumer daemon alone.
-const NOBODYS: FlushChannel = FlushChannel { session: SessionId(0), key: ChannelKey(u64::MAX) };
+/// Has the process say whether it runs: any answer does, on the socket that all share.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct SaySomething {
+    pub(crate) reply: oneshot::Sender<Result<(), ConsumerError>>,
+}
 
 /// What waits for one answer.
 pub(crate) type Replied<T> = oneshot::Receiver<Result<T, ConsumerError>>;
@@ -39,12 +40,12 @@ pub(crate) struct Hearing {
 pub(crate) struct Process {
     /// It owes the answer to the question whether it does.
     answer: Patience,
-    shared: Addr<CommandSocket>,
+    shared: Outlet<SaySomething>,
 }
 
 impl Process {
     /// One that is asked on `shared`, and waited for as long as `deadline` in all.
-    pub(crate) fn new(deadline: Duration, shared: Addr<CommandSocket>, span: &Span) -> Rc<Self> {
+    pub(crate) fn new(deadline: Duration, shared: Outlet<SaySomething>, span: &Span) -> Rc<Self> {
         let told = told(span, "the consumer daemon does not run");
         let answer = Patience::new(Some(deadline.saturating_sub(SILENCE)), told);
         Rc::new(Self { answer, shared })
@@ -62,7 +63,7 @@ impl Process {
         }
         self.answer.asked(Instant::now());
         let (reply, replied) = oneshot::channel();
-        tell(&self.shared, Perform { exchange: NOBODYS, reply });
+        self.shared.tell(SaySomething { reply });
         let process = Rc::clone(self);
         tokio::task::spawn_local(async move {
             // That it refuses is an answer, and one that is gone is told of elsewhere.

@@ -52,6 +52,7 @@ mod samples;
 mod sockets;
 #[cfg(test)]
 mod tests;
+mod told;
 
 pub use actor::{Consumer, HANDSHAKE_DEADLINE, REQUESTS_MAX};
 pub use error::ConsumerError;

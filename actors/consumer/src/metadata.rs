@@ -13,8 +13,8 @@ use tokio::sync::oneshot;
 
 use crate::{
     MetadataAccepted, MetadataRequested, MetadataSource, MetadataText,
-    reader::{Socket, Unread},
-    reports::{FindSource, Owner},
+    reader::Socket,
+    reports::{FindSource, Owner, Unread},
 };
 
 /// How long whoever has the text may take; after that the consumer is told that there is none yet.

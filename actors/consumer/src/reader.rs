@@ -7,7 +7,7 @@ use actix::{
 use lttngd_runtime::FailureNotice;
 use tracing::Instrument;
 
-use crate::reports::Owner;
+use crate::reports::{Owner, Unread};
 
 /// A socket that is read.
 pub(crate) trait Socket: Unpin + 'static {
@@ -16,25 +16,6 @@ pub(crate) trait Socket: Unpin + 'static {
 
     /// Tells the owner that it is not read any more.
     fn unread(owner: &Owner, why: Unread);
-}
-
-/// Why a socket is not read any more.
-#[derive(Debug)]
-pub(crate) enum Unread {
-    /// It has ended, or cannot be used.
-    Ended(String),
-    /// Its actor failed.
-    Failed,
-}
-
-impl Unread {
-    /// Why the consumer daemon is given up, for the socket of this name.
-    pub(crate) fn reason(self, name: &str) -> String {
-        match self {
-            Self::Ended(reason) => reason,
-            Self::Failed => format!("the actor of {name} failed"),
-        }
-    }
 }
 
 /// The actor of a socket.

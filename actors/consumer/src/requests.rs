@@ -13,7 +13,7 @@ use crate::{
     CreateMetadata, CreateTraceChunk, DataPending, DestroyChannel, DestroyRelayd, DiscardedEvents,
     EndSampling, EndSession, FlushChannel, LostPackets, OpenChannelPackets, PushMetadata,
     RecordChannel, RotateChannel, TraceChunkExists,
-    actor::{REQUESTS_MAX, Running, Socket},
+    actor::{REQUESTS_MAX, RunningConsumer, Socket},
     channels::FetchChannel,
     command::Perform,
     exchange::Exchange,
@@ -45,7 +45,7 @@ impl Consumer {
         &mut self,
         session: SessionId,
         late: Late,
-        exchange: impl FnOnce(&mut Running) -> Result<E, ConsumerError>,
+        exchange: impl FnOnce(&mut RunningConsumer) -> Result<E, ConsumerError>,
     ) -> Answer<E::Reply> {
         let admitted = self.admit(session, late);
         let admitted =

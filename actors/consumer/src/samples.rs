@@ -13,8 +13,8 @@ use tokio::net::unix::pipe;
 
 use crate::{
     ChannelSampled, SampledChannel,
-    reader::{Socket, Unread},
-    reports::{MonitorUnread, Owner, Sampled},
+    reader::Socket,
+    reports::{MonitorUnread, Owner, Sampled, Unread},
 };
 
 /// Most samples that are read at a time.

@@ -1,6 +1,9 @@
 //! The shell: what a session holds, and which message leads where.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Ref, RefCell, RefMut},
+    rc::Rc,
+};
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, WeakAddr};
 use futures::TryFutureExt;
@@ -26,7 +29,7 @@ use crate::{
     error::Refused,
     gate::ChunkGate,
     reply::{Perform, Preparation, Replying},
-    state::State,
+    state::{State, lifecycle::Lifecycle},
     unfinished::Unfinished,
 };
 
@@ -121,6 +124,32 @@ impl Session {
 }
 
 impl Inner {
+    /// The state, to be looked at for a moment: the borrow ends before the next await.
+    pub(crate) fn state(&self) -> Ref<'_, State> {
+        self.state.borrow()
+    }
+
+    /// The state, to be changed.
+    pub(crate) fn state_mut(&self) -> RefMut<'_, State> {
+        self.state.borrow_mut()
+    }
+
+    /// Where the session stands.
+    pub(crate) fn life(&self) -> Lifecycle {
+        self.state().life
+    }
+
+    /// Changes where the session stands, and shows it.
+    pub(crate) fn change_life(&self, change: impl FnOnce(&mut Lifecycle)) {
+        change(&mut self.state_mut().life);
+        self.show_changed();
+    }
+
+    /// Shows the session as it is now.
+    pub(crate) fn show_changed(&self) {
+        self.config.listings.update(self.config.id, self.state().listing(&self.config));
+    }
+
     /// The same work, of which what is logged says to which session it belongs.
     pub(crate) fn within<F: Future>(&self, work: F) -> Instrumented<F> {
         work.instrument(self.span.clone())

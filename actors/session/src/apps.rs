@@ -3,20 +3,16 @@
 use std::{rc::Rc, sync::Arc};
 
 use actix::Addr;
-use lttngd_app::{
-    AppArrived, AppExited, AwaitNoApps, FollowApps, RegisteredApp, SynchroniseArrived,
-};
+use lttngd_app::{AppArrived, AppExited, AwaitNoApps, FollowApps, SynchroniseArrived};
 use lttngd_buffers::{BufferSet, BufferSetFailed, Finish, PushMetadata, SetKey};
 use lttngd_model::Tracer;
-use lttngd_runtime::{Hold, ask, tell};
+use lttngd_runtime::{ask, tell};
 
-use crate::{ConsumerLost, actor::Inner, state::State};
-
-/// An application that came, and what it waits for.
-pub(crate) struct Arrival {
-    app: RegisteredApp,
-    hold: Hold,
-}
+use crate::{
+    ConsumerLost,
+    actor::Inner,
+    state::{Arrival, State},
+};
 
 impl Inner {
     /// It is known at once, and is handed what the session wants if that is ready. Else that is begun, and over

@@ -19,8 +19,10 @@ use crate::{
     actor::Inner,
     chunk::{Chunk, ChunkRoot},
     error::consumer_code,
-    leftover::LeftChunk,
-    state::Published,
+    state::{
+        Published,
+        leftovers::{ChunkFate, LeftChunk},
+    },
 };
 
 /// First and longest pause between two looks whether the consumer has written everything.
@@ -28,17 +30,6 @@ const CHUNK_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::
 /// How long a relay daemon may take to write a trace chunk that streams have left, which may have to
 /// get there over a slow network first.
 const RELAYD_WRITE_DEADLINE: Duration = Duration::from_secs(600);
-
-/// Why streams leave a chunk, which decides what becomes of it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum ChunkFate {
-    /// It is archived.
-    Archive,
-    /// It is thrown away.
-    Delete,
-    /// The session ends, and it stays where it is.
-    Stay,
-}
 
 impl Inner {
     /// The directory that a chunk was made in, if it is on this machine.

@@ -14,9 +14,9 @@ use lttngd_runtime::{Queue, fail_point};
 use crate::{
     Destroyed, Observation, Session, SessionEvent, TraceArchive,
     actor::{InTurn, Inner},
-    chunk_life::ChunkFate,
     error::Refused,
     order::DESTROY,
+    state::leftovers::ChunkFate,
 };
 
 /// How long applications and agents may take to forget the session when the daemon ends.

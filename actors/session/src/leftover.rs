@@ -2,48 +2,13 @@
 //! What fails is done again before the next change of trace chunk; until then a chunk stays where it was
 //! recorded.
 
-use lttngd_model::{ErrorCode, Timestamp};
+use lttngd_model::ErrorCode;
 
 use crate::{
     actor::Inner,
-    chunk::{Chunk, Moved},
-    chunk_life::ChunkFate,
+    chunk::Moved,
+    state::leftovers::{ChunkFate, LeftChunk},
 };
-
-/// Most trace chunks of a session that are kept in mind because they could not be put away. The oldest is
-/// left where it is when there are more.
-pub(crate) const LEFTOVERS_MAX: usize = 64;
-
-/// A chunk that streams have left or are about to.
-#[derive(Clone, Debug)]
-pub(crate) struct LeftChunk {
-    pub(crate) chunk: Chunk,
-    /// What becomes of it.
-    pub(crate) leaving: ChunkFate,
-    pub(crate) ended_at: Timestamp,
-    /// What the relay daemon calls it.
-    pub(crate) relayd_path: String,
-    /// What went wrong when the streams left it: some may be in it still.
-    pub(crate) failure: Option<ErrorCode>,
-}
-
-/// Chunks that could not be put away.
-#[derive(Debug, Default)]
-pub(crate) struct Leftovers(Vec<LeftChunk>);
-
-impl Leftovers {
-    /// Remembers a chunk, and returns one that is given up for it.
-    fn push(&mut self, left: LeftChunk) -> Option<LeftChunk> {
-        let oldest = (self.0.len() >= LEFTOVERS_MAX).then(|| self.0.remove(0));
-        self.0.push(left);
-        oldest
-    }
-
-    /// Whether one of them is where the first chunk of a session is.
-    pub(crate) fn are_at_root(&self) -> bool {
-        self.0.iter().any(|left| left.chunk.location.is_empty())
-    }
-}
 
 impl Inner {
     /// Puts away what could not be put away before.
@@ -53,7 +18,7 @@ impl Inner {
     pub(crate) async fn settle(&self) -> Result<(), ErrorCode> {
         let leftovers = std::mem::take(&mut self.state_mut().leftovers);
         let mut outcome = Ok(());
-        for left in leftovers.0 {
+        for left in leftovers.into_all() {
             let put_away = self.put_away(left).await.map(drop);
             outcome = outcome.and(put_away);
         }
@@ -98,33 +63,5 @@ impl Inner {
             tracing::error!(path = ?oldest.chunk.path(),
                 "a trace chunk stays where it was recorded: too many could not be put away");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use lttngd_model::ChunkId;
-
-    use super::*;
-
-    #[test]
-    fn the_oldest_goes_for_one_too_many() {
-        let left = |id, location: &str| {
-            let chunk = Chunk::at_relayd(ChunkId(id), Timestamp { epoch_s: 0 });
-            let (ended_at, relayd_path) = (chunk.begun_at, String::new());
-            let chunk = Chunk { location: location.to_owned(), ..chunk };
-            let leaving = ChunkFate::Archive;
-            LeftChunk { chunk, leaving, ended_at, relayd_path, failure: None }
-        };
-        let mut leftovers = Leftovers::default();
-        assert!(leftovers.push(left(0, "")).is_none() && leftovers.are_at_root());
-        for id in 1..LEFTOVERS_MAX as u64 {
-            assert!(leftovers.push(left(id, "own")).is_none());
-        }
-        assert_eq!(leftovers.push(left(99, "own")).unwrap().chunk.id, ChunkId(0));
-        assert!(!leftovers.are_at_root());
-        assert_eq!(leftovers.0.len(), LEFTOVERS_MAX);
     }
 }

@@ -13,15 +13,8 @@ use crate::{
     NetworkOutput, Output, SessionConfig,
     actor::Inner,
     error::{consumer_code, relayd_code},
-    state::State,
+    state::relayd::SessionRelayd,
 };
-
-/// The connection of a session that streams.
-pub(crate) struct SessionRelayd {
-    held: Held,
-    /// Once the consumers have it.
-    handed_over: Option<HandedOver>,
-}
 
 impl Inner {
     /// Connects every consumer to the relay daemon of a session that streams, unless they are.
@@ -189,17 +182,5 @@ impl Inner {
     /// The connection, as requests to consumers name it.
     pub(crate) fn net_index(&self) -> Option<NetIndex> {
         self.state().relayd().map(|relayd| relayd.net_index)
-    }
-}
-
-impl State {
-    /// The connection that the consumers have.
-    pub(crate) fn relayd(&self) -> Option<HandedOver> {
-        self.relayd.as_ref().and_then(|relayd| relayd.handed_over)
-    }
-
-    /// The connection that they have, or will have.
-    fn relayd_index(&self) -> Option<NetIndex> {
-        self.relayd.as_ref().map(|relayd| relayd.held.net_index())
     }
 }

@@ -12,10 +12,9 @@ use crate::{
     actor::{InTurn, Inner},
     admission::turn::Turn,
     chunk::Moved,
-    chunk_life::ChunkFate,
-    leftover::LeftChunk,
     order::ROTATE,
     state::State,
+    state::leftovers::{ChunkFate, LeftChunk},
 };
 
 /// How long the reply to a rotation waits for its end. The stock command line looks every 200 ms for

@@ -6,14 +6,13 @@ use actix::{Context, Handler, Message};
 use lttngd_consumer::ChannelSampled;
 use lttngd_model::ErrorCode;
 use lttngd_runtime::Beside;
-use tokio::{
-    task::AbortHandle,
-    time::{Instant, MissedTickBehavior, interval_at},
-};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::{
     ListRotationSchedules, RotationSchedule, RotationSchedules, Session, SetRotationSchedule,
-    actor::Inner, admission::turn::Turn, state::State,
+    actor::Inner,
+    admission::turn::Turn,
+    state::{State, rotation_timer::RotationTimer},
 };
 
 impl Inner {
@@ -62,7 +61,7 @@ impl Inner {
                 }
             }
         });
-        self.state_mut().rotation_timer = Some(RotationTimer(timer.abort_handle()));
+        self.state_mut().rotation_timer = Some(RotationTimer::of(timer.abort_handle()));
     }
 
     /// Rotates periodically no longer. A rotation that is under way goes on.
@@ -118,16 +117,6 @@ impl Session {
     }
 }
 
-/// A task that tells the session when to rotate, until it is dropped.
-#[derive(Debug)]
-pub(crate) struct RotationTimer(AbortHandle);
-
-impl Drop for RotationTimer {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 /// It is time for a periodic rotation, unless the timer is another by then.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
@@ -140,7 +129,7 @@ impl Handler<RotationDue> for Session {
 
     fn handle(&mut self, due: RotationDue, context: &mut Self::Context) -> Self::Result {
         let is_due = move |state: &State| {
-            state.rotation_timer.as_ref().is_some_and(|timer| timer.0.id() == due.timer)
+            state.rotation_timer.as_ref().is_some_and(|timer| timer.is(due.timer))
         };
         let rotated = self.rotate_on_schedule(context, is_due);
         self.works.answer(rotated)

@@ -1,15 +1,19 @@
 //! What a session holds: one plain value that its actor owns. Commands look at it for moments and never
-//! across an await, see [`Inner::state`].
+//! across an await, see [`Inner::state`](crate::actor::Inner::state).
 
+pub(crate) mod leftovers;
 pub(crate) mod lifecycle;
 pub(crate) mod losses;
+pub(crate) mod relayd;
+pub(crate) mod rotation_timer;
 pub(crate) mod rotations;
 pub(crate) mod schedules;
 pub(crate) mod snapshots;
+pub(crate) mod told_losses;
 pub(crate) mod uses;
+pub(crate) mod viewers;
 
 use std::{
-    cell::{Ref, RefMut},
     collections::{BTreeMap, BTreeSet, HashMap},
     path::PathBuf,
     sync::Arc,
@@ -24,27 +28,24 @@ use lttngd_model::{
     BufferScheme, ChunkId, ConsumerKind, Domain, NetIndex, SessionKind, SessionListing,
     ust::{AgentDomain, Channel, TrackedProcess, Trackers, UstDomain},
 };
-use lttngd_runtime::Known;
+use lttngd_runtime::{Hold, Known};
 
 use crate::{
     Consumers, Output, Session, SessionConfig,
-    actor::Inner,
-    apps::Arrival,
-    changes::ToldLosses,
     chunk::{Chunk, SetDirectories},
     domains::{Buffers, BuffersOf, Domains},
-    leftover::Leftovers,
-    relayd::SessionRelayd,
-    schedule::RotationTimer,
-    synchronise::Prepared,
-    viewers::Viewers,
 };
+use leftovers::Leftovers;
 use lifecycle::Lifecycle;
 use losses::Losses;
+use relayd::SessionRelayd;
+use rotation_timer::RotationTimer;
 use rotations::Rotations;
 use schedules::Schedules;
 use snapshots::Snapshots;
+use told_losses::ToldLosses;
 use uses::Uses;
+use viewers::Viewers;
 
 /// What a session holds.
 pub(crate) struct State {
@@ -118,6 +119,15 @@ pub(crate) struct Published {
     /// The consumer daemons: those of domains that came later know nothing of it.
     pub(crate) to: Vec<ConsumerKind>,
 }
+
+/// An application that came, and what it waits for.
+pub(crate) struct Arrival {
+    pub(crate) app: RegisteredApp,
+    pub(crate) hold: Hold,
+}
+
+/// A buffer set and its objects.
+pub(crate) type Prepared = (Arc<Addr<BufferSet>>, Arc<BufferObjects>);
 
 /// A buffer set of the session.
 #[derive(Clone)]
@@ -268,33 +278,5 @@ impl State {
     /// Whether applications record now.
     pub(crate) fn records(&self) -> bool {
         self.life.active && !self.paused
-    }
-}
-
-impl Inner {
-    /// The state, to be looked at for a moment: the borrow ends before the next await.
-    pub(crate) fn state(&self) -> Ref<'_, State> {
-        self.state.borrow()
-    }
-
-    /// The state, to be changed.
-    pub(crate) fn state_mut(&self) -> RefMut<'_, State> {
-        self.state.borrow_mut()
-    }
-
-    /// Where the session stands.
-    pub(crate) fn life(&self) -> Lifecycle {
-        self.state().life
-    }
-
-    /// Changes where the session stands, and shows it.
-    pub(crate) fn change_life(&self, change: impl FnOnce(&mut Lifecycle)) {
-        change(&mut self.state_mut().life);
-        self.show_changed();
-    }
-
-    /// Shows the session as it is now.
-    pub(crate) fn show_changed(&self) {
-        self.config.listings.update(self.config.id, self.state().listing(&self.config));
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     actor::Inner,
     error::buffers_code,
     gate::GateFull,
-    state::{SessionSet, State},
+    state::{Prepared, SessionSet, State},
 };
 
 /// Why an application was not brought to what the session wants.
@@ -33,9 +33,6 @@ pub(crate) enum SynchroniseError {
     #[error(transparent)]
     App(#[from] AppError),
 }
-
-/// A buffer set and its objects.
-pub(crate) type Prepared = (Arc<Addr<BufferSet>>, Arc<BufferObjects>);
 
 /// The same for all applications of a buffer set.
 type Outcome = Result<(), Arc<SynchroniseError>>;

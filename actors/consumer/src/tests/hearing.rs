@@ -75,7 +75,11 @@ impl Sessions {
         let owner = Owner { consumer, start: Start(1), pid: None, span: span.clone() };
         let (ours, shared) = UnixStream::pair().unwrap();
         let link = Link::new(Peer::accepted(ours.into_std().unwrap().into()).unwrap());
-        let process = Process::new(DEADLINE, CommandSocket::shared(link, owner), &span);
+        let process = Process::new(
+            DEADLINE,
+            Outlet::to(CommandSocket::shared(link, owner).recipient()),
+            &span,
+        );
         let hearing = |_| Hearing::of_session(DEADLINE, SESSION, &process, &span);
         let [first, second] = [1, 2].map(hearing);
         Self { first, second, shared, permits: Count::default() }
