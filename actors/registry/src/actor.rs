@@ -1,9 +1,6 @@
 //! The actor that owns the names.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, ResponseFuture};
 use futures::future::join_all;
@@ -75,7 +72,6 @@ pub struct Registry {
     pub(crate) config: RegistryConfig,
     keys: ChannelKeys,
     next_id: u64,
-    names: HashMap<String, SessionId>,
     sessions: BTreeMap<SessionId, Entry>,
     shares: Ledger,
     pub(crate) subscribers: Subscribers,
@@ -111,7 +107,6 @@ impl Registry {
             config,
             keys: ChannelKeys::default(),
             next_id: FIRST_SESSION_ID,
-            names: HashMap::new(),
             sessions: BTreeMap::new(),
             shares: Ledger::new("sessions", SESSIONS_KEPT)
                 .owned_by(rustix::process::geteuid().as_raw()),
@@ -139,7 +134,7 @@ impl Registry {
         let share = self.share(request.requester)?;
         let now = now();
         let named = naming::name(&request.descriptor, request.home.as_deref(), now, |name| {
-            self.names.contains_key(name)
+            self.config.listings.id(name).is_some()
         })?;
         let complete = named.complete(&request.descriptor);
         // The output of a snapshot session is where its snapshots go.
@@ -178,7 +173,7 @@ impl Registry {
         });
         let listing = session.listing();
         let entry = Entry {
-            name: named.name.clone(),
+            name: named.name,
             session: session.start(),
             owner: request.requester,
             _share: share,
@@ -188,7 +183,6 @@ impl Registry {
         fail_point::reached("Registry create_session");
         self.subscribers.publish(entry.audience(), || entry.event(SessionEvent::Created));
         self.sessions.insert(id, entry);
-        self.names.insert(named.name, id);
         Ok(complete)
     }
 
@@ -204,17 +198,13 @@ impl Registry {
     }
 
     fn find(&self, name: &str) -> Option<(SessionId, &Entry)> {
-        let id = *self.names.get(name)?;
+        let id = self.config.listings.id(name)?;
         Some((id, self.sessions.get(&id)?))
     }
 
     /// Frees the session's name and begins its end.
     fn begin_destroy(&mut self, id: SessionId) -> Option<Addr<Session>> {
         let entry = self.sessions.get(&id)?;
-        // Another session may have the name of one whose end has begun.
-        if self.names.get(&entry.name) == Some(&id) {
-            self.names.remove(&entry.name);
-        }
         self.config.listings.withdraw(id);
         Some(entry.session.clone())
     }

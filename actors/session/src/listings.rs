@@ -74,13 +74,19 @@ impl SessionListings {
         }
     }
 
-    /// Shows a session no longer. Its name is free.
+    /// Shows a session no longer. Its name is free; one that has it already when this is said again keeps it.
     pub fn withdraw(&self, id: SessionId) {
         let mut sessions = self.sessions();
         if let Some(shown) = sessions.shown.remove(&id) {
             sessions.names.remove(&shown.listing.name);
         }
         self.changed();
+    }
+
+    /// Which session has this name.
+    #[must_use]
+    pub fn id(&self, name: &str) -> Option<SessionId> {
+        self.sessions().names.get(name).copied()
     }
 
     /// The session of this name.
