@@ -143,7 +143,7 @@ fn measure() -> Report {
     let (Some(name), Some(description)) = (name, description) else {
         return Report::Unusable("it gives no name or no description".to_owned());
     };
-    // SAFETY: as above.
+    // SAFETY: the function is the plugin's, which stays loaded.
     let offset = measure_offset(freq_hz, || unsafe { (functions.read64)() });
     Report::Clock(Clock { name, uuid: uuid(functions.uuid), description, freq_hz, offset })
 }

@@ -206,7 +206,7 @@ struct FutexWord {
 // SAFETY: the mapping belongs to this value alone and can be named and unmapped by any thread; the
 // memory is only ever used as an atomic.
 unsafe impl Send for FutexWord {}
-// SAFETY: as above.
+// SAFETY: threads that share it reach the memory by atomic operations alone.
 unsafe impl Sync for FutexWord {}
 
 impl FutexWord {

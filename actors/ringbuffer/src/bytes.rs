@@ -18,7 +18,7 @@ pub struct SharedBytes<'a> {
 
 // SAFETY: it is no more than a shared reference, to memory that every thread may read.
 unsafe impl Send for SharedBytes<'_> {}
-// SAFETY: as above.
+// SAFETY: whoever shares it can only read that memory.
 unsafe impl Sync for SharedBytes<'_> {}
 
 impl<'a> From<&'a [u8]> for SharedBytes<'a> {
@@ -81,7 +81,7 @@ impl SharedBytes<'_> {
             offset += size_of::<u64>();
         }
         for byte in rest {
-            // SAFETY: as above.
+            // SAFETY: the byte is among the readable ones; volatile, since it may change meanwhile.
             *byte = unsafe { self.start.add(offset).read_volatile() };
             offset += 1;
         }
@@ -172,14 +172,14 @@ pub fn write_at(
     let file = file.as_fd().as_raw_fd();
     let (parts, count) = (parts.as_ptr(), count as libc::c_int);
     if caching == Caching::Drop {
-        // SAFETY: as above.
+        // SAFETY: so many parts there are, of memory that can be read, and the file is open: the call only reads them.
         let call = || unsafe { libc::pwritev2(file, parts, count, offset, libc::RWF_DONTCACHE) };
         match transfer(call) {
             Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => {}
             outcome => return outcome,
         }
     }
-    // SAFETY: as above.
+    // SAFETY: so many parts there are, of memory that can be read, and the file is open: the call only reads them.
     transfer(|| unsafe { libc::pwritev(file, parts, count, offset) })
 }
 
@@ -196,6 +196,6 @@ pub fn send(socket: impl AsFd, views: &[SharedBytes<'_>], skip: usize) -> io::Re
     message.msg_iovlen = count as _;
     let socket = socket.as_fd().as_raw_fd();
     let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
-    // SAFETY: as above; the parts live until the end of this function.
+    // SAFETY: the message names parts of memory that can be read, which live until the end of this function.
     transfer(|| unsafe { libc::sendmsg(socket, &raw const message, flags) })
 }

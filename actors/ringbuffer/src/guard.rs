@@ -97,7 +97,7 @@ fn install() -> io::Result<()> {
         let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
         action.sa_sigaction = handler as usize;
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
-        // SAFETY: as above.
+        // SAFETY: an action of zeros is a valid one, and the system fills it in.
         let mut before: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
         // SAFETY: both actions are valid; the handler makes only calls that signal handlers may make.
         let result = unsafe { libc::sigaction(libc::SIGBUS, &raw const action, &raw mut before) };

@@ -68,7 +68,8 @@ impl Mapping {
     pub fn u32(&self, offset: u64) -> &AtomicU32 {
         let place = self.place(offset, size_of::<u32>()).cast::<u32>();
         assert!(place.is_aligned(), "the half word at {offset} is not aligned");
-        // SAFETY: as above.
+        // SAFETY: it is within the mapping, which lives as long as `self`, it is aligned, and this
+        // process reaches it by atomic operations alone.
         unsafe { AtomicU32::from_ptr(place.as_ptr()) }
     }
 

@@ -42,7 +42,7 @@ pub enum Needs {
 
 /// One check.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Check {
+enum DomainCheck {
     /// The session has the domain.
     DomainIsThere,
     /// This daemon serves the domain.
@@ -64,8 +64,8 @@ impl Needs {
     }
 
     /// The checks in their order.
-    const fn checks(self) -> &'static [Check] {
-        use Check as C;
+    const fn checks(self) -> &'static [DomainCheck] {
+        use DomainCheck as C;
         match self {
             Self::Nothing => &[],
             Self::Open(_) => &[C::DomainIsServed, C::CanBeListed],
@@ -87,11 +87,11 @@ impl Needs {
         served: Result<(), ErrorCode>,
     ) -> Result<(), ErrorCode> {
         self.checks().iter().try_for_each(|check| match check {
-            Check::DomainIsThere if is_there => Ok(()),
-            Check::DomainIsThere => Err(ErrorCode::NoChannel),
-            Check::DomainIsServed => served,
-            Check::CanBeListed => life.admit_listing(),
-            Check::HasConsumer => match self.domain().and_then(Domain::tracer) {
+            DomainCheck::DomainIsThere if is_there => Ok(()),
+            DomainCheck::DomainIsThere => Err(ErrorCode::NoChannel),
+            DomainCheck::DomainIsServed => served,
+            DomainCheck::CanBeListed => life.admit_listing(),
+            DomainCheck::HasConsumer => match self.domain().and_then(Domain::tracer) {
                 Some(tracer) => life.admit_with_consumer_of(tracer),
                 // The request itself says that there is no such domain.
                 None => Ok(()),

@@ -6,7 +6,9 @@ use lttngd_buffers::{self as buffers, ClearQuiescent, Flush};
 use lttngd_model::ErrorCode;
 use lttngd_runtime::fail_point;
 
-use crate::{Clear, actor::Inner, admission::turn::Turn, chunk_life::ChunkFate, error::SetFailure};
+use crate::{
+    Clear, actor::Inner, admission::turn::Turn, error::SetFailure, state::leftovers::ChunkFate,
+};
 
 impl Inner {
     pub(crate) async fn clear(self: Rc<Self>, _: Clear) -> Result<(), ErrorCode> {
@@ -24,7 +26,10 @@ impl Inner {
             // Applications go on whatever became of the rest.
             let resumed = self.resume_cleared().await;
             self.synchronise_all().await;
-            resumed.map_err(|error| self.failed_clear(&error))?;
+            resumed.map_err(|error| {
+                tracing::error!(%error, "buffers begin no packets after a clear");
+                error.code(ErrorCode::ClearFailConsumer)
+            })?;
         }
         cleared?;
         self.state_mut().rotations.cleared(life.active);

@@ -35,7 +35,7 @@ pub(super) struct Granted {
 /// The requests that were not answered, or whose answer was not taken.
 #[derive(Debug, Default)]
 pub(super) struct Line {
-    places: VecDeque<Place>,
+    asked: VecDeque<Asked>,
     /// The number of the first of them: how many there were before.
     first: u64,
     /// How many of them are answered. They are answered in their order.
@@ -45,7 +45,7 @@ pub(super) struct Line {
 }
 
 #[derive(Debug)]
-struct Place {
+struct Asked {
     /// Handle and number of the request.
     request: (u32, u32),
     wants: Wants,
@@ -65,19 +65,19 @@ enum State {
 impl Line {
     /// Something is asked, for a job: its number.
     pub(super) fn push(&mut self, request: (u32, u32), wants: Wants, job: u32) -> u64 {
-        self.places.push_back(Place { request, wants, job, state: State::Waits(None) });
-        self.first + (self.places.len() as u64 - 1)
+        self.asked.push_back(Asked { request, wants, job, state: State::Waits(None) });
+        self.first + (self.asked.len() as u64 - 1)
     }
 
-    fn place(&mut self, at: u64) -> Option<&mut Place> {
+    fn at(&mut self, at: u64) -> Option<&mut Asked> {
         let at = usize::try_from(at.checked_sub(self.first)?).ok()?;
-        self.places.get_mut(at)
+        self.asked.get_mut(at)
     }
 
     /// The same for a reply that comes before the one to the request.
     pub(super) fn push_early(&mut self, handle: u32, number: u32, job: u32) {
         let request = (handle, number);
-        self.places.push_back(Place { request, wants: Wants::Grant, job, state: State::Over });
+        self.asked.push_back(Asked { request, wants: Wants::Grant, job, state: State::Over });
     }
 
     /// Takes the answer to a request, if it is there.
@@ -86,7 +86,7 @@ impl Line {
         at: u64,
         context: &mut Context<'_>,
     ) -> Poll<Result<Granted, UstError>> {
-        let Some(Place { state, .. }) = self.place(at) else { return Poll::Pending };
+        let Some(Asked { state, .. }) = self.at(at) else { return Poll::Pending };
         match std::mem::replace(state, State::Over) {
             State::Answered(answer) => {
                 self.forget();
@@ -103,8 +103,8 @@ impl Line {
 
     /// Nobody waits for the answer to a request.
     pub(super) fn abandon(&mut self, at: u64) {
-        if let Some(place) = self.place(at) {
-            place.state = State::Over;
+        if let Some(asked) = self.at(at) {
+            asked.state = State::Over;
             self.forget();
         }
     }
@@ -112,9 +112,9 @@ impl Line {
     /// Forgets those of which nothing is to come any more.
     fn forget(&mut self) {
         while self.answered > 0
-            && matches!(self.places.front(), Some(Place { state: State::Over, .. }))
+            && matches!(self.asked.front(), Some(Asked { state: State::Over, .. }))
         {
-            self.places.pop_front();
+            self.asked.pop_front();
             self.first += 1;
             self.answered -= 1;
         }
@@ -122,15 +122,15 @@ impl Line {
 
     /// Whether all that was asked is answered.
     pub(super) fn is_answered(&self) -> bool {
-        self.answered == self.places.len()
+        self.answered == self.asked.len()
     }
 
     /// Whether nothing is asked. It holds no memory then.
     pub(super) fn is_at_rest(&mut self) -> bool {
-        if self.places.is_empty() && self.places.capacity() > 0 {
-            self.places = VecDeque::new();
+        if self.asked.is_empty() && self.asked.capacity() > 0 {
+            self.asked = VecDeque::new();
         }
-        self.places.is_empty()
+        self.asked.is_empty()
     }
 
     /// The jobs that were answered since this was asked last, a bit for each.
@@ -144,7 +144,7 @@ impl Line {
     /// A reply to something else.
     pub(super) fn deliver(&mut self, received: &[u8]) -> Result<usize, Broken> {
         let mut rest = received;
-        while let Some(next) = self.places.get_mut(self.answered)
+        while let Some(next) = self.asked.get_mut(self.answered)
             && let Some((bytes, behind)) = rest.split_at_checked(REPLY_LEN)
         {
             let granted = ReplyHead::decode(bytes)?.check(next.request.0, next.request.1);
@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(take(&mut line, asked[2]), None);
         assert_eq!(take(&mut line, asked[1]).unwrap().unwrap().value, 11);
         assert_eq!(take(&mut line, asked[0]).unwrap().unwrap().value, 10);
-        assert_eq!(line.places.len(), 2);
+        assert_eq!(line.asked.len(), 2);
         assert_eq!(line.deliver(&bytes[whole..]).unwrap(), REPLY_LEN);
         assert_eq!((line.take_answered(), line.is_answered()), (0b100, false));
         // Whoever was answered and whoever was not give up.

@@ -60,7 +60,7 @@ pub(crate) struct Standing {
 
 /// One check, with what is answered where commands differ in that.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Check {
+enum TurnCheck {
     /// The session is whole: its end has not begun, and it did not fail.
     IsWhole,
     /// The same, and it has lost no consumer daemon.
@@ -90,9 +90,9 @@ enum Check {
 
 impl Turn {
     /// The checks in their order.
-    const fn checks(self) -> &'static [Check] {
-        use Check as C;
+    const fn checks(self) -> &'static [TurnCheck] {
         use ErrorCode as E;
+        use TurnCheck as C;
         match self {
             Self::Start => &[
                 C::IsWhole,
@@ -138,7 +138,7 @@ impl Turn {
     }
 }
 
-impl Check {
+impl TurnCheck {
     fn of(self, standing: &Standing) -> Result<(), ErrorCode> {
         let Standing { life, kind, relayd, rotations, .. } = *standing;
         let is_live = matches!(kind, SessionKind::Live { .. });

@@ -22,7 +22,7 @@ pub struct Shared {
 
 // SAFETY: the mapping belongs to no thread, and all of it is reached by atomic operations.
 unsafe impl Send for Shared {}
-// SAFETY: as above.
+// SAFETY: threads that share it reach all of it by atomic operations.
 unsafe impl Sync for Shared {}
 
 impl Shared {
