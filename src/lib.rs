@@ -66,8 +66,8 @@ pub use daemon::Daemon;
 pub use error::{DaemonFailed, StartError};
 pub use load::LoadError;
 pub use lttngd_handle::{
-    AnyEvent, AnyReply, AnyRequest, AnySubscribed, AnySubscription, Handle, Request,
-    SubscriptionRequest, VERSION, Versioned,
+    AnyEvent, AnyReply, AnyRequest, AnySubscribed, AnySubscription, Handle, ListRefusals, Refusal,
+    Request, SubscriptionRequest, VERSION, Versioned,
 };
 pub use lttngd_kernel::ListSyscalls;
 pub use lttngd_model as model;

@@ -48,7 +48,7 @@ impl SessionDaemon {
 
     /// The metadata so far.
     pub fn metadata(&self) -> Vec<u8> {
-        self.registry.lock().unwrap().metadata().to_owned()
+        self.registry.lock().unwrap().metadata()
     }
 
     /// Takes the next application that registers, gives it the channel and lets it begin.

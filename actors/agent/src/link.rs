@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lttngd_runtime::{STEP_LEN, fail_point, read_growing, skip};
+use lttngd_runtime::{REQUEST_COST, STEP_LEN, fail_point, read_growing, skip, turn};
 use lttngd_wire::agent::{
     Command, LIST_HEAD_LEN, ListHead, REPLY_LEN, Refusal, Reply, decode_loggers,
 };
@@ -34,6 +34,7 @@ impl Link<'_> {
         let mut bytes = [0; REPLY_LEN];
         self.connection.read_exact(&mut bytes).await?;
         self.agenda.answered();
+        turn(self.permit.uid(), REQUEST_COST).await;
         Ok(Reply::decode(bytes).0)
     }
 
@@ -50,7 +51,10 @@ impl Link<'_> {
         let mut head = [0; LIST_HEAD_LEN];
         self.connection.read_exact(&mut head).await?;
         let ListHead { data_size, count } = ListHead::decode(&head)?;
-        let fill = async |bytes: &mut [u8]| self.connection.read_exact(bytes).await;
+        let fill = async |bytes: &mut [u8]| {
+            turn(self.permit.uid(), bytes.len()).await;
+            self.connection.read_exact(bytes).await
+        };
         let room = self.permit.listing(data_size);
         let names = async {
             match &room {

@@ -13,7 +13,7 @@ use lttngd_runtime::{
     Descriptors, Held, NoDescriptors, Outlet, Pace, Purpose, Sparing, TcpUsers, accept_all,
     complaint,
 };
-use lttngd_users::{Lease, Ledger, NOBODY, ShareTaken};
+use lttngd_users::{Lease, Ledger, NOBODY, ShareTaken, count_refusal};
 use lttngd_wire::{
     DecodeError,
     agent::{REGISTRATION_LEN, Registration},
@@ -155,7 +155,10 @@ pub async fn listen(listener: StdListener, settings: AgentSettings) -> io::Resul
                 pace.in_vain(Moment::now());
                 let news = match &error {
                     NoPermit::Share(refused) => refused.is_news,
-                    NoPermit::Descriptors(_) => refusals.line(Instant::now()),
+                    NoPermit::Descriptors(_) => {
+                        count_refusal(uid, "descriptors of agents");
+                        refusals.line(Instant::now())
+                    }
                 };
                 if let Some(count) = news {
                     tracing::warn!(%address, %error, count, "an agent is refused");

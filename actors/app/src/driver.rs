@@ -12,7 +12,7 @@ use futures::{
     future::{LocalBoxFuture, OptionFuture},
 };
 use lttngd_model::SessionId;
-use lttngd_runtime::{Claim, Task, answer, reply_to_all};
+use lttngd_runtime::{Claim, REQUEST_COST, Task, answer, reply_to_all, turn};
 use lttngd_wire::ust::command::{Command, ROOT_HANDLE};
 use tokio::time::{Sleep, sleep_until};
 
@@ -73,7 +73,10 @@ impl Driver {
                 // What the jobs ask is written at once. Who was answered goes on before anything else is
                 // seen, as that the application has ended since.
                 exchanged = self.socket.exchange() => match exchanged {
-                    Ok(()) => self.agenda.answered(),
+                    Ok(()) => {
+                        self.agenda.answered();
+                        turn(self.permit.uid(), REQUEST_COST).await;
+                    }
                     Err(broken) => return broken,
                 },
                 () = self.agenda.queued() => {}

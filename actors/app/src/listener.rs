@@ -15,10 +15,10 @@ use actix::Actor;
 use lttngd_clock::now;
 use lttngd_model::Bitness;
 use lttngd_runtime::{
-    Descriptors, Outlet, Pace, Peer, PeerCredentials, PeerError, Purpose, Sockets, Sparing,
-    accept_all, complaint,
+    Descriptors, Outlet, Pace, Peer, PeerCredentials, PeerError, Purpose, REQUEST_COST, Sockets,
+    Sparing, accept_all, complaint, turn,
 };
-use lttngd_users::{Lease, NOBODY};
+use lttngd_users::{Lease, NOBODY, count_refusal};
 use lttngd_wire::ust::{
     is_supported_abi,
     registration::{Alignments, REGISTRATION_LEN, Registration, RegistrationError, SocketKind},
@@ -184,6 +184,7 @@ impl Listener {
         let held = match self.settings.descriptors.take(Purpose::Registrations, 1) {
             Ok(held) => held,
             Err(error) => {
+                count_refusal(uid, "descriptors of applications");
                 let left_out = self.refusals.borrow_mut().line(Instant::now());
                 let news = left_out.map(|left_out| (left_out, &error as &dyn fmt::Display));
                 self.refuse(peer, credentials, news);
@@ -404,6 +405,8 @@ impl Listener {
             .map_err(|_| Rejected::Silent)?
             .map_err(Rejected::Version)?
             .map_err(Rejected::VersionRefused)?;
+        // What comes of it costs about as much as some requests.
+        turn(command.uid, 4 * REQUEST_COST).await;
         let registration = command.registration;
         let info = Arc::new(AppInfo {
             id: AppId(self.next_id.replace(self.next_id.get() + 1)),

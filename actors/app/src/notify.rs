@@ -8,12 +8,14 @@ use lttngd_metadata::{
     tsdl::HeaderType as TsdlHeader,
     ustregistry::{EventRegistration, KnownIds, RegistryError},
 };
-use lttngd_runtime::{AskError, Peer, STEP_LEN, ask, complaint, fail_point, read_growing, skip};
+use lttngd_runtime::{
+    AskError, Peer, REQUEST_COST, STEP_LEN, ask, complaint, fail_point, read_growing, skip, turn,
+};
 use lttngd_wire::ust::notify::{
     Answer, EINVAL, Head, HeaderType, KIND_LEN, Kind, Request, RequestError, to_nestable,
 };
 
-use crate::{error::Broken, large::LargeRequests, permits::Permit};
+use crate::{error::Broken, permits::Permit};
 
 /// Longest wait for ids. The application itself gives up after 3 s, and would take an answer that
 /// comes later for the answer to its next request.
@@ -124,7 +126,7 @@ async fn serve_one(socket: &Peer, handles: &Handles, permit: &Permit) -> Result<
     socket.read_exact(&mut number[..1]).await?;
     let mut read = pin!(async {
         socket.read_exact(&mut number[1..]).await?;
-        read(socket, u32::from_ne_bytes(number), handles, permit.large()).await
+        read(socket, u32::from_ne_bytes(number), handles, permit).await
     });
     // Most have come whole, and need no clock.
     let read = match futures::poll!(read.as_mut()) {
@@ -162,7 +164,7 @@ async fn read(
     socket: &Peer,
     number: u32,
     handles: &Handles,
-    large: &LargeRequests,
+    permit: &Permit,
 ) -> Result<(Kind, Asked), Broken> {
     let kind = Kind::from_raw(number)
         .ok_or_else(|| Broken::Protocol(format!("notification {number} is unknown")))?;
@@ -170,7 +172,11 @@ async fn read(
     socket.read_exact(&mut fixed).await?;
     let head = Head::decode(kind, &fixed)?;
     let len = head.variable_len()?;
-    let fill = async |bytes: &mut [u8]| socket.read_exact(bytes).await;
+    turn(permit.uid(), REQUEST_COST).await;
+    let fill = async |bytes: &mut [u8]| {
+        turn(permit.uid(), bytes.len()).await;
+        socket.read_exact(bytes).await
+    };
     let target = match handles.target(&head) {
         Ok(target) => target,
         Err(refusal) => {
@@ -181,7 +187,7 @@ async fn read(
     let decoded = if len <= STEP_LEN {
         head.decode_variable(&read_growing(len, fill).await?)
     } else {
-        let _held = large.begin().await;
+        let _held = permit.large().begin().await;
         let bytes = read_growing(len, fill).await?;
         // Decoding takes milliseconds, in which nobody else would be served.
         tokio::task::spawn_blocking(move || head.decode_variable(&bytes))

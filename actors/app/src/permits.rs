@@ -7,7 +7,7 @@ use std::{
 };
 
 use lttngd_runtime::{Descriptors, PeerCredentials, Purpose};
-use lttngd_users::{Lease, Ledger, ShareTaken};
+use lttngd_users::{Lease, Ledger, ShareTaken, count_refusal};
 
 use crate::large::LargeRequests;
 
@@ -121,6 +121,7 @@ impl Permits {
             large: LargeRequests::default(),
         });
         if taken.count >= self.each_max {
+            count_refusal(peer.uid, "registrations of one process");
             return Err(Full { is_news: !std::mem::replace(&mut taken.told, true) });
         }
         taken.count += 1;

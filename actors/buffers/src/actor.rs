@@ -13,10 +13,7 @@ use actix::{
 use lttngd_consumer::{
     self as consumer, Consumer, MetadataAccepted, MetadataRequested, MetadataSource,
 };
-use lttngd_metadata::{
-    tsdl::HeaderType,
-    ustregistry::{RegistryError, UstRegistry},
-};
+use lttngd_metadata::{tsdl::HeaderType, ustregistry::RegistryError};
 use lttngd_runtime::{FailureNotice, Outlet, Queue, answer};
 use tracing::{Instrument, Span};
 
@@ -24,7 +21,7 @@ use crate::{
     BufferObjects, BufferSetConfig, BufferSetFailed, BuffersError, ChannelCounters, ChannelSize,
     Clear, ClearQuiescent, Close, Counters, Finish, Flush, IdsGiven, OpenPackets, Prepare,
     PushMetadata, Record, RegenerateMetadata, RegisterChannel, RegisterEnumeration, RegisterEvent,
-    Rotate, Sizes, state::State,
+    Rotate, Sizes, held::Registry, state::State,
 };
 
 /// Most requests of a session that wait for the set.
@@ -111,7 +108,7 @@ impl Inner {
     /// Gives an id, and tells those that are known if others ask for them.
     fn give<T>(
         &self,
-        give: impl FnOnce(&mut UstRegistry) -> Result<T, RegistryError>,
+        give: impl FnOnce(&mut Registry) -> Result<T, RegistryError>,
     ) -> Result<T, RegistryError> {
         if !self.config.shares_ids() {
             return give(&mut self.state_mut().registry);

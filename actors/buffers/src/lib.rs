@@ -19,6 +19,7 @@ mod actor;
 mod ask;
 mod counters;
 mod error;
+mod held;
 mod message;
 mod progress;
 mod set;

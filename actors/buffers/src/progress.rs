@@ -1,7 +1,7 @@
 //! How far a receiver has the metadata text.
 
+use crate::held::Registry;
 use lttngd_consumer::MetadataText;
-use lttngd_metadata::ustregistry::UstRegistry;
 
 /// How much of the text the consumer is known to have.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -12,15 +12,12 @@ pub(crate) struct MetadataProgress {
 
 impl MetadataProgress {
     /// The part of the text that the consumer lacks.
-    pub(crate) fn missing(self, registry: &UstRegistry) -> MetadataText {
-        let text = registry.metadata();
+    pub(crate) fn missing(self, registry: &Registry) -> MetadataText {
+        let len = registry.metadata_len();
         let known = if self.version == registry.version() { self.end } else { 0 };
-        let start = usize::try_from(known).map_or(text.len(), |known| known.min(text.len()));
-        MetadataText {
-            offset: start as u64,
-            version: registry.version(),
-            bytes: text[start..].to_vec(),
-        }
+        let start = usize::try_from(known).map_or(len, |known| known.min(len));
+        let bytes = registry.metadata_from(start);
+        MetadataText { offset: start as u64, version: registry.version(), bytes }
     }
 
     /// The consumer accepted the text of `version` up to `end`.

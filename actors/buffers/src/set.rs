@@ -11,10 +11,7 @@ use std::{
 };
 
 use lttngd_consumer::{ChannelSampled, ConsumerError};
-use lttngd_metadata::{
-    tsdl::{Clock, Scheme, TraceDescription},
-    ustregistry::UstRegistry,
-};
+use lttngd_metadata::tsdl::{Clock, Scheme, TraceDescription};
 use lttngd_model::{
     Bitness, ChannelAttributes, ChannelKey, ChunkId, Credentials, NetIndex, SessionId, Timestamp,
 };
@@ -24,6 +21,7 @@ use lttngd_wire::ust::registration::Alignments;
 
 use crate::{
     BufferSetFailed, BuffersError, ChannelSize, IdsGiven, PreparedChannel, SetKey,
+    held::{Registry, holding_of},
     shm::ShmDirectory,
 };
 
@@ -225,8 +223,8 @@ impl BufferSetConfig {
         self.shm_path.as_ref().map(|root| ShmDirectory::new(root, &self.path()))
     }
 
-    pub(crate) fn registry(&self, uuid: [u8; 16]) -> UstRegistry {
-        UstRegistry::new(TraceDescription {
+    pub(crate) fn registry(&self, uuid: [u8; 16]) -> Registry {
+        let description = TraceDescription {
             uuid,
             alignments: self.alignments,
             bitness: self.bitness,
@@ -237,7 +235,8 @@ impl BufferSetConfig {
             session_created_at: self.session_created_at,
             hostname: self.hostname.clone(),
             clock: self.clock.clone(),
-        })
+        };
+        Registry::sharing(description, holding_of(self.app_uid))
     }
 }
 

@@ -3,12 +3,12 @@
 use std::{fs::File, sync::Arc};
 
 use lttngd_consumer::MetadataText;
-use lttngd_metadata::ustregistry::{KnownIds, RegistryError, UstRegistry};
+use lttngd_metadata::ustregistry::{KnownIds, RegistryError};
 use lttngd_model::ChannelKey;
 use tokio::sync::oneshot;
 
 use crate::{
-    BufferObjects, BuffersError, ChannelRequest, ChannelSize, SetOutput,
+    BufferObjects, BuffersError, ChannelRequest, ChannelSize, SetOutput, held::Registry,
     progress::MetadataProgress, set::SetChannel,
 };
 
@@ -20,7 +20,7 @@ const TOLD_PART: usize = 4;
 /// What a buffer set has.
 #[derive(Debug)]
 pub(crate) struct State {
-    pub(crate) registry: UstRegistry,
+    pub(crate) registry: Registry,
     /// Where the consumer writes what was made last.
     pub(crate) output: SetOutput,
     channels: Vec<SetChannel>,
@@ -36,7 +36,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(registry: UstRegistry) -> Self {
+    pub(crate) fn new(registry: Registry) -> Self {
         Self {
             registry,
             output: SetOutput::None,
@@ -54,7 +54,7 @@ impl State {
     /// already, and those that were told last lack many.
     pub(crate) fn give<T>(
         &mut self,
-        give: impl FnOnce(&mut UstRegistry) -> Result<T, RegistryError>,
+        give: impl FnOnce(&mut Registry) -> Result<T, RegistryError>,
     ) -> (Result<T, RegistryError>, Option<Arc<KnownIds>>) {
         let before = self.registry.count();
         let given = give(&mut self.registry);
@@ -194,7 +194,7 @@ impl TextFile {
         !std::mem::replace(&mut self.is_under_way, true)
     }
 
-    fn begin(&mut self, registry: &UstRegistry) -> Option<Write> {
+    fn begin(&mut self, registry: &Registry) -> Option<Write> {
         let waiting = std::mem::take(&mut self.waiting);
         let text = self.written.missing(registry);
         match &self.file {

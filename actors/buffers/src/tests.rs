@@ -6,6 +6,7 @@ mod order;
 mod prepare;
 mod progress;
 mod push;
+mod shares;
 mod shm;
 mod world;
 

@@ -8,8 +8,8 @@ use std::{
 
 use lttngd_handle::Handle;
 use lttngd_model::{Binary, Credentials, ErrorCode};
-use lttngd_runtime::{Peer, PeerError, fail_point::in_the_middle, read_growing};
-use lttngd_users::Lease;
+use lttngd_runtime::{Peer, PeerError, fail_point::in_the_middle, read_growing, turn};
+use lttngd_users::{Lease, NOBODY};
 use lttngd_wire::{
     DecodeError,
     client::{FDS_MAX, REQUEST_LEN, Reply, Request},
@@ -182,14 +182,18 @@ async fn payload(
             return Ok(Err(request.malformed()));
         }
     };
+    let mut uid = NOBODY;
     if payload_len > 0 {
-        let uid = peer.credentials().map_err(|e| ConnectionError::Request(e.into()))?.uid;
+        uid = peer.credentials().map_err(|e| ConnectionError::Request(e.into()))?.uid;
         match shares.request(uid, payload_len) {
             Ok(taken) => *lease = Some(taken),
             Err(code) => return Ok(Err(code)),
         }
     }
-    let fill = async |bytes: &mut [u8]| peer.read_exact(bytes).await;
+    let fill = async |bytes: &mut [u8]| {
+        turn(uid, bytes.len()).await;
+        peer.read_exact(bytes).await
+    };
     let payload = read_growing(payload_len, fill).await.map_err(ConnectionError::Request)?;
     let descriptors = match request.fd_count as usize {
         0 => Vec::new(),

@@ -80,11 +80,14 @@ impl Handle {
         self.registry.send(message).await.map_err(|_| ErrorCode::Fatal)
     }
 
+    /// Whether the daemon is there yet.
+    pub(crate) fn check_running(&self) -> Result<(), ErrorCode> {
+        if self.registry.connected() { Ok(()) } else { Err(ErrorCode::Fatal) }
+    }
+
     /// The session of this name, if it exists and the requester may use it.
     fn find(&self, name: &str) -> Result<Addr<Session>, ErrorCode> {
-        if !self.registry.connected() {
-            return Err(ErrorCode::Fatal);
-        }
+        self.check_running()?;
         let found = self.listings.find(name).ok_or(ErrorCode::SessNotFound)?;
         if !self.requester.may_access(found.owner) {
             return Err(ErrorCode::Eperm);
@@ -238,9 +241,7 @@ impl Handle {
     /// # Errors
     /// None of its own.
     pub fn shown_sessions(&self) -> Result<Vec<Arc<SessionListing>>, ErrorCode> {
-        if !self.registry.connected() {
-            return Err(ErrorCode::Fatal);
-        }
+        self.check_running()?;
         Ok(self.listings.visible_to(self.requester))
     }
 

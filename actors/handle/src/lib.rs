@@ -9,6 +9,7 @@ mod agent_requests;
 mod any;
 mod handle;
 mod kernel_requests;
+mod refusals;
 mod request;
 mod requests;
 mod subscriptions;
@@ -19,6 +20,7 @@ mod version;
 
 pub use any::{AnyReply, AnyRequest};
 pub use handle::{Handle, Settings};
+pub use refusals::{ListRefusals, Refusal};
 pub use request::Request;
 pub use subscriptions::{AnyEvent, AnySubscribed, AnySubscription, SubscriptionRequest};
 pub use version::{VERSION, Versioned};

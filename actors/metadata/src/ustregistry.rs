@@ -6,23 +6,27 @@ mod enumerations;
 mod error;
 mod events;
 mod known;
+mod share;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub use enumerations::{ENUMERATION_ENTRIES_MAX, ENUMERATIONS_MAX};
 pub use error::RegistryError;
 pub use events::{EVENTS_PER_CHANNEL_MAX, EventRegistration};
 pub use known::KnownIds;
+pub use share::{Alone, Enumeration, Share};
 
-use std::ops::Range;
+use std::sync::Arc;
 
 use lttngd_model::{EnumerationEntry, Field};
 
-use crate::tsdl::{Clock, HeaderType, METADATA_MAX_LEN, Preamble, TraceDescription};
+use crate::tsdl::{Clock, HeaderType, Preamble, TraceDescription};
 use crate::tsdl::{event_block, preamble, stream_block};
 use context::modernize;
 use enumerations::Enumerations;
 use events::Events;
+use text::Text;
 
 /// The ids and the metadata text of one trace.
 ///
@@ -31,20 +35,21 @@ use events::Events;
 /// since a viewer of a live session takes the text as it comes, and ends when an event of a stream comes
 /// that it does not know.
 #[derive(Debug)]
-pub struct UstRegistry {
+pub struct UstRegistry<S = Alone> {
     description: TraceDescription,
     channels: Vec<Channel>,
     enumerations: Enumerations,
     text: Text,
     version: u64,
+    /// The last one, since what is held there is let go of first.
+    share: S,
 }
 
 #[derive(Debug, Default)]
 struct Channel {
+    /// Their text waits until the stream is described.
     events: Events,
     stream: Option<Stream>,
-    /// Text of the events until the stream is described; theirs stands in it.
-    waiting: Vec<u8>,
 }
 
 /// What the first application to register a channel made of it.
@@ -52,7 +57,7 @@ struct Channel {
 struct Stream {
     header: HeaderType,
     context: Vec<Field>,
-    text: Range<usize>,
+    text: Arc<str>,
     /// Whether no application has registered it yet.
     is_empty: bool,
 }
@@ -61,6 +66,14 @@ impl UstRegistry {
     /// A registry without channels. The text of the trace as a whole is written at once.
     #[must_use]
     pub fn new(description: TraceDescription) -> Self {
+        Self::sharing(description, Alone)
+    }
+}
+
+impl<S: Share> UstRegistry<S> {
+    /// The same of one that has there what it holds.
+    #[must_use]
+    pub fn sharing(description: TraceDescription, share: S) -> Self {
         let text = Text::new(preamble(&description, Preamble::First));
         Self {
             description,
@@ -68,6 +81,7 @@ impl UstRegistry {
             enumerations: Enumerations::default(),
             text,
             version: 0,
+            share,
         }
     }
 
@@ -86,7 +100,8 @@ impl UstRegistry {
     ///
     /// # Errors
     ///
-    /// [`RegistryError::UnknownChannel`], [`RegistryError::TooManyEvents`], [`RegistryError::Field`], [`RegistryError::MetadataFull`].
+    /// [`RegistryError::UnknownChannel`], [`RegistryError::TooManyEvents`], [`RegistryError::Field`],
+    /// [`RegistryError::MetadataFull`], [`RegistryError::NoRoom`].
     pub fn register_event(
         &mut self,
         channel_id: u32,
@@ -99,11 +114,13 @@ impl UstRegistry {
         let id = channel.events.next_id()?;
         let text =
             event_block(id, channel_id, &event, &|name, id| self.enumerations.get(name, id))?;
-        let text = if channel.stream.is_some() {
-            self.text.append(&text)?
+        self.text.has_room_for(text.len())?;
+        let (text, event) = (self.share.text(text)?, self.share.event(event)?);
+        if channel.stream.is_some() {
+            self.text.append(Arc::clone(&text));
         } else {
-            self.text.keep(&mut channel.waiting, &text)?
-        };
+            self.text.wait_for(&text);
+        }
         channel.events.insert(event, text);
         Ok(id)
     }
@@ -113,13 +130,13 @@ impl UstRegistry {
     ///
     /// # Errors
     ///
-    /// [`RegistryError::TooManyEnumerations`].
+    /// [`RegistryError::TooManyEnumerations`], [`RegistryError::NoRoom`].
     pub fn register_enumeration(
         &mut self,
         name: &str,
         entries: Vec<EnumerationEntry>,
     ) -> Result<u64, RegistryError> {
-        self.enumerations.register(name, entries)
+        self.enumerations.register(name, entries, &mut self.share)
     }
 
     /// Registers a channel with the context fields of its events, and gives the header type of its
@@ -128,7 +145,8 @@ impl UstRegistry {
     /// # Errors
     ///
     /// [`RegistryError::UnknownChannel`], [`RegistryError::ContextMismatch`],
-    /// [`RegistryError::LegacySequence`], [`RegistryError::Field`], [`RegistryError::MetadataFull`].
+    /// [`RegistryError::LegacySequence`], [`RegistryError::Field`], [`RegistryError::MetadataFull`],
+    /// [`RegistryError::NoRoom`].
     pub fn register_channel(
         &mut self,
         channel_id: u32,
@@ -150,8 +168,9 @@ impl UstRegistry {
         let text = stream_block(channel_id, header, &context, &|name, id| {
             self.enumerations.get(name, id)
         })?;
-        let text = self.text.append(&text)?;
-        channel.describe(&mut self.text, Stream { header, context, text, is_empty: false });
+        self.text.has_room_for(text.len())?;
+        self.share.context(&context)?;
+        channel.describe(&mut self.text, Stream::new(header, context, text));
         Ok(header)
     }
 
@@ -166,12 +185,11 @@ impl UstRegistry {
             let header = HeaderType::Large;
             let described = stream_block(id, header, &[], &|_, _| None)
                 .map_err(RegistryError::from)
-                .and_then(|text| self.text.append(&text));
+                .and_then(|text| self.text.has_room_for(text.len()).map(|()| text));
             match described {
                 Ok(text) => {
-                    let context = Vec::new();
-                    let stream = Stream { header, context, text, is_empty: true };
-                    channel.describe(&mut self.text, stream);
+                    let stream = Stream::new(header, Vec::new(), text);
+                    channel.describe(&mut self.text, Stream { is_empty: true, ..stream });
                 }
                 Err(error) => {
                     tracing::error!(id, %error, "a stream without events is not described")
@@ -191,9 +209,9 @@ impl UstRegistry {
         let text = stream_block(channel_id, header, &context, &|name, id| {
             self.enumerations.get(name, id)
         })?;
-        let text = self.text.append(&text)?;
-        channel(&mut self.channels, channel_id)?.stream =
-            Some(Stream { header, context, text, is_empty: false });
+        self.text.has_room_for(text.len())?;
+        self.share.context(&context)?;
+        channel(&mut self.channels, channel_id)?.stream = Some(Stream::new(header, context, text));
         // Without the block before.
         self.regenerate(self.description.clock.clone());
         Ok(header)
@@ -201,8 +219,20 @@ impl UstRegistry {
 
     /// The whole text. It only ever grows, until [`Self::regenerate`] begins it anew.
     #[must_use]
-    pub fn metadata(&self) -> &[u8] {
-        &self.text.all
+    pub fn metadata(&self) -> Vec<u8> {
+        self.text.from(0)
+    }
+
+    /// What of it stands behind its first `begin` bytes.
+    #[must_use]
+    pub fn metadata_from(&self, begin: usize) -> Vec<u8> {
+        self.text.from(begin)
+    }
+
+    /// How many bytes it has.
+    #[must_use]
+    pub fn metadata_len(&self) -> usize {
+        self.text.len()
     }
 
     /// Counts how often the text was begun anew.
@@ -215,16 +245,13 @@ impl UstRegistry {
     /// block, then its events. What a per-PID trace says of its application is not repeated.
     pub fn regenerate(&mut self, clock: Clock) {
         self.description.clock = clock;
-        let mut new = preamble(&self.description, Preamble::Again).into_bytes();
-        for channel in &mut self.channels {
-            let Some(stream) = &mut channel.stream else { continue };
-            for text in std::iter::once(&mut stream.text).chain(channel.events.texts_mut()) {
-                let begin = new.len();
-                new.extend_from_slice(self.text.all.get(text.clone()).unwrap_or_default());
-                *text = begin..new.len();
+        self.text.begin_anew(preamble(&self.description, Preamble::Again));
+        for channel in &self.channels {
+            let Some(stream) = &channel.stream else { continue };
+            for text in std::iter::once(&stream.text).chain(channel.events.texts()) {
+                self.text.append(Arc::clone(text));
             }
         }
-        self.text.all = new;
         self.version += 1;
     }
 }
@@ -244,57 +271,17 @@ impl Channel {
 
     /// The stream is described: its events can be.
     fn describe(&mut self, text: &mut Text, stream: Stream) {
-        let begin = text.take(std::mem::take(&mut self.waiting));
-        for event in self.events.texts_mut() {
-            *event = begin + event.start..begin + event.end;
+        text.append(Arc::clone(&stream.text));
+        for event in self.events.texts() {
+            text.append_waiting(Arc::clone(event));
         }
         self.stream = Some(stream);
     }
 }
 
-/// The text of a trace, and how much more will come for certain.
-#[derive(Debug)]
-struct Text {
-    all: Vec<u8>,
-    /// Bytes of blocks that wait.
-    waiting_len: usize,
-}
-
-impl Text {
-    fn new(preamble: String) -> Self {
-        Self { all: preamble.into_bytes(), waiting_len: 0 }
-    }
-
-    fn has_room_for(&self, block: &str) -> Result<(), RegistryError> {
-        let len = self.all.len() + self.waiting_len;
-        if block.len() > METADATA_MAX_LEN.saturating_sub(len) {
-            return Err(RegistryError::MetadataFull);
-        }
-        Ok(())
-    }
-
-    /// Appends a block and says where it stands.
-    fn append(&mut self, block: &str) -> Result<Range<usize>, RegistryError> {
-        self.has_room_for(block)?;
-        let begin = self.all.len();
-        self.all.extend_from_slice(block.as_bytes());
-        Ok(begin..self.all.len())
-    }
-
-    /// Keeps a block for later, and says where it stands among those that wait as well.
-    fn keep(&mut self, waiting: &mut Vec<u8>, block: &str) -> Result<Range<usize>, RegistryError> {
-        self.has_room_for(block)?;
-        self.waiting_len += block.len();
-        let begin = waiting.len();
-        waiting.extend_from_slice(block.as_bytes());
-        Ok(begin..waiting.len())
-    }
-
-    /// Appends blocks that were kept, and says where they begin.
-    fn take(&mut self, waiting: Vec<u8>) -> usize {
-        let begin = self.all.len();
-        self.all.extend_from_slice(&waiting);
-        self.waiting_len -= waiting.len();
-        begin
+impl Stream {
+    /// One that an application has registered.
+    fn new(header: HeaderType, context: Vec<Field>, text: String) -> Self {
+        Self { header, context, text: text.into(), is_empty: false }
     }
 }

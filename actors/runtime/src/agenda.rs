@@ -97,7 +97,7 @@ where
         Self {
             state: RefCell::new(state),
             queued: Notify::new(),
-            patience: Rc::new(Patience::new(deadline, told)),
+            patience: Rc::new(Patience::new(deadline, told).within_total()),
         }
     }
 

@@ -29,6 +29,7 @@ use crate::{
     error::Refused,
     gate::ChunkGate,
     reply::{Perform, Preparation, Replying},
+    rule_share::RuleShare,
     state::{State, lifecycle::Lifecycle},
     unfinished::Unfinished,
 };
@@ -54,6 +55,8 @@ pub(crate) struct Inner {
     pub(crate) span: Span,
     /// Looked at for moments, see [`Inner::state`].
     pub(crate) state: RefCell<State>,
+    /// What it has of its owner's share for what it records.
+    pub(crate) rule_share: RefCell<RuleShare>,
     pub(crate) chunk_gate: ChunkGate,
     /// Buffer sets of applications that are gone, which are being finished.
     pub(crate) finishing: Rc<Unfinished>,

@@ -71,6 +71,7 @@ impl Session {
             chunk_gate: ChunkGate::default(),
             finishing: Rc::default(),
             archiving: Rc::default(),
+            rule_share: RefCell::default(),
         });
         let failed = Rc::clone(&inner);
         Self {

@@ -52,6 +52,7 @@ mod relayd;
 mod reply;
 mod request;
 mod rotate;
+mod rule_share;
 mod rules;
 mod save;
 mod schedule;

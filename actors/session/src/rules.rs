@@ -11,7 +11,10 @@ use lttngd_model::{
 
 use crate::{
     AddContext, DisableChannel, DisableEvent, EnableChannel, EnableEvent, ListChannels,
-    ListDomains, ListEvents, SetConsumerUri, actor::Inner, admission::turn::Turn,
+    ListDomains, ListEvents, SetConsumerUri,
+    actor::Inner,
+    admission::turn::Turn,
+    rule_share::{event_len, named_len},
 };
 
 impl Inner {
@@ -30,10 +33,32 @@ impl Inner {
         Ok(())
     }
 
+    /// Does what may add something to what is recorded, for which the session's owner has so much room. It is
+    /// given back when nothing was added.
+    async fn within_share(
+        &self,
+        len: u64,
+        change: impl Future<Output = Result<(), ErrorCode>>,
+    ) -> Result<(), ErrorCode> {
+        let before = self.state().domains.count();
+        self.rule_share.borrow_mut().take(self.config.owner.uid, len)?;
+        let outcome = change.await;
+        let is_added = self.state().domains.count() > before;
+        if !is_added {
+            self.rule_share.borrow_mut().give_back(len);
+        }
+        outcome
+    }
+
     pub(crate) async fn enable_channel(
         self: Rc<Self>,
         request: EnableChannel,
     ) -> Result<(), ErrorCode> {
+        let len = named_len(&request.channel.name);
+        self.within_share(len, self.do_enable_channel(request)).await
+    }
+
+    async fn do_enable_channel(&self, request: EnableChannel) -> Result<(), ErrorCode> {
         let EnableChannel { domain, buffer_type, channel } = request;
         if domain == Domain::Kernel {
             let plan =
@@ -63,6 +88,11 @@ impl Inner {
         self: Rc<Self>,
         request: EnableEvent,
     ) -> Result<(), ErrorCode> {
+        let len = event_len(&request.event);
+        self.within_share(len, self.do_enable_event(request)).await
+    }
+
+    async fn do_enable_event(&self, request: EnableEvent) -> Result<(), ErrorCode> {
         let EnableEvent { domain, buffer_type, channel, event } = request;
         if domain == Domain::Kernel {
             let plan =
@@ -98,6 +128,11 @@ impl Inner {
     }
 
     pub(crate) async fn add_context(self: Rc<Self>, request: AddContext) -> Result<(), ErrorCode> {
+        let len = named_len(&request.channel);
+        self.within_share(len, self.do_add_context(request)).await
+    }
+
+    async fn do_add_context(&self, request: AddContext) -> Result<(), ErrorCode> {
         let AddContext { domain, channel, raw_type, context } = request;
         if domain == Domain::Kernel {
             let plan = |kernel: &mut KernelRules, facts| {

@@ -18,8 +18,11 @@
 
 #![forbid(unsafe_code)]
 
+mod refusals;
+
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
+pub use refusals::{count_refusal, refusals};
 use thiserror::Error;
 
 /// How many times what is left a user may have, unless it is of a thing of which one user is often alone to have
@@ -138,6 +141,7 @@ impl Ledger {
         let account = users.entry(uid).or_default();
         if !self.may_take(uid, account.held, count, free) {
             *refused += 1;
+            count_refusal(uid, self.what);
             let is_news = account.refuse();
             let (held, taken) = (account.held, *taken);
             if held == 0 {
@@ -148,6 +152,18 @@ impl Ledger {
         account.held += count;
         *taken += count;
         Ok(Lease { ledger: self.clone(), uid, count })
+    }
+
+    fn give_back(&self, uid: u32, count: u64) {
+        let mut state = self.state.borrow_mut();
+        state.taken -= count;
+        if let Some(account) = state.users.get_mut(&uid) {
+            account.held -= count;
+            // Nothing is kept of a user who has nothing.
+            if account.held == 0 {
+                state.users.remove(&uid);
+            }
+        }
     }
 
     fn may_take(&self, uid: u32, held: u64, count: u64, free: u64) -> bool {
@@ -185,19 +201,18 @@ impl Lease {
         self.count += std::mem::take(&mut more.count);
         Ok(())
     }
+
+    /// Gives so much of it back, or all if it has less.
+    pub fn shrink(&mut self, count: u64) {
+        let count = count.min(self.count);
+        self.count -= count;
+        self.ledger.give_back(self.uid, count);
+    }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let mut state = self.ledger.state.borrow_mut();
-        state.taken -= self.count;
-        if let Some(account) = state.users.get_mut(&self.uid) {
-            account.held -= self.count;
-            // Nothing is kept of a user who has nothing.
-            if account.held == 0 {
-                state.users.remove(&self.uid);
-            }
-        }
+        self.ledger.give_back(self.uid, self.count);
     }
 }
 

@@ -136,3 +136,31 @@ fn a_refusal_says_who_has_what() {
     assert!(text.contains("user 1000 has 12 of the 12 connections of clients"), "{text}");
     assert!(text.ends_with("those that are left are for others"), "{text}");
 }
+
+#[test]
+fn refusals_are_counted_by_user_and_thing() {
+    const WHAT: &str = "things of which there are two";
+
+    let ledger = Ledger::new(WHAT, 0);
+    let _held = ledger.take(2_000_001, 1, 2).unwrap();
+    for _ in 0..3 {
+        ledger.take(2_000_001, 1, 1).unwrap_err();
+    }
+    ledger.take(2_000_002, 3, 1).unwrap_err();
+    let mut counted = refusals();
+    counted.retain(|(_, what, _)| *what == WHAT);
+    assert_eq!(counted, [(2_000_001, WHAT, 3), (2_000_002, WHAT, 1)]);
+}
+
+#[test]
+fn a_lease_is_given_back_in_part() {
+    let ledger = Ledger::new("bytes", 0);
+    let mut lease = ledger.take(7, 10, 100).unwrap();
+    lease.shrink(4);
+    assert_eq!((ledger.taken(), ledger.held_by(7)), (6, 6));
+    lease.grow(2, 94).unwrap();
+    lease.shrink(100);
+    assert_eq!((ledger.taken(), ledger.held_by(7)), (0, 0));
+    drop(lease);
+    assert_eq!(ledger.taken(), 0);
+}

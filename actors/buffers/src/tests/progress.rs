@@ -98,6 +98,6 @@ proptest! {
             }
         }
         cache.write(&progress.missing(&registry));
-        prop_assert_eq!(&cache.text, registry.metadata());
+        prop_assert_eq!(cache.text, registry.metadata());
     }
 }

@@ -5,10 +5,7 @@ use std::{os::fd::OwnedFd, path::PathBuf, sync::Arc};
 use actix::{Actor, Addr};
 use lttngd_clock::sample_clock;
 use lttngd_consumer::{Consumer, EnsureRunning, Stop};
-use lttngd_metadata::{
-    tsdl::Scheme,
-    ustregistry::{EventRegistration, UstRegistry},
-};
+use lttngd_metadata::{tsdl::Scheme, ustregistry::EventRegistration};
 use lttngd_model::{
     Bitness, BufferMode, ChannelAttributes, ChannelKey, ChannelOutput, ChunkId, Credentials,
     SessionId, Timestamp,
@@ -22,7 +19,7 @@ use lttngd_wire::{
 
 use crate::{
     BufferObjects, BufferSet, BufferSetConfig, BufferSetFailed, BuffersError, ChannelKeys,
-    ChannelRequest, Prepare, RegisterChannel, RegisterEvent, SetOutput,
+    ChannelRequest, Prepare, RegisterChannel, RegisterEvent, SetOutput, held::Registry,
 };
 
 pub(super) struct World {
@@ -54,6 +51,12 @@ impl World {
     /// Somebody is told of its failure.
     pub(super) async fn told(script: ConsumerScript, failed: Outlet<BufferSetFailed>) -> Self {
         Self::with_config(script, BufferSetConfig { failed, ..config() }).await
+    }
+
+    /// With buffers of this user's applications.
+    pub(super) async fn of_user(script: ConsumerScript, app_uid: u32) -> Self {
+        let scheme = Scheme::Uid(app_uid);
+        Self::with_config(script, BufferSetConfig { scheme, app_uid, ..config() }).await
     }
 
     async fn with_config(script: ConsumerScript, config: BufferSetConfig) -> Self {
@@ -137,7 +140,7 @@ fn attributes(overwrite: bool) -> ChannelAttributes {
 }
 
 /// The ids and the text of a set without channels.
-pub(crate) fn registry() -> UstRegistry {
+pub(crate) fn registry() -> Registry {
     config().registry([0x11; 16])
 }
 

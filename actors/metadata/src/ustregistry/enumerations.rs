@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::Arc;
 
 use lttngd_model::EnumerationEntry;
 
-use super::RegistryError;
+use super::{Enumeration, RegistryError, Share};
 
 /// Largest count of enumerations in a trace.
 pub const ENUMERATIONS_MAX: usize = 1 << 16;
@@ -14,8 +15,8 @@ pub const ENUMERATION_ENTRIES_MAX: usize = 1 << 20;
 
 #[derive(Debug, Default)]
 pub(super) struct Enumerations {
-    /// Names and entries by id.
-    all: Vec<(String, Vec<EnumerationEntry>)>,
+    /// By id.
+    all: Vec<Arc<Enumeration>>,
     /// By all that makes an enumeration: an application may register any number of one name.
     ids_by_hash: HashMap<u64, Vec<usize>>,
     hasher: RandomState,
@@ -27,11 +28,12 @@ impl Enumerations {
         &mut self,
         name: &str,
         entries: Vec<EnumerationEntry>,
+        share: &mut impl Share,
     ) -> Result<u64, RegistryError> {
         let hash = self.hash(name, &entries);
         let known = self.ids_by_hash.get(&hash).into_iter().flatten().copied().find(|id| {
-            self.all.get(*id).is_some_and(|(known_name, known)| {
-                known_name == name && are_same_entries(known, &entries)
+            self.all.get(*id).is_some_and(|known| {
+                known.name == name && are_same_entries(&known.entries, &entries)
             })
         });
         if let Some(id) = known {
@@ -42,9 +44,10 @@ impl Enumerations {
         if id >= ENUMERATIONS_MAX || entry_count > ENUMERATION_ENTRIES_MAX {
             return Err(RegistryError::TooManyEnumerations);
         }
+        let known = share.enumeration(Enumeration { name: name.to_owned(), entries })?;
         self.entry_count = entry_count;
         self.ids_by_hash.entry(hash).or_default().push(id);
-        self.all.push((name.to_owned(), entries));
+        self.all.push(known);
         Ok(id as u64)
     }
 
@@ -60,8 +63,8 @@ impl Enumerations {
 
     /// The entries of the enumeration of this id, provided it has this name.
     pub(super) fn get(&self, name: &str, id: u64) -> Option<&[EnumerationEntry]> {
-        let (known, entries) = self.all.get(usize::try_from(id).ok()?)?;
-        (known == name).then_some(entries)
+        let known = self.all.get(usize::try_from(id).ok()?)?;
+        (known.name == name).then_some(known.entries.as_slice())
     }
 }
 

@@ -34,6 +34,16 @@ pub enum RegistryError {
     /// The text would become too long.
     #[error("more than {METADATA_MAX_LEN} bytes of metadata in one trace")]
     MetadataFull,
+    /// The user's applications have announced as much as is held of one user.
+    #[error(
+        "applications of user {uid} have announced {held} bytes of events, enumerations and contexts; what is left is for others"
+    )]
+    NoRoom {
+        /// Who.
+        uid: u32,
+        /// What is held of it.
+        held: u64,
+    },
 }
 
 impl RegistryError {
@@ -45,6 +55,7 @@ impl RegistryError {
                 Errno::NOENT
             }
             Self::TooManyEnumerations => Errno::OVERFLOW,
+            Self::NoRoom { .. } => Errno::NOMEM,
             Self::UnknownChannel(_)
             | Self::ContextMismatch(_)
             | Self::LegacySequence(_)

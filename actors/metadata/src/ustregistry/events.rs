@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::ops::Range;
 use std::sync::Arc;
 
 use lttngd_model::Field;
@@ -26,10 +25,10 @@ pub struct EventRegistration {
     pub model_emf_uri: Option<String>,
 }
 
-/// The events of a channel by id, and where their text stands.
+/// The events of a channel by id, and their text.
 #[derive(Debug, Default)]
 pub(super) struct Events {
-    all: Vec<(Arc<EventRegistration>, Range<usize>)>,
+    all: Vec<(Arc<EventRegistration>, Arc<str>)>,
     /// By all that makes an event: an application may register any number of one name.
     ids_by_hash: HashMap<u64, Vec<u32>>,
     hasher: RandomState,
@@ -52,10 +51,10 @@ impl Events {
         u32::try_from(self.all.len()).map_err(|_| RegistryError::TooManyEvents)
     }
 
-    pub(super) fn insert(&mut self, event: EventRegistration, text: Range<usize>) {
+    pub(super) fn insert(&mut self, event: Arc<EventRegistration>, text: Arc<str>) {
         if let Ok(id) = self.next_id() {
-            self.ids_by_hash.entry(self.hasher.hash_one(&event)).or_default().push(id);
-            self.all.push((Arc::new(event), text));
+            self.ids_by_hash.entry(self.hasher.hash_one(&*event)).or_default().push(id);
+            self.all.push((event, text));
         }
     }
 
@@ -64,7 +63,8 @@ impl Events {
         self.all.iter().map(|(event, _)| event)
     }
 
-    pub(super) fn texts_mut(&mut self) -> impl Iterator<Item = &mut Range<usize>> {
-        self.all.iter_mut().map(|(_, text)| text)
+    /// Their text, in the same order.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.all.iter().map(|(_, text)| text)
     }
 }

@@ -42,7 +42,7 @@ impl KnownIds {
     }
 }
 
-impl UstRegistry {
+impl<S> UstRegistry<S> {
     /// How many ids of events and channels it has given, each counted once.
     #[must_use]
     pub fn count(&self) -> usize {

@@ -2,6 +2,8 @@
 
 mod recorded;
 
+use std::sync::Arc;
+
 use lttngd_model::{EnumerationEntry, Field, FieldType, Timestamp};
 
 use super::{
@@ -295,20 +297,21 @@ fn limits_hold() {
     let mut events = Events::default();
     for id in 0..EVENTS_PER_CHANNEL_MAX {
         assert_eq!(events.next_id(), Ok(u32::try_from(id).unwrap()));
-        events.insert(event("", vec![]), 0..0);
+        events.insert(Arc::new(event("", vec![])), "".into());
     }
     let error = events.next_id().unwrap_err();
     assert_eq!((error.errno(), error), (-2, RegistryError::TooManyEvents));
 
     let mut text = Text::new(" ".repeat(METADATA_MAX_LEN - 2));
-    let error = text.append("abc").unwrap_err();
+    let error = text.has_room_for(3).unwrap_err();
     assert_eq!((error.errno(), error), (-22, RegistryError::MetadataFull));
-    let mut waiting = Vec::new();
-    assert_eq!(text.keep(&mut waiting, "a"), Ok(0..1));
-    assert_eq!(text.keep(&mut waiting, "bc"), Err(RegistryError::MetadataFull));
-    assert_eq!(text.append("bc"), Err(RegistryError::MetadataFull));
-    assert_eq!(text.append("b"), Ok(METADATA_MAX_LEN - 2..METADATA_MAX_LEN - 1));
-    assert_eq!(text.take(waiting), METADATA_MAX_LEN - 1, "what was taken has its room");
+    text.wait_for("a");
+    assert_eq!(text.has_room_for(2), Err(RegistryError::MetadataFull));
+    assert_eq!(text.has_room_for(1), Ok(()));
+    text.append("b".into());
+    assert_eq!(text.has_room_for(1), Err(RegistryError::MetadataFull));
+    text.append_waiting("a".into());
+    assert_eq!(text.from(METADATA_MAX_LEN - 2), b"ba", "what was waited for has its room");
 }
 
 /// A program whose session is started after its rules were made registers events before channels.

@@ -141,3 +141,60 @@ async fn whoever_comes_after_the_deadline_does_not_wait() {
     let wait = patience.wait(done);
     assert_eq!(wait.now_or_never(), Some(Err(AskError::TimedOut)));
 }
+
+#[test]
+fn a_peer_that_takes_its_time_for_each_of_many_things_is_set_aside_until_it_was_quick_once() {
+    const TOTAL: Duration = Duration::from_secs(20);
+
+    let ((patience, told), begun) = (patience(Some(DEADLINE)), Instant::now());
+    let patience = patience.within_total();
+    patience.asked(begun);
+    for step in 1..7 {
+        assert!(!patience.sets_aside(begun + S * 3 * step));
+        patience.answered(begun + S * 3 * step);
+    }
+    // The work of this thread is not its.
+    let until = patience.until(begun + S * 19).unwrap();
+    assert!(until >= begun + TOTAL && until < begun + TOTAL + S, "{:?}", until - begun);
+    let late = begun + TOTAL + S;
+    assert!(patience.sets_aside(late));
+    patience.answered(late + S);
+    assert!(patience.is_set_aside(), "one answer more is none of the whole");
+    assert_eq!(told.take(), [Attention::SetAside]);
+    // What it is asked next, nobody waits for, and it is quick.
+    patience.done();
+    assert_eq!(told.take(), [Attention::Regained]);
+    patience.asked(Instant::now());
+    patience.done();
+    patience.asked(begun + TOTAL * 2);
+    assert!(!patience.is_set_aside());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_needs_a_slow_peer_waits_for_it_once() {
+    let (patience, told) = patience(Some(DEADLINE));
+    let patience = patience.within_total();
+    for waits in [S * 20, Duration::ZERO] {
+        let begun = Instant::now();
+        patience.asked(begun);
+        let (_reply, done) = oneshot::channel::<()>();
+        let mut wait = std::pin::pin!(patience.wait(done));
+        let answers = async {
+            loop {
+                sleep(S * 3).await;
+                patience.answered(Instant::now());
+            }
+        };
+        let waited = tokio::select! {
+            waited = &mut wait => waited,
+            () = answers => unreachable!("it answers for ever"),
+        };
+        assert_eq!(waited, Err(AskError::TimedOut));
+        let took = begun.elapsed();
+        assert!(took >= waits && took < waits + S, "{took:?}");
+        sleep(S * 60).await;
+        patience.done();
+    }
+    let (aside, back) = (Attention::SetAside, Attention::Regained);
+    assert_eq!(told.take(), [aside, back, aside, back]);
+}

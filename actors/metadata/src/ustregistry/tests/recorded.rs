@@ -163,7 +163,7 @@ fn per_uid_text_is_that_of_the_stock_daemon() {
     assert_eq!(registry.register_event(one, compounds(color, level)), Ok(2));
 
     let stock = recorded(PER_UID, "20261123T031529+0000", created_at);
-    assert_same_text(registry.metadata(), &streams_first(&stock, &[one, two]));
+    assert_same_text(&registry.metadata(), &streams_first(&stock, &[one, two]));
 }
 
 /// The text of the stock daemon, with the events that came before their streams behind these.
@@ -207,5 +207,5 @@ fn per_pid_text_is_that_of_the_stock_daemon() {
     let channel = registry.add_channel();
     assert_eq!(registry.register_channel(channel, vec![]), Ok(HeaderType::Large));
     assert_eq!(registry.register_event(channel, texts()), Ok(0));
-    assert_same_text(registry.metadata(), &recorded(PER_PID, "20261123T031531+0000", at));
+    assert_same_text(&registry.metadata(), &recorded(PER_PID, "20261123T031531+0000", at));
 }
