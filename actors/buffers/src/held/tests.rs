@@ -1,9 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use lttngd_metadata::tsdl::{Clock, Scheme, TraceDescription};
-use lttngd_model::{
-    Bitness, Encoding, EnumerationEntry, EnumerationValue, IntegerType, Timestamp,
-};
+use lttngd_model::{Bitness, Encoding, EnumerationEntry, EnumerationValue, IntegerType, Timestamp};
 use lttngd_wire::ust::registration::Alignments;
 
 use super::*;
