@@ -128,3 +128,30 @@ fn no_peer_forges_a_line() {
     }
     stage.end();
 }
+
+/// Lines of a kind about one user's peers in a while.
+const LINES_MAX: usize = 64;
+
+#[test]
+fn clients_that_leave_in_the_middle_of_their_requests_do_not_flood_the_log() {
+    let stage = Stage::with_options(Which::Ours, &[]);
+    let before = stage.daemon.descriptors();
+    for _ in 0..3 {
+        let clients: Vec<_> = (0..LINES_MAX)
+            .map(|_| {
+                let mut client = stage.arena.connect("client-lttng-sessiond");
+                client.write_all(b"half").unwrap();
+                client
+            })
+            .collect();
+        eventually("the clients are heard", || {
+            (stage.daemon.descriptors() >= before + LINES_MAX).then_some(())
+        });
+        drop(clients);
+        stage.daemon.settles_to_descriptors(before);
+    }
+    let log = stage.daemon.log();
+    let lines = log.matches("a client was not served").count();
+    assert!((1..=LINES_MAX).contains(&lines), "{lines} lines: {log}");
+    stage.end();
+}
