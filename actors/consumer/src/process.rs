@@ -20,6 +20,8 @@ use tokio::{
 
 use crate::{ConsumerError, link::Link};
 
+/// What consumer daemons call their sockets for health checks, beside the one for commands.
+const HEALTH: &str = "health";
 /// First word of a healthy consumer on its error socket (`LTTCOMM_CONSUMERD_COMMAND_SOCK_READY`).
 const COMMAND_SOCK_READY: i32 = 100;
 
@@ -190,9 +192,11 @@ impl ConsumerConfig {
         UnixListener::from_std(private_listener(&self.error_socket)?)
     }
 
-    /// Removes the sockets of a consumer that is gone.
+    /// Removes the sockets of a consumer that is gone, and its own one for health checks, which it leaves when it is
+    /// killed.
     pub(crate) fn remove_sockets(&self) {
-        for path in [&self.error_socket, &self.command_socket] {
+        let health = self.command_socket.with_file_name(HEALTH);
+        for path in [&self.error_socket, &self.command_socket, &health] {
             if let Err(error) = remove_stale(path) {
                 tracing::warn!(path = ?path, %error, "a consumer's socket stays");
             }

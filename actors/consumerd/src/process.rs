@@ -139,7 +139,7 @@ async fn serve(
     };
     let _pipe = setup.hold.listen(options.kernel).map_err(system("make the pipe of a test"))?;
     let workers = Workers::start(&setup).map_err(system("start the data threads"))?;
-    let health = start_health(options, &workers, pulse.clone());
+    let mut health = start_health(options, &workers, pulse.clone());
     let thread_ended = workers.ended();
 
     let descriptors = Descriptors::of_process(OWN_DESCRIPTORS)?;
@@ -178,6 +178,12 @@ async fn serve(
         _ = interrupted.recv() => Ok(End::Closed),
     };
     tracing::debug!(?end, "the consumer daemon ends");
+    if let Err(failed) = &end {
+        tracing::error!(%failed, "the consumer daemon ends when it has written what there is");
+        // Whoever hears of it kills this process, which leaves nothing then.
+        control.end();
+        health = None;
+    }
     // What happens now nobody asks about.
     drop(commands);
     if let Some(accepting) = accepting {

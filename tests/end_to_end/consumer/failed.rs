@@ -58,3 +58,69 @@ fn a_session_of_the_consumer_daemon_fails() {
     program.finish();
     stage.end();
 }
+
+/// Parts of its control thread, each of them in the consumer daemon alone.
+const PARTS: [&str; 3] = ["Control event", "Connections accepted", "Makers make"];
+
+#[test]
+fn a_consumer_daemon_of_which_a_part_failed_ends_and_its_session_daemon_knows() {
+    for part in PARTS {
+        let mut stage = own();
+        stage.daemon.kill();
+        let fail_at = (lttngd_runtime::fail_point::FAIL_AT, part);
+        let option = Consumer::Own.option(&stage.arena);
+        stage.daemon = Daemon::start_with(&stage.arena, Which::Ours, &[&option], &[fail_at]);
+        let program = stage.program();
+        stage.arena.lttng_ok("create lost");
+        stage.arena.lttng_ok("enable-channel -u -s lost c");
+        stage.arena.lttng_ok("enable-event -u -s lost -c c sample:number");
+        // In which it fails, or after which it does.
+        stage.arena.lttng("start lost");
+        stage.arena.lttng("stop lost");
+        stage.arena.lttng("destroy lost");
+        eventually(&format!("{part} fails"), || {
+            let log = stage.daemon.log();
+            log.contains("a part of the control thread failed").then_some(())
+        });
+        stage.arena.consumers_end();
+        eventually("the session daemon knows", || {
+            stage.daemon.log().contains("the consumer daemon is gone").then_some(())
+        });
+        program.finish();
+        stage.end();
+    }
+}
+
+#[test]
+fn samples_are_taken_on_when_that_failed_once() {
+    let mut stage = own();
+    stage.daemon.kill();
+    let fail_at = (lttngd_runtime::fail_point::FAIL_AT, "Control sample");
+    let option = Consumer::Own.option(&stage.arena);
+    stage.daemon = Daemon::start_with(&stage.arena, Which::Ours, &[&option], &[fail_at]);
+    let output = stage.arena.file("trace");
+    let create = format!("create s --output={}", output.display());
+    for command in [
+        &*create,
+        "enable-channel -u -s s --monitor-timer=1000 --subbuf-size=4096 c",
+        "enable-event -u -s s -c c sample:number",
+        "enable-rotation -s s --size=4096",
+        "start s",
+    ] {
+        stage.arena.lttng_ok(command);
+    }
+    let mut program = stage.program();
+    let consumer = stage.arena.consumer();
+    eventually("the taking of samples fails", || {
+        stage.daemon.log().contains("the taking of samples").then_some(())
+    });
+    // It is samples that say how much was recorded.
+    eventually("the session is rotated by size", || {
+        program.tell("number=1000");
+        output.join("archives").exists().then_some(())
+    });
+    stage.arena.lttng_ok("destroy s");
+    assert_eq!(stage.arena.consumer(), consumer, "the same consumer daemon");
+    program.finish();
+    stage.end();
+}
