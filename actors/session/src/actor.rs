@@ -14,7 +14,7 @@ use lttngd_consumer::ChannelSampled;
 use lttngd_kernel::KernelSessionFailed;
 use lttngd_model::{Domain, ErrorCode, SessionListing};
 use lttngd_relayd::ConnectionFailed;
-use lttngd_runtime::{Beside, FailureNotice, Outlet, Queue, Works};
+use lttngd_runtime::{Beside, FailureNotice, Outlet, Patience, Queue, Works};
 use tracing::{Instrument, Span, instrument::Instrumented};
 
 use crate::{
@@ -62,6 +62,8 @@ pub(crate) struct Inner {
     pub(crate) finishing: Rc<Unfinished>,
     /// Trace chunks on their way to the archives.
     pub(crate) archiving: Rc<Unfinished>,
+    /// The making of buffers for applications that arrive.
+    pub(crate) making: Patience,
 }
 
 /// A reply that comes when the command's turn has come and it is done.

@@ -1,18 +1,35 @@
 //! Applications of a session and their consumer daemons, as they come and go.
 
-use std::{rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use actix::Addr;
-use lttngd_app::{AppArrived, AppExited, AwaitNoApps, FollowApps, SynchroniseArrived};
+use lttngd_app::{AppArrived, AppExited, AppInfo, AwaitNoApps, FollowApps, SynchroniseArrived};
 use lttngd_buffers::{BufferSet, BufferSetFailed, Finish, PushMetadata, SetKey};
 use lttngd_model::Tracer;
-use lttngd_runtime::{ask, tell};
+use lttngd_runtime::{Attention, Hold, Patience, ask, tell};
+use tokio::{sync::oneshot, time::Instant};
 
 use crate::{
     ConsumerLost,
     actor::Inner,
     state::{Arrival, State},
 };
+
+/// How long a program of somebody else's waits before its `main` for the buffers of a user's session, when none are
+/// made: what these wait for may be a file system of his that does not answer.
+const OTHERS_WAIT: Duration = Duration::from_secs(1);
+
+/// How long that is waited for in a session.
+pub(crate) fn patience_of_others() -> Patience {
+    Patience::new(Some(OTHERS_WAIT), |change| match change {
+        Attention::SetAside => {
+            tracing::warn!(
+                "no buffers are made for a while: programs of others do not wait for them"
+            );
+        }
+        Attention::Regained => tracing::info!("buffers are made again"),
+    })
+}
 
 impl Inner {
     /// It is known at once, and is handed what the session wants if that is ready. Else that is begun, and over
@@ -36,6 +53,8 @@ impl Inner {
             return None;
         }
         let key = self.state().set_of(&info)?;
+        let waits = !(self.is_anothers(&info) && self.making.is_set_aside());
+        let hold = waits.then_some(hold);
         let is_first = {
             let mut state = self.state_mut();
             let arriving = state.arriving.entry(key).or_default();
@@ -55,7 +74,21 @@ impl Inner {
             let mut known = arriving.filter(|it| state.apps.get(it.app.0.id).is_some());
             known.next().map(|it| Arc::clone(&it.app.0))
         };
-        let prepared = self.prepare(key, here).await;
+        self.making.asked(Instant::now());
+        let (making, made) = oneshot::channel::<()>();
+        let prepare = async {
+            let prepared = self.prepare(key, here).await;
+            self.making.answered(Instant::now());
+            self.making.done();
+            drop(making);
+            prepared
+        };
+        let others = async {
+            // It is over when they are made, or nobody waits for that any more.
+            let _ = self.making.wait(made).await;
+            self.let_others_begin(key);
+        };
+        let (prepared, ()) = tokio::join!(prepare, others);
         let arrived = self.state_mut().arriving.remove(&key).unwrap_or_default();
         let of = arrived.first().map(|it| Arc::clone(&it.app.0));
         let Ok(Some(want)) = self.wish_of(key, prepared, of.as_deref(), arrived.len()) else {
@@ -65,8 +98,28 @@ impl Inner {
             // Trackers that changed meanwhile count.
             if self.state().set_of(&info) == Some(key) {
                 let want = want.clone();
+                // One that nobody waits for.
+                let hold = hold.unwrap_or_else(|| Hold::new().0);
                 tell(&app, SynchroniseArrived { session: self.config.id, want, hold });
             }
+        }
+    }
+
+    /// Whether a program is another user's than the session, which is not root's.
+    fn is_anothers(&self, info: &AppInfo) -> bool {
+        let owner = self.config.owner.uid;
+        owner != 0 && owner != info.uid
+    }
+
+    /// While buffers are not made.
+    fn let_others_begin(&self, key: SetKey) {
+        if !self.making.is_set_aside() {
+            return;
+        }
+        let mut state = self.state_mut();
+        let arriving = state.arriving.get_mut(&key).into_iter().flatten();
+        for arrival in arriving.filter(|it| self.is_anothers(&it.app.0)) {
+            arrival.hold = None;
         }
     }
 

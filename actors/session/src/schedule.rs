@@ -15,6 +15,9 @@ use crate::{
     state::{State, rotation_timer::RotationTimer},
 };
 
+/// The shortest period of rotations: each makes directories and files, and has others wait meanwhile.
+pub(crate) const ROTATION_PERIOD_MIN: Duration = Duration::from_millis(100);
+
 impl Inner {
     pub(crate) async fn set_rotation_schedule(
         self: Rc<Self>,
@@ -48,7 +51,12 @@ impl Inner {
             (state.schedules.set.period_us, state.address.clone())
         };
         let (Some(period_us), Some(session)) = (period_us, session) else { return };
-        let period = Duration::from_micros(period_us);
+        let wanted = Duration::from_micros(period_us);
+        let period = wanted.max(ROTATION_PERIOD_MIN);
+        if period > wanted {
+            let asked_us = period_us;
+            tracing::info!(asked_us, ?period, "rotations are made less often than was asked");
+        }
         let timer = tokio::task::spawn_local(async move {
             let mut ticks = interval_at(Instant::now() + period, period);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

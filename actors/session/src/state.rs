@@ -123,7 +123,8 @@ pub(crate) struct Published {
 /// An application that came, and what it waits for.
 pub(crate) struct Arrival {
     pub(crate) app: RegisteredApp,
-    pub(crate) hold: Hold,
+    /// Nothing when it waits no longer.
+    pub(crate) hold: Option<Hold>,
 }
 
 /// A buffer set and its objects.

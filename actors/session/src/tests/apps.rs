@@ -1,15 +1,15 @@
 //! Applications that come and go at any moment.
 
-use std::time::Duration;
+use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
-use lttngd_model::{BufferScheme, Domain, ErrorCode};
+use lttngd_model::{BufferScheme, Credentials, Domain, ErrorCode};
 use lttngd_peer::{
     AppAct, AppScript, ConsumerAct, ConsumerScript, Gate, eventually, eventually_so,
 };
 use tokio::task::JoinHandle;
 
 use super::world::World;
-use crate::{DataPending, Destroy, ListChannels, Rotate, Start, Stop};
+use crate::{DataPending, Destroy, ListChannels, Output, Rotate, Start, Stop};
 
 const CREATE_CHUNK: u32 = 23;
 const GET_CHANNEL: u32 = 8;
@@ -167,6 +167,35 @@ async fn an_application_that_dies_before_its_buffers_are_made_leaves_none() {
     world.ask(Destroy).await.unwrap();
     assert_eq!((world.fake.count(SETUP_METADATA), world.fake.count(CLOSE_METADATA)), (1, 1));
     world.end().await;
+}
+
+#[actix::test]
+async fn a_program_of_another_user_does_not_wait_for_buffers_that_are_not_made() {
+    const OTHER: Credentials = Credentials { uid: 54_321, gid: 54_321 };
+
+    for scheme in [BufferScheme::PerUid, BufferScheme::PerPid] {
+        let gate = Gate::default();
+        let script = ConsumerScript::at(GET_CHANNEL, ConsumerAct::Late(gate.clone()));
+        let place = tempfile::tempdir().unwrap();
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o777)).unwrap();
+        let world = World::configured(script, scheme, None, |config| {
+            config.owner = OTHER;
+            config.output = Output::Local(place.path().join("trace"));
+        })
+        .await;
+        world.ask(Start).await.unwrap();
+        // The first one waits a little, the second not at all.
+        let fakes = [world.app(AppScript::default()).await, world.app(AppScript::default()).await];
+        assert!(fakes.iter().all(|fake| !fake.has_got(APP_ENABLE)), "there are no buffers");
+        assert!(world.fake.count(GET_CHANNEL) > 0);
+        gate.open();
+        for fake in &fakes {
+            eventually("it has the session", || fake.has_got(APP_ENABLE)).await;
+        }
+        world.ask(Destroy).await.unwrap();
+        drop(fakes);
+        world.end().await;
+    }
 }
 
 #[actix::test]

@@ -7,7 +7,7 @@ use lttngd_wire::consumer::{Message, MonitorSample};
 use super::world::World;
 use crate::{
     Destroy, GetRotationInfo, ListRotationSchedules, RotationSchedule, RotationSchedules,
-    RotationState, SetRotationSchedule, Start, Stop,
+    RotationState, SetRotationSchedule, Start, Stop, schedule::ROTATION_PERIOD_MIN,
 };
 
 const PERIOD: RotationSchedule = RotationSchedule::Periodic { period_us: 20_000 };
@@ -34,13 +34,13 @@ async fn a_session_is_rotated_periodically_while_it_is_active() {
     eventually("it is rotated twice", || chunks(&world) >= 3).await;
     world.ask(Stop).await.unwrap();
     let stopped = chunks(&world);
-    tokio::time::sleep(std::time::Duration::from_millis(60)).await;
+    tokio::time::sleep(3 * ROTATION_PERIOD_MIN).await;
     assert_eq!(chunks(&world), stopped, "it is stopped");
     world.ask(Start).await.unwrap();
     eventually("it is rotated again", || chunks(&world) >= stopped + 2).await;
     set(&world, false, PERIOD).await.unwrap();
     let removed = chunks(&world);
-    tokio::time::sleep(std::time::Duration::from_millis(60)).await;
+    tokio::time::sleep(3 * ROTATION_PERIOD_MIN).await;
     assert_eq!(chunks(&world), removed, "the schedule is gone");
     // A schedule for an active session begins at once.
     set(&world, true, PERIOD).await.unwrap();
