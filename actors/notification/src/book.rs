@@ -9,6 +9,7 @@ use lttngd_model::{
     Credentials, ErrorCode, TracerToken,
     trigger::{Action, ActionPath, Condition, Trigger},
 };
+use lttngd_users::{Lease, Ledger};
 use lttngd_wire::client::{FDS_MAX, encode_condition, encode_trigger};
 
 use crate::{
@@ -20,6 +21,13 @@ use crate::{
 pub const TRIGGERS_MAX: usize = 1 << 16;
 /// Most triggers of one user but root.
 pub const TRIGGERS_EACH_MAX: usize = 1 << 14;
+
+/// Most bytes of all triggers, as clients read them. In memory they take some four times as much.
+pub const TRIGGERS_MAX_LEN: u64 = 64 << 20;
+/// Of these, kept for root's.
+const TRIGGERS_KEPT_LEN: u64 = 4 << 20;
+/// How many times what is left of them a user may have.
+const TRIGGERS_TIMES_FREE: u64 = 1;
 
 /// Most triggers of all users on places in programs: all are listed in one message, with their programs.
 pub const PLACED_TRIGGERS_MAX: usize = FDS_MAX;
@@ -66,6 +74,7 @@ struct Entry {
     leaves: Vec<Leaf>,
     notifies: bool,
     rule: Option<Rule>,
+    _share: Lease,
 }
 
 #[derive(Debug)]
@@ -91,6 +100,8 @@ pub(crate) struct Book {
     about_use: usize,
     names: HashSet<(u32, String)>,
     owners: HashMap<u32, usize>,
+    /// Of the bytes of triggers.
+    shares: Ledger,
     next_id: u64,
     next_name: u64,
     slots: Slots,
@@ -109,6 +120,9 @@ impl Book {
             about_use: 0,
             names: HashSet::new(),
             owners: HashMap::new(),
+            shares: Ledger::new("bytes of triggers", TRIGGERS_KEPT_LEN)
+                .leaving(TRIGGERS_TIMES_FREE)
+                .owned_by(rustix::process::geteuid().as_raw()),
             next_id: 0,
             next_name: 0,
             slots: Slots::new(error_counters),
@@ -153,6 +167,7 @@ impl Book {
         if is_full || self.entries.len() >= TRIGGERS_MAX {
             return Err(ErrorCode::Nomem);
         }
+        let share = self.share(trigger.owner_uid, bytes.len() as u64)?;
         let id = TriggerId(self.next_id);
         let rule = match compiled {
             Some(compiled) => {
@@ -163,15 +178,32 @@ impl Book {
             None => None,
         };
         self.next_id += 1;
-        self.insert(id, trigger, bytes, rule);
+        self.insert(id, trigger, (bytes, share), rule);
         Ok(id)
+    }
+
+    /// The right of a user to a trigger of so many bytes.
+    fn share(&self, uid: u32, len: u64) -> Result<Lease, ErrorCode> {
+        let free = TRIGGERS_MAX_LEN.saturating_sub(self.shares.taken());
+        self.shares.take(uid, len, free).map_err(|refused| {
+            if let Some(times) = refused.is_news {
+                tracing::warn!(%refused, times, "a trigger is refused");
+            }
+            ErrorCode::Nomem
+        })
     }
 
     fn slots_of(&mut self, kernel: bool) -> Option<&mut Slots> {
         if kernel { self.kernel_slots.as_mut() } else { Some(&mut self.slots) }
     }
 
-    fn insert(&mut self, id: TriggerId, trigger: Trigger, bytes: Arc<[u8]>, rule: Option<Rule>) {
+    fn insert(
+        &mut self,
+        id: TriggerId,
+        trigger: Trigger,
+        (bytes, share): (Arc<[u8]>, Lease),
+        rule: Option<Rule>,
+    ) {
         let condition = condition_key(&trigger.condition);
         let leaf = |action: &Action| Leaf { action: action.clone(), times: 0, failures: 0 };
         if let Some(name) = &trigger.name {
@@ -189,6 +221,7 @@ impl Book {
             notifies: trigger.action.notifies(),
             registered: Registered { trigger: Arc::new(trigger), bytes, condition },
             rule,
+            _share: share,
         };
         self.entries.insert(id, entry);
     }

@@ -7,7 +7,7 @@ use lttngd_model::Credentials;
 use lttngd_runtime::{Descriptors, Pace, Peer, Purpose, Sockets, accept_all};
 use lttngd_users::Ledger;
 
-use crate::{SUBSCRIBERS_MAX, Triggers, subscriber::Subscriber};
+use crate::{SUBSCRIBERS_MAX, Triggers, outgoing::waiting_shares, subscriber::Subscriber};
 
 /// Connections of subscribers that are kept for root's. There are no more of them than there may be subscribers.
 const CONNECTIONS_KEPT: u64 = 64;
@@ -24,7 +24,9 @@ pub async fn listen(
 ) -> io::Result<()> {
     let sockets = Sockets::new(listener)?;
     let shares = Ledger::new("connections of subscribers to notifications", CONNECTIONS_KEPT);
-    let shares = shares.owned_by(rustix::process::geteuid().as_raw());
+    let owner = rustix::process::geteuid().as_raw();
+    let shares = shares.owned_by(owner);
+    let waiting = waiting_shares().owned_by(owner);
     let pace = Pace::default();
     let admit = |socket| {
         let peer = Peer::accepted(socket)?;
@@ -46,7 +48,7 @@ pub async fn listen(
         let peer = peer.with_place(held);
         let who = Credentials { uid: credentials.uid, gid: credentials.gid };
         let is_own = credentials.pid == std::process::id();
-        Subscriber::new((peer, share), who, is_own, triggers.clone()).start();
+        Subscriber::new((peer, share), who, is_own, triggers.clone(), waiting.clone()).start();
         Ok(())
     };
     match accept_all("subscriber to notifications", sockets, &pace, admit).await {}

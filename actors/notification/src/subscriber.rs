@@ -10,7 +10,7 @@ use lttngd_model::Credentials;
 use lttngd_runtime::{
     DESCRIPTORS_MAX, Outlet, Peer, PeerError, complaint, fail_point, read_growing,
 };
-use lttngd_users::Lease;
+use lttngd_users::{Lease, Ledger};
 use lttngd_wire::{
     DecodeError,
     client::decode_condition,
@@ -80,14 +80,16 @@ pub(crate) struct Subscriber {
 }
 
 impl Subscriber {
-    /// Serves the subscriber at the other end. `is_own` is whether that is this very process.
+    /// Serves the subscriber at the other end. `is_own` is whether that is this very process; what waits for it is of
+    /// its user's share of `waiting`.
     pub(crate) fn new(
         (peer, share): (Peer, Lease),
         who: Credentials,
         is_own: bool,
         triggers: Addr<Triggers>,
+        waiting: Ledger,
     ) -> Self {
-        let outgoing = Outgoing::default();
+        let outgoing = Outgoing::of(waiting, who.uid);
         let peer = Rc::new(peer);
         Self { peer, who, is_own, triggers, outgoing, is_writing: false, _share: share }
     }

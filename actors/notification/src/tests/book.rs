@@ -188,6 +188,28 @@ fn a_user_cannot_take_the_room_of_all() {
 }
 
 #[test]
+fn a_user_with_long_triggers_leaves_memory_to_those_of_others() {
+    let mut book = Book::new(u64::MAX, None);
+    let long = |name: usize, owner_uid| {
+        let exclusions = (0..4000).map(|number| format!("{number:x>255}")).collect();
+        let rule =
+            EventRule::UserTracepoint(TracepointRule { exclusions, ..TracepointRule::new("p:*") });
+        let trigger = notifying(Condition::event_rule_matches(rule)).named(name.to_string());
+        Trigger { owner_uid, ..trigger }
+    };
+    let fits = |name: &usize| register(&mut book, &long(*name, USER.uid)).is_ok();
+    let count = (0..200).take_while(fits).count();
+    assert!((24..=32).contains(&count), "{count} of a megabyte each");
+    assert_eq!(register(&mut book, &long(count, USER.uid)), Err(ErrorCode::Nomem));
+    book.register(OTHER, long(0, OTHER.uid), false).unwrap();
+    book.register(ROOT, long(0, 0), false).unwrap();
+    for name in 0..5 {
+        book.unregister(USER, &long(name, USER.uid)).unwrap();
+    }
+    register(&mut book, &long(count, USER.uid)).unwrap();
+}
+
+#[test]
 fn rules_of_the_kernel_have_counters_of_their_own_where_they_are_taken() {
     let mut book = Book::new(1, Some(1));
     let of_kernel = |pattern: &str| {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use lttngd_wire::notification::encode_dropped;
 use tokio::sync::oneshot;
 
-use crate::outgoing::{Outgoing, WAITING_MAX_LEN};
+use crate::outgoing::{Outgoing, WAITING_ALL_MAX_LEN, WAITING_MAX_LEN, waiting_shares};
 
 fn frame(byte: u8, len: usize) -> Arc<[u8]> {
     vec![byte; len].into()
@@ -19,7 +19,7 @@ fn taken(outgoing: &mut Outgoing) -> Vec<u8> {
 
 #[test]
 fn messages_are_written_as_they_came_and_several_at_a_time() {
-    let mut outgoing = Outgoing::default();
+    let mut outgoing = Outgoing::of(waiting_shares(), 1000);
     assert!(outgoing.take().is_none());
     outgoing.notify(frame(1, 3));
     let (written, is_written) = oneshot::channel();
@@ -38,7 +38,7 @@ fn messages_are_written_as_they_came_and_several_at_a_time() {
 
 #[test]
 fn what_does_not_fit_is_dropped_and_that_is_said_once_where_it_happened() {
-    let mut outgoing = Outgoing::default();
+    let mut outgoing = Outgoing::of(waiting_shares(), 1000);
     let len = WAITING_MAX_LEN / 4;
     (1..=4).for_each(|byte| outgoing.notify(frame(byte, len)));
     outgoing.notify(frame(5, 1));
@@ -61,4 +61,30 @@ fn what_does_not_fit_is_dropped_and_that_is_said_once_where_it_happened() {
     assert_eq!(taken(&mut outgoing), dropped);
     outgoing.drop_one();
     assert_eq!(taken(&mut outgoing), dropped);
+}
+
+#[test]
+fn the_subscribers_of_a_user_leave_memory_to_those_of_others() {
+    let shares = waiting_shares();
+    let outgoing = |uid| Outgoing::of(shares.clone(), uid);
+    let mut greedy: Vec<_> = (0..256).map(|_| outgoing(1000)).collect();
+    let fill = |outgoing: &mut Outgoing| {
+        for byte in 0..64 {
+            outgoing.notify(frame(byte, 64 << 10));
+        }
+    };
+    greedy.iter_mut().for_each(fill);
+    assert!(
+        shares.taken() > WAITING_ALL_MAX_LEN / 2 && shares.taken() < WAITING_ALL_MAX_LEN * 3 / 4
+    );
+    let mut other = outgoing(1001);
+    other.notify(frame(1, 1 << 20));
+    assert_eq!(taken(&mut other).len(), 1 << 20, "it finds room");
+    // Those that are told no more know that.
+    assert_eq!(taken(&mut greedy[255]), encode_dropped());
+    let before = shares.taken();
+    taken(&mut greedy[0]);
+    assert!(shares.taken() < before - (3 << 20), "what was written is given back");
+    drop((greedy, other));
+    assert_eq!(shares.taken(), 0);
 }
