@@ -6,19 +6,24 @@
 //! mean is the daemon's business.
 
 use std::{
+    collections::VecDeque,
     io::{self, Read, Write},
     os::{
         fd::OwnedFd,
         unix::net::{UnixListener, UnixStream},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-/// How long a client may take for its request and for taking the reply.
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// How long a client may take for its request.
 const CLIENT_DEADLINE: Duration = Duration::from_secs(5);
 /// Pause after a failure to accept.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Most clients that have not said all; the oldest is closed when there are more.
+const CLIENTS_MAX: usize = 64;
 /// Size of a request in bytes.
 const REQUEST_LEN: usize = 4;
 
@@ -41,7 +46,7 @@ impl Health {
         thread: &str,
         mask: impl Fn() -> u64 + Send + 'static,
     ) -> io::Result<Self> {
-        listener.set_nonblocking(false)?;
+        listener.set_nonblocking(true)?;
         let socket = OwnedFd::from(listener.try_clone()?);
         let thread =
             thread::Builder::new().name(thread.to_owned()).spawn(move || serve(&listener, mask))?;
@@ -60,29 +65,77 @@ impl Drop for Health {
     }
 }
 
-/// Serves one client after the other until the socket is shut down.
+/// A client that has not said all.
+struct Waiting {
+    client: UnixStream,
+    since: Instant,
+    /// Bytes of its request that have not come.
+    left: usize,
+}
+
+impl Waiting {
+    /// Takes what has come, and answers when that is all. Whether it has to wait longer.
+    fn waits(&mut self, mask: &impl Fn() -> u64) -> io::Result<bool> {
+        match self.client.read(&mut [0; REQUEST_LEN][..self.left]) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => self.left -= count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+        if self.left > 0 {
+            return Ok(self.since.elapsed() < CLIENT_DEADLINE);
+        }
+        // There is room for it: it is all that is ever written.
+        self.client.write_all(&mask().to_ne_bytes())?;
+        Ok(false)
+    }
+}
+
+/// Serves all clients, each when it has said what it asks, until the socket is shut down.
 fn serve(listener: &UnixListener, mask: impl Fn() -> u64) {
+    let mut waiting: VecDeque<Waiting> = VecDeque::new();
     loop {
-        match listener.accept() {
-            Ok((client, _)) => {
-                if let Err(error) = answer(client, &mask) {
-                    tracing::debug!(%error, "a health client was not served");
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return,
+        if !is_open(listener, &waiting) {
+            return;
+        }
+        match listener.accept().and_then(|(client, _)| accepted(client)) {
+            Ok(client) => waiting.push_back(client),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => {
                 tracing::warn!(%error, "no health client is accepted for a moment");
                 thread::sleep(ACCEPT_PAUSE);
             }
         }
+        waiting.retain_mut(|client| {
+            client.waits(&mask).unwrap_or_else(|error| {
+                tracing::debug!(%error, "a health client was not served");
+                false
+            })
+        });
+        if waiting.len() > CLIENTS_MAX {
+            // Whoever asks at once is answered before it is the oldest.
+            waiting.pop_front();
+        }
     }
 }
 
-fn answer(mut client: UnixStream, mask: impl Fn() -> u64) -> io::Result<()> {
-    client.set_read_timeout(Some(CLIENT_DEADLINE))?;
-    client.set_write_timeout(Some(CLIENT_DEADLINE))?;
-    client.read_exact(&mut [0; REQUEST_LEN])?;
-    client.write_all(&mask().to_ne_bytes())
+fn accepted(client: UnixStream) -> io::Result<Waiting> {
+    client.set_nonblocking(true)?;
+    Ok(Waiting { client, since: Instant::now(), left: REQUEST_LEN })
+}
+
+/// Waits until somebody comes or says something, or the first of those that wait has taken too long. Whether the
+/// socket listens still.
+fn is_open(listener: &UnixListener, waiting: &VecDeque<Waiting>) -> bool {
+    let clients = waiting.iter().map(|it| PollFd::new(&it.client, PollFlags::IN));
+    let mut all: Vec<_> =
+        std::iter::once(PollFd::new(listener, PollFlags::IN)).chain(clients).collect();
+    let oldest = waiting.front().map(|it| CLIENT_DEADLINE.saturating_sub(it.since.elapsed()));
+    let timeout = oldest.and_then(|left| Timespec::try_from(left).ok());
+    if let Err(error) = poll(&mut all, timeout.as_ref()) {
+        tracing::debug!(%error, "health clients are looked at without waiting for them");
+    }
+    !all[0].revents().contains(PollFlags::HUP)
 }
 
 #[cfg(test)]
@@ -111,6 +164,30 @@ mod tests {
     fn a_client_that_leaves_is_not_told() {
         let (client, served) = UnixStream::pair().unwrap();
         drop(client);
-        assert!(answer(served, || 0).is_err());
+        assert!(accepted(served).unwrap().waits(&|| 0).is_err());
+    }
+
+    #[test]
+    fn nobody_waits_for_clients_that_say_nothing_or_half_of_it() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("health");
+        let _health = Health::start(UnixListener::bind(&path).unwrap(), "health", || 7).unwrap();
+        let mut others = Vec::new();
+        for number in 0..2 * CLIENTS_MAX {
+            let mut other = UnixStream::connect(&path).unwrap();
+            if number % 2 == 0 {
+                other.write_all(&[0; REQUEST_LEN - 1]).unwrap();
+            }
+            others.push(other);
+            let begun = Instant::now();
+            let mut client = UnixStream::connect(&path).unwrap();
+            client.write_all(&[0; REQUEST_LEN]).unwrap();
+            let mut reply = [0; 8];
+            client.read_exact(&mut reply).unwrap();
+            assert_eq!(u64::from_ne_bytes(reply), 7);
+            assert!(begun.elapsed() < CLIENT_DEADLINE, "{number} others are waited for");
+        }
+        // The oldest of them is closed.
+        assert_eq!(others[1].read(&mut [0; 1]).unwrap(), 0);
     }
 }
