@@ -6,7 +6,6 @@
 //! better ours is than it. `--report docs/performance.md` writes the page of that name.
 #![allow(clippy::unwrap_used)]
 
-mod attacks;
 mod bare;
 mod callers;
 mod clients;
@@ -28,11 +27,16 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
+use lttngd_peer::hostile::Attack;
 use options::Options;
 use scenarios::Run;
 use table::Table;
 
 fn main() -> ExitCode {
+    if let Some((attack, run_directory)) = Attack::asked() {
+        attack.run(&run_directory);
+        return ExitCode::SUCCESS;
+    }
     let options = Options::parse();
     if let Some(count) = options.embedded_rotations {
         embedded::rotations(count, options.embedded_consumer);
@@ -48,10 +52,6 @@ fn main() -> ExitCode {
     }
     if let Some(socket) = &options.bare {
         bare::answer(socket, options.bare_sessions);
-    }
-    if let (Some(attack), Some(run_directory)) = (options.attack, &options.run_directory) {
-        attack.run(run_directory);
-        return ExitCode::SUCCESS;
     }
     if let Some(minutes) = options.soak {
         return if soak::soak(minutes, options.seed) {

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
-use crate::attacks::Attack;
 use crate::contender::Contender;
 
 /// The load of a session daemon, stock and ours in turn in the same run.
@@ -67,12 +66,6 @@ pub struct Options {
     /// By how many sessions these applications are recorded
     #[arg(long, hide = true, default_value_t = 0)]
     pub bare_sessions: u32,
-    /// Inside a private world: be a user who wants the daemon of this run directory for himself
-    #[arg(long, hide = true, value_enum, requires = "run_directory")]
-    pub attack: Option<Attack>,
-    /// The run directory of that daemon
-    #[arg(long, hide = true, value_name = "DIRECTORY")]
-    pub run_directory: Option<PathBuf>,
     /// Cargo adds this
     #[arg(long, hide = true)]
     bench: bool,

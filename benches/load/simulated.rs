@@ -20,12 +20,10 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use lttngd_peer::app::registration;
+use lttngd_peer::app::{connect_in_a_child, registration};
 use lttngd_runtime::Peer;
-use lttngd_wire::ust::registration::{Registration, SocketKind};
-use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, fork};
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use lttngd_wire::ust::registration::Registration;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe::Receiver;
 use tokio::task::JoinHandle;
@@ -134,39 +132,11 @@ async fn connected(address: &SocketAddrUnix, end: Instant) -> Option<(Instant, [
             let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
             socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap()
         });
-        if connect_in_a_child(address, &sockets) {
+        let registration = Registration { name: "simulated".to_owned(), ..registration() };
+        if connect_in_a_child(address, &sockets, &registration) {
             return Some((since, sockets));
         }
         tokio::time::sleep(PAUSE).await;
     }
     None
-}
-
-/// Connects and registers the sockets in a process of its own, since whose a connection is the daemon asks
-/// the socket. Whether it could.
-fn connect_in_a_child(address: &SocketAddrUnix, sockets: &[OwnedFd; 2]) -> bool {
-    const OFFSET_OF_PID: usize = 12;
-
-    let messages = [SocketKind::Command, SocketKind::Notify].map(|socket| {
-        Registration { socket, name: "simulated".to_owned(), ..registration() }.encode()
-    });
-    let connect_all = |pid: u32| {
-        sockets.iter().zip(&messages).all(|(socket, message)| {
-            let mut bytes = [0; lttngd_wire::ust::registration::REGISTRATION_LEN];
-            bytes.copy_from_slice(message);
-            bytes[OFFSET_OF_PID..][..size_of::<u32>()].copy_from_slice(&pid.to_ne_bytes());
-            connect(socket.as_fd(), address).is_ok() && rustix::io::write(socket, &bytes).is_ok()
-        })
-    };
-    // SAFETY: the child makes system calls and nothing else, no allocation among them.
-    match unsafe { fork() }.unwrap() {
-        ForkResult::Child => {
-            let code = i32::from(!connect_all(std::process::id()));
-            // SAFETY: it ends the process at once, and runs nothing that the parent has registered.
-            unsafe { libc::_exit(code) }
-        }
-        ForkResult::Parent { child } => {
-            matches!(waitpid(child, None), Ok(WaitStatus::Exited(_, 0)))
-        }
-    }
 }

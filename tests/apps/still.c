@@ -1,7 +1,7 @@
 /*
  * A file system that passes everything on to a directory, until it is told to stand still: it speaks the protocol of
  * /dev/fuse itself. Mounts at argv[1] what is in argv[2]; answers a line for each of its input: "still" (no request is
- * answered from now on), "waiting" (how many are then: one is taken at a time), "go", and "end", which unmounts.
+ * answered from now on), "still-at-opening" (from when a file is opened or made), "waiting" (how many are then: one is taken at a time), "go", and "end", which unmounts.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -29,7 +29,7 @@ static int directory;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t goes_on = PTHREAD_COND_INITIALIZER;
-static int is_still;
+static enum { GOES, STILL_AT_OPENING, STILL } state;
 /* How many requests wait since then. */
 static int waiting;
 
@@ -296,6 +296,13 @@ static void serve(const struct fuse_in_header *in, const void *body)
 	}
 }
 
+static int is_opening(const void *request)
+{
+	uint32_t opcode = ((const struct fuse_in_header *) request)->opcode;
+
+	return opcode == FUSE_OPEN || opcode == FUSE_CREATE || opcode == FUSE_MKNOD;
+}
+
 static void *serve_all(void *unused)
 {
 	static char request[MAX_WRITE + 4096] __attribute__((aligned(8)));
@@ -309,8 +316,10 @@ static void *serve_all(void *unused)
 		if (len < (ssize_t) sizeof(struct fuse_in_header))
 			return NULL;
 		pthread_mutex_lock(&lock);
+		if (state == STILL_AT_OPENING && is_opening(request))
+			state = STILL;
 		waiting = 1;
-		while (is_still)
+		while (state == STILL)
 			pthread_cond_wait(&goes_on, &lock);
 		waiting = 0;
 		pthread_mutex_unlock(&lock);
@@ -319,10 +328,10 @@ static void *serve_all(void *unused)
 	}
 }
 
-static void stand_still(int still)
+static void go_to(int next)
 {
 	pthread_mutex_lock(&lock);
-	is_still = still;
+	state = next;
 	pthread_cond_broadcast(&goes_on);
 	pthread_mutex_unlock(&lock);
 }
@@ -355,7 +364,8 @@ int main(int argc, char **argv)
 			result = waiting;
 			pthread_mutex_unlock(&lock);
 		} else {
-			stand_still(!strcmp(line, "still"));
+			go_to(!strcmp(line, "still") ? STILL :
+				!strcmp(line, "still-at-opening") ? STILL_AT_OPENING : GOES);
 		}
 		if (!strcmp(line, "end"))
 			result = umount2(argv[1], MNT_DETACH);

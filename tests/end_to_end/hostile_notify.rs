@@ -3,12 +3,13 @@
 //! daemon's memory does not either.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lttngd_model::{Field, FieldType, FloatType, IntegerType};
+use lttngd_peer::app::{integer, large_event};
 use lttngd_peer::{AppRequest, AppScript, FakeApp};
 use lttngd_wire::ust::command::UstError;
-use lttngd_wire::ust::notify::{Answer, EINVAL, FIELD_COUNT_MAX, Request};
+use lttngd_wire::ust::notify::{Answer, EINVAL, Request};
 
 use super::hostile_apps::AT_ONCE;
 use super::world::raw::{Registration, expect_closed};
@@ -33,42 +34,12 @@ fn registered(stage: &Stage, count: usize) -> Vec<FakeApp> {
     (0..count).map(|_| FakeApp::connect(&path, AppScript::default()).unwrap()).collect()
 }
 
-/// Whether the daemon has let its `main` begin.
-fn is_registered(fake: &FakeApp) -> bool {
-    const REGISTER_DONE: u32 = 0x44;
-
-    fake.has_got(REGISTER_DONE)
-}
-
-/// An event with as many fields as there may be, for a channel that is not there.
-fn large_event() -> Vec<u8> {
-    let kind = IntegerType {
-        size_bits: 32,
-        signed: true,
-        reverse_byte_order: false,
-        base: 10,
-        encoding: lttngd_model::Encoding::None,
-        alignment_bits: 8,
-    };
-    let field = |number| Field { name: format!("f{number}"), kind: FieldType::Integer(kind) };
-    let event = Request::Event {
-        session_objd: 1,
-        channel_objd: 77,
-        name: "p:large".to_owned(),
-        loglevel: 13,
-        signature: "void".to_owned(),
-        fields: (0..FIELD_COUNT_MAX).map(field).collect(),
-        model_emf_uri: None,
-    };
-    event.encode()
-}
-
 #[test]
 fn large_events_for_channels_that_are_not_there() {
     alone(|stage| {
         others_are_answered(stage);
         let fakes = registered(stage, REGISTRATIONS);
-        let (bytes, before) = (large_event(), stage.daemon.resident_kib());
+        let (bytes, before) = (large_event().encode(), stage.daemon.resident_kib());
         let (is_over, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
         std::thread::scope(|scope| {
             for fake in &fakes {
@@ -98,7 +69,7 @@ fn large_requests_that_are_begun_and_not_ended() {
         others_are_answered(stage);
         let descriptors = stage.daemon.descriptors();
         let fakes = registered(stage, REGISTRATIONS);
-        let (bytes, before) = (large_event(), stage.daemon.resident_kib());
+        let (bytes, before) = (large_event().encode(), stage.daemon.resident_kib());
         std::thread::scope(|scope| {
             for fake in &fakes {
                 scope.spawn(|| fake.write_notify(&bytes[..bytes.len() - 1]).unwrap());
@@ -126,7 +97,7 @@ fn a_process_that_registers_again_and_again() {
         others_are_answered(stage);
         let before = stage.daemon.descriptors();
         let mut fakes = registered(stage, REGISTRATIONS);
-        eventually("all are registered", || fakes.iter().all(is_registered).then_some(()));
+        assert!(fakes.iter().all(|fake| fake.is_served(AT_ONCE)), "all are registered");
         let path = stage.arena.run_directory().join("lttng-ust-sock-8");
         for _ in 0..20 {
             // It may be closed before it has said all.
@@ -140,11 +111,7 @@ fn a_process_that_registers_again_and_again() {
         drop(fakes.pop());
         let next = eventually("its place is free", || {
             let fake = FakeApp::connect(&path, AppScript::default()).ok()?;
-            let begun = Instant::now();
-            while !is_registered(&fake) && begun.elapsed() < AT_ONCE {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            is_registered(&fake).then_some(fake)
+            fake.is_served(AT_ONCE).then_some(fake)
         });
         drop(next);
         drop(fakes);
@@ -155,14 +122,7 @@ fn a_process_that_registers_again_and_again() {
 /// Fields that babeltrace2 does not read; with one such event in its metadata it reads nothing of a trace.
 fn unreadable() -> Vec<Vec<Field>> {
     let integer = |change: &dyn Fn(&mut IntegerType)| {
-        let mut kind = IntegerType {
-            size_bits: 32,
-            signed: false,
-            reverse_byte_order: false,
-            base: 10,
-            encoding: lttngd_model::Encoding::None,
-            alignment_bits: 8,
-        };
+        let mut kind = IntegerType { signed: false, ..integer() };
         change(&mut kind);
         kind
     };

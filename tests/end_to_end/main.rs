@@ -17,6 +17,7 @@ mod filters;
 mod flight_recorder;
 mod hostile_apps;
 mod hostile_notify;
+mod hostile_users;
 mod listing;
 mod live;
 mod loading;

@@ -1,6 +1,6 @@
 //! The daemon's memory when those who needed it have left.
 
-use lttngd_model::{Field, FieldType, IntegerType};
+use lttngd_peer::app::integer_field;
 use lttngd_peer::{AppScript, FakeApp};
 use lttngd_wire::ust::notify::{Answer, Request};
 
@@ -17,22 +17,13 @@ const TAKEN_KIB: u64 = 64 << 10;
 const LEFT_KIB: u64 = 40 << 10;
 
 fn event(number: usize) -> Request {
-    let kind = IntegerType {
-        size_bits: 32,
-        signed: true,
-        reverse_byte_order: false,
-        base: 10,
-        encoding: lttngd_model::Encoding::None,
-        alignment_bits: 8,
-    };
-    let field = |number| Field { name: format!("field_{number}"), kind: FieldType::Integer(kind) };
     Request::Event {
         session_objd: 1,
         channel_objd: 2,
         name: format!("crowd:event_{number}"),
         loglevel: 13,
         signature: "void".to_owned(),
-        fields: (0..FIELDS).map(field).collect(),
+        fields: (0..FIELDS).map(|number| integer_field(format!("field_{number}"))).collect(),
         model_emf_uri: None,
     }
 }

@@ -1,48 +1,16 @@
 //! File systems that do not answer: what stands still is the session that writes there, and nobody else.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::super::world::{Program, Stage, eventually, program};
+use super::super::world::{Stage, Still, eventually};
 use super::{Bystander, numbers, own};
 
 /// Longer than the end of a daemon takes on a busy machine. It does not wait for longer than 10 s.
 const END_PATIENCE: Duration = Duration::from_secs(18);
-
-/// A file system of a process, which passes on to a directory until it is told to stand still.
-struct Still {
-    process: Program,
-    mount: PathBuf,
-    /// What is in it, by another way.
-    behind: PathBuf,
-}
-
-impl Still {
-    /// Mounts it where the daemon sees it; `None` where that cannot be done.
-    fn mount(stage: &Stage) -> Option<Still> {
-        if !stage.arena.is_root() || !Path::new("/dev/fuse").exists() {
-            eprintln!("this test needs root and /dev/fuse, and checks nothing without");
-            return None;
-        }
-        let [mount, behind] = ["mount", "behind"].map(|name| stage.arena.file(name));
-        fs::create_dir(&mount).unwrap();
-        fs::create_dir(&behind).unwrap();
-        let mut command = stage.arena.command(program::still());
-        command.args([&mount, &behind]);
-        let mut process = Program::spawn(command);
-        process.tell("go");
-        Some(Still { process, mount, behind })
-    }
-
-    /// Goes on, and is unmounted.
-    fn end(mut self) {
-        self.process.tell("end");
-        self.process.finish();
-    }
-}
 
 /// Starts a session that writes each packet soon.
 fn start(stage: &Stage, session: &str, output: &Path) {
@@ -72,11 +40,11 @@ fn what_stands_still_in_one_file_system_holds_up_nobody_elsewhere() {
     eventually("the first packets are there", || {
         sessions.iter().all(|name| has_packets(&still.behind.join(name))).then_some(())
     });
-    still.process.tell("still");
+    still.stand_still();
     for _ in 0..20 {
         program.tell("number=100");
     }
-    eventually("a thread stands still", || (still.process.tell("waiting") > 0).then_some(()));
+    eventually("a thread stands still", || still.holds_one().then_some(()));
 
     let begun = Instant::now();
     let bystander = Bystander::start(&stage);
@@ -95,7 +63,7 @@ fn what_stands_still_in_one_file_system_holds_up_nobody_elsewhere() {
     let took = begun.elapsed();
     assert!(took < END_PATIENCE, "the end took {took:?}");
     // What is left is written when it goes on.
-    still.process.tell("go");
+    still.go_on();
     stage.arena.consumers_end();
     let behind = still.behind.clone();
     still.end();

@@ -1,5 +1,7 @@
 //! An application traced with LTTng-UST: both its sockets.
 
+mod announced;
+mod child;
 mod notifiers;
 mod objects;
 mod serve;
@@ -11,6 +13,7 @@ use std::{
     path::Path,
     sync::{Arc, Mutex},
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use lttngd_wire::ust::{
@@ -19,11 +22,16 @@ use lttngd_wire::ust::{
     registration::{Alignments, Registration, SocketKind},
 };
 
+pub use announced::{enumeration, integer, integer_field, large_enumeration, large_event};
+pub use child::connect_in_a_child;
 pub use notifiers::Notifiers;
 pub use objects::{Objects, Trouble};
 pub use serve::{VERSION, announcement, follows, refusal};
 
 use crate::Gate;
+
+/// The number of the command that lets `main` begin.
+const REGISTER_DONE: u32 = 0x44;
 
 /// A request that the application got, with all that followed it.
 #[derive(Clone, Debug)]
@@ -212,6 +220,26 @@ impl FakeApp {
     #[must_use]
     pub fn has_got(&self, number: u32) -> bool {
         self.commands().contains(&number)
+    }
+
+    /// Whether the daemon has let its `main` begin, when it has or has closed the connection, or after a time.
+    #[must_use]
+    pub fn is_served(&self, within: Duration) -> bool {
+        let begun = Instant::now();
+        let waits = |is_served: bool| !is_served && !self.has_ended() && begun.elapsed() < within;
+        loop {
+            let is_served = self.has_got(REGISTER_DONE);
+            if !waits(is_served) {
+                return is_served;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Whether a connection is closed.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     /// Count of bytes that it was sent and has not read yet.

@@ -13,6 +13,7 @@ pub mod app;
 mod client;
 mod consumer;
 mod descriptors;
+pub mod hostile;
 mod kernel;
 mod logged;
 mod relayd;

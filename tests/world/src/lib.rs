@@ -10,6 +10,7 @@ pub mod compiler;
 pub mod consumer;
 pub mod daemon;
 pub mod gate;
+pub mod hostile;
 pub mod inside;
 pub mod listing;
 pub mod lives;
@@ -19,6 +20,7 @@ pub mod program;
 pub mod raw;
 pub mod relay;
 pub mod script;
+pub mod still;
 pub mod subscriber;
 pub mod trace;
 
@@ -27,10 +29,12 @@ pub use compiler::StockCompiler;
 pub use consumer::Consumer;
 pub use daemon::{Daemon, Which};
 pub use gate::{Connection, Fault, Gate};
+pub use hostile::Attackers;
 pub use lttng::Answer;
 pub use program::Program;
 pub use relay::Relay;
 pub use script::{Stage, alone, both};
+pub use still::Still;
 pub use subscriber::Subscriber;
 pub use trace::Event;
 

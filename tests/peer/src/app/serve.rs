@@ -6,7 +6,6 @@ use std::{
     os::unix::net::UnixStream,
 };
 
-use lttngd_model::{Encoding, Field, FieldType, IntegerType};
 use lttngd_wire::ust::{
     command::{
         COUNTER_CONFIGURATION_LEN, Command, EVENT_NOTIFIER_LEN, EXCLUSION_NAME_LEN, REQUEST_LEN,
@@ -16,7 +15,9 @@ use lttngd_wire::ust::{
 };
 
 use super::{
-    AppAct, AppRequest, AppScript, Record, ask,
+    AppAct, AppRequest, AppScript, Record,
+    announced::integer_field,
+    ask,
     objects::{Object, Objects, Trouble},
 };
 use crate::receive_descriptors;
@@ -185,18 +186,6 @@ pub fn announcement(session_objd: u32, channel_objd: u32, event: Option<String>)
         },
         None => Request::Channel { session_objd, channel_objd, context: Vec::new() },
     }
-}
-
-fn integer_field(name: &str) -> Field {
-    let kind = FieldType::Integer(IntegerType {
-        size_bits: 32,
-        signed: true,
-        reverse_byte_order: false,
-        base: 10,
-        encoding: Encoding::None,
-        alignment_bits: 8,
-    });
-    Field { name: name.to_owned(), kind }
 }
 
 /// The reply to a command that is not done.
