@@ -23,7 +23,7 @@ pub const TRIGGERS_MAX: usize = 1 << 16;
 pub const TRIGGERS_EACH_MAX: usize = 1 << 14;
 
 /// Most bytes of all triggers, as clients read them. In memory they take some four times as much.
-pub const TRIGGERS_MAX_LEN: u64 = 64 << 20;
+pub const TRIGGERS_MAX_LEN: u64 = 48 << 20;
 /// Of these, kept for root's.
 const TRIGGERS_KEPT_LEN: u64 = 4 << 20;
 /// How many times what is left of them a user may have.

@@ -199,7 +199,7 @@ fn a_user_with_long_triggers_leaves_memory_to_those_of_others() {
     };
     let fits = |name: &usize| register(&mut book, &long(*name, USER.uid)).is_ok();
     let count = (0..200).take_while(fits).count();
-    assert!((24..=32).contains(&count), "{count} of a megabyte each");
+    assert!((18..=24).contains(&count), "{count} of a megabyte each");
     assert_eq!(register(&mut book, &long(count, USER.uid)), Err(ErrorCode::Nomem));
     book.register(OTHER, long(0, OTHER.uid), false).unwrap();
     book.register(ROOT, long(0, 0), false).unwrap();
