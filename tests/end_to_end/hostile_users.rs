@@ -177,15 +177,16 @@ fn all_enumerations_that_there_may_be() {
     scene.end(attackers);
 }
 
-/// The user's applications, or agents, say so much when root lists that somebody may not get a listing; that is all.
-fn beside_a_listing(attack: Attack, listing: &str) {
+/// The user's agents say so much when root lists that nobody may get a listing; that is all.
+#[test]
+fn loggers_without_end() {
     let Some(scene) = Scene::new(Stage::new(Which::Ours), "") else { return };
-    let attackers = scene.go(attack, 2);
+    let attackers = scene.go(Attack::Loggers, 2);
     let is_over = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while is_over.load(Ordering::Relaxed) == 0 {
-                scene.stage.arena.lttng(listing);
+                scene.stage.arena.lttng("list -j");
             }
         });
         for _ in 0..2 {
@@ -195,16 +196,6 @@ fn beside_a_listing(attack: Attack, listing: &str) {
         is_over.store(1, Ordering::Relaxed);
     });
     scene.end(attackers);
-}
-
-#[test]
-fn tracepoints_with_long_names() {
-    beside_a_listing(Attack::Tracepoints, "list -u");
-}
-
-#[test]
-fn loggers_without_end() {
-    beside_a_listing(Attack::Loggers, "list -j");
 }
 
 #[test]
