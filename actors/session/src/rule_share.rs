@@ -111,7 +111,7 @@ mod tests {
         let (_other, taken) = fill(&rules, OTHER, RULE_LEN);
         assert!(taken > RULES_MAX_LEN / 8, "{taken}");
         assert_eq!(one.take_of(&rules, ONE, LARGE), Err(ErrorCode::Nomem));
-        one.give_back(20 * LARGE);
+        one.give_back(60 * LARGE);
         assert_eq!(one.take_of(&rules, ONE, LARGE), Ok(()));
         drop(one);
         assert!(rules.held_by(ONE) == 0, "they go with their session");
