@@ -45,7 +45,6 @@ pub struct Scenario {
 
 /// All scenarios in their order; those with the same title are together.
 pub fn all() -> Vec<Scenario> {
-    let scenario = |name, title, rounds, run| Scenario { name, title, rounds, run };
     const LIVES: &str = "Session lives: create, channel, event rule, start, stop, destroy";
     const APPLICATIONS: &str = "Applications that start and end while a session is active";
     const FAIRNESS: &str = "Create, list and destroy beside peers that do not answer";
@@ -54,8 +53,7 @@ pub fn all() -> Vec<Scenario> {
     const TRIGGERS: &str = "Triggers and notifications";
     const MANY: &str = "Many simulated applications";
     const EMBEDDED: &str = "Callers and subscribers in a program that embeds the daemon";
-    const HOSTILE: &str = "Beside one user who wants the daemon for himself";
-    vec![
+    let mut all = vec![
         scenario("commands", "Commands on a session with one application", 3, commands::one),
         scenario("streamed", "The same on a streamed session", 3, streamed::commands),
         scenario("many", "Start and stop with many applications", 3, many_applications::quick),
@@ -92,6 +90,16 @@ pub fn all() -> Vec<Scenario> {
         scenario("streaming", "Consumer daemon", 3, streamed::throughput),
         scenario("idle", "Consumer daemon", 1, idle_streams::idle),
         scenario("rest", "Consumer daemon", 1, idle_streams::at_rest),
+        scenario("memory", "Memory of the session daemon", 1, memory::memory),
+    ];
+    all.extend(beside_one_user());
+    all
+}
+
+/// What one user does who wants the daemon for himself.
+fn beside_one_user() -> Vec<Scenario> {
+    const HOSTILE: &str = "Beside one user who wants the daemon for himself";
+    vec![
         scenario("hostile-begun", HOSTILE, 1, hostile::begun),
         scenario("hostile-events", HOSTILE, 1, hostile::events),
         scenario("hostile-enumerations", HOSTILE, 1, hostile::enumerations),
@@ -112,6 +120,14 @@ pub fn all() -> Vec<Scenario> {
         scenario("hostile-writing", HOSTILE, 1, hostile::writing),
         scenario("hostile-opening", HOSTILE, 1, hostile::opening),
         scenario("hostile-relay", HOSTILE, 1, hostile::relay),
-        scenario("memory", "Memory of the session daemon", 1, memory::memory),
     ]
+}
+
+fn scenario(
+    name: &'static str,
+    title: &'static str,
+    rounds: u32,
+    run: fn(&Run) -> Vec<Row>,
+) -> Scenario {
+    Scenario { name, title, rounds, run }
 }

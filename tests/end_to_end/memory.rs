@@ -35,8 +35,9 @@ fn crowd(stage: &Stage) -> Vec<FakeApp> {
     for number in 0..CROWD {
         let fake = FakeApp::connect(&path, AppScript::default()).unwrap();
         eventually("it has the session", || (fake.asked().len() >= 2).then_some(()));
-        for number in 0..EVENTS {
-            let answer = fake.ask(&event(number));
+        // What is the same is held once, so each has events of its own.
+        for event_number in 0..EVENTS {
+            let answer = fake.ask(&event(number * EVENTS + event_number));
             assert!(matches!(answer, Some(Answer::Event { ret_code: 0, .. })), "{answer:?}");
         }
         // Somebody who stays: what he has lies above what is given back.

@@ -30,7 +30,11 @@ use crate::{
 /// Most sessions at a time.
 pub const SESSIONS_MAX: usize = 1 << 16;
 
-/// Of those, kept for root's.
+/// Most sessions of a user but root, and of who has this daemon for himself. With what the list of them takes that is
+/// some 60 MB.
+pub const SESSIONS_EACH_MAX: u64 = 1 << 12;
+
+/// Of all, kept for root's.
 const SESSIONS_KEPT: u64 = 1024;
 
 /// Relay daemons of 2.13 look for a trace chunk of the session with their own id instead of ours. Their
@@ -109,6 +113,7 @@ impl Registry {
             next_id: FIRST_SESSION_ID,
             sessions: BTreeMap::new(),
             shares: Ledger::new("sessions", SESSIONS_KEPT)
+                .at_most(SESSIONS_EACH_MAX)
                 .owned_by(rustix::process::geteuid().as_raw()),
             subscribers: Subscribers::default(),
             ending: false,

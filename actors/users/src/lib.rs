@@ -90,6 +90,7 @@ pub struct Ledger {
     what: &'static str,
     kept: u64,
     times_free: u64,
+    each_max: u64,
     owner: u32,
     state: Rc<RefCell<State>>,
 }
@@ -98,13 +99,20 @@ impl Ledger {
     /// One of `what` (a plural), of which nobody has anything. So much of it is `kept` for root.
     #[must_use]
     pub fn new(what: &'static str, kept: u64) -> Self {
-        Self { what, kept, times_free: TIMES_FREE, owner: ROOT, state: Rc::default() }
+        let (times_free, each_max) = (TIMES_FREE, u64::MAX);
+        Self { what, kept, times_free, each_max, owner: ROOT, state: Rc::default() }
     }
 
     /// The same, of which one user may have so many times what is left.
     #[must_use]
     pub fn leaving(self, times_free: u64) -> Self {
         Self { times_free, ..self }
+    }
+
+    /// The same, of which one user may have so much at most, even where nobody else wants any.
+    #[must_use]
+    pub fn at_most(self, each_max: u64) -> Self {
+        Self { each_max, ..self }
     }
 
     /// The same in the daemon of a user, who is not to share with himself.
@@ -171,8 +179,8 @@ impl Ledger {
         if uid == ROOT || uid == self.owner {
             return true;
         }
-        let left = left.checked_sub(self.kept);
-        left.is_some_and(|left| held.saturating_add(count) <= left.saturating_mul(self.times_free))
+        let Some(left) = left.checked_sub(self.kept) else { return false };
+        held.saturating_add(count) <= left.saturating_mul(self.times_free).min(self.each_max)
     }
 }
 

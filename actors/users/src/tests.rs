@@ -27,6 +27,17 @@ fn a_user_alone_has_three_quarters_and_leaves_the_rest_to_others() {
 }
 
 #[test]
+fn a_user_alone_has_no_more_than_each_may_have_but_root_does() {
+    let ledger = ledger().at_most(10).owned_by(1002);
+    let greedy = take_all(&ledger, 1000, 3);
+    assert_eq!(greedy.len(), 3);
+    assert!(ledger.take(1000, 1, LIMIT - ledger.taken()).is_ok(), "the tenth");
+    for free_of_it in [ROOT, 1002] {
+        assert!(ledger.take(free_of_it, 11, LIMIT - ledger.taken()).is_ok());
+    }
+}
+
+#[test]
 fn many_greedy_users_end_with_the_same() {
     let ledger = ledger();
     let mut held: Vec<Vec<Lease>> = (0..8).map(|_| Vec::new()).collect();

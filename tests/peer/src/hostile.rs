@@ -287,11 +287,12 @@ impl Held {
 
     /// Connects as often as it can.
     fn connect(&mut self, connect: impl Fn() -> io::Result<OwnedFd>) {
+        let began = Instant::now();
         for _ in 0..CONNECTIONS {
             let begun = Instant::now();
             let Ok(connection) = connect() else { return };
             self.connections.push(connection);
-            if begun.elapsed() > TAKES_NO_MORE {
+            if begun.elapsed() > TAKES_NO_MORE || began.elapsed() > ENOUGH {
                 return;
             }
         }
