@@ -170,8 +170,9 @@ impl Daemon {
 
     fn memory_kib(&self, which: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find(|line| line.starts_with(which)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+        // One that has ended has none.
+        let line = status.lines().find(|line| line.starts_with(which));
+        line.map_or(0, |line| line.split_whitespace().nth(1).unwrap().parse().unwrap())
     }
 
     /// The time it has spent on processors, in microseconds.
