@@ -13,6 +13,7 @@
 
 mod acts;
 mod channel;
+mod complaints;
 mod counts_question;
 #[cfg(test)]
 mod example;

@@ -10,6 +10,7 @@ use lttngd_ringbuffer::{BeginOutcome, FlushMode, Losses, Mode, Wakeup};
 use lttngd_tracefile::FileError;
 
 use super::{
+    complaints::Complaints,
     extent::Extent,
     live::{Described, Held},
     new::OutputConfig,
@@ -90,7 +91,7 @@ pub(super) struct DataStream {
     pub(super) described: Described,
     is_recorder: bool,
     /// Whether it was told that writing fails, or that there is nowhere to write.
-    complained: bool,
+    complaints: Complaints,
     /// Whether it was logged that it is lost, which does not end.
     is_loss_told: bool,
 }
@@ -117,7 +118,7 @@ impl DataStream {
             queued: false,
             described: Described::new(is_live),
             is_recorder,
-            complained: false,
+            complaints: Complaints::default(),
             is_loss_told: false,
         }
     }
@@ -326,7 +327,7 @@ impl DataStream {
         };
         match written {
             Ok(Sent::Whole(len)) => {
-                self.complained = false;
+                self.complaints.works();
                 Written::Whole(len)
             }
             Ok(Sent::Parked { partly }) => Written::Parked { partly },
@@ -352,9 +353,9 @@ impl DataStream {
     }
 
     fn complain(&mut self, what: &str, why: &dyn std::fmt::Display) {
-        if !std::mem::replace(&mut self.complained, true) {
+        if let Some(left_out) = self.complaints.fails(std::time::Instant::now()) {
             let (stream, session) = (self.name(), self.writing.session);
-            tracing::error!(%session, %stream, %why, "{what}");
+            tracing::error!(%session, %stream, %why, left_out, "{what}");
         }
     }
 
