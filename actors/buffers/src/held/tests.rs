@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
 use lttngd_metadata::tsdl::{Clock, Scheme, TraceDescription};
-use lttngd_model::{Bitness, Encoding, EnumerationEntry, EnumerationValue, IntegerType, Timestamp};
+use lttngd_model::{Bitness, EnumerationEntry, EnumerationValue, Timestamp};
+use lttngd_peer::app::integer_field;
 use lttngd_wire::ust::registration::Alignments;
 
 use super::*;
@@ -34,25 +35,12 @@ fn trace(held: &AllHeld, uid: u32) -> Registry {
     registry
 }
 
-fn integer(name: String) -> Field {
-    let kind = IntegerType {
-        size_bits: 32,
-        signed: true,
-        reverse_byte_order: false,
-        base: 10,
-        encoding: Encoding::None,
-        alignment_bits: 8,
-    };
-    Field { name, kind: FieldType::Integer(kind) }
-}
-
 /// One as programs have: some fields.
 fn event(number: usize) -> EventRegistration {
-    let field = |name: &str| integer(name.to_owned());
     EventRegistration {
         name: format!("provider:event_{number}"),
         loglevel: 13,
-        fields: ["identifier", "size", "position", "result"].map(field).to_vec(),
+        fields: ["identifier", "size", "position", "result"].map(integer_field).to_vec(),
         model_emf_uri: None,
     }
 }
