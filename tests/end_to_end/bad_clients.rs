@@ -37,7 +37,7 @@ fn disturbed<T>(disturb: impl FnOnce(&Stage) -> T) {
         stage.arena.lttng_ok("create first --no-output");
         stage.arena.lttng_ok("enable-event -u --all");
         stage.arena.lttng_ok("destroy first");
-        let before = stage.daemon.descriptors();
+        let before = stage.daemon.descriptors_at_rest();
         let disturbance = disturb(stage);
         others_are_served(stage);
         drop(disturbance);

@@ -289,7 +289,7 @@ fn subscribers_who_speak_badly_are_sent_away() {
 fn of_subscribers_who_spoke_badly_nothing_stays_open() {
     alone(|stage| {
         others_are_told(stage);
-        let before = stage.daemon.descriptors();
+        let before = stage.daemon.descriptors_at_rest();
         // The stock daemon takes it, and knows the subscriber's user no more.
         let mut twice = subscriber(&stage.arena);
         twice.write_all(&encode_handshake()).unwrap();

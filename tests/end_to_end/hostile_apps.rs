@@ -41,7 +41,7 @@ fn others_are_served(stage: &Stage) {
 fn disturbed<T>(disturb: impl FnOnce(&Stage) -> T) {
     alone(|stage| {
         others_are_served(stage);
-        let before = stage.daemon.descriptors();
+        let before = stage.daemon.descriptors_at_rest();
         let disturbance = disturb(stage);
         others_are_served(stage);
         drop(disturbance);
@@ -100,7 +100,7 @@ fn silence_after_registration() {
 #[test]
 fn silent_registration_is_given_up() {
     alone(|stage| {
-        let before = stage.daemon.descriptors();
+        let before = stage.daemon.descriptors_at_rest();
         let mut sockets = [COMMAND, NOTIFY].map(|kind| Registration::new(kind).send(&stage.arena));
         sockets.iter_mut().for_each(|socket| expect_closed(socket, APP_PATIENCE));
         stage.daemon.settles_to_descriptors(before);
@@ -186,7 +186,7 @@ fn many_applications_come_and_go() {
         stage.lttng_ok("create crowd");
         stage.lttng_ok("enable-event -u sample:number");
         stage.lttng_ok("start");
-        let before = stage.daemon.descriptors();
+        let before = stage.daemon.descriptors_at_rest();
         let mut programs: Vec<_> =
             (0..60).map(|_| Program::start(&stage.arena, &["number=20"])).collect();
         programs.iter_mut().for_each(|program| assert!(program.wait().success()));

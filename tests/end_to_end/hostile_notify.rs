@@ -67,7 +67,7 @@ fn large_events_for_channels_that_are_not_there() {
 fn large_requests_that_are_begun_and_not_ended() {
     alone(|stage| {
         others_are_answered(stage);
-        let descriptors = stage.daemon.descriptors();
+        let descriptors = stage.daemon.descriptors_at_rest();
         let fakes = registered(stage, REGISTRATIONS);
         let (bytes, before) = (large_event().encode(), stage.daemon.resident_kib());
         std::thread::scope(|scope| {
@@ -95,7 +95,7 @@ fn large_requests_that_are_begun_and_not_ended() {
 fn a_process_that_registers_again_and_again() {
     alone(|stage| {
         others_are_answered(stage);
-        let before = stage.daemon.descriptors();
+        let before = stage.daemon.descriptors_at_rest();
         let mut fakes = registered(stage, REGISTRATIONS);
         assert!(fakes.iter().all(|fake| fake.is_served(AT_ONCE)), "all are registered");
         let path = stage.arena.run_directory().join("lttng-ust-sock-8");
@@ -233,7 +233,7 @@ fn a_program_that_forks_and_executes_the_next() {
 
     alone(|stage| {
         others_are_answered(stage);
-        let before = stage.daemon.descriptors();
+        let before = stage.daemon.descriptors_at_rest();
         let script = stage.arena.file("generation.sh");
         let text = "mkfifo wait.$1; (exec 9<>wait.$1; read -t 60 -u 9) & \
                     [ $1 -gt 1 ] && exec bash $0 $(($1 - 1)); read -t 60 -u 9 9<>wait.1";

@@ -119,7 +119,8 @@ fn beside(attack: Attack, processes: usize) {
         scene.has_grown_little();
     }
     let bytes = (scene.stage.daemon.log().len() - logged) as f64;
-    assert!(bytes / begun.elapsed().as_secs_f64() < LOG_BYTES_S, "{bytes} bytes of log");
+    let seconds = begun.elapsed().as_secs_f64().max(1.0);
+    assert!(bytes / seconds < LOG_BYTES_S, "{bytes} bytes of log in {seconds} s");
     scene.end(attackers);
 }
 

@@ -202,11 +202,7 @@ fn nothing_stays_of_programs_that_had_notifiers() {
         let mut subscriber = trigger(stage, "t", NUMBER);
         one(stage);
         subscriber.take(1);
-        let before = eventually("it is at rest", || {
-            let count = stage.daemon.descriptors();
-            std::thread::sleep(Duration::from_millis(200));
-            (count == stage.daemon.descriptors()).then_some(count)
-        });
+        let before = stage.daemon.descriptors_at_rest();
         for _ in 0..10 {
             one(stage);
         }

@@ -11,7 +11,7 @@ const REFUSALS_MAX: usize = 256;
 /// See [`REFUSALS_MAX`].
 const REFUSALS_PERIOD: Duration = Duration::from_secs(10);
 /// Most lines of one kind in that time about what one user's peers do wrong.
-const COMPLAINTS_EACH_MAX: usize = 64;
+const COMPLAINTS_EACH_MAX: usize = 16;
 /// Most users of whom it is known how many there were.
 const COMPLAINED_OF_MAX: usize = 4096;
 

@@ -13,6 +13,11 @@ use rustix::process::Signal;
 
 use super::{Arena, Consumer, built, eventually};
 
+/// How often, and how long between, a daemon has the same number of descriptors that is at rest.
+const AT_REST_STEPS: usize = 20;
+/// See [`AT_REST_STEPS`].
+const AT_REST_STEP: Duration = Duration::from_millis(25);
+
 /// Which session daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
@@ -149,6 +154,19 @@ impl Daemon {
     /// The number of descriptors it has open.
     pub fn descriptors(&self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
+    }
+
+    /// The same, once it has been as many for a while: at its start it still makes threads of its own and asks for
+    /// the kernel's tracer when it answers clients already.
+    pub fn descriptors_at_rest(&self) -> usize {
+        eventually("the daemon is at rest", || {
+            let count = self.descriptors();
+            let is_steady = (0..AT_REST_STEPS).all(|_| {
+                std::thread::sleep(AT_REST_STEP);
+                self.descriptors() == count
+            });
+            is_steady.then_some(count)
+        })
     }
 
     /// Waits until it has at most `count` descriptors open.
