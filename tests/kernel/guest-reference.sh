@@ -21,10 +21,19 @@ for probed in "$tree"/tests/utils/testapp/userspace-probe-*; do
     cp -r "$probed" /dev/shm/
     mount --bind "/dev/shm/${probed##*/}" "$probed"
 done
+# Much of a daemon's life there is the loading of modules, unless they are loaded.
+if [ -n "${LTTNGD_LOADED:-}" ]; then
+    lttng-sessiond --daemonize
+    loaded=$(sed -n 's/^\(lttng_[a-z0-9_]*\) .*/\1/p' /proc/modules)
+    pkill lttng-sessiond
+    while pgrep lttng-sessiond > /dev/null; do sleep 0.1; done
+    # Each is a word of its own.
+    modprobe --all $loaded
+fi
 for script in "$@"; do
-    log=$out/${script//\//.}
+    log=$out/${script//\//.} SECONDS=0
     (cd "$tree/tests/regression/${script%/*}" && timeout --kill-after=10 "$LTTNGD_SCRIPT_LIMIT" "./${script##*/}") > "$log" 2>&1
-    echo "ended with $?" >> "$log"
+    printf 'ended with %s\ntook %s s\n' $? $SECONDS >> "$log"
     # What one leaves is not the next one's.
     pkill -KILL 'lttng-' 2> /dev/null
     pkill -KILL lttngd 2> /dev/null

@@ -96,17 +96,19 @@ impl Device {
         self.abi >= NOTIFIES_SINCE
     }
 
+    /// Calls, which may block.
+    pub(crate) fn calls(&self) -> Calls<'_> {
+        let Self { kernel, tracer, descriptors, runas, .. } = self;
+        Calls { kernel: &**kernel, tracer: tracer.as_fd(), descriptors, runas }
+    }
+
     /// Does something that may block, on a thread for that.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Calls<'_>) -> T + Send + 'static,
     ) -> T {
         let this = self.clone();
-        let work = move || {
-            let Self { kernel, tracer, descriptors, runas, .. } = &this;
-            work(&Calls { kernel: &**kernel, tracer: tracer.as_fd(), descriptors, runas })
-        };
-        match tokio::task::spawn_blocking(work).await {
+        match tokio::task::spawn_blocking(move || work(&this.calls())).await {
             Ok(outcome) => outcome,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),

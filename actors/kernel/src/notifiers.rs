@@ -84,8 +84,9 @@ impl Making {
             return Err(ErrorCode::NotSupported);
         }
         let (wanted, error_counters) = (self.wanted, self.config.error_counters.into());
+        let of = device.clone();
         let group = device.run(move |calls| {
-            let mut group = Group::create(calls, error_counters)?;
+            let mut group = Group::create(&of, calls, error_counters)?;
             group.restore(calls, &wanted);
             Ok::<_, ErrorCode>(group)
         });

@@ -16,7 +16,7 @@ use lttngd_runtime::Held;
 use lttngd_wire::kernel::{Call, EventNotifier, Instrumentation, KernelEvent, decode_error_count};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
-use crate::{CallError, device::Calls, program};
+use crate::{CallError, Device, device::Calls, program};
 
 /// Descriptors of a group: its own, that of what it tells, and that of its counters.
 const DESCRIPTORS: usize = 3;
@@ -27,6 +27,7 @@ const NOTIFIER_DESCRIPTORS: usize = 2;
 /// as probes run that had begun, so neither is dropped last on an arbiter.
 #[derive(Debug)]
 pub(super) struct Group {
+    device: Device,
     notifiers: BTreeMap<TracerToken, Notifier>,
     errors: OwnedFd,
     notifications: Arc<OwnedFd>,
@@ -40,12 +41,17 @@ pub(super) struct Group {
 #[derive(Debug)]
 struct Notifier {
     descriptor: OwnedFd,
+    is_of_syscalls: bool,
     _held: Held,
 }
 
 impl Group {
     /// Makes a group with so many counters of what cannot be told.
-    pub(super) fn create(calls: &Calls<'_>, error_counters: u64) -> Result<Self, ErrorCode> {
+    pub(super) fn create(
+        device: &Device,
+        calls: &Calls<'_>,
+        error_counters: u64,
+    ) -> Result<Self, ErrorCode> {
         let held =
             calls.room(DESCRIPTORS).map_err(refused(ErrorCode::EventNotifierRegistration))?;
         let group = calls
@@ -58,6 +64,7 @@ impl Group {
             .make(group.as_fd(), &Call::CreateErrorCounters(error_counters))
             .map_err(refused(ErrorCode::EventNotifierErrorAccounting))?;
         Ok(Self {
+            device: device.clone(),
             notifiers: BTreeMap::new(),
             errors,
             notifications: Arc::new(notifications),
@@ -116,7 +123,9 @@ impl Group {
             TracerError::Exists => refused(ErrorCode::KernEventExist)(error),
             _ => refused(ErrorCode::KernEnableFail)(error),
         })?;
-        self.notifiers.insert(token, Notifier { descriptor: made, _held: held });
+        let is_of_syscalls = matches!(notifier.events, KernelEvents::Syscalls(_));
+        let notifier = Notifier { descriptor: made, is_of_syscalls, _held: held };
+        self.notifiers.insert(token, notifier);
         Ok(())
     }
 
@@ -155,6 +164,21 @@ impl Group {
             tracing::error!(index, %error, "how many events the kernel could not tell is not known");
             ErrorCode::Unk
         })
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // A group that goes while one tells of system calls has the tracer write into memory that it has freed:
+        // lttng-modules up to 2.13 free their table of system calls before they take the notifiers out of it.
+        let calls = self.device.calls();
+        for (token, notifier) in &self.notifiers {
+            if notifier.is_of_syscalls
+                && let Err(error) = calls.tell(notifier.descriptor.as_fd(), &Call::Disable)
+            {
+                tracing::error!(%token, %error, "an event notifier of system calls goes while it tells");
+            }
+        }
     }
 }
 

@@ -404,6 +404,33 @@ async fn a_group_that_cannot_be_made_again_is_tried_again() {
     assert_eq!(refusals.load(Ordering::Relaxed), 3);
 }
 
+/// The tracer would write into memory that it has freed.
+#[actix::test]
+async fn a_group_never_goes_while_one_of_system_calls_tells() {
+    let world = World::new(FakeKernel::default());
+    let ended = |group| {
+        let calls = world.kernel.calls();
+        let ended = calls.iter().filter(|(_, call)| *call == Call::Disable);
+        let of = ended
+            .filter(|(object, _)| matches!(object, KernelObject::Notifier(of, _) if *of == group));
+        of.map(|(object, _)| *object).collect::<Vec<_>>()
+    };
+    let all = KernelEvents::Syscalls(EmissionSite::EntryExit);
+    world.add(tracepoint(1, "a")).await.unwrap();
+    world.add(notifier(2, "*", all.clone())).await.unwrap();
+    world.add(notifier(3, "open", all)).await.unwrap();
+    world.remove(3, 3).await;
+    assert_eq!(ended(0), [KernelObject::Notifier(0, 2)]);
+    // It is lost.
+    world.kernel.lose_notifications();
+    groups_made(&world, 2).await;
+    assert_eq!(ended(0), [KernelObject::Notifier(0, 2), KernelObject::Notifier(0, 1)]);
+    // The daemon ends.
+    world.notifiers.send(CloseNotifiers).await.unwrap();
+    assert_eq!(ended(1), [KernelObject::Notifier(1, 1)]);
+    assert_eq!(world.groups(), 0);
+}
+
 #[actix::test]
 async fn nothing_of_it_keeps_the_tracer_when_the_daemon_ends() {
     let world = World::new(FakeKernel::default());
