@@ -21,6 +21,17 @@ for probed in "$tree"/tests/utils/testapp/userspace-probe-*; do
     cp -r "$probed" /dev/shm/
     mount --bind "/dev/shm/${probed##*/}" "$probed"
 done
+# What these do in user space needs no such machine.
+if [ -n "${LTTNGD_KERNEL_HALVES:-}" ]; then
+    cd "$tree/tests/regression/tools" || exit 1
+    halved="tracker/test_event_tracker wildcard/test_event_wildcard filtering/test_valid_filter filtering/test_invalid_filter"
+    # Each name is a word of its own.
+    sed -i -E 's/^NUM_UST_TESTS=.*/NUM_UST_TESTS=0/
+        /^test_event_[a-z_]* ust /d; /^test_event_ust_/d
+        s/^(\ttest_invalid_filter|test_bytecode_limit) -u.*/\t:/
+        s/^UST_(STR_)?FILTERS=\($/&\n\tEND/' $halved
+    cd /
+fi
 # Much of a daemon's life there is the loading of modules, unless they are loaded.
 if [ -n "${LTTNGD_LOADED:-}" ]; then
     lttng-sessiond --daemonize
