@@ -5,7 +5,9 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use lttngd_model::SessionId;
-use lttngd_runtime::{Attention, Keeping, Outlet, Peer, Waiter, Waiting, complaint, fail_point};
+use lttngd_runtime::{
+    Asking, Attention, Keeping, Outlet, Peer, Waiter, Waiting, complaint, fail_point,
+};
 use lttngd_wire::ust::command::FieldEntry;
 use tracing::{Instrument, Span};
 
@@ -206,17 +208,17 @@ impl Handler<RegisterDone> for App {
 }
 
 impl Handler<ListTracepoints> for App {
-    type Result = Reply<Vec<Tracepoint>>;
+    type Result = Asking<Vec<Tracepoint>, AppError>;
 
     fn handle(&mut self, _: ListTracepoints, _: &mut Self::Context) -> Self::Result {
-        self.agenda.ask(Job::Tracepoints)
+        self.agenda.asking(Job::Tracepoints)
     }
 }
 
 impl Handler<ListTracepointFields> for App {
-    type Result = Reply<Vec<FieldEntry>>;
+    type Result = Asking<Vec<FieldEntry>, AppError>;
 
     fn handle(&mut self, _: ListTracepointFields, _: &mut Self::Context) -> Self::Result {
-        self.agenda.ask(Job::TracepointFields)
+        self.agenda.asking(Job::TracepointFields)
     }
 }

@@ -127,11 +127,16 @@ impl Driver {
             }
             Job::Tracepoints(reply) if reply.is_closed() => {}
             Job::Tracepoints(reply) => {
-                answer(reply, self.link().tracepoints(self.permit.listing()).await?);
+                let is_wanted = || !reply.is_closed();
+                let listed = self.link().tracepoints(self.permit.listing(), is_wanted).await?;
+                answer(reply, listed);
             }
             Job::TracepointFields(reply) if reply.is_closed() => {}
             Job::TracepointFields(reply) => {
-                answer(reply, self.link().tracepoint_fields(self.permit.listing()).await?);
+                let is_wanted = || !reply.is_closed();
+                let listed =
+                    self.link().tracepoint_fields(self.permit.listing(), is_wanted).await?;
+                answer(reply, listed);
             }
         }
         Ok(())

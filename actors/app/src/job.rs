@@ -28,9 +28,9 @@ impl lttngd_runtime::Job<Purpose> for Job {
     fn claim(&self) -> Claim<Purpose> {
         match self {
             Self::Statedump(session, _) => Claim::Purpose((*session).into()),
-            Self::RegisterDone(_) | Self::Tracepoints(_) | Self::TracepointFields(_) => {
-                Claim::Everything
-            }
+            Self::RegisterDone(_) => Claim::Everything,
+            // With tens of thousands of round trips: neither its sessions nor its `main` are to wait for them.
+            Self::Tracepoints(_) | Self::TracepointFields(_) => Claim::Beside,
         }
     }
 

@@ -160,32 +160,41 @@ impl<'a> Link<'a> {
         }
     }
 
-    /// The tracepoints, as far as there is room for them.
-    pub(crate) async fn tracepoints(&self, room: ListingRoom) -> Listed<Tracepoint> {
+    /// The tracepoints, as far as there is room for them and as long as they are wanted.
+    pub(crate) async fn tracepoints(
+        &self,
+        room: ListingRoom,
+        is_wanted: impl Fn() -> bool,
+    ) -> Listed<Tracepoint> {
         let next = async |list| -> Answer<(usize, Tracepoint)> {
             let reply = granted!(self.0.reply(list, &Command::TracepointListGet).await?);
             let (name, loglevel) = reply.tracepoint();
             Ok(Ok((name.len(), Tracepoint { name, loglevel })))
         };
-        self.listed(&Command::TracepointList, room, next).await
+        self.listed(&Command::TracepointList, room, is_wanted, next).await
     }
 
     /// The same of their fields.
-    pub(crate) async fn tracepoint_fields(&self, room: ListingRoom) -> Listed<FieldEntry> {
+    pub(crate) async fn tracepoint_fields(
+        &self,
+        room: ListingRoom,
+        is_wanted: impl Fn() -> bool,
+    ) -> Listed<FieldEntry> {
         let command = Command::TracepointFieldListGet;
         let next = async |list| -> Answer<(usize, FieldEntry)> {
             let entry = granted!(self.0.entry(list, &command, FIELD_ENTRY_LEN).await?);
             let field = FieldEntry::decode(&entry)?;
             Ok(Ok((field.event_name.len() + field.field_name.len(), field)))
         };
-        self.listed(&Command::TracepointFieldList, room, next).await
+        self.listed(&Command::TracepointFieldList, room, is_wanted, next).await
     }
 
-    /// What `next` gives, with the lengths of names, until there is none or no room.
+    /// What `next` gives, with the lengths of names, until there is none or no room, or it is not wanted any more.
     async fn listed<T>(
         &self,
         begin: &Command,
         mut room: ListingRoom,
+        is_wanted: impl Fn() -> bool,
         next: impl AsyncFn(u32) -> Answer<(usize, T)>,
     ) -> Listed<T> {
         let list = match self.command(ROOT_HANDLE, begin).await? {
@@ -193,7 +202,7 @@ impl<'a> Link<'a> {
             Err(refusal) => return Ok(Err(refusal.into())),
         };
         let (mut listed, mut outcome) = (Vec::new(), Ok(()));
-        while listed.len() < LISTING_MAX && outcome.is_ok() {
+        while listed.len() < LISTING_MAX && outcome.is_ok() && is_wanted() {
             match next(list).await? {
                 Ok((len, entry)) => {
                     outcome = room.take(len + size_of::<T>());

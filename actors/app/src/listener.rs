@@ -5,7 +5,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
     fmt, io,
-    os::unix::net::UnixListener as StdListener,
+    os::{fd::OwnedFd, unix::net::UnixListener as StdListener},
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
@@ -15,8 +15,8 @@ use actix::Actor;
 use lttngd_clock::now;
 use lttngd_model::Bitness;
 use lttngd_runtime::{
-    Descriptors, Outlet, Pace, Peer, PeerCredentials, PeerError, Purpose, REQUEST_COST, Sockets,
-    Sparing, accept_all, complaint, turn,
+    Descriptors, Held, Outlet, Pace, Peer, PeerCredentials, PeerError, Purpose, REQUEST_COST,
+    Sockets, Sparing, accept_all, complaint, peer_credentials, turn,
 };
 use lttngd_users::{Lease, NOBODY, count_refusal};
 use lttngd_wire::ust::{
@@ -108,12 +108,11 @@ struct First {
 /// What a first connection waits for: the second one, unless it is replaced.
 type Second = oneshot::Receiver<Half>;
 
-/// A connection that has its places.
-struct Placed {
-    peer: Peer,
-    credentials: PeerCredentials,
-    /// In the share of its user, as long as it is there, and until it is an application.
-    connection: Lease,
+/// The places of a connection: in the budget of descriptors, and in the shares of its user and of its process, as long
+/// as it is there; and `begun` until it is an application.
+struct Places {
+    held: Held,
+    permit: Permit,
     begun: Lease,
 }
 
@@ -169,75 +168,66 @@ pub(crate) async fn listen_allowing(
         refusals: RefCell::new(Sparing::for_refusals()),
         pace: Rc::clone(&pace),
     });
-    let admit = |socket| {
-        // Neither of its sockets brings descriptors.
-        listener.admit(Peer::accepted(socket)?.reading_ahead());
-        Ok(())
-    };
-    match accept_all("application", sockets, &pace, admit).await {}
+    match accept_all("application", sockets, &pace, |socket| listener.admit(socket)).await {}
 }
 
 impl Listener {
-    /// Gives a connection its places in the share of its user and in the budget of descriptors, or turns it away.
-    fn place(&self, peer: Peer, credentials: PeerCredentials) -> Option<Placed> {
-        let uid = credentials.uid;
+    /// Gives a connection its places, or says with what it is turned away: what is news of it is logged.
+    fn place(&self, credentials: PeerCredentials) -> Option<Places> {
+        let PeerCredentials { pid, uid, .. } = credentials;
+        let refuse = |news: Option<(u64, &dyn fmt::Display)>| {
+            if let Some((count, error)) = news {
+                tracing::warn!(pid, uid, %error, count, "an application is refused");
+            }
+            // One of which one connection is here already does not get far with it.
+            self.halves.borrow_mut().remove(&pid);
+        };
         let held = match self.settings.descriptors.take(Purpose::Registrations, 1) {
             Ok(held) => held,
             Err(error) => {
                 count_refusal(uid, "descriptors of applications");
                 let left_out = self.refusals.borrow_mut().line(Instant::now());
-                let news = left_out.map(|left_out| (left_out, &error as &dyn fmt::Display));
-                self.refuse(peer, credentials, news);
+                refuse(left_out.map(|left_out| (left_out, &error as &dyn fmt::Display)));
                 return None;
             }
         };
         let share = self.shares.connection(uid);
-        match share.and_then(|connection| Ok((connection, self.shares.begun(uid)?))) {
-            Ok((connection, begun)) => {
-                Some(Placed { peer: peer.with_place(held), credentials, connection, begun })
-            }
-            Err(refused) => {
-                let news = refused.is_news.map(|times| (times, &refused as &dyn fmt::Display));
-                self.refuse(peer, credentials, news);
+        let (connection, begun) = share
+            .and_then(|connection| Ok((connection, self.shares.begun(uid)?)))
+            .map_err(|error| refuse(error.is_news.map(|times| (times, &error as _))))
+            .ok()?;
+        match self.permits.take(credentials, connection) {
+            Ok(permit) => Some(Places { held, permit, begun }),
+            Err(full) => {
+                if full.is_news {
+                    self.complain(uid, &Rejected::TooMany(pid));
+                }
                 None
             }
         }
     }
 
-    /// Whoever is refused goes on untraced, and tries again after some seconds. An application of which
-    /// one connection is here already does not get far with it. What is `news` is logged, with a number of its kind.
-    fn refuse(
-        &self,
-        peer: Peer,
-        credentials: PeerCredentials,
-        news: Option<(u64, &dyn fmt::Display)>,
-    ) {
-        let PeerCredentials { pid, uid, .. } = credentials;
-        self.pace.in_vain(Moment::now());
-        self.halves.borrow_mut().remove(&pid);
-        if let Some((count, error)) = news {
-            tracing::warn!(pid, uid, %error, count, "an application is refused");
-        }
-        peer.turn_away();
-    }
-
     /// Serves a connection beside the others, or at once what has come already: most have said who they are by
-    /// then, and the second one of a process is nothing but that.
-    fn admit(self: &Rc<Self>, peer: Peer) {
-        let credentials = match peer.credentials() {
+    /// then, and the second one of a process is nothing but that. Whoever is refused goes on untraced, and tries again
+    /// after some seconds; that costs little, before the socket is watched.
+    fn admit(self: &Rc<Self>, socket: OwnedFd) -> io::Result<()> {
+        let credentials = match peer_credentials(&socket) {
             Ok(credentials) => credentials,
-            Err(error) => return self.reject(NOBODY, &PeerError::from(error).into()),
+            Err(error) => {
+                self.reject(NOBODY, &PeerError::from(error).into());
+                return Ok(());
+            }
         };
-        let Some(placed) = self.place(peer, credentials) else { return };
-        let Placed { peer, credentials, connection, begun: open } = placed;
-        let begun = match self.begin(peer, credentials, connection) {
-            Ok(Some(begun)) => begun,
-            Ok(None) => return,
-            Err(reason) => return self.reject(credentials.uid, &reason),
+        let Some(Places { held, permit, begun: open }) = self.place(credentials) else {
+            self.pace.in_vain(Moment::now());
+            Peer::brief(socket).turn_away();
+            return Ok(());
         };
+        // Neither of its sockets brings descriptors.
+        let peer = Peer::accepted(socket)?.reading_ahead().with_place(held);
         let (listener, uid) = (Rc::clone(self), credentials.uid);
-        match begun {
-            Begun::Silent(peer, credentials, permit) => {
+        match self.begin(peer, credentials, permit) {
+            Ok(Begun::Silent(peer, credentials, permit)) => {
                 let registered = async move {
                     let registration = listener.registration(peer, credentials, permit);
                     let half = registration.await?;
@@ -250,13 +240,15 @@ impl Listener {
                 };
                 self.serve(registered, uid, open);
             }
-            Begun::Registered(pid, half) => {
+            Ok(Begun::Registered(pid, half)) => {
                 if let Some((half, waiting)) = self.pair(pid, half) {
                     let paired = async move { listener.paired(pid, half, waiting).await };
                     self.serve(paired, uid, open);
                 }
             }
+            Err(reason) => self.reject(uid, &reason),
         }
+        Ok(())
     }
 
     fn serve(
@@ -276,36 +268,28 @@ impl Listener {
 
     fn reject(&self, uid: u32, reason: &Rejected) {
         self.pace.in_vain(Moment::now());
+        self.complain(uid, reason);
+    }
+
+    fn complain(&self, uid: u32, reason: &Rejected) {
         if let Some(left_out) = complaint("application", uid) {
             tracing::warn!(%reason, uid, left_out, "an application is not registered");
         }
     }
 
-    /// Who a connection is; `None` for one that is turned away and not told.
+    /// Who a connection is, if it has said so already.
     fn begin(
         &self,
         peer: Peer,
         credentials: PeerCredentials,
-        connection: Lease,
-    ) -> Result<Option<Begun>, Rejected> {
-        let permit = match self.permits.take(credentials, connection) {
-            Ok(permit) => permit,
-            Err(full) => {
-                peer.turn_away();
-                self.pace.in_vain(Moment::now());
-                return if full.is_news {
-                    Err(Rejected::TooMany(credentials.pid))
-                } else {
-                    Ok(None)
-                };
-            }
-        };
+        permit: Permit,
+    ) -> Result<Begun, Rejected> {
         let mut bytes = [0; REGISTRATION_LEN];
         if !peer.read_if_there(&mut bytes) {
-            return Ok(Some(Begun::Silent(peer, credentials, permit)));
+            return Ok(Begun::Silent(peer, credentials, permit));
         }
         let (pid, half) = self.half(peer, credentials, permit, &bytes)?;
-        Ok(Some(Begun::Registered(pid, half)))
+        Ok(Begun::Registered(pid, half))
     }
 
     /// Waits for the second connection of a process.
@@ -334,7 +318,12 @@ impl Listener {
     ) -> Result<Option<(u32, Half)>, Rejected> {
         let mut bytes = [0; REGISTRATION_LEN];
         let read = tokio::time::timeout(REGISTRATION_DEADLINE, peer.read_exact_or_end(&mut bytes));
-        if !read.await.map_err(|_| Rejected::Silent)?? {
+        let Ok(read) = read.await else {
+            // Thousands that came together are closed together.
+            turn(credentials.uid, REQUEST_COST).await;
+            return Err(Rejected::Silent);
+        };
+        if !read? {
             self.pace.in_vain(Moment::now());
             return Ok(None);
         }

@@ -157,7 +157,7 @@ fn admit(open: &Count, shared: &Rc<Shared>, held: Held, left: Remaining) {
     let lease = match shared.shares.connection(peer) {
         Ok(Ok(lease)) => lease,
         Ok(Err(refused)) => {
-            shares::tell(&refused);
+            refused.tell(shares::REFUSED);
             return left.refuse(ErrorCode::Nomem);
         }
         Err(error) => return tracing::warn!(%error, "a client was not served"),

@@ -15,6 +15,9 @@ pub(crate) const REQUESTS_MAX_LEN: u64 = 64 << 20;
 /// Of those, kept for root's clients.
 const REQUESTS_KEPT_LEN: u64 = 2 << 20;
 
+/// What is told of a client whose user has his share.
+pub(crate) const REFUSED: &str = "a client is refused";
+
 /// The shares of all users.
 #[derive(Clone, Debug)]
 pub(crate) struct Shares {
@@ -49,24 +52,14 @@ impl Shares {
     /// # Errors
     /// What a client is answered whose user has his share.
     pub(crate) fn request(&self, uid: u32, len: usize) -> Result<Lease, ErrorCode> {
-        let free = REQUESTS_MAX_LEN.saturating_sub(self.request_bytes.taken());
-        self.request_bytes.take(uid, len as u64, free).map_err(|refused| {
-            tell(&refused);
-            ErrorCode::Nomem
-        })
+        let taken = self.request_bytes.take_of(REQUESTS_MAX_LEN, (uid, len as u64), REFUSED);
+        taken.map_err(|_| ErrorCode::Nomem)
     }
 }
 
 /// Asks for a line of the log about what a client does wrong, see [`complaint()`].
 pub(crate) fn complaint_of(peer: &Peer, about: &'static str) -> Option<u64> {
     complaint(about, peer.credentials().map_or(NOBODY, |credentials| credentials.uid))
-}
-
-/// Says who was refused, unless that is known.
-pub(crate) fn tell(refused: &ShareTaken) {
-    if let Some(times) = refused.is_news {
-        tracing::warn!(%refused, times, "a client is refused");
-    }
 }
 
 #[cfg(test)]

@@ -184,13 +184,8 @@ impl Book {
 
     /// The right of a user to a trigger of so many bytes.
     fn share(&self, uid: u32, len: u64) -> Result<Lease, ErrorCode> {
-        let free = TRIGGERS_MAX_LEN.saturating_sub(self.shares.taken());
-        self.shares.take(uid, len, free).map_err(|refused| {
-            if let Some(times) = refused.is_news {
-                tracing::warn!(%refused, times, "a trigger is refused");
-            }
-            ErrorCode::Nomem
-        })
+        let taken = self.shares.take_of(TRIGGERS_MAX_LEN, (uid, len), "a trigger is refused");
+        taken.map_err(|_| ErrorCode::Nomem)
     }
 
     fn slots_of(&mut self, kernel: bool) -> Option<&mut Slots> {

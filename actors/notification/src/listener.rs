@@ -36,9 +36,7 @@ pub async fn listen(
         let share = match shares.take(credentials.uid, 1, left) {
             Ok(share) => share,
             Err(refused) => {
-                if let Some(times) = refused.is_news {
-                    tracing::warn!(%refused, times, "a subscriber to notifications is refused");
-                }
+                refused.tell("a subscriber to notifications is refused");
                 pace.in_vain(tokio::time::Instant::now());
                 peer.turn_away();
                 return Ok(());

@@ -96,16 +96,9 @@ impl Outgoing {
 
     /// Whether the user may have so much more.
     fn takes(&mut self, len: u64) -> bool {
-        let free = WAITING_ALL_MAX_LEN.saturating_sub(self.shares.taken());
-        let taken = match &mut self.share {
-            Some(share) => share.grow(len, free),
-            None => self.shares.take(self.uid, len, free).map(|share| self.share = Some(share)),
-        };
-        let news = taken.err().and_then(|refused| Some((refused.is_news?, refused)));
-        if let Some((times, refused)) = &news {
-            tracing::warn!(%refused, times, "notifications are dropped");
-        }
-        taken.is_ok()
+        let what = "notifications are dropped";
+        let one = (self.uid, len);
+        self.shares.take_into(&mut self.share, one, WAITING_ALL_MAX_LEN, what).is_ok()
     }
 
     /// Something was dropped. One word for several in a row is enough.

@@ -193,13 +193,9 @@ impl Registry {
 
     /// The right of a user to one more session.
     fn share(&self, requester: Credentials) -> Result<Lease, ErrorCode> {
-        let left = (SESSIONS_MAX as u64).saturating_sub(self.shares.taken());
-        self.shares.take(requester.uid, 1, left).map_err(|refused| {
-            if let Some(times) = refused.is_news {
-                tracing::warn!(%refused, times, "a session is refused");
-            }
-            ErrorCode::SessionFail
-        })
+        let (all, one) = (SESSIONS_MAX as u64, (requester.uid, 1));
+        let taken = self.shares.take_of(all, one, "a session is refused");
+        taken.map_err(|_| ErrorCode::SessionFail)
     }
 
     fn find(&self, name: &str) -> Option<(SessionId, &Entry)> {

@@ -1,7 +1,7 @@
 //! The logging agents that are registered.
 
 use actix::Handler;
-use futures::future::join_all;
+use futures::future::try_join_all;
 use lttngd_agent::{AgentError, AgentInfo, AgentsChanged, ListAgents};
 use lttngd_model::{Domain, ErrorCode, EventListing, SYMBOL_NAME_LEN};
 
@@ -35,14 +35,15 @@ impl Registry {
             let listings = agents.iter().map(async |(info, agent)| {
                 let listed = agent.send(lttngd_agent::ListLoggers).await;
                 if let Ok(Err(AgentError::TooMuch(_))) = &listed {
-                    room.exceed();
+                    return Err(room.exceeded());
                 }
                 // One that is gone or silent lists nothing.
                 let loggers = listed.ok().and_then(Result::ok).unwrap_or_default();
                 let fits = |name: &String| name.len() < SYMBOL_NAME_LEN;
-                (info.pid, room.take(loggers.into_iter().filter(fits).collect()))
+                let listed = room.take(loggers.into_iter().filter(fits).collect());
+                listed.map(|listed| (info.pid, listed))
             });
-            let all = join_all(listings).await;
+            let all = try_join_all(listings).await?;
             room.gather(all, |pid, name| tracepoint_listing(pid, name, 0)).await
         }
     }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use actix::{Handler, ResponseFuture};
-use futures::future::join_all;
+use futures::future::try_join_all;
 use lttngd_app::{AppError, FieldEntry, ListApps, Tracepoint};
 use lttngd_model::{ErrorCode, EventField, EventKind, EventListing};
 
@@ -45,67 +45,54 @@ impl Listed for String {
 pub(crate) struct Room {
     left: Cell<usize>,
     entries: Cell<usize>,
-    is_full: Cell<bool>,
 }
 
 impl Default for Room {
     fn default() -> Self {
-        let (left, is_full) = (Cell::new(LISTED_MAX_LEN), Cell::new(false));
-        Self { left, entries: Cell::default(), is_full }
+        Self { left: Cell::new(LISTED_MAX_LEN), entries: Cell::default() }
     }
 }
 
 impl Room {
-    /// What an application or agent listed, or nothing when there is no room for it: it is not kept until the
-    /// others have listed theirs.
-    pub(crate) fn take<T: Listed>(&self, listed: Vec<T>) -> Vec<T> {
+    /// What an application or agent listed, and nothing when there is no room for it: the others need not go on then.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Nomem`] when there is no room, told in the log.
+    pub(crate) fn take<T: Listed>(&self, listed: Vec<T>) -> Result<Vec<T>, ErrorCode> {
         let len = listed.iter().map(|entry| ENTRY_LEN + entry.names_len()).sum();
-        match self.left.get().checked_sub(len) {
-            Some(left) => {
-                self.left.set(left);
-                self.entries.set(self.entries.get() + listed.len());
-                listed
-            }
-            None => {
-                self.exceed();
-                Vec::new()
-            }
-        }
+        let Some(left) = self.left.get().checked_sub(len) else { return Err(self.exceeded()) };
+        self.left.set(left);
+        self.entries.set(self.entries.get() + listed.len());
+        Ok(listed)
     }
 
     /// Somebody lists more than there is room for.
-    pub(crate) fn exceed(&self) {
-        self.is_full.set(true);
+    pub(crate) fn exceeded(&self) -> ErrorCode {
+        tracing::warn!(
+            max_bytes = LISTED_MAX_LEN,
+            "a listing is refused: applications list more than a reply can have"
+        );
+        ErrorCode::Nomem
     }
 
     /// What an application listed, as [`Self::take`] has it. One that is gone or silent lists nothing.
-    fn of_app<T: Listed>(&self, listed: Result<Vec<T>, AppError>) -> Vec<T> {
+    fn of_app<T: Listed>(&self, listed: Result<Vec<T>, AppError>) -> Result<Vec<T>, ErrorCode> {
         match listed {
             Ok(listed) => self.take(listed),
-            Err(AppError::TooMuch(_)) => {
-                self.exceed();
-                Vec::new()
-            }
-            Err(AppError::Gone | AppError::TimedOut | AppError::Refused(_)) => Vec::new(),
+            Err(AppError::TooMuch(_)) => Err(self.exceeded()),
+            Err(AppError::Gone | AppError::TimedOut | AppError::Refused(_)) => Ok(Vec::new()),
         }
     }
 
     /// Puts together what all have listed, each with who did.
     ///
     /// # Errors
-    /// [`ErrorCode::Nomem`] when there was no room for something.
+    /// [`ErrorCode::Fatal`] when that failed in the thread that does it.
     pub(crate) async fn gather<T: Send + 'static, R: Send + 'static>(
         self,
         all: Vec<(u32, Vec<T>)>,
         entry: impl Fn(u32, T) -> R + Send + 'static,
     ) -> Result<Vec<R>, ErrorCode> {
-        if self.is_full.get() {
-            tracing::warn!(
-                max_bytes = LISTED_MAX_LEN,
-                "a listing is refused: applications list more than a reply can have"
-            );
-            return Err(ErrorCode::Nomem);
-        }
         let gather = move || {
             let entries = all.into_iter().flat_map(|(pid, listed)| {
                 let entry = &entry;
@@ -133,9 +120,10 @@ impl Handler<ListTracepoints> for Registry {
             let (apps, room) = (apps.await.unwrap_or_default(), Room::default());
             let listings = apps.iter().map(async |(info, app)| {
                 let listed = app.send(lttngd_app::ListTracepoints).await;
-                (info.pid, room.of_app(listed.unwrap_or(Err(AppError::Gone))))
+                let listed = room.of_app(listed.unwrap_or(Err(AppError::Gone)));
+                listed.map(|listed| (info.pid, listed))
             });
-            let all = join_all(listings).await;
+            let all = try_join_all(listings).await?;
             room.gather(all, |pid, it| tracepoint_listing(pid, it.name, it.loglevel)).await
         })
     }
@@ -150,9 +138,10 @@ impl Handler<ListTracepointFields> for Registry {
             let (apps, room) = (apps.await.unwrap_or_default(), Room::default());
             let listings = apps.iter().map(async |(info, app)| {
                 let listed = app.send(lttngd_app::ListTracepointFields).await;
-                (info.pid, room.of_app(listed.unwrap_or(Err(AppError::Gone))))
+                let listed = room.of_app(listed.unwrap_or(Err(AppError::Gone)));
+                listed.map(|listed| (info.pid, listed))
             });
-            let all = join_all(listings).await;
+            let all = try_join_all(listings).await?;
             room.gather(all, |pid, field| EventField {
                 name: field.field_name,
                 kind: field.kind,
@@ -191,8 +180,9 @@ mod tests {
     async fn gathered(counts: &[usize], len: usize) -> Result<Vec<(u32, String)>, ErrorCode> {
         let room = Room::default();
         let names = |count| (0..count).map(|number| format!("{number:0>len$}")).collect();
-        let listed = (1..).zip(counts).map(|(pid, count)| (pid, room.take(names(*count))));
-        let all: Vec<(u32, Vec<String>)> = listed.collect();
+        let listed =
+            (1..).zip(counts).map(|(pid, count)| room.take(names(*count)).map(|it| (pid, it)));
+        let all: Vec<(u32, Vec<String>)> = listed.collect::<Result<_, ErrorCode>>()?;
         room.gather(all, |pid, one| (pid, one)).await
     }
 

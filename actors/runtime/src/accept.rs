@@ -21,6 +21,10 @@ use crate::{Backoff, Pace, fail_point};
 /// the time.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 
+/// How many are accepted before whatever else the thread has to do has its turn: also whoever comes as fast as he can,
+/// and is let in, is not to be all that it does.
+const ACCEPTED_EACH_PASS: u32 = 8;
+
 /// Where connections come from.
 pub trait Listen {
     /// One of them.
@@ -121,11 +125,15 @@ pub async fn accept_all<L: Listen>(
     mut admit: impl FnMut(L::Connection) -> io::Result<()>,
 ) -> Infallible {
     let mut accepting = Accepting::new(who, listener);
+    let mut accepted: u32 = 0;
     loop {
         let connection = accepting.next().await;
         accepting.admitted(admit(connection));
+        accepted = accepted.wrapping_add(1);
         if let Some(pause) = pace.pause(Instant::now()) {
             tokio::time::sleep(pause).await;
+        } else if accepted.is_multiple_of(ACCEPTED_EACH_PASS) {
+            tokio::task::yield_now().await;
         }
     }
 }

@@ -75,6 +75,28 @@ where
     }
 }
 
+/// The reply of a handler that asks a question, which is not asked any more when whoever asked is gone.
+pub struct Asking<T, E>(Waiting<T, E>);
+
+impl<A, M, T, E> MessageResponse<A, M> for Asking<T, E>
+where
+    A: Actor,
+    M: Message<Result = Result<T, E>>,
+    T: 'static,
+    E: 'static,
+{
+    fn handle(self, _: &mut A::Context, reply: Option<OneshotSender<M::Result>>) {
+        let Some(mut reply) = reply else { return };
+        actix::spawn(async move {
+            tokio::select! {
+                biased;
+                done = self.0 => drop(reply.send(done)),
+                () = reply.closed() => {}
+            }
+        });
+    }
+}
+
 /// What whoever asks waits for.
 pub type Waiting<T, E> = ResponseFuture<Result<T, E>>;
 
@@ -185,6 +207,14 @@ where
         let (reply, done) = oneshot::channel();
         self.queue_job(job(reply));
         self.wait(done)
+    }
+
+    /// The same for the answer to a message. The job's sender is closed when whoever sent that is gone.
+    pub fn asking<T: 'static>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, E>>) -> J,
+    ) -> Asking<T, E> {
+        Asking(self.ask(job))
     }
 
     /// Queues what is to be done in any case, together with one of its like that waits.

@@ -7,8 +7,10 @@ use std::collections::VecDeque;
 pub enum Claim<K> {
     /// No other job for this purpose runs meanwhile.
     Purpose(K),
-    /// No other job runs meanwhile, and those that came before are done.
+    /// No other job runs meanwhile but one that runs beside all, and those that came before are done.
     Everything,
+    /// Nothing but that one of its kind runs at a time: it takes long, and nobody else is to wait for it.
+    Beside,
 }
 
 /// The jobs of a peer, in the order in which they came.
@@ -20,12 +22,20 @@ pub(crate) struct Jobs<K, J> {
     busy: Vec<K>,
     /// A job that claims everything runs.
     is_taken: bool,
+    /// A job runs beside all others.
+    is_beside: bool,
 }
 
 impl<K: Copy + Eq, J> Jobs<K, J> {
     /// No jobs, of which at most `running_max` are to run at a time.
     pub(crate) fn new(running_max: usize) -> Self {
-        Self { running_max, waiting: VecDeque::new(), busy: Vec::new(), is_taken: false }
+        Self {
+            running_max,
+            waiting: VecDeque::new(),
+            busy: Vec::new(),
+            is_taken: false,
+            is_beside: false,
+        }
     }
 
     /// A job that came.
@@ -47,20 +57,32 @@ impl<K: Copy + Eq, J> Jobs<K, J> {
 
     /// The first job that may start now.
     pub(crate) fn start(&mut self) -> Option<(Claim<K>, J)> {
-        if self.is_taken || self.busy.len() == self.running_max {
+        if self.is_taken || self.busy.len() + usize::from(self.is_beside) == self.running_max {
             return None;
         }
-        let blocks = |claim: &Claim<K>| match claim {
-            Claim::Purpose(purpose) => self.busy.contains(purpose),
-            Claim::Everything => false,
-        };
-        let next = self.waiting.iter().position(|(claim, _)| !blocks(claim))?;
-        match self.waiting[next].0 {
-            Claim::Purpose(purpose) => self.busy.push(purpose),
-            Claim::Everything if next == 0 && self.busy.is_empty() => self.is_taken = true,
-            Claim::Everything => return None,
+        let mut is_first = self.busy.is_empty();
+        let mut next = None;
+        for (at, (claim, _)) in self.waiting.iter().enumerate() {
+            let may_start = match claim {
+                Claim::Purpose(purpose) => !self.busy.contains(purpose),
+                Claim::Beside => !self.is_beside,
+                // It is passed by none.
+                Claim::Everything if !is_first => return None,
+                Claim::Everything => true,
+            };
+            if may_start {
+                next = Some(at);
+                break;
+            }
+            is_first &= *claim == Claim::Beside;
         }
-        self.waiting.remove(next)
+        let (claim, job) = self.waiting.remove(next?)?;
+        match claim {
+            Claim::Purpose(purpose) => self.busy.push(purpose),
+            Claim::Everything => self.is_taken = true,
+            Claim::Beside => self.is_beside = true,
+        }
+        Some((claim, job))
     }
 
     /// A job that had this claim is done.
@@ -68,6 +90,7 @@ impl<K: Copy + Eq, J> Jobs<K, J> {
         match claim {
             Claim::Purpose(purpose) => self.busy.retain(|busy| *busy != purpose),
             Claim::Everything => self.is_taken = false,
+            Claim::Beside => self.is_beside = false,
         }
     }
 }
@@ -109,6 +132,20 @@ mod tests {
         assert_eq!(jobs.start(), None);
         jobs.done(Claim::Everything);
         assert_eq!(jobs.start(), Some((B, 2)));
+    }
+
+    #[test]
+    fn nobody_waits_for_what_runs_beside() {
+        let mut jobs = jobs([Claim::Beside, Claim::Beside, A, Claim::Everything, Claim::Beside, B]);
+        assert_eq!(jobs.start(), Some((Claim::Beside, 0)));
+        assert_eq!(jobs.start(), Some((A, 2)), "one of them at a time");
+        assert_eq!(jobs.start(), None);
+        jobs.done(A);
+        assert_eq!(jobs.start(), Some((Claim::Everything, 3)));
+        jobs.done(Claim::Everything);
+        assert_eq!(jobs.start(), Some((B, 5)));
+        jobs.done(Claim::Beside);
+        assert_eq!(jobs.start(), Some((Claim::Beside, 1)));
     }
 
     #[test]

@@ -36,7 +36,7 @@ mod works;
 mod tests;
 
 pub use accept::{Accepting, Listen, Sockets, accept_all};
-pub use agenda::{Agenda, Job, Keeping, Task, Waiting, reply_to_all};
+pub use agenda::{Agenda, Asking, Job, Keeping, Task, Waiting, reply_to_all};
 pub use ask::{AskError, answer, ask, tell};
 pub use backoff::Backoff;
 pub use count::{Count, Counted};

@@ -35,17 +35,10 @@ impl RuleShare {
     }
 
     fn take_of(&mut self, rules: &Ledger, uid: u32, len: u64) -> Result<(), ErrorCode> {
-        let free = RULES_MAX_LEN.saturating_sub(rules.taken());
-        let taken = match &mut self.lease {
-            Some(lease) => lease.grow(len, free),
-            None => rules.take(uid, len, free).map(|lease| self.lease = Some(lease)),
-        };
-        taken.map_err(|refused| {
-            if let Some(times) = refused.is_news {
-                tracing::warn!(%refused, times, "what a session is to record is refused");
-            }
-            ErrorCode::Nomem
-        })
+        let what = "what a session is to record is refused";
+        rules
+            .take_into(&mut self.lease, (uid, len), RULES_MAX_LEN, what)
+            .map_err(|_| ErrorCode::Nomem)
     }
 
     pub(crate) fn give_back(&mut self, len: u64) {

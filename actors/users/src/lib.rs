@@ -54,6 +54,15 @@ pub struct ShareTaken {
     pub is_news: Option<u64>,
 }
 
+impl ShareTaken {
+    /// Tells the log `what` is refused, a sentence, when that is news.
+    pub fn tell(&self, what: &'static str) {
+        if let Some(times) = self.is_news {
+            tracing::warn!(refused = %self, times, "{what}");
+        }
+    }
+}
+
 /// What one user has.
 #[derive(Clone, Copy, Debug, Default)]
 struct Account {
@@ -160,6 +169,40 @@ impl Ledger {
         account.held += count;
         *taken += count;
         Ok(Lease { ledger: self.clone(), uid, count })
+    }
+
+    /// Takes `count` more of it for a user where there is so much in all: into `lease`, if there is one, and else that
+    /// is a new one. A refusal is told the log when it is news: `what` is refused, a sentence.
+    ///
+    /// # Errors
+    /// [`ShareTaken`] when the user may not have as much.
+    pub fn take_into(
+        &self,
+        lease: &mut Option<Lease>,
+        (uid, count): (u32, u64),
+        all: u64,
+        what: &'static str,
+    ) -> Result<(), ShareTaken> {
+        let free = all.saturating_sub(self.taken());
+        let taken = match lease {
+            Some(lease) => lease.grow(count, free),
+            None => self.take(uid, count, free).map(|taken| *lease = Some(taken)),
+        };
+        taken.inspect_err(|refused| refused.tell(what))
+    }
+
+    /// The same for a lease of its own.
+    ///
+    /// # Errors
+    /// [`ShareTaken`] when the user may not have as much.
+    pub fn take_of(
+        &self,
+        all: u64,
+        (uid, count): (u32, u64),
+        what: &'static str,
+    ) -> Result<Lease, ShareTaken> {
+        let taken = self.take(uid, count, all.saturating_sub(self.taken()));
+        taken.inspect_err(|refused| refused.tell(what))
     }
 
     fn give_back(&self, uid: u32, count: u64) {

@@ -130,8 +130,9 @@ pub fn descriptors(run: &Run) -> Vec<Row> {
 
 fn beside(run: &Run, attack: Attack, processes: usize, name: &str) -> Vec<Row> {
     let beside = Beside::new(run.contender.stage(), PER_USER, name);
+    let elsewhere = beside.elsewhere(run, attack, processes, |_, beside| p99_us(&beside.stage));
     let attackers = beside.begin(attack, processes);
-    beside.rows_until_left(vec![attackers])
+    beside.rows_until_left(vec![attackers]).into_iter().chain([elsewhere]).collect()
 }
 
 fn beside_a_listing(
@@ -142,17 +143,26 @@ fn beside_a_listing(
     name: &str,
 ) -> Vec<Row> {
     let beside = Beside::new(run.contender.stage(), PER_USER, name);
+    let elsewhere = beside.elsewhere(run, attack, processes, |there, beside| {
+        while_listed(there, listing, || p99_us(&beside.stage))
+    });
     let attackers = beside.begin(attack, processes);
+    let rows = while_listed(&beside.stage, listing, || beside.rows());
+    rows.into_iter().chain(beside.left(vec![attackers])).chain([elsewhere]).collect()
+}
+
+/// What comes of that while root lists again and again what can be traced.
+fn while_listed<T>(stage: &Stage, listing: &str, what: impl FnOnce() -> T) -> T {
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
-                beside.stage.arena.lttng_within(2 * LIMIT_S, listing);
+                stage.arena.lttng_within(2 * LIMIT_S, listing);
             }
         });
-        let rows = beside.rows();
+        let what = what();
         over.store(true, Ordering::Relaxed);
-        rows.into_iter().chain(beside.left(vec![attackers])).collect()
+        what
     })
 }
 
@@ -205,6 +215,27 @@ impl<'a> Beside<'a> {
     /// Has so many processes of the attacker begin.
     fn begin(&self, attack: Attack, processes: usize) -> Attackers {
         Attackers::begin(&self.stage.arena, attack, processes, &[])
+    }
+
+    /// What the attackers' own processor time takes from a bystander: the same attack on another daemon of the same kind,
+    /// which is nobody else's.
+    fn elsewhere(
+        &self,
+        run: &Run,
+        attack: Attack,
+        processes: usize,
+        p99_us: impl FnOnce(&Stage, &Self) -> Option<f64>,
+    ) -> Row {
+        let there = run.contender.stage();
+        there.open_to_all();
+        let attackers = Attackers::begin(&there.arena, attack, processes, &[]);
+        let p99_us = p99_us(&there, self);
+        attackers.leave();
+        let what =
+            "create + list + destroy, p99, of its time alone, while another daemon is attacked";
+        let value =
+            p99_us.map_or(Value::NoAnswer(LIMIT_S), |it| Value::Less(it / self.p99_us, "x"));
+        Row::new(format!("{}: {what}", self.name), value)
     }
 
     fn row(&self, what: &str, value: Value, target: Target) -> Row {

@@ -22,6 +22,7 @@ const EXCLUSION: u32 = 0xA1;
 const QUIESCENT: u32 = 0x43;
 const REGISTER_DONE: u32 = 0x44;
 const RELEASE: u32 = 0x01;
+const LIST_GET: u32 = 0x90;
 
 #[actix::test]
 async fn everything_is_made_in_the_order_of_the_protocol_and_released_children_first() {
@@ -253,6 +254,41 @@ async fn listings_have_an_end_of_ours_too() {
     assert_eq!(app.send(ListTracepointFields).await.unwrap().unwrap(), [field.clone(), field]);
     assert_eq!(app.send(ListTracepoints).await.unwrap().unwrap().len(), 1 << 16);
     assert_eq!(fake.objects(), 0, "both lists are released");
+    drop(fake);
+    world.end().await;
+}
+
+/// An application with as many tracepoints as are taken from one, and more.
+fn with_tracepoints() -> AppScript {
+    AppScript { tracepoints: vec![("p:e".to_owned(), 13); 70_000], ..AppScript::default() }
+}
+
+#[actix::test]
+async fn neither_a_session_nor_main_waits_for_a_listing() {
+    let world = World::new(None).await;
+    let (fake, app, _) = world.app(with_tracepoints()).await;
+    let listed = tokio::task::spawn_local(app.send(ListTracepoints));
+    eventually("it is listed", || fake.has_got(LIST_GET)).await;
+    app.send(world.want(true, &[channel(0, 0, 1)]).await).await.unwrap().unwrap();
+    app.send(RegisterDone).await.unwrap().unwrap();
+    assert_eq!(listed.await.unwrap().unwrap().unwrap().len(), 1 << 16);
+    let commands = fake.commands();
+    let begun = commands.iter().position(|number| *number == REGISTER_DONE).unwrap();
+    assert!(commands[begun..].contains(&LIST_GET), "the listing went on meanwhile");
+    drop(fake);
+    world.end().await;
+}
+
+#[actix::test]
+async fn a_listing_of_which_nobody_wants_to_know_ends() {
+    let world = World::new(None).await;
+    let (fake, app, _) = world.app(with_tracepoints()).await;
+    let listed = tokio::task::spawn_local(app.send(ListTracepoints));
+    eventually("it is listed", || fake.has_got(LIST_GET)).await;
+    listed.abort();
+    eventually("the list is released", || fake.has_got(RELEASE)).await;
+    let gets = fake.commands().iter().filter(|number| **number == LIST_GET).count();
+    assert!(gets < 1 << 16, "{gets}");
     drop(fake);
     world.end().await;
 }

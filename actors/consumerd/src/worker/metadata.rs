@@ -1,12 +1,16 @@
 //! A metadata channel: its text, and where that is written.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use lttngd_model::SessionId;
 use lttngd_tracefile::MetadataFile;
 use lttngd_wire::consumer::ConsumerError as Code;
 
 use super::{
+    complaints::Complaints,
     live::Waiters,
     metadata_text::{AskPeriod, MetadataText},
     new::{NewMetadata, OutputConfig},
@@ -34,7 +38,7 @@ pub(super) struct Metadata {
     retry_due: bool,
     /// Streams of a live session that wait for text.
     pub(super) waiters: Waiters,
-    complained: bool,
+    complaints: Complaints,
 }
 
 /// Where text goes.
@@ -76,7 +80,7 @@ impl Metadata {
             reset_due: false,
             retry_due: false,
             waiters: Waiters::default(),
-            complained: false,
+            complaints: Complaints::default(),
         }
     }
 
@@ -133,45 +137,49 @@ impl Metadata {
             Ok(()) => {
                 self.reset_due = false;
                 self.text.all_written();
-                self.complained = false;
+                self.complaints.works();
             }
             Err(error) => {
-                if !std::mem::replace(&mut self.complained, true) {
-                    tracing::error!(session = %self.writing.session, %error, "metadata is missing");
+                let left_out = self.complaints.fails(Instant::now());
+                if let Some(left_out) = left_out {
+                    let session = self.writing.session;
+                    tracing::error!(%session, %error, left_out, "metadata is missing");
                 }
-                self.remove_empty_file();
+                self.remove_empty_file(left_out.is_some());
             }
         }
     }
 
     /// Removes a file that found no room for any text: traces beside it could not be read. It is made again when
-    /// the text is tried again.
-    fn remove_empty_file(&mut self) {
+    /// the text is tried again. A failure is told where that one `is_told`.
+    fn remove_empty_file(&mut self, is_told: bool) {
         let files = self.chunk.as_ref().and_then(|chunk| chunk.local());
         if let (MetadataOutput::Local(file), Some(files)) = (&self.output, files)
             && file.is_empty()
             && let MetadataOutput::Local(file) =
                 std::mem::replace(&mut self.output, MetadataOutput::Nowhere)
             && let Err(error) = file.remove(files)
+            && is_told
         {
             let session = self.writing.session;
             tracing::error!(%session, %error, "an empty metadata file stays: what is beside it cannot be read");
         }
     }
 
-    /// Makes its file, where its trace chunk is here, and writes all text there. A failure `is_told` in
-    /// the log or was before; where it may pass, the file is made when text is written again.
+    /// Makes its file, where its trace chunk is here, and writes all text there. Where a failure may pass, the file is
+    /// made when text is written again.
     ///
     /// # Errors
     /// There never can be one.
-    pub(super) fn open_file(&mut self, is_told: bool) -> Result<(), Code> {
+    pub(super) fn open_file(&mut self) -> Result<(), Code> {
         let Some(chunk) = &self.chunk else { return Ok(()) };
         let Some(files) = chunk.local() else { return Ok(()) };
         let file = match MetadataFile::create(files, &self.writing.path, self.uuid) {
             Ok(file) => file,
             Err(error) => {
-                if is_told {
-                    tracing::error!(session = %self.writing.session, %error, "metadata has no file");
+                if let Some(left_out) = self.complaints.fails(Instant::now()) {
+                    let session = self.writing.session;
+                    tracing::error!(%session, %error, left_out, "metadata has no file");
                 }
                 return if error.may_pass() { Ok(()) } else { Err(Code::ERROR_METADATA) };
             }
@@ -207,8 +215,7 @@ impl Metadata {
     pub(super) fn write_missing(&mut self) {
         if self.is_missing() {
             match self.output {
-                // It was told when it first failed.
-                MetadataOutput::Nowhere => self.open_file(false).unwrap_or_default(),
+                MetadataOutput::Nowhere => self.open_file().unwrap_or_default(),
                 _ => self.write_local(),
             }
         }
@@ -229,7 +236,7 @@ impl Metadata {
         self.output = MetadataOutput::Nowhere;
         self.chunk = to;
         // Where there is no room for it now it is written later, as packets are.
-        let _ = self.open_file(true);
+        let _ = self.open_file();
     }
 
     /// Is at a trace chunk of its relay daemon, where all text is sent again, or at none.
@@ -339,7 +346,7 @@ mod tests {
         let chunk = local(0, directory.path());
         std::fs::remove_dir_all(directory.path().join("uid")).unwrap();
         let mut metadata = metadata(Some(chunk), true);
-        assert_eq!(metadata.open_file(true), Ok(()));
+        assert_eq!(metadata.open_file(), Ok(()));
         metadata.take(0, 0, b"text").unwrap();
         metadata.write_missing();
         assert!(metadata.expects_retry(), "there is no room yet");
@@ -353,11 +360,29 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_finds_room_and_finds_none_by_turns_is_told_seldom() {
+        let directory = tempfile::tempdir().unwrap();
+        let chunk = local(0, directory.path());
+        let place = directory.path().join("uid");
+        let mut metadata = metadata(Some(Arc::clone(&chunk)), true);
+        metadata.take(0, 0, b"text").unwrap();
+        for _ in 0..20 {
+            std::fs::remove_dir_all(&place).unwrap();
+            metadata.rotate(Some(Arc::clone(&chunk)));
+            assert!(metadata.is_missing());
+            std::fs::create_dir_all(place.join("0/64-bit")).unwrap();
+            metadata.write_missing();
+            assert!(!metadata.is_missing());
+        }
+        assert_eq!(metadata.complaints.fails(Instant::now()), None, "it was told often enough");
+    }
+
+    #[test]
     fn a_file_that_can_never_be_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
         let mut metadata = metadata(Some(local(0, directory.path())), true);
         metadata.writing.path = "\0".to_owned();
-        assert_eq!(metadata.open_file(true), Err(Code::ERROR_METADATA));
+        assert_eq!(metadata.open_file(), Err(Code::ERROR_METADATA));
     }
 
     #[test]
@@ -376,7 +401,7 @@ mod tests {
     fn text_for_a_relay_daemon_has_no_file_to_be_missing_from() {
         let mut metadata = metadata(Some(chunk(0, ChunkPlace::Remote)), true);
         assert!(!metadata.expects_retry());
-        metadata.open_file(true).unwrap();
+        metadata.open_file().unwrap();
         assert!(matches!(metadata.output, MetadataOutput::Nowhere));
     }
 
@@ -404,7 +429,7 @@ mod tests {
     fn all_text_is_in_each_trace_chunk() {
         let directories = [(); 2].map(|()| tempfile::tempdir().unwrap());
         let mut metadata = metadata(Some(local(0, directories[0].path())), true);
-        metadata.open_file(true).unwrap();
+        metadata.open_file().unwrap();
         metadata.take(0, 0, b"all of it").unwrap();
         metadata.write_local();
         metadata.rotate(Some(local(1, directories[1].path())));

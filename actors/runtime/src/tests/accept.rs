@@ -1,7 +1,7 @@
 //! The loop that all listeners share, on paused time.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     io,
     rc::Rc,
     time::{Duration, Instant as StdInstant},
@@ -99,4 +99,32 @@ async fn those_that_come_in_vain_are_taken_slowly_and_all_others_at_once() {
     let (last_in_vain, last) = (taken[IN_VAIN as usize - 1], taken[2 * IN_VAIN as usize - 1]);
     assert!(last_in_vain >= ms(95), "eight in a millisecond: {last_in_vain:?}");
     assert!(last - last_in_vain <= ms(2), "nobody waits who becomes something");
+}
+
+#[tokio::test]
+async fn whoever_comes_as_fast_as_he_can_leaves_the_thread_to_others_again_and_again() {
+    const MANY: u32 = 10_000;
+
+    let (pace, admitted) = (Pace::default(), Cell::new(0));
+    let admit = |_| {
+        admitted.set(admitted.get() + 1);
+        Ok(())
+    };
+    let endless = accept_all(
+        "peer",
+        Arriving((0..MANY).map(Ok).collect::<Vec<_>>().into_iter()),
+        &pace,
+        admit,
+    );
+    let others = async {
+        let (mut before, mut most) = (0, 0);
+        while admitted.get() < MANY {
+            tokio::task::yield_now().await;
+            most = most.max(admitted.get() - before);
+            before = admitted.get();
+        }
+        most
+    };
+    let most = tokio::select! { biased; _ = endless => 0, most = others => most };
+    assert!((1..=16).contains(&most), "{most} at a time");
 }

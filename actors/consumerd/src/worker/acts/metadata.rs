@@ -30,7 +30,7 @@ impl Worker {
         let relay = new.writing.relay.filter(|_| new.monitored);
         let mut metadata = Metadata::new(new);
         if relay.is_none()
-            && let Err(code) = metadata.open_file(true)
+            && let Err(code) = metadata.open_file()
         {
             return answer.answer(Err(code));
         }
