@@ -178,16 +178,16 @@ fn all_enumerations_that_there_may_be() {
     scene.end(attackers);
 }
 
-/// The user's agents say so much when root lists that nobody may get a listing; that is all.
-#[test]
-fn loggers_without_end() {
+/// Others beside so many processes of the attacker while root lists again and again what can be traced: that nobody may get
+/// such a listing is all that comes of it.
+fn beside_a_listing(attack: Attack, processes: usize, listing: &str) {
     let Some(scene) = Scene::new(Stage::new(Which::Ours), "") else { return };
-    let attackers = scene.go(Attack::Loggers, 2);
+    let attackers = scene.go(attack, processes);
     let is_over = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while is_over.load(Ordering::Relaxed) == 0 {
-                scene.stage.arena.lttng("list -j");
+                scene.stage.arena.lttng(listing);
             }
         });
         for _ in 0..2 {
@@ -197,6 +197,16 @@ fn loggers_without_end() {
         is_over.store(1, Ordering::Relaxed);
     });
     scene.end(attackers);
+}
+
+#[test]
+fn loggers_without_end() {
+    beside_a_listing(Attack::Loggers, 2, "list -j");
+}
+
+#[test]
+fn tracepoints_without_end() {
+    beside_a_listing(Attack::Tracepoints, 2, "list -u");
 }
 
 #[test]

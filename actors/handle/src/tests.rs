@@ -9,6 +9,7 @@ mod events;
 mod failure;
 mod probes;
 mod recorded;
+mod refusals;
 mod sessions;
 mod silence;
 mod world;

@@ -17,7 +17,7 @@ use crate::{
 
 /// How long a program of somebody else's waits before its `main` for the buffers of a user's session, when none are
 /// made: what these wait for may be a file system of his that does not answer.
-const OTHERS_WAIT: Duration = Duration::from_secs(1);
+const OTHERS_WAIT: Duration = Duration::from_millis(500);
 
 /// How long that is waited for in a session.
 pub(crate) fn patience_of_others() -> Patience {
