@@ -34,6 +34,9 @@ pub struct Options {
     /// The consumer daemon of our session daemon
     #[arg(long, value_enum, default_value_t = Consumers::Own)]
     pub consumer: Consumers,
+    /// Leave the stock daemons out
+    #[arg(long)]
+    pub without_stock: bool,
     /// Measure another build of our daemons as well, from before a change: this `lttngd`
     #[arg(long, value_name = "PROGRAM")]
     pub before: Option<String>,
@@ -85,7 +88,10 @@ pub enum Consumers {
 impl Options {
     /// What is measured, in the order of a round.
     pub fn contenders(&self) -> Vec<Contender> {
-        let mut contenders = vec![Contender::Stock];
+        let mut contenders = Vec::new();
+        if !self.without_stock {
+            contenders.push(Contender::Stock);
+        }
         if self.consumer != Consumers::Stock {
             contenders.push(Contender::Ours);
         }
