@@ -219,7 +219,7 @@ impl Listener {
             }
         };
         let Some(Places { held, permit, begun: open }) = self.place(credentials) else {
-            self.pace.in_vain(Moment::now());
+            self.pace.turned_away(Moment::now());
             Peer::brief(socket).turn_away();
             return Ok(());
         };

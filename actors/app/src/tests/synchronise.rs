@@ -259,7 +259,7 @@ async fn listings_have_an_end_of_ours_too() {
 }
 
 /// How many tracepoints an application has whose listing takes many round trips.
-const MANY: usize = 4000;
+const MANY: usize = 1000;
 
 fn with_tracepoints() -> AppScript {
     AppScript { tracepoints: vec![("p:e".to_owned(), 13); MANY], ..AppScript::default() }
