@@ -61,8 +61,9 @@ const CONSUMER_DEADLINE: Duration = Duration::from_secs(60);
 const SHUTDOWN_DEADLINE: Duration = Duration::from_millis(5500);
 /// The same for event notifiers.
 const NOTIFIERS_DEADLINE: Duration = Duration::from_millis(750);
-/// Longest wait for the end of all. It is more than that of its parts together; what passes it is held up by the
-/// system itself, as by a file system that does not answer, and is left.
+/// Longest wait for the end of all but the kernel's modules, and then for that of these, of which the kernel unloads
+/// one after the other. It is more than that of its parts together; what passes it is held up by the system itself,
+/// as by a file system that does not answer, and is left.
 const END_DEADLINE: Duration = Duration::from_millis(9500);
 
 /// Descriptors of a daemon with one consumer daemon, besides those that are counted as they are opened.
@@ -81,8 +82,8 @@ pub struct Daemon {
     /// The thread says here that it ends though nobody stops it, or ends without a word.
     failed: oneshot::Receiver<DaemonFailed>,
     thread: Option<JoinHandle<()>>,
-    /// The end of the thread: nothing is ever sent. The lock makes it one that threads may share, and is never
-    /// taken.
+    /// The end of the thread, before which it says that what it has begun may take long. The lock makes it one that
+    /// threads may share, and is never taken.
     over: Mutex<mpsc::Receiver<()>>,
 }
 
@@ -97,6 +98,7 @@ struct Parts {
     apps: UnixListener,
     agents: Option<TcpListener>,
     notifications: Option<UnixListener>,
+    lives: mpsc::Sender<()>,
 }
 
 impl Daemon {
@@ -119,7 +121,9 @@ impl Daemon {
             None => TraceClock::Monotonic,
         };
         let health_listener = rundir.take_health_listener();
+        let (lives, over) = mpsc::channel();
         let parts = Parts {
+            lives: lives.clone(),
             clients: rundir.take_client_listener(),
             apps: rundir.take_apps_listener().ok_or(StartError::Thread)?,
             agents: rundir.take_agent_listener(),
@@ -133,7 +137,6 @@ impl Daemon {
         let (ready, started) = mpsc::channel();
         let (stop, stopped) = oneshot::channel();
         let (failure, failed) = oneshot::channel();
-        let (lives, over) = mpsc::channel();
         let thread = thread::Builder::new()
             .name("lttngd-actors".to_owned())
             .spawn(move || {
@@ -191,7 +194,7 @@ impl Daemon {
         }
         let Some(thread) = self.thread.take() else { return };
         let over = self.over.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Err(mpsc::RecvTimeoutError::Timeout) = over.recv_timeout(END_DEADLINE) {
+        if !is_over(over, END_DEADLINE) {
             tracing::error!("the daemon's thread does not end in time, and is left");
         } else if thread.join().is_err() {
             tracing::error!("the daemon's thread panicked");
@@ -202,6 +205,17 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         self.shut_down();
+    }
+}
+
+/// Whether there is an end within the time that each thing which takes long may have.
+fn is_over(end: &mpsc::Receiver<()>, deadline: Duration) -> bool {
+    loop {
+        match end.recv_timeout(deadline) {
+            Ok(()) => {}
+            Err(mpsc::RecvTimeoutError::Timeout) => return false,
+            Err(mpsc::RecvTimeoutError::Disconnected) => return true,
+        }
     }
 }
 
@@ -243,7 +257,7 @@ async fn run_in(
 ) {
     let Rooms { clients: mut clients_room, triggers: mut triggers_room } = rooms;
     let Parts { config, descriptors, rundir, wait_page, clock, clients, .. } = parts;
-    let Parts { apps, agents, notifications, .. } = parts;
+    let Parts { apps, agents, notifications, lives, .. } = parts;
     let (listings, runas) = (SessionListings::default(), Runas::new(config.program.clone()));
     let (failures, mut failed) = events::unbounded_channel();
     let answers = (listings.clone(), runas.clone());
@@ -291,7 +305,7 @@ async fn run_in(
         room.close().await;
     }
     triggers_room.close().await;
-    let ending = (tracer, kernel_notifiers);
+    let ending = (tracer, kernel_notifiers, lives);
     end_tracing(&registry, &known_apps, (&consumers, &runas), ending).await;
     drop(wait_page);
     rundir.remove();
@@ -377,7 +391,11 @@ async fn end_tracing(
     registry: &Addr<Registry>,
     apps: &Addr<Apps>,
     (consumers, runas): (&Consumers, &Runas),
-    (tracer, kernel_notifiers): (Option<Addr<Tracer>>, Option<Addr<KernelNotifiers>>),
+    (tracer, kernel_notifiers, lives): (
+        Option<Addr<Tracer>>,
+        Option<Addr<KernelNotifiers>>,
+        mpsc::Sender<()>,
+    ),
 ) {
     let known = ask(registry, Shutdown, SHUTDOWN_DEADLINE).await.inspect_err(|error| {
         tracing::error!(%error, "not every session ended cleanly");
@@ -399,8 +417,28 @@ async fn end_tracing(
         let _ = notifiers.send(CloseNotifiers).await;
     }
     if let Some(tracer) = tracer {
+        // Who waits for the end waits anew.
+        let _ = lives.send(());
         // Its modules are in use as long as there are sessions and a consumer daemon. It fails only when that
         // actor is gone.
         let _ = tracer.send(Release).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn an_end_is_waited_for_as_long_as_it_makes_progress() {
+        let (lives, end) = mpsc::channel();
+        lives.send(()).unwrap();
+        assert!(!is_over(&end, Duration::ZERO));
+        lives.send(()).unwrap();
+        lives.send(()).unwrap();
+        drop(lives);
+        assert!(is_over(&end, Duration::ZERO));
     }
 }
