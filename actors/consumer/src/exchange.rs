@@ -7,7 +7,7 @@ use std::{
 
 use lttngd_model::{ChannelKey, RelaySessionId, SessionId, StreamKind, Tracer};
 use lttngd_runtime::tell;
-use lttngd_wire::consumer::{AddRelaydSocket, Message, SnapshotChannel};
+use lttngd_wire::consumer::{AddRelaydSocket, Message, SnapshotChannel, TraceChunkPresence};
 
 use crate::{
     AddKernelChannel, AddKernelStreams, AddRelayd, ChannelObject, ChunkPlace, ClearChannel,
@@ -142,7 +142,7 @@ exchanges! {
             command: m.command,
         }).await
     };
-    TraceChunkExists -> bool, |link, _owner, m| {
+    TraceChunkExists -> TraceChunkPresence, |link, _owner, m| {
         link.chunk_presence(&Message::TraceChunkExists {
             relayd_id: m.relayd,
             session_id: m.session,

@@ -56,7 +56,7 @@ mod told;
 
 pub use actor::{Consumer, HANDSHAKE_DEADLINE, REQUESTS_MAX};
 pub use error::ConsumerError;
-pub use lttngd_wire::consumer::{AddChannel, CloseCommand};
+pub use lttngd_wire::consumer::{AddChannel, CloseCommand, TraceChunkPresence};
 pub use message::{
     AddKernelChannel, AddKernelStreams, AddRelayd, ChannelObject, ChannelSampled, ChunkPlace,
     ClearChannel, ClearQuiescentChannel, CloseMetadata, CloseTraceChunk, ConsumerExited,

@@ -87,10 +87,12 @@ impl Link {
     }
 
     /// TRACE_CHUNK_EXISTS: whether anybody holds the chunk.
-    pub(crate) async fn chunk_presence(&self, message: &Message) -> Result<bool, ConsumerError> {
+    pub(crate) async fn chunk_presence(
+        &self,
+        message: &Message,
+    ) -> Result<TraceChunkPresence, ConsumerError> {
         let exchange = self.begin(message).await?;
-        let presence = TraceChunkPresence::decode(&exchange.read::<STATUS_LEN>().await?)?;
-        Ok(presence != TraceChunkPresence::Unknown)
+        Ok(TraceChunkPresence::decode(&exchange.read::<STATUS_LEN>().await?)?)
     }
 
     /// DATA_PENDING.

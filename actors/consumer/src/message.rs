@@ -7,7 +7,9 @@ use lttngd_model::{
     ChannelKey, ChunkId, ConsumerKind, Credentials, NetIndex, RelaySessionId, SessionId, Tracer,
 };
 use lttngd_runtime::{Held, Outlet};
-use lttngd_wire::consumer::{AddChannel, AskChannel, CloseCommand, MonitorSample};
+use lttngd_wire::consumer::{
+    AddChannel, AskChannel, CloseCommand, MonitorSample, TraceChunkPresence,
+};
 use tokio::sync::oneshot;
 
 use crate::{ConsumerError, Remains};
@@ -121,9 +123,9 @@ pub struct CloseTraceChunk {
     pub relayd: Option<NetIndex>,
 }
 
-/// Whether a stream still writes to the chunk (TRACE_CHUNK_EXISTS).
+/// Who still writes to the chunk (TRACE_CHUNK_EXISTS).
 #[derive(Debug, Message)]
-#[rtype(result = "Result<bool, ConsumerError>")]
+#[rtype(result = "Result<TraceChunkPresence, ConsumerError>")]
 pub struct TraceChunkExists {
     /// The session.
     pub session: SessionId,

@@ -12,7 +12,7 @@ use crate::{
     ClearQuiescentChannel, CloseMetadata, CloseTraceChunk, Consumer, ConsumerError, CreateChannel,
     CreateMetadata, CreateTraceChunk, DataPending, DestroyChannel, DestroyRelayd, DiscardedEvents,
     EndSampling, EndSession, FlushChannel, LostPackets, OpenChannelPackets, PushMetadata,
-    RecordChannel, RotateChannel, TraceChunkExists,
+    RecordChannel, RotateChannel, TraceChunkExists, TraceChunkPresence,
     actor::{REQUESTS_MAX, RunningConsumer, Socket},
     channels::FetchChannel,
     command::Perform,
@@ -81,7 +81,7 @@ handle! {
     DestroyRelayd -> (), Served;
     CreateTraceChunk -> (), Refused;
     CloseTraceChunk -> String, Served;
-    TraceChunkExists -> bool, Refused;
+    TraceChunkExists -> TraceChunkPresence, Refused;
     PushMetadata -> (), Refused;
     FlushChannel -> (), Kept;
     ClearQuiescentChannel -> (), Refused;

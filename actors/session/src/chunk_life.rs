@@ -8,7 +8,7 @@ use lttngd_buffers as buffers;
 use lttngd_clock::now;
 use lttngd_consumer::{
     ChunkPlace, CloseCommand, CloseTraceChunk, Consumer, ConsumerError, CreateTraceChunk,
-    TraceChunkExists,
+    TraceChunkExists, TraceChunkPresence,
 };
 use lttngd_model::{ChunkId, ConsumerKind, ErrorCode, NetIndex};
 use lttngd_runtime::{Backoff, fail_point};
@@ -30,6 +30,36 @@ const CHUNK_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::
 /// How long a relay daemon may take to write a trace chunk that streams have left, which may have to
 /// get there over a slow network first.
 const RELAYD_WRITE_DEADLINE: Duration = Duration::from_secs(600);
+/// How long it may go on saying so when all of it has been sent there.
+const RELAYD_CLOSE_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Until when a trace chunk that streams have left is waited for. No input or output.
+#[derive(Debug)]
+struct Unwritten {
+    until: Instant,
+    /// Since when only its relay daemon has it.
+    sent_since: Option<Instant>,
+}
+
+impl Unwritten {
+    /// From now on, for so long.
+    fn new(now: Instant, deadline: Duration) -> Self {
+        Self { until: now + deadline, sent_since: None }
+    }
+
+    /// It is not written yet, and this is who has it.
+    fn is_at(&mut self, presence: TraceChunkPresence, now: Instant) {
+        match presence {
+            TraceChunkPresence::Remote => drop(self.sent_since.get_or_insert(now)),
+            TraceChunkPresence::Local | TraceChunkPresence::Unknown => self.sent_since = None,
+        }
+    }
+
+    fn until(&self) -> Instant {
+        let sent = self.sent_since.map(|since| since + RELAYD_CLOSE_DEADLINE);
+        sent.map_or(self.until, |sent| sent.min(self.until))
+    }
+}
 
 impl Inner {
     /// The directory that a chunk was made in, if it is on this machine.
@@ -241,26 +271,55 @@ impl Inner {
     /// Waits until no stream writes to a chunk any more: one look at once, then at growing distances.
     pub(crate) async fn written(&self, chunk: ChunkId) -> Result<(), ErrorCode> {
         let (session, relayd) = (self.config.id, self.net_index());
-        let deadline = Instant::now()
-            + match relayd {
-                Some(_) => RELAYD_WRITE_DEADLINE,
-                None => self.config.consumer_deadline,
-            };
+        let deadline = match relayd {
+            Some(_) => RELAYD_WRITE_DEADLINE,
+            None => self.config.consumer_deadline,
+        };
+        let mut unwritten = Unwritten::new(Instant::now(), deadline);
         for (kind, consumer) in &self.consumers() {
-            let written = async {
-                let mut pause = Backoff::new(CHUNK_PAUSES.0, CHUNK_PAUSES.1);
-                let exists = || TraceChunkExists { session, chunk, relayd };
-                while self.ask_consumer(consumer, exists()).await? {
-                    tokio::time::sleep(pause.step()).await;
+            let mut pause = Backoff::new(CHUNK_PAUSES.0, CHUNK_PAUSES.1);
+            let written = loop {
+                let exists = TraceChunkExists { session, chunk, relayd };
+                let asked = self.ask_consumer(consumer, exists);
+                match tokio::time::timeout_at(unwritten.until(), asked).await {
+                    Ok(Ok(TraceChunkPresence::Unknown)) => break Ok(()),
+                    Ok(Ok(presence)) => unwritten.is_at(presence, Instant::now()),
+                    Ok(Err(error)) => break Err(error),
+                    Err(_) => break Err(ConsumerError::TimedOut),
                 }
-                Ok(())
+                let next = Instant::now() + pause.step();
+                if next >= unwritten.until() {
+                    break Err(ConsumerError::TimedOut);
+                }
+                tokio::time::sleep_until(next).await;
             };
-            let written = tokio::time::timeout_at(deadline, written).await;
-            written.unwrap_or(Err(ConsumerError::TimedOut)).map_err(|error| {
+            written.map_err(|error| {
                 tracing::error!(%kind, %error, "a trace chunk is not written");
                 consumer_code(kind.tracer(), &error, ErrorCode::TraceChunkExistsFailConsumer)
             })?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_is_waited_for_shorter_than_what_is_on_its_way() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut unwritten = Unwritten::new(start, RELAYD_WRITE_DEADLINE);
+        unwritten.is_at(TraceChunkPresence::Local, at(100));
+        assert_eq!(unwritten.until(), start + RELAYD_WRITE_DEADLINE);
+        for seconds in [200, 220] {
+            unwritten.is_at(TraceChunkPresence::Remote, at(seconds));
+            assert_eq!(unwritten.until(), at(200) + RELAYD_CLOSE_DEADLINE, "from the first time");
+        }
+        unwritten.is_at(TraceChunkPresence::Local, at(230));
+        assert_eq!(unwritten.until(), start + RELAYD_WRITE_DEADLINE, "more is sent");
+        unwritten.is_at(TraceChunkPresence::Remote, at(590));
+        assert_eq!(unwritten.until(), start + RELAYD_WRITE_DEADLINE, "never longer than that");
     }
 }

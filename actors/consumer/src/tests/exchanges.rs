@@ -16,6 +16,7 @@ use super::world::{KEY, SESSION, World, ask, config};
 use crate::{
     ChunkPlace, ConsumerConfig, ConsumerError, CreateChannel, CreateTraceChunk, DataPending,
     DiscardedEvents, FlushChannel, MetadataText, PushMetadata, TraceChunkExists,
+    TraceChunkPresence,
 };
 
 /// How many descriptors the process may have.
@@ -39,7 +40,8 @@ async fn a_channel_comes_with_its_objects() {
     let lost = world.consumer.send(DiscardedEvents { session: SESSION, key: KEY }).await.unwrap();
     assert_eq!(lost.unwrap(), 0);
     let chunk = TraceChunkExists { session: SESSION, chunk: ChunkId(0), relayd: None };
-    assert!(!world.consumer.send(chunk).await.unwrap().unwrap());
+    let presence = world.consumer.send(chunk).await.unwrap().unwrap();
+    assert_eq!(presence, TraceChunkPresence::Unknown);
     world.end().await;
 }
 

@@ -9,7 +9,7 @@ use lttngd_wire::consumer::{ConsumerError as Code, Message};
 use super::world::{SESSION, World};
 use crate::{
     AddRelayd, ChunkPlace, CloseCommand, CloseTraceChunk, ConsumerError, CreateTraceChunk,
-    DestroyRelayd, RotateChannel, TraceChunkExists,
+    DestroyRelayd, RotateChannel, TraceChunkExists, TraceChunkPresence,
 };
 
 const RELAYD: NetIndex = NetIndex(2);
@@ -92,7 +92,8 @@ async fn a_chunk_that_a_relay_daemon_writes() {
     };
     assert_eq!(world.consumer.send(close).await.unwrap().unwrap(), "host/session");
     let exists = TraceChunkExists { session: SESSION, chunk: ChunkId(3), relayd };
-    assert!(!world.consumer.send(exists).await.unwrap().unwrap());
+    let presence = world.consumer.send(exists).await.unwrap().unwrap();
+    assert_eq!(presence, TraceChunkPresence::Unknown);
     world
         .consumer
         .send(DestroyRelayd { session: SESSION, net_index: RELAYD })
