@@ -1,6 +1,6 @@
 //! Event notifiers of triggers in programs and agents: what is lost, who stands still, and the daemon's end.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::process::Signal;
 
