@@ -26,6 +26,8 @@ pub const DEFAULT_EVENT_NOTIFIER_ERROR_BUFFER_SIZE: u16 = 4096;
 pub(crate) const CLIENT_SOCKET: &str = "client-lttng-sessiond";
 /// Where health checks are answered.
 const HEALTH_SOCKET: &str = "sessiond-health";
+/// Where it is told what goes on inside.
+const STATUS_SOCKET: &str = "lttngd-status";
 /// Where notifications of triggers are told.
 const NOTIFICATION_SOCKET: &str = "sessiond-notification";
 const APPS_SOCKET: &str = "lttng-ust-sock-8";
@@ -61,6 +63,9 @@ pub struct Config {
     pub health_socket: Option<PathBuf>,
     /// Where `liblttng-ctl` programs subscribe to notifications of triggers; `None` for no such socket.
     pub notification_socket: Option<PathBuf>,
+    /// Where it is told what goes on inside ([`Status`](crate::Status)), as `lttngd status` asks; `None` for no such
+    /// socket.
+    pub status_socket: Option<PathBuf>,
     /// Where LTTng-UST applications register. They look for `lttng-ust-sock-8` in
     /// `/var/run/lttng` and in `$LTTNG_HOME/.lttng` (else `$HOME/.lttng`).
     pub apps_socket: PathBuf,
@@ -165,6 +170,7 @@ impl Config {
             program: None,
             health_socket: None,
             notification_socket: None,
+            status_socket: None,
             apps_socket: run_dir.join(APPS_SOCKET),
             wait_shm_name: format!("{WAIT_SHM_NAME}-{}", rustix::process::getuid().as_raw()),
             pid_file: run_dir.join(PID_FILE),
@@ -244,6 +250,7 @@ impl Config {
         let client_socket = Some(run_dir.join(CLIENT_SOCKET));
         let health_socket = Some(run_dir.join(HEALTH_SOCKET));
         let notification_socket = Some(run_dir.join(NOTIFICATION_SOCKET));
+        let status_socket = Some(run_dir.join(STATUS_SOCKET));
         let user = home.as_ref().map(|home| home.join(HOME_SUBDIR).join(AUTOLOAD_SUBDIR));
         let autoload = user.into_iter().chain([PathBuf::from(SYSTEM_AUTOLOAD_DIR)]).collect();
         let mut config = Self {
@@ -252,6 +259,7 @@ impl Config {
             client_socket,
             health_socket,
             notification_socket,
+            status_socket,
             autoload,
             agent_port: AgentPort::FirstFree,
             ..Self::in_directory(run_dir)

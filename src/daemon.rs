@@ -8,11 +8,13 @@
 //! | `lttngd-actors` | the system's | all actors but those of triggers, and the sockets by which applications and agents register |
 //! | `lttngd-clients` | a [`Room`] | the socket for clients and their connections, which are tasks |
 //! | `lttngd-triggers` | a [`Room`] | triggers, the pipes by which applications tell of events, and subscribers with their socket |
+//! | `lttngd-status` | a [`Room`] | the socket for those who look at the daemon, and their connections, which are tasks |
 //!
 //! Those that ask each other most are on one arbiter, where an ask takes 1 to 2 us instead of 9 to 20. What
 //! clients are told at once, as the list of sessions, is no work of the actors' thread. What may block in the
 //! file system runs on tokio's threads for that, health checks and files of users in places of their own.
 
+mod sockets;
 mod wiring;
 
 use std::{
@@ -23,29 +25,25 @@ use std::{
     time::Duration,
 };
 
-use actix::{Addr, System};
+use actix::{Addr, Arbiter, ArbiterHandle, System};
 use futures::future::join_all;
-use lttngd_agent::{AgentSettings, Agents};
-use lttngd_app::{AppSettings, Apps, SetNotifiers};
+use lttngd_app::{Apps, SetNotifiers};
 use lttngd_clock::TraceClock;
-use lttngd_handle::{Handle, Settings};
+use lttngd_handle::{Handle, Process, Settings};
 use lttngd_kernel::{CloseNotifiers, Notifiers as KernelNotifiers, Release, Tracer};
 use lttngd_model::Credentials;
 use lttngd_registry::{Registry, Shutdown};
 use lttngd_runas::Runas;
 use lttngd_runtime::{Descriptors, Outlet, ask};
 use lttngd_session::{Consumers, SessionListings};
-use tokio::{
-    sync::{mpsc as events, oneshot},
-    task::JoinHandle as TaskHandle,
-};
+use sockets::{listen_for_clients, listen_for_peers, listen_in_rooms};
+use tokio::sync::{mpsc as events, oneshot};
 use wiring::{Wired, wire_actors};
 
 use crate::{
     config::Config,
     error::{DaemonFailed, StartError},
     health,
-    listening::serve,
     load::load,
     process::time_zone,
     room::{self, Room},
@@ -67,7 +65,7 @@ const NOTIFIERS_DEADLINE: Duration = Duration::from_millis(750);
 const END_DEADLINE: Duration = Duration::from_millis(9500);
 
 /// Descriptors of a daemon with one consumer daemon, besides those that are counted as they are opened.
-const OWN_DESCRIPTORS: usize = 33;
+const OWN_DESCRIPTORS: usize = 38;
 /// Those of a second consumer daemon.
 const CONSUMER_DESCRIPTORS: usize = 8;
 
@@ -98,6 +96,7 @@ struct Parts {
     apps: UnixListener,
     agents: Option<TcpListener>,
     notifications: Option<UnixListener>,
+    status: Option<UnixListener>,
     lives: mpsc::Sender<()>,
 }
 
@@ -128,6 +127,7 @@ impl Daemon {
             apps: rundir.take_apps_listener().ok_or(StartError::Thread)?,
             agents: rundir.take_agent_listener(),
             notifications: rundir.take_notification_listener(),
+            status: rundir.take_status_listener(),
             config,
             descriptors,
             rundir,
@@ -223,12 +223,24 @@ fn is_over(end: &mpsc::Receiver<()>, deadline: Duration) -> bool {
 struct Rooms {
     clients: Option<Room>,
     triggers: Room,
+    status: Option<Room>,
 }
 
 impl Rooms {
-    fn open(has_clients: bool) -> Result<Self, StartError> {
-        let clients = has_clients.then(|| Room::open(room::CLIENTS)).transpose()?;
-        Ok(Self { clients, triggers: Room::open(room::TRIGGERS)? })
+    fn open(parts: &Parts) -> Result<Self, StartError> {
+        let room = |is_needed: bool, name| is_needed.then(|| Room::open(name)).transpose();
+        Ok(Self {
+            clients: room(parts.clients.is_some(), room::CLIENTS)?,
+            triggers: Room::open(room::TRIGGERS)?,
+            status: room(parts.status.is_some(), room::STATUS)?,
+        })
+    }
+
+    /// All threads of actors, this one too.
+    fn arbiters(&self) -> Vec<ArbiterHandle> {
+        let Self { clients, triggers, status } = self;
+        let rooms = clients.iter().chain([triggers]).chain(status);
+        rooms.map(|room| room.arbiter().clone()).chain([Arbiter::current()]).collect()
     }
 }
 
@@ -238,7 +250,7 @@ async fn run(
     ready: mpsc::Sender<Result<Handle, StartError>>,
     ends: (oneshot::Receiver<()>, oneshot::Sender<DaemonFailed>),
 ) {
-    match Rooms::open(parts.clients.is_some()) {
+    match Rooms::open(&parts) {
         Ok(rooms) => run_in(rooms, parts, ready, ends).await,
         Err(error) => {
             parts.rundir.remove();
@@ -255,9 +267,11 @@ async fn run_in(
     ready: mpsc::Sender<Result<Handle, StartError>>,
     (stopped, failure): (oneshot::Receiver<()>, oneshot::Sender<DaemonFailed>),
 ) {
-    let Rooms { clients: mut clients_room, triggers: mut triggers_room } = rooms;
+    let arbiters = rooms.arbiters();
+    let Rooms { clients: mut clients_room, triggers: mut triggers_room, .. } = rooms;
+    let mut status_room = rooms.status;
     let Parts { config, descriptors, rundir, wait_page, clock, clients, .. } = parts;
-    let Parts { apps, agents, notifications, lives, .. } = parts;
+    let Parts { apps, agents, notifications, status, lives, .. } = parts;
     let (listings, runas) = (SessionListings::default(), Runas::new(config.program.clone()));
     let (failures, mut failed) = events::unbounded_channel();
     let answers = (listings.clone(), runas.clone());
@@ -269,16 +283,16 @@ async fn run_in(
         serves_agents: agents.is_some(),
         tracer: tracer.clone(),
         triggers: triggers.clone(),
+        process: Process::new(descriptors.clone(), arbiters),
     };
     let handle = Handle::new(registry.clone(), listings, settings, own_credentials());
     let (known_by, agents) = (known_apps.clone(), (agents, known_agents));
     let peers = ((apps, known_by), agents);
     let mut listeners = listen_for_peers(&config, &descriptors, peers, &consumers, &failures);
-    if let Some(socket) = notifications {
-        let descriptors = descriptors.clone();
-        let listening = || lttngd_notification::listen(socket, triggers, descriptors);
-        triggers_room.listen("socket for notifications", listening, failures.clone());
-    }
+    let notifications = notifications.map(|socket| (socket, triggers));
+    let looked_at = status.map(|socket| (socket, handle.clone()));
+    let rooms = (&mut triggers_room, status_room.as_mut());
+    listen_in_rooms(rooms, notifications, looked_at, &descriptors, &failures);
     if let (Some(socket), Some(room)) = (clients, &mut clients_room) {
         let clients = (socket, handle.clone(), descriptors);
         listeners.extend(listen_for_clients(room, clients, &failures));
@@ -289,13 +303,7 @@ async fn run_in(
         tracing::info!(run_dir = ?config.run_dir, ?woken, "ready");
         // It fails only when whoever started the daemon is gone; then nobody stops it either.
         let _ = ready.send(Ok(handle));
-        tokio::select! {
-            _ = stopped => {}
-            Some(failed) = failed.recv() => {
-                // Whoever started the daemon may be gone.
-                let _ = failure.send(failed);
-            }
-        }
+        until_it_ends(stopped, (&mut failed, failure)).await;
     }
 
     for listener in listeners {
@@ -305,6 +313,8 @@ async fn run_in(
         room.close().await;
     }
     triggers_room.close().await;
+    // Who looks meanwhile is not waited for.
+    drop(status_room);
     let ending = (tracer, kernel_notifiers, lives);
     end_tracing(&registry, &known_apps, (&consumers, &runas), ending).await;
     drop(wait_page);
@@ -320,20 +330,21 @@ async fn run_in(
     }
 }
 
-/// Serves clients in a room of their own, and near the actors who is alone: by what is returned, if anything is.
-fn listen_for_clients(
-    room: &mut Room,
-    (socket, handle, descriptors): (UnixListener, Handle, Descriptors),
-    failures: &events::UnboundedSender<DaemonFailed>,
-) -> Option<TaskHandle<()>> {
-    let mut apart = lttngd_client::Apart::new(socket, handle, descriptors);
-    let near = apart.near().inspect_err(|error| {
-        tracing::warn!(%error, "no client is served near the actors: each is answered a little later");
-    });
-    let socket = "socket for clients";
-    room.listen(socket, || apart.listen(), failures.clone());
-    let near = serve(socket, near.ok()?.listen(), failures.clone());
-    Some(tokio::task::spawn_local(near))
+/// Waits until the daemon is stopped, or fails, which is told.
+async fn until_it_ends(
+    stopped: oneshot::Receiver<()>,
+    (failed, failure): (
+        &mut events::UnboundedReceiver<DaemonFailed>,
+        oneshot::Sender<DaemonFailed>,
+    ),
+) {
+    tokio::select! {
+        _ = stopped => {}
+        Some(failed) = failed.recv() => {
+            // Whoever started the daemon may be gone.
+            let _ = failure.send(failed);
+        }
+    }
 }
 
 /// Tells applications that wait for the daemon that it is here.
@@ -349,41 +360,6 @@ fn own_credentials() -> Credentials {
         uid: rustix::process::geteuid().as_raw(),
         gid: rustix::process::getegid().as_raw(),
     }
-}
-
-/// Sockets by which applications and agents register, with who knows them.
-type PeerSockets = ((UnixListener, Addr<Apps>), (Option<TcpListener>, Addr<Agents>));
-
-/// Serves the sockets by which applications and agents register.
-fn listen_for_peers(
-    config: &Config,
-    descriptors: &Descriptors,
-    ((apps, known_apps), (agents, known_agents)): PeerSockets,
-    consumers: &Consumers,
-    failures: &events::UnboundedSender<DaemonFailed>,
-) -> Vec<TaskHandle<()>> {
-    let settings = AppSettings {
-        deadline: config.app_socket_timeout,
-        descriptors: descriptors.clone(),
-        bitnesses: consumers.all().filter_map(|(kind, _)| kind.bitness()).collect(),
-        registered: Outlet::to(known_apps.clone().recipient()),
-        unregistered: Outlet::to(known_apps.recipient()),
-    };
-    let listening = lttngd_app::listen(apps, settings);
-    let listening = serve("socket for applications", listening, failures.clone());
-    let mut listeners = vec![tokio::task::spawn_local(listening)];
-    if let Some(agents) = agents {
-        let settings = AgentSettings {
-            deadline: config.app_socket_timeout,
-            descriptors: descriptors.clone(),
-            registered: Outlet::to(known_agents.clone().recipient()),
-            unregistered: Outlet::to(known_agents.recipient()),
-        };
-        let listening = lttngd_agent::listen(agents, settings);
-        let listening = serve("socket for agents", listening, failures.clone());
-        listeners.push(tokio::task::spawn_local(listening));
-    }
-    listeners
 }
 
 /// Ends all sessions and event notifiers, then the consumer daemons, then the kernel's tracer.

@@ -66,8 +66,8 @@ pub use daemon::Daemon;
 pub use error::{DaemonFailed, StartError};
 pub use load::LoadError;
 pub use lttngd_handle::{
-    AnyEvent, AnyReply, AnyRequest, AnySubscribed, AnySubscription, Handle, ListRefusals, Refusal,
-    Request, SubscriptionRequest, VERSION, Versioned,
+    AnyEvent, AnyReply, AnyRequest, AnySubscribed, AnySubscription, GetStatus, Handle,
+    ListRefusals, Refusal, Request, Status, SubscriptionRequest, VERSION, Versioned,
 };
 pub use lttngd_kernel::ListSyscalls;
 pub use lttngd_model as model;
@@ -78,6 +78,7 @@ pub use lttngd_registry::{
     Subscribe, Subscription,
 };
 pub use lttngd_session as session;
+pub use lttngd_status as status;
 pub use lttngd_wire::notification::{CapturedValue, decode_captures};
 
 use model::{BufferScheme, ChannelAttributes, ChannelListing};

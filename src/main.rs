@@ -2,6 +2,7 @@
 
 mod background;
 mod clock_plugin;
+mod look;
 mod options;
 mod termination;
 
@@ -14,7 +15,7 @@ use lttngd::Daemon;
 use lttngd::process::{self, limits, logging, memory, signals};
 
 use self::background::Readiness;
-use self::options::{Invocation, Options, Process};
+use self::options::{Invocation, Options, Process, Surroundings};
 use self::termination::Termination;
 
 fn main() -> ExitCode {
@@ -29,6 +30,9 @@ fn main() -> ExitCode {
     }
     if let Some(end) = process::assume_role_with(clock_plugin::consumers_clock) {
         return end;
+    }
+    if look::is_meant(&args) {
+        return look::main(&args, Process.is_setuid());
     }
     let options = match options::parse(&args, &Process) {
         Ok(Invocation::Start(options)) => *options,

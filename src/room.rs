@@ -17,6 +17,9 @@ pub const CLIENTS: Name = Name(c"lttngd-clients");
 /// What is told of events, what follows from it, and who is notified.
 pub const TRIGGERS: Name = Name(c"lttngd-triggers");
 
+/// Those who look at the daemon.
+pub const STATUS: Name = Name(c"lttngd-status");
+
 /// The name of a room's thread.
 #[derive(Clone, Copy, Debug)]
 pub struct Name(&'static std::ffi::CStr);

@@ -7,6 +7,7 @@
 //! | lock file | 0660 less the umask | |
 //! | client socket | 0660 | root:tracing |
 //! | notification socket | 0660 | root:tracing |
+//! | status socket | 0660 | root:tracing |
 //! | application socket | 0666 | |
 //! | agents' port file | 0644 | |
 //! | consumers' directories | 0750 less the umask | root:tracing |
@@ -26,7 +27,7 @@ use std::io::{self, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::{libc, unistd::Group};
 
@@ -39,6 +40,8 @@ use crate::error::StartError;
 const CLIENT_BACKLOG: i32 = 64;
 /// Connections that may wait to be accepted on the notification socket.
 const NOTIFICATION_BACKLOG: i32 = 64;
+/// Connections that may wait to be accepted on the status socket.
+const STATUS_BACKLOG: i32 = 64;
 /// Most health checks that wait to be accepted.
 const HEALTH_BACKLOG: i32 = 64;
 /// Registrations that may wait to be accepted. Each process of a large start-up makes two at once,
@@ -52,6 +55,7 @@ pub(crate) struct RunDir {
     apps_listener: Option<UnixListener>,
     health_listener: Option<UnixListener>,
     notification_listener: Option<UnixListener>,
+    status_listener: Option<UnixListener>,
     agent_listener: Option<TcpListener>,
     /// Removed before the lock below is let go.
     _leftovers: Leftovers,
@@ -110,11 +114,14 @@ impl RunDir {
                 .inspect_err(|error| tracing::error!(%error, "the daemon's health cannot be asked"))
                 .ok()
         });
-        let notification_listener = config.notification_socket.as_ref().and_then(|path| {
-            bind_for_group(path, 0o660, NOTIFICATION_BACKLOG)
-                .inspect_err(|error| tracing::error!(%error, "nobody is notified of triggers"))
-                .ok()
-        });
+        let mut bind_if_wanted = |path: Option<&PathBuf>, backlog, without: &'static str| {
+            let bound = bind_for_group(path?, 0o660, backlog);
+            bound.inspect_err(|error| tracing::error!(%error, "{without}")).ok()
+        };
+        let (path, without) = (&config.notification_socket, "nobody is notified of triggers");
+        let notification_listener = bind_if_wanted(path.as_ref(), NOTIFICATION_BACKLOG, without);
+        let (path, without) = (&config.status_socket, "nobody is told what goes on inside");
+        let status_listener = bind_if_wanted(path.as_ref(), STATUS_BACKLOG, without);
         let apps_listener =
             listener::bind(&config.apps_socket, 0o666, &mut leftovers)?.listen(APPS_BACKLOG)?;
         let agent_listener = agent_port::listen(config.agent_port, &config.run_dir, &mut leftovers);
@@ -128,6 +135,7 @@ impl RunDir {
             apps_listener: Some(apps_listener),
             health_listener,
             notification_listener,
+            status_listener,
             agent_listener,
             _leftovers: leftovers,
             _lock: lock,
@@ -155,6 +163,12 @@ impl RunDir {
     /// has been taken.
     pub(crate) fn take_notification_listener(&mut self) -> Option<UnixListener> {
         self.notification_listener.take()
+    }
+
+    /// The socket for those who look at the daemon: listening, non-blocking. `None` when the configuration has none or
+    /// it has been taken.
+    pub(crate) fn take_status_listener(&mut self) -> Option<UnixListener> {
+        self.status_listener.take()
     }
 
     /// The port for agents: listening. `None` when the configuration has none, none was free or it has

@@ -10,11 +10,12 @@ use lttngd_wire::client::CommandKind;
 const RECORDED: &str = include_str!("../actors/handle/src/tests/recorded/requests.jsonl");
 
 /// Where the methods of `Handle` stand: of user space or of no domain, of the kernel's, and of agents'.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     include_str!("../actors/handle/src/handle.rs"),
     include_str!("../actors/handle/src/requests.rs"),
     include_str!("../actors/handle/src/triggers.rs"),
     include_str!("../actors/handle/src/refusals.rs"),
+    include_str!("../actors/handle/src/status.rs"),
     KERNEL,
     AGENTS,
 ];
@@ -38,13 +39,14 @@ const OF_DOMAINS: [(CommandKind, bool); 12] = [
 ];
 
 /// Methods that are no command of the client protocol, and what they are.
-const OTHERS: [(&str, &str); 9] = [
+const OTHERS: [(&str, &str); 10] = [
     ("ask", "sends any request"),
     ("subscribe_to", "subscribes to anything"),
     ("subscribe", "LTTng's clients are told nothing"),
     ("subscribe_without_losses", "the same"),
     ("notifications", "clients have a socket of its own for them"),
     ("queue_report", "LTTng has no queue"),
+    ("status", "LTTng tells nothing of itself"),
     ("list_refusals", "LTTng refuses nobody for others' sake"),
     ("check", "the part that commands have in common"),
     ("check_served", "the same without a session"),

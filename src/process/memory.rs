@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures::{FutureExt, StreamExt, executor::block_on};
-use lttngd_handle::Handle;
+use lttngd_handle::{Handle, resident_bytes};
 use lttngd_registry::{Event, Subscription};
 use lttngd_session::SessionEvent;
 
@@ -101,13 +101,6 @@ fn has_left(event: &Event) -> bool {
         }
         _ => false,
     }
-}
-
-/// What of this process is in memory; `None` where there is no `/proc`.
-fn resident_bytes() -> Option<u64> {
-    let pages = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = pages.split(' ').nth(1)?.parse().ok()?;
-    Some(pages * rustix::param::page_size() as u64)
 }
 
 /// Gives back all that is free, but for a little at the end of the heap.

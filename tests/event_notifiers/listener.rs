@@ -110,6 +110,7 @@ impl Listener {
                     descriptors: Descriptors::unlimited(),
                     registered: Outlet::to(apps.clone().recipient()),
                     unregistered: Outlet::to(apps.clone().recipient()),
+                    attended: Outlet::to(apps.clone().recipient()),
                 };
                 actix::spawn(listen(socket, settings));
                 started.send((apps, teller, System::current())).unwrap();

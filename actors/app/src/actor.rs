@@ -12,7 +12,7 @@ use lttngd_wire::ust::command::FieldEntry;
 use tracing::{Instrument, Span};
 
 use crate::{
-    AppError, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields,
+    AppAttended, AppError, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields,
     ListTracepoints, RegenerateStatedump, RegisterDone, Synchronise, SynchroniseArrived,
     Tracepoint,
     driver::{Driver, RUNNING_MAX},
@@ -44,6 +44,8 @@ pub(crate) struct Outlets {
     pub(crate) registered: Outlet<AppRegistered>,
     /// Of those that go.
     pub(crate) unregistered: Outlet<AppUnregistered>,
+    /// Of those that do not answer, or do again.
+    pub(crate) attended: Outlet<AppAttended>,
 }
 
 impl App {
@@ -57,11 +59,12 @@ impl App {
         deadline: Option<Duration>,
         outlets: Rc<Outlets>,
     ) -> Self {
-        let AppInfo { pid, name, uid, .. } = &*info;
+        let AppInfo { id, pid, name, uid, .. } = &*info;
         let span = tracing::error_span!(parent: None, "app", pid, name);
-        let (within, uid) = (span.clone(), *uid);
+        let (within, id, uid, attended) = (span.clone(), *id, *uid, outlets.attended.clone());
         // Also those who wait look at its patience, each in a span of its own.
         let told = move |attention| {
+            attended.tell(AppAttended { id, attention });
             within.in_scope(|| match attention {
                 Attention::SetAside => {
                     if let Some(left_out) = complaint("silence", uid) {

@@ -1,17 +1,19 @@
 //! Which applications are registered, and which sessions they concern.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use actix::{Actor, Addr, Context, Handler, Message, MessageResult};
 use lttngd_model::{
     SessionId,
     ust::{TrackedProcess, Trackers},
 };
-use lttngd_runtime::{Beside, Directory, FailureNotice, Hold, Outlet, Works, fail_point};
+use lttngd_runtime::{
+    Attention, Beside, Directory, FailureNotice, Hold, Outlet, Works, fail_point,
+};
 
 use crate::{
-    App, AppId, AppInfo, AppRegistered, AppUnregistered, NotifierSettings, RegisterDone,
-    notifier::AllNotifiers,
+    App, AppAttended, AppId, AppInfo, AppRegistered, AppUnregistered, NotifierSettings,
+    RegisterDone, notifier::AllNotifiers,
 };
 
 /// A registered application and its actor, whose address is shared: it is not cheap to clone.
@@ -84,6 +86,20 @@ pub struct AppsChanged {
     pub is_registered: bool,
 }
 
+/// Asks how all registered applications do. It is answered at once: no application is asked.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Vec<AppReport>")]
+pub struct ReportApps;
+
+/// How an application does.
+#[derive(Clone, Debug)]
+pub struct AppReport {
+    /// What it is.
+    pub info: Arc<AppInfo>,
+    /// Since when it is set aside, if it is: nobody waits for it until it answers.
+    pub set_aside_since: Option<Instant>,
+}
+
 struct Follower {
     arrived: Outlet<AppArrived>,
     gone: Outlet<AppExited>,
@@ -97,6 +113,8 @@ pub struct Apps {
     /// The beginnings of `main` that are waited for, and applications that get event notifiers.
     works: Works,
     notifiers: AllNotifiers,
+    /// Those that do not answer, since when.
+    set_aside: BTreeMap<AppId, Instant>,
     _failure: Option<FailureNotice>,
 }
 
@@ -109,6 +127,7 @@ impl Apps {
             changed,
             works: Works::default(),
             notifiers: AllNotifiers::new(NotifierSettings::default()),
+            set_aside: BTreeMap::new(),
             _failure: None,
         }
     }
@@ -175,11 +194,35 @@ impl Handler<AppUnregistered> for Apps {
 
     fn handle(&mut self, gone: AppUnregistered, _: &mut Self::Context) {
         let Some(((info, _), followers)) = self.directory.go(gone.id) else { return };
+        self.set_aside.remove(&gone.id);
         for follower in followers {
             follower.gone.tell(AppExited { id: gone.id });
         }
         self.changed.tell(AppsChanged { info, is_registered: false });
         self.notifiers.forget_counters();
+    }
+}
+
+impl Handler<AppAttended> for Apps {
+    type Result = ();
+
+    fn handle(&mut self, attended: AppAttended, _: &mut Self::Context) {
+        match attended.attention {
+            Attention::SetAside => drop(self.set_aside.insert(attended.id, Instant::now())),
+            Attention::Regained => drop(self.set_aside.remove(&attended.id)),
+        }
+    }
+}
+
+impl Handler<ReportApps> for Apps {
+    type Result = MessageResult<ReportApps>;
+
+    fn handle(&mut self, _: ReportApps, _: &mut Self::Context) -> Self::Result {
+        let report = |(info, _): &RegisteredApp| AppReport {
+            info: Arc::clone(info),
+            set_aside_since: self.set_aside.get(&info.id).copied(),
+        };
+        MessageResult(self.directory.peers().map(report).collect())
     }
 }
 

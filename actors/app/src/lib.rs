@@ -43,15 +43,16 @@ mod way;
 
 pub use actor::App;
 pub use apps::{
-    AppArrived, AppExited, Apps, AppsChanged, AwaitNoApps, FollowApps, LeaveApps, ListApps,
-    RegisteredApp,
+    AppArrived, AppExited, AppReport, Apps, AppsChanged, AwaitNoApps, FollowApps, LeaveApps,
+    ListApps, RegisteredApp, ReportApps,
 };
 pub use error::AppError;
 pub use listener::{AppSettings, REGISTRATION_DEADLINE, listen};
 pub use lttngd_wire::ust::command::FieldEntry;
 pub use message::{
-    AppId, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields, ListTracepoints,
-    RegenerateStatedump, RegisterDone, SessionWish, Synchronise, SynchroniseArrived, Tracepoint,
+    AppAttended, AppId, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields,
+    ListTracepoints, RegenerateStatedump, RegisterDone, SessionWish, Synchronise,
+    SynchroniseArrived, Tracepoint,
 };
 pub use notifier::{
     ClearNotifierErrors, CountNotifierErrors, EventsNotified, NotifierSettings, SetNotifiers,

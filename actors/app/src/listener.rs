@@ -27,7 +27,7 @@ use thiserror::Error;
 use tokio::{sync::oneshot, time::Instant as Moment};
 
 use crate::{
-    App, AppId, AppInfo, AppRegistered, AppUnregistered,
+    App, AppAttended, AppId, AppInfo, AppRegistered, AppUnregistered,
     actor::Outlets,
     error::Broken,
     link::Link,
@@ -53,6 +53,8 @@ pub struct AppSettings {
     pub registered: Outlet<AppRegistered>,
     /// Is told of their end.
     pub unregistered: Outlet<AppUnregistered>,
+    /// Is told of those that are set aside, and that they answer again.
+    pub attended: Outlet<AppAttended>,
 }
 
 /// Why a connection did not become an application.
@@ -156,6 +158,7 @@ pub(crate) async fn listen_allowing(
     let outlets = Outlets {
         registered: settings.registered.clone(),
         unregistered: settings.unregistered.clone(),
+        attended: settings.attended.clone(),
     };
     let pace = Rc::<Pace>::default();
     let listener = Rc::new(Listener {

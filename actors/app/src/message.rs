@@ -6,7 +6,7 @@ use actix::{Addr, Message};
 use lttngd_buffers::{BufferObjects, BufferSet};
 use lttngd_metadata::ustregistry::KnownIds;
 use lttngd_model::{Bitness, SessionId, Timestamp, ust::Channel};
-use lttngd_runtime::Hold;
+use lttngd_runtime::{Attention, Hold};
 use lttngd_wire::ust::{command::FieldEntry, registration::Alignments};
 
 use crate::{App, AppError};
@@ -135,4 +135,14 @@ pub struct AppRegistered {
 pub struct AppUnregistered {
     /// Which.
     pub id: AppId,
+}
+
+/// Nobody waits for an application any more until it answers, or it does again.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct AppAttended {
+    /// Which.
+    pub id: AppId,
+    /// What changed.
+    pub attention: Attention,
 }

@@ -6,7 +6,7 @@ use actix::{
     Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, ResponseFuture,
     Running as Stopping, WrapFuture,
 };
-use lttngd_model::SessionId;
+use lttngd_model::{ConsumerKind, SessionId};
 use lttngd_runtime::{
     Backoff, Count, FailureNotice, Outlet,
     fail_point::{in_the_middle, reached},
@@ -119,6 +119,11 @@ impl Consumer {
 
     pub(crate) fn has_ended(&self, session: SessionId) -> bool {
         self.ended.contains(session)
+    }
+
+    /// Which consumer daemon it is.
+    pub(crate) fn kind(&self) -> ConsumerKind {
+        self.config.kind
     }
 
     /// Its owner is told when it fails from now on, whether its daemon runs or not.
@@ -254,6 +259,11 @@ impl Consumer {
 }
 
 impl RunningConsumer {
+    /// Its process.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.owner.pid
+    }
+
     /// The connection that makes exchanges for a session.
     pub(crate) fn socket(
         &mut self,

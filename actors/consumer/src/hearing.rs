@@ -121,6 +121,11 @@ impl Hearing {
         self.all().any(|patience| patience.sets_aside(now))
     }
 
+    /// For how long it owes an answer.
+    pub(crate) fn owes_for(&self) -> Duration {
+        self.socket.silent_for(Instant::now())
+    }
+
     /// Whether it owes an answer for so long.
     pub(crate) fn is_silent_for(&self, time: Duration) -> bool {
         self.socket.silent_for(Instant::now()) >= time

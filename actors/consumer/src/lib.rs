@@ -60,11 +60,11 @@ pub use lttngd_wire::consumer::{AddChannel, CloseCommand, TraceChunkPresence};
 pub use message::{
     AddKernelChannel, AddKernelStreams, AddRelayd, ChannelObject, ChannelSampled, ChunkPlace,
     ClearChannel, ClearQuiescentChannel, CloseMetadata, CloseTraceChunk, ConsumerExited,
-    CreateChannel, CreateMetadata, CreateTraceChunk, DataPending, DestroyChannel, DestroyRelayd,
-    DiscardedEvents, EndSampling, EndSession, EnsureRunning, FlushChannel, KernelStream,
-    LostPackets, MetadataAccepted, MetadataRequested, MetadataSource, MetadataText,
-    OpenChannelPackets, PushMetadata, RecordChannel, RotateChannel, Running, SampledChannel, Stop,
-    StreamObject, TraceChunkExists,
+    ConsumerPhase, ConsumerReport, CreateChannel, CreateMetadata, CreateTraceChunk, DataPending,
+    DestroyChannel, DestroyRelayd, DiscardedEvents, EndSampling, EndSession, EnsureRunning,
+    FlushChannel, KernelStream, LostPackets, MetadataAccepted, MetadataRequested, MetadataSource,
+    MetadataText, OpenChannelPackets, PushMetadata, RecordChannel, ReportConsumer, RotateChannel,
+    Running, SampledChannel, Stop, StreamObject, TraceChunkExists,
 };
 pub use process::ConsumerConfig;
 pub use remains::Remains;

@@ -3,7 +3,7 @@
 use lttngd_runtime::answer;
 use tokio::sync::oneshot;
 
-use crate::ConsumerError;
+use crate::{ConsumerError, ConsumerPhase};
 
 /// Most requests that wait for the start of the consumer daemon.
 pub(crate) const STARTS_MAX: usize = 1 << 14;
@@ -60,6 +60,16 @@ impl<R> Life<R> {
         match &mut self.phase {
             Phase::Running(running) => Some(running),
             _ => None,
+        }
+    }
+
+    /// Where it is.
+    pub(crate) fn phase(&self) -> ConsumerPhase {
+        match self.phase {
+            Phase::Idle => ConsumerPhase::Idle,
+            Phase::Starting => ConsumerPhase::Starting,
+            Phase::Running(_) => ConsumerPhase::Running,
+            Phase::Ending(_) => ConsumerPhase::Ending,
         }
     }
 

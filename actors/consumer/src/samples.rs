@@ -54,6 +54,11 @@ impl Samples {
         }
     }
 
+    /// Of how many channels something is told.
+    pub(crate) fn channels(&self) -> usize {
+        self.0.len()
+    }
+
     /// None comes any more.
     pub(crate) fn remove_all(&mut self) {
         let keys: Vec<_> = self.0.keys().copied().collect();

@@ -3,8 +3,9 @@
 use actix::{AsyncContext, Handler};
 
 use crate::{
-    Consumer, ConsumerError, MetadataSource,
+    Consumer, ConsumerError, ConsumerReport, MetadataSource, ReportConsumer,
     actor::RunningConsumer,
+    hearing::Hearing,
     reports::{
         BeginMetadata, BeginSampling, Connected, EndMetadata, FindSource, HasEnded, MonitorUnread,
         Sampled, SocketEnded, Start, StreamsCounted,
@@ -62,6 +63,24 @@ impl Handler<FindSource> for Consumer {
 
     fn handle(&mut self, find: FindSource, _: &mut Self::Context) -> Self::Result {
         self.running(find.start)?.sources.get(find.key)
+    }
+}
+
+impl Handler<ReportConsumer> for Consumer {
+    type Result = ConsumerReport;
+
+    fn handle(&mut self, _: ReportConsumer, _: &mut Self::Context) -> ConsumerReport {
+        let running = self.life.running();
+        let hearing = running.map(|running| &running.sockets.shared().hearing);
+        ConsumerReport {
+            kind: self.kind(),
+            phase: self.life.phase(),
+            pid: running.and_then(RunningConsumer::pid),
+            is_silent: hearing.is_some_and(Hearing::is_silent),
+            owes_for: hearing.map(Hearing::owes_for).unwrap_or_default(),
+            waiting: self.waiting.get(),
+            channels: running.map_or(0, |running| running.samples.channels()),
+        }
     }
 }
 

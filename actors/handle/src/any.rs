@@ -18,7 +18,7 @@ use lttngd_session::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Handle, ListRefusals, Request};
+use crate::{GetStatus, Handle, ListRefusals, Request};
 
 /// The enums of requests and of replies, with a variant of its name for each request: those to the
 /// daemon, then those to a session.
@@ -76,7 +76,7 @@ any! {
     daemon:
         CreateSession DestroySession ListSessions ListTracepoints ListTracepointFields ListSyscalls
         RegisterConsumer Calibrate SaveAllSessions RegisterTrigger UnregisterTrigger ListTriggers QueryErrors
-        ListRefusals;
+        ListRefusals GetStatus;
     session:
         PrepareDomain EnableChannel DisableChannel EnableEvent DisableEvent AddContext ListChannels ListEvents
         ListDomains Start Stop DataPending SetConsumerUri Rotate GetRotationInfo Clear

@@ -13,10 +13,10 @@ use lttngd_registry::{
     RegisterConsumer, Registry, Subscribe, Subscription,
 };
 use lttngd_session::{
-    Asked, Destroyed, FAILED, PrepareDomain, Session, SessionListings, SessionRequest,
+    Asked, Destroyed, FAILED, PrepareDomain, Session, SessionListings, SessionRequest, ShownSession,
 };
 
-use crate::{Request, SubscriptionRequest};
+use crate::{Process, Request, SubscriptionRequest};
 
 /// What answers depend on besides sessions.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub struct Settings {
     pub tracer: Option<Addr<Tracer>>,
     /// Who has the triggers.
     pub triggers: Addr<Triggers>,
+    /// The daemon's process.
+    pub process: Process,
 }
 
 /// The way into a daemon. It can be cloned and used from any thread and any asynchronous runtime;
@@ -78,6 +80,15 @@ impl Handle {
         Registry: Handler<M>,
     {
         self.registry.send(message).await.map_err(|_| ErrorCode::Fatal)
+    }
+
+    pub(crate) fn process(&self) -> &Process {
+        &self.settings.process
+    }
+
+    /// The sessions that the requester may access, with what they record and lose.
+    pub(crate) fn looked_at_sessions(&self) -> Vec<ShownSession> {
+        self.listings.looked_at_by(self.requester)
     }
 
     /// Whether the daemon is there yet.

@@ -12,6 +12,7 @@ mod kernel_requests;
 mod refusals;
 mod request;
 mod requests;
+mod status;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
@@ -22,5 +23,10 @@ pub use any::{AnyReply, AnyRequest};
 pub use handle::{Handle, Settings};
 pub use refusals::{ListRefusals, Refusal};
 pub use request::Request;
+pub use status::{
+    AgentStatus, AppState, AppStatus, ChannelLossStatus, CommandStatus, ConsumerState,
+    ConsumerStatus, DaemonStatus, DescriptorStatus, GetStatus, LossStatus, Process, Quantity,
+    RelayState, RelayStatus, SessionState, SessionStatus, Status, UserStatus, resident_bytes,
+};
 pub use subscriptions::{AnyEvent, AnySubscribed, AnySubscription, SubscriptionRequest};
 pub use version::{VERSION, Versioned};

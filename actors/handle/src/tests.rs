@@ -12,4 +12,5 @@ mod recorded;
 mod refusals;
 mod sessions;
 mod silence;
+mod status;
 mod world;

@@ -176,14 +176,15 @@ impl Registry {
             watches_use: self.watches_use,
             failed: Outlet::to(me.clone().recipient()),
         });
-        let listing = session.listing();
+        let (listing, under_way) = (session.listing(), session.commands());
         let entry = Entry {
             name: named.name,
             session: session.start(),
             owner: request.requester,
             _share: share,
         };
-        let found = FoundSession { session: entry.session.clone(), owner: entry.owner };
+        let (session, owner) = (entry.session.clone(), entry.owner);
+        let found = FoundSession { session, owner, under_way };
         self.config.listings.publish(id, found, listing);
         fail_point::reached("Registry create_session");
         self.subscribers.publish(entry.audience(), || entry.event(SessionEvent::Created));
@@ -299,8 +300,10 @@ impl Handler<SessionFailed> for Registry {
             session = entry.name,
             "the session failed, by a fault of this daemon (the panic is in its log); destroy it"
         );
-        entry.session = failed.remains.into_session().start();
-        self.config.listings.replace(id, entry.session.clone());
+        let session = failed.remains.into_session();
+        let under_way = session.commands();
+        entry.session = session.start();
+        self.config.listings.replace(id, entry.session.clone(), under_way);
         let (audience, event) = (entry.audience(), entry.event(SessionEvent::Failed));
         self.subscribers.publish(audience, || event);
     }

@@ -13,6 +13,7 @@ mod agents;
 mod events;
 mod message;
 mod naming;
+mod reports;
 mod tracepoints;
 
 pub use actor::{Registry, RegistryConfig, SESSIONS_MAX};
@@ -21,3 +22,4 @@ pub use message::{
     Calibrate, CreateSession, DestroySession, ListSessions, ListTracepointFields, ListTracepoints,
     RegisterConsumer, SaveAllSessions, Shutdown,
 };
+pub use reports::{Report, Reports};

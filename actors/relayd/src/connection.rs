@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     Announcement, Connect, ConnectError, ConnectionLost, GiveUp, HandedOver, RelaydConfig,
-    RelaydTarget, Relayds,
+    RelaydTarget, Relayds, Stands,
     handshake::connect_in_time,
     progress::{Progress, State},
     receivers::Receivers,
@@ -82,6 +82,7 @@ impl RelayConnection {
             this.connecting = None;
             match (outcome, this.handed_over()) {
                 (Ok(()), Some(handed_over)) => {
+                    this.terms.known.stands(handed_over.net_index, Stands::Connected);
                     for waiter in this.wanted_by.drain(..) {
                         answer(waiter, Ok(handed_over));
                     }
@@ -101,6 +102,7 @@ impl RelayConnection {
         if let Some(work) = self.connecting.take() {
             context.cancel_future(work);
         }
+        self.terms.known.stands(self.terms.receivers.net_index, Stands::GivenUp);
         let terms = Rc::clone(&self.terms);
         let holders: Vec<_> = self.progress.borrow().holders().collect();
         let let_go = async move { terms.receivers.let_go(holders).await }.into_actor(self);

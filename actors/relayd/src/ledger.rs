@@ -45,6 +45,16 @@ impl<C> Ledger<C> {
         }
     }
 
+    /// One that did not end, to be changed.
+    pub(crate) fn get_mut(&mut self, index: NetIndex) -> Option<&mut C> {
+        self.open.get_mut(&index)
+    }
+
+    /// Those that did not end.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (NetIndex, &C)> {
+        self.open.iter().map(|(index, connection)| (*index, connection))
+    }
+
     /// It is there no more.
     pub(crate) fn ended(&mut self, index: NetIndex) -> Option<C> {
         self.streams.retain(|_, of_session| *of_session != index);

@@ -48,6 +48,6 @@ pub use host::look_up;
 pub use lttngd_wire::relay::Version;
 pub use message::{
     Announcement, Connect, ConnectionFailed, ConnectionLost, GiveUp, HandedOver, Held, LookUp,
-    Open, Opened,
+    Open, Opened, RelayReport, ReportRelays, Stands,
 };
 pub use relayds::Relayds;

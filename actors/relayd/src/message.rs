@@ -1,6 +1,6 @@
 //! What the actors for relay daemons are asked and what they tell.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use actix::{Addr, Message, MessageResponse};
 use lttngd_consumer::Consumer;
@@ -143,6 +143,37 @@ pub struct ConnectionLost {
 pub struct ConnectionFailed {
     /// What consumer daemons call the connection.
     pub net_index: NetIndex,
+}
+
+/// Asks how all connections to relay daemons stand. It is answered at once: no relay daemon is asked.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Vec<RelayReport>")]
+pub struct ReportRelays;
+
+/// How a connection to a relay daemon stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RelayReport {
+    /// What consumer daemons call it.
+    pub net_index: NetIndex,
+    /// The relay daemon's place for control connections.
+    pub relayd: SocketAddr,
+    /// Whose traces it takes.
+    pub session: SessionId,
+    /// How it stands.
+    pub stands: Stands,
+    /// Whether the relay daemon did not answer in time: nobody waits for it until it does.
+    pub is_silent: bool,
+}
+
+/// How a connection stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Stands {
+    /// It is being made, or is to be.
+    Connecting,
+    /// Consumer daemons have it.
+    Connected,
+    /// They are letting go of it.
+    GivenUp,
 }
 
 /// Finds the places for control and data connections that URLs tell, see [`look_up`](crate::look_up).

@@ -4,13 +4,14 @@ use std::{net::SocketAddr, os::fd::OwnedFd};
 
 use actix::{
     Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, MessageResponse,
-    ResponseActFuture, WeakAddr, WrapFuture,
+    MessageResult, ResponseActFuture, WeakAddr, WrapFuture,
 };
 use lttngd_model::{NetIndex, NetworkUri, RelaySessionId, SessionId};
 use lttngd_runtime::{FailureNotice, Outlet, fail_point, tell};
 
 use crate::{
-    ConnectionFailed, LookUp, Open, Opened, RelayConnection, RelaydConfig, RelaydError,
+    ConnectionFailed, LookUp, Open, Opened, RelayConnection, RelayReport, RelaydConfig,
+    RelaydError, ReportRelays, Stands,
     connection::Terms,
     ledger::Ledger,
     look_up,
@@ -33,6 +34,8 @@ struct Entry {
     connection: WeakAddr<RelayConnection>,
     receivers: Receivers,
     failed: Outlet<ConnectionFailed>,
+    relayd: SocketAddr,
+    stands: Stands,
 }
 
 impl Relayds {
@@ -92,7 +95,8 @@ impl Handler<Open> for Relayds {
             receivers: receivers.clone(),
         };
         let connection = RelayConnection::new(terms, &context.address()).start();
-        let entry = Entry { connection: connection.downgrade(), receivers, failed };
+        let (weak, stands) = (connection.downgrade(), Stands::Connecting);
+        let entry = Entry { connection: weak, receivers, failed, relayd: target.control, stands };
         self.connections.opened(net_index, streams, entry);
         Opened { net_index, connection }
     }
@@ -104,6 +108,39 @@ impl Handler<LookUp> for Relayds {
     fn handle(&mut self, names: LookUp, _: &mut Self::Context) -> Self::Result {
         let LookUp { control, data } = names;
         Box::pin(look_up(control, data, self.config.deadline()).into_actor(self))
+    }
+}
+
+/// A connection stands otherwise than before.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+struct ConnectionStands {
+    net_index: NetIndex,
+    stands: Stands,
+}
+
+impl Handler<ConnectionStands> for Relayds {
+    type Result = ();
+
+    fn handle(&mut self, it: ConnectionStands, _: &mut Self::Context) {
+        if let Some(entry) = self.connections.get_mut(it.net_index) {
+            entry.stands = it.stands;
+        }
+    }
+}
+
+impl Handler<ReportRelays> for Relayds {
+    type Result = MessageResult<ReportRelays>;
+
+    fn handle(&mut self, _: ReportRelays, _: &mut Self::Context) -> Self::Result {
+        let report = |(net_index, entry): (NetIndex, &Entry)| RelayReport {
+            net_index,
+            relayd: entry.relayd,
+            session: entry.receivers.session,
+            stands: entry.stands,
+            is_silent: self.silent.contains(entry.relayd),
+        };
+        MessageResult(self.connections.all().map(report).collect())
     }
 }
 
@@ -226,6 +263,11 @@ impl Known {
     pub(crate) async fn is_silent(&self, relayd: SocketAddr) -> bool {
         // It fails only when that actor is gone, and what it knew with it.
         self.relayds.send(IsSilent(relayd)).await.unwrap_or(false)
+    }
+
+    /// A connection stands otherwise than before.
+    pub(crate) fn stands(&self, net_index: NetIndex, stands: Stands) {
+        tell(&self.relayds, ConnectionStands { net_index, stands });
     }
 
     /// `relayd` did not answer in time, by this connection if there is one.

@@ -266,6 +266,18 @@ impl Descriptors {
         self.0.shares.left(self.0.taken(), purpose)
     }
 
+    /// How many are taken for this purpose.
+    #[must_use]
+    pub fn taken(&self, purpose: Purpose) -> usize {
+        self.0.count(purpose).load(Ordering::SeqCst)
+    }
+
+    /// How many the process may have open.
+    #[must_use]
+    pub fn limit(&self) -> u64 {
+        self.0.shares.limit
+    }
+
     /// Counts what is opened for the daemon's own work.
     pub fn control(&self, count: usize) -> Held {
         self.0.count(Purpose::Control).fetch_add(count, Ordering::SeqCst);

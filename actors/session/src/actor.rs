@@ -24,8 +24,8 @@ use crate::{
     GetTrackingPolicy, ListChannels, ListDomains, ListEvents, ListRotationSchedules,
     ListSnapshotOutputs, PrepareDomain, RecordSnapshot, RegenerateMetadata, RegenerateStatedump,
     RemoveTrackerValue, Rotate, RotationInfo, RotationSchedules, Save, SessionConfig,
-    SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, Start,
-    Stop, WatchUse,
+    SessionFigures, SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy,
+    SnapshotOutput, Start, Stop, UnderWay, WatchUse,
     error::Refused,
     gate::ChunkGate,
     reply::{Perform, Preparation, Replying},
@@ -64,6 +64,8 @@ pub(crate) struct Inner {
     pub(crate) archiving: Rc<Unfinished>,
     /// The making of buffers for applications that arrive.
     pub(crate) making: Patience,
+    /// Its commands that are not answered.
+    pub(crate) under_way: UnderWay,
 }
 
 /// A reply that comes when the command's turn has come and it is done.
@@ -75,6 +77,12 @@ impl Session {
     pub fn new(config: SessionConfig) -> Self {
         let state = State::of(&config);
         Self::with_state(config, state)
+    }
+
+    /// Its commands that are not answered.
+    #[must_use]
+    pub fn commands(&self) -> UnderWay {
+        self.inner.under_way.clone()
     }
 
     /// How it looks in listings now.
@@ -100,7 +108,8 @@ impl Session {
         let work = |session: &mut Self, _: &mut Context<Self>| {
             session.inner.within(admitted(Rc::clone(&session.inner), command))
         };
-        Box::pin(Queue::run(Self::queue, self, context, name, work).map_err(ErrorCode::from))
+        let done = Queue::run(Self::queue, self, context, name, work);
+        self.under_way(done.map_err(ErrorCode::from))
     }
 
     /// The same for a command that needs something of others, for which it waits when its turn has come, in
@@ -124,7 +133,19 @@ impl Session {
             session.inner.within(admitted(Rc::clone(&session.inner), command))
         };
         let done = Queue::run_after(Self::queue, self, context, name, prepare, work);
-        Box::pin(done.map_err(ErrorCode::from))
+        self.under_way(done.map_err(ErrorCode::from))
+    }
+
+    /// A command, which is counted until it is answered.
+    fn under_way<R: 'static>(
+        &self,
+        done: impl Future<Output = Result<R, ErrorCode>> + 'static,
+    ) -> InTurn<R> {
+        let one = self.inner.under_way.one_more();
+        Box::pin(async move {
+            let _one = one;
+            done.await
+        })
     }
 }
 
@@ -153,6 +174,15 @@ impl Inner {
     /// Shows the session as it is now.
     pub(crate) fn show_changed(&self) {
         self.config.listings.update(self.config.id, self.state().listing(&self.config));
+        self.show_outline();
+    }
+
+    /// Shows what the session is made of, if that has changed.
+    pub(crate) fn show_outline(&self) {
+        if let Some(outline) = self.state_mut().new_outline() {
+            let change = |figures: &mut SessionFigures| figures.outline = outline;
+            self.config.listings.change_figures(self.config.id, change);
+        }
     }
 
     /// The same work, of which what is logged says to which session it belongs.
@@ -180,7 +210,9 @@ where
     F: Future<Output = Result<R, ErrorCode>>,
 {
     inner.life().admit()?;
-    Ok(command(inner).await?)
+    let outcome = command(Rc::clone(&inner)).await;
+    inner.show_outline();
+    Ok(outcome?)
 }
 
 impl Actor for Session {

@@ -1,7 +1,5 @@
 //! What a session tells of what happens to it.
 
-use lttngd_model::{ChannelListing, Domain};
-
 use crate::{Observation, SessionChanged, SessionEvent, SessionObserved, actor::Inner};
 
 impl Inner {
@@ -29,20 +27,6 @@ impl Inner {
     pub(crate) fn observe_end(&self) {
         if self.state().is_observed {
             self.observe(Observation::Ended);
-        }
-    }
-
-    /// Tells of channels that lost more than was told before.
-    pub(crate) fn tell_losses(&self, domain: Domain, channels: &[ChannelListing]) {
-        for channel in channels {
-            if self.state_mut().told_losses.take_new(domain, channel) {
-                self.tell(SessionEvent::EventsLost {
-                    domain,
-                    channel: channel.name.clone(),
-                    discarded_events: channel.discarded_events,
-                    lost_packets: channel.lost_packets,
-                });
-            }
         }
     }
 }

@@ -13,8 +13,8 @@ use lttngd_model::SessionId;
 use lttngd_runtime::{FailureNotice, Queue, Works};
 
 use crate::{
-    COMMANDS_MAX, Session, SessionConfig, actor::Inner, apps::patience_of_others, gate::ChunkGate,
-    order::goes_past, state::State, unfinished::Work,
+    COMMANDS_MAX, Session, SessionConfig, UnderWay, actor::Inner, apps::patience_of_others,
+    gate::ChunkGate, order::goes_past, state::State, unfinished::Work,
 };
 
 /// The actor of a session failed.
@@ -73,6 +73,7 @@ impl Session {
             archiving: Rc::default(),
             rule_share: RefCell::default(),
             making: patience_of_others(),
+            under_way: UnderWay::default(),
         });
         let failed = Rc::clone(&inner);
         Self {

@@ -2,7 +2,8 @@
 //!
 //! It owns the session's channels, event rules and contexts, its output and trace chunk, and its
 //! buffer sets. It is asked by the registry (which found it by name); it asks applications, logging
-//! agents, buffer sets, what the kernel records for it and consumer daemons, and connects relay daemons; it shows in [`SessionListings`] how it looks.
+//! agents, buffer sets, what the kernel records for it and consumer daemons, and connects relay daemons; it shows in [`SessionListings`] how it looks, and what it records and loses
+//! ([`SessionFigures`]).
 //!
 //! ```text
 //!              Start               Stop              Destroy
@@ -38,10 +39,12 @@ mod destroy;
 mod domains;
 mod error;
 mod failure;
+mod figures;
 mod gate;
 mod kernel;
 mod leftover;
 mod listings;
+mod losses;
 mod message;
 mod network;
 mod order;
@@ -71,7 +74,8 @@ pub use actor::{COMMANDS_MAX, Session};
 pub use admission::{Asked, Needs};
 pub use error::FAILED;
 pub use failure::{Remains, SessionFailed};
-pub use listings::{FoundSession, SessionListings};
+pub use figures::{ChannelLosses, Fate, KnownLosses, Outline, SessionFigures, UnderWay};
+pub use listings::{FoundSession, SessionListings, ShownSession};
 pub use lttngd_consumer::SampledChannel;
 pub use lttngd_wire::client::{RotationSchedule, RotationSchedules};
 pub use message::{

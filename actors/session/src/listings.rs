@@ -12,7 +12,7 @@ use std::{
 use actix::Addr;
 use lttngd_model::{Credentials, SessionId, SessionListing};
 
-use crate::Session;
+use crate::{Session, SessionFigures, figures::UnderWay};
 
 /// The sessions as listings show them. A session writes its own entry before anybody is told that it
 /// changed, so whoever was answered reads what the answer caused.
@@ -39,6 +39,7 @@ struct Sessions {
 struct Shown {
     found: FoundSession,
     listing: Arc<SessionListing>,
+    figures: SessionFigures,
 }
 
 /// A session and its owner.
@@ -48,6 +49,23 @@ pub struct FoundSession {
     pub session: Addr<Session>,
     /// Its owner.
     pub owner: Credentials,
+    /// Its commands that are not answered.
+    pub under_way: UnderWay,
+}
+
+/// A session as whoever looks at the daemon sees it.
+#[derive(Clone, Debug)]
+pub struct ShownSession {
+    /// Its id.
+    pub id: SessionId,
+    /// How it is listed.
+    pub listing: Arc<SessionListing>,
+    /// Its owner.
+    pub owner: Credentials,
+    /// What it records and loses, as it showed last.
+    pub figures: SessionFigures,
+    /// How many of its commands are not answered.
+    pub commands: usize,
 }
 
 impl SessionListings {
@@ -55,7 +73,8 @@ impl SessionListings {
     pub fn publish(&self, id: SessionId, found: FoundSession, listing: SessionListing) {
         let mut sessions = self.sessions();
         sessions.names.insert(listing.name.clone(), id);
-        sessions.shown.insert(id, Shown { found, listing: Arc::new(listing) });
+        let (listing, figures) = (Arc::new(listing), SessionFigures::default());
+        sessions.shown.insert(id, Shown { found, listing, figures });
         self.changed();
     }
 
@@ -67,10 +86,18 @@ impl SessionListings {
         self.changed();
     }
 
+    /// Changes what is shown of what a session records and loses. Its listing stays what it is.
+    pub(crate) fn change_figures(&self, id: SessionId, change: impl FnOnce(&mut SessionFigures)) {
+        if let Some(shown) = self.sessions().shown.get_mut(&id) {
+            change(&mut shown.figures);
+        }
+    }
+
     /// Another actor takes the place of a session's own.
-    pub fn replace(&self, id: SessionId, session: Addr<Session>) {
+    pub fn replace(&self, id: SessionId, session: Addr<Session>, under_way: UnderWay) {
         if let Some(shown) = self.sessions().shown.get_mut(&id) {
             shown.found.session = session;
+            shown.found.under_way = under_way;
         }
     }
 
@@ -104,6 +131,22 @@ impl SessionListings {
         let visible = |shown: &&Shown| requester.may_access(shown.found.owner);
         let visible = sessions.shown.values().rev().filter(visible);
         visible.map(|shown| Arc::clone(&shown.listing)).collect()
+    }
+
+    /// The same with what they record and lose.
+    #[must_use]
+    pub fn looked_at_by(&self, requester: Credentials) -> Vec<ShownSession> {
+        let sessions = self.sessions();
+        let visible = |(_, shown): &(_, &Shown)| requester.may_access(shown.found.owner);
+        let visible = sessions.shown.iter().rev().filter(visible);
+        let shown = visible.map(|(id, shown)| ShownSession {
+            id: *id,
+            listing: Arc::clone(&shown.listing),
+            owner: shown.found.owner,
+            figures: shown.figures.clone(),
+            commands: shown.found.under_way.count(),
+        });
+        shown.collect()
     }
 
     /// A number that is another after every change. What was read after it shows at least the changes

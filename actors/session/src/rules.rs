@@ -2,16 +2,14 @@
 
 use std::rc::Rc;
 
-use futures::future::join_all;
-use lttngd_buffers::{BuffersError, Counters};
 use lttngd_model::{
-    BufferScheme, ChannelListing, Domain, ErrorCode, EventListing, Tracer,
-    kernel::KernelDomain as KernelRules, ust::UstDomain,
+    BufferScheme, Domain, ErrorCode, EventListing, Tracer, kernel::KernelDomain as KernelRules,
+    ust::UstDomain,
 };
 
 use crate::{
-    AddContext, DisableChannel, DisableEvent, EnableChannel, EnableEvent, ListChannels,
-    ListDomains, ListEvents, SetConsumerUri,
+    AddContext, DisableChannel, DisableEvent, EnableChannel, EnableEvent, ListDomains, ListEvents,
+    SetConsumerUri,
     actor::Inner,
     admission::turn::Turn,
     rule_share::{event_len, named_len},
@@ -149,56 +147,6 @@ impl Inner {
         } else {
             self.change(domain, ErrorCode::UnknownDomain, change).await
         }
-    }
-
-    pub(crate) async fn list_channels(
-        self: Rc<Self>,
-        request: ListChannels,
-    ) -> Result<Vec<ChannelListing>, ErrorCode> {
-        // What agents hand over goes through channels of user space: theirs have none.
-        let tracer = request.domain.tracer().filter(|_| !request.domain.is_agent());
-        let Some(tracer) = tracer else { return Ok(Vec::new()) };
-        let (channels, sets) = {
-            let state = self.state();
-            let Some(domain) = state.domains.of(tracer) else { return Ok(Vec::new()) };
-            let sets = state.all_buffers().filter(|set| set.kind.tracer() == tracer);
-            (domain.list_channels(), sets.collect::<Vec<_>>())
-        };
-        let (indexes, mut listings): (Vec<_>, Vec<_>) = channels.into_iter().unzip();
-        let deadline = self.config.consumer_deadline;
-        let counted = sets.iter().map(|set| set.ask(Counters, deadline));
-        let life = self.life();
-        let unknown_is_lost = life.lost.is_lost(tracer) || life.failed;
-        let present = join_all(counted).await;
-        let mut losses = match tracer {
-            Tracer::Ust => self.state().past_losses.clone(),
-            Tracer::Kernel => {
-                let state = self.state();
-                state.domains.kernel.as_ref().map(|it| it.past_losses.clone()).unwrap_or_default()
-            }
-        };
-        for set in present {
-            match set {
-                Ok(set) => losses.extend(set),
-                // A set of an application that has just gone, which left its counters behind.
-                Err(BuffersError::Closed) => {}
-                // What the dead consumer counted nobody knows, nor what a failed session had.
-                Err(_) if unknown_is_lost => {}
-                Err(error) => {
-                    // Whoever lists while the session ends is told that it is not there any more.
-                    self.life().admit()?;
-                    tracing::error!(%error, "counters are not known");
-                    return Err(ErrorCode::Unk);
-                }
-            }
-        }
-        for (listing, index) in listings.iter_mut().zip(indexes) {
-            let lost = losses.of(index);
-            listing.discarded_events = lost.discarded_events;
-            listing.lost_packets = lost.lost_packets;
-        }
-        self.tell_losses(request.domain, &listings);
-        Ok(listings)
     }
 
     pub(crate) fn list_events(&self, request: ListEvents) -> Result<Vec<EventListing>, ErrorCode> {

@@ -80,7 +80,7 @@ impl Inner {
 
 impl Session {
     pub(crate) fn sampled(&mut self, sampled: ChannelSampled, context: &mut Context<Self>) {
-        let ChannelSampled { channel, sample, newly_consumed_bytes } = sampled;
+        let ChannelSampled { channel, sample, newly_consumed_bytes } = sampled.clone();
         let (is_due, observation) = {
             let state = &mut *self.inner.state_mut();
             let is_due = state.schedules.consumed(newly_consumed_bytes);
@@ -94,6 +94,7 @@ impl Session {
         if let Some(observation) = observation {
             self.inner.observe(observation);
         }
+        self.watch_losses(&sampled, context);
         if is_due {
             let rotated = self.rotate_on_schedule(context, |_| true);
             self.works.begin(context, rotated);

@@ -3,12 +3,15 @@
 
 pub(crate) mod leftovers;
 pub(crate) mod lifecycle;
+pub(crate) mod loss_looks;
+pub(crate) mod loss_warnings;
 pub(crate) mod losses;
 pub(crate) mod relayd;
 pub(crate) mod rotation_timer;
 pub(crate) mod rotations;
 pub(crate) mod schedules;
 pub(crate) mod snapshots;
+pub(crate) mod throughput;
 pub(crate) mod told_losses;
 pub(crate) mod uses;
 pub(crate) mod viewers;
@@ -31,18 +34,21 @@ use lttngd_model::{
 use lttngd_runtime::{Hold, Known};
 
 use crate::{
-    Consumers, Output, Session, SessionConfig,
+    Consumers, Fate, Outline, Output, Session, SessionConfig,
     chunk::{Chunk, SetDirectories},
     domains::{Buffers, BuffersOf, Domains},
 };
 use leftovers::Leftovers;
-use lifecycle::Lifecycle;
+use lifecycle::{Lifecycle, LostConsumers};
+use loss_looks::LossLooks;
+use loss_warnings::LossWarnings;
 use losses::Losses;
 use relayd::SessionRelayd;
 use rotation_timer::RotationTimer;
 use rotations::Rotations;
 use schedules::Schedules;
 use snapshots::Snapshots;
+use throughput::Throughput;
 use told_losses::ToldLosses;
 use uses::Uses;
 use viewers::Viewers;
@@ -97,6 +103,14 @@ pub(crate) struct State {
     pub(crate) is_observed: bool,
     /// What was told of its losses.
     pub(crate) told_losses: ToldLosses,
+    /// What was warned of among them.
+    pub(crate) loss_warnings: LossWarnings,
+    /// When they are looked at.
+    pub(crate) loss_looks: LossLooks,
+    /// How fast it records.
+    pub(crate) throughput: Throughput,
+    /// What it is made of, as was shown last.
+    pub(crate) outlined: Outline,
     /// What the buffers of applications that are gone had lost.
     pub(crate) past_losses: Losses,
     /// The consumer daemons: another one takes the place of one whose actor failed.
@@ -179,6 +193,10 @@ impl State {
             uses: Uses::told(config.watches_use),
             is_observed: false,
             told_losses: ToldLosses::default(),
+            loss_warnings: LossWarnings::default(),
+            loss_looks: LossLooks::default(),
+            throughput: Throughput::default(),
+            outlined: Outline::default(),
             past_losses: Losses::default(),
             consumers: config.consumers.clone(),
             relayd: None,
@@ -198,6 +216,22 @@ impl State {
             live_timer_interval_us: config.live_timer_interval_us(),
             creation_time_s: config.created_at.epoch_s,
         }
+    }
+
+    /// What it is made of, if that is not what was shown last.
+    pub(crate) fn new_outline(&mut self) -> Option<Outline> {
+        let Domains { kernel, ust } = &self.domains;
+        let outline = Outline {
+            kernel_channels: kernel.as_ref().map(|kernel| kernel.rules.channels.len()),
+            user_space_channels: ust.as_ref().map(|ust| ust.channels.len()),
+            agent_domains: self.agent_domains.len(),
+            fate: match self.life {
+                Lifecycle { failed: true, .. } => Fate::Failed,
+                Lifecycle { lost, .. } if lost != LostConsumers::default() => Fate::ConsumerLost,
+                _ => Fate::Whole,
+            },
+        };
+        (std::mem::replace(&mut self.outlined, outline) != outline).then_some(outline)
     }
 
     /// All who have buffers, of all domains.

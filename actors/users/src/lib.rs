@@ -18,10 +18,12 @@
 
 #![forbid(unsafe_code)]
 
+mod held;
 mod refusals;
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
+pub use held::{Holding, held_here};
 pub use refusals::{count_refusal, refusals};
 use thiserror::Error;
 
@@ -108,8 +110,9 @@ impl Ledger {
     /// One of `what` (a plural), of which nobody has anything. So much of it is `kept` for root.
     #[must_use]
     pub fn new(what: &'static str, kept: u64) -> Self {
-        let (times_free, each_max) = (TIMES_FREE, u64::MAX);
-        Self { what, kept, times_free, each_max, owner: ROOT, state: Rc::default() }
+        let (times_free, each_max, state) = (TIMES_FREE, u64::MAX, Rc::default());
+        held::look_at(what, &state);
+        Self { what, kept, times_free, each_max, owner: ROOT, state }
     }
 
     /// The same, of which one user may have so many times what is left.

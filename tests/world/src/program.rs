@@ -53,6 +53,11 @@ impl Program {
         program
     }
 
+    /// The next line that it writes.
+    pub fn next_line(&mut self) -> String {
+        self.answers.recv_timeout(PATIENCE).unwrap()
+    }
+
     /// Its process id.
     pub fn pid(&self) -> i32 {
         self.child.id().cast_signed()

@@ -182,7 +182,11 @@ async fn sessions_that_come_and_go_leave_nothing_with_a_silent_application() {
         (CommandSocket::new(socket(), 0), socket()),
         (permit(), permit()),
         Some(SOON),
-        Rc::new(Outlets { registered: Outlet::closed(), unregistered: Outlet::closed() }),
+        Rc::new(Outlets {
+            registered: Outlet::closed(),
+            unregistered: Outlet::closed(),
+            attended: Outlet::closed(),
+        }),
     );
     let want = world.want(true, &[channel(0, 0, 1)]).await.want;
     for session in (1..1000).map(SessionId) {

@@ -124,6 +124,7 @@ impl World {
             bitnesses: vec![Bitness::Bits64],
             registered: Outlet::to(teller.clone().recipient()),
             unregistered: Outlet::to(teller.clone().recipient()),
+            attended: Outlet::closed(),
         };
         let listener =
             tokio::task::spawn_local(listen_allowing(socket, settings, connections_each_max));

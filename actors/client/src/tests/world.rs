@@ -13,7 +13,7 @@ use lttngd_agent::Agents;
 use lttngd_app::Apps;
 use lttngd_clock::TraceClock;
 use lttngd_consumer::{Consumer, Stop};
-use lttngd_handle::{Handle, Settings};
+use lttngd_handle::{Handle, Process, Settings};
 use lttngd_model::{
     BufferScheme, Credentials, DescriptorOutput, Domain, SessionDescriptor, SessionKind, Uri,
 };
@@ -21,7 +21,7 @@ use lttngd_notification::{Notifiers, Triggers, TriggersConfig};
 use lttngd_peer::{ConsumerScript, FakeClient, FakeConsumer};
 use lttngd_registry::{Registry, RegistryConfig, Shutdown};
 use lttngd_relayd::{RelaydConfig, Relayds};
-use lttngd_runtime::Outlet;
+use lttngd_runtime::{Descriptors, Outlet};
 use lttngd_session::{Consumers, SessionListings};
 use lttngd_wire::client::{Command, Reply, Request};
 use tokio::sync::oneshot;
@@ -69,7 +69,13 @@ pub(crate) fn daemon(fake: &FakeConsumer) -> (Handle, Addr<Registry>, Addr<Consu
     let handle = Handle::new(
         registry.clone(),
         listings,
-        Settings { is_root: true, serves_agents: false, tracer: None, triggers },
+        Settings {
+            is_root: true,
+            serves_agents: false,
+            tracer: None,
+            triggers,
+            process: Process::new(Descriptors::unlimited(), Vec::new()),
+        },
         nobody,
     );
     (handle, registry, consumer)
@@ -89,7 +95,7 @@ impl World {
             System::new().block_on(async move {
                 let fake = FakeConsumer::new(ConsumerScript::default());
                 let (handle, registry, consumer) = daemon(&fake);
-                let clients = Apart::new(socket, handle, lttngd_runtime::Descriptors::unlimited());
+                let clients = Apart::new(socket, handle, Descriptors::unlimited());
                 let listener = tokio::task::spawn_local(clients.listen());
                 ready.send(()).unwrap();
                 // It fails when the test has failed.

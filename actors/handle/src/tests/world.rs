@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use actix::{Actor, Addr, AsyncContext};
+use actix::{Actor, Addr, Arbiter, AsyncContext};
 use lttngd_agent::{AgentSettings, Agents};
 use lttngd_app::{AppSettings, Apps, listen};
 use lttngd_clock::TraceClock;
@@ -26,7 +26,7 @@ use lttngd_runtime::Outlet;
 use lttngd_session::{Consumers, SessionListings};
 use tokio::task::JoinHandle;
 
-use crate::{Handle, Settings};
+use crate::{Handle, Process, Settings};
 
 pub(super) struct World {
     pub(super) directory: tempfile::TempDir,
@@ -138,7 +138,8 @@ impl World {
             deadline,
             bitnesses: vec![Bitness::Bits64],
             registered: Outlet::to(apps.clone().recipient()),
-            unregistered: Outlet::to(apps.recipient()),
+            unregistered: Outlet::to(apps.clone().recipient()),
+            attended: Outlet::to(apps.recipient()),
         };
         let apps = tokio::task::spawn_local(listen(socket, settings));
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -156,6 +157,7 @@ impl World {
                 serves_agents,
                 tracer: tracer.clone(),
                 triggers: triggers.clone(),
+                process: Process::new(descriptors(), vec![Arbiter::current()]),
             };
             Handle::new(registry.clone(), listings.clone(), settings, own())
         });

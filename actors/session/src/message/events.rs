@@ -53,8 +53,8 @@ pub enum SessionEvent {
         /// Name of the output.
         output: String,
     },
-    /// A channel lost more than was told before. It is looked for when the session stops, when a
-    /// rotation or a snapshot is over, and whenever its channels are listed.
+    /// A channel lost more than was told before. It is looked for when its buffers may have been full, when the
+    /// session stops, when a rotation or a snapshot is over, and whenever its channels are listed.
     EventsLost {
         /// The channel's domain. One that was written down without is that of user space, which still is.
         #[serde(default = "user_space", skip_serializing_if = "is_user_space")]

@@ -133,6 +133,7 @@ impl World {
                 bitnesses: vec![Bitness::Bits64],
                 registered: Outlet::to(teller.clone().recipient()),
                 unregistered: Outlet::to(teller.clone().recipient()),
+                attended: Outlet::closed(),
             },
         ));
         let fake = FakeConsumer::new(script);
@@ -173,9 +174,9 @@ impl World {
         change(&mut config);
         let (id, owner) = (config.id, config.owner);
         let session = Session::new(config);
-        let listing = session.listing();
+        let (listing, under_way) = (session.listing(), session.commands());
         let session = session.start();
-        listings.publish(id, FoundSession { session: session.clone(), owner }, listing);
+        listings.publish(id, FoundSession { session: session.clone(), owner, under_way }, listing);
         *told.session.lock().unwrap() = Some(session.clone());
         let world =
             Self { directory, fake, consumer, session, listings, apps: apps_known, told, listener };

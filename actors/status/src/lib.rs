@@ -1,0 +1,25 @@
+//! What goes on inside a daemon, for whoever looks at it from outside.
+//!
+//! [`listen`] serves a socket, [`ask`] is the other end of it, and [`table`] shows what came. What there is to be
+//! told is [`Handle::status`](lttngd_handle::Handle::status).
+//!
+//! A client writes one line, a [`Versioned`](lttngd_handle::Versioned) [`GetStatus`](lttngd_handle::GetStatus) in
+//! JSON, and is written one line, a `Versioned` result of it; then the connection ends. Who it is comes from the
+//! socket.
+//!
+//! Limits: [`CONNECTIONS_MAX`] clients at a time, [`CONNECTIONS_EACH_MAX`] of a user but root; a request of
+//! [`REQUEST_MAX_LEN`] bytes within [`REQUEST_DEADLINE`], its reply taken within [`REPLY_DEADLINE`]; a user but root
+//! is answered once in [`ANSWER_PERIOD`].
+
+mod ask;
+mod listener;
+mod pace;
+mod table;
+
+pub use ask::{AskError, REPLY_MAX_LEN, ask};
+pub use listener::{
+    CONNECTIONS_EACH_MAX, CONNECTIONS_MAX, REPLY_DEADLINE, REQUEST_DEADLINE, REQUEST_MAX_LEN,
+    listen,
+};
+pub use pace::ANSWER_PERIOD;
+pub use table::table;

@@ -1,0 +1,86 @@
+//! Which sockets are served, and in which rooms.
+
+use std::{net::TcpListener, os::unix::net::UnixListener};
+
+use actix::Addr;
+use lttngd_agent::{AgentSettings, Agents};
+use lttngd_app::{AppSettings, Apps};
+use lttngd_handle::Handle;
+use lttngd_notification::Triggers;
+use lttngd_runtime::{Descriptors, Outlet};
+use lttngd_session::Consumers;
+use tokio::{sync::mpsc as events, task::JoinHandle as TaskHandle};
+
+use crate::{config::Config, error::DaemonFailed, listening::serve, room::Room};
+
+/// Serves those who subscribe to notifications, and those who look at the daemon, in rooms of their own.
+pub(super) fn listen_in_rooms(
+    (triggers_room, status_room): (&mut Room, Option<&mut Room>),
+    notifications: Option<(UnixListener, Addr<Triggers>)>,
+    looked_at: Option<(UnixListener, Handle)>,
+    descriptors: &Descriptors,
+    failures: &events::UnboundedSender<DaemonFailed>,
+) {
+    if let Some((socket, triggers)) = notifications {
+        let descriptors = descriptors.clone();
+        let listening = || lttngd_notification::listen(socket, triggers, descriptors);
+        triggers_room.listen("socket for notifications", listening, failures.clone());
+    }
+    if let (Some((socket, handle)), Some(room)) = (looked_at, status_room) {
+        let descriptors = descriptors.clone();
+        let listening = || lttngd_status::listen(socket, handle, descriptors);
+        room.listen("status socket", listening, failures.clone());
+    }
+}
+
+/// Serves clients in a room of their own, and near the actors who is alone: by what is returned, if anything is.
+pub(super) fn listen_for_clients(
+    room: &mut Room,
+    (socket, handle, descriptors): (UnixListener, Handle, Descriptors),
+    failures: &events::UnboundedSender<DaemonFailed>,
+) -> Option<TaskHandle<()>> {
+    let mut apart = lttngd_client::Apart::new(socket, handle, descriptors);
+    let near = apart.near().inspect_err(|error| {
+        tracing::warn!(%error, "no client is served near the actors: each is answered a little later");
+    });
+    let socket = "socket for clients";
+    room.listen(socket, || apart.listen(), failures.clone());
+    let near = serve(socket, near.ok()?.listen(), failures.clone());
+    Some(tokio::task::spawn_local(near))
+}
+
+/// Sockets by which applications and agents register, with who knows them.
+pub(super) type PeerSockets = ((UnixListener, Addr<Apps>), (Option<TcpListener>, Addr<Agents>));
+
+/// Serves the sockets by which applications and agents register.
+pub(super) fn listen_for_peers(
+    config: &Config,
+    descriptors: &Descriptors,
+    ((apps, known_apps), (agents, known_agents)): PeerSockets,
+    consumers: &Consumers,
+    failures: &events::UnboundedSender<DaemonFailed>,
+) -> Vec<TaskHandle<()>> {
+    let settings = AppSettings {
+        deadline: config.app_socket_timeout,
+        descriptors: descriptors.clone(),
+        bitnesses: consumers.all().filter_map(|(kind, _)| kind.bitness()).collect(),
+        registered: Outlet::to(known_apps.clone().recipient()),
+        unregistered: Outlet::to(known_apps.clone().recipient()),
+        attended: Outlet::to(known_apps.recipient()),
+    };
+    let listening = lttngd_app::listen(apps, settings);
+    let listening = serve("socket for applications", listening, failures.clone());
+    let mut listeners = vec![tokio::task::spawn_local(listening)];
+    if let Some(agents) = agents {
+        let settings = AgentSettings {
+            deadline: config.app_socket_timeout,
+            descriptors: descriptors.clone(),
+            registered: Outlet::to(known_agents.clone().recipient()),
+            unregistered: Outlet::to(known_agents.recipient()),
+        };
+        let listening = lttngd_agent::listen(agents, settings);
+        let listening = serve("socket for agents", listening, failures.clone());
+        listeners.push(tokio::task::spawn_local(listening));
+    }
+    listeners
+}
