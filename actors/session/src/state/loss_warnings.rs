@@ -6,7 +6,7 @@ use lttngd_model::{ChannelListing, Domain};
 use tokio::time::Instant;
 
 /// How long nothing more is said of a channel of which something was.
-const SAYS_NOTHING_FOR: Duration = Duration::from_mins(1);
+const SAYS_NOTHING_FOR: Duration = Duration::from_secs(60);
 
 /// What was said of each channel, by its domain and its name.
 #[derive(Debug, Default)]
