@@ -293,10 +293,12 @@ async fn run_in(
     let looked_at = status.map(|socket| (socket, handle.clone()));
     let rooms = (&mut triggers_room, status_room.as_mut());
     listen_in_rooms(rooms, notifications, looked_at, &descriptors, &failures);
-    if let (Some(socket), Some(room)) = (clients, &mut clients_room) {
+    let answering = clients.zip(clients_room.as_mut()).map(|(socket, room)| {
         let clients = (socket, handle.clone(), descriptors);
-        listeners.extend(listen_for_clients(room, clients, &failures));
-    }
+        let (near, answering) = listen_for_clients(room, clients, &failures);
+        listeners.extend(near);
+        answering
+    });
     let woken = wait_page.as_ref().map(announce);
     let begun = load(&handle, config.load_path, config.autoload).await;
     if begun.is_ok() {
@@ -319,11 +321,7 @@ async fn run_in(
     end_tracing(&registry, &known_apps, (&consumers, &runas), ending).await;
     drop(wait_page);
     rundir.remove();
-    for room in clients_room.into_iter().chain([triggers_room]) {
-        room.end().await;
-    }
-    // Clients near the actors that could be answered by now are.
-    let _ = tokio::task::spawn_local(async {}).await;
+    end_rooms(clients_room.into_iter().chain([triggers_room]), answering).await;
     if let Err(error) = begun {
         // Whoever started the daemon may be gone.
         let _ = ready.send(Err(error.into()));
@@ -345,6 +343,19 @@ async fn until_it_ends(
             let _ = failure.send(failed);
         }
     }
+}
+
+/// Ends the rooms, and what `answering` answers of what was heard there.
+async fn end_rooms(rooms: impl Iterator<Item = Room>, answering: Option<TaskHandle<()>>) {
+    for room in rooms {
+        room.end().await;
+    }
+    if let Some(answering) = answering {
+        // It has told when it failed.
+        let _ = answering.await;
+    }
+    // Clients near the actors that could be answered by now are.
+    let _ = tokio::task::spawn_local(async {}).await;
 }
 
 /// Tells applications that wait for the daemon that it is here.

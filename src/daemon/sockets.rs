@@ -33,20 +33,23 @@ pub(super) fn listen_in_rooms(
     }
 }
 
-/// Serves clients in a room of their own, and near the actors who is alone: by what is returned, if anything is.
+/// Serves clients in a room of their own, and near the actors who is alone: by what is returned first, if anything is.
+/// By the other they are answered in the actors' thread.
 pub(super) fn listen_for_clients(
     room: &mut Room,
     (socket, handle, descriptors): (UnixListener, Handle, Descriptors),
     failures: &events::UnboundedSender<DaemonFailed>,
-) -> Option<TaskHandle<()>> {
+) -> (Option<TaskHandle<()>>, TaskHandle<()>) {
     let mut apart = lttngd_client::Apart::new(socket, handle, descriptors);
+    let answering = apart.answering();
     let near = apart.near().inspect_err(|error| {
         tracing::warn!(%error, "no client is served near the actors: each is answered a little later");
     });
     let socket = "socket for clients";
     room.listen(socket, || apart.listen(), failures.clone());
-    let near = serve(socket, near.ok()?.listen(), failures.clone());
-    Some(tokio::task::spawn_local(near))
+    let answering = serve(socket, answering.listen(), failures.clone());
+    let near = near.ok().map(|near| serve(socket, near.listen(), failures.clone()));
+    (near.map(tokio::task::spawn_local), tokio::task::spawn_local(answering))
 }
 
 /// Sockets by which applications and agents register, with who knows them.

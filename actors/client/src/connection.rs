@@ -1,147 +1,106 @@
 //! One connection: one request, one reply.
 
-use std::{
-    cell::RefCell,
-    os::fd::{AsFd, OwnedFd},
-    time::Duration,
-};
+use std::os::fd::OwnedFd;
 
 use lttngd_handle::Handle;
-use lttngd_model::{Binary, Credentials, ErrorCode};
-use lttngd_runtime::{Peer, PeerError, fail_point::in_the_middle, read_growing, turn};
+use lttngd_model::{Credentials, ErrorCode};
+use lttngd_runtime::{Peer, PeerError, read_growing, turn};
 use lttngd_users::{Lease, NOBODY};
-use lttngd_wire::{
-    DecodeError,
-    client::{FDS_MAX, REQUEST_LEN, Reply, Request},
-};
-use thiserror::Error;
+use lttngd_wire::client::{FDS_MAX, REQUEST_LEN, Reply, Request};
 use tokio::time::Instant;
 
 use crate::{
-    dispatch::dispatch,
+    heard::{Heard, is_brief, tell_refused},
     listers::Listers,
     lists::Lists,
+    send::{ConnectionError, REQUEST_DEADLINE, send_list, send_reply},
     shares::{Shares, complaint_of},
 };
-
-/// Longest time from a connection to its whole request.
-pub const REQUEST_DEADLINE: Duration = Duration::from_secs(60);
-/// Longest time for the client to take the reply.
-pub const REPLY_DEADLINE: Duration = Duration::from_secs(60);
-
-/// Data of a reply that is copied behind its head and sent with it, in bytes; larger data is sent by itself.
-const COPIED_MAX: usize = 16 << 10;
-
-/// Why a client was not served.
-#[derive(Debug, Error)]
-pub(crate) enum ConnectionError {
-    #[error("it did not send a whole request within {} s", REQUEST_DEADLINE.as_secs())]
-    Silent,
-    #[error("it did not take the reply within {} s", REPLY_DEADLINE.as_secs())]
-    Deaf,
-    #[error("lists of sessions that other clients do not take left no room for its own")]
-    NoRoom,
-    #[error("its request: {0}")]
-    Request(PeerError),
-    #[error("its request: {0}")]
-    Malformed(#[from] DecodeError),
-    #[error("its reply: {0}")]
-    Reply(PeerError),
-}
 
 /// What clients are served with.
 pub(crate) type With<'a> = (&'a Handle, &'a Listers, &'a Shares, &'a Lists);
 
-/// Serves one client. A client that closes without a word only looked whether somebody is here.
-pub(crate) async fn serve(peer: &Peer, with: With<'_>) -> Result<(), ConnectionError> {
+/// What is left of serving a client.
+#[derive(Debug)]
+pub(crate) enum Left {
+    /// Nothing: it has its answer, or wanted none.
+    Nothing,
+    /// To do what it asks, and to answer it.
+    Answer(Peer, Heard, Option<Lease>),
+}
+
+/// Serves one client, but for its answer when that may come from another thread. A client that closes without a word
+/// only looked whether somebody is here.
+pub(crate) async fn serve(peer: Peer, with: With<'_>) -> Result<Left, ConnectionError> {
     let since = Instant::now();
-    let heard = tokio::time::timeout(REQUEST_DEADLINE, hear(peer)).await;
+    let heard = tokio::time::timeout(REQUEST_DEADLINE, hear(&peer)).await;
     match heard.map_err(|_| ConnectionError::Silent)?? {
         Some(request) => serve_since(peer, request, since, with).await,
-        None => Ok(()),
+        None => Ok(Left::Nothing),
     }
 }
 
 /// The same for a client whose request came whole, but for what follows it.
 pub(crate) async fn serve_request(
-    peer: &Peer,
+    peer: Peer,
     request: Request,
     with: With<'_>,
-) -> Result<(), ConnectionError> {
+) -> Result<Left, ConnectionError> {
     serve_since(peer, request, Instant::now(), with).await
 }
 
-async fn serve_since(
+/// A request behind which nothing comes, when it is answered where actors are. It comes back otherwise.
+pub(crate) fn heard_at_once(
     peer: &Peer,
+    request: Request,
+    handle: &Handle,
+    listers: &Listers,
+) -> Result<Heard, Request> {
+    if !is_brief(&request) || request.payload_len() != Ok(0) || request.fd_count > 0 {
+        return Err(request);
+    }
+    let Ok(credentials) = peer.credentials() else { return Err(request) };
+    listers.asks(credentials.pid, &request);
+    let requester = Credentials { uid: credentials.uid, gid: credentials.gid };
+    Ok(Heard::new(handle.acting_for(requester), request, Vec::new(), Vec::new()))
+}
+
+async fn serve_since(
+    peer: Peer,
     request: Request,
     since: Instant,
     (handle, listers, shares, lists): With<'_>,
-) -> Result<(), ConnectionError> {
+) -> Result<Left, ConnectionError> {
     let mut lease = None;
-    let payload = payload(peer, &request, (shares, &mut lease));
+    let payload = payload(&peer, &request, (shares, &mut lease));
     let payload = tokio::time::timeout_at(since + REQUEST_DEADLINE, payload).await;
-    let payload = payload.map_err(|_| ConnectionError::Silent)??;
-    let attached = RefCell::<Attached>::default();
-    let mut reply = match payload {
-        Ok((payload, descriptors)) => {
-            attached.borrow_mut().received = descriptors;
-            let credentials = peer.credentials().map_err(|e| ConnectionError::Request(e.into()))?;
-            let requester = Credentials { uid: credentials.uid, gid: credentials.gid };
-            let handle = handle.acting_for(requester);
-            let point = || "Client command".to_owned();
-            let reply =
-                in_the_middle(point, dispatch(&handle, &request, &payload, &attached)).await;
-            if attached.borrow().lists_sessions {
-                return send_list(peer, lists, (requester, reply.pid)).await;
-            }
-            listers.told(credentials.pid, &request, reply, Instant::now())
+    let (payload, received) = match payload.map_err(|_| ConnectionError::Silent)?? {
+        Ok(came) => came,
+        Err(code) => {
+            tell_refused(&request, code);
+            send_reply(&peer, Reply::error(&request, code), &[]).await?;
+            return Ok(Left::Nothing);
         }
-        Err(code) => Reply::error(&request, code),
     };
+    let credentials = peer.credentials().map_err(|e| ConnectionError::Request(e.into()))?;
+    let requester = Credentials { uid: credentials.uid, gid: credentials.gid };
+    listers.asks(credentials.pid, &request);
+    let is_brief = is_brief(&request);
+    let heard = Heard::new(handle.acting_for(requester), request, payload, received);
+    if is_brief {
+        return Ok(Left::Answer(peer, heard, lease));
+    }
+    let (request, reply, attached) = heard.done().await;
+    if attached.lists_sessions {
+        send_list(&peer, lists, (requester, reply.pid)).await?;
+        return Ok(Left::Nothing);
+    }
+    let reply = listers.told(credentials.pid, &request, reply, Instant::now());
     if let Some(code) = reply.failure() {
-        tracing::debug!(command = request.command, session = request.session_name, %code, "refused");
+        tell_refused(&request, code);
     }
-    let Attached { sent, .. } = attached.into_inner();
-    reply.fd_count = u32::try_from(sent.len()).unwrap_or(u32::MAX);
-    if reply.data.len() <= COPIED_MAX {
-        send(peer, [&reply.encode(), &[]]).await?;
-    } else {
-        send(peer, [&reply.encode_head(reply.pid), &reply.data]).await?;
-    }
-    send_binaries(peer, &sent).await
-}
-
-/// Sends the descriptors that a reply announced.
-async fn send_binaries(peer: &Peer, binaries: &[Binary]) -> Result<(), ConnectionError> {
-    if binaries.is_empty() {
-        return Ok(());
-    }
-    let descriptors: Vec<_> = binaries.iter().map(AsFd::as_fd).collect();
-    let sent = tokio::time::timeout(REPLY_DEADLINE, peer.write_descriptors(&descriptors)).await;
-    sent.map_err(|_| ConnectionError::Deaf)?.map_err(ConnectionError::Reply)
-}
-
-/// Sends a reply or the rest of one.
-pub(crate) async fn send(peer: &Peer, parts: [&[u8]; 2]) -> Result<(), ConnectionError> {
-    let sent = async {
-        peer.write_all(parts[0]).await?;
-        peer.write_all(parts[1]).await
-    };
-    tokio::time::timeout(REPLY_DEADLINE, sent)
-        .await
-        .map_err(|_| ConnectionError::Deaf)?
-        .map_err(ConnectionError::Reply)
-}
-
-/// Sends the list of sessions, when there is room for one, in answer to the request with this `pid`.
-pub(crate) async fn send_list(
-    peer: &Peer,
-    lists: &Lists,
-    (requester, pid): (Credentials, i32),
-) -> Result<(), ConnectionError> {
-    let list = tokio::time::timeout(REPLY_DEADLINE, lists.when_there_is_room(requester)).await;
-    let list = list.map_err(|_| ConnectionError::NoRoom)?;
-    send(peer, [&list.head(pid), list.data()]).await
+    send_reply(&peer, reply, &attached.sent).await?;
+    Ok(Left::Nothing)
 }
 
 /// Reads the fixed part of a request; `None` when the client closed without a word.
@@ -151,18 +110,6 @@ async fn hear(peer: &Peer) -> Result<Option<Request>, ConnectionError> {
         return Ok(None);
     }
     Ok(Some(Request::decode(&fixed)?))
-}
-
-/// What belongs to a request and its reply beside their bytes: descriptors of programs in which probes are
-/// placed, and data that replies share.
-#[derive(Default)]
-pub(crate) struct Attached {
-    /// What came with the request.
-    pub(crate) received: Vec<OwnedFd>,
-    /// What goes with the reply.
-    pub(crate) sent: Vec<Binary>,
-    /// Whether the reply is the list of sessions.
-    pub(crate) lists_sessions: bool,
 }
 
 /// Reads all that belongs to a request behind its fixed part; an error code in place of the payload when that

@@ -7,8 +7,9 @@ mod sessions;
 mod trackers;
 mod triggers;
 
-use std::cell::RefCell;
+use std::{cell::RefCell, future::ready};
 
+use futures::{FutureExt, TryFutureExt, future::LocalBoxFuture};
 use lttngd_handle::Handle;
 use lttngd_model::{Domain, ErrorCode};
 use lttngd_session::{
@@ -20,7 +21,7 @@ use lttngd_wire::client::{
     Command, CommandKind, Reply, Request, encode_data_pending, encode_rotation_id,
 };
 
-use crate::connection::Attached;
+use crate::attached::Attached;
 
 /// Does what a request asks, and makes its reply. What is attached comes and goes beside both.
 pub(crate) async fn dispatch(
@@ -38,72 +39,83 @@ pub(crate) async fn dispatch(
     reply.unwrap_or_else(|code| Reply::error(request, code))
 }
 
-/// Which command asks what. What takes more than a line is in the file of its concern.
-async fn run(asking: &Asking<'_>, command: Command) -> Result<Reply, ErrorCode> {
+/// Which command asks what. What takes more than a line is in the file of its concern. What is waited for is apart
+/// from the rest of a client's task, so that each takes the room of its own command and not of the largest.
+fn run<'a>(
+    asking: &'a Asking<'a>,
+    command: Command,
+) -> LocalBoxFuture<'a, Result<Reply, ErrorCode>> {
     match command {
         Command::CreateSession { home, descriptor } => {
-            asking.create_session(home, descriptor).await
+            asking.create_session(home, descriptor).boxed_local()
         }
-        Command::ListSessions => Ok(asking.list_sessions()),
-        Command::DestroySession => asking.destroy_session().await,
-        Command::SaveSession(save) => asking.save_session(save).await,
-        Command::StartTrace => asking.done(Start).await,
-        Command::StopTrace => asking.done(Stop).await,
-        Command::DataPending => asking.told(DataPending, encode_data_pending).await,
-        Command::ClearSession => asking.done(Clear).await.map(Reply::deferred),
-        Command::SetSessionShmPath { path } => asking.done(SetShmPath { path: path.into() }).await,
-        Command::RegenerateMetadata => asking.done(RegenerateMetadata).await,
-        Command::RegenerateStatedump => asking.done(RegenerateStatedump).await,
-
-        Command::EnableChannel(channel) => asking.enable_channel(channel).await,
-        Command::DisableChannel { channel } => asking.disable_channel(channel).await,
-        Command::EnableEvent { channel, event } => asking.enable_event(channel, event).await,
-        Command::DisableEvent { channel, event } => asking.disable_event(channel, event).await,
-        Command::AddContext { channel, context } => asking.add_context(channel, context).await,
-
-        Command::ListChannels => asking.list_channels().await,
-        Command::ListEvents { channel } => asking.list_events(channel).await,
-        Command::ListDomains => asking.list_domains().await,
-        Command::ListTracepoints => asking.list_tracepoints().await,
-        Command::ListTracepointFields => asking.list_tracepoint_fields().await,
-        Command::ListSyscalls => asking.list_syscalls().await,
-
-        Command::TrackerGetPolicy { attribute } => asking.tracking_policy(attribute).await,
-        Command::TrackerGetInclusionSet { attribute } => asking.inclusion_set(attribute).await,
-        Command::TrackerSetPolicy { attribute, policy } => {
-            let domain = asking.tracked().await?;
-            asking.done(SetTrackingPolicy { domain, attribute, policy }).await
+        Command::ListSessions => ready(Ok(asking.list_sessions())).boxed_local(),
+        Command::DestroySession => asking.destroy_session().boxed_local(),
+        Command::SaveSession(save) => asking.save_session(save).boxed_local(),
+        Command::StartTrace => asking.done(Start).boxed_local(),
+        Command::StopTrace => asking.done(Stop).boxed_local(),
+        Command::DataPending => asking.told(DataPending, encode_data_pending).boxed_local(),
+        Command::ClearSession => asking.done(Clear).map_ok(Reply::deferred).boxed_local(),
+        Command::SetSessionShmPath { path } => {
+            asking.done(SetShmPath { path: path.into() }).boxed_local()
         }
-        Command::TrackerAddValue { attribute, value } => {
-            let domain = asking.tracked().await?;
-            asking.done(AddTrackerValue { domain, attribute, value }).await
+        Command::RegenerateMetadata => asking.done(RegenerateMetadata).boxed_local(),
+        Command::RegenerateStatedump => asking.done(RegenerateStatedump).boxed_local(),
+
+        Command::EnableChannel(channel) => asking.enable_channel(channel).boxed_local(),
+        Command::DisableChannel { channel } => asking.disable_channel(channel).boxed_local(),
+        Command::EnableEvent { channel, event } => {
+            asking.enable_event(channel, event).boxed_local()
         }
-        Command::TrackerRemoveValue { attribute, value } => {
-            let domain = asking.tracked().await?;
-            asking.done(RemoveTrackerValue { domain, attribute, value }).await
+        Command::DisableEvent { channel, event } => {
+            asking.disable_event(channel, event).boxed_local()
+        }
+        Command::AddContext { channel, context } => {
+            asking.add_context(channel, context).boxed_local()
         }
 
-        Command::SetConsumerUri(uris) => asking.set_consumer_uri(uris).await,
-        Command::RegisterConsumer { .. } => asking.register_consumer().await,
-        Command::SnapshotAddOutput(output) => asking.add_snapshot_output(output).await,
-        Command::SnapshotDelOutput(output) => asking.delete_snapshot_output(output).await,
-        Command::SnapshotListOutput => asking.list_snapshot_outputs().await,
+        Command::ListChannels => asking.list_channels().boxed_local(),
+        Command::ListEvents { channel } => asking.list_events(channel).boxed_local(),
+        Command::ListDomains => asking.list_domains().boxed_local(),
+        Command::ListTracepoints => asking.list_tracepoints().boxed_local(),
+        Command::ListTracepointFields => asking.list_tracepoint_fields().boxed_local(),
+        Command::ListSyscalls => asking.list_syscalls().boxed_local(),
+
+        Command::TrackerGetPolicy { attribute } => asking.tracking_policy(attribute).boxed_local(),
+        Command::TrackerGetInclusionSet { attribute } => {
+            asking.inclusion_set(attribute).boxed_local()
+        }
+        Command::TrackerSetPolicy { attribute, policy } => asking
+            .on_tracked(move |domain| SetTrackingPolicy { domain, attribute, policy })
+            .boxed_local(),
+        Command::TrackerAddValue { attribute, value } => asking
+            .on_tracked(move |domain| AddTrackerValue { domain, attribute, value })
+            .boxed_local(),
+        Command::TrackerRemoveValue { attribute, value } => asking
+            .on_tracked(move |domain| RemoveTrackerValue { domain, attribute, value })
+            .boxed_local(),
+
+        Command::SetConsumerUri(uris) => asking.set_consumer_uri(uris).boxed_local(),
+        Command::RegisterConsumer { .. } => asking.register_consumer().boxed_local(),
+        Command::SnapshotAddOutput(output) => asking.add_snapshot_output(output).boxed_local(),
+        Command::SnapshotDelOutput(output) => asking.delete_snapshot_output(output).boxed_local(),
+        Command::SnapshotListOutput => asking.list_snapshot_outputs().boxed_local(),
         // A snapshot is always waited for, as the stock daemon does.
-        Command::SnapshotRecord { output, wait: _ } => asking.record_snapshot(output).await,
-        Command::RotateSession => asking.told(Rotate, encode_rotation_id).await,
-        Command::RotationGetInfo { rotation_id } => asking.rotation_info(rotation_id).await,
+        Command::SnapshotRecord { output, wait: _ } => asking.record_snapshot(output).boxed_local(),
+        Command::RotateSession => asking.told(Rotate, encode_rotation_id).boxed_local(),
+        Command::RotationGetInfo { rotation_id } => asking.rotation_info(rotation_id).boxed_local(),
         Command::RotationSetSchedule { set, schedule } => {
-            asking.done(SetRotationSchedule { add: set, schedule }).await
+            asking.done(SetRotationSchedule { add: set, schedule }).boxed_local()
         }
-        Command::SessionListRotationSchedules => asking.list_rotation_schedules().await,
+        Command::SessionListRotationSchedules => asking.list_rotation_schedules().boxed_local(),
 
-        Command::Undefined(_) => asking.undefined().await,
+        Command::Undefined(_) => asking.undefined().boxed_local(),
         Command::RegisterTrigger { anonymous, trigger } => {
-            asking.register_trigger(anonymous, *trigger).await
+            asking.register_trigger(anonymous, *trigger).boxed_local()
         }
-        Command::UnregisterTrigger { trigger } => asking.unregister_trigger(*trigger).await,
-        Command::ListTriggers => asking.list_triggers().await,
-        Command::ExecuteErrorQuery { query } => asking.query_errors(*query).await,
+        Command::UnregisterTrigger { trigger } => asking.unregister_trigger(*trigger).boxed_local(),
+        Command::ListTriggers => asking.list_triggers().boxed_local(),
+        Command::ExecuteErrorQuery { query } => asking.query_errors(*query).boxed_local(),
     }
 }
 
@@ -138,6 +150,18 @@ impl<'a> Asking<'a> {
         InSession<M>: lttngd_handle::Request<Reply = ()>,
     {
         self.handle.ask(message.in_session(self.session)).await.map(|()| self.ok())
+    }
+
+    /// The same, in the domain of a tracker.
+    async fn on_tracked<M: SessionRequest>(
+        &self,
+        message: impl FnOnce(Domain) -> M,
+    ) -> Result<Reply, ErrorCode>
+    where
+        InSession<M>: lttngd_handle::Request<Reply = ()>,
+    {
+        let domain = self.tracked().await?;
+        self.done(message(domain)).await
     }
 
     /// Asks the session what has data for a reply.

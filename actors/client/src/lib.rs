@@ -14,18 +14,24 @@
 //! Limits: [`CONNECTIONS_MAX`] connections, [`REQUEST_DEADLINE`] for a whole request,
 //! [`REPLY_DEADLINE`] for taking the reply.
 
+mod answering;
 mod at_once;
+mod attached;
 mod connection;
 mod dispatch;
+mod elsewhere;
+mod heard;
 mod listener;
 mod listers;
 mod lists;
 mod places;
+mod send;
 mod shares;
 #[cfg(test)]
 mod tests;
 mod turns;
 
-pub use connection::{REPLY_DEADLINE, REQUEST_DEADLINE};
+pub use answering::Answering;
 pub use listener::CONNECTIONS_MAX;
 pub use places::{Apart, Near};
+pub use send::{REPLY_DEADLINE, REQUEST_DEADLINE};

@@ -8,13 +8,18 @@ use std::{
 
 use lttngd_handle::Handle;
 use lttngd_model::ErrorCode;
-use lttngd_runtime::{Count, Descriptors, Held, Listen, PeerError, Purpose, Sockets, complaint};
+use lttngd_runtime::{Count, Counted, Descriptors, Held, Listen, Peer, Purpose, Sockets};
+use lttngd_users::Lease;
 
 use crate::{
+    answering::{ToAnswer, ToAnswering},
     at_once::{AtOnce, Remaining},
-    connection::{self, ConnectionError},
+    connection::{self, Left},
+    elsewhere::Elsewhere,
+    heard::Heard,
     listers::Listers,
     lists::Lists,
+    send::{self, ConnectionError, tell_not_served},
     shares::{self, Shares},
 };
 
@@ -28,9 +33,24 @@ pub(crate) const DESCRIPTORS_EACH: usize = 2;
 /// A place where clients are served.
 pub(crate) struct Place {
     at_once: AtOnce,
-    open: Count,
+    open: Open,
     descriptors: Descriptors,
     shared: Rc<Shared>,
+}
+
+/// Those that are being served, here or elsewhere.
+#[derive(Clone, Default)]
+struct Open {
+    count: Count,
+    /// Those that are answered in another thread, with what they have of shares here.
+    elsewhere: Rc<Elsewhere<(Counted, Lease, Option<Lease>)>>,
+}
+
+impl Open {
+    fn get(&self) -> usize {
+        self.elsewhere.let_go();
+        self.count.get()
+    }
 }
 
 /// How a client was admitted.
@@ -43,13 +63,19 @@ pub(crate) struct Admitted {
 }
 
 impl Place {
-    /// Clients are counted in `descriptors`, and served through `handle`.
-    pub(crate) fn new(handle: Handle, descriptors: Descriptors) -> Self {
+    /// Clients are counted in `descriptors`, and served through `handle`. What is answered in the actors' thread goes
+    /// to `answering`, unless this place is there.
+    pub(crate) fn new(
+        handle: Handle,
+        descriptors: Descriptors,
+        answering: Option<ToAnswering>,
+    ) -> Self {
         let at_once = AtOnce::new(handle.clone());
         let lists = at_once.lists();
         let shares = Shares::new(descriptors.clone());
-        let shared = Rc::new(Shared { handle, listers: Listers::default(), lists, shares });
-        Self { at_once, open: Count::default(), descriptors, shared }
+        let listers = Listers::default();
+        let shared = Rc::new(Shared { handle, listers, lists, shares, answering });
+        Self { at_once, open: Open::default(), descriptors, shared }
     }
 
     /// Where its clients come from, from now on.
@@ -76,9 +102,10 @@ impl Place {
 
     /// Has clients that come from now on served with these.
     pub(crate) fn set_listers(&mut self, listers: Listers) {
-        let Shared { handle, lists, shares, .. } = &*self.shared;
+        let Shared { handle, lists, shares, answering, .. } = &*self.shared;
         let (handle, lists, shares) = (handle.clone(), Rc::clone(lists), shares.clone());
-        self.shared = Rc::new(Shared { handle, listers, lists, shares });
+        let answering = answering.clone();
+        self.shared = Rc::new(Shared { handle, listers, lists, shares, answering });
     }
 
     /// Does what is to be done for a client that was accepted, beside the others.
@@ -106,7 +133,7 @@ pub(crate) struct Client {
 pub(crate) struct Clients {
     sockets: Sockets,
     descriptors: Descriptors,
-    open: Count,
+    open: Open,
     /// How many were let in at once.
     batch: usize,
 }
@@ -149,10 +176,11 @@ struct Shared {
     listers: Listers,
     lists: Rc<Lists>,
     shares: Shares,
+    answering: Option<ToAnswering>,
 }
 
 /// Does what is left to do for a client, beside the others. `open` counts those.
-fn admit(open: &Count, shared: &Rc<Shared>, held: Held, left: Remaining) {
+fn admit(open: &Open, shared: &Rc<Shared>, held: Held, left: Remaining) {
     let Some(peer) = left.peer() else { return };
     let lease = match shared.shares.connection(peer) {
         Ok(Ok(lease)) => lease,
@@ -162,36 +190,67 @@ fn admit(open: &Count, shared: &Rc<Shared>, held: Held, left: Remaining) {
         }
         Err(error) => return tracing::warn!(%error, "a client was not served"),
     };
-    let counted = open.one_more();
-    let (shared, uid) = (Rc::clone(shared), lease.uid());
-    tokio::task::spawn_local(async move {
-        match serve(left, &shared).await {
-            Ok(()) => {}
-            // As those do that do not wait for the end of a session.
-            Err(ConnectionError::Reply(PeerError::Closed)) => {
-                tracing::debug!("a client left before it was answered");
+    let counted = open.count.one_more();
+    let (open, shared, uid) = (open.clone(), Rc::clone(shared), lease.uid());
+    let left = match shared.heard(left) {
+        Ok((peer, heard)) => {
+            let ticket = open.elsewhere.keep((counted, lease, None));
+            let client = ToAnswer { peer, heard, uid, held, ticket };
+            if let Err(client) = shared.answer(client) {
+                tokio::task::spawn_local(client.answered());
             }
-            Err(error) => {
-                if let Some(left_out) = complaint("client", uid) {
-                    tracing::warn!(%error, left_out, "a client was not served");
-                }
-            }
+            return;
         }
-        drop((held, counted, lease));
+        Err(left) => left,
+    };
+    tokio::task::spawn_local(async move {
+        let (peer, heard, bytes) = match serve(left, &shared).await {
+            Ok(Left::Answer(peer, heard, bytes)) => (peer, heard, bytes),
+            Ok(Left::Nothing) => return drop((held, counted, lease)),
+            Err(error) => {
+                tell_not_served(&error, uid);
+                return drop((held, counted, lease));
+            }
+        };
+        let ticket = open.elsewhere.keep((counted, lease, bytes));
+        if let Err(client) = shared.answer(ToAnswer { peer, heard, uid, held, ticket }) {
+            client.answered().await;
+        }
     });
 }
 
-async fn serve(left: Remaining, shared: &Shared) -> Result<(), ConnectionError> {
-    let Shared { handle, listers, lists, shares } = shared;
-    match left {
-        Remaining::Nothing => Ok(()),
-        Remaining::Hear(peer) => connection::serve(&peer, (handle, listers, shares, lists)).await,
-        Remaining::Serve(peer, request) => {
-            connection::serve_request(&peer, request?, (handle, listers, shares, lists)).await
-        }
-        Remaining::Send(peer, rest) => connection::send(&peer, rest.parts()).await,
-        Remaining::List(peer, requester, pid) => {
-            connection::send_list(&peer, lists, (requester, pid)).await
+impl Shared {
+    /// The request of a client that has said all, and is answered where actors are; else what is left to do for it.
+    fn heard(&self, left: Remaining) -> Result<(Peer, Heard), Remaining> {
+        let Remaining::Serve(peer, Ok(request)) = left else { return Err(left) };
+        match connection::heard_at_once(&peer, request, &self.handle, &self.listers) {
+            Ok(heard) => Ok((peer, heard)),
+            Err(request) => Err(Remaining::Serve(peer, Ok(request))),
         }
     }
+
+    /// Has it answered where actors are; it comes back when that is here.
+    fn answer(&self, client: ToAnswer) -> Result<(), ToAnswer> {
+        match &self.answering {
+            Some(answering) => answering.send(client),
+            None => Err(client),
+        }
+    }
+}
+
+async fn serve(left: Remaining, shared: &Shared) -> Result<Left, ConnectionError> {
+    let Shared { handle, listers, lists, shares, answering: _ } = shared;
+    let with = (handle, listers, shares, &**lists);
+    match left {
+        Remaining::Nothing => {}
+        Remaining::Hear(peer) => return connection::serve(peer, with).await,
+        Remaining::Serve(peer, request) => {
+            return connection::serve_request(peer, request?, with).await;
+        }
+        Remaining::Send(peer, rest) => send::send(&peer, rest.parts()).await?,
+        Remaining::List(peer, requester, pid) => {
+            send::send_list(&peer, lists, (requester, pid)).await?;
+        }
+    }
+    Ok(Left::Nothing)
 }

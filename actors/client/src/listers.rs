@@ -42,6 +42,14 @@ pub(crate) enum ListersChange {
 }
 
 impl Listers {
+    /// The client of process `pid` asks this.
+    pub(crate) fn asks(&self, pid: u32, request: &Request) {
+        // Whoever destroys a session knows that it is gone.
+        if request.kind() == Some(CommandKind::DestroySession) && self.end(pid) {
+            self.tell(ListersChange::Ended(pid));
+        }
+    }
+
     /// What the client of process `pid` is told of `reply`, now.
     pub(crate) fn told(&self, pid: u32, request: &Request, reply: Reply, now: Instant) -> Reply {
         let is_gone = reply.failure() == Some(ErrorCode::SessNotFound);
@@ -49,10 +57,6 @@ impl Listers {
             // A listing asks this of a session before it asks for its trackers.
             Some(CommandKind::SessionListRotationSchedules) if reply.failure().is_none() => {
                 self.begin(pid, &request.session_name, now);
-            }
-            // Whoever destroys a session knows that it is gone.
-            Some(CommandKind::DestroySession) if self.end(pid) => {
-                self.tell(ListersChange::Ended(pid));
             }
             Some(CommandKind::TrackerGetPolicy)
                 if is_gone && self.has_begun(pid, &request.session_name, now) =>
@@ -158,6 +162,7 @@ mod tests {
         outcome: Option<ErrorCode>,
     ) -> Option<ErrorCode> {
         let request = request(kind, session);
+        listers.asks(pid, &request);
         let reply = match outcome {
             Some(code) => Reply::error(&request, code),
             None => Reply::ok(&request),

@@ -16,6 +16,7 @@ use tokio::{
 };
 
 use crate::{
+    answering::{Answering, ToAnswering},
     listener::{Clients, Place},
     listers::{Listers, ListersChange, Listing},
     turns::{Alone, IDLE_MAX, NEAR_IDLE, NearTurn},
@@ -44,6 +45,7 @@ pub struct Apart {
     handle: Handle,
     descriptors: Descriptors,
     near: Option<Line>,
+    answering: Option<ToAnswering>,
 }
 
 /// The line to the place near the actors.
@@ -83,7 +85,14 @@ impl Apart {
     /// fit wait to be accepted.
     #[must_use]
     pub fn new(listener: UnixListener, handle: Handle, descriptors: Descriptors) -> Self {
-        Self { listener, handle, descriptors, near: None }
+        Self { listener, handle, descriptors, near: None, answering: None }
+    }
+
+    /// What answers in the actors' thread most of what is heard apart, to listen there.
+    pub fn answering(&mut self) -> Answering {
+        let (answering, answers) = Answering::new();
+        self.answering = Some(answering);
+        answers
     }
 
     /// The place near the actors, to listen in their thread.
@@ -109,8 +118,8 @@ impl Apart {
     /// # Errors
     /// When the socket cannot be used at all.
     pub async fn listen(self) -> io::Result<()> {
-        let Self { mut listener, handle, descriptors, near: mut line } = self;
-        let mut place = Place::new(handle, descriptors);
+        let Self { mut listener, handle, descriptors, near: mut line, answering } = self;
+        let mut place = Place::new(handle, descriptors, answering);
         loop {
             let clients = place.clients(listener)?;
             listener = accept_until_taken(&mut place, clients, &mut line).await;
@@ -166,7 +175,7 @@ impl Near {
     /// When the socket cannot be used.
     pub async fn listen(self) -> io::Result<()> {
         let Self { mut listener, handle, descriptors, mut offers, told } = self;
-        let mut place = Place::new(handle, descriptors);
+        let mut place = Place::new(handle, descriptors, None);
         while let Some(Offer { at, listers }) = offers.recv().await {
             // Those that it began to serve may still be there.
             if place.open() > 0 || !is_idle(at) {

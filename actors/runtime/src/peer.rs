@@ -104,6 +104,8 @@ pub struct Peer {
     reads_ahead: bool,
     /// Its place in the budget of descriptors, given back with the socket.
     held: Option<Held>,
+    /// Who it is, once that was asked: it stays so.
+    credentials: OnceCell<PeerCredentials>,
 }
 
 impl Peer {
@@ -127,6 +129,7 @@ impl Peer {
             received: RefCell::default(),
             reads_ahead: false,
             held: None,
+            credentials: OnceCell::new(),
         })
     }
 
@@ -169,6 +172,7 @@ impl Peer {
             received: RefCell::new(received.to_vec().into()),
             reads_ahead: false,
             held: None,
+            credentials: OnceCell::new(),
         }
     }
 
@@ -200,7 +204,13 @@ impl Peer {
     /// # Errors
     /// When the system call fails.
     pub fn credentials(&self) -> io::Result<PeerCredentials> {
-        peer_credentials(self)
+        match self.credentials.get() {
+            Some(credentials) => Ok(*credentials),
+            None => {
+                let credentials = peer_credentials(self)?;
+                Ok(*self.credentials.get_or_init(|| credentials))
+            }
+        }
     }
 
     /// Fills `buffer`.
@@ -303,6 +313,22 @@ impl Peer {
             bytes = &bytes[sent..];
         }
         Ok(())
+    }
+
+    /// Sends as much of `bytes` as there is room for now, and says how much that was.
+    ///
+    /// # Errors
+    /// [`PeerError::Closed`] when the peer is gone.
+    pub fn write_now(&self, bytes: &[u8]) -> Result<usize, PeerError> {
+        loop {
+            let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+            match rustix::net::send(self, bytes, flags) {
+                Ok(sent) => return Ok(sent),
+                Err(Errno::AGAIN) => return Ok(0),
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(ended(errno)),
+            }
+        }
     }
 
     /// Sends one byte (0) that carries `descriptors`, as [`Self::write_with_descriptors`].

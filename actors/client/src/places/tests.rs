@@ -72,6 +72,22 @@ async fn clients_that_come_one_after_the_other_are_left_to_the_actors_thread_unt
 }
 
 #[actix::test]
+async fn what_is_heard_is_answered_by_another_task_and_where_it_was_heard_when_that_is_gone() {
+    let mut world = World::new();
+    let socket = world.socket();
+    let answering = world.apart.answering();
+    let apart = tokio::task::spawn_local(world.apart.listen());
+    let mut client = ask(socket.clone());
+    assert!(timeout(Duration::from_millis(50), &mut client).await.is_err(), "nobody answers yet");
+    let answers = tokio::task::spawn_local(answering.listen());
+    assert!(client.await.unwrap());
+    answers.abort();
+    assert!(answers.await.unwrap_err().is_cancelled());
+    assert!(ask(socket).await.unwrap());
+    apart.abort();
+}
+
+#[actix::test]
 async fn clients_are_served_near_the_actors_as_long_as_one_is_alone() {
     let world = World::new();
     let socket = world.socket();

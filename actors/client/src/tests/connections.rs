@@ -20,9 +20,10 @@ use lttngd_wire::client::{Command, REQUEST_LEN, decode_sessions};
 
 use super::world::{World, bytes, daemon};
 use crate::{
-    connection::{ConnectionError, serve},
+    connection::serve,
     listers::Listers,
     lists::{List, Lists},
+    send::ConnectionError,
     shares::Shares,
 };
 
@@ -261,7 +262,7 @@ async fn a_request_that_does_not_come_is_given_up() {
     tokio::time::pause();
     let shares = Shares::new(Descriptors::unlimited());
     let lists = Lists::new(handle.clone());
-    let outcome = serve(&peer, (&handle, &Listers::default(), &shares, &lists)).await;
+    let outcome = serve(peer, (&handle, &Listers::default(), &shares, &lists)).await;
     assert!(matches!(outcome, Err(ConnectionError::Silent)), "{outcome:?}");
     drop(theirs);
 }
@@ -297,7 +298,7 @@ async fn clients_that_ask_late_and_do_not_read_share_one_list() {
         let (with, lists) = (Rc::clone(&with), Rc::clone(&lists));
         let served = tokio::task::spawn_local(async move {
             let (handle, listers, shares) = &*with;
-            serve(&peer, (handle, listers, shares, &lists)).await
+            serve(peer, (handle, listers, shares, &lists)).await
         });
         // It is being heard by now, and asks in another way than most do.
         tokio::task::yield_now().await;

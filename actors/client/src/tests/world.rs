@@ -95,7 +95,9 @@ impl World {
             System::new().block_on(async move {
                 let fake = FakeConsumer::new(ConsumerScript::default());
                 let (handle, registry, consumer) = daemon(&fake);
-                let clients = Apart::new(socket, handle, Descriptors::unlimited());
+                let descriptors = Descriptors::unlimited();
+                let mut clients = Apart::new(socket, handle, descriptors);
+                tokio::task::spawn_local(clients.answering().listen());
                 let listener = tokio::task::spawn_local(clients.listen());
                 ready.send(()).unwrap();
                 // It fails when the test has failed.

@@ -75,11 +75,11 @@ pub(super) fn decode(
             Ok(Command::TrackerGetInclusionSet { attribute: tracker::decode_attribute(request)? })
         }
         CommandKind::CreateSession => {
-            let (home, descriptor) = descriptor::decode_request(&request.union, payload)?;
+            let (home, descriptor) = descriptor::decode_request(&request.union(), payload)?;
             Ok(Command::CreateSession { home, descriptor })
         }
         CommandKind::EnableChannel => channel::decode_request(payload).map(Command::EnableChannel),
-        _ => decode_plain(kind, &request.union, payload).map_err(|_| kind.malformed()),
+        _ => decode_plain(kind, &request.union(), payload).map_err(|_| kind.malformed()),
     }
 }
 

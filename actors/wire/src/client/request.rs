@@ -56,8 +56,21 @@ pub struct Request {
     pub pid: i32,
     /// Count of descriptors that follow the payload, at most [`FDS_MAX`].
     pub fd_count: u32,
-    /// The members of the command: [`UNION_LEN`] bytes.
-    pub(super) union: Vec<u8>,
+    /// The members of the command.
+    union: Members,
+}
+
+/// The members of a command, [`UNION_LEN`] bytes, of which most are zero at most commands' end and are not kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Members(Vec<u8>);
+
+impl Members {
+    fn of(union: &[u8]) -> Self {
+        const STEP: usize = 16;
+        let steps = union.chunks(STEP).rposition(|step| step.iter().any(|byte| *byte != 0));
+        let used = steps.map_or(0, |last| ((last + 1) * STEP).min(union.len()));
+        Self(union.get(..used).unwrap_or_default().to_vec())
+    }
 }
 
 impl Request {
@@ -78,7 +91,7 @@ impl Request {
             buffer_type: message.buffer_type,
             pid: message.pid,
             fd_count: message.fd_count,
-            union: message.union.to_vec(),
+            union: Members::of(&message.union),
         })
     }
 
@@ -93,12 +106,26 @@ impl Request {
         plain.then_some(message.pid)
     }
 
+    /// The members of the command.
+    pub(super) fn union(&self) -> [u8; UNION_LEN] {
+        let mut union = [0; UNION_LEN];
+        for (to, from) in union.iter_mut().zip(&self.union.0) {
+            *to = *from;
+        }
+        union
+    }
+
+    /// Has it other members.
+    #[cfg(test)]
+    pub(super) fn set_union(&mut self, union: &[u8; UNION_LEN]) {
+        self.union = Members::of(union);
+    }
+
     /// The request of a command, for no session and no domain until those are set, and the payload
     /// that follows it.
     #[must_use]
     pub fn new(command: &Command) -> (Self, Vec<u8>) {
-        let (mut union, payload) = body::encode(command);
-        union.resize(UNION_LEN, 0);
+        let (union, payload) = body::encode(command);
         let request = Self {
             command: command.to_raw(),
             session_name: String::new(),
@@ -106,7 +133,7 @@ impl Request {
             buffer_type: BufferScheme::PerPid as u32,
             pid: 0,
             fd_count: 0,
-            union,
+            union: Members::of(&union),
         };
         (request, payload)
     }
@@ -130,10 +157,6 @@ impl Request {
     /// its member is cut.
     #[must_use]
     pub fn encode(&self, payload: &[u8]) -> Vec<u8> {
-        let mut union = [0; UNION_LEN];
-        for (to, from) in union.iter_mut().zip(&self.union) {
-            *to = *from;
-        }
         let message = SessionMessage {
             command: self.command,
             session_name: mirror::chars(self.session_name.as_bytes()),
@@ -143,7 +166,7 @@ impl Request {
             domain_padding: [0; 12],
             pid: self.pid,
             domain_attributes: [0; 284],
-            union,
+            union: self.union(),
             fd_count: self.fd_count,
         };
         [message.as_bytes(), payload].concat()
@@ -156,7 +179,7 @@ impl Request {
     /// [`Request::malformed`] and closes.
     pub fn payload_len(&self) -> Result<usize, DecodeError> {
         let Some(kind) = self.kind() else { return Ok(0) };
-        let value = body::payload_len(kind, &self.union)?;
+        let value = body::payload_len(kind, &self.union())?;
         usize::try_from(value).ok().filter(|len| *len <= PAYLOAD_MAX_LEN).ok_or(
             DecodeError::TooLarge { what: "request payload", value, limit: PAYLOAD_MAX_LEN as u64 },
         )

@@ -30,7 +30,9 @@ fn through_the_wire(command: &Command) -> Result<Command, ErrorCode> {
 /// Writes `bytes` at `offset` of a request's union.
 fn patch(request: &mut Request, offset: usize, bytes: &[u8]) {
     let end = offset + bytes.len();
-    request.union[offset..end].copy_from_slice(bytes);
+    let mut union = request.union();
+    union[offset..end].copy_from_slice(bytes);
+    request.set_union(&union);
 }
 
 /// Makes a request announce a payload of `len` bytes, where its command has one of bytes.
@@ -42,7 +44,7 @@ fn announce(request: &mut Request, len: usize) -> bool {
         Some(K::EnableChannel) => patch(request, 0, &len32),
         Some(K::TrackerAddValue | K::TrackerRemoveValue) => patch(request, 16, &len32),
         Some(K::CreateSession) => {
-            let home = u16::from_ne_bytes([request.union[0], request.union[1]]);
+            let home = u16::from_ne_bytes([request.union()[0], request.union()[1]]);
             let Some(rest) = len.checked_sub(home.into()) else { return false };
             patch(request, 2, &(rest as u64).to_ne_bytes());
         }

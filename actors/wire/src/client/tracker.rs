@@ -81,7 +81,8 @@ pub(super) fn decode_value(
     request: &Request,
     payload: &[u8],
 ) -> Result<(ProcessAttribute, TrackerValue), ErrorCode> {
-    let mut reader = Reader::new(&request.union);
+    let union = request.union();
+    let mut reader = Reader::new(&union);
     let member: &ValueMember = read(&mut reader, "process attribute value")
         .map_err(|_: DecodeError| ErrorCode::InvalidProtocol)?;
     let name = match payload.len() {
@@ -127,7 +128,7 @@ pub(super) fn encode_value(
 
 /// The attribute of TRACKER_GET_POLICY and TRACKER_GET_INCLUSION_SET.
 pub(super) fn decode_attribute(request: &Request) -> Result<ProcessAttribute, ErrorCode> {
-    let raw = Reader::new(&request.union).i32("process_attr").map_err(|_| ErrorCode::Invalid)?;
+    let raw = Reader::new(&request.union()).i32("process_attr").map_err(|_| ErrorCode::Invalid)?;
     let domain = has_trackers(request.domain).ok_or(ErrorCode::UnsupportedDomain)?;
     ProcessAttribute::from_raw(raw)
         .filter(|attribute| usable(domain, *attribute))
@@ -138,7 +139,8 @@ pub(super) fn decode_attribute(request: &Request) -> Result<ProcessAttribute, Er
 pub(super) fn decode_policy(
     request: &Request,
 ) -> Result<(ProcessAttribute, TrackingPolicy), ErrorCode> {
-    let policy = request.union.get(4..8).ok_or(ErrorCode::Invalid)?;
+    let union = request.union();
+    let policy = union.get(4..8).ok_or(ErrorCode::Invalid)?;
     let policy = decode_tracking_policy(policy).map_err(|_| ErrorCode::Invalid)?;
     Ok((decode_attribute(request)?, policy))
 }

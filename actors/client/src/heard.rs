@@ -1,0 +1,91 @@
+//! A request that came whole: done and answered.
+
+use std::{cell::RefCell, os::fd::OwnedFd};
+
+use lttngd_handle::Handle;
+use lttngd_model::ErrorCode;
+use lttngd_runtime::{Peer, fail_point::in_the_middle};
+use lttngd_wire::client::{CommandKind, Reply, Request};
+
+use crate::{
+    attached::Attached,
+    dispatch::dispatch,
+    send::{ConnectionError, send_reply},
+};
+
+/// A request with all that belongs to it, of one who may ask it through this handle.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    handle: Handle,
+    request: Request,
+    payload: Vec<u8>,
+    received: Vec<OwnedFd>,
+}
+
+impl Heard {
+    pub(crate) fn new(
+        handle: Handle,
+        request: Request,
+        payload: Vec<u8>,
+        received: Vec<OwnedFd>,
+    ) -> Self {
+        Self { handle, request, payload, received }
+    }
+
+    /// Does what is asked. What goes with the reply is not sent.
+    pub(crate) async fn done(self) -> (Request, Reply, Attached) {
+        let Self { handle, request, payload, received } = self;
+        let attached = RefCell::new(Attached { received, ..Attached::default() });
+        let point = || "Client command".to_owned();
+        let reply = in_the_middle(point, dispatch(&handle, &request, &payload, &attached)).await;
+        (request, reply, attached.into_inner())
+    }
+
+    /// Does what is asked and answers it.
+    pub(crate) async fn answer(self, peer: &Peer) -> Result<(), ConnectionError> {
+        let (request, reply, attached) = self.done().await;
+        if let Some(code) = reply.failure() {
+            tell_refused(&request, code);
+        }
+        send_reply(peer, reply, &attached.sent).await
+    }
+}
+
+/// Whether the reply to it takes some bytes and no time to make, whatever there is: it changes something, or asks one
+/// thing. Nothing else has to be known for it than what actors say.
+pub(crate) fn is_brief(request: &Request) -> bool {
+    request.kind().is_some_and(|kind| BRIEF.contains(&kind))
+}
+
+/// Says that a request was refused.
+pub(crate) fn tell_refused(request: &Request, code: ErrorCode) {
+    tracing::debug!(command = request.command, session = request.session_name, %code, "refused");
+}
+
+/// See [`is_brief`].
+const BRIEF: [CommandKind; 24] = [
+    CommandKind::AddContext,
+    CommandKind::ClearSession,
+    CommandKind::CreateSession,
+    CommandKind::DataPending,
+    CommandKind::DestroySession,
+    CommandKind::DisableChannel,
+    CommandKind::DisableEvent,
+    CommandKind::EnableChannel,
+    CommandKind::EnableEvent,
+    CommandKind::RegenerateMetadata,
+    CommandKind::RegenerateStatedump,
+    CommandKind::RotateSession,
+    CommandKind::RotationGetInfo,
+    CommandKind::RotationSetSchedule,
+    CommandKind::SetConsumerUri,
+    CommandKind::SetSessionShmPath,
+    CommandKind::SnapshotAddOutput,
+    CommandKind::SnapshotDelOutput,
+    CommandKind::SnapshotRecord,
+    CommandKind::StartTrace,
+    CommandKind::StopTrace,
+    CommandKind::TrackerAddValue,
+    CommandKind::TrackerRemoveValue,
+    CommandKind::SaveSession,
+];
