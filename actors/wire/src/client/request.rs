@@ -66,9 +66,11 @@ struct Members(Vec<u8>);
 
 impl Members {
     fn of(union: &[u8]) -> Self {
-        const STEP: usize = 16;
-        let steps = union.chunks(STEP).rposition(|step| step.iter().any(|byte| *byte != 0));
-        let used = steps.map_or(0, |last| ((last + 1) * STEP).min(union.len()));
+        // Long steps, in which many bytes are looked at together.
+        const STEP: usize = 256;
+        let is_used = |step: &[u8]| step.iter().fold(0, |all, byte| all | byte) != 0;
+        let last = union.chunks(STEP).rposition(is_used);
+        let used = last.map_or(0, |last| ((last + 1) * STEP).min(union.len()));
         Self(union.get(..used).unwrap_or_default().to_vec())
     }
 }
