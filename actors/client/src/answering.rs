@@ -48,19 +48,22 @@ impl Answering {
 
 impl ToAnswering {
     /// Has a client answered there; it comes back when nobody is there any more.
-    pub(crate) fn send(&self, client: ToAnswer) -> Result<(), ToAnswer> {
-        self.0.send(client).map_err(|refused| refused.0)
+    pub(crate) fn send(&self, client: ToAnswer) -> Option<ToAnswer> {
+        self.0.send(client).err().map(|refused| refused.0)
     }
 }
 
 impl ToAnswer {
-    /// Answers it, in whichever thread.
+    /// Answers it, in whichever thread. It is served, and the next one alone, when its answer is made: that is some bytes,
+    /// which the socket takes.
     pub(crate) async fn answered(self) {
         let Self { peer, heard, uid, held, ticket } = self;
-        if let Err(error) = heard.answer(&peer).await {
+        let answer = heard.done().await;
+        drop(ticket);
+        if let Err(error) = answer.send(&peer).await {
             tell_not_served(&error, uid);
         }
         drop(peer);
-        drop((held, ticket));
+        drop(held);
     }
 }

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use lttngd_handle::Handle;
 use lttngd_model::{Credentials, ErrorCode};
-use lttngd_runtime::{Peer, PeerError, read_growing, turn};
+use lttngd_runtime::{Peer, PeerCredentials, PeerError, read_growing, turn};
 use lttngd_users::{Lease, NOBODY};
 use lttngd_wire::client::{FDS_MAX, REQUEST_LEN, Reply, Request};
 use tokio::time::Instant;
@@ -20,23 +20,18 @@ use crate::{
 /// What clients are served with.
 pub(crate) type With<'a> = (&'a Handle, &'a Listers, &'a Shares, &'a Lists);
 
-/// What is left of serving a client.
-#[derive(Debug)]
-pub(crate) enum Left {
-    /// Nothing: it has its answer, or wanted none.
-    Nothing,
-    /// To do what it asks, and to answer it.
-    Answer(Peer, Heard, Option<Lease>),
-}
+/// What is left of serving a client: to do what it asks, and to answer it. What it has of its user's share for that is
+/// with it.
+pub(crate) type Left = (Peer, Heard, Option<Lease>);
 
 /// Serves one client, but for its answer when that may come from another thread. A client that closes without a word
-/// only looked whether somebody is here.
-pub(crate) async fn serve(peer: Peer, with: With<'_>) -> Result<Left, ConnectionError> {
+/// only looked whether somebody is here. Nothing is left when it has its answer, or wanted none.
+pub(crate) async fn serve(peer: Peer, with: With<'_>) -> Result<Option<Left>, ConnectionError> {
     let since = Instant::now();
     let heard = tokio::time::timeout(REQUEST_DEADLINE, hear(&peer)).await;
     match heard.map_err(|_| ConnectionError::Silent)?? {
         Some(request) => serve_since(peer, request, since, with).await,
-        None => Ok(Left::Nothing),
+        None => Ok(None),
     }
 }
 
@@ -45,24 +40,30 @@ pub(crate) async fn serve_request(
     peer: Peer,
     request: Request,
     with: With<'_>,
-) -> Result<Left, ConnectionError> {
+) -> Result<Option<Left>, ConnectionError> {
     serve_since(peer, request, Instant::now(), with).await
 }
 
-/// A request behind which nothing comes, when it is answered where actors are. It comes back otherwise.
-pub(crate) fn heard_at_once(
+/// Whether nothing comes behind a request, and it is answered where actors are.
+pub(crate) fn is_all(request: &Request) -> bool {
+    is_brief(request) && request.payload_len() == Ok(0) && request.fd_count == 0
+}
+
+/// What a client asks that has said all.
+pub(crate) fn heard(
     peer: &Peer,
     request: Request,
-    handle: &Handle,
-    listers: &Listers,
-) -> Result<Heard, Request> {
-    if !is_brief(&request) || request.payload_len() != Ok(0) || request.fd_count > 0 {
-        return Err(request);
-    }
-    let Ok(credentials) = peer.credentials() else { return Err(request) };
+    (handle, listers): (&Handle, &Listers),
+) -> Result<Heard, ConnectionError> {
+    let (credentials, requester) = credentials_of(peer)?;
     listers.asks(credentials.pid, &request);
-    let requester = Credentials { uid: credentials.uid, gid: credentials.gid };
     Ok(Heard::new(handle.acting_for(requester), request, Vec::new(), Vec::new()))
+}
+
+/// Who a client is, and for whom it asks.
+fn credentials_of(peer: &Peer) -> Result<(PeerCredentials, Credentials), ConnectionError> {
+    let credentials = peer.credentials().map_err(|e| ConnectionError::Request(e.into()))?;
+    Ok((credentials, Credentials { uid: credentials.uid, gid: credentials.gid }))
 }
 
 async fn serve_since(
@@ -70,7 +71,7 @@ async fn serve_since(
     request: Request,
     since: Instant,
     (handle, listers, shares, lists): With<'_>,
-) -> Result<Left, ConnectionError> {
+) -> Result<Option<Left>, ConnectionError> {
     let mut lease = None;
     let payload = payload(&peer, &request, (shares, &mut lease));
     let payload = tokio::time::timeout_at(since + REQUEST_DEADLINE, payload).await;
@@ -79,28 +80,25 @@ async fn serve_since(
         Err(code) => {
             tell_refused(&request, code);
             send_reply(&peer, Reply::error(&request, code), &[]).await?;
-            return Ok(Left::Nothing);
+            return Ok(None);
         }
     };
-    let credentials = peer.credentials().map_err(|e| ConnectionError::Request(e.into()))?;
-    let requester = Credentials { uid: credentials.uid, gid: credentials.gid };
+    let (credentials, requester) = credentials_of(&peer)?;
     listers.asks(credentials.pid, &request);
     let is_brief = is_brief(&request);
     let heard = Heard::new(handle.acting_for(requester), request, payload, received);
     if is_brief {
-        return Ok(Left::Answer(peer, heard, lease));
+        return Ok(Some((peer, heard, lease)));
     }
-    let (request, reply, attached) = heard.done().await;
-    if attached.lists_sessions {
-        send_list(&peer, lists, (requester, reply.pid)).await?;
-        return Ok(Left::Nothing);
+    let mut answer = heard.done().await;
+    if answer.attached.lists_sessions {
+        send_list(&peer, lists, (requester, answer.reply.pid)).await?;
+    } else {
+        let now = Instant::now();
+        answer.reply = listers.told(credentials.pid, &answer.request, answer.reply, now);
+        answer.send(&peer).await?;
     }
-    let reply = listers.told(credentials.pid, &request, reply, Instant::now());
-    if let Some(code) = reply.failure() {
-        tell_refused(&request, code);
-    }
-    send_reply(&peer, reply, &attached.sent).await?;
-    Ok(Left::Nothing)
+    Ok(None)
 }
 
 /// Reads the fixed part of a request; `None` when the client closed without a word.

@@ -32,22 +32,30 @@ impl Heard {
         Self { handle, request, payload, received }
     }
 
-    /// Does what is asked. What goes with the reply is not sent.
-    pub(crate) async fn done(self) -> (Request, Reply, Attached) {
+    /// Does what is asked. Its answer is not sent.
+    pub(crate) async fn done(self) -> Answer {
         let Self { handle, request, payload, received } = self;
         let attached = RefCell::new(Attached { received, ..Attached::default() });
         let point = || "Client command".to_owned();
         let reply = in_the_middle(point, dispatch(&handle, &request, &payload, &attached)).await;
-        (request, reply, attached.into_inner())
+        Answer { request, reply, attached: attached.into_inner() }
     }
+}
 
-    /// Does what is asked and answers it.
-    pub(crate) async fn answer(self, peer: &Peer) -> Result<(), ConnectionError> {
-        let (request, reply, attached) = self.done().await;
-        if let Some(code) = reply.failure() {
-            tell_refused(&request, code);
+/// What a request is answered.
+pub(crate) struct Answer {
+    pub(crate) request: Request,
+    pub(crate) reply: Reply,
+    pub(crate) attached: Attached,
+}
+
+impl Answer {
+    /// Sends it.
+    pub(crate) async fn send(self, peer: &Peer) -> Result<(), ConnectionError> {
+        if let Some(code) = self.reply.failure() {
+            tell_refused(&self.request, code);
         }
-        send_reply(peer, reply, &attached.sent).await
+        send_reply(peer, self.reply, &self.attached.sent).await
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use lttngd_handle::Handle;
 use lttngd_model::ErrorCode;
-use lttngd_runtime::{Count, Counted, Descriptors, Held, Listen, Peer, Purpose, Sockets};
+use lttngd_runtime::{Count, Counted, Descriptors, Held, Listen, Purpose, Sockets};
 use lttngd_users::Lease;
 
 use crate::{
@@ -16,7 +16,6 @@ use crate::{
     at_once::{AtOnce, Remaining},
     connection::{self, Left},
     elsewhere::Elsewhere,
-    heard::Heard,
     listers::Listers,
     lists::Lists,
     send::{self, ConnectionError, tell_not_served},
@@ -192,53 +191,49 @@ fn admit(open: &Open, shared: &Rc<Shared>, held: Held, left: Remaining) {
     };
     let counted = open.count.one_more();
     let (open, shared, uid) = (open.clone(), Rc::clone(shared), lease.uid());
-    let left = match shared.heard(left) {
-        Ok((peer, heard)) => {
-            let ticket = open.elsewhere.keep((counted, lease, None));
-            let client = ToAnswer { peer, heard, uid, held, ticket };
-            if let Err(client) = shared.answer(client) {
-                tokio::task::spawn_local(client.answered());
+    let left = match left {
+        Remaining::Serve(peer, Ok(request)) if connection::is_all(&request) => {
+            match connection::heard(&peer, request, (&shared.handle, &shared.listers)) {
+                Ok(heard) => {
+                    let ticket = open.elsewhere.keep((counted, lease, None));
+                    let client = ToAnswer { peer, heard, uid, held, ticket };
+                    if let Some(client) = shared.answer(client) {
+                        tokio::task::spawn_local(client.answered());
+                    }
+                }
+                Err(error) => tell_not_served(&error, uid),
             }
             return;
         }
-        Err(left) => left,
+        left => left,
     };
     tokio::task::spawn_local(async move {
         let (peer, heard, bytes) = match serve(left, &shared).await {
-            Ok(Left::Answer(peer, heard, bytes)) => (peer, heard, bytes),
-            Ok(Left::Nothing) => return drop((held, counted, lease)),
+            Ok(Some(left)) => left,
+            Ok(None) => return drop((held, counted, lease)),
             Err(error) => {
                 tell_not_served(&error, uid);
                 return drop((held, counted, lease));
             }
         };
         let ticket = open.elsewhere.keep((counted, lease, bytes));
-        if let Err(client) = shared.answer(ToAnswer { peer, heard, uid, held, ticket }) {
+        if let Some(client) = shared.answer(ToAnswer { peer, heard, uid, held, ticket }) {
             client.answered().await;
         }
     });
 }
 
 impl Shared {
-    /// The request of a client that has said all, and is answered where actors are; else what is left to do for it.
-    fn heard(&self, left: Remaining) -> Result<(Peer, Heard), Remaining> {
-        let Remaining::Serve(peer, Ok(request)) = left else { return Err(left) };
-        match connection::heard_at_once(&peer, request, &self.handle, &self.listers) {
-            Ok(heard) => Ok((peer, heard)),
-            Err(request) => Err(Remaining::Serve(peer, Ok(request))),
-        }
-    }
-
     /// Has it answered where actors are; it comes back when that is here.
-    fn answer(&self, client: ToAnswer) -> Result<(), ToAnswer> {
+    fn answer(&self, client: ToAnswer) -> Option<ToAnswer> {
         match &self.answering {
             Some(answering) => answering.send(client),
-            None => Err(client),
+            None => Some(client),
         }
     }
 }
 
-async fn serve(left: Remaining, shared: &Shared) -> Result<Left, ConnectionError> {
+async fn serve(left: Remaining, shared: &Shared) -> Result<Option<Left>, ConnectionError> {
     let Shared { handle, listers, lists, shares, answering: _ } = shared;
     let with = (handle, listers, shares, &**lists);
     match left {
@@ -252,5 +247,5 @@ async fn serve(left: Remaining, shared: &Shared) -> Result<Left, ConnectionError
             send::send_list(&peer, lists, (requester, pid)).await?;
         }
     }
-    Ok(Left::Nothing)
+    Ok(None)
 }
