@@ -47,76 +47,73 @@ fn run<'a>(
 ) -> LocalBoxFuture<'a, Result<Reply, ErrorCode>> {
     match command {
         Command::CreateSession { home, descriptor } => {
-            asking.create_session(home, descriptor).boxed_local()
+            later(asking.create_session(home, descriptor))
         }
-        Command::ListSessions => ready(Ok(asking.list_sessions())).boxed_local(),
-        Command::DestroySession => asking.destroy_session().boxed_local(),
-        Command::SaveSession(save) => asking.save_session(save).boxed_local(),
-        Command::StartTrace => asking.done(Start).boxed_local(),
-        Command::StopTrace => asking.done(Stop).boxed_local(),
-        Command::DataPending => asking.told(DataPending, encode_data_pending).boxed_local(),
-        Command::ClearSession => asking.done(Clear).map_ok(Reply::deferred).boxed_local(),
-        Command::SetSessionShmPath { path } => {
-            asking.done(SetShmPath { path: path.into() }).boxed_local()
-        }
-        Command::RegenerateMetadata => asking.done(RegenerateMetadata).boxed_local(),
-        Command::RegenerateStatedump => asking.done(RegenerateStatedump).boxed_local(),
+        Command::ListSessions => later(ready(Ok(asking.list_sessions()))),
+        Command::DestroySession => later(asking.destroy_session()),
+        Command::SaveSession(save) => later(asking.save_session(save)),
+        Command::StartTrace => later(asking.done(Start)),
+        Command::StopTrace => later(asking.done(Stop)),
+        Command::DataPending => later(asking.told(DataPending, encode_data_pending)),
+        Command::ClearSession => later(asking.done(Clear).map_ok(Reply::deferred)),
+        Command::SetSessionShmPath { path } => later(asking.done(SetShmPath { path: path.into() })),
+        Command::RegenerateMetadata => later(asking.done(RegenerateMetadata)),
+        Command::RegenerateStatedump => later(asking.done(RegenerateStatedump)),
 
-        Command::EnableChannel(channel) => asking.enable_channel(channel).boxed_local(),
-        Command::DisableChannel { channel } => asking.disable_channel(channel).boxed_local(),
-        Command::EnableEvent { channel, event } => {
-            asking.enable_event(channel, event).boxed_local()
+        Command::EnableChannel(channel) => later(asking.enable_channel(channel)),
+        Command::DisableChannel { channel } => later(asking.disable_channel(channel)),
+        Command::EnableEvent { channel, event } => later(asking.enable_event(channel, event)),
+        Command::DisableEvent { channel, event } => later(asking.disable_event(channel, event)),
+        Command::AddContext { channel, context } => later(asking.add_context(channel, context)),
+
+        Command::ListChannels => later(asking.list_channels()),
+        Command::ListEvents { channel } => later(asking.list_events(channel)),
+        Command::ListDomains => later(asking.list_domains()),
+        Command::ListTracepoints => later(asking.list_tracepoints()),
+        Command::ListTracepointFields => later(asking.list_tracepoint_fields()),
+        Command::ListSyscalls => later(asking.list_syscalls()),
+
+        Command::TrackerGetPolicy { attribute } => later(asking.tracking_policy(attribute)),
+        Command::TrackerGetInclusionSet { attribute } => later(asking.inclusion_set(attribute)),
+        Command::TrackerSetPolicy { attribute, policy } => {
+            later(asking.on_tracked(move |domain| SetTrackingPolicy { domain, attribute, policy }))
         }
-        Command::DisableEvent { channel, event } => {
-            asking.disable_event(channel, event).boxed_local()
+        Command::TrackerAddValue { attribute, value } => {
+            later(asking.on_tracked(move |domain| AddTrackerValue { domain, attribute, value }))
         }
-        Command::AddContext { channel, context } => {
-            asking.add_context(channel, context).boxed_local()
+        Command::TrackerRemoveValue { attribute, value } => {
+            later(asking.on_tracked(move |domain| RemoveTrackerValue { domain, attribute, value }))
         }
 
-        Command::ListChannels => asking.list_channels().boxed_local(),
-        Command::ListEvents { channel } => asking.list_events(channel).boxed_local(),
-        Command::ListDomains => asking.list_domains().boxed_local(),
-        Command::ListTracepoints => asking.list_tracepoints().boxed_local(),
-        Command::ListTracepointFields => asking.list_tracepoint_fields().boxed_local(),
-        Command::ListSyscalls => asking.list_syscalls().boxed_local(),
-
-        Command::TrackerGetPolicy { attribute } => asking.tracking_policy(attribute).boxed_local(),
-        Command::TrackerGetInclusionSet { attribute } => {
-            asking.inclusion_set(attribute).boxed_local()
-        }
-        Command::TrackerSetPolicy { attribute, policy } => asking
-            .on_tracked(move |domain| SetTrackingPolicy { domain, attribute, policy })
-            .boxed_local(),
-        Command::TrackerAddValue { attribute, value } => asking
-            .on_tracked(move |domain| AddTrackerValue { domain, attribute, value })
-            .boxed_local(),
-        Command::TrackerRemoveValue { attribute, value } => asking
-            .on_tracked(move |domain| RemoveTrackerValue { domain, attribute, value })
-            .boxed_local(),
-
-        Command::SetConsumerUri(uris) => asking.set_consumer_uri(uris).boxed_local(),
-        Command::RegisterConsumer { .. } => asking.register_consumer().boxed_local(),
-        Command::SnapshotAddOutput(output) => asking.add_snapshot_output(output).boxed_local(),
-        Command::SnapshotDelOutput(output) => asking.delete_snapshot_output(output).boxed_local(),
-        Command::SnapshotListOutput => asking.list_snapshot_outputs().boxed_local(),
+        Command::SetConsumerUri(uris) => later(asking.set_consumer_uri(uris)),
+        Command::RegisterConsumer { .. } => later(asking.register_consumer()),
+        Command::SnapshotAddOutput(output) => later(asking.add_snapshot_output(output)),
+        Command::SnapshotDelOutput(output) => later(asking.delete_snapshot_output(output)),
+        Command::SnapshotListOutput => later(asking.list_snapshot_outputs()),
         // A snapshot is always waited for, as the stock daemon does.
-        Command::SnapshotRecord { output, wait: _ } => asking.record_snapshot(output).boxed_local(),
-        Command::RotateSession => asking.told(Rotate, encode_rotation_id).boxed_local(),
-        Command::RotationGetInfo { rotation_id } => asking.rotation_info(rotation_id).boxed_local(),
+        Command::SnapshotRecord { output, wait: _ } => later(asking.record_snapshot(output)),
+        Command::RotateSession => later(asking.told(Rotate, encode_rotation_id)),
+        Command::RotationGetInfo { rotation_id } => later(asking.rotation_info(rotation_id)),
         Command::RotationSetSchedule { set, schedule } => {
-            asking.done(SetRotationSchedule { add: set, schedule }).boxed_local()
+            later(asking.done(SetRotationSchedule { add: set, schedule }))
         }
-        Command::SessionListRotationSchedules => asking.list_rotation_schedules().boxed_local(),
+        Command::SessionListRotationSchedules => later(asking.list_rotation_schedules()),
 
-        Command::Undefined(_) => asking.undefined().boxed_local(),
+        Command::Undefined(_) => later(asking.undefined()),
         Command::RegisterTrigger { anonymous, trigger } => {
-            asking.register_trigger(anonymous, *trigger).boxed_local()
+            later(asking.register_trigger(anonymous, *trigger))
         }
-        Command::UnregisterTrigger { trigger } => asking.unregister_trigger(*trigger).boxed_local(),
-        Command::ListTriggers => asking.list_triggers().boxed_local(),
-        Command::ExecuteErrorQuery { query } => asking.query_errors(*query).boxed_local(),
+        Command::UnregisterTrigger { trigger } => later(asking.unregister_trigger(*trigger)),
+        Command::ListTriggers => later(asking.list_triggers()),
+        Command::ExecuteErrorQuery { query } => later(asking.query_errors(*query)),
     }
+}
+
+/// What is waited for in the room that it takes.
+fn later<'a>(
+    reply: impl Future<Output = Result<Reply, ErrorCode>> + 'a,
+) -> LocalBoxFuture<'a, Result<Reply, ErrorCode>> {
+    reply.boxed_local()
 }
 
 /// The last number that a command has; those above are not even checked for a session.
