@@ -37,7 +37,10 @@ use lttngd_runas::Runas;
 use lttngd_runtime::{Descriptors, Outlet, ask};
 use lttngd_session::{Consumers, SessionListings};
 use sockets::{listen_for_clients, listen_for_peers, listen_in_rooms};
-use tokio::sync::{mpsc as events, oneshot};
+use tokio::{
+    sync::{mpsc as events, oneshot},
+    task::JoinHandle as TaskHandle,
+};
 use wiring::{Wired, wire_actors};
 
 use crate::{
