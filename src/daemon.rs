@@ -68,7 +68,9 @@ const NOTIFIERS_DEADLINE: Duration = Duration::from_millis(750);
 const END_DEADLINE: Duration = Duration::from_millis(9500);
 
 /// Descriptors of a daemon with one consumer daemon, besides those that are counted as they are opened.
-const OWN_DESCRIPTORS: usize = 38;
+const OWN_DESCRIPTORS: usize = 33;
+/// Those of the room of who looks at it, which there is where they are left.
+const STATUS_DESCRIPTORS: usize = 5;
 /// Those of a second consumer daemon.
 const CONSUMER_DESCRIPTORS: usize = 8;
 
@@ -110,12 +112,9 @@ impl Daemon {
     /// # Errors
     /// [`StartError::AlreadyRunning`] when another daemon serves the run directory,
     /// [`StartError::Descriptors`] when the process may open too few, else what could not be made there.
-    pub fn start(config: Config) -> Result<Self, StartError> {
+    pub fn start(mut config: Config) -> Result<Self, StartError> {
         time_zone::settle();
-        let second = config.consumerd32.binary.is_some();
-        let descriptors = Descriptors::of_process(
-            OWN_DESCRIPTORS + if second { CONSUMER_DESCRIPTORS } else { 0 },
-        )?;
+        let descriptors = descriptors_for(&mut config)?;
         let mut rundir = RunDir::prepare(&config)?;
         let wait_page = WaitPage::open_if_possible(&config.wait_shm_name, config.is_root);
         let clock = match &config.clock_plugin {
@@ -203,6 +202,20 @@ impl Daemon {
             tracing::error!("the daemon's thread panicked");
         }
     }
+}
+
+/// The budget of descriptors. Where there are too few for a status nobody is told one.
+fn descriptors_for(config: &mut Config) -> Result<Descriptors, StartError> {
+    let second = config.consumerd32.binary.is_some();
+    let own = OWN_DESCRIPTORS + if second { CONSUMER_DESCRIPTORS } else { 0 };
+    if config.status_socket.is_some() {
+        match Descriptors::of_process(own + STATUS_DESCRIPTORS) {
+            Ok(descriptors) => return Ok(descriptors),
+            Err(error) => tracing::warn!(%error, "nobody is told what goes on inside"),
+        }
+        config.status_socket = None;
+    }
+    Ok(Descriptors::of_process(own)?)
 }
 
 impl Drop for Daemon {

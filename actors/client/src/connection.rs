@@ -22,11 +22,14 @@ pub(crate) type With<'a> = (&'a Handle, &'a Listers, &'a Shares, &'a Lists);
 
 /// What is left of serving a client: to do what it asks, and to answer it. What it has of its user's share for that is
 /// with it.
-pub(crate) type Left = (Peer, Heard, Option<Lease>);
+pub(crate) type Unanswered = (Peer, Heard, Option<Lease>);
 
 /// Serves one client, but for its answer when that may come from another thread. A client that closes without a word
 /// only looked whether somebody is here. Nothing is left when it has its answer, or wanted none.
-pub(crate) async fn serve(peer: Peer, with: With<'_>) -> Result<Option<Left>, ConnectionError> {
+pub(crate) async fn serve(
+    peer: Peer,
+    with: With<'_>,
+) -> Result<Option<Unanswered>, ConnectionError> {
     let since = Instant::now();
     let heard = tokio::time::timeout(REQUEST_DEADLINE, hear(&peer)).await;
     match heard.map_err(|_| ConnectionError::Silent)?? {
@@ -40,7 +43,7 @@ pub(crate) async fn serve_request(
     peer: Peer,
     request: Request,
     with: With<'_>,
-) -> Result<Option<Left>, ConnectionError> {
+) -> Result<Option<Unanswered>, ConnectionError> {
     serve_since(peer, request, Instant::now(), with).await
 }
 
@@ -71,7 +74,7 @@ async fn serve_since(
     request: Request,
     since: Instant,
     (handle, listers, shares, lists): With<'_>,
-) -> Result<Option<Left>, ConnectionError> {
+) -> Result<Option<Unanswered>, ConnectionError> {
     let mut lease = None;
     let payload = payload(&peer, &request, (shares, &mut lease));
     let payload = tokio::time::timeout_at(since + REQUEST_DEADLINE, payload).await;

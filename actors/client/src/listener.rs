@@ -14,7 +14,7 @@ use lttngd_users::Lease;
 use crate::{
     answering::{ToAnswer, ToAnswering},
     at_once::{AtOnce, Remaining},
-    connection::{self, Left},
+    connection::{self, Unanswered},
     elsewhere::Elsewhere,
     listers::Listers,
     lists::Lists,
@@ -233,7 +233,7 @@ impl Shared {
     }
 }
 
-async fn serve(left: Remaining, shared: &Shared) -> Result<Option<Left>, ConnectionError> {
+async fn serve(left: Remaining, shared: &Shared) -> Result<Option<Unanswered>, ConnectionError> {
     let Shared { handle, listers, lists, shares, answering: _ } = shared;
     let with = (handle, listers, shares, &**lists);
     match left {

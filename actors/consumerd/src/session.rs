@@ -3,6 +3,7 @@
 
 mod channel;
 mod chunk;
+mod counts;
 mod creation;
 mod kernel;
 mod kernel_text;

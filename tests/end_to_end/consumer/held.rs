@@ -1,6 +1,7 @@
 //! Our consumer daemon leaves data in buffers as long as a script wants it, so that they fill.
 #![cfg(debug_assertions)]
 
+use std::fs;
 use std::io::Write;
 use std::path::Path;
 
@@ -28,6 +29,8 @@ fn scenario(which: Which) {
     let mut stage = own();
     stage.daemon.kill();
     let Stage { arena, .. } = &stage;
+    // The stock daemon does not know of it, and leaves it there.
+    fs::remove_file(arena.run_directory().join("lttngd-status")).unwrap();
     let (path, pipe) = (arena.file("hold"), arena.file("hold-ust64"));
     let option = Consumer::Own.option(arena);
     let environment = [ENABLE, (PIPE_PATH, path.to_str().unwrap())];

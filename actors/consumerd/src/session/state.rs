@@ -5,7 +5,7 @@ use std::{collections::HashMap, os::fd::OwnedFd, sync::Arc};
 use lttngd_model::{ChannelKey, ChannelOutput, ChunkId};
 use lttngd_wire::consumer::{AddChannel, CloseCommand, ConsumerError as Code, MetadataRequest};
 
-use super::kernel_text::TextReader;
+use super::{counts::KnownCounts, kernel_text::TextReader};
 use crate::{
     chunk::{Chunk, Chunks},
     refusal::Refusal,
@@ -27,6 +27,7 @@ pub(super) struct State {
     /// The chunk that a snapshot goes to.
     current: Option<Arc<Chunk>>,
     channels: HashMap<ChannelKey, Channel>,
+    pub(super) counts: KnownCounts,
 }
 
 /// A channel, as its session sees it.
@@ -153,6 +154,7 @@ impl State {
     /// There is no such channel any more.
     pub(super) fn forget_channel(&mut self, key: ChannelKey) {
         self.channels.remove(&key);
+        self.counts.forget(key);
     }
 
     /// The data thread of a channel.

@@ -1,5 +1,7 @@
 //! What is done to the streams of a channel or of the session, by the data thread that has them.
 
+use std::time::Instant;
+
 use lttngd_model::ChannelKey;
 
 use super::{Command, Inner};
@@ -122,8 +124,22 @@ impl Inner {
         workers
     }
 
+    /// What a channel has lost; what was known before where its data thread stands still.
     async fn counts(&self, key: ChannelKey) -> Result<Counts, Refusal> {
-        let worker = self.state.borrow().worker_of(key)?;
-        Ok(worker.ask(|reply| Order::TellCounts(key, reply)).await?)
+        let (worker, patience) = {
+            let state = self.state.borrow();
+            (state.worker_of(key)?, state.counts.patience(Instant::now()))
+        };
+        let told = worker.ask(|reply| Order::TellCounts(key, reply));
+        let told = tokio::time::timeout(patience, told).await;
+        let known = &mut self.state.borrow_mut().counts;
+        match told {
+            Ok(counts) => {
+                let counts = counts?;
+                known.are(key, counts);
+                Ok(counts)
+            }
+            Err(_) => Ok(known.were(key, Instant::now())),
+        }
     }
 }
