@@ -13,6 +13,7 @@ fn triggers_are_added_listed_and_removed() {
         for arguments in [
             format!("--name=one {RULE} 'sample:*' --action notify"),
             format!("--name=one {RULE} 'sample:other' --action notify"),
+            format!("--name='' {RULE} 'sample:other' --action notify"),
             format!("{RULE} 'sample:**' --filter 'number > 4' --action notify"),
             format!("{RULE} '*' --exclude-name=a,b --log-level=INFO.. --action notify"),
             format!("{RULE} '*' --log-level=INFO --action notify --rate-policy=every:3"),
@@ -35,6 +36,7 @@ fn triggers_are_added_listed_and_removed() {
         stage.lttng_ok(LIST);
         stage.lttng("remove-trigger one");
         stage.lttng("remove-trigger one");
+        stage.lttng("remove-trigger ''");
         stage.lttng("remove-trigger trigger3");
         stage.lttng("remove-trigger --owner-uid=12345 foreign");
         stage.lttng_ok(LIST);
@@ -279,6 +281,43 @@ fn a_trigger_may_stop_the_very_session_that_made_its_event() {
         assert_eq!(subscriber.take(20).len(), 20);
         assert!(stage.lttng_ok("list s").contains("[active]"));
         stage.lttng_ok("destroy s");
+        program.finish();
+    });
+}
+
+#[test]
+fn actions_to_a_session_that_stands_still_cost_other_triggers_nothing() {
+    alone(|stage| {
+        // Whoever connects is neither refused nor answered.
+        let silent = stage
+            .arena
+            .in_network(|| [(); 2].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap()));
+        let [control, data] = silent.each_ref().map(|it| it.local_addr().unwrap().port());
+        let snapshots = stage.arena.file("snapshots");
+        for (session, output) in [("stuck", "/nowhere"), ("fine", snapshots.to_str().unwrap())] {
+            stage.lttng_ok(&format!("create {session} --snapshot --output={output}"));
+            stage.lttng_ok("enable-event -u 'sample:*'");
+            stage.lttng_ok("start");
+        }
+        stage.lttng_ok(&format!(
+            "add-trigger --name=stuck {RULE} 'sample:number' --action snapshot-session stuck \
+             --ctrl-url=tcp://127.0.0.1:{control} --data-url=tcp://127.0.0.1:{data}"
+        ));
+        stage.lttng_ok(&format!(
+            "add-trigger --name=fine {RULE} 'sample:fields' --action snapshot-session fine \
+             --action notify"
+        ));
+        let mut subscriber = Subscriber::start(&stage.arena);
+        subscriber.tell("subscribe=fine");
+        let mut program = stage.program();
+        eventually("as much waits as may", || {
+            program.tell("number=500");
+            let listed = stage.arena.lttng_ok("list-triggers");
+            listed.contains("total execution failures").then_some(())
+        });
+        program.tell("fields=1");
+        assert_eq!(subscriber.take(1), ["notified fine event"]);
+        assert_eq!(std::fs::read_dir(&snapshots).unwrap().count(), 1);
         program.finish();
     });
 }

@@ -59,14 +59,15 @@ impl Trigger {
         Self { name: Some(name.into()), ..self }
     }
 
-    /// Refuses what no trigger is, whoever made it: names that are empty or too long, ratios beyond 1, rate
+    /// Refuses what no trigger is, whoever made it: names that are too long, ratios beyond 1, rate
     /// policies of 0, lists in lists without end.
     ///
     /// # Errors
     /// `InvalidTrigger`.
     pub fn check(&self) -> Result<(), ErrorCode> {
         if let Some(name) = &self.name {
-            bounds::check_name(name, TRIGGER_NAME_MAX)?;
+            // An empty one is a name as well.
+            bounds::check_text(name, TRIGGER_NAME_MAX)?;
         }
         self.condition.check()?;
         self.action.check()

@@ -14,6 +14,7 @@ use lttngd_model::{
 };
 use lttngd_runtime::{FailureNotice, Outlet, Works, complaint, tell};
 use lttngd_session::{FoundSession, Observation, SessionListings, SessionObserved, WatchUse};
+use lttngd_users::Ledger;
 
 use crate::{
     book::{Book, Due, TriggerId},
@@ -28,8 +29,10 @@ mod subscribers;
 
 pub(crate) use subscribers::{Join, Leave, Subscribe, Unsubscribe};
 
-/// Most occurrences of triggers whose actions wait or are done.
-pub const WORKS_MAX: usize = 8192;
+/// Most occurrences of triggers whose actions wait or are done: of one trigger, and to one session, half at most.
+pub const WORKS_MAX: usize = 1 << 14;
+/// Of these, kept for root's triggers.
+const WORKS_KEPT: u64 = 1 << 10;
 
 /// What triggers are made with.
 #[derive(Clone, Debug)]
@@ -124,13 +127,15 @@ impl Triggers {
     pub fn new(config: TriggersConfig) -> Self {
         let of_kernel = config.kernel.as_ref().map(|kernel| kernel.error_counters);
         let book = Book::new(config.error_counters, of_kernel);
+        let shares = Ledger::new("actions that wait", WORKS_KEPT);
+        let shares = shares.owned_by(rustix::process::geteuid().as_raw());
         Self {
             config,
             book,
             notifiers: Arc::default(),
             sessions: Sessions::default(),
             subscriptions: Subscriptions::default(),
-            lanes: Lanes::new(WORKS_MAX),
+            lanes: Lanes::new(WORKS_MAX, shares),
             works: Works::default(),
             _failure: None,
         }
@@ -192,7 +197,8 @@ impl Triggers {
             (due, found)
         };
         let left = due.into_iter().rev().map(find).collect();
-        match self.lanes.push(lanes, Work { trigger: id, notice, left }) {
+        let owner_uid = notice.registered.trigger.owner_uid;
+        match self.lanes.push(owner_uid, lanes, Work { trigger: id, notice, left }) {
             Ok(work) => self.begin(work, context),
             Err(work) => self.drop_work(&work),
         }

@@ -17,7 +17,12 @@ pub const ACTION_DEPTH_MAX: usize = 8;
 
 /// Accepts a text that is not empty, has no NUL and fits with one into `max_len` bytes.
 pub(super) fn check_name(name: &str, max_len: usize) -> Result<(), ErrorCode> {
-    if name.is_empty() || name.len() >= max_len || name.contains('\0') {
+    if name.is_empty() { Err(ErrorCode::InvalidTrigger) } else { check_text(name, max_len) }
+}
+
+/// The same of a text that may be empty.
+pub(super) fn check_text(text: &str, max_len: usize) -> Result<(), ErrorCode> {
+    if text.len() >= max_len || text.contains('\0') {
         return Err(ErrorCode::InvalidTrigger);
     }
     Ok(())

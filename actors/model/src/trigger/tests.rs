@@ -45,6 +45,7 @@ fn triggers_that_are_none_are_refused() {
     };
     let at = |level| tracepoint(TracepointRule { log_level: Some(level), ..rule() });
     for fine in [
+        good.clone().named(""),
         with_action(Action::List(Vec::new())),
         with_action(deep(ACTION_DEPTH_MAX)),
         nested(16),
@@ -56,8 +57,8 @@ fn triggers_that_are_none_are_refused() {
         assert_eq!(fine.check(), Ok(()), "{fine:?}");
     }
     for wrong in [
-        good.clone().named(""),
         good.clone().named("a\0b"),
+        good.clone().named("x".repeat(TRIGGER_NAME_MAX)),
         tracepoint(TracepointRule::new("")),
         tracepoint(TracepointRule::new("x".repeat(256))),
         tracepoint(rule().filtered_by("")),

@@ -1,14 +1,24 @@
+use std::hash::Hash;
+
 use proptest::{collection::vec, prelude::*};
+
+use lttngd_users::Ledger;
 
 use crate::lanes::Lanes;
 
+const ROOT: u32 = 0;
+
+fn with_room_for<K: Clone + Eq + Hash, W>(count: usize) -> Lanes<K, W> {
+    Lanes::new(count, Ledger::new("works", 2))
+}
+
 #[test]
 fn works_with_a_lane_in_common_are_done_as_they_came() {
-    let mut lanes = Lanes::new(10);
-    let first = lanes.push(vec!["a", "b"], 1).unwrap();
-    let second = lanes.push(vec!["b", "c"], 2).unwrap();
-    let third = lanes.push(vec!["c"], 3).unwrap();
-    let beside = lanes.push(vec!["d"], 4).unwrap();
+    let mut lanes = with_room_for(10);
+    let first = lanes.push(ROOT, vec!["a", "b"], 1).unwrap();
+    let second = lanes.push(ROOT, vec!["b", "c"], 2).unwrap();
+    let third = lanes.push(ROOT, vec!["c"], 3).unwrap();
+    let beside = lanes.push(ROOT, vec!["d"], 4).unwrap();
     assert!(!lanes.is_free(&"c") && lanes.is_free(&"e"));
     assert_eq!(lanes.begin(first), Some(1));
     assert_eq!(lanes.begin(first), None, "it is being done");
@@ -26,15 +36,46 @@ fn works_with_a_lane_in_common_are_done_as_they_came() {
 
 #[test]
 fn there_are_no_more_works_than_there_may_be() {
-    let mut lanes = Lanes::new(2);
-    let first = lanes.push(vec![1], 'a').unwrap();
-    lanes.push(vec![2], 'b').unwrap();
-    assert_eq!(lanes.push(vec![3], 'c'), Err('c'));
+    let mut lanes = with_room_for(2);
+    let first = lanes.push(ROOT, vec![1], 'a').unwrap();
+    lanes.push(ROOT, vec![2], 'b').unwrap();
+    assert_eq!(lanes.push(ROOT, vec![3], 'c'), Err('c'));
     assert!(lanes.is_free(&3));
     lanes.begin(first).unwrap();
-    assert_eq!(lanes.push(vec![3], 'c'), Err('c'), "one that is being done counts");
+    assert_eq!(lanes.push(ROOT, vec![3], 'c'), Err('c'), "one that is being done counts");
     lanes.finish(first);
-    assert!(lanes.push(vec![3], 'c').is_ok());
+    assert!(lanes.push(ROOT, vec![3], 'c').is_ok());
+}
+
+#[test]
+fn a_lane_that_stands_still_leaves_room_to_the_others() {
+    let mut lanes = with_room_for(12);
+    let count = |lanes: &mut Lanes<_, _>, lane| {
+        (0..20).take_while(|_| lanes.push(ROOT, vec![lane], ()).is_ok()).count()
+    };
+    assert_eq!(count(&mut lanes, "stuck"), 6);
+    assert_eq!(
+        lanes.push(ROOT, vec!["fine", "stuck"], ()),
+        Err(()),
+        "it would wait for what is stuck"
+    );
+    assert!(lanes.is_free(&"fine"));
+    assert_eq!(count(&mut lanes, "another"), 3);
+    let beside = lanes.push(ROOT, vec!["fine"], ()).unwrap();
+    assert_eq!(lanes.begin(beside), Some(()));
+}
+
+#[test]
+fn a_user_with_many_lanes_leaves_room_to_the_others() {
+    let mut lanes = with_room_for(12);
+    let taken = (0..20).take_while(|lane| lanes.push(1000, vec![*lane], ()).is_ok()).count();
+    assert_eq!(taken, 7, "three times what is left, with what is root's");
+    assert!(lanes.push(1001, vec![100], ()).is_ok());
+    let first = lanes.push(ROOT, vec![101], ()).unwrap();
+    lanes.begin(first).unwrap();
+    lanes.finish(first);
+    let taken = (200..220).take_while(|lane| lanes.push(ROOT, vec![*lane], ()).is_ok()).count();
+    assert_eq!(taken, 4, "of root's one that is over");
 }
 
 proptest! {
@@ -45,11 +86,11 @@ proptest! {
         works in vec(prop::collection::btree_set(0_u8..4, 1..4), 1..20),
         choices in vec(any::<prop::sample::Index>(), 20),
     ) {
-        let mut lanes = Lanes::new(100);
+        let mut lanes = with_room_for(100);
         let mut running = Vec::new();
         let mut done: Vec<usize> = Vec::new();
         for (number, keys) in works.iter().enumerate() {
-            let id = lanes.push(keys.iter().copied().collect(), number).unwrap();
+            let id = lanes.push(ROOT, keys.iter().copied().collect(), number).unwrap();
             running.extend(lanes.begin(id).map(|number| (id, number)));
         }
         for choice in choices {
