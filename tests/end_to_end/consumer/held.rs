@@ -14,7 +14,7 @@ const PIPE_PATH: &str = "CONSUMER_PAUSE_PIPE_PATH";
 
 /// A byte other than 0 holds data, 0 lets it go on.
 fn say(pipe: &Path, byte: u8) {
-    let mut pipe = std::fs::OpenOptions::new().write(true).open(pipe).unwrap();
+    let mut pipe = fs::OpenOptions::new().write(true).open(pipe).unwrap();
     pipe.write_all(&[byte]).unwrap();
 }
 
