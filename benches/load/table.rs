@@ -177,7 +177,8 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ours = &self.contenders[1..];
+        let is_stock = |contender: &Contender| matches!(contender, Contender::Stock);
+        let ours: Vec<_> = self.contenders.iter().copied().filter(|it| !is_stock(it)).collect();
         let heads = |contender: &Contender| match contender {
             Contender::Before(_) => format!(" {} | ours to it |", contender.title()),
             _ => format!(" {} | ratio |", contender.title()),
@@ -192,7 +193,7 @@ impl fmt::Display for Table {
                 write!(formatter, "| {} | {} |", entry.row.name, cell(stock))?;
                 // What counts is ours with its own consumer daemon, where that is measured.
                 let own = entry.median(ours[0]);
-                for contender in ours {
+                for contender in &ours {
                     let value = entry.median(*contender);
                     let (before, after) = match contender {
                         Contender::Before(_) => (value, own),
