@@ -52,21 +52,17 @@ pub(crate) fn is_all(request: &Request) -> bool {
     is_brief(request) && request.payload_len() == Ok(0) && request.fd_count == 0
 }
 
-/// What a client asks that has said all.
+/// What a client asks that has said all, and who it is.
 pub(crate) fn heard(
     peer: &Peer,
     request: Request,
+    (payload, received): (Vec<u8>, Vec<OwnedFd>),
     (handle, listers): (&Handle, &Listers),
-) -> Result<Heard, ConnectionError> {
-    let (credentials, requester) = credentials_of(peer)?;
-    listers.asks(credentials.pid, &request);
-    Ok(Heard::new(handle.acting_for(requester), request, Vec::new(), Vec::new()))
-}
-
-/// Who a client is, and for whom it asks.
-fn credentials_of(peer: &Peer) -> Result<(PeerCredentials, Credentials), ConnectionError> {
+) -> Result<(PeerCredentials, Heard), ConnectionError> {
     let credentials = peer.credentials().map_err(|e| ConnectionError::Request(e.into()))?;
-    Ok((credentials, Credentials { uid: credentials.uid, gid: credentials.gid }))
+    listers.asks(credentials.pid, &request);
+    let requester = Credentials { uid: credentials.uid, gid: credentials.gid };
+    Ok((credentials, Heard::new(handle.acting_for(requester), request, payload, received)))
 }
 
 async fn serve_since(
@@ -78,23 +74,22 @@ async fn serve_since(
     let mut lease = None;
     let payload = payload(&peer, &request, (shares, &mut lease));
     let payload = tokio::time::timeout_at(since + REQUEST_DEADLINE, payload).await;
-    let (payload, received) = match payload.map_err(|_| ConnectionError::Silent)?? {
-        Ok(came) => came,
+    let rest = match payload.map_err(|_| ConnectionError::Silent)?? {
+        Ok(rest) => rest,
         Err(code) => {
             tell_refused(&request, code);
             send_reply(&peer, Reply::error(&request, code), &[]).await?;
             return Ok(None);
         }
     };
-    let (credentials, requester) = credentials_of(&peer)?;
-    listers.asks(credentials.pid, &request);
     let is_brief = is_brief(&request);
-    let heard = Heard::new(handle.acting_for(requester), request, payload, received);
+    let (credentials, heard) = heard(&peer, request, rest, (handle, listers))?;
     if is_brief {
         return Ok(Some((peer, heard, lease)));
     }
     let mut answer = heard.done().await;
     if answer.attached.lists_sessions {
+        let requester = Credentials { uid: credentials.uid, gid: credentials.gid };
         send_list(&peer, lists, (requester, answer.reply.pid)).await?;
     } else {
         let now = Instant::now();

@@ -193,8 +193,9 @@ fn admit(open: &Open, shared: &Rc<Shared>, held: Held, left: Remaining) {
     let (open, shared, uid) = (open.clone(), Rc::clone(shared), lease.uid());
     let left = match left {
         Remaining::Serve(peer, Ok(request)) if connection::is_all(&request) => {
-            match connection::heard(&peer, request, (&shared.handle, &shared.listers)) {
-                Ok(heard) => {
+            let (rest, with) = (Default::default(), (&shared.handle, &shared.listers));
+            match connection::heard(&peer, request, rest, with) {
+                Ok((_, heard)) => {
                     let ticket = open.elsewhere.keep((counted, lease, None));
                     let client = ToAnswer { peer, heard, uid, held, ticket };
                     if let Some(client) = shared.answer(client) {

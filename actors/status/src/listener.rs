@@ -81,9 +81,7 @@ pub async fn listen(
         let lease = match places.take(uid) {
             Ok(lease) => lease,
             Err(refused) => {
-                if let Some(times) = refused.is_news {
-                    tracing::warn!(%refused, times, "who looks at the daemon is refused");
-                }
+                refused.tell("who looks at the daemon is refused");
                 pace.in_vain(Instant::now());
                 peer.turn_away();
                 return Ok(());
