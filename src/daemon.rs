@@ -69,8 +69,11 @@ const END_DEADLINE: Duration = Duration::from_millis(9500);
 
 /// Descriptors of a daemon with one consumer daemon, besides those that are counted as they are opened.
 const OWN_DESCRIPTORS: usize = 33;
-/// Those of the room of who looks at it, which there is where they are left.
+/// Those of the room of who looks at it.
 const STATUS_DESCRIPTORS: usize = 5;
+/// How many are to be left for that room to be made: it takes no more than an eighth of them from applications and
+/// clients.
+const STATUS_NEEDS: usize = 8 * STATUS_DESCRIPTORS;
 /// Those of a second consumer daemon.
 const CONSUMER_DESCRIPTORS: usize = 8;
 
@@ -209,8 +212,8 @@ fn descriptors_for(config: &mut Config) -> Result<Descriptors, StartError> {
     let second = config.consumerd32.binary.is_some();
     let own = OWN_DESCRIPTORS + if second { CONSUMER_DESCRIPTORS } else { 0 };
     if config.status_socket.is_some() {
-        match Descriptors::of_process(own + STATUS_DESCRIPTORS) {
-            Ok(descriptors) => return Ok(descriptors),
+        match Descriptors::of_process(own + STATUS_NEEDS) {
+            Ok(_) => return Ok(Descriptors::of_process(own + STATUS_DESCRIPTORS)?),
             Err(error) => tracing::warn!(%error, "nobody is told what goes on inside"),
         }
         config.status_socket = None;

@@ -15,7 +15,7 @@ use actix::Actor;
 use lttngd_clock::now;
 use lttngd_model::Bitness;
 use lttngd_runtime::{
-    Descriptors, Held, Outlet, Pace, Peer, PeerCredentials, PeerError, Purpose, REQUEST_COST,
+    Descriptors, Held, NoDescriptors, Outlet, Pace, Peer, PeerCredentials, PeerError, Purpose, REQUEST_COST,
     Sockets, Sparing, accept_all, complaint, peer_credentials, turn,
 };
 use lttngd_users::{Lease, NOBODY, count_refusal};
@@ -38,6 +38,9 @@ use crate::{
 /// Longest time from a connection to its registration message, and from an application's first
 /// connection to its second.
 pub const REGISTRATION_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What is counted as refused where there are no descriptors left.
+const REFUSED_DESCRIPTORS: &str = "descriptors of applications";
 
 /// What the daemon does with applications.
 #[derive(Clone, Debug)]
@@ -64,6 +67,8 @@ enum Rejected {
     Silent,
     #[error("it connected once and not a second time")]
     Alone,
+    #[error(transparent)]
+    Descriptors(#[from] NoDescriptors),
     #[error(transparent)]
     Peer(#[from] PeerError),
     #[error(transparent)]
@@ -104,6 +109,8 @@ struct Half {
 /// A first connection, and who waits for the second.
 struct First {
     half: Rc<Half>,
+    /// What the second takes when it comes: else, where few are left, all that come at once would have one half each.
+    kept: Option<Held>,
     second: oneshot::Sender<Half>,
 }
 
@@ -185,10 +192,10 @@ impl Listener {
             // One of which one connection is here already does not get far with it.
             self.halves.borrow_mut().remove(&pid);
         };
-        let held = match self.settings.descriptors.take(Purpose::Registrations, 1) {
+        let held = match self.held(pid) {
             Ok(held) => held,
             Err(error) => {
-                count_refusal(uid, "descriptors of applications");
+                count_refusal(uid, REFUSED_DESCRIPTORS);
                 let left_out = self.refusals.borrow_mut().line(Instant::now());
                 refuse(left_out.map(|left_out| (left_out, &error as &dyn fmt::Display)));
                 return None;
@@ -207,6 +214,16 @@ impl Listener {
                 }
                 None
             }
+        }
+    }
+
+    /// The descriptor of one more connection of a process: that which is kept for its second one, where that is what it
+    /// is.
+    fn held(&self, pid: u32) -> Result<Held, NoDescriptors> {
+        let mut halves = self.halves.borrow_mut();
+        match halves.get_mut(&pid).and_then(|first| first.kept.take()) {
+            Some(kept) => Ok(kept),
+            None => self.settings.descriptors.take(Purpose::Registrations, 1),
         }
     }
 
@@ -233,22 +250,22 @@ impl Listener {
             Ok(Begun::Silent(peer, credentials, permit)) => {
                 let registered = async move {
                     let registration = listener.registration(peer, credentials, permit);
-                    let half = registration.await?;
-                    let paired =
-                        half.and_then(|(pid, half)| Some((pid, listener.pair(pid, half)?)));
-                    match paired {
-                        Some((pid, (half, waiting))) => listener.paired(pid, half, waiting).await,
+                    let Some((pid, half)) = registration.await? else { return Ok(()) };
+                    match listener.pair(pid, half)? {
+                        Some((half, waiting)) => listener.paired(pid, half, waiting).await,
                         None => Ok(()),
                     }
                 };
                 self.serve(registered, uid, open);
             }
-            Ok(Begun::Registered(pid, half)) => {
-                if let Some((half, waiting)) = self.pair(pid, half) {
+            Ok(Begun::Registered(pid, half)) => match self.pair(pid, half) {
+                Ok(Some((half, waiting))) => {
                     let paired = async move { listener.paired(pid, half, waiting).await };
                     self.serve(paired, uid, open);
                 }
-            }
+                Ok(None) => {}
+                Err(reason) => self.reject(uid, &reason),
+            },
             Err(reason) => self.reject(uid, &reason),
         }
         Ok(())
@@ -362,23 +379,30 @@ impl Listener {
     }
 
     /// Hands a second connection to the first one's task, or makes this the first one.
-    fn pair(&self, pid: u32, half: Half) -> Option<(Rc<Half>, Second)> {
+    fn pair(&self, pid: u32, half: Half) -> Result<Option<(Rc<Half>, Second)>, Rejected> {
         let mut halves = self.halves.borrow_mut();
         let mut half = half;
-        if let Some(First { half: first, second }) = halves.remove(&pid)
+        if let Some(First { half: first, second, .. }) = halves.remove(&pid)
             && !first.peer.has_closed()
         {
             drop(first);
             match second.send(half) {
-                Ok(()) => return None,
+                Ok(()) => return Ok(None),
                 // The first one gave up meanwhile.
                 Err(back) => half = back,
             }
         }
+        // Where its second one is here, it has its descriptor.
+        let kept = if half.permit.is_without_another() {
+            let kept = self.settings.descriptors.take(Purpose::Registrations, 1);
+            Some(kept.inspect_err(|_| count_refusal(half.uid, REFUSED_DESCRIPTORS))?)
+        } else {
+            None
+        };
         let half = Rc::new(half);
         let (second, waiting) = oneshot::channel();
-        halves.insert(pid, First { half: Rc::clone(&half), second });
-        Some((half, waiting))
+        halves.insert(pid, First { half: Rc::clone(&half), kept, second });
+        Ok(Some((half, waiting)))
     }
 
     /// Asks the version, then makes the actor.

@@ -144,6 +144,12 @@ impl Permit {
         &self.large
     }
 
+    /// Whether none of the other connections of this process is the second one of this: applications have two each.
+    pub(crate) fn is_without_another(&self) -> bool {
+        let taken = self.permits.taken.borrow();
+        taken.get(&self.process).is_none_or(|taken| taken.count % 2 == 1)
+    }
+
     /// Whose the application is.
     pub(crate) fn uid(&self) -> u32 {
         self.process.uid

@@ -3,7 +3,7 @@
 use std::{io::Read, os::unix::net::UnixStream};
 
 use lttngd_peer::{AppAct, AppScript, FakeApp, eventually};
-use lttngd_runtime::{Descriptors, Shares};
+use lttngd_runtime::{Descriptors, Purpose, Shares};
 use lttngd_wire::ust::registration::SocketKind;
 
 use super::world::World;
@@ -148,6 +148,36 @@ async fn applications_beyond_the_budget_find_the_end_and_those_within_stay() {
     eventually("one is gone", || world.told.unregistered().len() == 1).await;
     let (third, ..) = world.app(AppScript::default()).await;
     drop((second, third));
+    world.end().await;
+}
+
+#[actix::test]
+async fn the_first_connection_of_an_application_comes_with_room_for_the_second() {
+    let descriptors = Descriptors::new(Shares::new(13, 0));
+    let left = || descriptors.left(Purpose::Registrations);
+    assert_eq!(left(), 5);
+    let world = World::within(descriptors.clone()).await;
+    let registration = AppScript::default().registration;
+    let half = |kind| FakeApp::half(&world.socket(), &registration, kind).unwrap();
+    let others = descriptors.take(Purpose::Registrations, 3).unwrap();
+    let command = half(SocketKind::Command);
+    eventually("its second one has a descriptor", || left() == 0).await;
+    assert!(descriptors.take(Purpose::Registrations, 1).is_err(), "nobody else takes it");
+    let notify = half(SocketKind::Notify);
+    let fake = FakeApp::over(command, notify, AppScript::default()).unwrap();
+    eventually("both fit", || world.told.registered() == 1).await;
+    assert_eq!(left(), 0, "what was kept is what the second one took");
+    drop(fake);
+    eventually("all is given back", || left() == 2).await;
+
+    let one_more = descriptors.take(Purpose::Registrations, 1).unwrap();
+    refused(half(SocketKind::Command), "without room for another").await;
+    drop(one_more);
+    let gone = half(SocketKind::Command);
+    eventually("one is kept", || left() == 0).await;
+    drop(gone);
+    eventually("and not longer than who came first is there", || left() == 2).await;
+    drop(others);
     world.end().await;
 }
 
