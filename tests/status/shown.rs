@@ -98,7 +98,7 @@ fn a_flood_is_shown_and_warned_of_while_the_session_goes_on() {
     alone(|stage| {
         let mut program = stage.program();
         // What was lost in the buffer of a processor is told by the packet that comes next in it.
-        program.stay_on_one_processor();
+        program.tell("pin");
         stage.arena.lttng_ok("create flooded");
         stage.arena.lttng_ok("create calm");
         stage.arena.lttng_ok(

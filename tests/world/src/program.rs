@@ -7,9 +7,6 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, OnceLock};
 
-use rustix::process::Pid;
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-
 use super::{Arena, PATIENCE, eventually};
 
 /// A running program that does what it is told on its standard input: `traced`, unless another is named
@@ -54,16 +51,6 @@ impl Program {
         let mut program = Program::start(arena, &["-"]);
         program.tell("pid");
         program
-    }
-
-    /// Has its main thread run on one processor alone from now on, so that one buffer takes all that it records.
-    pub fn stay_on_one_processor(&self) {
-        let pid = Pid::from_child(&self.child);
-        let allowed = sched_getaffinity(Some(pid)).unwrap();
-        let first = (0..CpuSet::MAX_CPU).find(|cpu| allowed.is_set(*cpu)).unwrap();
-        let mut one = CpuSet::new();
-        one.set(first);
-        sched_setaffinity(Some(pid), &one).unwrap();
     }
 
     /// The next line that it writes.
