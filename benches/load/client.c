@@ -7,6 +7,9 @@
  *   client short COUNT                       COUNT times create, list, destroy; the time of each
  *   client brief COUNT                       COUNT times create, destroy; the time of each
  *   client brief-all CLIENTS SECONDS         the same side by side, for so long; how often each did
+ *   client listing SECONDS                   requests for the list of sessions, for so long; the time of each
+ *   client each COUNT VERB [DIRECTORY]       create, enable (a small channel and an event rule), start, stop or
+ *                                            destroy of each of the sessions scale-0 and so on; the time of each
  *   client sessions COUNT                    creates COUNT sessions named idle-0 and so on; the time of all
  *   client rules FIRST COUNT SESSION         COUNT event rules that no tracepoint has, the first one named
  *                                            by the number FIRST; the time of each
@@ -67,21 +70,33 @@ static void create(const char *name, const char *directory)
 	lttng_session_descriptor_destroy(session);
 }
 
+/* A channel of the smallest buffers. */
+static struct lttng_channel *small_channel(struct lttng_domain *domain)
+{
+	struct lttng_channel *channel = lttng_channel_create(domain);
+
+	if (!channel) {
+		fprintf(stderr, "client: out of memory\n");
+		exit(1);
+	}
+	lttng_channel_set_default_attr(domain, &channel->attr);
+	channel->attr.subbuf_size = (uint64_t) sysconf(_SC_PAGESIZE);
+	channel->attr.num_subbuf = 2;
+	return channel;
+}
+
 /* COUNT channels of the smallest buffers. */
 static void enable_channels(int count, const char *name)
 {
 	struct lttng_domain domain = { .type = LTTNG_DOMAIN_UST, .buf_type = LTTNG_BUFFER_PER_UID };
 	struct lttng_handle *handle = lttng_create_handle(name, &domain);
-	struct lttng_channel *channel = lttng_channel_create(&domain);
+	struct lttng_channel *channel = small_channel(&domain);
 	uint64_t start = now_us();
 
-	if (!handle || !channel) {
+	if (!handle) {
 		fprintf(stderr, "client: out of memory\n");
 		exit(1);
 	}
-	lttng_channel_set_default_attr(&domain, &channel->attr);
-	channel->attr.subbuf_size = (uint64_t) sysconf(_SC_PAGESIZE);
-	channel->attr.num_subbuf = 2;
 	for (int number = 0; number < count; number++) {
 		snprintf(channel->name, sizeof(channel->name), "channel%d", number);
 		check(lttng_enable_channel(handle, channel), "enable channel");
@@ -91,11 +106,9 @@ static void enable_channels(int count, const char *name)
 	printf("%llu\n", (unsigned long long) (now_us() - start));
 }
 
-static void enable(const char *name)
+static void enable_in(const char *name, struct lttng_domain *domain, struct lttng_channel *channel)
 {
-	struct lttng_domain domain = { .type = LTTNG_DOMAIN_UST, .buf_type = LTTNG_BUFFER_PER_UID };
-	struct lttng_handle *handle = lttng_create_handle(name, &domain);
-	struct lttng_channel *channel = lttng_channel_create(&domain);
+	struct lttng_handle *handle = lttng_create_handle(name, domain);
 	struct lttng_event *event = lttng_event_create();
 
 	if (!handle || !channel || !event) {
@@ -112,6 +125,20 @@ static void enable(const char *name)
 	lttng_event_destroy(event);
 	lttng_channel_destroy(channel);
 	lttng_destroy_handle(handle);
+}
+
+static void enable(const char *name)
+{
+	struct lttng_domain domain = { .type = LTTNG_DOMAIN_UST, .buf_type = LTTNG_BUFFER_PER_UID };
+
+	enable_in(name, &domain, lttng_channel_create(&domain));
+}
+
+static void enable_small(const char *name)
+{
+	struct lttng_domain domain = { .type = LTTNG_DOMAIN_UST, .buf_type = LTTNG_BUFFER_PER_UID };
+
+	enable_in(name, &domain, small_channel(&domain));
 }
 
 static void live(int client, uint64_t end_us, const char *directory)
@@ -143,6 +170,43 @@ static void list(uint64_t end_us)
 		answers++;
 	}
 	printf("%lu\n", answers);
+}
+
+static void list_each(uint64_t end_us)
+{
+	while (now_us() < end_us) {
+		struct lttng_session *sessions = NULL;
+		uint64_t start = now_us();
+
+		check(lttng_list_sessions(&sessions), "list");
+		free(sessions);
+		printf("%llu\n", (unsigned long long) (now_us() - start));
+	}
+}
+
+/* 0 when there is such a verb. */
+static int with_each(int count, const char *verb, const char *directory)
+{
+	for (int number = 0; number < count; number++) {
+		uint64_t start = now_us();
+		char name[64];
+
+		snprintf(name, sizeof(name), "scale-%d", number);
+		if (!strcmp(verb, "create"))
+			create(name, directory);
+		else if (!strcmp(verb, "enable"))
+			enable_small(name);
+		else if (!strcmp(verb, "start"))
+			check(lttng_start_tracing(name), verb);
+		else if (!strcmp(verb, "stop"))
+			check(lttng_stop_tracing(name), verb);
+		else if (!strcmp(verb, "destroy"))
+			check(lttng_destroy_session(name), verb);
+		else
+			return 2;
+		printf("%llu\n", (unsigned long long) (now_us() - start));
+	}
+	return 0;
 }
 
 static void create_list_destroy(int count)
@@ -351,6 +415,12 @@ int main(int argc, char **argv)
 		brief(count);
 		return 0;
 	}
+	if (!strcmp(mode, "listing")) {
+		list_each(now_us() + (uint64_t) count * 1000000);
+		return 0;
+	}
+	if (!strcmp(mode, "each") && argc > 3)
+		return with_each(count, argv[3], argc > 4 ? argv[4] : NULL);
 	if (!strcmp(mode, "sessions")) {
 		create_idle(count);
 		return 0;

@@ -1,6 +1,9 @@
 //! Simulated applications in a world: more than one process may have descriptors for.
 
+use std::time::{Duration, Instant};
+
 use lttngd_world::{Arena, Program};
+use rustix::process::Signal;
 
 /// The socket of the run directory on which applications register.
 pub const SOCKET: &str = "lttng-ust-sock-8";
@@ -8,6 +11,8 @@ pub const SOCKET: &str = "lttng-ust-sock-8";
 const EACH_MAX: u32 = 1000;
 /// Seconds until all are registered or refused; less than what a program is waited for.
 const LIMIT_S: u32 = 25;
+/// How many register together where they may take longer than that.
+const BATCH: u32 = 200;
 
 /// Simulated applications, which end with it.
 pub struct Crowd<'a> {
@@ -55,6 +60,26 @@ impl Crowd<'_> {
         let registered = done.sum();
         self.newest = begun.into_iter().map(|(at, _)| at).collect();
         registered
+    }
+
+    /// As [`Crowd::register`], in batches for as long as `limit_s` seconds.
+    pub fn register_within(&mut self, count: u32, limit_s: u32) -> u32 {
+        let end = Instant::now() + Duration::from_secs(limit_s.into());
+        let mut registered = 0;
+        while registered < count && Instant::now() < end {
+            let batch = BATCH.min(count - registered);
+            let done = self.register(batch);
+            registered += done;
+            if done < batch {
+                break;
+            }
+        }
+        registered
+    }
+
+    /// Sends a signal to all its processes.
+    pub fn signal(&self, signal: Signal) {
+        self.processes.iter().for_each(|(process, _)| self.arena.signal(process.pid(), signal));
     }
 
     /// The median time until `main` of those of the last registration; of several processes the longest.

@@ -100,6 +100,13 @@ pub fn median_us(times_us: &[f64]) -> f64 {
     quantile(&sorted, 0.5)
 }
 
+/// The time in microseconds that 99 of 100 do not pass.
+pub fn p99_us(times_us: &[f64]) -> f64 {
+    let mut sorted = times_us.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    quantile(&sorted, 0.99)
+}
+
 /// The sizes of all files below `directory`, in bytes.
 pub fn bytes_below(directory: &Path) -> u64 {
     let size = |name: &String| fs::metadata(directory.join(name)).map_or(0, |it| it.len());

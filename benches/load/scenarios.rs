@@ -14,6 +14,7 @@ mod registrations;
 mod relays;
 mod rules;
 mod saturation;
+mod scale;
 mod snapshot;
 mod streamed;
 mod unconcerned;
@@ -76,6 +77,12 @@ pub fn all() -> Vec<Scenario> {
         scenario("rules-one-more", MANY, 3, rules::one_more),
         scenario("rules-of-one-user", MANY, 3, rules::of_one_user),
         scenario("limit", MANY, 1, registrations::limit),
+        scenario("scale-applications", MANY, 1, scale::applications),
+        scenario("scale-stopped", MANY, 1, scale::stopped),
+        scenario("scale-commands", MANY, 1, scale::commands_beside),
+        scenario("scale-sessions", MANY, 1, scale::sessions),
+        scenario("scale-storm", MANY, 3, scale::storm),
+        scenario("scale-rules", MANY, 3, scale::rules),
         scenario("callers", EMBEDDED, 3, callers::rows),
         scenario("notifications-paced", TRIGGERS, 3, notifications::paced),
         scenario("notifications-beside", TRIGGERS, 3, notifications::beside_lives),

@@ -1,6 +1,6 @@
 //! Triggers by the stock command line, and notifications by the stock library.
 
-use super::world::{Program, Stage, Subscriber, alone, both, eventually};
+use super::world::{Program, Stage, Subscriber, Which, alone, both, eventually};
 
 /// The names of triggers that are listed, and what else is told of each, in the order of the command line.
 const LIST: &str = "list-triggers";
@@ -238,15 +238,15 @@ fn the_use_of_buffers_and_what_was_written_is_told_once_each_time() {
         subscriber.tell("subscribe=full");
         program.tell("pin");
         program.tell("bulk=8");
-        note(stage, &kinds(&subscriber.take(1)));
+        let told = until(&mut subscriber, "full");
+        // The stock daemon, when it is late, tells twice that they are empty.
+        assert!(told.len() == 1 || stage.which == Which::Stock, "{told:?}");
+        note(stage, &kinds(&told[told.len() - 1..]));
         subscriber.tell("subscribe=much");
         // A sub-buffer is full then, which is written at once.
         program.tell("bulk=20");
-        let mut told = subscriber.take(1);
-        while !told.iter().any(|line| line.contains("much")) {
-            told.extend(subscriber.take(1));
-        }
-        let consumed = told.iter().find(|line| line.contains("much")).unwrap();
+        let told = until(&mut subscriber, "much");
+        let consumed = told.last().unwrap();
         let bytes: u64 = consumed.rsplit(' ').next().unwrap().parse().unwrap();
         assert!(bytes >= 60_000, "{told:?}");
         // What is true already is told at the subscription.
@@ -256,6 +256,15 @@ fn the_use_of_buffers_and_what_was_written_is_told_once_each_time() {
         stage.lttng_ok("destroy s");
         program.finish();
     });
+}
+
+/// What is told until this trigger does.
+fn until(subscriber: &mut Subscriber, trigger: &str) -> Vec<String> {
+    let mut told = subscriber.take(1);
+    while !told.iter().any(|line| line.contains(trigger)) {
+        told.extend(subscriber.take(1));
+    }
+    told
 }
 
 /// Which triggers told, and of what, without numbers.

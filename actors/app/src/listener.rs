@@ -15,8 +15,8 @@ use actix::Actor;
 use lttngd_clock::now;
 use lttngd_model::Bitness;
 use lttngd_runtime::{
-    Descriptors, Held, NoDescriptors, Outlet, Pace, Peer, PeerCredentials, PeerError, Purpose, REQUEST_COST,
-    Sockets, Sparing, accept_all, complaint, peer_credentials, turn,
+    Descriptors, Held, NoDescriptors, Outlet, Pace, Peer, PeerCredentials, PeerError, Purpose,
+    REQUEST_COST, Sockets, Sparing, accept_all, complaint, peer_credentials, turn,
 };
 use lttngd_users::{Lease, NOBODY, count_refusal};
 use lttngd_wire::ust::{

@@ -16,7 +16,7 @@ use lttngd_peer::hostile::Attack;
 use super::Run;
 use crate::clients::client_if_served;
 use crate::contender::Contender;
-use crate::measure::{MEGABYTE, quantile};
+use crate::measure::{MEGABYTE, p99_us};
 use crate::table::{Row, Target, Value};
 use lttngd_world::{Attackers, Stage};
 
@@ -130,7 +130,8 @@ pub fn descriptors(run: &Run) -> Vec<Row> {
 
 fn beside(run: &Run, attack: Attack, processes: usize, name: &str) -> Vec<Row> {
     let beside = Beside::new(run.contender.stage(), PER_USER, name);
-    let elsewhere = beside.elsewhere(run, attack, processes, |_, beside| p99_us(&beside.stage));
+    let elsewhere =
+        beside.elsewhere(run, attack, processes, |_, beside| bystander_us(&beside.stage));
     let attackers = beside.begin(attack, processes);
     beside.rows_until_left(vec![attackers]).into_iter().chain([elsewhere]).collect()
 }
@@ -144,7 +145,7 @@ fn beside_a_listing(
 ) -> Vec<Row> {
     let beside = Beside::new(run.contender.stage(), PER_USER, name);
     let elsewhere = beside.elsewhere(run, attack, processes, |there, beside| {
-        while_listed(there, listing, || p99_us(&beside.stage))
+        while_listed(there, listing, || bystander_us(&beside.stage))
     });
     let attackers = beside.begin(attack, processes);
     let rows = while_listed(&beside.stage, listing, || beside.rows());
@@ -206,8 +207,8 @@ impl<'a> Beside<'a> {
             stage.arena.lttng_ok(&command);
         }
         // The first ones are slower.
-        p99_us(&stage).unwrap();
-        let p99_us = p99_us(&stage).unwrap();
+        bystander_us(&stage).unwrap();
+        let p99_us = bystander_us(&stage).unwrap();
         let resident_kib = stage.daemon.resident_kib();
         Beside { stage, name, output, p99_us, resident_kib }
     }
@@ -248,7 +249,7 @@ impl<'a> Beside<'a> {
 
         let stage = &self.stage;
         let (begun, logged) = (Instant::now(), stage.daemon.log().len());
-        let short = p99_us(stage).map_or(NO_ANSWER, |it| Value::Less(it / self.p99_us, "x"));
+        let short = bystander_us(stage).map_or(NO_ANSWER, |it| Value::Less(it / self.p99_us, "x"));
         let (list, start) = (self.lttng_s("list"), self.lttng_s("start roots"));
         let program = stage.others_program(&format!("number={EVENTS}"));
         let program = self.shell_s(&program).map_or(NO_ANSWER, |it| Value::Less(it, "s"));
@@ -314,8 +315,6 @@ fn megabytes(kib: u64) -> Value {
 }
 
 /// Of a hundred times that a bystander creates, lists and destroys the longest but one.
-fn p99_us(stage: &Stage) -> Option<f64> {
-    let mut times_us = client_if_served(&stage.arena, LIMIT_S, &format!("short {OFTEN}"))?;
-    times_us.sort_by(f64::total_cmp);
-    Some(quantile(&times_us, 0.99))
+fn bystander_us(stage: &Stage) -> Option<f64> {
+    client_if_served(&stage.arena, LIMIT_S, &format!("short {OFTEN}")).map(|it| p99_us(&it))
 }
