@@ -1,7 +1,7 @@
 # Each target sets up what it needs: Debian packages by tools/install-peers.sh, crates by cargo.
 CARGO ?= cargo
 
-.PHONY: demo test test-kernel bench soak peers
+.PHONY: demo test test-kernel bench bench-scale bench-hostile soak hold peers
 
 # Traces a program with the stock tools and this daemon, and shows the trace.
 demo: peers
@@ -29,12 +29,24 @@ test-kernel: peers
 
 # Measures this daemon beside the stock one and writes what came out; takes about a quarter of an hour.
 bench: peers
-	$(CARGO) bench --bench load -- --report docs/performance.md
+	$(CARGO) bench --bench load -- --leave-out scale- --leave-out hostile- --report docs/performance.md
+
+# The same by numbers of applications and sessions, and beside one user who wants the daemon for himself; each takes half
+# an hour and more.
+bench-scale: peers
+	$(CARGO) bench --bench load -- --only scale-
+
+bench-hostile: peers
+	$(CARGO) bench --bench load -- --only hostile-
 
 # Lets sessions live and die at random for MINUTES, and fails when something is left of them.
 MINUTES ?= 15
 soak: peers
 	$(CARGO) bench --bench load -- --soak $(MINUTES)
+
+# Holds many applications and sessions for MINUTES, and fails when something is lost.
+hold: peers
+	$(CARGO) bench --bench load -- --hold $(MINUTES)
 
 peers:
 	tools/install-peers.sh

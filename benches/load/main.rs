@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench load [-- OPTION...]` prints a table of medians over the rounds and their ratio;
 //! `--help` lists the options. `--soak MINUTES` lets sessions live and die at random instead, and looks
-//! what is left. `--before PROGRAM` measures another build of the daemon in the same rounds, and says how much
+//! what is left; `--hold MINUTES` keeps many applications and sessions. `--before PROGRAM` measures another build of the daemon in the same rounds, and says how much
 //! better ours is than it. `--report docs/performance.md` writes the page of that name.
 #![allow(clippy::unwrap_used)]
 
@@ -13,6 +13,7 @@ mod contender;
 mod crowd;
 mod distance;
 mod embedded;
+mod hold;
 mod measure;
 mod options;
 mod plot;
@@ -53,18 +54,15 @@ fn main() -> ExitCode {
     if let Some(socket) = &options.bare {
         bare::answer(socket, options.bare_sessions);
     }
-    if let Some(minutes) = options.soak {
-        return if soak::soak(minutes, options.seed) {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        };
+    let soaked = options.soak.map(|minutes| soak::soak(minutes, options.seed));
+    if let Some(is_well) = soaked.or_else(|| options.hold.map(hold::hold)) {
+        return if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     let contenders = options.contenders();
     let mut table = Table::new(&contenders);
     let mut failed = Vec::new();
     for scenario in scenarios::all() {
-        if !scenario.name.contains(&options.only) {
+        if !options.wants(scenario.name) {
             continue;
         }
         table.begin(scenario.title);

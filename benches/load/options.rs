@@ -31,6 +31,9 @@ pub struct Options {
     /// The scenarios whose name has this word
     #[arg(long, default_value = "")]
     pub only: String,
+    /// Leave out the scenarios whose name has this word; may be given more than once
+    #[arg(long, value_name = "WORD")]
+    pub leave_out: Vec<String>,
     /// The consumer daemon of our session daemon
     #[arg(long, value_enum, default_value_t = Consumers::Own)]
     pub consumer: Consumers,
@@ -47,6 +50,10 @@ pub struct Options {
     /// when something is left of them
     #[arg(long, value_name = "MINUTES")]
     pub soak: Option<u32>,
+    /// Instead of all scenarios, hold 8,000 applications and 1,000 sessions of our daemon for so many minutes, and fail
+    /// when something is lost
+    #[arg(long, value_name = "MINUTES")]
+    pub hold: Option<u32>,
     /// What the random choices of the soak begin with
     #[arg(long, default_value_t = 1)]
     pub seed: u32,
@@ -86,6 +93,11 @@ pub enum Consumers {
 }
 
 impl Options {
+    /// Whether the scenario of this name is run.
+    pub fn wants(&self, name: &str) -> bool {
+        name.contains(&self.only) && !self.leave_out.iter().any(|word| name.contains(word))
+    }
+
     /// What is measured, in the order of a round.
     pub fn contenders(&self) -> Vec<Contender> {
         let mut contenders = Vec::new();

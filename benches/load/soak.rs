@@ -23,7 +23,7 @@ const MEMORY_TOLERANCE_KIB: u64 = 2048;
 
 /// What the daemons hold at rest: ours for sessions, and ours for what is recorded.
 #[derive(Clone, Copy, Debug)]
-struct Held([Process; 2]);
+pub struct Held([Process; 2]);
 
 #[derive(Clone, Copy, Debug)]
 struct Process {
@@ -32,7 +32,8 @@ struct Process {
 }
 
 impl Held {
-    fn now(stage: &Stage) -> Held {
+    /// What they hold now.
+    pub fn now(stage: &Stage) -> Held {
         let of = |pid| Process {
             descriptors: DescriptorKinds::of(pid).count(),
             private_kib: private_kib(pid),
@@ -51,7 +52,8 @@ impl Held {
         })
     }
 
-    fn is_within(self, first: Held) -> bool {
+    /// Whether it is no more than at `first`, within the tolerances.
+    pub fn is_within(self, first: Held) -> bool {
         self.0.iter().zip(&first.0).all(|(last, first)| {
             last.descriptors <= first.descriptors + DESCRIPTORS_TOLERANCE
                 && last.private_kib <= first.private_kib + MEMORY_TOLERANCE_KIB
