@@ -25,6 +25,13 @@ impl LossCounter {
         self.losses
     }
 
+    /// The same, when writers lost that many events in all: what no packet has told yet is among them.
+    pub fn losses_of(&self, events_discarded: u64) -> Losses {
+        let untold = events_discarded.saturating_sub(self.last_events_discarded);
+        let discarded_events = self.losses.discarded_events.saturating_add(untold);
+        Losses { discarded_events, ..self.losses }
+    }
+
     /// A header as it should be. LTTng-UST 2.13 writes 0 discarded events when a packet is
     /// finished by an event that was reserved before the packet was closed; counts do not go back.
     pub fn mend(&self, header: &mut PacketHeader) -> bool {

@@ -203,6 +203,13 @@ impl Stream {
         self.losses.losses()
     }
 
+    /// The same, and the events that writers lost since: the buffer of a processor on which nothing is recorded any more
+    /// has no packet that would tell them.
+    #[must_use]
+    pub fn losses_now(&self) -> Losses {
+        self.losses.losses_of(self.events_discarded())
+    }
+
     /// What its writers do when there is no room.
     #[must_use]
     pub fn mode(&self) -> Mode {

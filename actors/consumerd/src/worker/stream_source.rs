@@ -205,7 +205,7 @@ pub(crate) trait StreamSource: fmt::Debug + Send {
     fn is_lost(&self) -> bool;
     /// Whether nothing was ever written to it.
     fn is_untouched(&mut self) -> bool;
-    /// What the packets that were put tell of losses.
+    /// What is lost so far, as far as can be told.
     fn losses(&self) -> Losses;
     /// Counts a packet that a snapshot should have had.
     fn count_lost_packet(&mut self);
@@ -325,7 +325,7 @@ impl StreamSource for Stream {
     }
 
     fn losses(&self) -> Losses {
-        self.losses()
+        self.losses_now()
     }
 
     fn count_lost_packet(&mut self) {

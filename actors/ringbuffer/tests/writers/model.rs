@@ -325,6 +325,7 @@ impl Model {
         }
         self.flush(FlushMode::Active);
         self.read();
+        assert_eq!(self.rig.stream.losses_now().discarded_events, self.refused);
         // One more packet tells of all that was refused.
         self.flush(FlushMode::Full);
         self.read();
