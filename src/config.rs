@@ -2,6 +2,7 @@
 //! environment and files, or by an embedding program.
 
 mod consumerd;
+mod metrics;
 
 use std::fs;
 use std::io;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use consumerd::ConsumerdConfig;
+pub use metrics::{MetricsAddress, NoMetricsAddress};
 
 /// The run directory of the system's daemon, which runs as root.
 pub const SYSTEM_RUN_DIR: &str = "/var/run/lttng";
@@ -66,6 +68,9 @@ pub struct Config {
     /// Where it is told what goes on inside ([`Status`](crate::Status)), as `lttngd status` asks; `None` for no such
     /// socket.
     pub status_socket: Option<PathBuf>,
+    /// Where metrics are scraped as OpenMetrics text; `None` for nowhere. Whoever may connect there reads the names of all
+    /// sessions and channels, and what every user holds.
+    pub metrics: Option<MetricsAddress>,
     /// Where LTTng-UST applications register. They look for `lttng-ust-sock-8` in
     /// `/var/run/lttng` and in `$LTTNG_HOME/.lttng` (else `$HOME/.lttng`).
     pub apps_socket: PathBuf,
@@ -171,6 +176,7 @@ impl Config {
             health_socket: None,
             notification_socket: None,
             status_socket: None,
+            metrics: None,
             apps_socket: run_dir.join(APPS_SOCKET),
             wait_shm_name: format!("{WAIT_SHM_NAME}-{}", rustix::process::getuid().as_raw()),
             pid_file: run_dir.join(PID_FILE),

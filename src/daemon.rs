@@ -36,7 +36,7 @@ use lttngd_registry::{Registry, Shutdown};
 use lttngd_runas::Runas;
 use lttngd_runtime::{Descriptors, Outlet, ask};
 use lttngd_session::{Consumers, SessionListings};
-use sockets::{listen_for_clients, listen_for_peers, listen_in_rooms};
+use sockets::{LookedAt, listen_for_clients, listen_for_peers, listen_in_rooms};
 use tokio::{
     sync::{mpsc as events, oneshot},
     task::JoinHandle as TaskHandle,
@@ -71,9 +71,11 @@ const END_DEADLINE: Duration = Duration::from_millis(9500);
 const OWN_DESCRIPTORS: usize = 33;
 /// Those of the room of who looks at it.
 const STATUS_DESCRIPTORS: usize = 5;
-/// How many are to be left for that room to be made: it takes no more than an eighth of them from applications and
-/// clients.
-const STATUS_NEEDS: usize = 8 * STATUS_DESCRIPTORS;
+/// Those that metrics need besides.
+const METRICS_DESCRIPTORS: usize = 2;
+/// How many times as many are to be left for that room to be made: it takes no more than an eighth of them from
+/// applications and clients.
+const STATUS_NEEDS: usize = 8;
 /// Those of a second consumer daemon.
 const CONSUMER_DESCRIPTORS: usize = 8;
 
@@ -104,7 +106,7 @@ struct Parts {
     apps: UnixListener,
     agents: Option<TcpListener>,
     notifications: Option<UnixListener>,
-    status: Option<UnixListener>,
+    looked_at: LookedAt,
     lives: mpsc::Sender<()>,
 }
 
@@ -132,7 +134,7 @@ impl Daemon {
             apps: rundir.take_apps_listener().ok_or(StartError::Thread)?,
             agents: rundir.take_agent_listener(),
             notifications: rundir.take_notification_listener(),
-            status: rundir.take_status_listener(),
+            looked_at: (rundir.take_status_listener(), rundir.take_metrics_listener()),
             config,
             descriptors,
             rundir,
@@ -211,12 +213,14 @@ impl Daemon {
 fn descriptors_for(config: &mut Config) -> Result<Descriptors, StartError> {
     let second = config.consumerd32.binary.is_some();
     let own = OWN_DESCRIPTORS + if second { CONSUMER_DESCRIPTORS } else { 0 };
-    if config.status_socket.is_some() {
-        match Descriptors::of_process(own + STATUS_NEEDS) {
-            Ok(_) => return Ok(Descriptors::of_process(own + STATUS_DESCRIPTORS)?),
+    if config.status_socket.is_some() || config.metrics.is_some() {
+        let of_metrics = if config.metrics.is_some() { METRICS_DESCRIPTORS } else { 0 };
+        let wanted = STATUS_DESCRIPTORS + of_metrics;
+        match Descriptors::of_process(own + STATUS_NEEDS * wanted) {
+            Ok(_) => return Ok(Descriptors::of_process(own + wanted)?),
             Err(error) => tracing::warn!(%error, "nobody is told what goes on inside"),
         }
-        config.status_socket = None;
+        (config.status_socket, config.metrics) = (None, None);
     }
     Ok(Descriptors::of_process(own)?)
 }
@@ -248,10 +252,12 @@ struct Rooms {
 impl Rooms {
     fn open(parts: &Parts) -> Result<Self, StartError> {
         let room = |is_needed: bool, name| is_needed.then(|| Room::open(name)).transpose();
+        let (status, metrics) = &parts.looked_at;
+        let is_looked_at = status.is_some() || metrics.is_some();
         Ok(Self {
             clients: room(parts.clients.is_some(), room::CLIENTS)?,
             triggers: Room::open(room::TRIGGERS)?,
-            status: room(parts.status.is_some(), room::STATUS)?,
+            status: room(is_looked_at, room::STATUS)?,
         })
     }
 
@@ -290,7 +296,7 @@ async fn run_in(
     let Rooms { clients: mut clients_room, triggers: mut triggers_room, .. } = rooms;
     let mut status_room = rooms.status;
     let Parts { config, descriptors, rundir, wait_page, clock, clients, .. } = parts;
-    let Parts { apps, agents, notifications, status, lives, .. } = parts;
+    let Parts { apps, agents, notifications, looked_at, lives, .. } = parts;
     let (listings, runas) = (SessionListings::default(), Runas::new(config.program.clone()));
     let (failures, mut failed) = events::unbounded_channel();
     let answers = (listings.clone(), runas.clone());
@@ -309,7 +315,7 @@ async fn run_in(
     let peers = ((apps, known_by), agents);
     let mut listeners = listen_for_peers(&config, &descriptors, peers, &consumers, &failures);
     let notifications = notifications.map(|socket| (socket, triggers));
-    let looked_at = status.map(|socket| (socket, handle.clone()));
+    let looked_at = (looked_at, &handle);
     let rooms = (&mut triggers_room, status_room.as_mut());
     listen_in_rooms(rooms, notifications, looked_at, &descriptors, &failures);
     let answering = clients.zip(clients_room.as_mut()).map(|(socket, room)| {

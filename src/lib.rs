@@ -61,7 +61,7 @@ mod room;
 mod rundir;
 mod wait_page;
 
-pub use config::{AgentPort, ClockPluginConfig, Config, ConsumerdConfig};
+pub use config::{AgentPort, ClockPluginConfig, Config, ConsumerdConfig, MetricsAddress};
 pub use daemon::Daemon;
 pub use error::{DaemonFailed, StartError};
 pub use load::LoadError;

@@ -30,8 +30,8 @@ pub struct Room {
     arbiter: ArbiterHandle,
     /// There until the end.
     thread: Option<Arbiter>,
-    /// The listener ends when it is dropped.
-    listens: Option<oneshot::Sender<()>>,
+    /// A listener ends when its is dropped.
+    listens: Vec<oneshot::Sender<()>>,
 }
 
 impl Room {
@@ -49,7 +49,7 @@ impl Room {
                 tracing::debug!(thread = ?name.0, %error, "a thread has no name");
             }
         });
-        Ok(Self { name, arbiter, thread: Some(thread), listens: None })
+        Ok(Self { name, arbiter, thread: Some(thread), listens: Vec::new() })
     }
 
     /// Where actors are started that are to live here.
@@ -76,12 +76,12 @@ impl Room {
                 }
             });
         });
-        self.listens = Some(listens);
+        self.listens.push(listens);
     }
 
     /// Accepts no more connections. Those that are here are still served.
     pub async fn close(&mut self) {
-        self.listens.take();
+        self.listens.clear();
         self.caught_up().await;
     }
 

@@ -8,6 +8,7 @@
 //! | client socket | 0660 | root:tracing |
 //! | notification socket | 0660 | root:tracing |
 //! | status socket | 0660 | root:tracing |
+//! | socket for metrics, wherever it is | 0660 | root:tracing |
 //! | application socket | 0666 | |
 //! | agents' port file | 0644 | |
 //! | consumers' directories | 0750 less the umask | root:tracing |
@@ -19,6 +20,7 @@ mod agent_port;
 mod leftovers;
 mod listener;
 mod lock;
+mod metrics_place;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +31,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
+use lttngd_status::MetricsListener;
 use nix::{libc, unistd::Group};
 
 use self::leftovers::Leftovers;
@@ -56,6 +59,7 @@ pub(crate) struct RunDir {
     health_listener: Option<UnixListener>,
     notification_listener: Option<UnixListener>,
     status_listener: Option<UnixListener>,
+    metrics_listener: Option<MetricsListener>,
     agent_listener: Option<TcpListener>,
     /// Removed before the lock below is let go.
     _leftovers: Leftovers,
@@ -86,8 +90,7 @@ impl RunDir {
         let lock = lock::acquire(&config.lock_file)?;
         leftovers.file(&config.lock_file);
 
-        let group =
-            if config.is_root { Some(tracing_group_id(&config.tracing_group)) } else { None };
+        let group = config.is_root.then(|| tracing_group_id(&config.tracing_group));
         if let Some(gid) = group {
             set_mode(&config.run_dir, 0o755)?;
             give_to_group(&config.run_dir, gid);
@@ -122,6 +125,7 @@ impl RunDir {
         let notification_listener = bind_if_wanted(path.as_ref(), NOTIFICATION_BACKLOG, without);
         let (path, without) = (&config.status_socket, "nobody is told what goes on inside");
         let status_listener = bind_if_wanted(path.as_ref(), STATUS_BACKLOG, without);
+        let metrics_listener = metrics_place::listen(config.metrics.as_ref(), bind_if_wanted);
         let apps_listener =
             listener::bind(&config.apps_socket, 0o666, &mut leftovers)?.listen(APPS_BACKLOG)?;
         let agent_listener = agent_port::listen(config.agent_port, &config.run_dir, &mut leftovers);
@@ -136,6 +140,7 @@ impl RunDir {
             health_listener,
             notification_listener,
             status_listener,
+            metrics_listener,
             agent_listener,
             _leftovers: leftovers,
             _lock: lock,
@@ -169,6 +174,12 @@ impl RunDir {
     /// it has been taken.
     pub(crate) fn take_status_listener(&mut self) -> Option<UnixListener> {
         self.status_listener.take()
+    }
+
+    /// Where metrics are scraped: listening. `None` when the configuration has no such place, it could not be had or has
+    /// been taken.
+    pub(crate) fn take_metrics_listener(&mut self) -> Option<MetricsListener> {
+        self.metrics_listener.take()
     }
 
     /// The port for agents: listening. `None` when the configuration has none, none was free or it has

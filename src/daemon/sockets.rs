@@ -6,18 +6,23 @@ use actix::Addr;
 use lttngd_agent::{AgentSettings, Agents};
 use lttngd_app::{AppSettings, Apps};
 use lttngd_handle::Handle;
+use lttngd_model::Credentials;
 use lttngd_notification::Triggers;
 use lttngd_runtime::{Descriptors, Outlet};
 use lttngd_session::Consumers;
+use lttngd_status::MetricsListener;
 use tokio::{sync::mpsc as events, task::JoinHandle as TaskHandle};
 
 use crate::{config::Config, error::DaemonFailed, listening::serve, room::Room};
+
+/// What is served to those who look at the daemon: the socket of a status, and where metrics are scraped.
+pub(super) type LookedAt = (Option<UnixListener>, Option<MetricsListener>);
 
 /// Serves those who subscribe to notifications, and those who look at the daemon, in rooms of their own.
 pub(super) fn listen_in_rooms(
     (triggers_room, status_room): (&mut Room, Option<&mut Room>),
     notifications: Option<(UnixListener, Addr<Triggers>)>,
-    looked_at: Option<(UnixListener, Handle)>,
+    ((status, metrics), handle): (LookedAt, &Handle),
     descriptors: &Descriptors,
     failures: &events::UnboundedSender<DaemonFailed>,
 ) {
@@ -26,10 +31,18 @@ pub(super) fn listen_in_rooms(
         let listening = || lttngd_notification::listen(socket, triggers, descriptors);
         triggers_room.listen("socket for notifications", listening, failures.clone());
     }
-    if let (Some((socket, handle)), Some(room)) = (looked_at, status_room) {
-        let descriptors = descriptors.clone();
+    let Some(room) = status_room else { return };
+    if let Some(socket) = status {
+        let (handle, descriptors) = (handle.clone(), descriptors.clone());
         let listening = || lttngd_status::listen(socket, handle, descriptors);
         room.listen("status socket", listening, failures.clone());
+    }
+    if let Some(socket) = metrics {
+        // Who may connect there may read all of it.
+        let handle = handle.acting_for(Credentials { uid: 0, gid: 0 });
+        let descriptors = descriptors.clone();
+        let listening = || lttngd_status::listen_for_scrapes(socket, handle, descriptors);
+        room.listen("socket for metrics", listening, failures.clone());
     }
 }
 

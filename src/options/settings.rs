@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 
-use clap::builder::NonEmptyStringValueParser;
+use clap::builder::{NonEmptyStringValueParser, OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, parser::ValueSource};
-use lttngd::{AgentPort, Config};
+use lttngd::{AgentPort, Config, MetricsAddress};
 
 use super::number::parse_c_integer;
 
@@ -116,6 +116,9 @@ pub(super) struct Settings {
     /// Error counters of user space event notifiers [default: 4096]
     #[arg(long, value_name = "COUNT", value_parser = parse_number)]
     event_notifier_error_buffer_size_userspace: Option<u16>,
+    /// Let metrics be scraped (OpenMetrics) at this Unix socket or port of this machine, as 127.0.0.1:9464
+    #[arg(long, value_name = "PATH|ADDRESS:PORT", value_parser = OsStringValueParser::new().try_map(|text| MetricsAddress::parse(&text)))]
+    metrics: Option<MetricsAddress>,
     /// Descriptor on which the background process tells the waiting one that it is ready
     #[arg(long = READINESS_FD, hide = true)]
     pub(super) readiness_fd: Option<RawFd>,
@@ -226,6 +229,7 @@ impl Settings {
             event_notifier_error_buffer_size_userspace: self
                 .event_notifier_error_buffer_size_userspace
                 .or(below.event_notifier_error_buffer_size_userspace),
+            metrics: self.metrics.or(below.metrics),
             readiness_fd: self.readiness_fd.or(below.readiness_fd),
             stray: self.stray,
         }
@@ -259,6 +263,7 @@ impl Settings {
         set_some(&mut config.consumerd64.libdir, self.consumerd64_libdir);
         set(&mut config.pid_file, self.pid_file);
         set_some(&mut config.load_path, self.load);
+        config.metrics = self.metrics.map(|it| it.from(working_dir)).or(config.metrics);
         config.tracing_group = self.group.unwrap_or(config.tracing_group);
         config.verbose = self.verbose.min(VERBOSE_MAX);
         config.verbose_consumer = self.verbose_consumer;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use lttngd::AgentPort;
+use lttngd::{AgentPort, MetricsAddress};
 
 use super::*;
 
@@ -173,7 +173,7 @@ fn every_option_reaches_the_configuration() {
         assert_ne!(field(&refused.config).unwrap_or(&PathBuf::new()), Path::new("/some/path"));
         assert!(refused.notices[0].contains(&format!("'--{name}'")), "{:?}", refused.notices);
     }
-    let values: [(&[&str], Check); 9] = [
+    let values: [(&[&str], Check); 11] = [
         (&["--group", "g"], |c| c.tracing_group == "g"),
         (&["--agent-tcp-port=0x10"], |c| c.agent_port == AgentPort::Only(16)),
         (&["--kmod-probes=a,b"], |c| c.kmod_probes.as_deref() == Some("a,b")),
@@ -183,6 +183,12 @@ fn every_option_reaches_the_configuration() {
         }),
         (&["--event-notifier-error-buffer-size-userspace=65534"], |c| {
             c.event_notifier_error_buffer_size_userspace == 65534
+        }),
+        (&["--metrics=[::1]:9464"], |c| {
+            c.metrics == "[::1]:9464".parse().ok().map(MetricsAddress::Tcp)
+        }),
+        (&["--metrics", "some/path"], |c| {
+            c.metrics == Some(MetricsAddress::Unix("/start/dir/some/path".into()))
         }),
         (&["--quiet"], |c| c.quiet),
         (&["--no-kernel"], |c| c.no_kernel),
@@ -215,7 +221,7 @@ fn short_options_cluster_repeat_and_may_be_abbreviated_when_long() {
 
 #[test]
 fn wrong_command_lines_are_errors() {
-    let wrong: [&[&str]; 10] = [
+    let wrong: [&[&str]; 12] = [
         &["--unknown"],
         &["-x"],
         &["--client-sock"],
@@ -224,6 +230,8 @@ fn wrong_command_lines_are_errors() {
         &["--agent-tcp-port=0"],
         &["--agent-tcp-port=65535"],
         &["--agent-tcp-port=port"],
+        &["--metrics=0.0.0.0:9464"],
+        &["--metrics=9464"],
         &["--event-notifier-error-buffer-size-kernel=65535"],
         &["--quiet=yes"],
     ];

@@ -9,7 +9,7 @@ use nix::libc;
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::AgentPort;
+use crate::config::{AgentPort, MetricsAddress};
 
 /// A configuration with a client socket in a directory of its own, whose parent exists.
 fn private() -> (TempDir, Config) {
@@ -60,6 +60,31 @@ fn agents_are_told_their_port() {
         assert_eq!(dir.take_agent_listener().is_some(), available);
         assert_eq!(config.run_dir.join("agent.port").exists(), available);
     }
+}
+
+#[test]
+fn metrics_have_the_place_that_is_named_unless_it_is_somebodys() {
+    let (parent, mut config) = private();
+    let place = parent.path().join("metrics");
+    config.metrics = Some(MetricsAddress::Unix(place.clone()));
+    let mut dir = RunDir::prepare(&config).unwrap();
+    let listener = dir.take_metrics_listener();
+    assert!(listener.is_some() && mode(&place) == 0o660, "{listener:?}");
+
+    let (_parent, mut other) = private();
+    other.metrics = Some(MetricsAddress::Unix(place.clone()));
+    let mut second = RunDir::prepare(&other).unwrap();
+    assert!(second.take_metrics_listener().is_none(), "another listens there");
+    second.remove();
+    assert!(place.exists(), "it is not the second's");
+    dir.remove();
+    assert!(!place.exists());
+
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    other.metrics = Some(MetricsAddress::Tcp(taken.local_addr().unwrap()));
+    let mut third = RunDir::prepare(&other).unwrap();
+    assert!(third.take_metrics_listener().is_none(), "its port is taken");
+    third.remove();
 }
 
 fn is_already_running(result: &Result<RunDir, StartError>) -> bool {

@@ -1,7 +1,9 @@
-//! `lttngd status` and what it asks: what goes on inside is told at once, whoever does not answer.
+//! `lttngd status` and what it asks, and metrics: what goes on inside is told at once, whoever does not answer.
 #![allow(clippy::unwrap_used)]
 
 mod hostile;
+mod metrics;
+mod openmetrics;
 mod schema;
 mod shown;
 

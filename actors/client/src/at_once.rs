@@ -5,14 +5,14 @@
 //! without a task, a timer or a message to an actor. What else comes is left to a
 //! [connection](crate::connection), with the request if it is there whole, or the bytes read so far.
 
-use std::{io::IoSlice, os::fd::OwnedFd, rc::Rc};
+use std::{io::IoSlice, os::fd::OwnedFd, rc::Rc, time::Instant};
 
-use lttngd_handle::Handle;
+use lttngd_handle::{CommandCounters, Handle};
 use lttngd_model::{Credentials, ErrorCode};
 use lttngd_runtime::{Peer, peer_credentials};
 use lttngd_wire::{
     DecodeError,
-    client::{REQUEST_LEN, Reply, Request},
+    client::{CommandKind, REQUEST_LEN, Reply, Request},
 };
 use rustix::{
     io::Errno,
@@ -77,13 +77,16 @@ impl Rest {
 /// Answers to the requests for the list of sessions.
 pub(crate) struct AtOnce {
     lists: Rc<Lists>,
+    /// Where answers are counted.
+    commands: CommandCounters,
     /// Where requests are received.
     request: Vec<u8>,
 }
 
 impl AtOnce {
     pub(crate) fn new(handle: Handle) -> Self {
-        Self { lists: Rc::new(Lists::new(handle)), request: vec![0; REQUEST_LEN] }
+        let commands = handle.commands().clone();
+        Self { lists: Rc::new(Lists::new(handle)), commands, request: vec![0; REQUEST_LEN] }
     }
 
     /// The lists that it sends.
@@ -107,6 +110,7 @@ impl AtOnce {
         let Some((pid, credentials)) = asked else {
             return Remaining::Serve(Peer::brief(socket), Request::decode(received));
         };
+        let since = Instant::now();
         let requester = Credentials { uid: credentials.uid, gid: credentials.gid };
         let Some(list) = self.lists.newest(requester) else {
             return Remaining::List(Peer::brief(socket), requester, pid);
@@ -118,6 +122,7 @@ impl AtOnce {
             &mut SendAncillaryBuffer::default(),
             SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
         );
+        self.commands.answered(CommandKind::ListSessions.name(), None, since.elapsed());
         match sent {
             Ok(sent) => rest.sent = sent,
             Err(Errno::PIPE | Errno::CONNRESET) => return Remaining::Nothing,

@@ -10,7 +10,7 @@ use lttngd_wire::client::{FDS_MAX, REQUEST_LEN, Reply, Request};
 use tokio::time::Instant;
 
 use crate::{
-    heard::{Heard, is_brief, tell_refused},
+    heard::{Heard, count_answer, is_brief, tell_refused},
     listers::Listers,
     lists::Lists,
     send::{ConnectionError, REQUEST_DEADLINE, send_list, send_reply},
@@ -78,6 +78,7 @@ async fn serve_since(
         Ok(rest) => rest,
         Err(code) => {
             tell_refused(&request, code);
+            count_answer(handle.commands(), &request, Some(code), since.elapsed());
             send_reply(&peer, Reply::error(&request, code), &[]).await?;
             return Ok(None);
         }

@@ -1,8 +1,12 @@
 //! A request that came whole: done and answered.
 
-use std::{cell::RefCell, os::fd::OwnedFd};
+use std::{
+    cell::RefCell,
+    os::fd::OwnedFd,
+    time::{Duration, Instant},
+};
 
-use lttngd_handle::Handle;
+use lttngd_handle::{CommandCounters, Handle, UNDEFINED};
 use lttngd_model::ErrorCode;
 use lttngd_runtime::{Peer, fail_point::in_the_middle};
 use lttngd_wire::client::{CommandKind, Reply, Request};
@@ -20,6 +24,7 @@ pub(crate) struct Heard {
     request: Request,
     payload: Vec<u8>,
     received: Vec<OwnedFd>,
+    since: Instant,
 }
 
 impl Heard {
@@ -29,15 +34,16 @@ impl Heard {
         payload: Vec<u8>,
         received: Vec<OwnedFd>,
     ) -> Self {
-        Self { handle, request, payload, received }
+        Self { handle, request, payload, received, since: Instant::now() }
     }
 
     /// Does what is asked. Its answer is not sent.
     pub(crate) async fn done(self) -> Answer {
-        let Self { handle, request, payload, received } = self;
+        let Self { handle, request, payload, received, since } = self;
         let attached = RefCell::new(Attached { received, ..Attached::default() });
         let point = || "Client command".to_owned();
         let reply = in_the_middle(point, dispatch(&handle, &request, &payload, &attached)).await;
+        count_answer(handle.commands(), &request, reply.failure(), since.elapsed());
         Answer { request, reply, attached: attached.into_inner() }
     }
 }
@@ -63,6 +69,17 @@ impl Answer {
 /// thing. Nothing else has to be known for it than what actors say.
 pub(crate) fn is_brief(request: &Request) -> bool {
     request.kind().is_some_and(|kind| BRIEF.contains(&kind))
+}
+
+/// A request was answered, an error if `failure` says which, after so long.
+pub(crate) fn count_answer(
+    commands: &CommandCounters,
+    request: &Request,
+    failure: Option<ErrorCode>,
+    took: Duration,
+) {
+    let command = request.kind().map_or(UNDEFINED, CommandKind::name);
+    commands.answered(command, failure, took);
 }
 
 /// Says that a request was refused.

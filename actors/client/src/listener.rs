@@ -4,18 +4,21 @@ use std::{
     io,
     os::{fd::OwnedFd, unix::net::UnixListener},
     rc::Rc,
+    time::{Duration, Instant},
 };
 
 use lttngd_handle::Handle;
 use lttngd_model::ErrorCode;
 use lttngd_runtime::{Count, Counted, Descriptors, Held, Listen, Purpose, Sockets};
 use lttngd_users::Lease;
+use lttngd_wire::client::CommandKind;
 
 use crate::{
     answering::{ToAnswer, ToAnswering},
     at_once::{AtOnce, Remaining},
     connection::{self, Unanswered},
     elsewhere::Elsewhere,
+    heard::count_answer,
     listers::Listers,
     lists::Lists,
     send::{self, ConnectionError, tell_not_served},
@@ -69,6 +72,8 @@ impl Place {
         descriptors: Descriptors,
         answering: Option<ToAnswering>,
     ) -> Self {
+        // What clients are answered is counted here, with what is refused before it is asked.
+        let handle = handle.uncounted();
         let at_once = AtOnce::new(handle.clone());
         let lists = at_once.lists();
         let shares = Shares::new(descriptors.clone());
@@ -185,6 +190,10 @@ fn admit(open: &Open, shared: &Rc<Shared>, held: Held, left: Remaining) {
         Ok(Ok(lease)) => lease,
         Ok(Err(refused)) => {
             refused.tell(shares::REFUSED);
+            if let Remaining::Serve(_, Ok(request)) = &left {
+                let commands = shared.handle.commands();
+                count_answer(commands, request, Some(ErrorCode::Nomem), Duration::ZERO);
+            }
             return left.refuse(ErrorCode::Nomem);
         }
         Err(error) => return tracing::warn!(%error, "a client was not served"),
@@ -245,7 +254,10 @@ async fn serve(left: Remaining, shared: &Shared) -> Result<Option<Unanswered>, C
         }
         Remaining::Send(peer, rest) => send::send(&peer, rest.parts()).await?,
         Remaining::List(peer, requester, pid) => {
+            let since = Instant::now();
             send::send_list(&peer, lists, (requester, pid)).await?;
+            let command = CommandKind::ListSessions.name();
+            handle.commands().answered(command, None, since.elapsed());
         }
     }
     Ok(None)

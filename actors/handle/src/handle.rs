@@ -1,6 +1,6 @@
 //! One method for each request of the client protocol, with its checks in their order.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use actix::{Addr, Handler, Message};
 use lttngd_kernel::{EnsureReady, ListSyscalls, Tracer};
@@ -16,7 +16,7 @@ use lttngd_session::{
     Asked, Destroyed, FAILED, PrepareDomain, Session, SessionListings, SessionRequest, ShownSession,
 };
 
-use crate::{Process, Request, SubscriptionRequest};
+use crate::{CommandCounters, Process, Request, SubscriptionRequest};
 
 /// What answers depend on besides sessions.
 #[derive(Clone, Debug)]
@@ -46,6 +46,8 @@ pub struct Handle {
     listings: SessionListings,
     settings: Arc<Settings>,
     requester: Credentials,
+    /// Whether what is asked is counted here.
+    counts: bool,
 }
 
 impl Handle {
@@ -57,7 +59,7 @@ impl Handle {
         settings: Settings,
         requester: Credentials,
     ) -> Self {
-        Self { registry, listings, settings: Arc::new(settings), requester }
+        Self { registry, listings, settings: Arc::new(settings), requester, counts: true }
     }
 
     /// The same way, for somebody else. Only whoever knows that it is that somebody may do so: the
@@ -65,6 +67,18 @@ impl Handle {
     #[must_use]
     pub fn acting_for(&self, requester: Credentials) -> Self {
         Self { requester, ..self.clone() }
+    }
+
+    /// The same way for whoever counts what it answers by itself.
+    #[must_use]
+    pub fn uncounted(&self) -> Self {
+        Self { counts: false, ..self.clone() }
+    }
+
+    /// Where answers to commands are counted.
+    #[must_use]
+    pub fn commands(&self) -> &CommandCounters {
+        self.settings.process.commands()
     }
 
     /// For whom it acts.
@@ -111,7 +125,13 @@ impl Handle {
     /// # Errors
     /// Those that the request documents, after those that every request has.
     pub async fn ask<R: Request>(&self, request: R) -> Result<R::Reply, ErrorCode> {
-        request.ask(self).await
+        if !self.counts {
+            return request.ask(self).await;
+        }
+        let (command, since) = (request.command(), Instant::now());
+        let reply = request.ask(self).await;
+        self.commands().answered(command, reply.as_ref().err().copied(), since.elapsed());
+        reply
     }
 
     /// Subscribes to something, which is told from now on.

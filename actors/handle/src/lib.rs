@@ -7,6 +7,7 @@
 
 mod agent_requests;
 mod any;
+mod commands;
 mod handle;
 mod kernel_requests;
 mod refusals;
@@ -20,13 +21,15 @@ mod triggers;
 mod version;
 
 pub use any::{AnyReply, AnyRequest};
+pub use commands::{CommandCounters, CommandFigures, LATENCIES_US, UNDEFINED};
 pub use handle::{Handle, Settings};
 pub use refusals::{ListRefusals, Refusal};
 pub use request::Request;
 pub use status::{
-    AgentStatus, AppState, AppStatus, ChannelLossStatus, CommandStatus, ConsumerState,
-    ConsumerStatus, DaemonStatus, DescriptorStatus, GetStatus, LossStatus, Process, Quantity,
-    RelayState, RelayStatus, SessionState, SessionStatus, Status, UserStatus, resident_bytes,
+    AgentStatus, AnswerStatus, AppState, AppStatus, ChannelLossStatus, CommandStatus,
+    ConsumerState, ConsumerStatus, DaemonStatus, DescriptorStatus, GetStatus, LossStatus, Process,
+    Quantity, RelayState, RelayStatus, SessionState, SessionStatus, Status, UserStatus,
+    resident_bytes,
 };
 pub use subscriptions::{AnyEvent, AnySubscribed, AnySubscription, SubscriptionRequest};
 pub use version::{VERSION, Versioned};

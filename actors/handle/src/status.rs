@@ -24,12 +24,12 @@ use lttngd_users::Holding;
 use serde::{Deserialize, Serialize};
 
 pub use reply::{
-    AgentStatus, AppState, AppStatus, ChannelLossStatus, CommandStatus, ConsumerState,
-    ConsumerStatus, DaemonStatus, DescriptorStatus, LossStatus, Quantity, RelayState, RelayStatus,
-    SessionState, SessionStatus, Status, UserStatus,
+    AgentStatus, AnswerStatus, AppState, AppStatus, ChannelLossStatus, CommandStatus,
+    ConsumerState, ConsumerStatus, DaemonStatus, DescriptorStatus, LossStatus, Quantity,
+    RelayState, RelayStatus, SessionState, SessionStatus, Status, UserStatus,
 };
 
-use crate::{Handle, Request};
+use crate::{CommandCounters, CommandFigures, Handle, Request};
 
 /// Most sessions that are asked what waits in them, the newest first: most have nothing that does.
 const QUEUES_MAX: usize = 256;
@@ -55,13 +55,19 @@ pub struct Process {
     descriptors: Descriptors,
     /// The threads in which there are ledgers of what users hold.
     arbiters: Vec<ArbiterHandle>,
+    /// How its commands were answered.
+    commands: CommandCounters,
 }
 
 impl Process {
     /// One that begins now.
     #[must_use]
     pub fn new(descriptors: Descriptors, arbiters: Vec<ArbiterHandle>) -> Self {
-        Self { began: Instant::now(), descriptors, arbiters }
+        Self { began: Instant::now(), descriptors, arbiters, commands: CommandCounters::default() }
+    }
+
+    pub(crate) fn commands(&self) -> &CommandCounters {
+        &self.commands
     }
 }
 
@@ -74,6 +80,8 @@ impl Request for GetStatus {
 
     async fn ask(self, handle: &Handle) -> Result<Status, ErrorCode> {
         let process = handle.process();
+        // What is asked on the way is no command of anybody.
+        let handle = &handle.uncounted();
         let arbiters = if self.users { process.arbiters.clone() } else { Vec::new() };
         let reports = handle.registry(Report { arbiters }).await?;
         let shown = handle.looked_at_sessions();
@@ -102,6 +110,7 @@ impl Request for GetStatus {
             consumers: consumers.iter().map(consumer).collect(),
             relays,
             users,
+            answers: process.commands.figures().into_iter().map(AnswerStatus::from).collect(),
         })
     }
 }
@@ -130,6 +139,7 @@ fn daemon(process: &Process, now: Instant) -> DaemonStatus {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_s: now.saturating_duration_since(*began).as_secs(),
         resident_bytes: resident_bytes(),
+        processor_time_ms: Some(processor_time_ms()),
         descriptors_max: descriptors.limit(),
         descriptors: DescriptorStatus {
             applications: descriptors.taken(Purpose::Registrations),
@@ -146,6 +156,27 @@ pub fn resident_bytes() -> Option<u64> {
     let pages = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = pages.split(' ').nth(1)?.parse().ok()?;
     Some(pages * rustix::param::page_size() as u64)
+}
+
+/// How much of the processors' time this process has had, in milliseconds.
+fn processor_time_ms() -> u64 {
+    let had = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let of_seconds = u64::try_from(had.tv_sec).unwrap_or(0).saturating_mul(1000);
+    of_seconds.saturating_add(u64::try_from(had.tv_nsec / 1_000_000).unwrap_or(0))
+}
+
+impl From<CommandFigures> for AnswerStatus {
+    fn from(figures: CommandFigures) -> Self {
+        let error =
+            |(code, count): &(ErrorCode, u64)| Quantity { what: code.name(), count: *count };
+        Self {
+            command: figures.command.to_owned(),
+            answered: figures.answered(),
+            took_us: u64::try_from(figures.took.as_micros()).unwrap_or(u64::MAX),
+            latencies: figures.latencies.to_vec(),
+            errors: figures.failed.iter().map(error).collect(),
+        }
+    }
 }
 
 fn session(shown: &ShownSession, commands: Option<CommandStatus>, now: Instant) -> SessionStatus {
@@ -177,7 +208,6 @@ fn session(shown: &ShownSession, commands: Option<CommandStatus>, now: Instant) 
 
 fn losses(known: &KnownLosses, now: Instant) -> LossStatus {
     let sum = |all: u64, one: u64| all.saturating_add(one);
-    let lost = |it: &&lttngd_session::ChannelLosses| it.discarded_events > 0 || it.lost_packets > 0;
     LossStatus {
         age_ms: milliseconds(now.saturating_duration_since(known.at)),
         discarded_events: known.channels.iter().map(|it| it.discarded_events).fold(0, sum),
@@ -185,7 +215,6 @@ fn losses(known: &KnownLosses, now: Instant) -> LossStatus {
         channels: known
             .channels
             .iter()
-            .filter(lost)
             .map(|it| ChannelLossStatus {
                 domain: it.domain,
                 channel: it.channel.clone(),

@@ -201,6 +201,19 @@ impl ErrorCode {
     pub fn to_raw(self) -> u32 {
         self as u32
     }
+
+    /// LTTng's name of it, without the `LTTNG_ERR_` at its beginning.
+    #[must_use]
+    pub fn name(self) -> String {
+        let mut name = String::new();
+        for it in format!("{self:?}").chars() {
+            if it.is_ascii_uppercase() && !name.is_empty() {
+                name.push('_');
+            }
+            name.push(it.to_ascii_uppercase());
+        }
+        name
+    }
 }
 
 impl fmt::Display for ErrorCode {

@@ -21,6 +21,9 @@ pub struct Status {
     /// Who holds how much of what there is only so much of, and who was refused; where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<Vec<UserStatus>>,
+    /// How commands of clients and programs were answered since the daemon began, by their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<AnswerStatus>,
 }
 
 /// The daemon itself.
@@ -36,6 +39,9 @@ pub struct DaemonStatus {
     pub uptime_s: u64,
     /// What of its memory is resident, in bytes; `None` where the system does not tell.
     pub resident_bytes: Option<u64>,
+    /// How much of the processors' time it has had, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processor_time_ms: Option<u64>,
     /// How many descriptors it may have open.
     pub descriptors_max: u64,
     /// What those are taken for that are counted.
@@ -112,7 +118,7 @@ pub struct LossStatus {
     pub discarded_events: u64,
     /// Packets that were overwritten before they were read.
     pub lost_packets: u64,
-    /// The channels that lost something.
+    /// Its channels.
     pub channels: Vec<ChannelLossStatus>,
 }
 
@@ -140,6 +146,22 @@ pub struct CommandStatus {
     pub running: Option<String>,
     /// For how long it has run, in milliseconds.
     pub runs_for_ms: Option<u64>,
+}
+
+/// How a command was answered since the daemon began.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct AnswerStatus {
+    /// LTTng's name of it; `UNDEFINED` for what is no command.
+    pub command: String,
+    /// How often.
+    pub answered: u64,
+    /// How long all answers together took to be made, in microseconds.
+    pub took_us: u64,
+    /// How many answers took up to [`LATENCIES_US`](crate::LATENCIES_US) and more than the time before, and last how many
+    /// took longer than all of these.
+    pub latencies: Vec<u64>,
+    /// Those that were errors, by LTTng's names of these.
+    pub errors: Vec<Quantity>,
 }
 
 /// An application.

@@ -3,7 +3,7 @@
 use lttngd_model::ErrorCode;
 
 macro_rules! kinds {
-    ($($number:literal $name:ident)*) => {
+    ($($number:literal $name:ident $text:literal)*) => {
         /// A command (`enum lttcomm_sessiond_command`).
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
         #[repr(u32)]
@@ -24,52 +24,60 @@ macro_rules! kinds {
                     _ => return None,
                 })
             }
+
+            /// LTTng's name of the command.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
         }
     };
 }
 
 kinds! {
-    0 AddContext
-    2 DisableChannel
-    3 DisableEvent
-    4 ListSyscalls
-    5 EnableChannel
-    6 EnableEvent
-    9 DestroySession
-    10 ListChannels
-    11 ListDomains
-    12 ListEvents
-    13 ListSessions
-    14 ListTracepoints
-    15 RegisterConsumer
-    16 StartTrace
-    17 StopTrace
-    18 ListTracepointFields
-    21 SetConsumerUri
-    24 DataPending
-    25 SnapshotAddOutput
-    26 SnapshotDelOutput
-    27 SnapshotListOutput
-    28 SnapshotRecord
-    31 SaveSession
-    32 TrackerAddValue
-    33 TrackerRemoveValue
-    34 TrackerGetPolicy
-    35 TrackerSetPolicy
-    36 TrackerGetInclusionSet
-    40 SetSessionShmPath
-    41 RegenerateMetadata
-    42 RegenerateStatedump
-    43 RegisterTrigger
-    44 UnregisterTrigger
-    45 RotateSession
-    46 RotationGetInfo
-    47 RotationSetSchedule
-    48 SessionListRotationSchedules
-    49 CreateSession
-    50 ClearSession
-    51 ListTriggers
-    52 ExecuteErrorQuery
+    0 AddContext "ADD_CONTEXT"
+    2 DisableChannel "DISABLE_CHANNEL"
+    3 DisableEvent "DISABLE_EVENT"
+    4 ListSyscalls "LIST_SYSCALLS"
+    5 EnableChannel "ENABLE_CHANNEL"
+    6 EnableEvent "ENABLE_EVENT"
+    9 DestroySession "DESTROY_SESSION"
+    10 ListChannels "LIST_CHANNELS"
+    11 ListDomains "LIST_DOMAINS"
+    12 ListEvents "LIST_EVENTS"
+    13 ListSessions "LIST_SESSIONS"
+    14 ListTracepoints "LIST_TRACEPOINTS"
+    15 RegisterConsumer "REGISTER_CONSUMER"
+    16 StartTrace "START_TRACE"
+    17 StopTrace "STOP_TRACE"
+    18 ListTracepointFields "LIST_TRACEPOINT_FIELDS"
+    21 SetConsumerUri "SET_CONSUMER_URI"
+    24 DataPending "DATA_PENDING"
+    25 SnapshotAddOutput "SNAPSHOT_ADD_OUTPUT"
+    26 SnapshotDelOutput "SNAPSHOT_DEL_OUTPUT"
+    27 SnapshotListOutput "SNAPSHOT_LIST_OUTPUT"
+    28 SnapshotRecord "SNAPSHOT_RECORD"
+    31 SaveSession "SAVE_SESSION"
+    32 TrackerAddValue "TRACKER_ADD_VALUE"
+    33 TrackerRemoveValue "TRACKER_REMOVE_VALUE"
+    34 TrackerGetPolicy "TRACKER_GET_POLICY"
+    35 TrackerSetPolicy "TRACKER_SET_POLICY"
+    36 TrackerGetInclusionSet "TRACKER_GET_INCLUSION_SET"
+    40 SetSessionShmPath "SET_SESSION_SHM_PATH"
+    41 RegenerateMetadata "REGENERATE_METADATA"
+    42 RegenerateStatedump "REGENERATE_STATEDUMP"
+    43 RegisterTrigger "REGISTER_TRIGGER"
+    44 UnregisterTrigger "UNREGISTER_TRIGGER"
+    45 RotateSession "ROTATE_SESSION"
+    46 RotationGetInfo "ROTATION_GET_INFO"
+    47 RotationSetSchedule "ROTATION_SET_SCHEDULE"
+    48 SessionListRotationSchedules "SESSION_LIST_ROTATION_SCHEDULES"
+    49 CreateSession "CREATE_SESSION_EXT"
+    50 ClearSession "CLEAR_SESSION"
+    51 ListTriggers "LIST_TRIGGERS"
+    52 ExecuteErrorQuery "EXECUTE_ERROR_QUERY"
 }
 
 /// The largest number of a command.
