@@ -24,10 +24,11 @@ done
 # What these do in user space needs no such machine.
 if [ -n "${LTTNGD_KERNEL_HALVES:-}" ]; then
     cd "$tree/tests/regression/tools" || exit 1
-    halved="tracker/test_event_tracker wildcard/test_event_wildcard filtering/test_valid_filter filtering/test_invalid_filter"
+    halved="tracker/test_event_tracker wildcard/test_event_wildcard filtering/test_valid_filter filtering/test_invalid_filter
+        notification/test_notification_multi_app"
     # Each name is a word of its own.
-    sed -i -E 's/^NUM_UST_TESTS=.*/NUM_UST_TESTS=0/
-        /^test_event_[a-z_]* ust /d; /^test_event_ust_/d
+    sed -i -E 's/^(NUM_UST_TESTS|NUM_TEST_UST)=.*/\1=0/
+        /^test_event_[a-z_]* ust /d; /^test_event_ust_/d; /^\ttest_[a-z_]*_ust$/d
         s/^(\ttest_invalid_filter|test_bytecode_limit) -u.*/\t:/
         s/^UST_(STR_)?FILTERS=\($/&\n\tEND/' $halved
     cd /
