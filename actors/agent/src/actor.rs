@@ -4,7 +4,8 @@
 use std::rc::Rc;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
-use lttngd_runtime::{Attention, Outlet, Waiting, complaint, fail_point};
+use lttngd_model::NameList;
+use lttngd_runtime::{Asking, Attention, Outlet, Waiting, complaint, fail_point};
 use tracing::{Instrument, Span};
 
 use crate::{
@@ -138,9 +139,9 @@ impl Handler<RegistrationDone> for Agent {
 }
 
 impl Handler<ListLoggers> for Agent {
-    type Result = Reply<Vec<String>>;
+    type Result = Asking<NameList<()>, AgentError>;
 
     fn handle(&mut self, _: ListLoggers, _: &mut Self::Context) -> Self::Result {
-        self.agenda.ask(Job::Loggers)
+        self.agenda.asking(Job::Loggers)
     }
 }

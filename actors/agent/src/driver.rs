@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, rc::Rc, sync::Arc};
 
-use lttngd_model::{SessionId, ust::AgentDomain};
+use lttngd_model::{NameList, SessionId, ust::AgentDomain};
 use lttngd_runtime::{Agenda, Claim, Task, answer, complaint, reply_to_all};
 use lttngd_wire::agent::Refusal;
 use tokio::sync::oneshot;
@@ -40,7 +40,7 @@ pub(crate) type AgentAgenda = Agenda<Purpose, Arc<AgentDomain>, Job, AgentError>
 /// What the connection is used for besides wishes.
 pub(crate) enum Job {
     RegistrationDone(Reply<()>),
-    Loggers(Reply<Vec<String>>),
+    Loggers(Reply<NameList<()>>),
 }
 
 impl lttngd_runtime::Job<Purpose> for Job {
@@ -106,8 +106,8 @@ impl Driver {
             Task::Job(Job::Loggers(reply)) if reply.is_closed() => {}
             Task::Job(Job::Loggers(reply)) => {
                 let loggers = match self.is_registered {
-                    true => self.link().loggers().await?,
-                    false => Ok(Vec::new()),
+                    true => self.link().loggers(|| !reply.is_closed()).await?,
+                    false => Ok(NameList::default()),
                 };
                 answer(reply, loggers);
             }

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use lttngd_runtime::{REQUEST_COST, STEP_LEN, fail_point, read_growing, skip, turn};
-use lttngd_wire::agent::{
-    Command, LIST_HEAD_LEN, ListHead, REPLY_LEN, Refusal, Reply, decode_loggers,
-};
+use lttngd_model::NameList;
+use lttngd_runtime::{AskError, REQUEST_COST, fail_point, read_by_steps, turn};
+use lttngd_wire::agent::{Command, LIST_HEAD_LEN, ListHead, Loggers, REPLY_LEN, Refusal, Reply};
 
 use crate::{
     AgentError, connection::Connection, driver::AgentAgenda, error::Broken, listener::Permit,
@@ -43,37 +42,46 @@ impl Link<'_> {
         self.connection.write_all(&Command::RegistrationDone.encode()).await
     }
 
-    /// LIST: the names of all loggers.
-    pub(crate) async fn loggers(&self) -> Result<Result<Vec<String>, AgentError>, Broken> {
+    /// LIST: the names of all loggers, as far as there is room for them and as long as they are wanted. All of them are
+    /// read in any case: what is answered next comes behind.
+    pub(crate) async fn loggers(
+        &self,
+        is_wanted: impl Fn() -> bool,
+    ) -> Result<Result<NameList<()>, AgentError>, Broken> {
         if let Err(refusal) = self.command(&Command::List).await? {
             return Ok(Err(refusal.into()));
         }
         let mut head = [0; LIST_HEAD_LEN];
         self.connection.read_exact(&mut head).await?;
         let ListHead { data_size, count } = ListHead::decode(&head)?;
+        let uid = self.permit.uid();
         let fill = async |bytes: &mut [u8]| {
-            turn(self.permit.uid(), bytes.len()).await;
+            turn(uid, bytes.len()).await;
             self.connection.read_exact(bytes).await
         };
-        let room = self.permit.listing(data_size);
-        let names = async {
-            match &room {
-                Ok(_) => read_growing(data_size as usize, fill).await,
-                Err(_) => skip(data_size as usize, fill).await.map(|()| Vec::new()),
+        let mut listed = Ok((self.permit.listing(), Loggers::new(count)));
+        let take = async |bytes: &[u8]| -> Result<(), Broken> {
+            if !is_wanted() {
+                listed = Err(AskError::Gone.into());
             }
+            let Ok((room, loggers)) = &mut listed else { return Ok(()) };
+            let before = loggers.names().names_len();
+            let entries_len = loggers.take(bytes)? * NameList::<()>::ENTRY_LEN;
+            let names_len = loggers.names().names_len() - before;
+            if let Err(refused) = room.take(names_len + entries_len) {
+                // What there is of it is let go, and its room.
+                listed = Err(refused.into());
+            }
+            // There may be as many as their bytes.
+            turn(uid, entries_len).await;
+            Ok(())
         };
-        let names =
-            tokio::time::timeout(LIST_DEADLINE, names).await.map_err(|_| Broken::Unended)??;
+        let read = read_by_steps(data_size as usize, fill, take);
+        tokio::time::timeout(LIST_DEADLINE, read).await.map_err(|_| Broken::Unended)??;
         self.agenda.answered();
-        let _room = match room {
-            Ok(room) => room,
-            Err(refused) => return Ok(Err(refused.into())),
-        };
-        if names.len() <= STEP_LEN {
-            return Ok(Ok(decode_loggers(count, &names)?));
+        match listed {
+            Ok((_, loggers)) => Ok(Ok(loggers.finish()?)),
+            Err(error) => Ok(Err(error)),
         }
-        // It takes long enough for others to wait for it.
-        let decoded = tokio::task::spawn_blocking(move || decode_loggers(count, &names)).await;
-        Ok(Ok(decoded.map_err(std::io::Error::other)??))
     }
 }

@@ -13,7 +13,7 @@ use lttngd_runtime::{
     Descriptors, Held, NoDescriptors, Outlet, Pace, Purpose, Sparing, TcpUsers, accept_all,
     complaint,
 };
-use lttngd_users::{Lease, Ledger, NOBODY, ShareTaken, count_refusal};
+use lttngd_users::{Lease, Ledger, ListingRoom, NOBODY, ShareTaken, count_refusal};
 use lttngd_wire::{
     DecodeError,
     agent::{REGISTRATION_LEN, Registration},
@@ -80,10 +80,9 @@ impl Permit {
         self.uid
     }
 
-    /// The right to list so many bytes.
-    pub(crate) fn listing(&self, len: u32) -> Result<Lease, ShareTaken> {
-        let free = LISTINGS_MAX_LEN.saturating_sub(self.listings.taken());
-        self.listings.take(self.uid, len.into(), free)
+    /// The room of a listing that begins.
+    pub(crate) fn listing(&self) -> ListingRoom {
+        ListingRoom::new(&self.listings, LISTINGS_MAX_LEN, self.uid)
     }
 }
 

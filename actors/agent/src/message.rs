@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix::{Addr, Message};
-use lttngd_model::{Domain, SessionId, ust::AgentDomain};
+use lttngd_model::{Domain, NameList, SessionId, ust::AgentDomain};
 
 use crate::{Agent, AgentError};
 
@@ -50,7 +50,7 @@ pub struct RegistrationDone;
 
 /// Asks for the names of all loggers. Before [`RegistrationDone`] there are none.
 #[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Result<Vec<String>, AgentError>")]
+#[rtype(result = "Result<NameList<()>, AgentError>")]
 pub struct ListLoggers;
 
 /// An agent registered. It waits for [`RegistrationDone`].

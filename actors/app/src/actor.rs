@@ -4,17 +4,16 @@
 use std::{rc::Rc, sync::Arc, time::Duration};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
-use lttngd_model::SessionId;
+use lttngd_model::{NameList, SessionId};
 use lttngd_runtime::{
     Asking, Attention, Keeping, Outlet, Peer, Waiter, Waiting, complaint, fail_point,
 };
-use lttngd_wire::ust::command::FieldEntry;
 use tracing::{Instrument, Span};
 
 use crate::{
     AppAttended, AppError, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields,
     ListTracepoints, RegenerateStatedump, RegisterDone, Synchronise, SynchroniseArrived,
-    Tracepoint,
+    TracepointField,
     driver::{Driver, RUNNING_MAX},
     error::Broken,
     job::{AppAgenda, Job},
@@ -211,7 +210,7 @@ impl Handler<RegisterDone> for App {
 }
 
 impl Handler<ListTracepoints> for App {
-    type Result = Asking<Vec<Tracepoint>, AppError>;
+    type Result = Asking<NameList<i32>, AppError>;
 
     fn handle(&mut self, _: ListTracepoints, _: &mut Self::Context) -> Self::Result {
         self.agenda.asking(Job::Tracepoints)
@@ -219,7 +218,7 @@ impl Handler<ListTracepoints> for App {
 }
 
 impl Handler<ListTracepointFields> for App {
-    type Result = Asking<Vec<FieldEntry>, AppError>;
+    type Result = Asking<NameList<TracepointField>, AppError>;
 
     fn handle(&mut self, _: ListTracepointFields, _: &mut Self::Context) -> Self::Result {
         self.agenda.asking(Job::TracepointFields)

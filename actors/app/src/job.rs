@@ -1,12 +1,11 @@
 //! What is to be done on an application's command socket.
 
-use lttngd_model::SessionId;
+use lttngd_model::{NameList, SessionId};
 use lttngd_runtime::{Agenda, Claim};
-use lttngd_wire::ust::command::FieldEntry;
 use tokio::sync::oneshot;
 
 use crate::{
-    AppError, Tracepoint,
+    AppError, TracepointField,
     purpose::{Purpose, Wish},
 };
 
@@ -20,8 +19,8 @@ pub(crate) enum Job {
     /// Once in the queue for each session, with all who wait for it.
     Statedump(SessionId, Vec<Reply<()>>),
     RegisterDone(Reply<()>),
-    Tracepoints(Reply<Vec<Tracepoint>>),
-    TracepointFields(Reply<Vec<FieldEntry>>),
+    Tracepoints(Reply<NameList<i32>>),
+    TracepointFields(Reply<NameList<TracepointField>>),
 }
 
 impl lttngd_runtime::Job<Purpose> for Job {

@@ -48,11 +48,10 @@ pub use apps::{
 };
 pub use error::AppError;
 pub use listener::{AppSettings, REGISTRATION_DEADLINE, listen};
-pub use lttngd_wire::ust::command::FieldEntry;
 pub use message::{
     AppAttended, AppId, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields,
     ListTracepoints, RegenerateStatedump, RegisterDone, SessionWish, Synchronise,
-    SynchroniseArrived, Tracepoint,
+    SynchroniseArrived, TracepointField,
 };
 pub use notifier::{
     ClearNotifierErrors, CountNotifierErrors, EventsNotified, NotifierSettings, SetNotifiers,

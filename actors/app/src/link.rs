@@ -3,16 +3,16 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use lttngd_buffers::ChannelObject;
-use lttngd_model::{Context, ust::EventRule};
+use lttngd_model::{Context, NameList, ust::EventRule};
+use lttngd_users::ListingRoom;
 use lttngd_wire::ust::command::{
     Command, FIELD_ENTRY_LEN, FieldEntry, ROOT_HANDLE, UstContext, UstError, app_context,
     exclusions,
 };
 
 use crate::{
-    Tracepoint,
+    TracepointField,
     error::{AppError, Broken},
-    permits::ListingRoom,
     socket::{Answer, AskedValue, Attached, CommandSocket},
 };
 
@@ -24,7 +24,7 @@ const LISTING_MAX: usize = 1 << 16;
 pub(crate) const ON_THEIR_WAY_MAX: usize = 8;
 
 /// What an application listed, or why that could not be had.
-type Listed<T> = Result<Result<Vec<T>, AppError>, Broken>;
+type Listed<T> = Result<Result<NameList<T>, AppError>, Broken>;
 
 /// The command socket.
 #[derive(Clone, Copy)]
@@ -165,11 +165,12 @@ impl<'a> Link<'a> {
         &self,
         room: ListingRoom,
         is_wanted: impl Fn() -> bool,
-    ) -> Listed<Tracepoint> {
-        let next = async |list| -> Answer<(usize, Tracepoint)> {
+    ) -> Listed<i32> {
+        let next = async |list, listed: &mut NameList<i32>| {
             let reply = granted!(self.0.reply(list, &Command::TracepointListGet).await?);
             let (name, loglevel) = reply.tracepoint();
-            Ok(Ok((name.len(), Tracepoint { name, loglevel })))
+            listed.push(&name, loglevel);
+            Ok(Ok(()))
         };
         self.listed(&Command::TracepointList, room, is_wanted, next).await
     }
@@ -179,34 +180,36 @@ impl<'a> Link<'a> {
         &self,
         room: ListingRoom,
         is_wanted: impl Fn() -> bool,
-    ) -> Listed<FieldEntry> {
+    ) -> Listed<TracepointField> {
         let command = Command::TracepointFieldListGet;
-        let next = async |list| -> Answer<(usize, FieldEntry)> {
+        let next = async |list, listed: &mut NameList<TracepointField>| {
             let entry = granted!(self.0.entry(list, &command, FIELD_ENTRY_LEN).await?);
-            let field = FieldEntry::decode(&entry)?;
-            Ok(Ok((field.event_name.len() + field.field_name.len(), field)))
+            let (name, field) = TracepointField::of(FieldEntry::decode(&entry)?);
+            listed.push(&name, field);
+            Ok(Ok(()))
         };
         self.listed(&Command::TracepointFieldList, room, is_wanted, next).await
     }
 
-    /// What `next` gives, with the lengths of names, until there is none or no room, or it is not wanted any more.
+    /// What `next` adds, until there is none or no room, or it is not wanted any more.
     async fn listed<T>(
         &self,
         begin: &Command,
         mut room: ListingRoom,
         is_wanted: impl Fn() -> bool,
-        next: impl AsyncFn(u32) -> Answer<(usize, T)>,
+        next: impl AsyncFn(u32, &mut NameList<T>) -> Answer<()>,
     ) -> Listed<T> {
         let list = match self.command(ROOT_HANDLE, begin).await? {
             Ok(list) => list,
             Err(refusal) => return Ok(Err(refusal.into())),
         };
-        let (mut listed, mut outcome) = (Vec::new(), Ok(()));
+        let (mut listed, mut outcome) = (NameList::default(), Ok(()));
         while listed.len() < LISTING_MAX && outcome.is_ok() && is_wanted() {
-            match next(list).await? {
-                Ok((len, entry)) => {
-                    outcome = room.take(len + size_of::<T>());
-                    listed.push(entry);
+            let before = listed.names_len();
+            match next(list, &mut listed).await? {
+                Ok(()) => {
+                    let name_len = listed.names_len() - before;
+                    outcome = room.take(name_len + NameList::<T>::ENTRY_LEN);
                 }
                 Err(UstError::NoEntry) => break,
                 Err(refusal) => return Ok(Err(refusal.into())),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::{Addr, Message};
 use lttngd_buffers::{BufferObjects, BufferSet};
 use lttngd_metadata::ustregistry::KnownIds;
-use lttngd_model::{Bitness, SessionId, Timestamp, ust::Channel};
+use lttngd_model::{Bitness, EventFieldKind, NameList, SessionId, Timestamp, ust::Channel};
 use lttngd_runtime::{Attention, Hold};
 use lttngd_wire::ust::{command::FieldEntry, registration::Alignments};
 
@@ -100,24 +100,43 @@ pub struct RegenerateStatedump {
 #[rtype(result = "Result<(), AppError>")]
 pub struct RegisterDone;
 
-/// A tracepoint of an application.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Tracepoint {
-    /// `provider:event`.
-    pub name: String,
-    /// Log level.
-    pub loglevel: i32,
-}
-
-/// Asks for all tracepoints.
+/// Asks for all tracepoints: `provider:event`, and the log level.
 #[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Result<Vec<Tracepoint>, AppError>")]
+#[rtype(result = "Result<NameList<i32>, AppError>")]
 pub struct ListTracepoints;
 
 /// Asks for all fields of all tracepoints.
 #[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Result<Vec<FieldEntry>, AppError>")]
+#[rtype(result = "Result<NameList<TracepointField>, AppError>")]
 pub struct ListTracepointFields;
+
+/// A field of a tracepoint. Its name in a list is that of the tracepoint and, behind it, its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TracepointField {
+    /// Bytes of the tracepoint's name.
+    event_name_len: usize,
+    /// Its type.
+    pub kind: EventFieldKind,
+    /// The tracepoint's log level.
+    pub loglevel: i32,
+    /// Whether the field is only there for filters.
+    pub nowrite: bool,
+}
+
+impl TracepointField {
+    /// An entry as an application gives it, and its name in a list.
+    pub(crate) fn of(entry: FieldEntry) -> (String, Self) {
+        let FieldEntry { event_name, field_name, kind, loglevel, nowrite } = entry;
+        let event_name_len = event_name.len();
+        (event_name + &field_name, Self { event_name_len, kind, loglevel, nowrite })
+    }
+
+    /// The name of the tracepoint, and its own, which is empty for a tracepoint without fields.
+    #[must_use]
+    pub fn names<'a>(&self, listed: &'a str) -> (&'a str, &'a str) {
+        listed.split_at_checked(self.event_name_len).unwrap_or((listed, ""))
+    }
+}
 
 /// An application registered. It waits for [`RegisterDone`].
 #[derive(Clone, Debug, Message)]

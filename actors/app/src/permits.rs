@@ -7,7 +7,7 @@ use std::{
 };
 
 use lttngd_runtime::{Descriptors, PeerCredentials, Purpose};
-use lttngd_users::{Lease, Ledger, ShareTaken, count_refusal};
+use lttngd_users::{Lease, Ledger, ListingRoom, ShareTaken, count_refusal};
 
 use crate::large::LargeRequests;
 
@@ -31,8 +31,6 @@ const CONNECTIONS_TIMES_FREE: u64 = 15;
 
 /// Most bytes of listings that are being read from applications, of all together.
 const LISTINGS_MAX_LEN: u64 = 64 << 20;
-/// How many are taken at a time.
-const LISTINGS_STEP: u64 = 64 << 10;
 
 /// What the applications of each user may have.
 #[derive(Debug)]
@@ -157,36 +155,7 @@ impl Permit {
 
     /// The room of a listing that begins.
     pub(crate) fn listing(&self) -> ListingRoom {
-        let Process { uid, .. } = self.process;
-        ListingRoom { ledger: self.permits.listings.clone(), uid, lease: None, left: 0 }
-    }
-}
-
-/// What a listing has of the share of its application's user, as long as it is being read.
-#[derive(Debug)]
-pub(crate) struct ListingRoom {
-    ledger: Ledger,
-    uid: u32,
-    lease: Option<Lease>,
-    /// Bytes that are taken and not used.
-    left: u64,
-}
-
-impl ListingRoom {
-    /// Some more bytes have come.
-    pub(crate) fn take(&mut self, len: usize) -> Result<(), ShareTaken> {
-        let len = len as u64;
-        if self.left < len {
-            let (step, free) =
-                (len.max(LISTINGS_STEP), LISTINGS_MAX_LEN.saturating_sub(self.ledger.taken()));
-            match &mut self.lease {
-                Some(lease) => lease.grow(step, free)?,
-                None => self.lease = Some(self.ledger.take(self.uid, step, free)?),
-            }
-            self.left += step;
-        }
-        self.left -= len;
-        Ok(())
+        ListingRoom::new(&self.permits.listings, LISTINGS_MAX_LEN, self.process.uid)
     }
 }
 

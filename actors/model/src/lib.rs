@@ -16,6 +16,7 @@ mod field;
 mod filter;
 mod id;
 pub mod kernel;
+mod names;
 mod output;
 mod session;
 mod star_glob;
@@ -43,6 +44,7 @@ pub use filter::{Bytecode, CODE_MAX_LEN, Filter, FilterError, FilterFault};
 pub use id::{
     ChannelKey, ChunkId, NetIndex, RelaySessionId, RelayStreamHandle, SessionId, TracerToken,
 };
+pub use names::NameList;
 pub use output::{AddressFamily, NetworkUri, StreamKind, Uri};
 pub use session::{DescriptorOutput, SessionDescriptor, SessionKind, SessionListing};
 pub use time::{Timestamp, set_local_time_zone};

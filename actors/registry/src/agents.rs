@@ -3,7 +3,7 @@
 use actix::Handler;
 use futures::future::try_join_all;
 use lttngd_agent::{AgentError, AgentInfo, AgentsChanged, ListAgents};
-use lttngd_model::{Domain, ErrorCode, EventListing, SYMBOL_NAME_LEN};
+use lttngd_model::{Domain, ErrorCode, EventListing};
 
 use crate::{
     Registry,
@@ -39,12 +39,10 @@ impl Registry {
                 }
                 // One that is gone or silent lists nothing.
                 let loggers = listed.ok().and_then(Result::ok).unwrap_or_default();
-                let fits = |name: &String| name.len() < SYMBOL_NAME_LEN;
-                let listed = room.take(loggers.into_iter().filter(fits).collect());
-                listed.map(|listed| (info.pid, listed))
+                room.take(loggers).map(|listed| (info.pid, listed))
             });
             let all = try_join_all(listings).await?;
-            room.gather(all, |pid, name| tracepoint_listing(pid, name, 0)).await
+            room.gather(all, |pid, name, ()| tracepoint_listing(pid, name, 0)).await
         }
     }
 }

@@ -4,8 +4,8 @@ use std::cell::Cell;
 
 use actix::{Handler, ResponseFuture};
 use futures::future::try_join_all;
-use lttngd_app::{AppError, FieldEntry, ListApps, Tracepoint};
-use lttngd_model::{ErrorCode, EventField, EventKind, EventListing};
+use lttngd_app::{AppError, ListApps};
+use lttngd_model::{ErrorCode, EventField, EventKind, EventListing, NameList};
 
 use crate::{ListTracepointFields, ListTracepoints, Registry};
 
@@ -15,31 +15,6 @@ const LISTED_MAX_LEN: usize = 64 << 20;
 const ENTRY_LEN: usize = 48;
 /// With more entries they are put together in another thread: all actors would wait for it.
 const AT_ONCE_MAX: usize = 4096;
-
-/// What can be listed: how long its names are.
-pub(crate) trait Listed {
-    /// Bytes of its names.
-    fn names_len(&self) -> usize;
-}
-
-impl Listed for Tracepoint {
-    fn names_len(&self) -> usize {
-        self.name.len()
-    }
-}
-
-impl Listed for FieldEntry {
-    fn names_len(&self) -> usize {
-        self.event_name.len() + self.field_name.len()
-    }
-}
-
-/// That of a logger.
-impl Listed for String {
-    fn names_len(&self) -> usize {
-        self.len()
-    }
-}
 
 /// The room of one listing.
 pub(crate) struct Room {
@@ -58,8 +33,8 @@ impl Room {
     ///
     /// # Errors
     /// [`ErrorCode::Nomem`] when there is no room, told in the log.
-    pub(crate) fn take<T: Listed>(&self, listed: Vec<T>) -> Result<Vec<T>, ErrorCode> {
-        let len = listed.iter().map(|entry| ENTRY_LEN + entry.names_len()).sum();
+    pub(crate) fn take<T>(&self, listed: NameList<T>) -> Result<NameList<T>, ErrorCode> {
+        let len = listed.names_len() + ENTRY_LEN * listed.len();
         let Some(left) = self.left.get().checked_sub(len) else { return Err(self.exceeded()) };
         self.left.set(left);
         self.entries.set(self.entries.get() + listed.len());
@@ -76,11 +51,13 @@ impl Room {
     }
 
     /// What an application listed, as [`Self::take`] has it. One that is gone or silent lists nothing.
-    fn of_app<T: Listed>(&self, listed: Result<Vec<T>, AppError>) -> Result<Vec<T>, ErrorCode> {
+    fn of_app<T>(&self, listed: Result<NameList<T>, AppError>) -> Result<NameList<T>, ErrorCode> {
         match listed {
             Ok(listed) => self.take(listed),
             Err(AppError::TooMuch(_)) => Err(self.exceeded()),
-            Err(AppError::Gone | AppError::TimedOut | AppError::Refused(_)) => Ok(Vec::new()),
+            Err(AppError::Gone | AppError::TimedOut | AppError::Refused(_)) => {
+                Ok(NameList::default())
+            }
         }
     }
 
@@ -90,17 +67,18 @@ impl Room {
     /// [`ErrorCode::Fatal`] when that failed in the thread that does it.
     pub(crate) async fn gather<T: Send + 'static, R: Send + 'static>(
         self,
-        all: Vec<(u32, Vec<T>)>,
-        entry: impl Fn(u32, T) -> R + Send + 'static,
+        all: Vec<(u32, NameList<T>)>,
+        entry: impl Fn(u32, &str, &T) -> R + Send + 'static,
     ) -> Result<Vec<R>, ErrorCode> {
+        let count = self.entries.get();
         let gather = move || {
-            let entries = all.into_iter().flat_map(|(pid, listed)| {
-                let entry = &entry;
-                listed.into_iter().map(move |one| entry(pid, one)).collect::<Vec<_>>()
-            });
-            entries.collect()
+            let mut entries = Vec::with_capacity(count);
+            for (pid, listed) in all {
+                entries.extend(listed.iter().map(|(name, value)| entry(pid, name, value)));
+            }
+            entries
         };
-        if self.entries.get() <= AT_ONCE_MAX {
+        if count <= AT_ONCE_MAX {
             return Ok(gather());
         }
         // It fails only when that panicked.
@@ -124,7 +102,7 @@ impl Handler<ListTracepoints> for Registry {
                 listed.map(|listed| (info.pid, listed))
             });
             let all = try_join_all(listings).await?;
-            room.gather(all, |pid, it| tracepoint_listing(pid, it.name, it.loglevel)).await
+            room.gather(all, |pid, name, loglevel| tracepoint_listing(pid, name, *loglevel)).await
         })
     }
 }
@@ -142,11 +120,14 @@ impl Handler<ListTracepointFields> for Registry {
                 listed.map(|listed| (info.pid, listed))
             });
             let all = try_join_all(listings).await?;
-            room.gather(all, |pid, field| EventField {
-                name: field.field_name,
-                kind: field.kind,
-                nowrite: field.nowrite,
-                event: tracepoint_listing(pid, field.event_name, field.loglevel),
+            room.gather(all, |pid, both, field| {
+                let (event_name, name) = field.names(both);
+                EventField {
+                    name: name.to_owned(),
+                    kind: field.kind,
+                    nowrite: field.nowrite,
+                    event: tracepoint_listing(pid, event_name, field.loglevel),
+                }
             })
             .await
         })
@@ -154,10 +135,10 @@ impl Handler<ListTracepointFields> for Registry {
 }
 
 /// A tracepoint of an application, or a logger of an agent, as listings show it.
-pub(crate) fn tracepoint_listing(pid: u32, name: String, loglevel: i32) -> EventListing {
+pub(crate) fn tracepoint_listing(pid: u32, name: &str, loglevel: i32) -> EventListing {
     EventListing {
         kind: EventKind::Tracepoint,
-        name,
+        name: name.to_owned(),
         loglevel_type: 0,
         loglevel,
         enabled: -1,
@@ -179,11 +160,14 @@ mod tests {
     /// Loggers with names of this length, so many of each.
     async fn gathered(counts: &[usize], len: usize) -> Result<Vec<(u32, String)>, ErrorCode> {
         let room = Room::default();
-        let names = |count| (0..count).map(|number| format!("{number:0>len$}")).collect();
+        let list = |count| {
+            let names: Vec<_> = (0..count).map(|number| format!("{number:0>len$}")).collect();
+            names.iter().map(|name| (name.as_str(), ())).collect()
+        };
         let listed =
-            (1..).zip(counts).map(|(pid, count)| room.take(names(*count)).map(|it| (pid, it)));
-        let all: Vec<(u32, Vec<String>)> = listed.collect::<Result<_, ErrorCode>>()?;
-        room.gather(all, |pid, one| (pid, one)).await
+            (1..).zip(counts).map(|(pid, count)| room.take(list(*count)).map(|it| (pid, it)));
+        let all: Vec<(u32, NameList<()>)> = listed.collect::<Result<_, ErrorCode>>()?;
+        room.gather(all, |pid, name, ()| (pid, name.to_owned())).await
     }
 
     #[actix::test]

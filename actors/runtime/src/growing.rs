@@ -30,13 +30,27 @@ pub async fn read_growing<E>(
 /// That of `read`.
 pub async fn skip<E>(
     len: usize,
+    read: impl AsyncFnMut(&mut [u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    read_by_steps(len, read, async |_| Ok(())).await
+}
+
+/// Takes the next `len` bytes, each step of which `read` fills and `take` is given, with the memory of one. Between the
+/// steps others go on.
+///
+/// # Errors
+/// Those of `read` and `take`.
+pub async fn read_by_steps<E>(
+    len: usize,
     mut read: impl AsyncFnMut(&mut [u8]) -> Result<(), E>,
+    mut take: impl AsyncFnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut scratch = vec![0; STEP_LEN.min(len)];
     let mut left = len;
     while left > 0 {
         let step = scratch.len().min(left);
         read(&mut scratch[..step]).await?;
+        take(&scratch[..step]).await?;
         left -= step;
         tokio::task::yield_now().await;
     }

@@ -44,7 +44,7 @@ pub use descriptors::{Descriptors, Held, NoDescriptors, Purpose, Shares, TooFewD
 pub use directory::{Directory, Fits, Hold, Known, Released};
 pub use failure::FailureNotice;
 pub use feed::{Fed, Feed, Feeder, feed};
-pub use growing::{STEP_LEN, read_growing, skip};
+pub use growing::{STEP_LEN, read_by_steps, read_growing, skip};
 pub use jobs::Claim;
 pub use outlet::Outlet;
 pub use own::{check_is_own, private_listener};

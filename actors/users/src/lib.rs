@@ -19,11 +19,13 @@
 #![forbid(unsafe_code)]
 
 mod held;
+mod listing;
 mod refusals;
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 pub use held::{Holding, held_here};
+pub use listing::ListingRoom;
 pub use refusals::{count_refusal, refusals};
 use thiserror::Error;
 

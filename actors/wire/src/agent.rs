@@ -17,8 +17,8 @@ use lttngd_model::Domain;
 
 pub use command::{Command, EnableEvent, HEADER_LEN, Header, PAYLOAD_MAX_LEN};
 pub use reply::{
-    LIST_HEAD_LEN, LOGGERS_MAX, LOGGERS_MAX_LEN, ListHead, REPLY_LEN, Refusal, Reply,
-    decode_loggers, encode_loggers,
+    LIST_HEAD_LEN, LOGGERS_MAX, LOGGERS_MAX_LEN, ListHead, Loggers, REPLY_LEN, Refusal, Reply,
+    encode_loggers,
 };
 
 use crate::{DecodeError, Reader, Writer, number};

@@ -49,7 +49,7 @@ fn a_failure_in_the_middle_of_a_command_ends_that_agent_and_no_other() {
                 eventually("every descriptor is closed", || open_descriptors() <= before).await;
                 synchronise(&other, SESSION, wish(&["a", "b"], &["x"])).await.unwrap();
                 assert_eq!(bystander.enabled(), ["a", "b", "p:x"]);
-                assert_eq!(other.send(ListLoggers).await.unwrap(), Ok(Vec::new()));
+                assert!(other.send(ListLoggers).await.unwrap().unwrap().is_empty());
                 drop(bystander);
                 world.end();
             });

@@ -90,16 +90,20 @@ async fn silence_is_closed_after_the_deadline_and_holds_nobody_up() {
 
 #[test]
 fn the_listings_of_a_user_leave_memory_to_those_of_others() {
-    const LARGE: u32 = 16 << 20;
+    const LARGE: usize = 16 << 20;
 
     let shares = UserShares::new(Descriptors::unlimited());
     let agents: Vec<_> = (0..9).map(|_| shares.take(54_321).unwrap()).collect();
-    let listings: Vec<_> = agents.iter().filter_map(|agent| agent.listing(LARGE).ok()).collect();
+    let list = |agent: &crate::listener::Permit, len| {
+        let mut room = agent.listing();
+        room.take(len).ok().map(|()| room)
+    };
+    let listings: Vec<_> = agents.iter().filter_map(|agent| list(agent, LARGE)).collect();
     assert_eq!(listings.len(), 3);
     let other = shares.take(54_322).unwrap();
-    assert!(other.listing(LARGE / 2).is_ok());
+    assert!(list(&other, LARGE / 2).is_some());
     drop(listings);
-    assert!(agents[0].listing(LARGE).is_ok() && other.listing(LARGE).is_ok());
+    assert!(list(&agents[0], LARGE).is_some() && list(&other, LARGE).is_some());
 }
 
 #[test]

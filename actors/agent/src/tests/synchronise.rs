@@ -60,11 +60,33 @@ async fn loggers_are_listed_once_the_registration_is_done() {
     script.loggers = vec!["a".to_owned(), "b.c".to_owned()];
     let (fake, agent, info) = world.agent(script).await;
     assert_eq!((info.domain, info.pid), (Domain::Python, std::process::id()));
-    assert_eq!(agent.send(ListLoggers).await.unwrap(), Ok(Vec::new()));
+    assert!(agent.send(ListLoggers).await.unwrap().unwrap().is_empty());
     assert_eq!(fake.commands(), []);
     agent.send(RegistrationDone).await.unwrap().unwrap();
     let listed = agent.send(ListLoggers).await.unwrap().unwrap();
-    assert_eq!(listed, ["a", "b.c"]);
+    assert!(listed.iter().map(|(name, ())| name).eq(["a", "b.c"]));
+    world.end();
+}
+
+#[actix::test]
+async fn a_listing_that_nobody_waits_for_any_more_holds_up_nothing() {
+    let world = World::new(Some(PATIENCE));
+    let mut script = AgentScript::answering(Domain::Jul);
+    script.loggers = (0..1 << 17).map(|number| format!("{number:0>60}")).collect();
+    let (fake, agent, _) = world.agent(script).await;
+    agent.send(RegistrationDone).await.unwrap().unwrap();
+    let listings: Vec<_> = (0..3)
+        .map(|_| {
+            let listed = agent.send(ListLoggers);
+            tokio::task::spawn_local(async move { listed.await.map(drop) })
+        })
+        .collect();
+    eventually("it is asked", || fake.numbers().contains(&1)).await;
+    listings.iter().for_each(tokio::task::JoinHandle::abort);
+    // All that is answered to the first is read; the others are not asked for.
+    assert_eq!(synchronise(&agent, SESSION, wish(&["a"], &[])).await, Ok(()));
+    assert_eq!(fake.numbers().iter().filter(|number| **number == 1).count(), 1);
+    assert_eq!(agent.send(ListLoggers).await.unwrap().unwrap().len(), 1 << 17);
     world.end();
 }
 
@@ -139,7 +161,7 @@ async fn a_silent_agent_costs_one_deadline_and_keeps_nothing_of_what_comes_and_g
     assert!(begun.elapsed() < SHORT * MANY, "each waits again: {:?}", begun.elapsed());
     gate.open();
     eventually_so("it is asked again, and its answer awaited", async || {
-        agent.send(ListLoggers).await.unwrap() == Ok(Vec::new())
+        agent.send(ListLoggers).await.unwrap().is_ok_and(|listed| listed.is_empty())
     })
     .await;
     assert_eq!(fake.enabled(), ["a"]);

@@ -9,6 +9,9 @@ use lttngd_wire::client::{
 
 use super::Asking;
 
+/// With more entries a listing is encoded in another thread, and let go there: all clients would wait for it.
+const AT_ONCE_MAX: usize = 4096;
+
 impl Asking<'_> {
     pub(super) async fn list_channels(&self) -> Result<Reply, ErrorCode> {
         let Some(domain) = self.domain.filter(|domain| *domain != Domain::None) else {
@@ -36,18 +39,33 @@ impl Asking<'_> {
     }
 
     pub(super) async fn list_tracepoints(&self) -> Result<Reply, ErrorCode> {
-        let events = self.handle.list_tracepoints(self.domain).await?;
-        Ok(self.ok().with_list(events.len(), encode_events(&events)?))
+        self.listed(self.handle.list_tracepoints(self.domain).await?, encode_events).await
     }
 
     pub(super) async fn list_tracepoint_fields(&self) -> Result<Reply, ErrorCode> {
-        let fields = self.handle.list_tracepoint_fields(self.domain).await?;
-        Ok(self.ok().with_list(fields.len(), encode_event_fields(&fields)?))
+        self.listed(self.handle.list_tracepoint_fields(self.domain).await?, encode_event_fields)
+            .await
     }
 
     pub(super) async fn list_syscalls(&self) -> Result<Reply, ErrorCode> {
-        let events = self.handle.list_syscalls().await?;
-        Ok(self.ok().with_list(events.len(), encode_events(&events)?))
+        self.listed(self.handle.list_syscalls().await?, encode_events).await
+    }
+
+    /// What can be traced, which may be much.
+    async fn listed<T: Send + 'static>(
+        &self,
+        entries: Vec<T>,
+        encode: impl FnOnce(&[T]) -> Result<Vec<u8>, ErrorCode> + Send + 'static,
+    ) -> Result<Reply, ErrorCode> {
+        let count = entries.len();
+        let encoded = if count <= AT_ONCE_MAX {
+            encode(&entries)?
+        } else {
+            let encode = tokio::task::spawn_blocking(move || encode(&entries));
+            // It fails only when that panicked.
+            encode.await.map_err(|_| ErrorCode::Fatal)??
+        };
+        Ok(self.ok().with_list(count, encoded))
     }
 }
 

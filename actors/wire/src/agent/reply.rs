@@ -1,5 +1,8 @@
 //! Replies.
 
+use std::ffi::CStr;
+
+use lttngd_model::{NameList, SYMBOL_NAME_LEN};
 use thiserror::Error;
 
 use crate::{DecodeError, Reader, Writer, number};
@@ -92,23 +95,89 @@ impl ListHead {
     }
 }
 
-/// Reads `count` names of loggers, each with its NUL.
-///
-/// # Errors
-/// A name without NUL, bytes behind the last one.
-pub fn decode_loggers(count: u32, bytes: &[u8]) -> Result<Vec<String>, DecodeError> {
-    let mut rest = bytes;
-    let mut names = Vec::new();
-    for _ in 0..count {
-        let Some(len) = rest.iter().position(|byte| *byte == 0) else {
-            return Err(DecodeError::BadString { what: "logger name" });
-        };
-        names.push(String::from_utf8_lossy(&rest[..len]).into_owned());
-        rest = &rest[len + 1..];
+/// Names of loggers, each with its NUL, as they come. One that no listing has room for, since it is too long
+/// ([`SYMBOL_NAME_LEN`]), is left out.
+#[derive(Debug, Default)]
+pub struct Loggers {
+    /// How many are to come.
+    left: u32,
+    names: NameList<()>,
+    /// What has come of the next one, as far as it may be one.
+    begun: Vec<u8>,
+    /// Whether something has come of it.
+    is_begun: bool,
+}
+
+impl Loggers {
+    /// So many are to come.
+    #[must_use]
+    pub fn new(count: u32) -> Self {
+        Self { left: count, ..Self::default() }
     }
-    match rest.len() {
-        0 => Ok(names),
-        left => Err(DecodeError::Trailing { what: "agent list", left }),
+
+    /// Those that have come.
+    #[must_use]
+    pub fn names(&self) -> &NameList<()> {
+        &self.names
+    }
+
+    /// Takes the next bytes: how many names end in them.
+    ///
+    /// # Errors
+    /// Bytes behind the last name.
+    pub fn take(&mut self, bytes: &[u8]) -> Result<usize, DecodeError> {
+        let mut rest = bytes;
+        let mut ended = 0;
+        while !rest.is_empty() {
+            if self.left == 0 {
+                return Err(DecodeError::Trailing { what: "agent list", left: rest.len() });
+            }
+            let Ok(name) = CStr::from_bytes_until_nul(rest) else {
+                self.begin(rest);
+                break;
+            };
+            let name = name.to_bytes();
+            rest = rest.get(name.len() + 1..).unwrap_or_default();
+            if self.is_begun {
+                self.begin(name);
+                let whole = std::mem::take(&mut self.begun);
+                self.push(&whole);
+                self.is_begun = false;
+            } else {
+                self.push(name);
+            }
+            self.left -= 1;
+            ended += 1;
+        }
+        Ok(ended)
+    }
+
+    /// More of a name that does not end yet. Of one that is too long no more is kept than shows that.
+    fn begin(&mut self, part: &[u8]) {
+        let kept = part.len().min(SYMBOL_NAME_LEN - self.begun.len().min(SYMBOL_NAME_LEN));
+        self.begun.extend_from_slice(part.get(..kept).unwrap_or_default());
+        self.is_begun = true;
+    }
+
+    fn push(&mut self, name: &[u8]) {
+        // What stands in for bytes that are no text makes it no shorter.
+        if name.len() < SYMBOL_NAME_LEN {
+            let name = String::from_utf8_lossy(name);
+            if name.len() < SYMBOL_NAME_LEN {
+                self.names.push(&name, ());
+            }
+        }
+    }
+
+    /// All have come.
+    ///
+    /// # Errors
+    /// A name without NUL, fewer names than were to come.
+    pub fn finish(self) -> Result<NameList<()>, DecodeError> {
+        match (self.left, self.is_begun) {
+            (0, false) => Ok(self.names),
+            _ => Err(DecodeError::BadString { what: "logger name" }),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Registrations, commands and replies: layouts, whole, cut, wrong and arbitrary.
 #![allow(clippy::unwrap_used)]
 
-use lttngd_model::{AppContext, EventDescription, LogLevelRule};
+use lttngd_model::{AppContext, EventDescription, LogLevelRule, SYMBOL_NAME_LEN};
 use proptest::{collection::vec, option, prelude::*};
 
 use super::*;
@@ -119,6 +119,40 @@ fn replies_begin_with_a_code() {
         assert_eq!(Reply::decode(code.to_be_bytes()), Reply(reply));
         assert_eq!(Reply(reply).encode(), code.to_be_bytes());
     }
+}
+
+/// The names that come in pieces of so many bytes.
+fn loggers(count: u32, bytes: &[u8], piece: usize) -> Result<Vec<String>, DecodeError> {
+    let mut loggers = Loggers::new(count);
+    for piece in bytes.chunks(piece) {
+        loggers.take(piece)?;
+    }
+    let names = loggers.finish()?;
+    Ok(names.iter().map(|(name, ())| name.to_owned()).collect())
+}
+
+fn decode_loggers(count: u32, bytes: &[u8]) -> Result<Vec<String>, DecodeError> {
+    let whole = loggers(count, bytes, bytes.len().max(1));
+    for piece in 1..bytes.len().min(8) {
+        let pieces = loggers(count, bytes, piece);
+        assert_eq!(pieces.is_ok(), whole.is_ok());
+        assert!(pieces.is_err() || pieces == whole);
+    }
+    whole
+}
+
+#[test]
+fn names_that_are_too_long_are_left_out() {
+    let longest = "x".repeat(SYMBOL_NAME_LEN - 1);
+    let names = [longest.clone(), format!("{longest}x"), "y".repeat(5000), "z".to_owned()];
+    let bytes = encode_loggers(&names);
+    let data = &bytes[REPLY_LEN + LIST_HEAD_LEN..];
+    for piece in [1, 7, 255, 256, 257, data.len()] {
+        assert_eq!(loggers(4, data, piece).unwrap(), [longest.as_str(), "z"], "{piece}");
+    }
+    // What stands in for a byte that is no text takes three.
+    let bytes = [vec![0xff; 85], vec![0], vec![0xff; 86], vec![0]].concat();
+    assert_eq!(loggers(2, &bytes, 10).unwrap(), ["\u{fffd}".repeat(85)]);
 }
 
 #[test]
