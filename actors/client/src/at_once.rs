@@ -66,11 +66,21 @@ pub(crate) struct Rest {
     pub(crate) sent: usize,
 }
 
+/// Most pieces that are sent at a time (`UIO_MAXIOV` is four times that): more than a socket takes of a list.
+const PIECES_MAX: usize = 256;
+
 impl Rest {
-    /// The bytes that are still to be sent.
-    pub(crate) fn parts(&self) -> [&[u8]; 2] {
+    /// All of a list, in answer to the request with this `pid`.
+    pub(crate) fn all(list: Rc<List>, pid: i32) -> Self {
+        Self { head: list.head(pid), list, sent: 0 }
+    }
+
+    /// The bytes that are to be sent next, none when it has all.
+    pub(crate) fn pieces(&self) -> Vec<IoSlice<'_>> {
         let of_head = self.sent.min(self.head.len());
-        [&self.head[of_head..], &self.list.data()[self.sent - of_head..]]
+        let head = self.head.get(of_head..).filter(|head| !head.is_empty());
+        let data = self.list.data().pieces_from(self.sent - of_head);
+        head.into_iter().chain(data).take(PIECES_MAX).map(IoSlice::new).collect()
     }
 }
 
@@ -115,10 +125,10 @@ impl AtOnce {
         let Some(list) = self.lists.newest(requester) else {
             return Remaining::List(Peer::brief(socket), requester, pid);
         };
-        let mut rest = Rest { head: list.head(pid), list, sent: 0 };
+        let mut rest = Rest::all(list, pid);
         let sent = rustix::net::sendmsg(
             &socket,
-            &rest.parts().map(IoSlice::new),
+            &rest.pieces(),
             &mut SendAncillaryBuffer::default(),
             SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
         );
@@ -128,9 +138,9 @@ impl AtOnce {
             Err(Errno::PIPE | Errno::CONNRESET) => return Remaining::Nothing,
             Err(_) => {}
         }
-        match rest.parts() {
-            [[], []] => Remaining::Nothing,
-            _ => Remaining::Send(Peer::brief(socket), rest),
+        match rest.pieces().is_empty() {
+            true => Remaining::Nothing,
+            false => Remaining::Send(Peer::brief(socket), rest),
         }
     }
 }

@@ -252,7 +252,7 @@ async fn serve(left: Remaining, shared: &Shared) -> Result<Option<Unanswered>, C
         Remaining::Serve(peer, request) => {
             return connection::serve_request(peer, request?, with).await;
         }
-        Remaining::Send(peer, rest) => send::send(&peer, rest.parts()).await?,
+        Remaining::Send(peer, rest) => send::send_rest(&peer, rest).await?,
         Remaining::List(peer, requester, pid) => {
             let since = Instant::now();
             send::send_list(&peer, lists, (requester, pid)).await?;

@@ -9,7 +9,10 @@ use std::{
 
 use lttngd_handle::Handle;
 use lttngd_model::Credentials;
-use lttngd_wire::client::{Command, Reply, Request, encode_sessions};
+use lttngd_wire::{
+    Sparse,
+    client::{Command, Reply, Request, encode_sessions},
+};
 use tokio::sync::Notify;
 
 /// Most bytes of lists that there are before another one is encoded: those of the last change, and older ones
@@ -42,7 +45,9 @@ struct HeldLists {
 
 /// A list, as long as it is the newest or somebody is sent it.
 pub(crate) struct List {
+    /// But for its data.
     reply: Reply,
+    data: Sparse,
     held: Rc<HeldLists>,
 }
 
@@ -92,30 +97,30 @@ impl Lists {
 
     fn encode(&self, requester: Credentials) -> List {
         let (request, _) = Request::new(&Command::ListSessions);
-        let reply = match self.handle.acting_for(requester).shown_sessions() {
-            Ok(sessions) => Reply::ok(&request).with_data(encode_sessions(&sessions)),
-            Err(code) => Reply::error(&request, code),
+        let (reply, data) = match self.handle.acting_for(requester).shown_sessions() {
+            Ok(sessions) => (Reply::ok(&request), encode_sessions(&sessions)),
+            Err(code) => (Reply::error(&request, code), Sparse::default()),
         };
-        self.held.bytes.set(self.held.bytes.get() + reply.data.len());
-        List { reply, held: Rc::clone(&self.held) }
+        self.held.bytes.set(self.held.bytes.get() + data.held_len());
+        List { reply, data, held: Rc::clone(&self.held) }
     }
 }
 
 impl List {
     /// What stands before the data in the reply to the request with this `pid`.
     pub(crate) fn head(&self, pid: i32) -> Vec<u8> {
-        self.reply.encode_head(pid)
+        self.reply.encode_head_of(pid, self.data.len())
     }
 
     /// The data of all replies.
-    pub(crate) fn data(&self) -> &[u8] {
-        &self.reply.data
+    pub(crate) fn data(&self) -> &Sparse {
+        &self.data
     }
 }
 
 impl Drop for List {
     fn drop(&mut self) {
-        self.held.bytes.set(self.held.bytes.get() - self.reply.data.len());
+        self.held.bytes.set(self.held.bytes.get() - self.data.held_len());
         self.held.room.notify_waiters();
     }
 }

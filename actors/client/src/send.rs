@@ -7,7 +7,7 @@ use lttngd_runtime::{Peer, PeerError, complaint};
 use lttngd_wire::{DecodeError, client::Reply};
 use thiserror::Error;
 
-use crate::lists::Lists;
+use crate::{at_once::Rest, lists::Lists};
 
 /// Longest time from a connection to its whole request.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(60);
@@ -85,7 +85,7 @@ async fn send_binaries(peer: &Peer, binaries: &[Binary]) -> Result<(), Connectio
 }
 
 /// Sends a reply or the rest of one.
-pub(crate) async fn send(peer: &Peer, parts: [&[u8]; 2]) -> Result<(), ConnectionError> {
+async fn send(peer: &Peer, parts: [&[u8]; 2]) -> Result<(), ConnectionError> {
     let sent = async {
         peer.write_all(parts[0]).await?;
         peer.write_all(parts[1]).await
@@ -104,5 +104,23 @@ pub(crate) async fn send_list(
 ) -> Result<(), ConnectionError> {
     let list = tokio::time::timeout(REPLY_DEADLINE, lists.when_there_is_room(requester)).await;
     let list = list.map_err(|_| ConnectionError::NoRoom)?;
-    send(peer, [&list.head(pid), list.data()]).await
+    send_rest(peer, Rest::all(list, pid)).await
+}
+
+/// Sends what is left of a list.
+pub(crate) async fn send_rest(peer: &Peer, mut rest: Rest) -> Result<(), ConnectionError> {
+    let sent = async {
+        loop {
+            let pieces = rest.pieces();
+            if pieces.is_empty() {
+                return Ok(());
+            }
+            let sent = peer.write_some(&pieces).await?;
+            rest.sent += sent;
+        }
+    };
+    tokio::time::timeout(REPLY_DEADLINE, sent)
+        .await
+        .map_err(|_| ConnectionError::Deaf)?
+        .map_err(ConnectionError::Reply)
 }

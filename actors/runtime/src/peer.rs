@@ -9,7 +9,7 @@ mod room;
 use std::{
     cell::{OnceCell, RefCell},
     collections::VecDeque,
-    io::{self, IoSliceMut},
+    io::{self, IoSlice, IoSliceMut},
     mem::MaybeUninit,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
@@ -19,8 +19,8 @@ use std::{
 use nix::sys::socket::sockopt::PeerCredentials as PeerCredentialsOption;
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendFlags,
-    SocketAddrUnix, SocketFlags, SocketType,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
+    SendAncillaryBuffer, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
 };
 use thiserror::Error;
 use tokio::io::{Interest, unix::AsyncFd};
@@ -313,6 +313,19 @@ impl Peer {
             bytes = &bytes[sent..];
         }
         Ok(())
+    }
+
+    /// Sends of these pieces, one behind the other, as much as there is room for as soon as there is any, and says how
+    /// much that was.
+    ///
+    /// # Errors
+    /// [`PeerError::Closed`] when the peer is gone.
+    pub async fn write_some(&self, pieces: &[IoSlice<'_>]) -> Result<usize, PeerError> {
+        self.when_there_is_room(|fd| {
+            let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+            rustix::net::sendmsg(fd, pieces, &mut SendAncillaryBuffer::default(), flags)
+        })
+        .await
     }
 
     /// Sends as much of `bytes` as there is room for now, and says how much that was.

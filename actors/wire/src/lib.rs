@@ -5,6 +5,7 @@
 mod cursor;
 mod error;
 mod number;
+mod sparse;
 
 pub mod agent;
 pub mod client;
@@ -17,3 +18,4 @@ pub mod ust;
 
 pub use cursor::{Reader, Writer};
 pub use error::DecodeError;
+pub use sparse::Sparse;

@@ -117,7 +117,9 @@ fn again(kind: CommandKind, reply: &Reply) -> (Vec<u8>, Vec<u8>) {
     let listing = |encoded: Vec<u8>| (reply.count().unwrap().to_ne_bytes().to_vec(), encoded);
     let plain = |encoded: Vec<u8>| (Vec::new(), encoded);
     match kind {
-        K::ListSessions => plain(client::encode_sessions(&client::decode_sessions(data).unwrap())),
+        K::ListSessions => {
+            plain(client::encode_sessions(&client::decode_sessions(data).unwrap()).to_vec())
+        }
         K::ListDomains => plain(client::encode_domains(&client::decode_domains(data).unwrap())),
         K::ListChannels => {
             let channels = client::decode_channels(reply.count().unwrap(), data).unwrap();

@@ -149,12 +149,18 @@ impl Reply {
     /// The bytes before the data, as the reply to another request of the same command: the one with this `pid`.
     #[must_use]
     pub fn encode_head(&self, pid: i32) -> Vec<u8> {
+        self.encode_head_of(pid, self.data.len())
+    }
+
+    /// The same before data of this length, which the reply does not hold itself.
+    #[must_use]
+    pub fn encode_head_of(&self, pid: i32, data_len: usize) -> Vec<u8> {
         let message = LttngMessage {
             command: self.command,
             code: self.code,
             pid,
             cmd_header_size: wire_len(self.header.len()),
-            data_size: wire_len(self.data.len()),
+            data_size: wire_len(data_len),
             fd_count: self.fd_count,
         };
         [message.as_bytes(), &self.header].concat()

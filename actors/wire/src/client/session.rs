@@ -3,10 +3,10 @@
 use std::{borrow::Borrow, mem::offset_of};
 
 use lttngd_model::SessionListing;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::mirror::{chars, read, text};
-use crate::{DecodeError, Reader};
+use crate::{DecodeError, Reader, Sparse};
 
 /// `struct lttng_session` (`include/lttng/session.h`) of a 64-bit daemon, with the compiler's
 /// padding written out.
@@ -40,26 +40,27 @@ const _: () = assert!(size_of::<LttngSessionExtended>() == 9);
 
 /// Data of a reply to LIST_SESSIONS: every session, then the extension of every session.
 #[must_use]
-pub fn encode_sessions<S: Borrow<SessionListing>>(sessions: &[S]) -> Vec<u8> {
-    const EACH: usize = size_of::<LttngSession>() + size_of::<LttngSessionExtended>();
-    // It may be large, and is to be made in one piece.
-    let mut data = Vec::with_capacity(sessions.len() * EACH);
+pub fn encode_sessions<S: Borrow<SessionListing>>(sessions: &[S]) -> Sparse {
+    const TAIL: usize = offset_of!(LttngSession, path_padding);
+    const NAME_LEN: usize = offset_of!(LttngSession, path);
+
+    let mut data = Sparse::default();
+    let mut mirror = LttngSession::new_zeroed();
     for session in sessions.iter().map(Borrow::borrow) {
-        let session = LttngSession {
-            name: chars(session.name.as_bytes()),
-            path: chars(session.path.as_bytes()),
-            path_padding: 0,
-            enabled: session.active.into(),
-            snapshot_mode: session.snapshot_mode.into(),
-            live_timer_interval: session.live_timer_interval_us,
-            timer_padding: 0,
-            extended: 0,
-        };
-        data.extend_from_slice(session.as_bytes());
+        mirror.enabled = session.active.into();
+        mirror.snapshot_mode = session.snapshot_mode.into();
+        mirror.live_timer_interval = session.live_timer_interval_us;
+        data.put(&chars::<NAME_LEN>(session.name.as_bytes()));
+        let path = session.path.as_bytes();
+        // The last byte is that of its NUL.
+        let path = path.get(..TAIL - NAME_LEN - 1).unwrap_or(path);
+        data.put(path);
+        data.put_zeros(TAIL - NAME_LEN - path.len());
+        data.put(mirror.as_bytes().get(TAIL..).unwrap_or_default());
     }
     for session in sessions.iter().map(Borrow::borrow) {
         let extended = LttngSessionExtended { creation_time: session.creation_time_s, is_set: 1 };
-        data.extend_from_slice(extended.as_bytes());
+        data.put(extended.as_bytes());
     }
     data
 }

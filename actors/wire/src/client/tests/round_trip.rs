@@ -102,7 +102,7 @@ proptest! {
 
     #[test]
     fn lists_of_sessions(sessions in vec(session(), 0..4)) {
-        let data = client::encode_sessions(&sessions);
+        let data = client::encode_sessions(&sessions).to_vec();
         prop_assert_eq!(data.len(), sessions.len() * (4376 + 9));
         only_whole(&data, &sessions, client::decode_sessions, |len| len % 4385 == 0);
     }
