@@ -215,20 +215,30 @@ impl Drop for Holding {
 }
 
 fn event_len(event: &EventRegistration) -> u64 {
-    let uri = event.model_emf_uri.as_ref().map_or(0, String::len);
-    (size_of::<EventRegistration>() + event.name.len() + uri) as u64 + fields_len(&event.fields)
+    let uri = event.model_emf_uri.as_deref().map_or(0, text_len);
+    size_of::<EventRegistration>() as u64 + text_len(&event.name) + uri + fields_len(&event.fields)
 }
 
 fn enumeration_len(known: &Enumeration) -> u64 {
-    let entry = |entry: &lttngd_model::EnumerationEntry| size_of_val(entry) + entry.label.len();
-    let entries = known.entries.iter().map(entry).sum::<usize>();
-    (size_of::<Enumeration>() + known.name.len() + entries) as u64
+    let entry =
+        |entry: &lttngd_model::EnumerationEntry| size_of_val(entry) as u64 + text_len(&entry.label);
+    let entries = known.entries.iter().map(entry).sum::<u64>();
+    size_of::<Enumeration>() as u64 + text_len(&known.name) + entries
+}
+
+/// What a text takes: the allocator gives sixteen bytes at a time, thirty-two at least, and has eight of them itself. Of
+/// short labels that is several times their length.
+fn text_len(text: &str) -> u64 {
+    match text.len() {
+        0 => 0,
+        len => (len + 8).next_multiple_of(16).max(32) as u64,
+    }
 }
 
 /// What fields take, with all that is in them.
 fn fields_len(fields: &[Field]) -> u64 {
     let field =
-        |field: &Field| (size_of::<Field>() + field.name.len()) as u64 + behind(&field.kind);
+        |field: &Field| size_of::<Field>() as u64 + text_len(&field.name) + behind(&field.kind);
     fields.iter().map(field).sum()
 }
 
@@ -236,12 +246,10 @@ fn fields_len(fields: &[Field]) -> u64 {
 fn behind(kind: &FieldType) -> u64 {
     let boxed = |kind| size_of::<FieldType>() as u64 + behind(kind);
     match kind {
-        FieldType::Enumeration { name, .. } => name.len() as u64,
+        FieldType::Enumeration { name, .. } => text_len(name),
         FieldType::Array { element, .. } => boxed(element),
-        FieldType::Sequence { length_name, element, .. } => {
-            length_name.len() as u64 + boxed(element)
-        }
-        FieldType::Variant { tag, choices, .. } => tag.len() as u64 + fields_len(choices),
+        FieldType::Sequence { length_name, element, .. } => text_len(length_name) + boxed(element),
+        FieldType::Variant { tag, choices, .. } => text_len(tag) + fields_len(choices),
         FieldType::Integer(_)
         | FieldType::Float(_)
         | FieldType::String(_)

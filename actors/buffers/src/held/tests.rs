@@ -135,3 +135,18 @@ fn a_trace_that_ends_leaves_the_others_what_they_have() {
     assert_eq!(kept.register_event(0, event(1)), Ok(0));
     assert!(String::from_utf8(kept.metadata()).unwrap().contains("event_1"));
 }
+
+#[test]
+fn short_labels_are_counted_as_the_memory_that_they_take() {
+    const ENTRIES: u64 = 1000;
+
+    let held = AllHeld::new(OWNER);
+    let mut registry = trace(&held, ONE);
+    let before = held.ledger.taken();
+    let value = EnumerationValue { value: 0, signed: false };
+    let entry = EnumerationEntry { start: value, end: value, label: "l".to_owned(), auto: false };
+    let entry_len = size_of_val(&entry) as u64;
+    registry.register_enumeration("e", vec![entry; usize::try_from(ENTRIES).unwrap()]).unwrap();
+    let counted = held.ledger.taken() - before;
+    assert!(counted >= ENTRIES * (entry_len + 32), "{counted}");
+}
