@@ -55,6 +55,7 @@ mod relayd;
 mod reply;
 mod request;
 mod rotate;
+mod rotation_pace;
 mod rule_share;
 mod rules;
 mod save;

@@ -12,6 +12,7 @@ use crate::{
     ListRotationSchedules, RotationSchedule, RotationSchedules, Session, SetRotationSchedule,
     actor::Inner,
     admission::turn::Turn,
+    rotation_pace::rotation_slot,
     state::{State, rotation_timer::RotationTimer},
 };
 
@@ -57,12 +58,15 @@ impl Inner {
             let asked_us = period_us;
             tracing::info!(asked_us, ?period, "rotations are made less often than was asked");
         }
+        let owner = self.config.owner.uid;
         let timer = tokio::task::spawn_local(async move {
             let mut ticks = interval_at(Instant::now() + period, period);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             let due = RotationDue { timer: tokio::task::id() };
             loop {
                 ticks.tick().await;
+                // One who has many sessions has them rotate as they have their turn.
+                tokio::time::sleep_until(rotation_slot(owner)).await;
                 let Some(session) = session.upgrade() else { return };
                 if session.send(due).await.is_err() {
                     return;
