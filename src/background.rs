@@ -11,7 +11,7 @@ mod tests;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -24,10 +24,9 @@ use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, getppid, kill_process, setsid};
 
+use crate::inherited::{self, FIRST_OTHER_FD};
 use crate::options::{Detach, Options, READINESS_FD};
 
-/// Descriptors below are standard input, output and error.
-const FIRST_OTHER_FD: RawFd = 3;
 /// What the daemon writes into the pipe when ready.
 const READY: u8 = b'R';
 
@@ -174,13 +173,7 @@ fn leave_standard_streams() -> io::Result<()> {
 
 /// Takes over a pipe that the program was started with.
 fn inherited_pipe(fd: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: the call takes two integers, and says whether the descriptor is open.
-    if fd < FIRST_OTHER_FD || unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 {
-        return Err(Errno::BADF.into());
-    }
-    // SAFETY: it is open, as just seen, and at the start of the program nothing else owns it.
-    let pipe = unsafe { OwnedFd::from_raw_fd(fd) };
-    fcntl_setfd(&pipe, FdFlags::CLOEXEC)?;
+    let pipe = inherited::descriptor(fd)?;
     if FileType::from_raw_mode(fstat(&pipe)?.st_mode) != FileType::Fifo {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a pipe"));
     }

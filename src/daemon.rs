@@ -46,6 +46,7 @@ use wiring::{Wired, wire_actors};
 use crate::{
     config::Config,
     error::{DaemonFailed, StartError},
+    handover::Handover,
     health,
     load::load,
     process::time_zone,
@@ -68,7 +69,7 @@ const NOTIFIERS_DEADLINE: Duration = Duration::from_millis(750);
 const END_DEADLINE: Duration = Duration::from_millis(9500);
 
 /// Descriptors of a daemon with one consumer daemon, besides those that are counted as they are opened.
-const OWN_DESCRIPTORS: usize = 33;
+const OWN_DESCRIPTORS: usize = 34;
 /// Those of the room of who looks at it.
 const STATUS_DESCRIPTORS: usize = 5;
 /// Those that metrics need besides.
@@ -117,10 +118,22 @@ impl Daemon {
     /// # Errors
     /// [`StartError::AlreadyRunning`] when another daemon serves the run directory,
     /// [`StartError::Descriptors`] when the process may open too few, else what could not be made there.
-    pub fn start(mut config: Config) -> Result<Self, StartError> {
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        Self::start_with_sockets(config, Handover::default())
+    }
+
+    /// The same with listening sockets that another daemon has left, and whoever keeps those of this one for the
+    /// next: peers that connect while there is none wait for it.
+    ///
+    /// # Errors
+    /// As [`Daemon::start`]. A socket that does not fit `config` is none: one is made in its place.
+    pub fn start_with_sockets(
+        mut config: Config,
+        mut handover: Handover,
+    ) -> Result<Self, StartError> {
         time_zone::settle();
         let descriptors = descriptors_for(&mut config)?;
-        let mut rundir = RunDir::prepare(&config)?;
+        let mut rundir = RunDir::prepare(&config, &mut handover)?;
         let wait_page = WaitPage::open_if_possible(&config.wait_shm_name, config.is_root);
         let clock = match &config.clock_plugin {
             Some(plugin) => TraceClock::with_plugin(&plugin.program, &plugin.library)?,

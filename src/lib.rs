@@ -53,6 +53,7 @@
 pub mod config;
 mod daemon;
 mod error;
+mod handover;
 mod health;
 mod listening;
 mod load;
@@ -64,10 +65,11 @@ mod wait_page;
 pub use config::{AgentPort, ClockPluginConfig, Config, ConsumerdConfig, MetricsAddress};
 pub use daemon::Daemon;
 pub use error::{DaemonFailed, StartError};
+pub use handover::{Handover, SocketKeeper};
 pub use load::LoadError;
 pub use lttngd_handle::{
-    AnyEvent, AnyReply, AnyRequest, AnySubscribed, AnySubscription, GetStatus, Handle,
-    ListRefusals, Refusal, Request, Status, SubscriptionRequest, VERSION, Versioned,
+    AnyEvent, AnyReply, AnyRequest, AnySubscribed, AnySubscription, AppState, GetStatus, Handle,
+    ListRefusals, Refusal, Request, SessionState, Status, SubscriptionRequest, VERSION, Versioned,
 };
 pub use lttngd_kernel::ListSyscalls;
 pub use lttngd_model as model;

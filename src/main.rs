@@ -2,8 +2,10 @@
 
 mod background;
 mod clock_plugin;
+mod inherited;
 mod look;
 mod options;
+mod service;
 mod termination;
 
 use std::error::Error;
@@ -11,11 +13,12 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use lttngd::Daemon;
 use lttngd::process::{self, limits, logging, memory, signals};
+use lttngd::{Daemon, DaemonFailed, Handle};
 
 use self::background::Readiness;
 use self::options::{Invocation, Options, Process, Surroundings};
+use self::service::{ServiceManager, sockets};
 use self::termination::Termination;
 
 fn main() -> ExitCode {
@@ -76,17 +79,58 @@ fn run(options: Options, args: &[OsString]) -> Result<(), Box<dyn Error>> {
         Ok(limit) => tracing::debug!(?limit, "limit of open descriptors"),
         Err(error) => tracing::warn!(%error, "cannot raise the limit of open descriptors"),
     }
-    let mut daemon = Daemon::start(options.config)?;
+    let service = service_manager(&options);
+    let mut handover = sockets::left(&options, &Process);
+    if let Some(service) = service.as_ref().filter(|_| options.keep_sockets) {
+        handover = handover.with_keeper(service.as_keeper()?);
+    }
+    let mut daemon = Daemon::start_with_sockets(options.config, handover)?;
     if let Err(error) = memory::give_back(&daemon.handle()) {
         tracing::warn!(%error, "memory of those that have left is kept");
     }
     if let Err(error) = readiness.announce() {
         tracing::warn!(%error, "cannot tell that the daemon is ready");
     }
-    let ended = termination.wait_beside(daemon.failed());
+    if let Some(service) = &service {
+        service.ready();
+    }
+    let handle = daemon.handle();
+    let ended = termination.wait_beside(failure(&mut daemon, &handle, service.as_ref()));
     if let Ok(signal) = ended {
         tracing::info!(signal, "ends");
     }
+    if let Some(service) = &service {
+        service.stopping();
+    }
     daemon.stop();
     ended.map(drop).map_err(Into::into)
+}
+
+/// Who runs this process as a service. A daemon in the background is nobody's: who started it was told when it was
+/// ready, by the end of the process in the foreground.
+fn service_manager(options: &Options) -> Option<ServiceManager> {
+    let found = if options.detach.is_none() { ServiceManager::find(&Process) } else { Ok(None) };
+    let service = found.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the service manager is told nothing");
+        None
+    });
+    if service.is_none() && options.keep_sockets {
+        tracing::warn!(
+            "nobody keeps the sockets: no service manager runs this daemon in the foreground"
+        );
+    }
+    service
+}
+
+/// Waits until the daemon fails; meanwhile the service manager is told how it does.
+async fn failure(
+    daemon: &mut Daemon,
+    handle: &Handle,
+    service: Option<&ServiceManager>,
+) -> DaemonFailed {
+    let Some(service) = service else { return daemon.failed().await };
+    tokio::select! {
+        failed = daemon.failed() => failed,
+        never = service.attend(handle) => match never {},
+    }
 }

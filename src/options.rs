@@ -112,6 +112,8 @@ pub struct Options {
     pub detach: Option<Detach>,
     /// Tell the parent process by `SIGUSR1` when ready.
     pub sig_parent: bool,
+    /// Leave listening sockets with the service manager.
+    pub keep_sockets: bool,
     /// In the process that has left the foreground: where to tell the one that waits in it.
     pub readiness_fd: Option<RawFd>,
     /// What the user should know about settings that were refused.
@@ -175,6 +177,7 @@ pub fn parse(args: &[OsString], around: &dyn Surroundings) -> Result<Invocation,
             (false, false) => None,
         },
         sig_parent: settings.sig_parent,
+        keep_sockets: settings.keep_sockets,
         readiness_fd: settings.readiness_fd,
         config: settings.apply_to(config, &working_dir),
         notices,

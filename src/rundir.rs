@@ -14,19 +14,22 @@
 //! | consumers' directories | 0750 less the umask | root:tracing |
 //! | pid file | 0644 | |
 //!
-//! Everything but the directory itself goes when the daemon does: `lttng-relayd` may be using it.
+//! Everything but the directory itself goes when the daemon does: `lttng-relayd` may be using it. Listening sockets that
+//! are handed on to the next daemon ([`Handover`]) stay, and the agents' port file with theirs.
 
 mod agent_port;
 mod leftovers;
 mod listener;
 mod lock;
 mod metrics_place;
+mod sockets;
 #[cfg(test)]
 mod tests;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::net::TcpListener;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -35,8 +38,12 @@ use lttngd_status::MetricsListener;
 use nix::{libc, unistd::Group};
 
 use self::leftovers::Leftovers;
+use self::sockets::Sockets;
 use crate::config::{CLIENT_SOCKET, Config, ConsumerdConfig, SYSTEM_RUN_DIR};
 use crate::error::StartError;
+use crate::handover::{
+    AGENTS, APPLICATIONS, CLIENTS, HEALTH, Handover, METRICS, NOTIFICATIONS, STATUS,
+};
 
 /// Connections that may wait to be accepted on the client socket
 /// (`LTTNG_SESSIOND_COMM_MAX_LISTEN`).
@@ -62,13 +69,13 @@ pub(crate) struct RunDir {
     metrics_listener: Option<MetricsListener>,
     agent_listener: Option<TcpListener>,
     /// Removed before the lock below is let go.
-    _leftovers: Leftovers,
+    leftovers: Leftovers,
     _lock: File,
 }
 
 impl RunDir {
     /// Makes and occupies the run directory of `config`. What this call has made goes again when it
-    /// fails. It does for what a daemon is nothing without: the directory, the lock, the sockets of
+    /// fails; sockets of `handover` stay. It does for what a daemon is nothing without: the directory, the lock, the sockets of
     /// clients and applications, and the directory of the consumer of its own word size. What it can
     /// do without is an error in the log.
     ///
@@ -76,7 +83,7 @@ impl RunDir {
     ///
     /// [`StartError::AlreadyRunning`] when another daemon answers on the client socket or holds the
     /// lock, [`StartError::Path`] when an entry cannot be made as it must be.
-    pub(crate) fn prepare(config: &Config) -> Result<Self, StartError> {
+    pub(crate) fn prepare(config: &Config, handover: &mut Handover) -> Result<Self, StartError> {
         let mut leftovers = Leftovers::default();
         if make_dir(&config.run_dir, 0o700)? {
             leftovers.dir(&config.run_dir);
@@ -84,7 +91,9 @@ impl RunDir {
         // A stock daemon in the background holds no lock: its client socket alone gives it away,
         // also to a daemon that will not have one.
         let usual = config.run_dir.join(CLIENT_SOCKET);
-        if listener::is_alive(config.client_socket.as_ref().unwrap_or(&usual))? {
+        let place = config.client_socket.as_ref().unwrap_or(&usual);
+        let is_left = config.client_socket.is_some() && handover.has(CLIENTS);
+        if !is_left && listener::is_alive(place)? {
             return Err(StartError::AlreadyRunning);
         }
         let lock = lock::acquire(&config.lock_file)?;
@@ -98,43 +107,39 @@ impl RunDir {
         prepare_consumerd_dirs(config, group, &mut leftovers)?;
         prepare_health_dirs(config, &mut leftovers)
             .unwrap_or_else(|error| tracing::warn!(%error, "lttng-consumerd of LTTng, if it is to be started, may not be"));
-        let mut bind_for_group = |path: &Path, mode, backlog| -> Result<UnixListener, StartError> {
-            let bound = listener::bind(path, mode, &mut leftovers)?;
-            if let Some(gid) = group
-                && !give_to_group(path, gid)
-            {
-                set_mode(path, 0o600)?;
-            }
-            bound.listen(backlog)
-        };
+        let mut sockets = Sockets { leftovers: &mut leftovers, handover: &mut *handover, group };
         let client_listener = match &config.client_socket {
-            Some(path) => Some(bind_for_group(path, 0o660, CLIENT_BACKLOG)?),
+            Some(path) => Some(sockets.listen_for_group(CLIENTS, path, (0o660, CLIENT_BACKLOG))?),
             None => None,
         };
-        let health_listener = config.health_socket.as_ref().and_then(|path| {
-            let mode = if group.is_some() { 0o660 } else { 0o755 };
-            bind_for_group(path, mode, HEALTH_BACKLOG)
-                .inspect_err(|error| tracing::error!(%error, "the daemon's health cannot be asked"))
-                .ok()
-        });
-        let mut bind_if_wanted = |path: Option<&PathBuf>, backlog, without: &'static str| {
-            let bound = bind_for_group(path?, 0o660, backlog);
-            bound.inspect_err(|error| tracing::error!(%error, "{without}")).ok()
+        let mut listen_if_wanted = |name, path: Option<&PathBuf>, rights, without: &'static str| {
+            let listener = sockets.listen_for_group(name, path?, rights);
+            listener.inspect_err(|error| tracing::error!(%error, "{without}")).ok()
         };
-        let (path, without) = (&config.notification_socket, "nobody is notified of triggers");
-        let notification_listener = bind_if_wanted(path.as_ref(), NOTIFICATION_BACKLOG, without);
-        let (path, without) = (&config.status_socket, "nobody is told what goes on inside");
-        let status_listener = bind_if_wanted(path.as_ref(), STATUS_BACKLOG, without);
-        let metrics_listener = metrics_place::listen(config.metrics.as_ref(), bind_if_wanted);
+        let path = config.health_socket.as_ref();
+        let rights = (if group.is_some() { 0o660 } else { 0o755 }, HEALTH_BACKLOG);
+        let health_listener =
+            listen_if_wanted(HEALTH, path, rights, "the daemon's health cannot be asked");
+        let (path, rights) = (config.notification_socket.as_ref(), (0o660, NOTIFICATION_BACKLOG));
+        let notification_listener =
+            listen_if_wanted(NOTIFICATIONS, path, rights, "nobody is notified of triggers");
+        let (path, rights) = (config.status_socket.as_ref(), (0o660, STATUS_BACKLOG));
+        let status_listener =
+            listen_if_wanted(STATUS, path, rights, "nobody is told what goes on inside");
+        let metrics_listener =
+            metrics_place::listen(config.metrics.as_ref(), |path, backlog, without| {
+                listen_if_wanted(METRICS, path, (0o660, backlog), without)
+            });
         let apps_listener =
-            listener::bind(&config.apps_socket, 0o666, &mut leftovers)?.listen(APPS_BACKLOG)?;
-        let agent_listener = agent_port::listen(config.agent_port, &config.run_dir, &mut leftovers);
+            sockets.listen(APPLICATIONS, &config.apps_socket, (0o666, APPS_BACKLOG))?;
+        let agent_listener =
+            agent_port::listen(config.agent_port, &config.run_dir, &mut leftovers, handover);
         write_pid_file(&config.pid_file, &mut leftovers)
             .unwrap_or_else(|error| tracing::error!(%error, "the daemon runs without a pid file"));
 
         // From here on the directory is the user's, whatever becomes of this daemon.
         leftovers.keep(&config.run_dir);
-        Ok(Self {
+        let mut rundir = Self {
             client_listener,
             apps_listener: Some(apps_listener),
             health_listener,
@@ -142,9 +147,34 @@ impl RunDir {
             status_listener,
             metrics_listener,
             agent_listener,
-            _leftovers: leftovers,
+            leftovers,
             _lock: lock,
-        })
+        };
+        rundir.hand_on(config, handover);
+        Ok(rundir)
+    }
+
+    /// Hands the listening sockets on. What is in the file system of those that outlive the daemon stays there.
+    fn hand_on(&mut self, config: &Config, handover: &mut Handover) {
+        let port_file = config.run_dir.join(agent_port::PORT_FILE);
+        let unix = [
+            (CLIENTS, &self.client_listener, config.client_socket.as_ref()),
+            (APPLICATIONS, &self.apps_listener, Some(&config.apps_socket)),
+            (HEALTH, &self.health_listener, config.health_socket.as_ref()),
+            (NOTIFICATIONS, &self.notification_listener, config.notification_socket.as_ref()),
+            (STATUS, &self.status_listener, config.status_socket.as_ref()),
+        ];
+        let unix =
+            unix.map(|(name, listener, path)| (name, listener.as_ref().map(AsFd::as_fd), path));
+        let agents = (AGENTS, self.agent_listener.as_ref().map(AsFd::as_fd), Some(&port_file));
+        for (name, listener, path) in unix.into_iter().chain([agents]) {
+            if let (Some(listener), Some(path)) = (listener, path)
+                && handover.hand_on(name, listener)
+            {
+                self.leftovers.keep(path);
+            }
+        }
+        handover.let_go_of_the_rest();
     }
 
     /// The socket for clients: listening, non-blocking. `None` when the configuration has none or

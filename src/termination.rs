@@ -20,7 +20,7 @@ impl Termination {
     ///
     /// When the system refuses.
     pub fn catch() -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_io().build()?;
+        let runtime = Builder::new_current_thread().enable_all().build()?;
         let (terminate, interrupt) = {
             let _context = runtime.enter();
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)

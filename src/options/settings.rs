@@ -77,6 +77,9 @@ pub(super) struct Settings {
     /// Send SIGUSR1 to the parent process when ready
     #[arg(short = 'S', long)]
     pub(super) sig_parent: bool,
+    /// Leave the listening sockets with the service manager, so that nobody is refused while it restarts the daemon
+    #[arg(long)]
+    pub(super) keep_sockets: bool,
     /// Group whose members may command a daemon that runs as root [default: tracing]
     #[arg(short = 'g', long, value_name = "GROUP", value_parser = NonEmptyStringValueParser::new())]
     group: Option<String>,
@@ -181,6 +184,7 @@ impl Settings {
             daemonize: self.daemonize,
             background: self.background,
             sig_parent: self.sig_parent,
+            keep_sockets: self.keep_sockets,
             verbose: self.verbose,
             verbose_consumer: self.verbose_consumer,
             quiet: self.quiet,
@@ -212,6 +216,7 @@ impl Settings {
             daemonize: self.daemonize || below.daemonize,
             background: self.background || below.background,
             sig_parent: self.sig_parent || below.sig_parent,
+            keep_sockets: self.keep_sockets || below.keep_sockets,
             group: self.group.or(below.group),
             verbose: self.verbose.saturating_add(below.verbose).min(VERBOSE_MAX),
             verbose_consumer: self.verbose_consumer || below.verbose_consumer,

@@ -2,17 +2,20 @@
 
 use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use nix::libc;
+use rustix::net::{SocketType, getsockname, sockopt};
 
 use super::leftovers::Leftovers;
 use crate::config::AgentPort;
+use crate::handover::{AGENTS, Handover};
 
 /// Where agents look for the port, in the run directory.
-const PORT_FILE: &str = "agent.port";
+pub(super) const PORT_FILE: &str = "agent.port";
 /// Anybody may know it.
 const PORT_FILE_MODE: u32 = 0o644;
 
@@ -22,8 +25,10 @@ pub(super) fn listen(
     port: AgentPort,
     run_dir: &Path,
     leftovers: &mut Leftovers,
+    handover: &mut Handover,
 ) -> Option<TcpListener> {
-    let listener = match bind(port) {
+    let left = handover.take(AGENTS, |socket| adopt(socket, port));
+    let listener = match left.map_or_else(|| bind(port), |left| Ok(Some(left))) {
         Ok(listener) => listener?,
         Err(error) => {
             tracing::warn!(?port, %error, "no port for agents: JUL, log4j and Python are not traced");
@@ -38,6 +43,19 @@ pub(super) fn listen(
             tracing::warn!(?path, %error, "agents cannot be told their port, and are not traced");
             None
         }
+    }
+}
+
+/// Takes over a socket that listens already, at a port that may be used.
+fn adopt(socket: OwnedFd, port: AgentPort) -> io::Result<TcpListener> {
+    let listens = sockopt::socket_type(&socket)? == SocketType::STREAM
+        && sockopt::socket_acceptconn(&socket)?;
+    let name = SocketAddrV4::try_from(getsockname(&socket)?)?;
+    let is_wanted = port.candidates().any(|it| [0, name.port()].contains(&it));
+    if listens && is_wanted && *name.ip() == Ipv4Addr::LOCALHOST {
+        Ok(TcpListener::from(socket))
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it does not listen at a port for agents"))
     }
 }
 

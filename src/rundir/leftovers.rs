@@ -32,9 +32,12 @@ impl Leftovers {
         self.0.push(Leftover::Dir(path.to_path_buf()));
     }
 
-    /// Forgets the directory `path`: it stays.
+    /// Forgets what is at `path`: it stays.
     pub(super) fn keep(&mut self, path: &Path) {
-        self.0.retain(|leftover| !matches!(leftover, Leftover::Dir(dir) if dir == path));
+        self.0.retain(|leftover| {
+            let (Leftover::File(it) | Leftover::Socket(it) | Leftover::Dir(it)) = leftover;
+            it != path
+        });
     }
 }
 

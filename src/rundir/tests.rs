@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+mod handover;
+
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -20,6 +22,11 @@ fn private() -> (TempDir, Config) {
     (parent, config)
 }
 
+/// One that takes nothing over and hands nothing on.
+fn prepare(config: &Config) -> Result<RunDir, StartError> {
+    RunDir::prepare(config, &mut Handover::default())
+}
+
 fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().mode() & 0o7777
 }
@@ -34,7 +41,7 @@ fn entries(dir: &Path) -> Vec<PathBuf> {
 #[test]
 fn agents_are_told_their_port() {
     let (_parent, config) = private();
-    let mut dir = RunDir::prepare(&config).unwrap();
+    let mut dir = prepare(&config).unwrap();
     assert!(dir.take_agent_listener().is_none(), "none is wanted");
     let port_file = config.run_dir.join("agent.port");
     assert!(!port_file.exists());
@@ -43,7 +50,7 @@ fn agents_are_told_their_port() {
     let (_parent, mut config) = private();
     let port_file = config.run_dir.join("agent.port");
     config.agent_port = AgentPort::Only(0);
-    let mut dir = RunDir::prepare(&config).unwrap();
+    let mut dir = prepare(&config).unwrap();
     let listener = dir.take_agent_listener().unwrap();
     let address = listener.local_addr().unwrap();
     assert!(address.ip().is_loopback());
@@ -56,7 +63,7 @@ fn agents_are_told_their_port() {
     for (wanted, available) in [(address.port(), false), (0, true)] {
         let (_parent, mut config) = private();
         config.agent_port = AgentPort::Only(wanted);
-        let mut dir = RunDir::prepare(&config).unwrap();
+        let mut dir = prepare(&config).unwrap();
         assert_eq!(dir.take_agent_listener().is_some(), available);
         assert_eq!(config.run_dir.join("agent.port").exists(), available);
     }
@@ -67,13 +74,13 @@ fn metrics_have_the_place_that_is_named_unless_it_is_somebodys() {
     let (parent, mut config) = private();
     let place = parent.path().join("metrics");
     config.metrics = Some(MetricsAddress::Unix(place.clone()));
-    let mut dir = RunDir::prepare(&config).unwrap();
+    let mut dir = prepare(&config).unwrap();
     let listener = dir.take_metrics_listener();
     assert!(listener.is_some() && mode(&place) == 0o660, "{listener:?}");
 
     let (_parent, mut other) = private();
     other.metrics = Some(MetricsAddress::Unix(place.clone()));
-    let mut second = RunDir::prepare(&other).unwrap();
+    let mut second = prepare(&other).unwrap();
     assert!(second.take_metrics_listener().is_none(), "another listens there");
     second.remove();
     assert!(place.exists(), "it is not the second's");
@@ -82,7 +89,7 @@ fn metrics_have_the_place_that_is_named_unless_it_is_somebodys() {
 
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     other.metrics = Some(MetricsAddress::Tcp(taken.local_addr().unwrap()));
-    let mut third = RunDir::prepare(&other).unwrap();
+    let mut third = prepare(&other).unwrap();
     assert!(third.take_metrics_listener().is_none(), "its port is taken");
     third.remove();
 }
@@ -95,7 +102,7 @@ fn is_already_running(result: &Result<RunDir, StartError>) -> bool {
 fn entries_have_their_modes_and_go_at_the_end() {
     let (_parent, config) = private();
     let client_socket = config.client_socket.clone().unwrap();
-    let dir = RunDir::prepare(&config).unwrap();
+    let dir = prepare(&config).unwrap();
 
     assert_eq!(mode(&config.run_dir), 0o700);
     assert_eq!(mode(&client_socket), 0o660);
@@ -122,7 +129,7 @@ fn entries_have_their_modes_and_go_at_the_end() {
 #[test]
 fn both_sockets_can_be_connected_to() {
     let (_parent, config) = private();
-    let mut dir = RunDir::prepare(&config).unwrap();
+    let mut dir = prepare(&config).unwrap();
     let listeners = [
         (config.client_socket.clone().unwrap(), dir.take_client_listener().unwrap()),
         (config.apps_socket.clone(), dir.take_apps_listener().unwrap()),
@@ -145,7 +152,7 @@ fn a_live_daemon_is_detected_by_its_socket_and_left_alone() {
     let client_socket = config.client_socket.as_ref().unwrap();
     let _live = UnixListener::bind(client_socket).unwrap();
 
-    let refused = RunDir::prepare(&config);
+    let refused = prepare(&config);
     assert!(is_already_running(&refused), "{refused:?}");
     assert_eq!(refused.unwrap_err().to_string(), "A session daemon is already running.");
     assert_eq!(entries(&config.run_dir), [client_socket.file_name().unwrap()]);
@@ -159,25 +166,25 @@ fn a_daemon_that_does_not_accept_is_alive_too() {
     let mut leftovers = Leftovers::default();
     let _busy = listener::bind(path, 0o600, &mut leftovers).unwrap().listen(0).unwrap();
     let _waiting = UnixStream::connect(path).unwrap();
-    assert!(is_already_running(&RunDir::prepare(&config)));
+    assert!(is_already_running(&prepare(&config)));
 }
 
 #[test]
 fn a_second_daemon_in_this_process_is_kept_out_by_the_lock() {
     let (_parent, mut config) = private();
     config.client_socket = None;
-    let first = RunDir::prepare(&config).unwrap();
+    let first = prepare(&config).unwrap();
     let before = entries(&config.run_dir);
-    assert!(is_already_running(&RunDir::prepare(&config)));
+    assert!(is_already_running(&prepare(&config)));
     assert_eq!(entries(&config.run_dir), before);
     first.remove();
-    RunDir::prepare(&config).unwrap();
+    prepare(&config).unwrap();
 }
 
 #[test]
 fn the_lock_and_a_stock_daemons_lock_exclude_each_other() {
     let (_parent, config) = private();
-    let dir = RunDir::prepare(&config).unwrap();
+    let dir = prepare(&config).unwrap();
     let file = OpenOptions::new().write(true).open(&config.lock_file).unwrap();
     let write_lock = libc::flock {
         l_type: libc::F_WRLCK as libc::c_short,
@@ -191,7 +198,7 @@ fn the_lock_and_a_stock_daemons_lock_exclude_each_other() {
 
     let file = File::create(&config.lock_file).unwrap();
     fcntl(&file, FcntlArg::F_SETLK(&write_lock)).unwrap();
-    assert!(is_already_running(&RunDir::prepare(&config)));
+    assert!(is_already_running(&prepare(&config)));
     assert!(config.lock_file.exists());
 }
 
@@ -205,7 +212,7 @@ fn what_a_killed_daemon_left_is_taken_over() {
     fs::write(&config.pid_file, "999999999\nand more\n").unwrap();
     fs::write(&config.lock_file, "").unwrap();
 
-    let dir = RunDir::prepare(&config).unwrap();
+    let dir = prepare(&config).unwrap();
     let pid = fs::read_to_string(&config.pid_file).unwrap();
     assert_eq!(pid, format!("{}\n", std::process::id()));
     dir.remove();
@@ -222,7 +229,7 @@ fn what_a_killed_daemon_of_root_left_of_the_kernels_consumer_is_taken_over() {
     for socket in [&kernels.err_sock, &kernels.cmd_sock] {
         drop(UnixListener::bind(socket).unwrap());
     }
-    let dir = RunDir::prepare(&config).unwrap();
+    let dir = prepare(&config).unwrap();
     assert_eq!(mode(&kernels.dir) & 0o700, 0o700);
     dir.remove();
     assert_eq!(entries(&config.run_dir), Vec::<PathBuf>::new());
@@ -232,12 +239,12 @@ fn what_a_killed_daemon_of_root_left_of_the_kernels_consumer_is_taken_over() {
 fn a_failure_leaves_nothing_behind() {
     let (parent, mut config) = private();
     config.apps_socket = parent.path().join("missing/socket");
-    let error = RunDir::prepare(&config).unwrap_err();
+    let error = prepare(&config).unwrap_err();
     assert!(error.to_string().contains("missing/socket"), "{error}");
     assert!(!config.run_dir.exists());
 
     fs::create_dir(&config.run_dir).unwrap();
-    RunDir::prepare(&config).unwrap_err();
+    prepare(&config).unwrap_err();
     assert_eq!(entries(&config.run_dir), Vec::<PathBuf>::new());
 }
 
@@ -250,7 +257,7 @@ fn what_the_daemon_can_do_without_does_not_end_it() {
     config.agent_port = AgentPort::Only(0);
     fs::create_dir(&config.run_dir).unwrap();
     fs::create_dir(config.run_dir.join("agent.port")).unwrap();
-    let mut dir = RunDir::prepare(&config).unwrap();
+    let mut dir = prepare(&config).unwrap();
     assert!(dir.take_health_listener().is_none());
     assert!(dir.take_agent_listener().is_none());
     assert!(dir.take_client_listener().is_some());
@@ -264,7 +271,7 @@ fn nobody_is_waited_for_to_read_the_pid_file() {
     config.pid_file = parent.path().join("fifo");
     let mode = nix::sys::stat::Mode::from_bits_truncate(0o600);
     nix::unistd::mkfifo(&config.pid_file, mode).unwrap();
-    RunDir::prepare(&config).unwrap();
+    prepare(&config).unwrap();
 }
 
 #[test]
@@ -274,21 +281,21 @@ fn nobody_is_waited_for_at_the_files_of_the_run_directory() {
     fs::create_dir(&config.run_dir).unwrap();
     let mode = nix::sys::stat::Mode::from_bits_truncate(0o600);
     nix::unistd::mkfifo(&config.run_dir.join("agent.port"), mode).unwrap();
-    let mut dir = RunDir::prepare(&config).unwrap();
+    let mut dir = prepare(&config).unwrap();
     assert!(dir.take_agent_listener().is_none(), "agents cannot be told of it");
     dir.remove();
 
     let (_parent, config) = private();
     fs::create_dir(&config.run_dir).unwrap();
     nix::unistd::mkfifo(&config.run_dir.join("lttng-sessiond.lck"), mode).unwrap();
-    assert!(matches!(RunDir::prepare(&config), Err(StartError::Path { .. })));
+    assert!(matches!(prepare(&config), Err(StartError::Path { .. })));
 }
 
 #[test]
 fn the_parent_directory_is_not_made() {
     let parent = tempfile::tempdir().unwrap();
     let config = Config::in_directory(parent.path().join("missing/run"));
-    assert!(matches!(RunDir::prepare(&config), Err(StartError::Path { .. })));
+    assert!(matches!(prepare(&config), Err(StartError::Path { .. })));
     assert!(!parent.path().join("missing").exists());
 }
 
@@ -298,7 +305,7 @@ fn only_a_socket_is_replaced() {
     let precious = parent.path().join("precious");
     fs::write(&precious, "data").unwrap();
     config.client_socket = Some(precious.clone());
-    let error = RunDir::prepare(&config).unwrap_err();
+    let error = prepare(&config).unwrap_err();
     assert!(error.to_string().contains("not a socket"), "{error}");
     assert_eq!(fs::read_to_string(&precious).unwrap(), "data");
 }
@@ -307,7 +314,7 @@ fn only_a_socket_is_replaced() {
 fn a_path_too_long_for_a_socket_is_an_error() {
     let (_parent, mut config) = private();
     config.apps_socket = config.run_dir.join("x".repeat(108));
-    assert!(matches!(RunDir::prepare(&config), Err(StartError::Path { .. })));
+    assert!(matches!(prepare(&config), Err(StartError::Path { .. })));
     assert!(!config.run_dir.exists());
 }
 
@@ -322,7 +329,7 @@ fn roots_directory_belongs_to_the_tracing_group() {
     // A group that exists wherever root does.
     config.tracing_group = "daemon".to_owned();
     let gid = Group::from_name("daemon").unwrap().unwrap().gid.as_raw();
-    let _dir = RunDir::prepare(&config).unwrap();
+    let _dir = prepare(&config).unwrap();
     let client_socket = config.client_socket.clone().unwrap();
     let consumerds = [&config.consumerd64, &config.consumerd32, &config.kconsumerd];
     let directories = consumerds.map(|consumerd| &consumerd.dir);

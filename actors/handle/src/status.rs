@@ -12,7 +12,7 @@ use std::{
 };
 
 use actix::ArbiterHandle;
-use futures::future::join_all;
+use futures::{channel::oneshot, future::join_all};
 use lttngd_app::AppReport;
 use lttngd_consumer::{ConsumerPhase, ConsumerReport};
 use lttngd_model::{ErrorCode, SessionId};
@@ -122,6 +122,25 @@ impl Handle {
     /// None of its own.
     pub async fn status(&self, users: bool) -> Result<Status, ErrorCode> {
         self.ask(GetStatus { users }).await
+    }
+
+    /// Completes when each thread of actors has come to do something that it was asked for now: while one hangs, it
+    /// does not.
+    ///
+    /// # Errors
+    /// `Fatal` when the daemon is gone, or a thread of it.
+    pub async fn pulse(&self) -> Result<(), ErrorCode> {
+        self.check_running()?;
+        let beats = self.process().arbiters.iter().map(|arbiter| {
+            let (beat, beaten) = oneshot::channel();
+            arbiter.spawn_fn(move || {
+                // Who asked may be gone.
+                let _ = beat.send(());
+            });
+            beaten
+        });
+        let beaten = join_all(beats).await;
+        if beaten.iter().all(Result::is_ok) { Ok(()) } else { Err(ErrorCode::Fatal) }
     }
 
     fn users(&self, held: &[Holding]) -> Vec<UserStatus> {

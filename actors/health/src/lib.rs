@@ -12,11 +12,12 @@ use std::{
         fd::OwnedFd,
         unix::net::{UnixListener, UnixStream},
     },
+    sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 /// How long a client may take for its request.
 const CLIENT_DEADLINE: Duration = Duration::from_secs(5);
@@ -30,8 +31,8 @@ const REQUEST_LEN: usize = 4;
 /// The thread that answers. Dropping it ends it.
 #[derive(Debug)]
 pub struct Health {
-    /// The listening socket, to wake the thread by shutting it down.
-    socket: OwnedFd,
+    /// By which the thread is told to end. Its socket may outlive it, with those who wait there.
+    end: Arc<OwnedFd>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -47,17 +48,19 @@ impl Health {
         mask: impl Fn() -> u64 + Send + 'static,
     ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        let socket = OwnedFd::from(listener.try_clone()?);
-        let thread =
-            thread::Builder::new().name(thread.to_owned()).spawn(move || serve(&listener, mask))?;
-        Ok(Self { socket, thread: Some(thread) })
+        let end = Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?);
+        let told = Arc::clone(&end);
+        let thread = thread::Builder::new()
+            .name(thread.to_owned())
+            .spawn(move || serve(&listener, &told, mask))?;
+        Ok(Self { end, thread: Some(thread) })
     }
 }
 
 impl Drop for Health {
     fn drop(&mut self) {
-        // It fails only for a socket that does not listen any more.
-        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+        // There is room for it: it is all that is ever written.
+        let _ = rustix::io::write(&self.end, &1_u64.to_ne_bytes());
         if let Some(thread) = self.thread.take() {
             // It fails only when the thread panicked, which has been reported then.
             let _ = thread.join();
@@ -91,11 +94,11 @@ impl Waiting {
     }
 }
 
-/// Serves all clients, each when it has said what it asks, until the socket is shut down.
-fn serve(listener: &UnixListener, mask: impl Fn() -> u64) {
+/// Serves all clients, each when it has said what it asks, until the `end` is told.
+fn serve(listener: &UnixListener, end: &OwnedFd, mask: impl Fn() -> u64) {
     let mut waiting: VecDeque<Waiting> = VecDeque::new();
     loop {
-        if !is_open(listener, &waiting) {
+        if is_over(listener, end, &waiting) {
             return;
         }
         match listener.accept().and_then(|(client, _)| accepted(client)) {
@@ -124,18 +127,18 @@ fn accepted(client: UnixStream) -> io::Result<Waiting> {
     Ok(Waiting { client, since: Instant::now(), left: REQUEST_LEN })
 }
 
-/// Waits until somebody comes or says something, or the first of those that wait has taken too long. Whether the
-/// socket listens still.
-fn is_open(listener: &UnixListener, waiting: &VecDeque<Waiting>) -> bool {
+/// Waits until somebody comes or says something, or the first of those that wait has taken too long, or the end is
+/// told. Whether it is.
+fn is_over(listener: &UnixListener, end: &OwnedFd, waiting: &VecDeque<Waiting>) -> bool {
     let clients = waiting.iter().map(|it| PollFd::new(&it.client, PollFlags::IN));
-    let mut all: Vec<_> =
-        std::iter::once(PollFd::new(listener, PollFlags::IN)).chain(clients).collect();
+    let own = [PollFd::new(end, PollFlags::IN), PollFd::new(listener, PollFlags::IN)];
+    let mut all: Vec<_> = own.into_iter().chain(clients).collect();
     let oldest = waiting.front().map(|it| CLIENT_DEADLINE.saturating_sub(it.since.elapsed()));
     let timeout = oldest.and_then(|left| Timespec::try_from(left).ok());
     if let Err(error) = poll(&mut all, timeout.as_ref()) {
         tracing::debug!(%error, "health clients are looked at without waiting for them");
     }
-    !all[0].revents().contains(PollFlags::HUP)
+    !all[0].revents().is_empty()
 }
 
 #[cfg(test)]
@@ -158,6 +161,21 @@ mod tests {
         assert_eq!(u64::from_ne_bytes(reply), 0b101);
         drop(health);
         assert!(UnixStream::connect(&path).is_err());
+    }
+
+    #[test]
+    fn a_socket_that_another_holds_goes_on_at_the_end() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("health");
+        let listener = UnixListener::bind(&path).unwrap();
+        let held = listener.try_clone().unwrap();
+        drop(Health::start(listener, "health", || 1).unwrap());
+        let mut client = UnixStream::connect(&path).unwrap();
+        client.write_all(&[0; REQUEST_LEN]).unwrap();
+        let _health = Health::start(held, "health", || 2).unwrap();
+        let mut reply = [0; 8];
+        client.read_exact(&mut reply).unwrap();
+        assert_eq!(u64::from_ne_bytes(reply), 2, "who came in between is answered by the next");
     }
 
     #[test]

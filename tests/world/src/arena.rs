@@ -235,7 +235,8 @@ fn hold_namespaces() -> Child {
     holder
 }
 
-fn is_installed(program: &str) -> bool {
+/// Whether a program is found.
+pub fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let sbin = [Path::new("/usr/sbin"), Path::new("/sbin")].map(Path::to_path_buf);
     std::env::split_paths(&path).chain(sbin).any(|directory| directory.join(program).is_file())

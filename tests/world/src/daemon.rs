@@ -11,7 +11,7 @@ use nix::time::ClockId;
 use nix::unistd::Pid;
 use rustix::process::Signal;
 
-use super::{Arena, Consumer, built, eventually};
+use super::{Arena, Consumer, Service, built, eventually};
 
 /// How often, and how long between, a daemon has the same number of descriptors that is at rest.
 const AT_REST_STEPS: usize = 20;
@@ -115,6 +115,14 @@ impl Daemon {
     ) -> Daemon {
         let command = arena.command(which.program());
         Daemon::spawn_command(arena, which, command, options, environment)
+    }
+
+    /// As [`Daemon::spawn`], of ours, with listening sockets that `service` has kept.
+    pub fn spawn_as_service(arena: &Arena, service: &Service, options: &[&str]) -> Daemon {
+        let mut shell = arena.command("sh");
+        shell.args(["-c", "export LISTEN_PID=$$; exec \"$0\" \"$@\""]).arg(Which::Ours.program());
+        service.pass_on(&mut shell);
+        Daemon::spawn_command(arena, Which::Ours, shell, options, &[])
     }
 
     fn spawn_command(
