@@ -8,12 +8,12 @@ use std::{
     time::Duration,
 };
 
-use clap::Parser;
+use clap::{Command, CommandFactory, Parser};
 use lttngd::status::{self, AskError};
 use lttngd::{Config, GetStatus, Status, Versioned};
 
 /// The word that is the first argument.
-const WORD: &str = "status";
+pub const WORD: &str = "status";
 
 /// Shows what goes on inside the session daemon that runs: root's, where this user may ask it, else his own.
 #[derive(Clone, Debug, Eq, Parser, PartialEq)]
@@ -60,6 +60,11 @@ fn seconds(text: &str) -> Result<Duration, String> {
     } else {
         Err("a number from 0.1 to 3600 is needed".to_owned())
     }
+}
+
+/// What can be written on its command line.
+pub fn command() -> Command {
+    Look::command()
 }
 
 /// Whether the arguments of the process ask for this.

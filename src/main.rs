@@ -5,6 +5,7 @@ mod clock_plugin;
 mod inherited;
 mod look;
 mod options;
+mod papers;
 mod service;
 mod termination;
 
@@ -36,6 +37,9 @@ fn main() -> ExitCode {
     }
     if look::is_meant(&args) {
         return look::main(&args, Process.is_setuid());
+    }
+    if papers::is_meant(&args) {
+        return papers::main(&args);
     }
     let options = match options::parse(&args, &Process) {
         Ok(Invocation::Start(options)) => *options,

@@ -20,7 +20,7 @@ use lttngd::Config;
 use lttngd::config::HomeUnknown;
 use lttngd::process::{own_program, read_regular_file, read_to_limit};
 
-pub use self::settings::READINESS_FD;
+pub use self::settings::{READINESS_FD, command};
 
 /// The configuration file of the whole system.
 const SYSTEM_CONFIG_FILE: &str = "/etc/lttng/lttng.conf";

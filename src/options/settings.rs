@@ -23,11 +23,19 @@ const HARMLESS_VALUES: [&str; 3] = [
 /// The option that tells a process that it is the background part of another.
 pub const READINESS_FD: &str = "readiness-fd";
 
+/// Words that ask for something else than a daemon.
+const AFTER_HELP: &str = "\
+Instead of options:
+  status              Show what goes on inside the daemon that runs
+  man [status]        Write the manual page
+  completions SHELL   Write what completes command lines in a shell";
+
 /// Session daemon for LTTng: takes the place of lttng-sessiond 2.13.
 #[derive(Clone, Debug, Default, Eq, Parser, PartialEq)]
 #[command(
     name = "lttngd",
     version = concat!(env!("CARGO_PKG_VERSION"), " (LTTng 2.13 protocol)"),
+    after_help = AFTER_HELP,
     infer_long_args = true,
     args_override_self = true
 )]
@@ -128,6 +136,11 @@ pub(super) struct Settings {
     /// Arguments without a meaning
     #[arg(hide = true)]
     stray: Vec<OsString>,
+}
+
+/// What can be written on the daemon's command line.
+pub fn command() -> clap::Command {
+    Settings::command()
 }
 
 /// A port or a count, 1 to 65534, in C's notation.
