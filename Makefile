@@ -1,7 +1,7 @@
 # Each target sets up what it needs: Debian packages by tools/install-peers.sh, crates by cargo.
 CARGO ?= cargo
 
-.PHONY: demo test test-kernel bench bench-scale bench-hostile soak hold peers
+.PHONY: demo test test-kernel bench bench-scale bench-hostile soak hold deb peers
 
 # Traces a program with the stock tools and this daemon, and shows the trace.
 demo: peers
@@ -47,6 +47,12 @@ soak: peers
 # Holds many applications and sessions for MINUTES, and fails when something is lost.
 hold: peers
 	$(CARGO) bench --bench load -- --hold $(MINUTES)
+
+# Debian packages in target/debian: lttngd, beside lttng-tools' daemon, and lttngd-sessiond, which puts it in place of that.
+# They are installed into a root of their own, and the daemon is started from there.
+deb: peers
+	$(CARGO) build --release --locked
+	packages=$$(packaging/deb/make.sh) && packaging/deb/try.sh $$packages && ls -l $$packages
 
 peers:
 	tools/install-peers.sh
