@@ -9,6 +9,7 @@ mod lives;
 mod many_applications;
 mod memory;
 mod notifications;
+mod observed;
 mod producers;
 mod registrations;
 mod relays;
@@ -97,6 +98,7 @@ pub fn all() -> Vec<Scenario> {
         scenario("streaming", "Consumer daemon", 3, streamed::throughput),
         scenario("idle", "Consumer daemon", 1, idle_streams::idle),
         scenario("rest", "Consumer daemon", 1, idle_streams::at_rest),
+        scenario("observed", "Being looked at", 3, observed::cost),
         scenario("memory", "Memory of the session daemon", 1, memory::memory),
     ];
     all.extend(beside_one_user());

@@ -4,22 +4,18 @@ use std::{
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpStream},
     os::unix::net::UnixStream,
+    thread,
     time::Instant,
 };
 
-use lttngd_world::{PATIENCE, Stage, Which, eventually};
+use lttngd_world::{PATIENCE, Stage, Which, daemon::metrics_option, eventually};
+use rustix::process::Signal;
 
 use super::openmetrics::{Samples, read};
 
 /// As a monitor asks.
 const SCRAPE: &str = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n";
 const PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
-
-/// Has the run directory be the place, where a command in the world begins in the home directory or at its root.
-fn place() -> &'static str {
-    let is_root = rustix::process::geteuid().is_root();
-    if is_root { "--metrics=/var/run/lttng/metrics" } else { "--metrics=.lttng/metrics" }
-}
 
 fn connect(stage: &Stage) -> UnixStream {
     let socket = stage.arena.connect("metrics");
@@ -61,7 +57,7 @@ fn alone_with(option: &str, script: impl FnOnce(&mut Stage)) {
 
 #[test]
 fn a_scrape_reads_what_is_recorded_and_how_commands_were_answered() {
-    alone_with(place(), |stage| {
+    alone_with(metrics_option(), |stage| {
         let mut program = stage.program();
         stage.arena.lttng_ok("create mine");
         stage.arena.lttng_ok("enable-channel -u -s mine c --subbuf-size=4k --num-subbuf=2");
@@ -84,6 +80,7 @@ fn a_scrape_reads_what_is_recorded_and_how_commands_were_answered() {
             ("lttngd_applications", &[("state", "set_aside")], 0.0),
             ("lttngd_consumers", &[("state", "running")], 1.0),
             ("lttngd_relays", &[], 0.0),
+            ("lttngd_queue_length", &[("queue", "runas")], 0.0),
             ("lttngd_user_holds", &[("what", "sessions")], 1.0),
             ("lttngd_commands_total", &[("command", "CREATE_SESSION_EXT"), ("code", "OK")], 1.0),
             ("lttngd_commands_total", &[("command", "START_TRACE"), ("code", "OK")], 1.0),
@@ -102,6 +99,7 @@ fn a_scrape_reads_what_is_recorded_and_how_commands_were_answered() {
         for name in [
             "lttngd_descriptors",
             "lttngd_resident_memory_bytes",
+            "lttngd_buffers_bytes",
             "lttngd_processor_seconds_total",
             "lttngd_command_duration_seconds_sum",
         ] {
@@ -114,7 +112,9 @@ fn a_scrape_reads_what_is_recorded_and_how_commands_were_answered() {
         program.finish();
         stage.arena.lttng_ok("destroy mine");
         eventually("it is gone", || {
-            scrape(stage).sum("lttngd_session_active", &of_mine).is_none().then_some(())
+            let told = scrape(stage);
+            let is_gone = told.sum("lttngd_session_active", &of_mine).is_none();
+            (is_gone && told.sum("lttngd_buffers_bytes", &[]) == Some(0.0)).then_some(())
         });
     });
 }
@@ -151,7 +151,7 @@ fn a_port_is_scraped_by_http_as_it_is_spoken() {
 
 #[test]
 fn those_who_scrape_badly_harm_nobody() {
-    alone_with(place(), |stage| {
+    alone_with(metrics_option(), |stage| {
         let others_are_served = || {
             for command in ["create bystander --no-output", "list", "destroy bystander"] {
                 let answer = stage.arena.lttng(command);
@@ -194,5 +194,44 @@ fn those_who_scrape_badly_harm_nobody() {
         stage.daemon.settles_to_descriptors(at_rest);
         let made = scrape(stage).sum("lttngd_commands_total", &[("command", "GET_STATUS")]);
         assert!(made.unwrap() < 900.0, "answers are shared: {made:?}");
+    });
+}
+
+#[test]
+fn what_waits_for_a_consumer_daemon_is_told_while_it_does() {
+    alone_with(metrics_option(), |stage| {
+        let _program = stage.program();
+        stage.arena.lttng_ok("create one");
+        stage.arena.lttng_ok("enable-event -u -s one sample:number");
+        stage.arena.lttng_ok("start one");
+        let told = super::status(stage);
+        let consumers = told["consumers"].as_array().unwrap();
+        let consumer = consumers.iter().find_map(|it| it["pid"].as_i64()).unwrap();
+        let consumer = i32::try_from(consumer).unwrap();
+        scrape(stage);
+        stage.arena.signal(consumer, Signal::STOP);
+        let arena = &stage.arena;
+        thread::scope(|scope| {
+            let waits = scope.spawn(|| arena.lttng("stop one"));
+            for queue in ["session", "consumer"] {
+                eventually("its queue is told", || {
+                    let labels = [("queue", queue), ("of", "one")];
+                    let told = scrape(stage);
+                    let length = told.sum("lttngd_queue_length", &labels)?;
+                    let oldest = told.sum("lttngd_queue_oldest_wait_seconds", &labels)?;
+                    (length >= 1.0 && oldest > 0.0).then_some(())
+                });
+            }
+            let told = super::status(stage);
+            let consumers = told["consumers"].as_array().unwrap();
+            let sockets = consumers.iter().flat_map(|it| it["sockets"].as_array()).flatten();
+            assert!(sockets.clone().any(|it| it["session"] == "one"), "{told}");
+            arena.signal(consumer, Signal::CONT);
+            assert_eq!(waits.join().unwrap().code, 0);
+        });
+        eventually("nothing waits any more", || {
+            let labels = [("of", "one")];
+            scrape(stage).sum("lttngd_queue_length", &labels).is_none().then_some(())
+        });
     });
 }

@@ -134,9 +134,12 @@ fn buckets(name: &str, samples: &[Sample]) -> Result<(), String> {
             }
         }
     }
-    let last = known.into_iter().map(|(labels, last)| (labels, last)).collect::<BTreeMap<_, _>>();
     let all = counts.into_iter().map(|(labels, count)| (labels, (f64::INFINITY, count)));
-    if last == all.collect() { Ok(()) } else { Err(format!("{name}: the last bucket has not all")) }
+    if known == all.collect() {
+        Ok(())
+    } else {
+        Err(format!("{name}: the last bucket has not all"))
+    }
 }
 
 fn is_name(text: &str) -> bool {

@@ -4,6 +4,8 @@ use lttngd_consumer::ConsumerError;
 use lttngd_runtime::{AskError, NotRun};
 use thiserror::Error;
 
+use crate::NoMemory;
+
 /// Why a buffer set could not do what it was asked.
 #[derive(Clone, Debug, Error)]
 pub enum BuffersError {
@@ -24,6 +26,9 @@ pub enum BuffersError {
         /// What the system said.
         reason: String,
     },
+    /// There is no memory for them.
+    #[error(transparent)]
+    NoMemory(#[from] NoMemory),
     /// The kernel tracer did not do what it was told.
     #[error("{0}")]
     Tracer(String),
@@ -35,7 +40,9 @@ impl BuffersError {
         use ConsumerError::{NoDescriptors, NoneLeft, Refused};
         matches!(
             self,
-            Self::Consumer(NoDescriptors(_) | NoneLeft | Refused(_)) | Self::Directory { .. }
+            Self::Consumer(NoDescriptors(_) | NoneLeft | Refused(_))
+                | Self::Directory { .. }
+                | Self::NoMemory(_)
         )
     }
 }

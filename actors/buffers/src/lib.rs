@@ -20,6 +20,7 @@ mod ask;
 mod counters;
 mod error;
 mod held;
+mod memory;
 mod message;
 mod progress;
 mod set;
@@ -32,6 +33,7 @@ pub use actor::BufferSet;
 pub use counters::counters_of;
 pub use error::BuffersError;
 pub use lttngd_consumer::{ChannelObject, StreamObject};
+pub use memory::{BUFFER_BYTES, NoMemory, Shortage};
 pub use message::{
     BufferObjects, BufferSetFailed, ChannelCounters, ChannelRequest, ChannelSize, Clear,
     ClearQuiescent, Close, Counters, Finish, Flush, IdsGiven, OpenPackets, Prepare,

@@ -4,6 +4,7 @@ use std::{
     io,
     os::fd::OwnedFd,
     path::PathBuf,
+    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -17,6 +18,7 @@ use lttngd_model::{
 };
 use lttngd_runas::{Below, Owner, Runas};
 use lttngd_runtime::Outlet;
+use lttngd_users::Lease;
 use lttngd_wire::ust::registration::Alignments;
 
 use crate::{
@@ -246,4 +248,6 @@ pub(crate) struct SetChannel {
     pub(crate) prepared: PreparedChannel,
     pub(crate) overwrite: bool,
     pub(crate) size: ChannelSize,
+    /// Its user's share of memory for buffers, held as long as they are there.
+    pub(crate) _memory: Option<Rc<Lease>>,
 }

@@ -16,7 +16,7 @@ use tokio::{process::Child, sync::oneshot};
 use tracing::Span;
 
 use crate::{
-    ConsumerConfig, ConsumerError, ConsumerExited, EnsureRunning, Running, Stop,
+    ConsumerConfig, ConsumerError, ConsumerExited, EnsureRunning, Running, SocketReport, Stop,
     channels::Channels,
     command::{CommandSocket, NewConnection},
     ended::EndedSessions,
@@ -262,6 +262,12 @@ impl RunningConsumer {
     /// Its process.
     pub(crate) fn pid(&self) -> Option<u32> {
         self.owner.pid
+    }
+
+    /// The connections on which it owes answers.
+    pub(crate) fn owing(&self) -> Vec<SocketReport> {
+        let report = |(session, it): (_, &Socket)| it.hearing.report(session);
+        self.sockets.all().filter_map(report).collect()
     }
 
     /// The connection that makes exchanges for a session.

@@ -13,7 +13,7 @@ use lttngd_runtime::{Attention, Counted, Outlet, Patience};
 use tokio::{sync::oneshot, time::Instant};
 use tracing::Span;
 
-use crate::ConsumerError;
+use crate::{ConsumerError, SocketReport};
 
 /// How long somebody waits for an answer before the process is asked whether it runs, and again.
 pub(crate) const SILENCE: Duration = Duration::from_secs(5);
@@ -124,6 +124,12 @@ impl Hearing {
     /// For how long it owes an answer.
     pub(crate) fn owes_for(&self) -> Duration {
         self.socket.silent_for(Instant::now())
+    }
+
+    /// How it does, unless nothing is owed on it.
+    pub(crate) fn report(&self, session: Option<SessionId>) -> Option<SocketReport> {
+        let (owed, owes_for) = (self.socket.owed(), self.owes_for());
+        (owed > 0).then(|| SocketReport { session, owed, owes_for, is_silent: self.is_silent() })
     }
 
     /// Whether it owes an answer for so long.

@@ -50,6 +50,7 @@ mod reports;
 mod requests;
 mod samples;
 mod sockets;
+mod state_report;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -60,11 +61,12 @@ pub use lttngd_wire::consumer::{AddChannel, CloseCommand, TraceChunkPresence};
 pub use message::{
     AddKernelChannel, AddKernelStreams, AddRelayd, ChannelObject, ChannelSampled, ChunkPlace,
     ClearChannel, ClearQuiescentChannel, CloseMetadata, CloseTraceChunk, ConsumerExited,
-    ConsumerPhase, ConsumerReport, CreateChannel, CreateMetadata, CreateTraceChunk, DataPending,
-    DestroyChannel, DestroyRelayd, DiscardedEvents, EndSampling, EndSession, EnsureRunning,
-    FlushChannel, KernelStream, LostPackets, MetadataAccepted, MetadataRequested, MetadataSource,
-    MetadataText, OpenChannelPackets, PushMetadata, RecordChannel, ReportConsumer, RotateChannel,
-    Running, SampledChannel, Stop, StreamObject, TraceChunkExists,
+    CreateChannel, CreateMetadata, CreateTraceChunk, DataPending, DestroyChannel, DestroyRelayd,
+    DiscardedEvents, EndSampling, EndSession, EnsureRunning, FlushChannel, KernelStream,
+    LostPackets, MetadataAccepted, MetadataRequested, MetadataSource, MetadataText,
+    OpenChannelPackets, PushMetadata, RecordChannel, RotateChannel, Running, SampledChannel, Stop,
+    StreamObject, TraceChunkExists,
 };
 pub use process::ConsumerConfig;
 pub use remains::Remains;
+pub use state_report::{ConsumerPhase, ConsumerReport, ReportConsumer, SocketReport};

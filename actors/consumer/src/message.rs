@@ -1,8 +1,8 @@
 //! What a consumer actor is asked and what it tells.
 
-use std::{os::fd::OwnedFd, sync::Arc, time::Duration};
+use std::{os::fd::OwnedFd, sync::Arc};
 
-use actix::{Message, MessageResponse};
+use actix::Message;
 use lttngd_model::{
     ChannelKey, ChunkId, ConsumerKind, Credentials, NetIndex, RelaySessionId, SessionId, Tracer,
 };
@@ -435,41 +435,4 @@ pub struct StreamObject {
     pub memory: OwnedFd,
     /// Write end of the stream's pipe.
     pub wakeup: OwnedFd,
-}
-
-/// Asks how the consumer daemon does. It is answered at once: the process is not asked.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "ConsumerReport")]
-pub struct ReportConsumer;
-
-/// How a consumer daemon does.
-#[derive(Clone, Copy, Debug, Eq, MessageResponse, PartialEq)]
-pub struct ConsumerReport {
-    /// Which.
-    pub kind: ConsumerKind,
-    /// Where its process is in its life.
-    pub phase: ConsumerPhase,
-    /// The process, while it runs.
-    pub pid: Option<u32>,
-    /// Whether it is set aside: nobody waits for what all share before it answers.
-    pub is_silent: bool,
-    /// For how long it has owed an answer on the socket that all share; nothing when it owes none.
-    pub owes_for: Duration,
-    /// Requests that it has not answered.
-    pub waiting: usize,
-    /// Channels whose use it tells.
-    pub channels: usize,
-}
-
-/// Where the process of a consumer daemon is in its life.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ConsumerPhase {
-    /// There is none.
-    Idle,
-    /// It is being started.
-    Starting,
-    /// It runs.
-    Running,
-    /// It is to be gone.
-    Ending,
 }

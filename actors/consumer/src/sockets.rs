@@ -79,6 +79,12 @@ impl<S> Sockets<S> {
         &self.shared
     }
 
+    /// All, with whose they are.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (Option<SessionId>, &S)> {
+        let own = self.own.iter().map(|(session, socket)| (Some(*session), socket));
+        std::iter::once((None, &self.shared)).chain(own)
+    }
+
     /// All, to be let go.
     pub(crate) fn into_all(self) -> impl Iterator<Item = S> {
         std::iter::once(self.shared).chain(self.own.into_values())

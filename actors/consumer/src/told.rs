@@ -80,6 +80,7 @@ impl Handler<ReportConsumer> for Consumer {
             owes_for: hearing.map(Hearing::owes_for).unwrap_or_default(),
             waiting: self.waiting.get(),
             channels: running.map_or(0, |running| running.samples.channels()),
+            sockets: running.map(RunningConsumer::owing).unwrap_or_default(),
         }
     }
 }

@@ -28,8 +28,8 @@ pub use request::Request;
 pub use status::{
     AgentStatus, AnswerStatus, AppState, AppStatus, ChannelLossStatus, CommandStatus,
     ConsumerState, ConsumerStatus, DaemonStatus, DescriptorStatus, GetStatus, LossStatus, Process,
-    Quantity, RelayState, RelayStatus, SessionState, SessionStatus, Status, UserStatus,
-    resident_bytes,
+    Quantity, RelayState, RelayStatus, RunasState, RunasStatus, SessionState, SessionStatus,
+    SocketStatus, Status, UserStatus, resident_bytes,
 };
 pub use subscriptions::{AnyEvent, AnySubscribed, AnySubscription, SubscriptionRequest};
 pub use version::{VERSION, Versioned};

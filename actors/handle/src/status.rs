@@ -14,19 +14,23 @@ use std::{
 use actix::ArbiterHandle;
 use futures::{channel::oneshot, future::join_all};
 use lttngd_app::AppReport;
-use lttngd_consumer::{ConsumerPhase, ConsumerReport};
+use lttngd_consumer::{ConsumerPhase, ConsumerReport, SocketReport};
 use lttngd_model::{ErrorCode, SessionId};
 use lttngd_registry::{Report, Reports};
 use lttngd_relayd::{RelayReport, Stands};
+use lttngd_runas::RunasReport;
 use lttngd_runtime::{Descriptors, Purpose};
-use lttngd_session::{Fate, GetQueueReport, KnownLosses, SessionRequest, ShownSession};
+use lttngd_session::{
+    BUFFER_BYTES, Fate, GetQueueReport, KnownLosses, SessionRequest, ShownSession,
+};
 use lttngd_users::Holding;
 use serde::{Deserialize, Serialize};
 
 pub use reply::{
     AgentStatus, AnswerStatus, AppState, AppStatus, ChannelLossStatus, CommandStatus,
     ConsumerState, ConsumerStatus, DaemonStatus, DescriptorStatus, LossStatus, Quantity,
-    RelayState, RelayStatus, SessionState, SessionStatus, Status, UserStatus,
+    RelayState, RelayStatus, RunasState, RunasStatus, SessionState, SessionStatus, SocketStatus,
+    Status, UserStatus,
 };
 
 use crate::{CommandCounters, CommandFigures, Handle, Request};
@@ -94,20 +98,24 @@ impl Request for GetStatus {
         });
         let mut queues: HashMap<_, _> = join_all(asked).await.into_iter().flatten().collect();
         let now = Instant::now();
-        let relays = relays(&reports.relays, &shown);
+        let relays = relays(&reports.relays, &shown, now);
         let sessions = shown.iter().map(|it| session(it, queues.remove(&it.id), now));
         let (sessions, users) =
             (sessions.collect(), self.users.then(|| handle.users(&reports.held)));
-        let Reports { apps, agents, consumers, .. } = reports;
+        let Reports { apps, agents, consumers, runas, held, .. } = reports;
         Ok(Status {
-            daemon: daemon(process, now),
+            daemon: DaemonStatus {
+                buffer_bytes: self.users.then(|| buffer_bytes(&held)),
+                ..daemon(process, now)
+            },
             sessions,
             applications: apps.iter().map(|report| app(report, now)).collect(),
             agents: agents
                 .into_iter()
                 .map(|agent| AgentStatus { pid: agent.pid, domain: agent.domain })
                 .collect(),
-            consumers: consumers.iter().map(consumer).collect(),
+            consumers: consumers.iter().map(|it| consumer(it, &shown)).collect(),
+            runas: Some(RunasStatus::from(runas)),
             relays,
             users,
             answers: process.commands.figures().into_iter().map(AnswerStatus::from).collect(),
@@ -158,6 +166,7 @@ fn daemon(process: &Process, now: Instant) -> DaemonStatus {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_s: now.saturating_duration_since(*began).as_secs(),
         resident_bytes: resident_bytes(),
+        buffer_bytes: None,
         processor_time_ms: Some(processor_time_ms()),
         descriptors_max: descriptors.limit(),
         descriptors: DescriptorStatus {
@@ -175,6 +184,11 @@ pub fn resident_bytes() -> Option<u64> {
     let pages = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = pages.split(' ').nth(1)?.parse().ok()?;
     Some(pages * rustix::param::page_size() as u64)
+}
+
+/// What all users hold of memory for buffers.
+fn buffer_bytes(held: &[Holding]) -> u64 {
+    held.iter().filter(|it| it.what == BUFFER_BYTES).map(|it| it.held).fold(0, u64::saturating_add)
 }
 
 /// How much of the processors' time this process has had, in milliseconds.
@@ -267,7 +281,38 @@ fn app(report: &AppReport, now: Instant) -> AppStatus {
     }
 }
 
-fn consumer(report: &ConsumerReport) -> ConsumerStatus {
+impl From<RunasReport> for RunasStatus {
+    fn from(report: RunasReport) -> Self {
+        Self {
+            state: match report.state {
+                lttngd_runas::RunasState::Idle => RunasState::Idle,
+                lttngd_runas::RunasState::Starting => RunasState::Starting,
+                lttngd_runas::RunasState::Running => RunasState::Running,
+                lttngd_runas::RunasState::Silent => RunasState::Silent,
+                lttngd_runas::RunasState::Gone => RunasState::Gone,
+            },
+            waiting: report.waiting,
+            in_flight: report.in_flight,
+            oldest_waits_ms: report.oldest_waits.map(milliseconds),
+        }
+    }
+}
+
+/// The name of a session that is shown.
+fn name(id: SessionId, shown: &[ShownSession]) -> Option<&str> {
+    shown.iter().find(|it| it.id == id).map(|it| it.listing.name.as_str())
+}
+
+/// A consumer daemon, with its connections of sessions that are shown.
+fn consumer(report: &ConsumerReport, shown: &[ShownSession]) -> ConsumerStatus {
+    let socket = |it: &SocketReport| {
+        let session = match it.session {
+            Some(id) => Some(name(id, shown)?.to_owned()),
+            None => None,
+        };
+        let owes_ms = milliseconds(it.owes_for);
+        Some(SocketStatus { session, requests: it.owed, owes_ms, is_silent: it.is_silent })
+    };
     ConsumerStatus {
         kind: report.kind.to_string(),
         state: match report.phase {
@@ -281,16 +326,19 @@ fn consumer(report: &ConsumerReport) -> ConsumerStatus {
         requests: report.waiting,
         owes_ms: milliseconds(report.owes_for),
         channels: report.channels,
+        sockets: report.sockets.iter().filter_map(socket).collect(),
     }
 }
 
 /// The connections of sessions that are shown.
-fn relays(reports: &[RelayReport], shown: &[ShownSession]) -> Vec<RelayStatus> {
-    let name = |id: SessionId| shown.iter().find(|it| it.id == id).map(|it| &it.listing.name);
+fn relays(reports: &[RelayReport], shown: &[ShownSession], now: Instant) -> Vec<RelayStatus> {
+    let waited = |since| milliseconds(now.saturating_duration_since(since));
     let status = |report: &RelayReport| {
         Some(RelayStatus {
             address: report.relayd.to_string(),
-            session: name(report.session)?.clone(),
+            session: name(report.session, shown)?.to_owned(),
+            waiting: report.waiting,
+            oldest_waits_ms: report.waiting_since.map(waited),
             state: match report.stands {
                 Stands::GivenUp => RelayState::GivenUp,
                 _ if report.is_silent => RelayState::Silent,

@@ -9,6 +9,7 @@ use lttngd_app::{AppReport, ReportApps};
 use lttngd_consumer::{ConsumerReport, ReportConsumer};
 use lttngd_model::Domain;
 use lttngd_relayd::{RelayReport, ReportRelays};
+use lttngd_runas::RunasReport;
 use lttngd_runtime::ask;
 use lttngd_users::{Holding, held_here};
 use tokio::sync::oneshot;
@@ -40,6 +41,8 @@ pub struct Reports {
     pub consumers: Vec<ConsumerReport>,
     /// The connections to relay daemons.
     pub relays: Vec<RelayReport>,
+    /// The worker that acts for users.
+    pub runas: RunasReport,
     /// What users hold of what there is only so much of.
     pub held: Vec<Holding>,
 }
@@ -49,6 +52,7 @@ impl Handler<Report> for Registry {
 
     fn handle(&mut self, report: Report, _: &mut Self::Context) -> Self::Result {
         let (apps, agents) = (self.config.apps.clone(), self.config.agents.clone());
+        let runas = self.config.runas.clone();
         let (relayds, consumers) = (self.config.relayds.clone(), self.config.consumers.clone());
         Box::pin(async move {
             let apps = async { ask(&apps, ReportApps, REPORT_DEADLINE).await.unwrap_or_default() };
@@ -64,6 +68,7 @@ impl Handler<Report> for Registry {
                 agents: agents.into_iter().flatten().flatten().map(|(info, _)| info).collect(),
                 consumers: consumers.into_iter().flatten().collect(),
                 relays,
+                runas: runas.report(),
                 held: held.into_iter().flatten().collect(),
             }
         })

@@ -1,6 +1,6 @@
 //! The actor of one connection: the shell around [`Progress`].
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, rc::Rc, time::Instant};
 
 use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, ResponseFuture,
@@ -16,6 +16,7 @@ use crate::{
     progress::{Progress, State},
     receivers::Receivers,
     relayds::{ConnectionEnded, Known},
+    waits::Waits,
 };
 
 /// Most commands that wait for one connection, until it is there or until it is given up.
@@ -38,6 +39,8 @@ pub struct RelayConnection {
     connecting: Option<SpawnHandle>,
     /// Whoever waits until consumer daemons have it.
     wanted_by: Vec<oneshot::Sender<Result<HandedOver, ConnectError>>>,
+    /// How many they are, for whoever looks.
+    waits: Waits,
     /// Whoever waits until they have let go of it.
     unwanted_by: Vec<oneshot::Sender<()>>,
     ended: Outlet<ConnectionEnded>,
@@ -58,10 +61,16 @@ impl RelayConnection {
             progress: Rc::new(RefCell::new(progress)),
             connecting: None,
             wanted_by: Vec::new(),
+            waits: Waits::default(),
             unwanted_by: Vec::new(),
             ended,
             failure,
         }
+    }
+
+    /// Where it shows how many wait for it.
+    pub(crate) fn waits(&self) -> Waits {
+        self.waits.clone()
     }
 
     fn handed_over(&self) -> Option<HandedOver> {
@@ -83,6 +92,7 @@ impl RelayConnection {
             match (outcome, this.handed_over()) {
                 (Ok(()), Some(handed_over)) => {
                     this.terms.known.stands(handed_over.net_index, Stands::Connected);
+                    this.waits.over();
                     for waiter in this.wanted_by.drain(..) {
                         answer(waiter, Ok(handed_over));
                     }
@@ -115,6 +125,7 @@ impl RelayConnection {
         // Before whoever waits: what is opened after this is another connection.
         self.ended.tell(ConnectionEnded { net_index, failed: false });
         self.failure.dismiss();
+        self.waits.over();
         for waiter in self.wanted_by.drain(..) {
             answer(waiter, Err(why.take().unwrap_or(ConnectError::GivenUp)));
         }
@@ -155,6 +166,7 @@ impl Handler<Connect> for RelayConnection {
         }
         let (waiter, outcome) = oneshot::channel();
         self.wanted_by.push(waiter);
+        self.waits.one_more(Instant::now());
         if self.progress.borrow().state() != State::GivenUp {
             self.connect(context);
         }

@@ -40,6 +40,7 @@ mod session_id;
 mod silent;
 #[cfg(test)]
 mod tests;
+mod waits;
 
 pub use connection::{RelayConnection, WAITING_MAX};
 pub use error::{ConnectError, RelaydError};

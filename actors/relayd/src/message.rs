@@ -1,6 +1,9 @@
 //! What the actors for relay daemons are asked and what they tell.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use actix::{Addr, Message, MessageResponse};
 use lttngd_consumer::Consumer;
@@ -163,6 +166,10 @@ pub struct RelayReport {
     pub stands: Stands,
     /// Whether the relay daemon did not answer in time: nobody waits for it until it does.
     pub is_silent: bool,
+    /// Commands that wait for it.
+    pub waiting: usize,
+    /// Since when the oldest of those does.
+    pub waiting_since: Option<Instant>,
 }
 
 /// How a connection stands.

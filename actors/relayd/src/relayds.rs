@@ -18,6 +18,7 @@ use crate::{
     receivers::Receivers,
     session_id::ExpectedSessionIds,
     silent::{Silent, something_comes},
+    waits::Waits,
 };
 
 /// The actor of all connections to relay daemons.
@@ -36,6 +37,7 @@ struct Entry {
     failed: Outlet<ConnectionFailed>,
     relayd: SocketAddr,
     stands: Stands,
+    waits: Waits,
 }
 
 impl Relayds {
@@ -94,9 +96,11 @@ impl Handler<Open> for Relayds {
             known: Known { relayds: context.address() },
             receivers: receivers.clone(),
         };
-        let connection = RelayConnection::new(terms, &context.address()).start();
+        let connection = RelayConnection::new(terms, &context.address());
+        let (waits, connection) = (connection.waits(), connection.start());
         let (weak, stands) = (connection.downgrade(), Stands::Connecting);
-        let entry = Entry { connection: weak, receivers, failed, relayd: target.control, stands };
+        let relayd = target.control;
+        let entry = Entry { connection: weak, receivers, failed, relayd, stands, waits };
         self.connections.opened(net_index, streams, entry);
         Opened { net_index, connection }
     }
@@ -133,12 +137,17 @@ impl Handler<ReportRelays> for Relayds {
     type Result = MessageResult<ReportRelays>;
 
     fn handle(&mut self, _: ReportRelays, _: &mut Self::Context) -> Self::Result {
-        let report = |(net_index, entry): (NetIndex, &Entry)| RelayReport {
-            net_index,
-            relayd: entry.relayd,
-            session: entry.receivers.session,
-            stands: entry.stands,
-            is_silent: self.silent.contains(entry.relayd),
+        let report = |(net_index, entry): (NetIndex, &Entry)| {
+            let (waiting, waiting_since) = entry.waits.get();
+            RelayReport {
+                net_index,
+                relayd: entry.relayd,
+                session: entry.receivers.session,
+                stands: entry.stands,
+                is_silent: self.silent.contains(entry.relayd),
+                waiting,
+                waiting_since,
+            }
         };
         MessageResult(self.connections.all().map(report).collect())
     }

@@ -27,6 +27,7 @@ mod packet;
 mod process;
 mod protocol;
 mod queue;
+mod report;
 #[cfg(test)]
 mod tests;
 mod trusted;
@@ -39,4 +40,5 @@ pub use owner::{Act, DEADLINE, Owner, Runas};
 pub use process::PROGRAM;
 pub use protocol::GROUPS_MAX;
 pub use queue::{IN_FLIGHT_EACH_MAX, IN_FLIGHT_MAX, WAITING_MAX};
+pub use report::{RunasReport, RunasState};
 pub use worker::{is_meant, main};

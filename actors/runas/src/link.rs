@@ -24,6 +24,7 @@ use crate::{
     process::Process,
     protocol::{Failed, Identity, REPLY_MAX_LEN, Reply, Request},
     queue::{Queue, Refused, Waiting},
+    report::{RunasReport, RunasState},
     worker::now_ns,
 };
 
@@ -102,6 +103,15 @@ impl Link {
             self.ring();
         }
         Ok(())
+    }
+
+    /// How it does.
+    pub(crate) fn report(&self, deadline: Duration) -> RunasReport {
+        let report = self.queue().report(deadline, Instant::now());
+        match (report.state, self.socket.get()) {
+            (RunasState::Running, None) => RunasReport { state: RunasState::Starting, ..report },
+            _ => report,
+        }
     }
 
     fn ring(&self) {

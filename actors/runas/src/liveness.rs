@@ -62,6 +62,11 @@ impl Liveness {
         is_answer
     }
 
+    /// Whether it was asked whether it runs, and has not said so.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+
     /// What is to be done about a worker for which somebody waits.
     pub(crate) fn look(&self, now: Instant) -> Look {
         let due = match self.asked {

@@ -21,6 +21,7 @@ use crate::{
     operation::{Done, Operation},
     protocol::Identity,
     queue::{Outcome, Refused, Waiting},
+    report::{RunasReport, RunasState},
 };
 
 /// Longest wait for a worker to do one thing.
@@ -141,6 +142,15 @@ impl Runas {
         let link = self.link().take();
         if let Some(link) = link {
             link.end(END_DEADLINE);
+        }
+    }
+
+    /// How the worker does. Nothing is waited for: one that is just being made is a worker that starts.
+    #[must_use]
+    pub fn report(&self) -> RunasReport {
+        match self.0.link.try_lock() {
+            Ok(link) => link.as_ref().map(|it| it.report(self.0.deadline)).unwrap_or_default(),
+            Err(_) => RunasReport { state: RunasState::Starting, ..RunasReport::default() },
         }
     }
 

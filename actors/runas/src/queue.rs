@@ -15,6 +15,7 @@ use crate::{
     liveness::{Liveness, Look},
     operation::{Done, Operation},
     protocol::Identity,
+    report::{RunasReport, RunasState},
 };
 
 /// Most requests that a worker has at a time, each in a thread of its own.
@@ -143,6 +144,25 @@ impl Queue {
         let liveness = self.liveness.get_or_insert_with(|| Liveness::new(now));
         if !is_waited_for {
             liveness.begins(now);
+        }
+    }
+
+    /// What waits and what the worker has, of which the longest that is waited for has waited so long: each may for
+    /// `deadline`.
+    pub(crate) fn report(&self, deadline: Duration, now: Instant) -> RunasReport {
+        let sent = self.in_flight.values().filter(|it| it.reply.is_some()).map(|it| it.deadline);
+        let waiting = self.waiting.values().flatten().map(|it| it.deadline);
+        let left = sent.chain(waiting).min().map(|at| at.saturating_duration_since(now));
+        let is_silent = self.liveness.as_ref().is_some_and(Liveness::is_asked);
+        RunasReport {
+            state: match &self.closed {
+                Some(_) => RunasState::Gone,
+                None if is_silent => RunasState::Silent,
+                None => RunasState::Running,
+            },
+            waiting: self.waiting_count,
+            in_flight: self.in_flight.len(),
+            oldest_waits: left.map(|left| deadline.saturating_sub(left)),
         }
     }
 

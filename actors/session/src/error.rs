@@ -59,6 +59,7 @@ pub(crate) fn buffers_code(error: &BuffersError, refused: ErrorCode) -> ErrorCod
     match error {
         BuffersError::Consumer(error) => consumer_code(Tracer::Ust, error, refused),
         BuffersError::Directory { .. } => ErrorCode::CreateDirFail,
+        BuffersError::NoMemory(_) => ErrorCode::Nomem,
         BuffersError::Tracer(_) | BuffersError::Closed | BuffersError::Busy => refused,
     }
 }

@@ -77,6 +77,7 @@ pub use error::FAILED;
 pub use failure::{Remains, SessionFailed};
 pub use figures::{ChannelLosses, Fate, KnownLosses, Outline, SessionFigures, UnderWay};
 pub use listings::{FoundSession, SessionListings, ShownSession};
+pub use lttngd_buffers::BUFFER_BYTES;
 pub use lttngd_consumer::SampledChannel;
 pub use lttngd_wire::client::{RotationSchedule, RotationSchedules};
 pub use message::{

@@ -261,6 +261,13 @@ pub fn stock_consumer() -> PathBuf {
         .expect("lttng-consumerd (Debian package lttng-tools)")
 }
 
+/// The option that lets metrics be scraped at `metrics` in the run directory: a command in the world begins in the home
+/// directory, or at the root.
+pub fn metrics_option() -> &'static str {
+    let is_root = rustix::process::geteuid().is_root();
+    if is_root { "--metrics=/var/run/lttng/metrics" } else { "--metrics=.lttng/metrics" }
+}
+
 /// The time a process has spent on processors, in microseconds.
 pub fn cpu_us(pid: i32) -> f64 {
     const SECOND_US: f64 = 1e6;

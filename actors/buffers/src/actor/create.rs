@@ -1,11 +1,14 @@
 //! Making the channels of a set.
 
+use std::rc::Rc;
+
 use lttngd_consumer::CreateChannel;
-use lttngd_model::BufferMode;
+use lttngd_model::{BufferMode, ChannelAttributes};
+use lttngd_ringbuffer::possible_cpu_count;
 use tracing::Instrument;
 
 use super::{Inner, shm_error};
-use crate::{BuffersError, ChannelRequest, ChannelSize, PreparedChannel, set::SetChannel};
+use crate::{BuffersError, ChannelRequest, ChannelSize, PreparedChannel, memory, set::SetChannel};
 
 impl Inner {
     /// Makes channels. One that is refused is missed by nobody but those who record into it alone: the
@@ -36,6 +39,9 @@ impl Inner {
         let id = self.state_mut().registry.add_channel();
         let ask = self.config.ask_data(&channel, id, self.uuid, &self.state().output);
         let ask = Box::new(ask.map_err(|error| shm_error(channel.name.as_ref(), &error))?);
+        let wanted = memory_len(&channel.attributes);
+        let (uid, files) = (self.config.owner.uid, self.config.shm_path.as_deref());
+        let making = memory::take(uid, wanted, files).await?;
         let object = self.ask(CreateChannel { ask, sampled: self.config.sampled.clone() }).await?;
         let size = ChannelSize {
             subbuf_size_bytes: channel.attributes.subbuf_size_bytes,
@@ -44,9 +50,20 @@ impl Inner {
         };
         self.state_mut().add(SetChannel {
             size,
+            _memory: making.made().map(Rc::new),
             prepared: PreparedChannel { index: channel.index, id, object },
             overwrite: channel.attributes.mode == BufferMode::Overwrite,
         });
         Ok(())
     }
+}
+
+/// What the buffers of a channel take: those of each processor, in which one sub-buffer more is read while others are
+/// overwritten.
+fn memory_len(attributes: &ChannelAttributes) -> u64 {
+    let spare = u64::from(attributes.mode == BufferMode::Overwrite);
+    let of_stream = attributes.num_subbuf.saturating_add(spare);
+    // Where it is not known the consumer daemon makes none.
+    let streams = possible_cpu_count().unwrap_or(1);
+    attributes.subbuf_size_bytes.saturating_mul(of_stream).saturating_mul(streams.into())
 }

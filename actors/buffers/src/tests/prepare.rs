@@ -8,7 +8,7 @@ use lttngd_peer::{ConsumerAct, ConsumerScript, Logged};
 use lttngd_wire::consumer::{ChannelClass, ConsumerError as Code, Message};
 
 use super::world::{World, prepare};
-use crate::BuffersError;
+use crate::{BuffersError, Prepare};
 
 const ASK: u32 = 7;
 const GET: u32 = 8;
@@ -107,6 +107,34 @@ async fn what_the_consumer_refuses_is_asked_for_again_and_the_rest_is_not() {
     for line in missed {
         assert!(line.contains("session{name=\"s\"}:channel{name=\"channel1\"}"), "{line}");
     }
+}
+
+#[actix::test]
+async fn what_has_no_memory_is_refused_before_the_consumer_is_asked() {
+    let logged = Logged::start();
+    let world = World::new(ConsumerScript::default()).await;
+    let large = |indexes| {
+        let mut prepare = prepare(indexes);
+        for channel in prepare.channels.iter_mut().filter(|it| it.index == 1) {
+            channel.attributes.subbuf_size_bytes = 1 << 60;
+        }
+        Prepare { output: world.output.clone(), ..prepare }
+    };
+    let refused = world.set.send(large(1..2)).await.unwrap();
+    assert!(matches!(refused, Err(BuffersError::NoMemory(_))), "{refused:?}");
+    let objects = world.set.send(large(0..2)).await.unwrap().unwrap();
+    assert_eq!(objects.channels.len(), 1, "the other one is there");
+    let of_large = |message: &Message| matches!(message, Message::AskChannelCreation(ask) if ask.name == "channel1");
+    assert!(!world.fake.messages().iter().any(of_large));
+    let held = || {
+        let all = lttngd_users::held_here().into_iter();
+        all.filter(|it| it.what == crate::BUFFER_BYTES).map(|it| it.held).sum::<u64>()
+    };
+    let streams = u64::from(lttngd_ringbuffer::possible_cpu_count().unwrap());
+    assert_eq!(held(), 4096 * 4 * streams, "what is there is held");
+    let lines = logged.of("lttngd_buffers");
+    assert!(lines.iter().any(|it| it.contains("bytes of buffers are wanted, and")), "{lines:#?}");
+    world.end().await;
 }
 
 #[actix::test]

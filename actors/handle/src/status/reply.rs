@@ -18,6 +18,9 @@ pub struct Status {
     pub consumers: Vec<ConsumerStatus>,
     /// Connections to relay daemons.
     pub relays: Vec<RelayStatus>,
+    /// The worker that acts for users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runas: Option<RunasStatus>,
     /// Who holds how much of what there is only so much of, and who was refused; where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<Vec<UserStatus>>,
@@ -39,6 +42,9 @@ pub struct DaemonStatus {
     pub uptime_s: u64,
     /// What of its memory is resident, in bytes; `None` where the system does not tell.
     pub resident_bytes: Option<u64>,
+    /// What all users hold of memory for buffers, in bytes; where what users hold was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buffer_bytes: Option<u64>,
     /// How much of the processors' time it has had, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processor_time_ms: Option<u64>,
@@ -219,6 +225,51 @@ pub struct ConsumerStatus {
     pub owes_ms: u64,
     /// Channels that it tells of.
     pub channels: usize,
+    /// Its connections on which it owes answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sockets: Vec<SocketStatus>,
+}
+
+/// What a consumer daemon owes on a connection.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct SocketStatus {
+    /// The session whose connection it is; `None` for the one that all share.
+    pub session: Option<String>,
+    /// Requests that are not answered, the one under way among them.
+    pub requests: usize,
+    /// For how long it has answered nothing there, in milliseconds.
+    pub owes_ms: u64,
+    /// Whether nobody waits for it there until it answers.
+    pub is_silent: bool,
+}
+
+/// The worker that acts for users.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct RunasStatus {
+    /// Where it stands.
+    pub state: RunasState,
+    /// Requests that it was not sent yet.
+    pub waiting: usize,
+    /// Requests that it has.
+    pub in_flight: usize,
+    /// How long the oldest request has waited that somebody waits for, in milliseconds.
+    pub oldest_waits_ms: Option<u64>,
+}
+
+/// Where the worker that acts for users stands.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunasState {
+    /// There is none: nothing needed it yet.
+    Idle,
+    /// It is being started.
+    Starting,
+    /// It runs.
+    Running,
+    /// It has been silent with something to do, and was asked whether it runs.
+    Silent,
+    /// It is gone: the next request has another one started.
+    Gone,
 }
 
 /// Where a consumer daemon's process is in its life.
@@ -246,6 +297,16 @@ pub struct RelayStatus {
     pub session: String,
     /// How it stands.
     pub state: RelayState,
+    /// Commands that wait for it.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub waiting: usize,
+    /// How long the oldest of those has, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_waits_ms: Option<u64>,
+}
+
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// How a connection to a relay daemon stands.

@@ -1,9 +1,14 @@
 //! Which numbers there are, by what they are of.
 
-use std::{borrow::Cow, fmt};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, btree_map::Entry},
+    fmt,
+};
 
 use lttngd_handle::{
-    AppState, ConsumerState, LATENCIES_US, RelayState, SessionState, SessionStatus, Status,
+    AppState, ConsumerState, LATENCIES_US, RelayState, RunasState, SessionState, SessionStatus,
+    Status,
 };
 use prometheus_client::registry::Unit;
 
@@ -15,6 +20,7 @@ pub(super) fn write(families: &mut Families<'_>, status: &Status) -> fmt::Result
     sessions(families, &status.sessions)?;
     losses(families, &status.sessions)?;
     peers(families, status)?;
+    queues(families, status)?;
     users(families, status)?;
     answers(families, status)
 }
@@ -41,6 +47,9 @@ fn daemon(families: &mut Families<'_>, status: &Status) -> fmt::Result {
         .gauge_of(("resident_memory", "What of its memory is resident", Unit::Bytes), resident)?;
     let had = it.processor_time_ms.map(|ms| ([], ms as f64 / 1e3));
     families.counter_of(("processor", "Processor time that it has had", Unit::Seconds), had)?;
+    let buffers = it.buffer_bytes.map(|bytes| ([], bytes as f64));
+    families
+        .gauge_of(("buffers", "Memory for buffers that all users hold", Unit::Bytes), buffers)?;
     families.gauge(
         ("descriptors_max", "How many descriptors it may have open"),
         [([], it.descriptors_max)],
@@ -145,6 +154,84 @@ fn peers(families: &mut Families<'_>, status: &Status) -> fmt::Result {
     ];
     let relays = by_state(states, status.relays.iter().map(|it| it.state));
     families.gauge(("relays", "Connections to relay daemons by how they stand"), relays)
+}
+
+/// What waits where: one line for each queue in which something does, and those that are always there.
+fn queues(families: &mut Families<'_>, status: &Status) -> fmt::Result {
+    let queues = queues_of(status);
+    let labels =
+        |it: &Queue<'_>| [("queue", it.queue.into()), ("of", shown(it.of).into_owned().into())];
+    let lengths = queues.iter().map(|it| (labels(it), it.waiting as u64));
+    families.gauge(("queue_length", "What waits in a queue, and what is done of it"), lengths)?;
+    let oldest = queues.iter().map(|it| (labels(it), it.oldest_ms.unwrap_or(0) as f64 / 1e3));
+    let name = ("queue_oldest_wait", "How long the oldest of that has waited", Unit::Seconds);
+    families.gauge_of(name, oldest)?;
+    let states = [
+        (RunasState::Idle, "idle"),
+        (RunasState::Starting, "starting"),
+        (RunasState::Running, "running"),
+        (RunasState::Silent, "silent"),
+        (RunasState::Gone, "gone"),
+    ];
+    let runas = by_state(states, status.runas.iter().map(|it| it.state));
+    families.gauge(("runas_workers", "The worker that acts for users, by where it stands"), runas)
+}
+
+/// A queue: of which kind, whose, and what waits in it.
+struct Queue<'a> {
+    queue: &'static str,
+    of: &'a str,
+    waiting: usize,
+    oldest_ms: Option<u64>,
+}
+
+fn queues_of(status: &Status) -> Vec<Queue<'_>> {
+    let sessions = status.sessions.iter().filter_map(|session| {
+        let commands = session.commands.as_ref()?;
+        let waiting = commands.waiting + usize::from(commands.running.is_some());
+        let oldest_ms = commands.oldest_waits_ms.max(commands.runs_for_ms);
+        Some(Queue { queue: "session", of: &session.name, waiting, oldest_ms })
+    });
+    let sockets = status.consumers.iter().flat_map(|consumer| {
+        consumer.sockets.iter().map(|it| {
+            let (queue, of) = match &it.session {
+                Some(session) => ("consumer", session),
+                None => ("consumer_shared", &consumer.kind),
+            };
+            Queue { queue, of, waiting: it.requests, oldest_ms: Some(it.owes_ms) }
+        })
+    });
+    let relays = status.relays.iter().filter(|it| it.waiting > 0).map(|it| Queue {
+        queue: "relay",
+        of: &it.session,
+        waiting: it.waiting,
+        oldest_ms: it.oldest_waits_ms,
+    });
+    let runas = status.runas.iter().map(|it| Queue {
+        queue: "runas",
+        of: "",
+        waiting: it.waiting + it.in_flight,
+        oldest_ms: it.oldest_waits_ms,
+    });
+    sessions.chain(merged(sockets)).chain(merged(relays)).chain(runas).collect()
+}
+
+/// Those of the same as one: a session may have connections to several consumer daemons or relay daemons.
+fn merged<'a>(queues: impl Iterator<Item = Queue<'a>>) -> impl Iterator<Item = Queue<'a>> {
+    let mut known: BTreeMap<(&str, &str), Queue<'a>> = BTreeMap::new();
+    for it in queues {
+        match known.entry((it.queue, it.of)) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(it);
+            }
+            Entry::Occupied(mut occupied) => {
+                let sum = occupied.get_mut();
+                sum.waiting += it.waiting;
+                sum.oldest_ms = sum.oldest_ms.max(it.oldest_ms);
+            }
+        }
+    }
+    known.into_values()
 }
 
 fn users(families: &mut Families<'_>, status: &Status) -> fmt::Result {
