@@ -34,14 +34,14 @@ use lttngd_kernel::{CloseNotifiers, Notifiers as KernelNotifiers, Release, Trace
 use lttngd_model::Credentials;
 use lttngd_registry::{Registry, Shutdown};
 use lttngd_runas::Runas;
-use lttngd_runtime::{Descriptors, Outlet, ask};
+use lttngd_runtime::{Descriptors, Outlet, Pause, ask};
 use lttngd_session::{Consumers, SessionListings};
 use sockets::{LookedAt, listen_for_clients, listen_for_peers, listen_in_rooms};
 use tokio::{
     sync::{mpsc as events, oneshot},
     task::JoinHandle as TaskHandle,
 };
-use wiring::{Wired, wire_actors};
+use wiring::{Wired, pause, wire_actors};
 
 use crate::{
     config::Config,
@@ -108,6 +108,7 @@ struct Parts {
     agents: Option<TcpListener>,
     notifications: Option<UnixListener>,
     looked_at: LookedAt,
+    pause: Pause,
     lives: mpsc::Sender<()>,
 }
 
@@ -148,6 +149,7 @@ impl Daemon {
             agents: rundir.take_agent_listener(),
             notifications: rundir.take_notification_listener(),
             looked_at: (rundir.take_status_listener(), rundir.take_metrics_listener()),
+            pause: pause()?,
             config,
             descriptors,
             rundir,
@@ -309,11 +311,12 @@ async fn run_in(
     let Rooms { clients: mut clients_room, triggers: mut triggers_room, .. } = rooms;
     let mut status_room = rooms.status;
     let Parts { config, descriptors, rundir, wait_page, clock, clients, .. } = parts;
-    let Parts { apps, agents, notifications, looked_at, lives, .. } = parts;
+    let Parts { apps, agents, notifications, looked_at, pause, lives, .. } = parts;
     let (listings, runas) = (SessionListings::default(), Runas::new(config.program.clone()));
     let (failures, mut failed) = events::unbounded_channel();
     let answers = (listings.clone(), runas.clone());
-    let wired = wire_actors(&config, &descriptors, clock, answers, &triggers_room, &failures);
+    let wired =
+        wire_actors(&config, &descriptors, clock, answers, (&triggers_room, pause), &failures);
     let Wired { registry, apps: known_apps, agents: known_agents, consumers, .. } = wired;
     let Wired { tracer, kernel_notifiers, triggers, .. } = wired;
     let settings = Settings {

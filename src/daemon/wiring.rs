@@ -1,6 +1,6 @@
 //! Starts the actors whose events meet, and connects these.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use actix::{Actor, Addr, AsyncContext};
 use lttngd_agent::Agents;
@@ -16,16 +16,19 @@ use lttngd_notification::{KernelNotifiers as KernelTriggers, Notifiers, Triggers
 use lttngd_registry::{Registry, RegistryConfig};
 use lttngd_relayd::{RelaydConfig, Relayds};
 use lttngd_runas::Runas;
-use lttngd_runtime::{Descriptors, FailureNotice, Outlet};
+use lttngd_runtime::{Descriptors, FailureNotice, Outlet, Pause};
 use lttngd_session::{Consumers, SessionListings, WatchUse};
 use tokio::sync::mpsc as events;
 
 use super::CONSUMER_DEADLINE;
 use crate::{
     config::{Config, ConsumerdConfig},
-    error::DaemonFailed,
+    error::{DaemonFailed, StartError},
     room::Room,
 };
+
+/// The path of the pipe by which a test has event notifications stay where they are, in the environment.
+const PAUSE_PIPE_PATH: &str = "NOTIFIER_PAUSE_PIPE_PATH";
 
 /// The actors that others are told of or ask.
 pub(super) struct Wired {
@@ -40,12 +43,18 @@ pub(super) struct Wired {
     pub(super) triggers: Addr<Triggers>,
 }
 
+/// As long as it is on nothing is read of what tracers tell of events.
+pub(super) fn pause() -> Result<Pause, StartError> {
+    Pause::from_environment(PAUSE_PIPE_PATH, "")
+        .map_err(StartError::path("make the pipe of", Path::new(PAUSE_PIPE_PATH)))
+}
+
 /// The kernel tracer, which is opened at once, so that those who need it do not wait, and its event notifiers:
 /// another daemon's than root's has none.
 fn kernel_tracer(
     config: &Config,
     descriptors: &Descriptors,
-    runas: &Runas,
+    (runas, pause): (&Runas, &Pause),
     notice: impl Fn(&'static str) -> FailureNotice,
 ) -> Option<(Addr<Tracer>, Addr<KernelNotifiers>)> {
     let (instead, besides) = (config.kmod_probes.as_deref(), config.extra_kmod_probes.as_deref());
@@ -65,7 +74,8 @@ fn kernel_tracer(
         }
     });
     let error_counters = config.event_notifier_error_buffer_size_kernel;
-    let notifiers = NotifiersConfig { tracer: tracer.clone(), error_counters };
+    let notifiers =
+        NotifiersConfig { tracer: tracer.clone(), error_counters, pause: pause.clone() };
     let notifiers = KernelNotifiers::new(notifiers)
         .with_failure_notice(notice("actor of the kernel's event notifiers"));
     Some((tracer, notifiers.start()))
@@ -77,12 +87,13 @@ pub(super) fn wire_actors(
     descriptors: &Descriptors,
     clock: TraceClock,
     (listings, runas): (SessionListings, Runas),
-    triggers_at: &Room,
+    (triggers_at, pause): (&Room, Pause),
     failures: &events::UnboundedSender<DaemonFailed>,
 ) -> Wired {
     let notice = |what| failure_notice(what, failures.clone());
     let sessiond_uuid = *uuid::Uuid::new_v4().as_bytes();
-    let (tracer, kernel_notifiers) = kernel_tracer(config, descriptors, &runas, notice).unzip();
+    let (tracer, kernel_notifiers) =
+        kernel_tracer(config, descriptors, (&runas, &pause), notice).unzip();
     let mut wired = None;
     let registry = Registry::create(|context| {
         let consumer = |kind, settings: &ConsumerdConfig| {
@@ -101,6 +112,7 @@ pub(super) fn wire_actors(
             error_counters: config.event_notifier_error_buffer_size_userspace,
             descriptors: descriptors.clone(),
             arbiter: Some(triggers_at.arbiter().clone()),
+            pause,
         };
         let apps = Apps::new(Outlet::to(context.address().recipient()))
             .with_notifiers(notifiers)

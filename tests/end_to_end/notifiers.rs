@@ -94,8 +94,8 @@ fn what_java_programs_log_is_told() {
 }
 
 /// How many events a trigger's listing says were not told.
-fn discarded(stage: &mut Stage) -> usize {
-    let listed = stage.lttng_ok("list-triggers");
+fn discarded(arena: &Arena) -> usize {
+    let listed = arena.lttng_ok("list-triggers");
     let line = listed.lines().find(|line| line.contains("discarded tracer messages"));
     // What is 0 is not listed.
     line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
@@ -106,21 +106,48 @@ fn events_that_a_program_could_not_tell_are_counted_and_the_others_told() {
     alone(|stage| {
         const EVENTS: usize = 8000;
         let mut subscriber = trigger(stage, "t", NUMBER);
-        assert_eq!(discarded(stage), 0);
+        assert_eq!(discarded(&stage.arena), 0);
         let mut program = stage.program();
         stage.arena.signal(stage.daemon.pid(), Signal::STOP);
         program.tell(&format!("number={EVENTS}"));
         stage.arena.signal(stage.daemon.pid(), Signal::CONT);
-        let lost = discarded(stage);
+        let lost = discarded(&stage.arena);
         assert!((1..EVENTS).contains(&lost), "{lost}");
         assert_eq!(subscriber.take(EVENTS - lost).len(), EVENTS - lost);
         assert_eq!(subscriber.ask("pending"), 0);
         program.finish();
-        assert_eq!(discarded(stage), lost, "they outlive the program");
+        assert_eq!(discarded(&stage.arena), lost, "they outlive the program");
         stage.lttng_ok("remove-trigger t");
         let _subscriber = trigger(stage, "t", NUMBER);
-        assert_eq!(discarded(stage), 0, "another begins anew");
+        assert_eq!(discarded(&stage.arena), 0, "another begins anew");
     });
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn a_script_has_events_stay_where_they_are_until_it_wants_them() {
+    const EVENTS: usize = 8000;
+    let arena = Arena::new();
+    let pipe = arena.file("pause");
+    let environment =
+        [("LTTNG_TESTPOINT_ENABLE", "1"), ("NOTIFIER_PAUSE_PIPE_PATH", pipe.to_str().unwrap())];
+    let daemon = Daemon::start_with(&arena, Which::Ours, &[], &environment);
+    arena.lttng_ok(&format!("add-trigger --name=t {NUMBER} --action notify"));
+    let mut subscriber = Subscriber::start(&arena);
+    subscriber.tell("subscribe=t");
+    let mut program = Program::ready(&arena);
+    program.tell("number=1");
+    subscriber.take(1);
+    std::fs::write(&pipe, b"1").unwrap();
+    program.tell(&format!("number={EVENTS}"));
+    let lost = discarded(&arena);
+    assert!((1..EVENTS).contains(&lost), "{lost}");
+    assert_eq!(subscriber.ask("pending"), 0, "nothing is told");
+    std::fs::write(&pipe, b"\0").unwrap();
+    assert_eq!(subscriber.take(EVENTS - lost).len(), EVENTS - lost);
+    program.finish();
+    daemon.stop(&arena);
+    assert!(!pipe.exists(), "the pipe goes with its daemon");
 }
 
 #[test]

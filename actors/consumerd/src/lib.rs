@@ -27,7 +27,6 @@ mod dispatch;
 mod event;
 mod halves;
 mod health;
-mod hold;
 mod makers;
 mod mounts;
 mod options;

@@ -11,7 +11,7 @@ use actix::System;
 use lttngd_relaystream::RelayLimits;
 use lttngd_runas::Runas;
 use lttngd_runtime::{
-    Descriptors, Peer, PeerError, Sockets, TooFewDescriptors, check_is_own, private_listener,
+    Descriptors, Pause, Peer, PeerError, Sockets, TooFewDescriptors, check_is_own, private_listener,
 };
 use lttngd_wire::consumer::{CONNECTIONS_OFFER, ConsumerError as Code};
 use tokio::{
@@ -27,7 +27,6 @@ use crate::{
     connections::accept_more,
     control::{Control, Surroundings},
     health::{self, Health, Pulse},
-    hold::Hold,
     options::Options,
     removed::RemovedAtEnd,
     source::Source,
@@ -42,9 +41,18 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(60);
 const OWN_DESCRIPTORS: usize = 8;
 /// Milliseconds that a relay daemon may take, in the environment.
 const NETWORK_SOCKET_TIMEOUT: &str = "LTTNG_NETWORK_SOCKET_TIMEOUT";
+/// What the path of the pipe begins with by which a test has data stay in its buffers, in the environment. The
+/// domain follows.
+const PAUSE_PIPE_PATH: &str = "CONSUMER_PAUSE_PIPE_PATH";
 /// Most threads besides the data threads and this one: for what may stand still, as files of users. More would
 /// not be faster: see `docs/decisions/0224-channels-are-made-in-few-threads.md`.
 const BLOCKING_THREADS_MAX: usize = 16;
+
+/// Whether data stays in its buffers.
+fn pause(is_kernels: bool) -> io::Result<Pause> {
+    let domain = if is_kernels { "kernel".to_owned() } else { format!("ust{}", usize::BITS) };
+    Pause::from_environment(PAUSE_PIPE_PATH, &format!("-{domain}"))
+}
 
 /// Why there is no consumer daemon, or no longer one.
 #[derive(Debug, thiserror::Error)]
@@ -135,9 +143,8 @@ async fn serve(
         clock: clock.clone(),
         relay_limits,
         pulse: Pulse::default(),
-        hold: Hold::default(),
+        pause: pause(options.kernel).map_err(system("make the pipe of a test"))?,
     };
-    let _pipe = setup.hold.listen(options.kernel).map_err(system("make the pipe of a test"))?;
     let workers = Workers::start(&setup).map_err(system("start the data threads"))?;
     let mut health = start_health(options, &workers, pulse.clone());
     let thread_ended = workers.ended();

@@ -131,7 +131,7 @@ impl Worker {
 
     /// Whether data stays in its buffers: a test's, and not at the end.
     fn holds(&self) -> bool {
-        self.setup.hold.is_on() && !self.ends
+        self.setup.pause.is_on() && !self.ends
     }
 
     /// How long it may wait at most, to be looked at in time.

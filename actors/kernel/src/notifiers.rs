@@ -10,7 +10,7 @@ use actix::{
     WrapFuture,
 };
 use lttngd_model::{ErrorCode, TracerToken, kernel::KernelNotifier};
-use lttngd_runtime::{Backoff, FailureNotice, Outlet, Queue, tell};
+use lttngd_runtime::{Backoff, FailureNotice, Outlet, Pause, Queue, tell};
 
 use self::{group::Group, reading::Reading};
 use crate::{
@@ -31,6 +31,8 @@ pub struct NotifiersConfig {
     pub tracer: Addr<Tracer>,
     /// How many notifiers can have a counter of errors, at least 1.
     pub error_counters: u16,
+    /// As long as it is on nothing of what the tracer tells is read, as tests want it.
+    pub pause: Pause,
 }
 
 /// The actor of the event notifiers. The tracer has none of them before the first is wanted.
@@ -91,7 +93,8 @@ impl Making {
             Ok::<_, ErrorCode>(group)
         });
         let group = group.await?;
-        let reading = Reading::begin(group.notifications(), self.notified, self.unread);
+        let told = (self.notified, self.config.pause);
+        let reading = Reading::begin(group.notifications(), told, self.unread);
         Ok(There { device, group, reading })
     }
 }

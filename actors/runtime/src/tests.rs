@@ -9,6 +9,7 @@ mod descriptors;
 mod directory;
 mod feed;
 mod patience;
+mod pause;
 mod peer;
 mod queue;
 mod room;

@@ -6,7 +6,7 @@ use actix::{Addr, ArbiterHandle, Handler, Message, MessageResult};
 use futures::{StreamExt, stream::FuturesUnordered};
 use lttngd_model::ust::NotifierSet;
 use lttngd_ringbuffer::possible_cpu_count;
-use lttngd_runtime::{Beside, Descriptors, Hold, Keeping, Outlet, Waiter, tell};
+use lttngd_runtime::{Beside, Descriptors, Hold, Keeping, Outlet, Pause, Waiter, tell};
 use tokio::sync::watch;
 
 use super::{
@@ -40,6 +40,8 @@ pub(crate) struct NotifierWish {
     pub(crate) descriptors: Descriptors,
     /// Where its pipe is read.
     pub(crate) arbiter: Option<ArbiterHandle>,
+    /// As long as it is on the pipe is not read.
+    pub(crate) pause: Pause,
 }
 
 /// How event notifiers are served.
@@ -52,12 +54,19 @@ pub struct NotifierSettings {
     /// Where pipes of applications are read: best where those live who are told of events. `None`: where the
     /// applications are.
     pub arbiter: Option<ArbiterHandle>,
+    /// As long as it is on no pipe is read, as tests want it.
+    pub pause: Pause,
 }
 
 impl Default for NotifierSettings {
     /// As LTTng has it, with room for all descriptors.
     fn default() -> Self {
-        Self { error_counters: 4096, descriptors: Descriptors::unlimited(), arbiter: None }
+        Self {
+            error_counters: 4096,
+            descriptors: Descriptors::unlimited(),
+            arbiter: None,
+            pause: Pause::default(),
+        }
     }
 }
 
@@ -85,8 +94,8 @@ impl AllNotifiers {
     fn wish(&mut self, info: &AppInfo, set: Arc<NotifierSet>) -> NotifierWish {
         let counters = if set.is_empty() { None } else { self.counters_of(info.uid) };
         let current = self.newest.subscribe();
-        let NotifierSettings { descriptors, arbiter, .. } = self.settings.clone();
-        NotifierWish { set, current, counters, descriptors, arbiter }
+        let NotifierSettings { descriptors, arbiter, pause, .. } = self.settings.clone();
+        NotifierWish { set, current, counters, descriptors, arbiter, pause }
     }
 
     /// Counters outlive the applications that count, as long as there are notifiers.

@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::{
     NotifierWish,
     errors::ErrorCounters,
-    pipe::{NotifierPipe, Placed, ReadEnd},
+    pipe::{NotifierPipe, Placed, ReadEnd, Reader},
     plan::Notifiers,
 };
 use crate::{
@@ -133,8 +133,8 @@ impl NotifierGroup {
             given_back.await;
             drop(permit);
         });
-        let (info, newest) = (Arc::clone(&self.info), want.current.clone());
-        let pipe = NotifierPipe::new(info, Arc::clone(&read), newest, place);
+        let reader = Reader::new(Arc::clone(&self.info), want.current.clone(), want.pause.clone());
+        let pipe = NotifierPipe::new(reader, Arc::clone(&read), place);
         Ok((Arc::new(write), read, pipe))
     }
 

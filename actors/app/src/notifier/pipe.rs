@@ -15,7 +15,7 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, ArbiterHandle, AsyncContext, Context, WrapFuture,
 };
 use lttngd_model::{TracerToken, trigger::EventNotified};
-use lttngd_runtime::{Held, Hold, complaint, fail_point};
+use lttngd_runtime::{Held, Hold, Pause, complaint, fail_point};
 use lttngd_wire::{
     DecodeError,
     ust::notification::{EventNotification, check_captures},
@@ -64,11 +64,11 @@ impl AsFd for Placed {
 
 /// The actor of the pipe.
 pub(super) struct NotifierPipe {
-    app: Arc<AppInfo>,
+    /// Who reads, from the start on with the actor.
+    reader: Option<Reader>,
     /// That of the application, which may have ended.
     span: Span,
     pipe: ReadEnd,
-    newest: watch::Receiver<Newest>,
     /// Keeps its place among the registrations of its process.
     _place: Hold,
 }
@@ -76,13 +76,8 @@ pub(super) struct NotifierPipe {
 impl NotifierPipe {
     /// That of an application's pipe, which keeps `place` as long as it lives; called in the span of that
     /// application.
-    pub(super) fn new(
-        app: Arc<AppInfo>,
-        pipe: ReadEnd,
-        newest: watch::Receiver<Newest>,
-        place: Hold,
-    ) -> Self {
-        Self { app, span: Span::current(), pipe, newest, _place: place }
+    pub(super) fn new(reader: Reader, pipe: ReadEnd, place: Hold) -> Self {
+        Self { reader: Some(reader), span: Span::current(), pipe, _place: place }
     }
 
     /// Starts it where it is to live.
@@ -111,7 +106,7 @@ impl Actor for NotifierPipe {
 
     fn started(&mut self, context: &mut Self::Context) {
         let pipe = Arc::clone(&self.pipe);
-        let reader = Reader { app: Arc::clone(&self.app), newest: self.newest.clone() };
+        let Some(reader) = self.reader.take() else { return };
         let read = async move {
             if let Err(error) = reader.read(pipe).await {
                 tracing::error!(%error, "a pipe of event notifiers cannot be read");
@@ -122,19 +117,26 @@ impl Actor for NotifierPipe {
     }
 }
 
-struct Reader {
+/// Who reads the pipe.
+pub(super) struct Reader {
     app: Arc<AppInfo>,
     newest: watch::Receiver<Newest>,
+    pause: Pause,
 }
 
 impl Reader {
+    /// That of an application, which reads when there is no `pause`.
+    pub(super) fn new(app: Arc<AppInfo>, newest: watch::Receiver<Newest>, pause: Pause) -> Self {
+        Self { app, newest, pause }
+    }
+
     /// Tells of what comes until nobody can write any more.
     async fn read(mut self, pipe: ReadEnd) -> io::Result<()> {
         // SAFETY: the descriptor is the same and open as long as it is held, which it is by what is made.
         let pipe = &unsafe { AsyncFd::register_with_interest(pipe, Interest::READABLE) }?;
         let mut received = Vec::new();
         loop {
-            if receive(pipe, &mut received).await? == 0 {
+            if self.receive(pipe, &mut received).await? == 0 {
                 return Ok(());
             }
             fail_point::reached("NotifierPipe read");
@@ -155,6 +157,22 @@ impl Reader {
             }
             // One that tells without end does not keep others from being heard.
             tokio::task::yield_now().await;
+        }
+    }
+
+    /// Appends what has come; how much that is, 0 when nobody can write any more.
+    async fn receive(&self, pipe: &AsyncFd<ReadEnd>, received: &mut Vec<u8>) -> io::Result<usize> {
+        loop {
+            let mut ready = pipe.readable().await?;
+            self.pause.over().await;
+            received.reserve(READ_LEN);
+            let read =
+                ready.try_io(|pipe| Ok(rustix::io::read(pipe, spare_capacity(&mut *received))?));
+            match read {
+                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(read) => return read,
+                Err(_would_block) => {}
+            }
         }
     }
 
@@ -195,20 +213,6 @@ impl Reader {
                 uid = self.app.uid, %error, consequence, left_out,
                 "an application tells of events what nobody can read"
             );
-        }
-    }
-}
-
-/// Appends what has come; how much that is, 0 when nobody can write any more.
-async fn receive(pipe: &AsyncFd<ReadEnd>, received: &mut Vec<u8>) -> io::Result<usize> {
-    loop {
-        let mut ready = pipe.readable().await?;
-        received.reserve(READ_LEN);
-        let read = ready.try_io(|pipe| Ok(rustix::io::read(pipe, spare_capacity(&mut *received))?));
-        match read {
-            Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-            Ok(read) => return read,
-            Err(_would_block) => {}
         }
     }
 }

@@ -180,5 +180,5 @@ fn notifier(payload: &[u8]) -> lttngd_wire::ust::command::EventNotifier {
 }
 
 fn settings(descriptors: Descriptors) -> NotifierSettings {
-    NotifierSettings { error_counters: 16, descriptors, arbiter: None }
+    NotifierSettings { error_counters: 16, descriptors, ..NotifierSettings::default() }
 }

@@ -10,7 +10,7 @@ use std::{
 use lttngd_model::{ChannelKey, ChunkId, NetIndex, RelaySessionId, SessionId};
 use lttngd_relaystream::RelayLimits;
 use lttngd_ringbuffer::Losses;
-use lttngd_runtime::Held;
+use lttngd_runtime::{Held, Pause};
 use lttngd_wire::{
     consumer::{CloseCommand, MetadataRequest},
     relay::Version,
@@ -19,8 +19,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{stream_source::StreamSource, timers::Timer};
 use crate::{
-    chunk::Chunk, clock::PacketClock, event::Event, health::Pulse, hold::Hold,
-    samples::WrittenBytes, shm::ShmPlace,
+    chunk::Chunk, clock::PacketClock, event::Event, health::Pulse, samples::WrittenBytes,
+    shm::ShmPlace,
 };
 
 /// What all data threads start with.
@@ -32,7 +32,7 @@ pub(crate) struct Setup {
     /// Shows whether the thread does something.
     pub(crate) pulse: Pulse,
     /// Whether data stays in its buffers, as tests want it.
-    pub(crate) hold: Hold,
+    pub(crate) pause: Pause,
 }
 
 /// The directory of what applications record.

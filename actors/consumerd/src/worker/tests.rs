@@ -61,7 +61,7 @@ impl World {
             clock: PacketClock::default(),
             relay_limits: lttngd_relaystream::RelayLimits::default(),
             pulse: Default::default(),
-            hold: Default::default(),
+            pause: Default::default(),
         };
         let flags = rustix::event::EventfdFlags::NONBLOCK;
         let wakeup_fd = Arc::new(rustix::event::eventfd(0, flags).unwrap());

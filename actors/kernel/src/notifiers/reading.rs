@@ -3,7 +3,7 @@
 use std::{io, os::fd::OwnedFd, sync::Arc};
 
 use lttngd_model::trigger::EventNotified;
-use lttngd_runtime::{FailureNotice, Hold, Outlet, fail_point};
+use lttngd_runtime::{FailureNotice, Hold, Outlet, Pause, fail_point};
 use lttngd_wire::ust::notification::EventNotification;
 use rustix::buffer::spare_capacity;
 use tokio::{
@@ -21,15 +21,15 @@ const READ_LEN: usize = 16 << 10;
 pub(super) struct Reading(JoinHandle<()>);
 
 impl Reading {
-    /// Tells of what comes, and by `unread` when it does so no more.
+    /// Tells of what comes, when there is no pause, and by `unread` when it does so no more.
     pub(super) fn begin(
         notifications: Arc<OwnedFd>,
-        notified: Outlet<KernelEventsNotified>,
+        (notified, pause): (Outlet<KernelEventsNotified>, Pause),
         unread: FailureNotice,
     ) -> Self {
         Self(tokio::task::spawn_local(async move {
             let _unread = unread;
-            if let Err(error) = read(notifications, &notified).await {
+            if let Err(error) = read(notifications, &notified, &pause).await {
                 tracing::error!(%error, "what the kernel tells of events cannot be read");
             }
         }))
@@ -57,6 +57,7 @@ impl Drop for Reading {
 async fn read(
     notifications: Arc<OwnedFd>,
     notified: &Outlet<KernelEventsNotified>,
+    pause: &Pause,
 ) -> io::Result<()> {
     // A buffer without room for more says that it is that, and not that there is something to read.
     let interest = Interest::READABLE | Interest::PRIORITY;
@@ -65,6 +66,7 @@ async fn read(
     let mut received = Vec::new();
     loop {
         let mut ready = notifications.ready(interest).await?;
+        pause.over().await;
         received.reserve(READ_LEN);
         let read = ready.try_io(|from| Ok(rustix::io::read(from, spare_capacity(&mut received))?));
         match read {

@@ -21,7 +21,7 @@ use lttngd_model::{
     trigger::{EmissionSite, EventNotified},
 };
 use lttngd_peer::{FakeKernel, KernelAct, KernelObject, PATIENCE};
-use lttngd_runtime::{Hold, Outlet};
+use lttngd_runtime::{Hold, Outlet, Pause};
 use lttngd_wire::{
     kernel::{Call, Instrumentation},
     ust::notification::EventNotification,
@@ -59,8 +59,12 @@ struct World {
 
 impl World {
     fn new(kernel: FakeKernel) -> Self {
+        Self::with_pause(kernel, Pause::default())
+    }
+
+    fn with_pause(kernel: FakeKernel, pause: Pause) -> Self {
         let tracer = tracer(&kernel);
-        let config = NotifiersConfig { tracer: tracer.clone(), error_counters: 4 };
+        let config = NotifiersConfig { tracer: tracer.clone(), error_counters: 4, pause };
         let (sender, told) = mpsc::unbounded_channel();
         let notified = Outlet::to(Listener(sender).start().recipient());
         Self { kernel, tracer, notifiers: Notifiers::new(config).start(), notified, told }
@@ -125,6 +129,32 @@ fn tracepoint(token: u64, name: &str) -> KernelNotifier {
 
 fn capture(seqnum: u64) -> Bytecode {
     Bytecode { reloc_table_offset: 2, seqnum, data: vec![1, 2, 3] }
+}
+
+#[cfg(debug_assertions)]
+#[actix::test]
+async fn what_is_told_stays_where_it_is_as_long_as_a_test_wants_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pipe");
+    let pause = Pause::by_pipe(path.clone()).unwrap();
+    let mut world = World::with_pause(FakeKernel::default(), pause);
+    world.add(tracepoint(1, "sched_switch")).await.unwrap();
+    world.kernel.happen("sched_switch", b"a");
+    assert_eq!(world.told().await, (1, b"a".to_vec()));
+    std::fs::write(&path, b"1").unwrap();
+    world.kernel.happen("sched_switch", b"b");
+    // Another one is made and counted meanwhile.
+    world.add(tracepoint(2, "sched_wakeup")).await.unwrap();
+    assert_eq!(world.errors(2).await, Ok(0));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(world.told.try_recv().is_err());
+    std::fs::write(&path, b"\0").unwrap();
+    assert_eq!(world.told().await, (1, b"b".to_vec()));
+    // What is held does not keep the group from being taken back.
+    std::fs::write(&path, b"1").unwrap();
+    world.kernel.happen("sched_switch", b"c");
+    world.notifiers.send(CloseNotifiers).await.unwrap();
+    assert_eq!((world.made(), world.groups()), (0, 0));
 }
 
 #[actix::test]

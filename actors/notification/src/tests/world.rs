@@ -11,7 +11,7 @@ use lttngd_kernel::{ModuleLists, NotifiersConfig, Tracer, TracerConfig};
 use lttngd_model::trigger::Condition;
 use lttngd_model::{TracerToken, ust::NotifierSet};
 use lttngd_peer::FakeKernel;
-use lttngd_runtime::{Descriptors, Outlet, Peer};
+use lttngd_runtime::{Descriptors, Outlet, Pause, Peer};
 use lttngd_session::{SessionListings, WatchUse};
 use lttngd_wire::client::encode_condition;
 use lttngd_wire::notification::{
@@ -108,7 +108,7 @@ impl World {
         let modules = ModuleLists::default();
         let (kernel, descriptors) = (Arc::new(kernel.clone()), Descriptors::unlimited());
         let tracer = Tracer::new(TracerConfig { kernel, modules, descriptors }).start();
-        let config = NotifiersConfig { tracer, error_counters: 2 };
+        let config = NotifiersConfig { tracer, error_counters: 2, pause: Pause::default() };
         let notifiers = lttngd_kernel::Notifiers::new(config).start();
         Self::of(Some(KernelNotifiers { notifiers, error_counters: 2 }))
     }
