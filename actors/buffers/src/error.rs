@@ -37,10 +37,10 @@ pub enum BuffersError {
 impl BuffersError {
     /// Whether a channel that failed so says nothing of others.
     pub(crate) fn is_of_one_channel(&self) -> bool {
-        use ConsumerError::{NoDescriptors, NoneLeft, Refused};
+        use ConsumerError::{NoRoom, NoneLeft, Refused};
         matches!(
             self,
-            Self::Consumer(NoDescriptors(_) | NoneLeft | Refused(_))
+            Self::Consumer(NoRoom(_) | NoneLeft | Refused(_))
                 | Self::Directory { .. }
                 | Self::NoMemory(_)
         )

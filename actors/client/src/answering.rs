@@ -5,10 +5,10 @@
 
 use std::io;
 
-use lttngd_runtime::{Held, Peer};
+use lttngd_runtime::{Held, Peer, Ticket};
 use tokio::sync::mpsc;
 
-use crate::{elsewhere::Ticket, heard::Heard, send::tell_not_served};
+use crate::{heard::Heard, send::tell_not_served};
 
 /// A client whose request is to be answered.
 pub(crate) struct ToAnswer {

@@ -19,7 +19,6 @@ mod at_once;
 mod attached;
 mod connection;
 mod dispatch;
-mod elsewhere;
 mod heard;
 mod listener;
 mod listers;

@@ -9,7 +9,7 @@ use std::{
 
 use lttngd_handle::Handle;
 use lttngd_model::ErrorCode;
-use lttngd_runtime::{Count, Counted, Descriptors, Held, Listen, Purpose, Sockets};
+use lttngd_runtime::{Count, Counted, Descriptors, Elsewhere, Held, Listen, Purpose, Sockets};
 use lttngd_users::Lease;
 use lttngd_wire::client::CommandKind;
 
@@ -17,7 +17,6 @@ use crate::{
     answering::{ToAnswer, ToAnswering},
     at_once::{AtOnce, Remaining},
     connection::{self, Unanswered},
-    elsewhere::Elsewhere,
     heard::count_answer,
     listers::Listers,
     lists::Lists,

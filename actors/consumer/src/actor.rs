@@ -8,7 +8,7 @@ use actix::{
 };
 use lttngd_model::{ConsumerKind, SessionId};
 use lttngd_runtime::{
-    Backoff, Count, FailureNotice, Outlet,
+    Backoff, Count, FailureNotice, Outlet, UserDescriptors,
     fail_point::{in_the_middle, reached},
     tell,
 };
@@ -212,7 +212,10 @@ impl Consumer {
             sockets: Sockets::new(shared, takes_more),
             sources: Sources::default(),
             samples: Samples::default(),
-            channels: Channels::new(config.descriptors.clone()),
+            channels: Channels::new(UserDescriptors::new(
+                config.descriptors.clone(),
+                rustix::process::geteuid().as_raw(),
+            )),
             config,
             error: Reader::start(ErrorSocket(error), owner.clone()),
             metadata: Reader::start(MetadataSocket(metadata), owner.clone()),

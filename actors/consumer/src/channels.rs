@@ -1,14 +1,13 @@
 //! Making channels, of which each needs descriptors here.
 
-use lttngd_runtime::{Descriptors, Held, NoDescriptors, Outlet, Purpose};
+use lttngd_runtime::{Descriptors, Held, NoRoom, Outlet, Purpose, UserDescriptors};
 use lttngd_wire::consumer::{AskChannel, CHANNEL_WAKEUP_FDS, Message, STREAM_FDS};
 
 use crate::{ChannelObject, ChannelSampled, ConsumerError, link::Link};
 
 /// How channels are made. No input or output.
-#[derive(Debug)]
 pub(crate) struct Channels {
-    descriptors: Descriptors,
+    descriptors: UserDescriptors,
     /// How many streams the last one had: as many as the consumer daemon sees processors.
     streams: Option<u32>,
 }
@@ -16,21 +15,22 @@ pub(crate) struct Channels {
 /// The room for a channel's descriptors.
 #[derive(Debug)]
 pub(crate) struct Room {
+    /// Where it is taken for a channel that has others than was foreseen, as the first one has: for nobody's share.
     descriptors: Descriptors,
     /// For a channel of so many streams, once it is known how many they have.
     taken: Option<(u32, Held)>,
 }
 
 impl Channels {
-    pub(crate) fn new(descriptors: Descriptors) -> Self {
+    pub(crate) fn new(descriptors: UserDescriptors) -> Self {
         Self { descriptors, streams: None }
     }
 
-    /// Room for one more, before it is asked for, if it is known how many streams it will have.
-    pub(crate) fn room(&self) -> Result<Room, NoDescriptors> {
-        let take = |streams| Ok((streams, take(&self.descriptors, streams)?));
+    /// Room for one more of this user, before it is asked for, if it is known how many streams it will have.
+    pub(crate) fn room(&self, uid: u32) -> Result<Room, NoRoom> {
+        let take = |streams| self.descriptors.take(uid, count(streams)).map(|held| (streams, held));
         let taken = self.streams.map(take).transpose()?;
-        Ok(Room { descriptors: self.descriptors.clone(), taken })
+        Ok(Room { descriptors: self.descriptors.budget().clone(), taken })
     }
 
     /// A channel was asked for and has so many streams.
@@ -46,20 +46,20 @@ impl Room {
     }
 
     /// Makes it fit.
-    fn for_streams(self, streams: u32) -> Result<Held, NoDescriptors> {
+    fn for_streams(self, streams: u32) -> Result<Held, NoRoom> {
         match self.taken {
             Some((expected, held)) if expected == streams => Ok(held),
             other => {
                 drop(other);
-                take(&self.descriptors, streams)
+                Ok(self.descriptors.take(Purpose::Channels, count(streams))?)
             }
         }
     }
 }
 
-fn take(descriptors: &Descriptors, streams: u32) -> Result<Held, NoDescriptors> {
-    let count = CHANNEL_WAKEUP_FDS + STREAM_FDS * streams as usize;
-    descriptors.take(Purpose::Channels, count)
+/// Descriptors of a channel of so many streams.
+fn count(streams: u32) -> usize {
+    CHANNEL_WAKEUP_FDS + STREAM_FDS * streams as usize
 }
 
 /// Asks for a channel and fetches it.
@@ -90,7 +90,7 @@ pub(crate) async fn fetch(
         }
         Err(error) => Err(error.into()),
     };
-    if let Err(ConsumerError::Refused(_) | ConsumerError::NoDescriptors(_)) = &fetched {
+    if let Err(ConsumerError::Refused(_) | ConsumerError::NoRoom(_)) = &fetched {
         // Nobody will fetch it.
         link.status(&Message::DestroyChannel { key }).await?;
     }
@@ -105,23 +105,26 @@ mod tests {
 
     use super::*;
 
+    const ONE: u32 = 0;
+
     #[test]
     fn room_is_taken_ahead_once_it_is_known_how_much() {
         // Room for the descriptors of 1 + 2 * 3, and the last ones that are kept.
-        let mut channels = Channels::new(Descriptors::new(Shares::new(14, 0)));
-        let unknown = channels.room().unwrap();
+        let budget = Descriptors::new(Shares::new(14, 0));
+        let mut channels = Channels::new(UserDescriptors::new(budget, 0));
+        let unknown = channels.room(ONE).unwrap();
         assert!(!unknown.fits(3));
         let held = unknown.for_streams(3).unwrap();
         channels.count(3);
-        assert!(channels.room().is_err(), "there is room for one");
+        assert!(channels.room(ONE).is_err(), "there is room for one");
         drop(held);
-        let room = channels.room().unwrap();
+        let room = channels.room(ONE).unwrap();
         assert!(room.fits(3) && !room.fits(2));
-        assert!(channels.room().is_err());
+        assert!(channels.room(ONE).is_err());
         drop(room);
         // One that has others than was foreseen gets others.
-        let held = channels.room().unwrap().for_streams(1).unwrap();
+        let held = channels.room(ONE).unwrap().for_streams(1).unwrap();
         drop(held);
-        assert!(channels.room().unwrap().for_streams(30).is_err());
+        assert!(channels.room(ONE).unwrap().for_streams(30).is_err());
     }
 }

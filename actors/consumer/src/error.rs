@@ -29,9 +29,9 @@ pub enum ConsumerError {
     /// The session has ended: there is nothing of it any more, and nothing is made for it.
     #[error("the session has ended")]
     Ended,
-    /// This process may not open as many descriptors as are needed for it.
+    /// This process may not open as many descriptors as are needed for it, or not for this user.
     #[error(transparent)]
-    NoDescriptors(#[from] lttngd_runtime::NoDescriptors),
+    NoRoom(#[from] lttngd_runtime::NoRoom),
     /// This process had no room for descriptors that the consumer daemon sent. Nothing else is wrong.
     #[error("no descriptors are left here (ulimit -n) for what the consumer daemon sent")]
     NoneLeft,

@@ -101,7 +101,8 @@ impl Handler<CreateChannel> for Consumer {
     fn handle(&mut self, request: CreateChannel, _: &mut Self::Context) -> Self::Result {
         let CreateChannel { ask, sampled } = request;
         self.perform(ask.session_id, Late::Refused, |running| {
-            Ok(FetchChannel { ask, sampled, room: running.channels.room()? })
+            let room = running.channels.room(ask.charged_to())?;
+            Ok(FetchChannel { ask, sampled, room })
         })
     }
 }

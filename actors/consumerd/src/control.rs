@@ -13,7 +13,7 @@ use actix::{Actor, Addr};
 use futures::future::{FutureExt, join_all};
 use lttngd_model::{ChannelKey, Credentials, NetIndex, SessionId};
 use lttngd_runas::Runas;
-use lttngd_runtime::{Backoff, Counted, Descriptors, FailureNotice, fail_point};
+use lttngd_runtime::{Backoff, Counted, Descriptors, FailureNotice, UserDescriptors, fail_point};
 use lttngd_wire::consumer::{AddRelaydSocket, ConsumerError as Code, TAKES_CONNECTIONS};
 use tokio::sync::{
     Notify,
@@ -66,6 +66,8 @@ pub(crate) struct Control {
     makers: Addr<Makers>,
     /// `None` at the end.
     workers: RefCell<Option<Workers>>,
+    /// What users have of descriptors.
+    channels: Rc<UserDescriptors>,
     surroundings: Surroundings,
     initialised: Cell<bool>,
     /// Where samples of buffer use are told.
@@ -105,10 +107,13 @@ impl Control {
             // Nobody listens at the end.
             let _ = events.send(Event::MakersFailed);
         }));
+        let owner = rustix::process::geteuid().as_raw();
+        let channels = UserDescriptors::new(surroundings.descriptors.clone(), owner);
         Rc::new_cyclic(|this| Self {
             this: Weak::clone(this),
             makers: makers.start(),
             workers: RefCell::new(Some(workers)),
+            channels: Rc::new(channels),
             surroundings,
             initialised: Cell::new(false),
             monitor_pipe: RefCell::default(),
@@ -234,7 +239,7 @@ impl Control {
 
     fn start_session(&self, id: SessionId, life: Life) -> Result<Addr<Session>, Refusal> {
         let [local, remote] = self.workers_of(id)?;
-        let Surroundings { events, clock, runas, source, descriptors, .. } = &self.surroundings;
+        let Surroundings { events, clock, runas, source, .. } = &self.surroundings;
         let context = Context {
             local,
             remote,
@@ -242,7 +247,7 @@ impl Control {
             clock: clock.clone(),
             runas: runas.clone(),
             source: source.clone(),
-            descriptors: descriptors.clone(),
+            channels: Rc::clone(&self.channels),
             makers: self.makers.clone(),
             had_relays: Rc::clone(&self.had_relays),
             owner: Weak::<Self>::clone(&self.this),

@@ -19,7 +19,7 @@ use std::{
 use actix::{Actor, Addr, Handler, Message as ActixMessage, ResponseFuture};
 use lttngd_model::{ChannelKey, ChunkId, SessionId};
 use lttngd_runas::Runas;
-use lttngd_runtime::{Descriptors, FailureNotice, Queue, Works, fail_point};
+use lttngd_runtime::{FailureNotice, Queue, UserDescriptors, Works, fail_point};
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::{Instrument, Span};
 
@@ -85,7 +85,7 @@ pub(crate) struct Context {
     pub(crate) clock: PacketClock,
     pub(crate) runas: Runas,
     pub(crate) source: Source,
-    pub(crate) descriptors: Descriptors,
+    pub(crate) channels: Rc<UserDescriptors>,
     pub(crate) makers: Addr<Makers>,
     /// Whether anything was ever connected to a relay daemon.
     pub(crate) had_relays: Rc<Cell<bool>>,

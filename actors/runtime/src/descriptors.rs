@@ -19,6 +19,8 @@ use std::{
 use rustix::process::{Resource, getrlimit};
 use thiserror::Error;
 
+use crate::Ticket;
+
 /// Which part of what a process may open is kept for clients and for its own work: one in so many.
 const RESERVE_PART: usize = 4;
 /// Which part of that is kept from clients: one in so many, and no fewer than [`LAST_MIN`].
@@ -253,7 +255,7 @@ impl Descriptors {
         let Inner { shares, .. } = &*self.0;
         // Counted first: of two threads that take the last ones at least one sees the other.
         let taken = self.0.count(purpose).fetch_add(count, Ordering::SeqCst);
-        let held = Held { budget: self.clone(), purpose, count };
+        let held = Held { budget: self.clone(), purpose, count, of_user: None };
         if shares.admits(self.0.taken().without(purpose, count), purpose, count) {
             return Ok(held);
         }
@@ -281,7 +283,7 @@ impl Descriptors {
     /// Counts what is opened for the daemon's own work.
     pub fn control(&self, count: usize) -> Held {
         self.0.count(Purpose::Control).fetch_add(count, Ordering::SeqCst);
-        Held { budget: self.clone(), purpose: Purpose::Control, count }
+        Held { budget: self.clone(), purpose: Purpose::Control, count, of_user: None }
     }
 }
 
@@ -292,9 +294,18 @@ pub struct Held {
     budget: Descriptors,
     purpose: Purpose,
     count: usize,
+    /// In the account of a user, kept in the thread of [`UserDescriptors`](crate::UserDescriptors).
+    of_user: Option<Ticket>,
 }
 
 impl Held {
+    /// The same, counted for a user.
+    pub(crate) fn of_user(self, ticket: Ticket) -> Self {
+        let mut held = self;
+        held.of_user = Some(ticket);
+        held
+    }
+
     /// One descriptor more for the same purpose.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ pub(crate) fn consumer_code(
         ConsumerError::Ended => ErrorCode::SessNotFound,
         ConsumerError::TimedOut
         | ConsumerError::Busy
-        | ConsumerError::NoDescriptors(_)
+        | ConsumerError::NoRoom(_)
         | ConsumerError::NoneLeft
         | ConsumerError::Refused(_)
         | ConsumerError::Protocol(_) => refused,

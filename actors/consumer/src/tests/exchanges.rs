@@ -97,7 +97,7 @@ async fn a_channel_that_does_not_fit_into_the_budget_is_not_fetched() {
         [create().await.unwrap(), create().await.unwrap(), create().await.unwrap()].into();
     let (asked, fetched) = (world.fake.count(7), world.fake.count(8));
     let refused = create().await.unwrap_err();
-    assert!(matches!(refused, ConsumerError::NoDescriptors(_)), "{refused:?}");
+    assert!(matches!(refused, ConsumerError::NoRoom(_)), "{refused:?}");
     assert_eq!((world.fake.count(7), world.fake.count(8)), (asked, fetched), "nor asked for");
     drop(all);
     create().await.unwrap();

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use lttngd_ringbuffer::{ChannelConfig, Mode, possible_cpu_count};
 use lttngd_runas::Runas;
-use lttngd_runtime::{Held, Purpose};
+use lttngd_runtime::{Held, NoRoom};
 use lttngd_wire::consumer::{
     AskChannel, CHANNEL_WAKEUP_FDS, ChannelClass, ChannelStatus, ConsumerError as Code,
     MetadataRequest, STREAM_FDS,
@@ -70,10 +70,7 @@ impl Inner {
             };
             return Ok((Asked::Metadata(Box::new(metadata)), ask.monitor.into()));
         };
-        let room = self.room(&ask).map_err(|error| {
-            tracing::error!(%key, channel = ask.name, %error, "a channel is refused");
-            Code::CHANNEL_FAIL
-        })?;
+        let room = self.room(&ask)?;
         let (clock, runas) = (self.context.clock.clone(), self.context.runas.clone());
         let in_files = !ask.shm_path.is_empty();
         let kind = if in_files { Kind::Files(ask.buffer_owner.uid) } else { Kind::Memory };
@@ -110,14 +107,21 @@ impl Inner {
     }
 
     /// Takes the places of a channel's descriptors in the budget, before any is opened.
-    fn room(&self, ask: &AskChannel) -> Result<Room, String> {
-        let cpu_count = possible_cpu_count().map_err(|error| error.to_string())? as usize;
+    fn room(&self, ask: &AskChannel) -> Result<Room, Code> {
+        let refuse = |error: &dyn std::fmt::Display| {
+            tracing::error!(key = %ask.key, channel = ask.name, %error, "a channel is refused");
+            Code::CHANNEL_FAIL
+        };
+        let cpu_count = possible_cpu_count().map_err(|error| refuse(&error))? as usize;
         let has_files = ask.monitor && ask.relayd_id.is_none();
         let each =
             if has_files { STREAM_DESCRIPTORS + FILE_DESCRIPTORS } else { STREAM_DESCRIPTORS };
         let take = |count| {
-            let taken = self.context.descriptors.take(Purpose::Channels, count);
-            taken.map_err(|error| error.to_string())
+            self.context.channels.take(ask.charged_to(), count).map_err(|error| match error {
+                NoRoom::Descriptors(error) => refuse(&error),
+                // It is told when it is news: he has many.
+                NoRoom::Share(_) => Code::CHANNEL_FAIL,
+            })
         };
         Ok(Room {
             of_channel: take(CHANNEL_DESCRIPTORS + cpu_count * each)?,

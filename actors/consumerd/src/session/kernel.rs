@@ -5,7 +5,7 @@ use std::{os::fd::OwnedFd, sync::Arc};
 
 use lttngd_kernelbuffer::{Calls, Descriptor, KernelStream, MetadataStream};
 use lttngd_model::{ChannelOutput, SessionId};
-use lttngd_runtime::{Held, Purpose};
+use lttngd_runtime::Held;
 use lttngd_wire::consumer::{AddChannel, ConsumerError as Code, MetadataRequest};
 
 use super::{
@@ -25,6 +25,8 @@ use crate::{
     workers::WorkerHandle,
 };
 
+/// In whose share channels of the kernel are: who commands them has nobody's programs in hand.
+const KERNELS: u32 = 0;
 /// Descriptors that a stream has besides its own: a pipe for packets that are spliced, and its data and index.
 const STREAM_DESCRIPTORS: usize = 5;
 
@@ -166,7 +168,7 @@ impl Inner {
     }
 
     fn kernel_room(&self, count: usize) -> Result<Held, Code> {
-        self.context.descriptors.take(Purpose::Channels, count).map_err(|error| {
+        self.context.channels.take(KERNELS, count).map_err(|error| {
             tracing::error!(%error, "a channel of the kernel is refused");
             Code::CHANNEL_FAIL
         })

@@ -7,7 +7,7 @@ use std::{cell::RefCell, os::unix::net::UnixStream, rc::Rc, sync::mpsc::Receiver
 
 use actix::{Addr, System};
 use lttngd_model::NetIndex;
-use lttngd_runtime::{Peer, Purpose, Shares, fail_point::fail_at};
+use lttngd_runtime::{Descriptors, Peer, Purpose, Shares, UserDescriptors, fail_point::fail_at};
 use lttngd_wire::consumer::{ConsumerError as Code, MetadataRequest, TraceChunkPresence};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -153,7 +153,7 @@ impl World {
             clock: PacketClock::default(),
             runas: Runas::new(None),
             source: Source::start(Peer::new(metadata.into()).unwrap()),
-            descriptors: Descriptors::new(Shares::new(1024, 0)),
+            channels: Rc::new(UserDescriptors::new(Descriptors::new(Shares::new(1024, 0)), 0)),
             makers: Makers::default().start(),
             had_relays: Rc::clone(&had_relays),
             owner: weak,

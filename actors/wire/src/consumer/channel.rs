@@ -111,6 +111,16 @@ pub struct AskChannel {
 }
 
 impl AskChannel {
+    /// In whose share it is: that of its session's owner, and in a session of root's that of the user whose programs
+    /// it is for.
+    #[must_use]
+    pub fn charged_to(&self) -> u32 {
+        match self.buffer_owner.uid {
+            0 => self.ust_app_uid,
+            owner => owner,
+        }
+    }
+
     pub(super) fn encode(&self, writer: &mut Writer) {
         let (overwrite, kind) = self.class.to_raw();
         writer.u64(self.subbuf_size_bytes).u64(self.num_subbuf).i32(overwrite);

@@ -1,4 +1,4 @@
-//! What is kept here for those that are served in another thread.
+//! What is kept here for those that are in another thread.
 
 use std::{cell::RefCell, sync::mpsc};
 
@@ -6,7 +6,7 @@ use slab::Slab;
 
 /// Keeps what does not go to another thread with those it belongs to. That one of them is over there wakes nobody
 /// here: what is kept for it is let go when somebody looks next.
-pub(crate) struct Elsewhere<T> {
+pub struct Elsewhere<T> {
     kept: RefCell<Slab<T>>,
     over: mpsc::Receiver<usize>,
     tell: mpsc::Sender<usize>,
@@ -14,7 +14,7 @@ pub(crate) struct Elsewhere<T> {
 
 /// One that is elsewhere, as long as this lives.
 #[derive(Debug)]
-pub(crate) struct Ticket {
+pub struct Ticket {
     number: usize,
     tell: mpsc::Sender<usize>,
 }
@@ -28,13 +28,13 @@ impl<T> Default for Elsewhere<T> {
 
 impl<T> Elsewhere<T> {
     /// Keeps this as long as the ticket lives.
-    pub(crate) fn keep(&self, what: T) -> Ticket {
+    pub fn keep(&self, what: T) -> Ticket {
         let number = self.kept.borrow_mut().insert(what);
         Ticket { number, tell: self.tell.clone() }
     }
 
     /// Lets go what is kept for those that are over.
-    pub(crate) fn let_go(&self) {
+    pub fn let_go(&self) {
         for number in self.over.try_iter() {
             // Dropped when nothing is borrowed any more.
             let _kept = self.kept.borrow_mut().try_remove(number);
