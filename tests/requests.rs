@@ -39,7 +39,7 @@ const OF_DOMAINS: [(CommandKind, bool); 12] = [
 ];
 
 /// Methods that are no command of the client protocol, and what they are.
-const OTHERS: [(&str, &str); 10] = [
+const OTHERS: [(&str, &str); 11] = [
     ("ask", "sends any request"),
     ("subscribe_to", "subscribes to anything"),
     ("subscribe", "LTTng's clients are told nothing"),
@@ -47,6 +47,7 @@ const OTHERS: [(&str, &str); 10] = [
     ("notifications", "clients have a socket of its own for them"),
     ("queue_report", "LTTng has no queue"),
     ("status", "LTTng tells nothing of itself"),
+    ("pulse", "LTTng has checks of health for it"),
     ("list_refusals", "LTTng refuses nobody for others' sake"),
     ("check", "the part that commands have in common"),
     ("check_served", "the same without a session"),

@@ -3,7 +3,9 @@
 use std::io::{Read, Write};
 
 use actix::System;
-use lttngd_peer::{AppAct, AppScript, FakeApp, Gate, alone, at_rest, eventually, open_descriptors};
+use lttngd_peer::{
+    AppAct, AppRequest, AppScript, FakeApp, Gate, alone, at_rest, eventually, open_descriptors,
+};
 use lttngd_wire::ust::{
     command::{Command, REQUEST_LEN, ROOT_HANDLE, Reply},
     registration::SocketKind,
@@ -12,9 +14,17 @@ use lttngd_wire::ust::{
 use super::world::World;
 use crate::{AppError, ListTracepoints, RegisterDone, plan::tests::channel};
 
-/// Numbers of the last requests of a life that are for the wish, the list, which goes on beside it, and the end of the
-/// registration.
-const LAST: [usize; 3] = [14, 7, 15];
+/// Numbers of the last requests of a life that are for the wish and the end of the registration.
+const LAST_OF_WISH: usize = 14;
+const LAST: usize = 15;
+
+/// The number of the last request for the list, which goes on beside the wish, if it came to that.
+fn last_of_list(fake: &FakeApp) -> Option<usize> {
+    let requests = fake.requests();
+    let list = requests.iter().find(|it| it.command == Command::TracepointListGet)?.handle;
+    let of_list = |it: &&AppRequest| (it.handle, &it.command) == (list, &Command::Release);
+    requests.iter().find(of_list).map(|release| release.index)
+}
 
 /// A life that the application ends at its request number `at` in the way `end` says.
 async fn life(world: &World, at: usize, end: impl Fn(usize) -> AppAct + Send + 'static) {
@@ -28,7 +38,8 @@ async fn life(world: &World, at: usize, end: impl Fn(usize) -> AppAct + Send + '
     let waiters = (app.send(want), app.send(ListTracepoints), app.send(RegisterDone));
     let (wish, list, done) = futures::join!(waiters.0, waiters.1, waiters.2);
     let outcomes = [wish, list.map(|outcome| outcome.map(drop)), done];
-    for (outcome, last) in outcomes.into_iter().zip(LAST) {
+    let lasts = [LAST_OF_WISH, last_of_list(&fake).unwrap_or(at), LAST];
+    for (outcome, last) in outcomes.into_iter().zip(lasts) {
         // Once the actor has stopped it is its mailbox that says so.
         match outcome {
             Err(_) | Ok(Err(AppError::Gone)) => assert!(at <= last, "{last} at request {at}"),
@@ -52,7 +63,7 @@ fn death_at_any_message_is_told_once_and_leaves_nothing() {
                 // The first life opens what stays open.
                 life(&world, 1, |_| AppAct::Cut(0)).await;
                 let before = at_rest(open_descriptors).await;
-                for at in 1..=LAST[2] {
+                for at in 1..=LAST {
                     for len in [0, 1, 323] {
                         life(&world, at, move |_| AppAct::Cut(len)).await;
                     }
