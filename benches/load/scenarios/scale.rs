@@ -5,7 +5,7 @@ use super::registrations::record;
 use crate::clients::client;
 use crate::contender::Contender;
 use crate::crowd::Crowd;
-use crate::measure::{MILLISECOND_US, SECOND_US, lttng_s, median_us, p99_us, spent_us};
+use crate::measure::{MILLISECOND_US, lttng_s, median_s, median_us, p99_us, spent_us};
 use crate::simulated::TRACEPOINT;
 use crate::table::{Row, Target, Value};
 use lttngd_world::Stage;
@@ -81,30 +81,19 @@ impl Held {
 pub fn stopped(run: &Run) -> Vec<Row> {
     let count = APPLICATIONS[0];
     let few = count / STOPPED_PART;
-    let all = format!("{count} applications");
-    let some = format!("{all} of which {few} are stopped");
-    let mut rows = on_all(run, &all, |stage, command| {
+    let name = format!("{count} applications");
+    let mut rows = {
+        let stage = run.contender.stage();
         let _crowd = Crowd::of(&stage.arena, count);
-        command()
-    });
-    rows.extend(on_all(run, &some, |stage, command| {
-        let _crowd = Crowd::of(&stage.arena, count - few);
-        let stopped = Crowd::of(&stage.arena, few);
-        stopped.signal(Signal::STOP);
-        let rows = command();
-        stopped.signal(Signal::CONT);
-        rows
-    }));
-    rows
-}
-
-fn on_all(
-    run: &Run,
-    name: &str,
-    beside: impl FnOnce(&Stage, &dyn Fn() -> Vec<Row>) -> Vec<Row>,
-) -> Vec<Row> {
+        commands(&stage, &name)
+    };
     let stage = run.contender.stage();
-    beside(&stage, &|| commands(&stage, name))
+    let _crowd = Crowd::of(&stage.arena, count - few);
+    let stopped = Crowd::of(&stage.arena, few);
+    stopped.signal(Signal::STOP);
+    rows.extend(commands(&stage, &format!("{name} of which {few} are stopped")));
+    stopped.signal(Signal::CONT);
+    rows
 }
 
 /// Commands beside sessions that are not concerned.
@@ -136,10 +125,7 @@ fn commands(stage: &Stage, beside: &str) -> Vec<Row> {
     ];
     let time = |line: &str| {
         let verb = line.split(' ').next().unwrap_or_default();
-        let value = lttng_s(arena, line).map_or(Value::NoAnswer(crate::measure::LIMIT_S), |it| {
-            Value::Less(it * SECOND_US / MILLISECOND_US, "ms")
-        });
-        Row::new(format!("`lttng {verb}`, {beside}"), value)
+        Row::new(format!("`lttng {verb}`, {beside}"), median_s(&[lttng_s(arena, line)]))
     };
     lines.map(time).to_vec()
 }
@@ -207,9 +193,6 @@ pub fn rules(run: &Run) -> Vec<Row> {
     let stage = run.contender.stage();
     record(&stage, "rules");
     client(&stage.arena, LIMIT_S, &format!("rules 0 {RULES} rules")).expect("rules");
-    let listed = lttng_s(&stage.arena, "list rules");
-    let value = listed.map_or(Value::NoAnswer(crate::measure::LIMIT_S), |it| {
-        Value::Less(it * SECOND_US / MILLISECOND_US, "ms")
-    });
-    vec![Row::new(format!("`lttng list` of a session with {RULES} event rules"), value)]
+    let listed = median_s(&[lttng_s(&stage.arena, "list rules")]);
+    vec![Row::new(format!("`lttng list` of a session with {RULES} event rules"), listed)]
 }
