@@ -72,9 +72,9 @@ fn a_failure_in_the_middle_of_a_command_ends_that_application_and_no_other() {
                     let told = world.told.unregistered().len();
                     let (fake, app, info) = world.app(AppScript::default()).await;
                     fail_here(format!("App request {request:#x}"));
-                    let gone = asked(&world, &app).await;
-                    // The list goes on beside the wish, and is over before the events.
-                    assert_eq!(gone, [true, request != EVENT, true], "at {request:#x}");
+                    let [wish, list, done] = asked(&world, &app).await;
+                    // The list goes on beside the wish, and may be over before that gets so far.
+                    assert!(wish && done && (list || request != LIST), "at {request:#x}");
                     told_gone(&world, &info, told).await;
                     let closed = tokio::task::spawn_blocking(move || fake.expect_notify_closed());
                     closed.await.unwrap();
