@@ -3,10 +3,14 @@
 //! Clients that come at the same time are served in a thread of their own, where they take no time of the actors.
 //! But a command of a client costs two threads that wake one another, and who is alone waits for that more than
 //! for anything else. So clients of which each comes when the one before has its answer are served in the
-//! actors' thread, until that is not so any more. Both places may accept clients at the same time: when they take
+//! actors' thread, until that is not so any more; where processors are few, also those that come at the same time and
+//! need actors. Both places may accept clients at the same time: when they take
 //! turns nobody is left waiting.
 
-use std::{collections::VecDeque, io, os::unix::net::UnixListener};
+use std::{
+    collections::VecDeque, io, num::NonZero, os::unix::net::UnixListener,
+    thread::available_parallelism,
+};
 
 use lttngd_handle::Handle;
 use lttngd_runtime::{Accepting, Descriptors, Listen};
@@ -19,7 +23,7 @@ use crate::{
     answering::{Answering, ToAnswering},
     listener::{Clients, Place},
     listers::{Listers, ListersChange, Listing},
-    turns::{Alone, IDLE_MAX, NEAR_IDLE, NearTurn},
+    turns::{self, ApartTurn, IDLE_MAX, NEAR_IDLE, NearTurn},
 };
 
 /// An offer to serve clients near the actors, which is taken when they have nothing else to do.
@@ -46,6 +50,7 @@ pub struct Apart {
     descriptors: Descriptors,
     near: Option<Line>,
     answering: Option<ToAnswering>,
+    who_is_near: turns::Near,
 }
 
 /// The line to the place near the actors.
@@ -61,6 +66,7 @@ pub struct Near {
     descriptors: Descriptors,
     offers: mpsc::UnboundedReceiver<Offer>,
     told: mpsc::UnboundedSender<Told>,
+    who_is_near: turns::Near,
 }
 
 impl Line {
@@ -85,7 +91,10 @@ impl Apart {
     /// fit wait to be accepted.
     #[must_use]
     pub fn new(listener: UnixListener, handle: Handle, descriptors: Descriptors) -> Self {
-        Self { listener, handle, descriptors, near: None, answering: None }
+        // Of this machine's processors those that this process may use.
+        let processors = available_parallelism().map_or(1, NonZero::get);
+        let who_is_near = turns::Near::on(processors);
+        Self { listener, handle, descriptors, near: None, answering: None, who_is_near }
     }
 
     /// What answers in the actors' thread most of what is heard apart, to listen there.
@@ -108,6 +117,7 @@ impl Apart {
             descriptors: self.descriptors.clone(),
             offers,
             told: tell,
+            who_is_near: self.who_is_near,
         };
         self.near = Some(Line { offers: offer, told });
         Ok(near)
@@ -118,11 +128,12 @@ impl Apart {
     /// # Errors
     /// When the socket cannot be used at all.
     pub async fn listen(self) -> io::Result<()> {
-        let Self { mut listener, handle, descriptors, near: mut line, answering } = self;
+        let Self { mut listener, handle, descriptors, near: mut line, answering, who_is_near } =
+            self;
         let mut place = Place::new(handle, descriptors, answering);
         loop {
             let clients = place.clients(listener)?;
-            listener = accept_until_taken(&mut place, clients, &mut line).await;
+            listener = accept_until_taken((&mut place, who_is_near), clients, &mut line).await;
             loop {
                 match Line::heard(&mut line).await {
                     Told::Left => break,
@@ -136,11 +147,11 @@ impl Apart {
 
 /// Serves clients until those that come next are served near the actors.
 async fn accept_until_taken(
-    place: &mut Place,
+    (place, who_is_near): (&mut Place, turns::Near),
     clients: Clients,
     line: &mut Option<Line>,
 ) -> UnixListener {
-    let mut alone = Alone::default();
+    let mut turn = ApartTurn::new(who_is_near);
     let mut accepting = Accepting::new("client", clients);
     loop {
         let client = tokio::select! {
@@ -159,7 +170,7 @@ async fn accept_until_taken(
         let admitted = place.admit(client);
         accepting.admitted(Ok(()));
         let now = Instant::now();
-        if alone.goes_on(now, admitted)
+        if turn.goes_on(now, admitted)
             && let Some(Line { offers, told: _ }) = line
         {
             // It is gone when the daemon ends.
@@ -174,7 +185,7 @@ impl Near {
     /// # Errors
     /// When the socket cannot be used.
     pub async fn listen(self) -> io::Result<()> {
-        let Self { mut listener, handle, descriptors, mut offers, told } = self;
+        let Self { mut listener, handle, descriptors, mut offers, told, who_is_near } = self;
         let mut place = Place::new(handle, descriptors, None);
         while let Some(Offer { at, listers }) = offers.recv().await {
             // Those that it began to serve may still be there.
@@ -189,16 +200,19 @@ impl Near {
             }));
             // It is gone when the daemon ends.
             let _ = told.send(Told::Taken);
-            listener = serve_turn(&mut place, clients).await;
+            listener = serve_turn((&mut place, who_is_near), clients).await;
             let _ = told.send(Told::Left);
         }
         Ok(())
     }
 }
 
-/// Serves clients as long as each comes when the one before is served.
-async fn serve_turn(place: &mut Place, mut clients: Clients) -> UnixListener {
-    let mut turn = NearTurn::default();
+/// Serves clients as long as those come that are better served here.
+async fn serve_turn(
+    (place, who_is_near): (&mut Place, turns::Near),
+    mut clients: Clients,
+) -> UnixListener {
+    let mut turn = NearTurn::new(who_is_near);
     // What goes wrong is told where they are served otherwise.
     while let Ok(Ok(client)) = timeout(NEAR_IDLE, clients.accept()).await {
         let admitted = place.admit(client);

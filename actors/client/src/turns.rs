@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use crate::listener::Admitted;
 
-/// So many clients, of which each came when the one before was served, are served near the actors.
-const ALONE_MIN: u32 = 8;
+/// After so many clients, of which each came soon after the one before, those that come next are served near the actors.
+const SOON_MIN: u32 = 8;
 /// Clients between which there is more time than this do not come one after the other: after so long without
 /// one those that come next are served apart.
 pub(crate) const NEAR_IDLE: Duration = Duration::from_millis(100);
@@ -15,19 +15,48 @@ pub(crate) const NEAR_IDLE: Duration = Duration::from_millis(100);
 pub(crate) const IDLE_MAX: Duration = Duration::from_millis(1);
 /// So many clients in a row that have no need of an actor are better served apart.
 const AT_ONCE_MAX: u32 = 8;
+/// On so few processors a second thread takes as much from those who ask as it takes from the actors, and two threads
+/// that wake one another take more than one.
+const FEW_PROCESSORS: usize = 2;
 
-/// The clients that came last apart from the actors, as long as each was alone.
-#[derive(Debug, Default)]
-pub(crate) struct Alone {
+/// Who is served near the actors, if he needs them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Near {
+    /// Who is alone.
+    Alone,
+    /// Also those of a crowd.
+    Everybody,
+}
+
+impl Near {
+    /// With so many processors.
+    pub(crate) fn on(processors: usize) -> Self {
+        if processors <= FEW_PROCESSORS { Self::Everybody } else { Self::Alone }
+    }
+
+    fn takes(self, admitted: Admitted) -> bool {
+        admitted.is_alone || self == Self::Everybody
+    }
+}
+
+/// The clients that came last apart from the actors, as long as each could be served near them.
+#[derive(Debug)]
+pub(crate) struct ApartTurn {
+    near: Near,
     count: u32,
     last: Option<Instant>,
 }
 
-impl Alone {
+impl ApartTurn {
+    pub(crate) fn new(near: Near) -> Self {
+        Self { near, count: 0, last: None }
+    }
+
     /// A client was admitted. Whether those that come next may be served near the actors.
     pub(crate) fn goes_on(&mut self, now: Instant, admitted: Admitted) -> bool {
         let last = self.last.replace(now);
-        if !admitted.is_alone || last.is_none_or(|last| now.duration_since(last) > NEAR_IDLE) {
+        let is_soon = last.is_some_and(|last| now.duration_since(last) <= NEAR_IDLE);
+        if !is_soon || !self.near.takes(admitted) {
             self.count = 0;
             return false;
         }
@@ -35,7 +64,7 @@ impl Alone {
             return false;
         }
         self.count += 1;
-        let is_long = self.count >= ALONE_MIN;
+        let is_long = self.count >= SOON_MIN;
         if is_long {
             self.count = 0;
         }
@@ -44,16 +73,21 @@ impl Alone {
 }
 
 /// The clients that are served near the actors in a turn.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct NearTurn {
+    near: Near,
     at_once: u32,
 }
 
 impl NearTurn {
+    pub(crate) fn new(near: Near) -> Self {
+        Self { near, at_once: 0 }
+    }
+
     /// A client was admitted there, and actors had nothing else to do, or not. Whether the next one is, too.
     pub(crate) fn goes_on(&mut self, admitted: Admitted, is_idle: bool) -> bool {
         self.at_once = if admitted.at_once { self.at_once + 1 } else { 0 };
-        admitted.is_alone && is_idle && self.at_once < AT_ONCE_MAX
+        self.near.takes(admitted) && is_idle && self.at_once < AT_ONCE_MAX
     }
 }
 
@@ -66,11 +100,11 @@ mod tests {
     const ONE_OF_MANY: Admitted = Admitted { is_alone: false, at_once: false };
 
     /// After how many of these clients, each so long after the one before, the place changes.
-    fn changes_after(clients: &[Admitted], pause: Duration) -> Vec<usize> {
-        let (mut alone, mut now) = (Alone::default(), Instant::now());
+    fn changes_after(near: Near, clients: &[Admitted], pause: Duration) -> Vec<usize> {
+        let (mut turn, mut now) = (ApartTurn::new(near), Instant::now());
         let mut changes = |admitted: &Admitted| {
             now += pause;
-            alone.goes_on(now, *admitted)
+            turn.goes_on(now, *admitted)
         };
         let count = 1..;
         count.zip(clients).filter_map(|(at, client)| changes(client).then_some(at)).collect()
@@ -79,24 +113,42 @@ mod tests {
     #[test]
     fn clients_that_come_one_after_the_other_are_served_near_the_actors() {
         let short = Duration::from_millis(1);
-        assert_eq!(changes_after(&[ALONE; 17], short), [9, 17], "it is offered again");
-        assert_eq!(changes_after(&[ALONE; 20], NEAR_IDLE * 2), [0; 0]);
+        assert_eq!(changes_after(Near::Alone, &[ALONE; 17], short), [9, 17], "it is offered again");
+        assert_eq!(changes_after(Near::Alone, &[ALONE; 20], NEAR_IDLE * 2), [0; 0]);
         let mut clients = [ALONE; 16];
         clients[7] = ONE_OF_MANY;
-        assert_eq!(changes_after(&clients, short), [16]);
+        assert_eq!(changes_after(Near::Alone, &clients, short), [16]);
         clients[7] = LISTED;
-        assert_eq!(changes_after(&clients, short), [10], "it is no reason and no obstacle");
-        assert_eq!(changes_after(&[LISTED; 100], short), [0; 0]);
+        assert_eq!(
+            changes_after(Near::Alone, &clients, short),
+            [10],
+            "it is no reason and no obstacle"
+        );
+        assert_eq!(changes_after(Near::Alone, &[LISTED; 100], short), [0; 0]);
     }
 
     #[test]
     fn a_turn_near_the_actors_ends_with_the_first_who_is_not_alone_or_when_these_are_busy() {
-        let mut turn = NearTurn::default();
+        let mut turn = NearTurn::new(Near::Alone);
         assert!((0..100).all(|_| turn.goes_on(ALONE, true)));
         assert!(!turn.goes_on(ONE_OF_MANY, true));
-        assert!(!NearTurn::default().goes_on(ALONE, false));
-        let mut turn = NearTurn::default();
+        assert!(!NearTurn::new(Near::Alone).goes_on(ALONE, false));
+        let mut turn = NearTurn::new(Near::Alone);
         let listed = (0..100).take_while(|_| turn.goes_on(LISTED, true)).count();
         assert_eq!(listed + 1, AT_ONCE_MAX as usize);
+    }
+
+    #[test]
+    fn on_few_processors_also_a_crowd_is_served_near_the_actors() {
+        assert_eq!(
+            [1, 2, 3, 64].map(Near::on).map(|near| near == Near::Everybody),
+            [true, true, false, false]
+        );
+        let short = Duration::from_millis(1);
+        assert_eq!(changes_after(Near::Everybody, &[ONE_OF_MANY; 17], short), [9, 17]);
+        assert_eq!(changes_after(Near::Everybody, &[ONE_OF_MANY; 20], NEAR_IDLE * 2), [0; 0]);
+        let mut turn = NearTurn::new(Near::Everybody);
+        assert!((0..100).all(|_| turn.goes_on(ONE_OF_MANY, true)));
+        assert!(!turn.goes_on(ONE_OF_MANY, false), "actors are busy");
     }
 }
