@@ -106,6 +106,9 @@ pub struct Config {
     /// Load the sessions of these directories at start. Those that are not there, or belong to
     /// another user when the daemon is not root, are passed over.
     pub autoload: Vec<PathBuf>,
+    /// Have the sessions and triggers that there are when the daemon is stopped made again by the next daemon of the same
+    /// [`Config::run_dir`] that has this set, as they are written down there.
+    pub keep_sessions: bool,
     /// The TCP port of this machine that logging agents (JUL, log4j, Python) connect to, which they find
     /// in the file `agent.port` of the run directory. Without one that is free the daemon does without
     /// agents.
@@ -193,6 +196,7 @@ impl Config {
             no_kernel: false,
             load_path: None,
             autoload: Vec::new(),
+            keep_sessions: false,
             agent_port: AgentPort::Closed,
             event_notifier_error_buffer_size_kernel: DEFAULT_EVENT_NOTIFIER_ERROR_BUFFER_SIZE,
             event_notifier_error_buffer_size_userspace: DEFAULT_EVENT_NOTIFIER_ERROR_BUFFER_SIZE,

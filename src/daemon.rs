@@ -14,28 +14,27 @@
 //! clients are told at once, as the list of sessions, is no work of the actors' thread. What may block in the
 //! file system runs on tokio's threads for that, health checks and files of users in places of their own.
 
+mod ending;
 mod sockets;
 mod wiring;
 
 use std::{
+    io,
     net::TcpListener,
     os::unix::net::UnixListener,
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{Mutex, PoisonError, mpsc},
     thread::{self, JoinHandle},
     time::Duration,
 };
 
-use actix::{Addr, Arbiter, ArbiterHandle, System};
-use futures::future::join_all;
-use lttngd_app::{Apps, SetNotifiers};
+use actix::{Arbiter, ArbiterHandle, System};
+use ending::end_tracing;
 use lttngd_clock::TraceClock;
 use lttngd_handle::{Handle, Process, Settings};
-use lttngd_kernel::{CloseNotifiers, Notifiers as KernelNotifiers, Release, Tracer};
 use lttngd_model::Credentials;
-use lttngd_registry::{Registry, Shutdown};
 use lttngd_runas::Runas;
-use lttngd_runtime::{Descriptors, Outlet, Pause, ask};
-use lttngd_session::{Consumers, SessionListings};
+use lttngd_runtime::{Descriptors, Pause};
+use lttngd_session::SessionListings;
 use sockets::{LookedAt, listen_for_clients, listen_for_peers, listen_in_rooms};
 use tokio::{
     sync::{mpsc as events, oneshot},
@@ -48,6 +47,7 @@ use crate::{
     error::{DaemonFailed, StartError},
     handover::Handover,
     health,
+    keep::Keeper,
     load::load,
     process::time_zone,
     room::{self, Room},
@@ -58,11 +58,6 @@ use crate::{
 /// Longest wait for one reply of a consumer daemon. It is long, because the consumer may be writing
 /// to a slow disk; whoever waits gives up then, and the request goes on.
 const CONSUMER_DEADLINE: Duration = Duration::from_secs(60);
-/// Longest wait for all sessions to end when the daemon does. What consumer daemons have by then they write while
-/// they end.
-const SHUTDOWN_DEADLINE: Duration = Duration::from_millis(5500);
-/// The same for event notifiers.
-const NOTIFIERS_DEADLINE: Duration = Duration::from_millis(750);
 /// Longest wait for the end of all but the kernel's modules, and then for that of these, of which the kernel unloads
 /// one after the other. It is more than that of its parts together; what passes it is held up by the system itself,
 /// as by a file system that does not answer, and is left.
@@ -317,16 +312,10 @@ async fn run_in(
     let answers = (listings.clone(), runas.clone());
     let wired =
         wire_actors(&config, &descriptors, clock, answers, (&triggers_room, pause), &failures);
+    let process = Process::new(descriptors.clone(), arbiters);
+    let handle = way_in(&wired, listings, (config.is_root, agents.is_some()), process);
     let Wired { registry, apps: known_apps, agents: known_agents, consumers, .. } = wired;
     let Wired { tracer, kernel_notifiers, triggers, .. } = wired;
-    let settings = Settings {
-        is_root: config.is_root,
-        serves_agents: agents.is_some(),
-        tracer: tracer.clone(),
-        triggers: triggers.clone(),
-        process: Process::new(descriptors.clone(), arbiters),
-    };
-    let handle = Handle::new(registry.clone(), listings, settings, own_credentials());
     let (known_by, agents) = (known_apps.clone(), (agents, known_agents));
     let peers = ((apps, known_by), agents);
     let mut listeners = listen_for_peers(&config, &descriptors, peers, &consumers, &failures);
@@ -334,6 +323,9 @@ async fn run_in(
     let looked_at = (looked_at, &handle);
     let rooms = (&mut triggers_room, status_room.as_mut());
     listen_in_rooms(rooms, notifications, looked_at, &descriptors, &failures);
+    let mut keeper = Keeper::of(&config.run_dir, config.keep_sessions);
+    // Who has waited for this daemon finds them.
+    let made_again = keeper.make_again(&handle).await;
     let answering = clients.zip(clients_room.as_mut()).map(|(socket, room)| {
         let clients = (socket, handle.clone(), descriptors);
         let (near, answering) = listen_for_clients(room, clients, &failures);
@@ -342,12 +334,14 @@ async fn run_in(
     });
     let woken = wait_page.as_ref().map(announce);
     let begun = load(&handle, config.load_path, config.autoload).await;
+    made_again.start().await;
     if begun.is_ok() {
         tracing::info!(run_dir = ?config.run_dir, ?woken, "ready");
         // It fails only when whoever started the daemon is gone; then nobody stops it either.
-        let _ = ready.send(Ok(handle));
+        let _ = ready.send(Ok(handle.clone()));
         until_it_ends(stopped, (&mut failed, failure)).await;
     }
+    keeper.look_at_triggers(&handle).await;
 
     for listener in listeners {
         listener.abort();
@@ -359,7 +353,9 @@ async fn run_in(
     // Who looks meanwhile is not waited for.
     drop(status_room);
     let ending = (tracer, kernel_notifiers, lives);
-    end_tracing(&registry, &known_apps, (&consumers, &runas), ending).await;
+    let keep = keeper.is_wanted();
+    let kept = end_tracing((&registry, keep), &known_apps, (&consumers, &runas), ending).await;
+    keeper.write_down(kept).await;
     drop(wait_page);
     rundir.remove();
     end_rooms(clients_room.into_iter().chain([triggers_room]), answering).await;
@@ -367,6 +363,18 @@ async fn run_in(
         // Whoever started the daemon may be gone.
         let _ = ready.send(Err(error.into()));
     }
+}
+
+/// The way in, acting for the user of this process.
+fn way_in(
+    wired: &Wired,
+    listings: SessionListings,
+    (is_root, serves_agents): (bool, bool),
+    process: Process,
+) -> Handle {
+    let (tracer, triggers) = (wired.tracer.clone(), wired.triggers.clone());
+    let settings = Settings { is_root, serves_agents, tracer, triggers, process };
+    Handle::new(wired.registry.clone(), listings, settings, own_credentials())
 }
 
 /// Waits until the daemon is stopped, or fails, which is told.
@@ -400,7 +408,7 @@ async fn end_rooms(rooms: impl Iterator<Item = Room>, answering: Option<TaskHand
 }
 
 /// Tells applications that wait for the daemon that it is here.
-fn announce(wait_page: &WaitPage) -> std::io::Result<usize> {
+fn announce(wait_page: &WaitPage) -> io::Result<usize> {
     wait_page.announce().inspect_err(|error| {
         tracing::error!(%error, "applications that wait for the daemon are not told that it is here");
     })
@@ -411,45 +419,6 @@ fn own_credentials() -> Credentials {
     Credentials {
         uid: rustix::process::geteuid().as_raw(),
         gid: rustix::process::getegid().as_raw(),
-    }
-}
-
-/// Ends all sessions and event notifiers, then the consumer daemons, then the kernel's tracer.
-async fn end_tracing(
-    registry: &Addr<Registry>,
-    apps: &Addr<Apps>,
-    (consumers, runas): (&Consumers, &Runas),
-    (tracer, kernel_notifiers, lives): (
-        Option<Addr<Tracer>>,
-        Option<Addr<KernelNotifiers>>,
-        mpsc::Sender<()>,
-    ),
-) {
-    let known = ask(registry, Shutdown, SHUTDOWN_DEADLINE).await.inspect_err(|error| {
-        tracing::error!(%error, "not every session ended cleanly");
-    });
-    // Some may be others than at the start.
-    let consumers = known.as_ref().unwrap_or(consumers);
-    // Whoever tells of an event when nobody reads that any more is killed.
-    let none = SetNotifiers { set: Arc::default(), notified: Outlet::closed() };
-    if let Err(error) = ask(apps, none, NOTIFIERS_DEADLINE).await {
-        tracing::error!(%error, "not every application has ended its event notifiers");
-    }
-    let acting = runas.clone();
-    let acts_no_more = tokio::task::spawn_blocking(move || acting.end());
-    // It fails only when that actor is gone, and its consumer with it.
-    let stops = consumers.all().map(|(_, consumer)| consumer.send(lttngd_consumer::Stop));
-    tokio::join!(acts_no_more, join_all(stops)).0.unwrap_or_default();
-    if let Some(notifiers) = kernel_notifiers {
-        // It fails only when that actor is gone.
-        let _ = notifiers.send(CloseNotifiers).await;
-    }
-    if let Some(tracer) = tracer {
-        // Who waits for the end waits anew.
-        let _ = lives.send(());
-        // Its modules are in use as long as there are sessions and a consumer daemon. It fails only when that
-        // actor is gone.
-        let _ = tracer.send(Release).await;
     }
 }
 

@@ -55,6 +55,7 @@ mod daemon;
 mod error;
 mod handover;
 mod health;
+mod keep;
 mod listening;
 mod load;
 pub mod process;

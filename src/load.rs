@@ -83,6 +83,13 @@ pub(crate) async fn load(
     Ok(())
 }
 
+/// The session that this daemon's predecessor has written down.
+pub(crate) fn written_down(text: &str) -> Result<SavedSession, SessionFileError> {
+    Ok(read(text)?.remove(0))
+}
+
+pub(crate) use replay::{make, start};
+
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> LoadError {
     let path = path.to_owned();
     move |source| LoadError::Io { path, source }

@@ -23,9 +23,27 @@ use super::{LoadError, place::place};
 /// What of a session could not be made, and what it answered.
 type Refusal = (String, ErrorCode);
 
-/// Makes the session, in the place of one of the same name if there is one. What was made of a
-/// session that cannot be finished is destroyed again.
+/// Makes the session, in the place of one of the same name if there is one, and starts it if it is to be. What was made
+/// of a session that cannot be finished is destroyed again.
 pub(super) async fn replay(handle: &Handle, saved: &SavedSession) -> Result<(), LoadError> {
+    make(handle, saved).await?;
+    start(handle, saved).await
+}
+
+/// Starts a session that was made, if it is to be. One that does not start is destroyed.
+pub(crate) async fn start(handle: &Handle, saved: &SavedSession) -> Result<(), LoadError> {
+    if !saved.started.unwrap_or(true) {
+        return Ok(());
+    }
+    let Err(code) = handle.start(&saved.name).await else { return Ok(()) };
+    // Why it was not started says more than what happens now.
+    let _ = handle.destroy_session(&saved.name).await;
+    let what = "its start".to_owned();
+    Err(LoadError::Session { session: saved.name.clone(), what, code })
+}
+
+/// Makes the session, and does not start it.
+pub(crate) async fn make(handle: &Handle, saved: &SavedSession) -> Result<(), LoadError> {
     let error = |(what, code)| LoadError::Session { session: saved.name.clone(), what, code };
     match handle.destroy_session(&saved.name).await {
         Ok(_) | Err(ErrorCode::SessNotFound) => {}
@@ -99,9 +117,6 @@ impl Replay<'_> {
                 let added = self.handle.add_rotation_schedule(self.session, schedule).await;
                 added.map_err(refused("a rotation schedule"))?;
             }
-        }
-        if self.saved.started.unwrap_or(true) {
-            self.handle.start(self.session).await.map_err(refused("its start"))?;
         }
         Ok(())
     }

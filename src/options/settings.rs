@@ -88,6 +88,9 @@ pub(super) struct Settings {
     /// Leave the listening sockets with the service manager, so that nobody is refused while it restarts the daemon
     #[arg(long)]
     pub(super) keep_sockets: bool,
+    /// Leave sessions and triggers in the run directory for the next daemon that is started so, which goes on with them
+    #[arg(long)]
+    keep_sessions: bool,
     /// Group whose members may command a daemon that runs as root [default: tracing]
     #[arg(short = 'g', long, value_name = "GROUP", value_parser = NonEmptyStringValueParser::new())]
     group: Option<String>,
@@ -198,6 +201,7 @@ impl Settings {
             background: self.background,
             sig_parent: self.sig_parent,
             keep_sockets: self.keep_sockets,
+            keep_sessions: self.keep_sessions,
             verbose: self.verbose,
             verbose_consumer: self.verbose_consumer,
             quiet: self.quiet,
@@ -230,6 +234,7 @@ impl Settings {
             background: self.background || below.background,
             sig_parent: self.sig_parent || below.sig_parent,
             keep_sockets: self.keep_sockets || below.keep_sockets,
+            keep_sessions: self.keep_sessions || below.keep_sessions,
             group: self.group.or(below.group),
             verbose: self.verbose.saturating_add(below.verbose).min(VERBOSE_MAX),
             verbose_consumer: self.verbose_consumer || below.verbose_consumer,
@@ -287,6 +292,7 @@ impl Settings {
         config.verbose_consumer = self.verbose_consumer;
         config.quiet = self.quiet;
         config.no_kernel = self.no_kernel;
+        config.keep_sessions = self.keep_sessions;
         config.agent_port = self.agent_tcp_port.map_or(config.agent_port, AgentPort::Only);
         config.kmod_probes = self.kmod_probes;
         config.extra_kmod_probes = self.extra_kmod_probes;

@@ -90,7 +90,7 @@ fn what_bash_is_told_completes_a_command_line() {
         let text = String::from_utf8(output.stdout).unwrap();
         text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(completed(&["lttngd", "--keep"]), ["--keep-sockets"]);
+    assert_eq!(completed(&["lttngd", "--keep"]), ["--keep-sockets", "--keep-sessions"]);
     assert_eq!(completed(&["lttngd", "sta"]), ["status"]);
     assert_eq!(completed(&["lttngd", "status", "--wa"]), ["--watch"]);
     assert!(completed(&["lttngd", "completions", "z"]).contains(&"zsh".to_owned()));

@@ -18,6 +18,7 @@ mod flight_recorder;
 mod hostile_apps;
 mod hostile_notify;
 mod hostile_users;
+mod kept;
 mod listing;
 mod live;
 mod loading;

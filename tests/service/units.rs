@@ -52,7 +52,7 @@ fn the_units_are_those_of_this_daemon() {
         let unit = unit(of);
         let has = |line: &str| assert!(unit.lines().any(|it| it == line), "{of}: {line}");
         has("Type=notify");
-        has("ExecStart=/usr/bin/lttngd --keep-sockets $DAEMON_ARGS");
+        has("ExecStart=/usr/bin/lttngd --keep-sockets --keep-sessions $DAEMON_ARGS");
         let value = |key: &str| -> u64 {
             let line = unit.lines().find_map(|it| it.strip_prefix(key)).unwrap();
             line.trim_start_matches('=').parse().unwrap()

@@ -20,12 +20,16 @@ use lttngd_session::{
     WatchUse,
 };
 use lttngd_users::{Lease, Ledger};
+use tokio::time::timeout;
 
 use crate::{
-    CreateSession, DestroySession, Shutdown,
+    CreateSession, DestroySession, Ended, Shutdown,
     events::{AppDescription, Audience, Event, Subscribers},
     naming,
 };
+
+/// How long the end of a session may take at the end of the daemon.
+const END_OF_A_SESSION: Duration = Duration::from_secs(5);
 
 /// Most sessions at a time.
 pub const SESSIONS_MAX: usize = 1 << 16;
@@ -347,9 +351,9 @@ impl Handler<ConsumerExited> for Registry {
 }
 
 impl Handler<Shutdown> for Registry {
-    type Result = ResponseFuture<Consumers>;
+    type Result = ResponseFuture<Ended>;
 
-    fn handle(&mut self, _: Shutdown, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Shutdown { keep }: Shutdown, _: &mut Self::Context) -> Self::Result {
         self.ending = true;
         if let Some(mut failure) = self.failure.take() {
             failure.dismiss();
@@ -360,8 +364,23 @@ impl Handler<Shutdown> for Registry {
         // One that takes another's place from here on runs nothing: nothing is begun any more.
         let consumers = self.config.consumers.clone();
         Box::pin(async move {
-            join_all(sessions.iter().map(|session| session.send(DestroyAtEnd))).await;
-            consumers
+            let end = |session: Addr<Session>| async move {
+                match timeout(END_OF_A_SESSION, session.send(DestroyAtEnd { keep })).await {
+                    Ok(Ok(Ok(kept))) => kept,
+                    // Its end had begun, or it has failed and told so.
+                    Ok(Err(_) | Ok(Err(ErrorCode::SessNotFound))) => None,
+                    Ok(Ok(Err(code))) => {
+                        tracing::error!(?code, keep, "a session did not end cleanly");
+                        None
+                    }
+                    Err(_) => {
+                        tracing::error!(keep, "a session did not end in time");
+                        None
+                    }
+                }
+            };
+            let kept = join_all(sessions.into_iter().map(end)).await.into_iter().flatten();
+            Ended { consumers, kept: kept.collect() }
         })
     }
 }

@@ -19,7 +19,7 @@ mod tracepoints;
 pub use actor::{Registry, RegistryConfig, SESSIONS_MAX};
 pub use events::{AppDescription, EVENTS_MAX, Event, SUBSCRIPTIONS_MAX, Subscribe, Subscription};
 pub use message::{
-    Calibrate, CreateSession, DestroySession, ListSessions, ListTracepointFields, ListTracepoints,
-    RegisterConsumer, SaveAllSessions, Shutdown,
+    Calibrate, CreateSession, DestroySession, Ended, ListSessions, ListTracepointFields,
+    ListTracepoints, RegisterConsumer, SaveAllSessions, Shutdown,
 };
 pub use reports::{Report, Reports};

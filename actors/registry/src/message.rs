@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use actix::Message;
+use actix::{Message, dev::MessageResponse};
 use lttngd_model::{Credentials, Domain, ErrorCode, EventField, EventListing, SessionDescriptor};
-use lttngd_session::{Consumers, Destroyed};
+use lttngd_session::{Consumers, Destroyed, KeptSession};
 use serde::{Deserialize, Serialize};
 
 /// CREATE_SESSION_EXT: makes a session. Replies with the descriptor, name and place filled in.
@@ -93,7 +93,19 @@ pub struct SaveAllSessions {
     pub overwrite: bool,
 }
 
-/// Ends every session and takes no new one. Answers the consumer daemons, which are to be ended next.
+/// Ends every session and takes no new one. What of a session is not over after 5 s is left.
 #[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Consumers")]
-pub struct Shutdown;
+#[rtype(result = "Ended")]
+pub struct Shutdown {
+    /// Whether the next daemon is to make the sessions again.
+    pub keep: bool,
+}
+
+/// What is left when all sessions have ended.
+#[derive(Clone, Debug, MessageResponse)]
+pub struct Ended {
+    /// The consumer daemons, which are to be ended next.
+    pub consumers: Consumers,
+    /// What the next daemon makes sessions of, if that was asked for.
+    pub kept: Vec<KeptSession>,
+}

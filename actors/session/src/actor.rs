@@ -21,7 +21,7 @@ use crate::{
     AddContext, AddSnapshotOutput, AddTrackerValue, Clear, CommandQueue, ConsumerLost, DataPending,
     DeleteSnapshotOutput, Destroy, DestroyAtEnd, Destroyed, DisableChannel, DisableEvent,
     EnableChannel, EnableEvent, GetInclusionSet, GetQueueReport, GetRotationInfo,
-    GetTrackingPolicy, ListChannels, ListDomains, ListEvents, ListRotationSchedules,
+    GetTrackingPolicy, KeptSession, ListChannels, ListDomains, ListEvents, ListRotationSchedules,
     ListSnapshotOutputs, PrepareDomain, RecordSnapshot, RegenerateMetadata, RegenerateStatedump,
     RemoveTrackerValue, Rotate, RotationInfo, RotationSchedules, Save, SessionConfig,
     SessionFigures, SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy,
@@ -374,11 +374,11 @@ impl Handler<Destroy> for Session {
 }
 
 impl Handler<DestroyAtEnd> for Session {
-    type Result = InTurn<Destroyed>;
+    type Result = InTurn<Option<KeptSession>>;
 
-    fn handle(&mut self, _: DestroyAtEnd, context: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, request: DestroyAtEnd, context: &mut Self::Context) -> Self::Result {
         self.inner.state_mut().is_at_end = true;
-        self.destroy(context)
+        self.destroy_at_end(context, request.keep)
     }
 }
 

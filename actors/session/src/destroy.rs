@@ -8,11 +8,12 @@ use lttngd_agent::LeaveAgents;
 use lttngd_app::{Forget, LeaveApps};
 use lttngd_buffers::Close;
 use lttngd_consumer::EndSession;
-use lttngd_model::ErrorCode;
+use lttngd_model::{ErrorCode, SessionKind};
 use lttngd_runtime::{Queue, fail_point};
+use lttngd_sessionfile::write;
 
 use crate::{
-    Destroyed, Observation, Session, SessionEvent, TraceArchive,
+    Destroyed, KeptSession, Observation, Session, SessionEvent, TraceArchive,
     actor::{InTurn, Inner},
     error::Refused,
     order::DESTROY,
@@ -25,11 +26,31 @@ const FORGET_AT_END: Duration = Duration::from_millis(500);
 impl Session {
     /// Ends the session in its turn, which is not refused for want of room in the line.
     pub(crate) fn destroy(&mut self, context: &mut Context<Self>) -> InTurn<Destroyed> {
+        self.end(context, Inner::destroy)
+    }
+
+    /// The same; with `keep` it answers what the next daemon makes the session of again.
+    pub(crate) fn destroy_at_end(
+        &mut self,
+        context: &mut Context<Self>,
+        keep: bool,
+    ) -> InTurn<Option<KeptSession>> {
+        self.end(context, async move |inner: Rc<Inner>| match keep {
+            true => inner.keep_and_destroy().await,
+            false => inner.destroy().await.map(|_| None),
+        })
+    }
+
+    fn end<T: 'static>(
+        &mut self,
+        context: &mut Context<Self>,
+        destroy: impl AsyncFnOnce(Rc<Inner>) -> Result<T, ErrorCode> + 'static,
+    ) -> InTurn<T> {
         let work = |session: &mut Self, _: &mut Context<Self>| {
             let inner = Rc::clone(&session.inner);
             let ended = async move {
                 inner.life().admit_listing()?;
-                Ok::<_, Refused>(inner.destroy().await?)
+                Ok::<_, Refused>(destroy(inner).await?)
             };
             session.inner.within(ended).into_actor(session).map(|ended, session: &mut Self, _| {
                 session.failure.dismiss();
@@ -44,6 +65,32 @@ impl Session {
 }
 
 impl Inner {
+    /// Destroys the session, of which the next daemon makes another one.
+    async fn keep_and_destroy(self: Rc<Self>) -> Result<Option<KeptSession>, ErrorCode> {
+        let kept = self.to_be_kept().inspect_err(|reason| {
+            tracing::warn!(reason, "the session is not kept for the next daemon");
+        });
+        if kept.is_ok() && self.config.kind == SessionKind::Regular {
+            // That one begins where the first trace chunk of a session is.
+            self.state_mut().rotations.rotated = true;
+        }
+        self.destroy().await.map(|_| kept.ok())
+    }
+
+    fn to_be_kept(&self) -> Result<KeptSession, &'static str> {
+        if self.life().failed {
+            return Err("it has failed");
+        }
+        let state = self.state();
+        let is_live = matches!(self.config.kind, SessionKind::Live { .. });
+        if is_live && self.life().was_started && state.output.has_chosen_directory() {
+            return Err("it is live, and would write over what it has sent to its directory");
+        }
+        drop(state);
+        let saved = self.saved().map_err(|_| "its relay daemon is not named whole")?;
+        Ok(KeptSession { owner: self.config.owner, saved: write(&[saved]) })
+    }
+
     async fn destroy(self: Rc<Self>) -> Result<Destroyed, ErrorCode> {
         if self.life().failed {
             // Of one that failed only its name is left when it was let go.

@@ -84,7 +84,7 @@ pub use message::{
     AddContext, AddSnapshotOutput, AddTrackerValue, Clear, CommandQueue, ConsumerLost, Consumers,
     DataPending, DeleteSnapshotOutput, Destroy, DestroyAtEnd, Destroyed, DisableChannel,
     DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetQueueReport, GetRotationInfo,
-    GetTrackingPolicy, ListChannels, ListDomains, ListEvents, ListRotationSchedules,
+    GetTrackingPolicy, KeptSession, ListChannels, ListDomains, ListEvents, ListRotationSchedules,
     ListSnapshotOutputs, Observation, PrepareDomain, RecordSnapshot, RegenerateMetadata,
     RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo, RotationState, RunningCommand,
     Save, SessionChanged, SessionConfig, SessionEvent, SessionObserved, SetConsumerUri,

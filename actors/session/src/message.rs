@@ -22,11 +22,13 @@ use serde::{Deserialize, Serialize};
 use crate::{Output, RotationSchedule, RotationSchedules, SessionFailed, SessionListings};
 
 mod events;
+mod kept;
 mod queue;
 mod snapshot;
 mod trackers;
 
 pub use events::{Observation, SessionChanged, SessionEvent, SessionObserved, WatchUse};
+pub use kept::{DestroyAtEnd, KeptSession};
 pub use queue::{CommandQueue, GetQueueReport, RunningCommand};
 pub use snapshot::{
     AddSnapshotOutput, DeleteSnapshotOutput, ListSnapshotOutputs, RecordSnapshot, SnapshotOutput,
@@ -305,11 +307,6 @@ pub struct SetConsumerUri {
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<Destroyed, ErrorCode>")]
 pub struct Destroy;
-
-/// The same when the daemon ends: applications and agents that do not answer are not waited for as long as usual.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "Result<Destroyed, ErrorCode>")]
-pub struct DestroyAtEnd;
 
 /// ROTATE_SESSION: archives what was recorded so far, and goes on in a new trace chunk. Replies with
 /// the rotation's id; most rotations are over by then, see [`GetRotationInfo`].

@@ -28,6 +28,11 @@ impl Output {
         }
     }
 
+    /// Whether a relay daemon's directory was chosen, which the next session of the same name has as well.
+    pub(crate) fn has_chosen_directory(&self) -> bool {
+        matches!(self, Self::Network(network) if !network.base_path().is_empty())
+    }
+
     /// The output that SET_CONSUMER_URI makes of this one.
     ///
     /// # Errors

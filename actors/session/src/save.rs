@@ -52,7 +52,7 @@ impl Inner {
     }
 
     /// What the session is.
-    fn saved(&self) -> Result<SavedSession, ErrorCode> {
+    pub(crate) fn saved(&self) -> Result<SavedSession, ErrorCode> {
         let kind = self.config.kind;
         let schedules = self.state().schedules.set;
         Ok(SavedSession {
