@@ -26,6 +26,13 @@ const INDEX_RECORD_LEN_AT: usize = 12;
 const INDEX_HEADER_LEN: usize = 16;
 const PACKET_NUMBER_AT: usize = 64;
 
+/// The values, the smallest first.
+pub fn sorted(values: &[f64]) -> Vec<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted
+}
+
 /// The value below which this share of the sorted values lies.
 pub fn quantile(sorted: &[f64], share: f64) -> f64 {
     let last = sorted.len().saturating_sub(1);
@@ -40,11 +47,10 @@ pub fn lttng_s(arena: &Arena, arguments: &str) -> Option<f64> {
 
 /// The median of times in seconds that were taken with [`LIMIT_S`]; no answer if one has none.
 pub fn median_s(times: &[Option<f64>]) -> Value {
-    let Some(mut times) = times.iter().copied().collect::<Option<Vec<f64>>>() else {
+    let Some(times) = times.iter().copied().collect::<Option<Vec<f64>>>() else {
         return Value::NoAnswer(LIMIT_S);
     };
-    times.sort_by(f64::total_cmp);
-    Value::Less(quantile(&times, 0.5), "s")
+    Value::Less(quantile(&sorted(&times), 0.5), "s")
 }
 
 /// The processes of the consumer daemons.
@@ -95,16 +101,12 @@ pub fn threads_us(stage: &Stage, name: &str) -> f64 {
 
 /// The middle one of times in microseconds.
 pub fn median_us(times_us: &[f64]) -> f64 {
-    let mut sorted = times_us.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    quantile(&sorted, 0.5)
+    quantile(&sorted(times_us), 0.5)
 }
 
 /// The time in microseconds that 99 of 100 do not pass.
 pub fn p99_us(times_us: &[f64]) -> f64 {
-    let mut sorted = times_us.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    quantile(&sorted, 0.99)
+    quantile(&sorted(times_us), 0.99)
 }
 
 /// The sizes of all files below `directory`, in bytes.

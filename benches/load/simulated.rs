@@ -32,7 +32,7 @@ use tokio::time::Instant;
 pub use application::TRACEPOINT;
 use application::{Application, Registered};
 
-use crate::measure::quantile;
+use crate::measure::median_us;
 
 /// How long a daemon that takes no more connections for the moment is left alone.
 const PAUSE: Duration = Duration::from_millis(2);
@@ -104,9 +104,7 @@ impl Applications {
             Registered::After(time_us) => Some(time_us),
             _ => None,
         });
-        let mut times: Vec<_> = times.collect();
-        times.sort_by(f64::total_cmp);
-        quantile(&times, 0.5) as usize
+        median_us(&times.collect::<Vec<_>>()) as usize
     }
 
     async fn leave(&mut self, count: usize) -> usize {

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use super::Run;
 use crate::clients::{client, client_on};
-use crate::measure::{MILLISECOND_US, quantile};
+use crate::measure::{MILLISECOND_US, median_us};
 use crate::table::{Row, Target, Value};
 use lttngd_world::{Program, Stage, eventually};
 
@@ -117,9 +117,8 @@ fn mean(stage: &Stage) -> Value {
 /// to be chosen; of the first one, if that has no answer.
 fn short(stage: &Stage, processor: Option<u32>) -> Value {
     let times = times_us(stage, processor, 1).and_then(|_| times_us(stage, processor, OFTEN));
-    let Some(mut times_us) = times else { return Value::NoAnswer(LIMIT_S) };
-    times_us.sort_by(f64::total_cmp);
-    Value::Less(quantile(&times_us, 0.5) / MILLISECOND_US, "ms")
+    let Some(times_us) = times else { return Value::NoAnswer(LIMIT_S) };
+    Value::Less(median_us(&times_us) / MILLISECOND_US, "ms")
 }
 
 /// The times of create, list and destroy, done `count` times.

@@ -11,7 +11,9 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::Run;
 use crate::clients::client;
-use crate::measure::{LIMIT_S, MILLISECOND_US, SECOND_US, consumers_us, median_us, quantile};
+use crate::measure::{
+    LIMIT_S, MILLISECOND_US, SECOND_US, consumers_us, median_us, quantile, sorted,
+};
 use crate::table::{Row, Target, Value};
 
 /// Lives a second with one client, and with several.
@@ -43,14 +45,14 @@ pub fn lives(run: &Run, clients: u32) -> Vec<Row> {
     client(&stage.arena, 1 + LIMIT_S, &format!("lives 1 1 {}/first", directory.display()));
     let spent = || [consumers_us(&stage), stage.daemon.cpu_us()];
     let before_us = spent();
-    let Some(mut times_us) = client(&stage.arena, seconds + LIMIT_S, &arguments) else {
+    let Some(times_us) = client(&stage.arena, seconds + LIMIT_S, &arguments) else {
         return vec![Row::new(name("rate"), Value::NoAnswer(seconds + LIMIT_S))];
     };
     let after_us = spent();
     let each =
         |after: f64, before: f64| Value::Less((after - before) / times_us.len() as f64, "us");
     let [consumer, daemon] = std::array::from_fn(|who| each(after_us[who], before_us[who]));
-    times_us.sort_by(f64::total_cmp);
+    let times_us = sorted(&times_us);
     stage.arena.shell_within(LIMIT_S, &format!("rm -r {}", directory.display()));
     // The last life of each client ends after the time: count by what all lives took together.
     let rate =

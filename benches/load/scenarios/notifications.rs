@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::Run;
 use crate::clients::{client, listener};
 use crate::crowd::Crowd;
-use crate::measure::{LIMIT_S, MILLISECOND_US, SECOND_US, median_us, quantile};
+use crate::measure::{LIMIT_S, MILLISECOND_US, SECOND_US, median_us, quantile, sorted};
 use crate::table::{Row, Target, Value};
 use lttngd_world::{Arena, Program, Stage, daemon::cpu_us};
 
@@ -113,8 +113,7 @@ fn late_by_pipe(count: u32, rate: u32) -> Vec<f64> {
         late_us.push(late.as_secs_f64() * SECOND_US);
     }
     writing.join().unwrap();
-    late_us.sort_by(f64::total_cmp);
-    late_us
+    sorted(&late_us)
 }
 
 /// How late `count` notifications are, and how many of them came.

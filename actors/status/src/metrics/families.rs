@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, btree_map::Entry},
     fmt,
+    time::Duration,
 };
 
 use lttngd_handle::{
@@ -23,6 +24,15 @@ pub(super) fn write(families: &mut Families<'_>, status: &Status) -> fmt::Result
     queues(families, status)?;
     users(families, status)?;
     answers(families, status)
+}
+
+/// Seconds, of which all times are in metrics.
+fn from_ms(ms: u64) -> f64 {
+    Duration::from_millis(ms).as_secs_f64()
+}
+
+fn from_us(us: u64) -> f64 {
+    Duration::from_micros(us).as_secs_f64()
 }
 
 /// What is counted by states: all of them, so that one in which there is nobody is seen as such.
@@ -45,7 +55,7 @@ fn daemon(families: &mut Families<'_>, status: &Status) -> fmt::Result {
     let resident = it.resident_bytes.map(|bytes| ([], bytes as f64));
     families
         .gauge_of(("resident_memory", "What of its memory is resident", Unit::Bytes), resident)?;
-    let had = it.processor_time_ms.map(|ms| ([], ms as f64 / 1e3));
+    let had = it.processor_time_ms.map(|ms| ([], from_ms(ms)));
     families.counter_of(("processor", "Processor time that it has had", Unit::Seconds), had)?;
     let buffers = it.buffer_bytes.map(|bytes| ([], bytes as f64));
     families
@@ -118,7 +128,7 @@ fn losses(families: &mut Families<'_>, sessions: &[SessionStatus]) -> fmt::Resul
         ),
         packets,
     )?;
-    let ages = known().map(|(session, losses)| (of(session), losses.age_ms as f64 / 1e3));
+    let ages = known().map(|(session, losses)| (of(session), from_ms(losses.age_ms)));
     let name = ("session_losses_age", "How long ago it was looked what was lost", Unit::Seconds);
     families.gauge_of(name, ages)
 }
@@ -143,7 +153,7 @@ fn peers(families: &mut Families<'_>, status: &Status) -> fmt::Result {
     let requests = status.consumers.iter().map(|it| (kind(it), it.requests as u64));
     families
         .gauge(("consumer_requests", "Requests that a consumer daemon owes an answer"), requests)?;
-    let owes = status.consumers.iter().map(|it| (kind(it), it.owes_ms as f64 / 1e3));
+    let owes = status.consumers.iter().map(|it| (kind(it), from_ms(it.owes_ms)));
     let name = ("consumer_owes", "For how long a consumer daemon has owed one", Unit::Seconds);
     families.gauge_of(name, owes)?;
     let states = [
@@ -163,7 +173,7 @@ fn queues(families: &mut Families<'_>, status: &Status) -> fmt::Result {
         |it: &Queue<'_>| [("queue", it.queue.into()), ("of", shown(it.of).into_owned().into())];
     let lengths = queues.iter().map(|it| (labels(it), it.waiting as u64));
     families.gauge(("queue_length", "What waits in a queue, and what is done of it"), lengths)?;
-    let oldest = queues.iter().map(|it| (labels(it), it.oldest_ms.unwrap_or(0) as f64 / 1e3));
+    let oldest = queues.iter().map(|it| (labels(it), from_ms(it.oldest_ms.unwrap_or(0))));
     let name = ("queue_oldest_wait", "How long the oldest of that has waited", Unit::Seconds);
     families.gauge_of(name, oldest)?;
     let states = [
@@ -255,10 +265,10 @@ fn answers(families: &mut Families<'_>, status: &Status) -> fmt::Result {
         [well].into_iter().chain(errors)
     });
     families.counter(("commands", "Commands that were answered, by what"), answers)?;
-    let upper = LATENCIES_US.iter().map(|us| *us as f64 / 1e6).chain([f64::INFINITY]);
+    let upper = LATENCIES_US.iter().map(|us| from_us(*us)).chain([f64::INFINITY]);
     let took = status.answers.iter().map(|it| {
         let buckets = upper.clone().zip(it.latencies.iter().copied()).collect();
-        ([("command", it.command.clone().into())], it.took_us as f64 / 1e6, buckets)
+        ([("command", it.command.clone().into())], from_us(it.took_us), buckets)
     });
     families.durations(("command_duration", "How long answers to commands took to be made"), took)
 }
