@@ -6,6 +6,10 @@
 //! time goes together, and only a byte with descriptors begins a call of its own, since an application receives
 //! it so.
 
+mod listing;
+
+pub use listing::{BareListing, answer as answer_lists};
+
 use std::collections::HashMap;
 use std::fs;
 use std::io::{IoSlice, Read, Write};

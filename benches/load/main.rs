@@ -54,6 +54,9 @@ fn main() -> ExitCode {
     if let Some(socket) = &options.bare {
         bare::answer(socket, options.bare_sessions);
     }
+    if let Some((socket, reply)) = options.bare_listing.as_ref().zip(options.bare_reply.as_ref()) {
+        bare::answer_lists(socket, reply);
+    }
     let soaked = options.soak.map(|minutes| soak::soak(minutes, options.seed));
     if let Some(is_well) = soaked.or_else(|| options.hold.map(hold::hold)) {
         return if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE };

@@ -76,6 +76,12 @@ pub struct Options {
     /// By how many sessions these applications are recorded
     #[arg(long, hide = true, default_value_t = 0)]
     pub bare_sessions: u32,
+    /// Be the program that answers clients at this socket with what is in a file, and do nothing else
+    #[arg(long, hide = true)]
+    pub bare_listing: Option<PathBuf>,
+    /// That file
+    #[arg(long, hide = true)]
+    pub bare_reply: Option<PathBuf>,
     /// Cargo adds this
     #[arg(long, hide = true)]
     bench: bool,

@@ -1,10 +1,12 @@
 //! Clients that ask for as long as they can, as often as they are answered.
 
 use super::Run;
+use crate::bare::{Bare, BareListing};
 use crate::clients::client;
 use crate::contender::Contender;
-use crate::measure::{LIMIT_S, SECOND_US, spent_us, threads_us};
+use crate::measure::{LIMIT_S, SECOND_US, spent_by_us, spent_us, threads_us};
 use crate::table::{Row, Target, Value};
+use lttngd_world::{Arena, Stage};
 
 const CLIENTS: u32 = 8;
 /// The thread of our daemon in which all but the connections of clients is done.
@@ -12,7 +14,35 @@ const ACTORS: &str = "lttngd-actors";
 
 /// Requests for the list of sessions.
 pub fn list(run: &Run) -> Vec<Row> {
-    asked(run, "list", "list requests", Some(Target::TimesBetter(2.0)))
+    let mut rows = asked(run, "list", "list requests", Some(Target::TimesBetter(2.0)));
+    if run.contender != Contender::Stock {
+        rows.extend(bare_lists(run));
+    }
+    rows
+}
+
+/// What the same costs who does nothing else.
+fn bare_lists(run: &Run) -> Option<Row> {
+    let stage = listed(run);
+    let arena = Arena::new();
+    let bare = BareListing::new(&arena, &stage);
+    let seconds = run.options.seconds;
+    let mut counts = None;
+    let spent = spent_by_us(bare.pid(), || {
+        counts = client(&arena, seconds + LIMIT_S, &format!("list {CLIENTS} {seconds}"));
+    });
+    let count = counts?.iter().sum::<f64>();
+    let name = format!("list requests, {CLIENTS} clients: {}, each", Bare::ROW);
+    Some(Row::new(name, Value::Less(spent / count, "us")))
+}
+
+/// A daemon with a few sessions.
+fn listed(run: &Run) -> Stage {
+    let stage = run.contender.stage();
+    for session in 0..5 {
+        stage.arena.lttng_ok(&format!("create listed{session} --no-output"));
+    }
+    stage
 }
 
 /// Create and destroy.
@@ -21,10 +51,7 @@ pub fn brief(run: &Run) -> Vec<Row> {
 }
 
 fn asked(run: &Run, mode: &str, what: &str, target: Option<Target>) -> Vec<Row> {
-    let stage = run.contender.stage();
-    for session in 0..5 {
-        stage.arena.lttng_ok(&format!("create listed{session} --no-output"));
-    }
+    let stage = listed(run);
     let seconds = run.options.seconds;
     let name = format!("{what}, {CLIENTS} clients");
     let mut counts = None;
