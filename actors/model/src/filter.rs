@@ -23,6 +23,7 @@ mod parser;
 mod program;
 #[cfg(test)]
 mod tests;
+mod token;
 
 pub use error::{FilterError, FilterFault};
 

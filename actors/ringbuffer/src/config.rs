@@ -1,15 +1,12 @@
 //! What a channel is made from, as the session daemon asks for it.
 
-use crate::error::ConfigError;
+use crate::{
+    error::ConfigError,
+    limits::{BUFFER_MAX_LEN, CPU_COUNT_MAX, SUBBUF_COUNT_MAX},
+};
 
 /// Size in bytes of a trace's UUID.
 pub const UUID_LEN: usize = 16;
-/// Largest count of streams of a channel: more CPUs than Linux supports.
-pub const CPU_COUNT_MAX: u32 = 8192;
-/// Largest count of sub-buffers of a stream.
-pub const SUBBUF_COUNT_MAX: u64 = 1 << 20;
-/// Largest size in bytes of the sub-buffers of a stream together.
-pub const BUFFER_MAX_LEN: u64 = 1 << 40;
 /// Bytes of sub-buffers that the reader of a stream of which snapshots are taken has to give for others,
 /// unless two have more: with two it copies one while writers fill the others.
 pub const SPARE_MAX_LEN: u64 = 1 << 20;

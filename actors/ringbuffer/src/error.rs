@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::config::{BUFFER_MAX_LEN, CPU_COUNT_MAX, SUBBUF_COUNT_MAX};
+use crate::limits::{BUFFER_MAX_LEN, CPU_COUNT_MAX, SUBBUF_COUNT_MAX};
 
 /// A channel that cannot be made as it was asked for.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

@@ -63,6 +63,7 @@ mod geometry;
 mod guard;
 mod image;
 mod layout;
+mod limits;
 mod losses;
 mod memory;
 mod packet;
@@ -77,14 +78,12 @@ mod wakeup;
 pub use bytes::{Caching, SharedBytes, VIEWS_MAX, send, write, write_at};
 pub use channel::{Channel, StreamObject};
 pub use clock::{Clock, MonotonicClock};
-pub use config::{
-    BLOCKING_FOREVER, BUFFER_MAX_LEN, CPU_COUNT_MAX, ChannelConfig, Mode, SPARE_MAX_LEN,
-    SUBBUF_COUNT_MAX, UUID_LEN,
-};
+pub use config::{BLOCKING_FOREVER, ChannelConfig, Mode, SPARE_MAX_LEN, UUID_LEN};
 pub use cpus::possible_cpu_count;
 pub use error::{ConfigError, Corruption, CreateError, Damage, GetError};
 pub use flush::{BeginOutcome, FlushMode, FlushOutcome};
 pub use gauge::Gauge;
+pub use limits::{BUFFER_MAX_LEN, CPU_COUNT_MAX, SUBBUF_COUNT_MAX};
 pub use losses::Losses;
 pub use packet::{HEADER_LEN, Packet, PacketHeader};
 pub use snapshot::SnapshotPositions;

@@ -3,35 +3,11 @@
 use super::error::{FilterError, FilterFault};
 use super::number;
 use super::operator::Operator;
+use super::token::Token;
 
 /// These letters in a text were meant as the name of a pattern for escape sequences in the rules of
 /// LTTng's scanner, and stand for themselves there; it takes them for one and refuses it.
 const ESCSEQ: &[u8] = b"ESCSEQ";
-
-/// A token.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Token<'a> {
-    /// Integer, which comparisons take for a signed one.
-    Integer(u64),
-    /// Floating point number.
-    Float(f64),
-    /// Quoted text, without the quotes and without line ends.
-    Text(Vec<u8>),
-    /// Name, which begins with `$` or does not.
-    Name(&'a str),
-    /// `.` or `->`.
-    Link,
-    /// `(`
-    OpenGroup,
-    /// `)`
-    CloseGroup,
-    /// `[`
-    OpenBracket,
-    /// `]`
-    CloseBracket,
-    /// Operator.
-    Operator(Operator),
-}
 
 /// Operators of two characters stand before their first characters.
 const SIGNS: [(&str, Token<'static>); 26] = [

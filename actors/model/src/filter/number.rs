@@ -1,7 +1,7 @@
 //! Numbers, as the scanner of LTTng 2.13 delimits them and the C library's `sscanf` reads them.
 
 use super::hex_float;
-use super::lexer::Token;
+use super::token::Token;
 
 /// Most digits that are read of an integer; what is written behind them is passed over.
 const DECIMAL_DIGITS_MAX: usize = 20;

@@ -5,9 +5,10 @@
 //! deep, and the same.
 
 use super::error::{FilterError, FilterFault};
-use super::lexer::{Lexer, Token};
+use super::lexer::Lexer;
 use super::operator::{Operator, Unary};
 use super::program::{Junction, Path, Program};
+use super::token::Token;
 
 /// Most symbols that are begun and not finished: the stack of LTTng's parser has 10 000 states, of which
 /// one is for the beginning and one is never used.

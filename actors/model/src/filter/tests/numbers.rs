@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::lexer::{Lexer, Token};
 use super::super::{Filter, hex_float};
+use super::super::{lexer::Lexer, token::Token};
 
 /// The only token of a text.
 fn token(text: &str) -> Option<Token<'_>> {
