@@ -5,7 +5,7 @@
 //! ```text
 //!   KernelStream ----+                        mapped:  the packet where it is
 //!   MetadataStream --+-> Calls -> ioctls, mmap, splice
-//!   KernelGauge -----+                        spliced: the packet's pages, moved out to a file, or to be read
+//!   KernelGauge -----+                        spliced: its pages, moved out to a file or a socket, or to be read
 //! ```
 //!
 //! Which calls there are and their numbers stands in `lttngd_wire::kernel::ReaderCall`. Whether they go to this
@@ -24,4 +24,5 @@ mod tests;
 pub use calls::{Calls, Descriptor, Mapped, Refused};
 pub use gauge::KernelGauge;
 pub use metadata::{MetadataError, MetadataStream, MetadataText};
+pub use splice::NotSent;
 pub use stream::{KernelStream, NoKernelPacket, PACKET_HEADER_LEN, PacketView};

@@ -1,9 +1,10 @@
-//! Packets whose pages are moved out of their buffer: to a file, or to be read.
+//! Packets whose pages are moved out of their buffer: to a file, to a socket, or to be read.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::{
     io::Errno,
+    param::page_size,
     pipe::{PipeFlags, SpliceFlags, pipe_with, splice},
 };
 
@@ -18,29 +19,90 @@ pub(crate) struct Spliced {
     reader: OwnedFd,
     writer: OwnedFd,
     bytes: Vec<u8>,
+    /// Of the packet that is held: how much has left its buffer for a socket, and how much of that is in the pipe.
+    moved: usize,
+    in_pipe: usize,
+}
+
+/// Why pages do not go to a socket.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NotSent {
+    /// The kernel does not give them.
+    #[error("the kernel did not move a packet out of its buffer: {0}")]
+    Buffer(Errno),
+    /// The socket failed.
+    #[error("the socket took no pages: {0}")]
+    Socket(Errno),
 }
 
 impl Spliced {
     pub(crate) fn new() -> Result<Self, Errno> {
         let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-        Ok(Self { reader, writer, bytes: Vec::new() })
+        Ok(Self { reader, writer, bytes: Vec::new(), moved: 0, in_pipe: 0 })
     }
 
-    /// Reads the first `len` bytes of the packet that is held, which is no longer in its buffer then.
+    /// Reads the first `len` bytes of the packet that is held, which is no longer in its buffer then. What a socket
+    /// has of them, and what cannot be read, are zeros.
     pub(crate) fn read(&mut self, calls: &dyn Calls, len: usize) -> Result<(), Errno> {
+        self.bytes.clear();
         self.bytes.resize(len, 0);
-        let mut taken = 0;
+        let mut taken = self.moved - self.in_pipe;
         while taken < len {
-            let moved = self.fill(calls, taken, len)?;
-            let end = (taken + moved).min(len);
-            while taken < end {
+            self.refill(calls, len)?;
+            while self.in_pipe > 0 {
+                let end = (taken + self.in_pipe).min(len);
                 match rustix::io::read(&self.reader, &mut self.bytes[taken..end])? {
                     0 => return Err(Errno::PIPE),
-                    read => taken += read,
+                    read => (taken, self.in_pipe) = (taken + read, self.in_pipe - read),
                 }
             }
         }
         Ok(())
+    }
+
+    /// Moves more of the first `len` bytes of the packet that is held, which has `padded_len`, to a socket that does not
+    /// block; how many, 0 when it takes none now. They are no longer in their buffer then.
+    pub(crate) fn send_to(
+        &mut self,
+        calls: &dyn Calls,
+        (len, padded_len): (usize, usize),
+        socket: BorrowedFd<'_>,
+    ) -> Result<usize, NotSent> {
+        // The kernel gives whole pages alone: what follows the content on its last one stays in the pipe.
+        let pages_len = len.next_multiple_of(page_size()).min(padded_len);
+        self.refill(calls, pages_len).map_err(NotSent::Buffer)?;
+        let left = self.in_pipe.min(len.saturating_sub(self.moved - self.in_pipe));
+        // The socket need not send what it has at once when there is more.
+        let more = if self.moved < len { SpliceFlags::MORE } else { SpliceFlags::empty() };
+        let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK | more;
+        loop {
+            match splice(&self.reader, None, socket, None, left, flags) {
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return Ok(0),
+                Err(errno) => return Err(NotSent::Socket(errno)),
+                Ok(sent) => {
+                    self.in_pipe -= sent.min(self.in_pipe);
+                    return Ok(sent);
+                }
+            }
+        }
+    }
+
+    /// Moves what follows to the pipe, if that has nothing.
+    fn refill(&mut self, calls: &dyn Calls, len: usize) -> Result<(), Errno> {
+        if self.in_pipe == 0 && self.moved < len {
+            self.in_pipe = self.fill(calls, self.moved, len)?;
+            self.moved += self.in_pipe;
+        }
+        Ok(())
+    }
+
+    /// The packet that was held is not any more.
+    pub(crate) fn put(&mut self) {
+        if self.in_pipe > 0 {
+            self.empty();
+        }
+        (self.moved, self.in_pipe) = (0, 0);
     }
 
     /// Moves the first `len` bytes of the packet that is held to a file, from `offset` on. They are no longer in its
@@ -115,6 +177,12 @@ impl Spliced {
     /// The packet that was read.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Has zeros for a packet that cannot be read.
+    pub(crate) fn fill_with_zeros(&mut self, len: usize) {
+        self.bytes.clear();
+        self.bytes.resize(len, 0);
     }
 
     /// Lets go of memory: nothing comes for a while.

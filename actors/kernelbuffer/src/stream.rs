@@ -1,5 +1,7 @@
 //! A data stream.
 
+mod snapshot;
+
 use std::{collections::VecDeque, os::fd::BorrowedFd, sync::Arc};
 
 use lttngd_ringbuffer::{BeginOutcome, FlushMode, FlushOutcome, Losses, Positions, Wakeup};
@@ -14,11 +16,14 @@ use crate::{
     gauge::{self, KernelGauge},
     held,
     losses::LossCounter,
-    splice::Spliced,
+    splice::{NotSent, Spliced},
 };
 
 /// Bytes of a packet before its first event.
 pub const PACKET_HEADER_LEN: u64 = 84;
+
+/// What was to be done when a packet could not be moved.
+const MOVING: &str = "move a packet out of its buffer";
 
 /// Why there is no packet.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -214,6 +219,19 @@ impl KernelStream {
         Ok(Held { index, at, len, is_read: true })
     }
 
+    /// Has what is left of the packet that is held at hand, of which a socket has the beginning: zeros stand for what
+    /// the socket has, and for what cannot be had.
+    pub fn read_rest(&mut self) {
+        // Whoever has the beginning was promised all of it, and that the stream is lost is known then.
+        let _ = self.read();
+        if let (Some(held), Access::Spliced(spliced)) = (&mut self.held, &mut self.access)
+            && !held.is_read
+        {
+            spliced.fill_with_zeros(held.len);
+            held.is_read = true;
+        }
+    }
+
     /// Has the bytes of the packet that is held at hand.
     ///
     /// # Errors
@@ -225,13 +243,13 @@ impl KernelStream {
         {
             let read = spliced.read(&*self.calls, held.len);
             held.is_read = read.is_ok();
-            let doing = "move a packet out of its buffer";
-            return read.map_err(|errno| self.lose(Refused { doing, errno }));
+            return read.map_err(|errno| self.lose(Refused { doing: MOVING, errno }));
         }
         Ok(())
     }
 
-    /// Length in bytes of the packet that is held, if its pages can be moved to a file: they are nowhere else yet.
+    /// Length in bytes of the packet that is held, if its pages can be moved to a file or a socket: they are nowhere
+    /// else yet, or a socket has the beginning.
     #[must_use]
     pub fn movable_len(&self) -> Option<u64> {
         let held = self.held.as_ref().filter(|held| !held.is_read)?;
@@ -249,6 +267,25 @@ impl KernelStream {
             }
             _ => Err(Errno::INVAL),
         }
+    }
+
+    /// Moves more of the first `len` bytes of the packet that is held to a socket that does not block; how many, 0
+    /// when it takes none now. What was moved is nowhere else.
+    ///
+    /// # Errors
+    /// The socket's; the buffer's, with which the stream is lost; `EINVAL` of a packet that cannot be moved.
+    pub fn send_to(&mut self, socket: BorrowedFd<'_>, len: u64) -> Result<usize, NotSent> {
+        let sent = match (&self.held, &mut self.access) {
+            (Some(held @ Held { is_read: false, .. }), Access::Spliced(spliced)) => {
+                let len = usize::try_from(len).map_or(held.len, |len| len.min(held.len));
+                spliced.send_to(&*self.calls, (len, held.len), socket)
+            }
+            _ => return Err(NotSent::Buffer(Errno::INVAL)),
+        };
+        if let Err(NotSent::Buffer(errno)) = sent {
+            self.lose(Refused { doing: MOVING, errno });
+        }
+        sent
     }
 
     /// The packet that is held, or else the oldest that a snapshot has. Its bytes are missing until they were read.
@@ -271,11 +308,19 @@ impl KernelStream {
     /// # Errors
     /// Those of a stream that is lost.
     pub fn put_next(&mut self) -> Result<(), Refused> {
-        if let Some(held) = self.held.take() {
+        if let Some(held) = self.take_held() {
             self.losses.count(&held.index);
             self.tell(ReaderCall::PutNext)?;
         }
         Ok(())
+    }
+
+    /// The packet that is held, which is not from now on.
+    fn take_held(&mut self) -> Option<Held> {
+        if let Access::Spliced(spliced) = &mut self.access {
+            spliced.put();
+        }
+        self.held.take()
     }
 
     /// Whether there is a packet that is not put.
@@ -355,7 +400,7 @@ impl KernelStream {
     /// # Errors
     /// Those of a stream that is lost.
     pub fn clear(&mut self) -> Result<FlushOutcome, Refused> {
-        if self.held.take().is_some() {
+        if self.take_held().is_some() {
             self.tell(ReaderCall::PutNext)?;
         }
         self.tell(ReaderCall::Flush)?;
@@ -363,63 +408,6 @@ impl KernelStream {
         let consumed = self.positions()?.consumed;
         self.losses.skip_to(consumed / self.subbuf_size_bytes);
         Ok(FlushOutcome::Closed)
-    }
-
-    /// Takes what there is, at most the newest `packets_max` packets, 0 for all, of a stream that is mapped: a packet
-    /// that is spliced would be gone from its buffer. What nobody has closed cannot be
-    /// read: it is closed; where there is nothing at all, a packet without events is, which tells the time.
-    ///
-    /// # Errors
-    /// Those of a stream that is lost.
-    pub fn take_snapshot(&mut self, packets_max: u64) -> Result<(), Refused> {
-        if matches!(self.access, Access::Spliced(_)) {
-            return Err(refused(ReaderCall::GetSubbuf)(Errno::OPNOTSUPP));
-        }
-        self.taken.clear();
-        self.tell(ReaderCall::Flush)?;
-        if self.packets_left()? == 0 {
-            self.tell(ReaderCall::FlushEmpty)?;
-        }
-        let left = self.packets_left()?;
-        let count = if packets_max == 0 { left } else { left.min(packets_max) };
-        let end = self.positions()?.produced;
-        let first = self.whole(end).wrapping_sub(count * self.subbuf_size_bytes);
-        for number in 0..count {
-            let position = first.wrapping_add(number * self.subbuf_size_bytes);
-            match self.calls.call(ReaderCall::GetSubbuf, &mut { position }) {
-                Ok(()) => {
-                    let taken = self.copy();
-                    self.tell(ReaderCall::PutSubbuf)?;
-                    let taken = taken.map_err(|error| self.lose(error))?;
-                    self.taken.push_back(taken);
-                }
-                // It was overwritten meanwhile.
-                Err(Errno::AGAIN) => self.losses.count_lost_packet(),
-                Err(Errno::NODATA) => break,
-                Err(errno) => return Err(self.lose(refused(ReaderCall::GetSubbuf)(errno))),
-            }
-        }
-        Ok(())
-    }
-
-    /// A copy of the packet that is held.
-    fn copy(&self) -> Result<(PacketIndex, Box<[u8]>), Refused> {
-        let Held { index, at, len, .. } = self.look()?;
-        let bytes = match &self.access {
-            Access::Mapped(mapped) => mapped.bytes(at, len),
-            Access::Spliced(_) => None,
-        };
-        Ok((index, bytes.unwrap_or(&[]).into()))
-    }
-
-    /// Goes on to the next packet of the snapshot.
-    pub fn put_snapshot_packet(&mut self) {
-        self.taken.pop_front();
-    }
-
-    /// Puts all that is left of the snapshot.
-    pub fn drop_snapshot(&mut self) {
-        self.taken = VecDeque::new();
     }
 
     /// Counts a packet that a snapshot should have had.

@@ -11,8 +11,8 @@ use lttngd_ringbuffer::SharedBytes;
 use lttngd_wire::{
     ctf::PacketIndex,
     relay::{
-        AddStream, ConsumerCommand, ConsumerReply, STREAM_NAME_MAX, STREAM_PATH_MAX, SendIndex,
-        Version,
+        AddStream, ConsumerCommand, ConsumerReply, DataHeader, STREAM_NAME_MAX, STREAM_PATH_MAX,
+        SendIndex, Version,
     },
 };
 use rustix::net::{
@@ -69,13 +69,15 @@ pub struct RelayConnection {
 
 impl RelayConnection {
     /// The connection over two sockets on which the session was announced in this version. They need
-    /// not be non-blocking.
+    /// not be non-blocking; the one for data is from now on.
     #[must_use]
     pub fn new(control: OwnedFd, data: OwnedFd, version: Version, limits: RelayLimits) -> Self {
         for socket in [&control, &data] {
             // Only a socket that is not TCP says no, and then there is nothing to be slow.
             let _ = set_tcp_nodelay(socket, true);
         }
+        // Pages are moved to a socket without waiting only if it is so itself. It fails for no socket that is open.
+        let _ = rustix::io::ioctl_fionbio(&data, true);
         Self {
             control_socket: control,
             data_socket: data,
@@ -233,18 +235,57 @@ impl RelayConnection {
         padding_len: u32,
         index: Option<&PacketIndex>,
     ) -> Result<Offered, OfferError> {
-        if self.fault.is_some() {
-            return Err(OfferError::Gone);
-        }
         let len = content.iter().map(SharedBytes::len).sum();
         let content_len = u32::try_from(len).map_err(|_| OfferError::TooLarge(len))?;
         let header = stream.header(content_len, padding_len);
+        self.offer(now, stream, header, index, |data, socket| {
+            data.send(now, socket, header, content)
+        })
+    }
+
+    /// The same of a packet of `content_len` bytes which `pages` moves to the socket it is given, from where it
+    /// stopped on: how many it moved, 0 when the socket takes none now. One that was sent in part has to be offered
+    /// so again, or its rest to be kept.
+    ///
+    /// # Errors
+    /// [`OfferError`]
+    pub fn offer_pages(
+        &mut self,
+        now: Instant,
+        stream: &mut RelayStream,
+        (content_len, padding_len): (u32, u32),
+        index: Option<&PacketIndex>,
+        mut pages: impl FnMut(BorrowedFd<'_>) -> Result<usize, SendError>,
+    ) -> Result<Offered, OfferError> {
+        let header = stream.header(content_len, padding_len);
+        self.offer(now, stream, header, index, |data, socket| {
+            data.send_pages(now, socket, header, &mut pages)
+        })
+    }
+
+    /// Whether a part of the next packet of a stream is sent, and more of it is awaited.
+    #[must_use]
+    pub fn has_part_of(&self, stream: &RelayStream) -> bool {
+        self.data.has_part_of(stream.handle())
+    }
+
+    fn offer(
+        &mut self,
+        now: Instant,
+        stream: &mut RelayStream,
+        header: DataHeader,
+        index: Option<&PacketIndex>,
+        send: impl FnOnce(&mut Data, &OwnedFd) -> Result<Offered, SendError>,
+    ) -> Result<Offered, OfferError> {
+        if self.fault.is_some() {
+            return Err(OfferError::Gone);
+        }
         if !self.data.is_free_for(header)
             || (self.data.is_idle() && !self.control.is_ready_for_index())
         {
             return Ok(Offered::NotReady);
         }
-        match self.data.send(now, &self.data_socket, header, content) {
+        match send(&mut self.data, &self.data_socket) {
             Ok(Offered::Sent) => {
                 self.end_packet(now, stream, index);
                 Ok(Offered::Sent)

@@ -1,10 +1,18 @@
 //! The data connection: at most one packet is on its way.
 
-use std::{io, os::fd::AsFd, time::Instant};
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd},
+    time::Instant,
+};
 
+use lttngd_model::RelayStreamHandle;
 use lttngd_ringbuffer::{SharedBytes, VIEWS_MAX, send};
 use lttngd_wire::relay::{DATA_HEADER_LEN, DataHeader};
-use rustix::io::Errno;
+use rustix::{
+    io::Errno,
+    net::{SendFlags, send as send_bytes},
+};
 
 use crate::{Offered, watchdog::Watchdog};
 
@@ -36,9 +44,10 @@ pub(crate) struct Data {
 
 /// Why a packet is not sent.
 #[derive(Debug)]
-pub(crate) enum SendError {
-    /// The packet's memory could not be read.
+pub enum SendError {
+    /// The packet's memory could not be read, or its pages not be had.
     Unreadable,
+    /// The socket failed.
     Socket(io::Error),
 }
 
@@ -57,6 +66,12 @@ impl Data {
             None => true,
             Some(partial) => partial.header == header && partial.rest.is_none(),
         }
+    }
+
+    /// Whether a part of a packet of this stream is sent, and more of it is awaited.
+    pub(crate) fn has_part_of(&self, handle: RelayStreamHandle) -> bool {
+        let partial = self.partial.as_ref().filter(|partial| partial.rest.is_none());
+        partial.is_some_and(|partial| partial.header.handle == handle)
     }
 
     /// Whether a part of the packet of this header is sent, and its memory is still needed.
@@ -80,18 +95,45 @@ impl Data {
         let mut views = [SharedBytes::from([].as_slice()); VIEWS_MAX];
         views[0] = head.as_slice().into();
         views[1..=content.len()].copy_from_slice(content);
+        self.send_by(now, header, |sent| Ok(accept(|| send(&socket, &views, sent))?))
+    }
+
+    /// The same of one whose content `pages` moves to the socket.
+    pub(crate) fn send_pages(
+        &mut self,
+        now: Instant,
+        socket: impl AsFd,
+        header: DataHeader,
+        pages: &mut dyn FnMut(BorrowedFd<'_>) -> Result<usize, SendError>,
+    ) -> Result<Offered, SendError> {
+        let head = header.encode();
+        let flags = SendFlags::MORE | SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        self.send_by(now, header, |sent| match head.get(sent..).filter(|left| !left.is_empty()) {
+            Some(left) => Ok(accept(|| Ok(send_bytes(&socket, left, flags)?))?),
+            None => pages(socket.as_fd()),
+        })
+    }
+
+    /// Sends as much of a packet as the socket takes: `send` gives it more of what follows so many bytes, and tells
+    /// how much it took, 0 for none now.
+    fn send_by(
+        &mut self,
+        now: Instant,
+        header: DataHeader,
+        mut send: impl FnMut(usize) -> Result<usize, SendError>,
+    ) -> Result<Offered, SendError> {
         let mut partial = self.partial.take().unwrap_or(Partial { header, sent: 0, rest: None });
         let outcome: Result<(), SendError> = loop {
             if partial.sent == partial.len() {
                 return Ok(Offered::Sent);
             }
-            match accept(|| send(&socket, &views, partial.sent)) {
+            match send(partial.sent) {
                 Ok(0) => break Ok(()),
                 Ok(count) => {
                     partial.sent += count;
                     self.watchdog.moved(now, partial.sent < partial.len());
                 }
-                Err(error) => break Err(error.into()),
+                Err(error) => break Err(error),
             }
         };
         if partial.sent > 0 {

@@ -19,6 +19,8 @@
 //! * A packet that the data socket takes in part is offered again, the same one, when the socket takes
 //!   more; until then no other packet can go. If its stream has to let go of it before, [`keep_rest`]
 //!   copies what is left.
+//! * A packet may also be given as pages that nobody reads ([`offer_pages`]); what is left of one that
+//!   its stream lets go of has to be read then.
 //! * [`ready_for_packet`] says when the relay daemon is behind; a stream then keeps its packets, which
 //!   its own counters of losses show.
 //! * What a relay daemon of an older version does not know is left out, as the stock consumer daemon
@@ -30,6 +32,7 @@
 //! it, and the relay daemon then gives its streams up where they are.
 //!
 //! [`keep_rest`]: RelayConnection::keep_rest
+//! [`offer_pages`]: RelayConnection::offer_pages
 //! [`ready_for_packet`]: RelayConnection::ready_for_packet
 //! [`is_idle`]: RelayConnection::is_idle
 
@@ -47,6 +50,6 @@ pub use control::{
     COMMANDS_MAX, COMMANDS_UNSENT_MAX_BYTES, CONTROL_UNSENT_MAX_BYTES, INDEXES_IN_FLIGHT_MAX,
     Outcome, Ticket,
 };
-pub use data::CONTENT_VIEWS_MAX;
+pub use data::{CONTENT_VIEWS_MAX, SendError};
 pub use error::{CommandError, Fault, OfferError, QueueError};
 pub use stream::{Offered, RelayStream};

@@ -2,7 +2,7 @@
 
 use std::{io, os::fd::BorrowedFd};
 
-use lttngd_kernelbuffer::KernelStream;
+use lttngd_kernelbuffer::{KernelStream, NotSent};
 use lttngd_ringbuffer::{BeginOutcome, FlushMode, FlushOutcome, Losses, Mode, Positions, Wakeup};
 
 use super::stream_source::{NoPacket, SourceLost, SourcePacket, StreamSource};
@@ -56,6 +56,14 @@ impl StreamSource for KernelStream {
 
     fn move_to(&mut self, file: BorrowedFd<'_>, offset: u64) -> io::Result<()> {
         Ok(self.move_to(file, offset)?)
+    }
+
+    fn send_to(&mut self, socket: BorrowedFd<'_>, len: u64) -> Result<usize, NotSent> {
+        self.send_to(socket, len)
+    }
+
+    fn read_rest(&mut self) {
+        self.read_rest();
     }
 
     fn packet(&self) -> Option<SourcePacket<'_>> {

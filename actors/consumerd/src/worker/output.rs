@@ -2,7 +2,12 @@
 
 use lttngd_tracefile::{FileError, FileLimits, OpeningStream, StreamFile, StreamFileConfig};
 
-use super::{new::OutputConfig, remote::RemoteStream, stream_source::StreamSource};
+use super::{
+    new::OutputConfig,
+    relay::Relays,
+    remote::{RemoteStream, Sent},
+    stream_source::{SourcePacket, StreamSource},
+};
 use crate::chunk::Chunk;
 
 /// Where packets go.
@@ -21,18 +26,25 @@ impl Output {
         matches!(self, Self::Remote(_))
     }
 
-    /// Moves the packet that `source` holds to files, without a look at its bytes; how many these are. `None` where
+    /// Moves the packet that `source` holds to files or to a relay daemon, without a look at its bytes. `None` where
     /// that cannot be.
     pub(super) fn take_packet(
         &mut self,
         chunk: Option<&Chunk>,
         source: &mut dyn StreamSource,
-    ) -> Option<Result<u64, FileError>> {
-        let Self::Local(file) = self else { return None };
-        let (files, len, index) = (chunk?.local()?, source.movable_len()?, source.packet()?.index);
-        let moved =
-            file.write_packet_by(files, len, &index, |to, offset| source.move_to(to, offset));
-        Some(moved.map(|()| len))
+        relays: &mut Relays,
+    ) -> Option<Result<Sent, FileError>> {
+        let (chunk, len, index) = (chunk?, source.movable_len()?, source.packet()?.index);
+        match self {
+            Self::Nowhere => None,
+            Self::Local(file) => {
+                let files = chunk.local()?;
+                let moved = file
+                    .write_packet_by(files, len, &index, |to, offset| source.move_to(to, offset));
+                Some(moved.map(|()| Sent::Whole(len)))
+            }
+            Self::Remote(remote) => Some(Ok(relays.send_pages(remote, len, &index, source))),
+        }
     }
 
     /// The stream at the relay daemon that gets them.
@@ -77,4 +89,33 @@ impl Opening {
 /// Of what size and how many the files of each stream of a channel are.
 fn limits(writing: &OutputConfig) -> FileLimits {
     FileLimits { size_max_bytes: writing.tracefile_size_bytes, count_max: writing.tracefile_count }
+}
+
+/// Why a packet was not written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotWritten {
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("its trace chunk is not here")]
+    ChunkElsewhere,
+    #[error("there is no trace chunk for its events")]
+    NoChunk,
+}
+
+/// Writes a packet.
+pub(super) fn write_packet(
+    output: &mut Output,
+    chunk: Option<&Chunk>,
+    packet: &SourcePacket<'_>,
+    relays: &mut Relays,
+) -> Result<Sent, NotWritten> {
+    match (output, chunk) {
+        (Output::Local(file), Some(chunk)) => {
+            let files = chunk.local().ok_or(NotWritten::ChunkElsewhere)?;
+            file.write_packet(files, &packet.views, &packet.index)?;
+            Ok(Sent::Whole(packet.size_bytes()))
+        }
+        (Output::Remote(remote), Some(_)) => Ok(relays.send(remote, packet)),
+        _ => Err(NotWritten::NoChunk),
+    }
 }

@@ -14,13 +14,13 @@ use super::{
     extent::Extent,
     live::{Described, Held},
     new::OutputConfig,
-    output::{Opening, Output},
+    output::{NotWritten, Opening, Output, write_packet},
     packet_due::{Begin, PacketDue, begun_by},
     poller::WatchToken,
     relay::Relays,
     remote::Sent,
     rotation::{Passage, Rotation},
-    stream_source::{NoPacket, SourceLost, SourcePacket, StreamSource},
+    stream_source::{NoPacket, SourceLost, StreamSource},
     throttle::WakeupThrottle,
     turn::Turn,
     unfinished::Unfinished,
@@ -314,8 +314,8 @@ impl DataStream {
             return Written::Nothing;
         }
         let chunk = self.chunk.as_deref();
-        let written = match self.output.take_packet(chunk, &mut *self.source) {
-            Some(moved) => moved.map(Sent::Whole).map_err(NotWritten::from),
+        let written = match self.output.take_packet(chunk, &mut *self.source, relays) {
+            Some(moved) => moved.map_err(NotWritten::from),
             None => {
                 let read = self.source.read();
                 let read = self.note(read).and_then(|()| self.source.packet());
@@ -361,9 +361,11 @@ impl DataStream {
 
     /// Lets go of the packet that is held, which may be partly sent.
     pub(super) fn release_packet(&mut self, relays: &mut Relays) {
-        if let (Output::Remote(remote), Some(packet)) =
-            (&mut self.output, self.source.last_packet())
+        if let Output::Remote(remote) = &mut self.output
+            && relays.has_part_of(remote)
         {
+            self.source.read_rest();
+            let Some(packet) = self.source.last_packet() else { return };
             relays.keep_rest(remote, &packet);
         }
     }
@@ -448,33 +450,4 @@ enum Written {
 /// ends with an open packet. One `is_for_relay` is there as long as the relay daemon is.
 fn is_left_open(has_events: bool, is_for_relay: bool, is_remote: bool) -> bool {
     !has_events && (!is_for_relay || is_remote)
-}
-
-/// Why a packet was not written.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum NotWritten {
-    #[error(transparent)]
-    File(#[from] FileError),
-    #[error("its trace chunk is not here")]
-    ChunkElsewhere,
-    #[error("there is no trace chunk for its events")]
-    NoChunk,
-}
-
-/// Writes a packet.
-pub(super) fn write_packet(
-    output: &mut Output,
-    chunk: Option<&Chunk>,
-    packet: &SourcePacket<'_>,
-    relays: &mut Relays,
-) -> Result<Sent, NotWritten> {
-    match (output, chunk) {
-        (Output::Local(file), Some(chunk)) => {
-            let files = chunk.local().ok_or(NotWritten::ChunkElsewhere)?;
-            file.write_packet(files, &packet.views, &packet.index)?;
-            Ok(Sent::Whole(packet.size_bytes()))
-        }
-        (Output::Remote(remote), Some(_)) => Ok(relays.send(remote, packet)),
-        _ => Err(NotWritten::NoChunk),
-    }
 }

@@ -3,13 +3,14 @@
 
 use std::{fmt, io, os::fd::BorrowedFd};
 
-use lttngd_kernelbuffer::{NoKernelPacket, PacketView, Refused};
+use lttngd_kernelbuffer::{NoKernelPacket, NotSent, PacketView, Refused};
 
 use lttngd_ringbuffer::{
     BeginOutcome, Clock, Corruption, Damage, FlushMode, FlushOutcome, GetError, Losses, Mode,
     Packet, Positions, SharedBytes, Stream, Wakeup,
 };
 use lttngd_wire::ctf::PacketIndex;
+use rustix::io::Errno;
 
 use crate::clock::PacketClock;
 
@@ -150,14 +151,22 @@ pub(crate) trait StreamSource: fmt::Debug + Send {
     fn read(&mut self) -> Result<(), SourceLost> {
         Ok(())
     }
-    /// Length in bytes of the packet that is held, if it can be moved to a file without a look at its bytes.
+    /// Length in bytes of the packet that is held, if it can be moved without a look at its bytes, to a file or a
+    /// socket.
     fn movable_len(&self) -> Option<u64> {
         None
     }
-    /// Moves it there. It is nowhere else then, also when that fails.
+    /// Moves it to a file. It is nowhere else then, also when that fails.
     fn move_to(&mut self, _file: BorrowedFd<'_>, _offset: u64) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
+    /// Moves more of its first `len` bytes to a socket that does not block; how many, 0 when it takes none now. What
+    /// was moved is nowhere else.
+    fn send_to(&mut self, _socket: BorrowedFd<'_>, _len: u64) -> Result<usize, NotSent> {
+        Err(NotSent::Buffer(Errno::OPNOTSUPP))
+    }
+    /// Has the bytes of a packet at hand of which a socket has the beginning, also of a stream that is lost.
+    fn read_rest(&mut self) {}
     /// The packet that is held, or else the oldest that a snapshot has.
     fn packet(&self) -> Option<SourcePacket<'_>>;
     /// The same, also of a stream that is lost: for whoever has sent a part of it.

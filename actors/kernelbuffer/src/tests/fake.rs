@@ -11,7 +11,9 @@ use rustix::io::Errno;
 
 use crate::{Calls, Mapped, PACKET_HEADER_LEN};
 
-pub(super) const SUBBUF: u64 = 4096;
+pub(super) const SUBBUF: u64 = 4 * PAGE as u64;
+
+const PAGE: usize = 4096;
 
 /// A buffer.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub(super) struct State {
     pub(super) is_ended: bool,
     /// Calls that fail from now on.
     pub(super) fails: Option<(ReaderCall, Errno)>,
+    /// Why no pages are moved from now on.
+    pub(super) splice_fails: Option<Errno>,
     pub(super) calls: Vec<ReaderCall>,
 }
 
@@ -173,6 +177,7 @@ impl FakeBuffer {
             held: None,
             is_ended: false,
             fails: None,
+            splice_fails: None,
             calls: Vec::new(),
         };
         let wakeup = File::open("/dev/null").unwrap().into();
@@ -195,12 +200,18 @@ impl Calls for FakeBuffer {
 
     fn splice(&self, offset: u64, pipe: BorrowedFd<'_>, len: usize) -> Result<usize, Errno> {
         let state = self.state();
+        if let Some(errno) = state.splice_fails {
+            return Err(errno);
+        }
         let mut bytes = vec![0; usize::try_from(PACKET_HEADER_LEN).unwrap()];
         bytes.extend(&state.packet()?.events);
         bytes.resize(usize::try_from(SUBBUF).unwrap(), 0xee);
         let from = usize::try_from(offset).unwrap();
-        // As kernels do, in pieces.
-        let len = len.min(1000).min(bytes.len() - from);
+        // As the tracer does: in pieces, of whole pages alone.
+        if !from.is_multiple_of(PAGE) || !len.is_multiple_of(PAGE) {
+            return Err(Errno::INVAL);
+        }
+        let len = len.min(PAGE).min(bytes.len() - from);
         rustix::io::write(pipe, &bytes[from..from + len])
     }
 

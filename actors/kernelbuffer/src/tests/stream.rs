@@ -2,7 +2,11 @@
 
 use std::{
     fs::File,
-    os::{fd::AsFd, unix::fs::FileExt},
+    io::{ErrorKind, Read},
+    os::{
+        fd::AsFd,
+        unix::{fs::FileExt, net::UnixStream},
+    },
     sync::Arc,
 };
 
@@ -11,7 +15,7 @@ use lttngd_wire::kernel::ReaderCall;
 use rustix::io::Errno;
 
 use super::fake::{FakeBuffer, SUBBUF};
-use crate::{Calls, KernelStream, NoKernelPacket, PACKET_HEADER_LEN};
+use crate::{Calls, KernelStream, NoKernelPacket, NotSent, PACKET_HEADER_LEN};
 
 fn stream(buffer: &Arc<FakeBuffer>, is_mapped: bool) -> KernelStream {
     KernelStream::new(Arc::clone(buffer) as Arc<dyn Calls>, 1, is_mapped).unwrap()
@@ -121,6 +125,138 @@ fn a_packet_that_is_spliced_goes_to_a_file_whole() {
     assert_eq!((first[header], first[header + 1]), (0, 0xee));
     assert_eq!((last[header], last[header + 1]), (2, 0xee), "nothing of the failed one is in it");
     assert_eq!(file.metadata().unwrap().len(), 2 * SUBBUF);
+}
+
+/// A socket that is soon full, and its other end.
+fn sockets() -> (UnixStream, UnixStream) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    for end in [&ours, &theirs] {
+        end.set_nonblocking(true).unwrap();
+    }
+    (ours, theirs)
+}
+
+/// All that is there.
+fn arrived(mut socket: &UnixStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let end = socket.read_to_end(&mut bytes).map_err(|error| error.kind());
+    assert!(matches!(end, Ok(_) | Err(ErrorKind::WouldBlock)), "{end:?}");
+    bytes
+}
+
+/// Moves up to `at_most` bytes of a packet to a socket, as far as it takes them; how many.
+fn send(stream: &mut KernelStream, socket: &UnixStream, len: u64, at_most: usize) -> usize {
+    let mut sent = 0;
+    while sent < at_most {
+        match stream.send_to(socket.as_fd(), len).unwrap() {
+            0 => break,
+            more => sent += more,
+        }
+    }
+    sent
+}
+
+/// Records something in a packet which ends within a page; its content.
+fn large_packet(buffer: &FakeBuffer) -> (u64, Vec<u8>) {
+    let header = usize::try_from(PACKET_HEADER_LEN).unwrap();
+    let events: Vec<u8> = (0..9000).map(|at| u8::try_from(at % 251).unwrap()).collect();
+    let mut state = buffer.state();
+    events.iter().for_each(|event| state.record(*event));
+    state.close(false);
+    let content = [vec![0; header], events].concat();
+    (content.len() as u64, content)
+}
+
+#[test]
+fn a_packet_that_is_spliced_goes_to_a_socket_without_what_fills_it_up() {
+    let buffer = FakeBuffer::new(4, false, false);
+    let mut stream = stream(&buffer, false);
+    let (ours, theirs) = sockets();
+    for _ in 0..3 {
+        let (len, content) = large_packet(&buffer);
+        stream.get_next().unwrap();
+        let mut sent = 0;
+        while sent < content.len() {
+            sent += stream.send_to(ours.as_fd(), len).unwrap();
+            assert_eq!(stream.movable_len(), Some(SUBBUF), "nothing of it is read");
+        }
+        assert_eq!(arrived(&theirs), content);
+        stream.put_next().unwrap();
+    }
+    assert_eq!(stream.send_to(ours.as_fd(), 1), Err(NotSent::Buffer(Errno::INVAL)));
+}
+
+#[test]
+fn what_a_full_socket_does_not_take_goes_on_where_it_stopped() {
+    let buffer = FakeBuffer::new(4, false, false);
+    let mut stream = stream(&buffer, false);
+    let (ours, theirs) = sockets();
+    while rustix::io::write(&ours, &[7; 4096]).is_ok() {}
+    let (len, content) = large_packet(&buffer);
+    stream.get_next().unwrap();
+    assert_eq!(stream.send_to(ours.as_fd(), len), Ok(0));
+    let before = arrived(&theirs).len();
+    assert!(before > 0);
+    assert_eq!(send(&mut stream, &ours, len, content.len()), content.len());
+    assert_eq!(arrived(&theirs), content);
+}
+
+#[test]
+fn the_rest_of_a_packet_can_be_read_of_which_a_socket_has_the_beginning() {
+    let buffer = FakeBuffer::new(4, false, false);
+    let mut stream = stream(&buffer, false);
+    let (ours, theirs) = sockets();
+    for at_most in [0, 1, 5000, 9084] {
+        let (len, content) = large_packet(&buffer);
+        stream.get_next().unwrap();
+        let sent = send(&mut stream, &ours, len, at_most);
+        assert_eq!(arrived(&theirs), content[..sent]);
+        stream.read_rest();
+        assert_eq!(stream.movable_len(), None);
+        let bytes = stream.packet().unwrap().bytes;
+        assert_eq!(bytes.len() as u64, SUBBUF);
+        assert_eq!(bytes[sent..content.len()], content[sent..], "{sent} were sent");
+        stream.put_next().unwrap();
+    }
+    // Nothing of one that was let go of is in the next.
+    let (len, _) = large_packet(&buffer);
+    stream.get_next().unwrap();
+    send(&mut stream, &ours, len, 1);
+    stream.put_next().unwrap();
+    arrived(&theirs);
+    let (len, content) = large_packet(&buffer);
+    stream.get_next().unwrap();
+    assert_eq!(send(&mut stream, &ours, len, content.len()), content.len());
+    assert_eq!(arrived(&theirs), content);
+}
+
+#[test]
+fn the_rest_of_a_packet_that_cannot_be_had_is_zeros() {
+    let buffer = FakeBuffer::new(4, false, false);
+    let mut stream = stream(&buffer, false);
+    let (ours, theirs) = sockets();
+    let (len, content) = large_packet(&buffer);
+    stream.get_next().unwrap();
+    let sent = send(&mut stream, &ours, len, 1);
+    assert_eq!(arrived(&theirs), content[..sent]);
+    buffer.state().splice_fails = Some(Errno::IO);
+    assert_eq!(stream.send_to(ours.as_fd(), len), Err(NotSent::Buffer(Errno::IO)));
+    assert!(stream.usable().is_err());
+    stream.read_rest();
+    assert_eq!(stream.packet().unwrap().bytes, vec![0; usize::try_from(SUBBUF).unwrap()]);
+}
+
+#[test]
+fn a_socket_whose_peer_is_gone_takes_no_pages_and_the_stream_is_left() {
+    let buffer = FakeBuffer::new(4, false, false);
+    let mut stream = stream(&buffer, false);
+    let (ours, theirs) = sockets();
+    drop(theirs);
+    let (len, _) = large_packet(&buffer);
+    stream.get_next().unwrap();
+    assert_eq!(stream.send_to(ours.as_fd(), len), Err(NotSent::Socket(Errno::PIPE)));
+    stream.put_next().unwrap();
+    assert_eq!(stream.usable(), Ok(()));
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Packets and their indexes.
 
+use std::os::fd::BorrowedFd;
+
 use lttngd_wire::relay::SendIndex;
+use rustix::io::Errno;
 
 use super::*;
 
@@ -266,4 +269,70 @@ fn memory_that_is_gone_costs_its_packet_alone() {
     }
     assert_eq!(numbers.last(), Some(&(numbers.len() as u64 - 1, 1 << 18)));
     assert!(world.connection.fault().is_none() && world.connection.ready_for_packet());
+}
+
+#[test]
+fn pages_go_on_where_they_stopped_behind_a_header() {
+    let mut world = World::new();
+    let (mut stream, mut other) =
+        (RelayStream::new(RelayStreamHandle(5)), RelayStream::new(RelayStreamHandle(6)));
+    let content = large();
+    let lens = (u32::try_from(LARGE_LEN).unwrap(), 7);
+    let index = index_of(&content);
+    let (mut moved, mut arrived) = (0, Vec::new());
+    loop {
+        let pages = |socket: BorrowedFd<'_>| match rustix::io::write(socket, &content[moved..]) {
+            Ok(count) => {
+                moved += count;
+                Ok(count)
+            }
+            Err(Errno::AGAIN) => Ok(0),
+            Err(errno) => Err(SendError::Socket(errno.into())),
+        };
+        let offered =
+            world.connection.offer_pages(world.now, &mut stream, lens, Some(&index), pages);
+        if offered == Ok(Offered::Sent) {
+            break;
+        }
+        assert_eq!(offered, Ok(Offered::Partial));
+        assert!(world.connection.has_part_of(&stream) && !world.connection.has_part_of(&other));
+        assert_eq!(world.offer(&mut other, b"other"), Ok(Offered::NotReady));
+        let mut bytes = [0; 10_007];
+        let count = world.data.read(&mut bytes).unwrap();
+        arrived.extend_from_slice(&bytes[..count]);
+        world.connection.on_data_ready(world.now);
+    }
+    assert!(!world.connection.has_part_of(&stream));
+    let left = DATA_HEADER_LEN + LARGE_LEN - arrived.len();
+    arrived.extend(world.data_bytes(left));
+    let header = DataHeader::decode(&arrived[..DATA_HEADER_LEN]).unwrap();
+    assert_eq!((header.content_len, header.padding_len), lens);
+    assert_eq!(arrived[DATA_HEADER_LEN..], content);
+    world.connection.flush(world.now);
+    assert_eq!(world.command(), index_command(RelayStreamHandle(5), 0, &content));
+}
+
+#[test]
+fn pages_that_cannot_be_had_leave_the_connection_in_step() {
+    let mut world = World::new();
+    let mut stream = RelayStream::new(RelayStreamHandle(5));
+    let index = index_of(b"abc");
+    let none = |_: BorrowedFd<'_>| Err(SendError::Unreadable);
+    let offered = world.connection.offer_pages(world.now, &mut stream, (3, 0), Some(&index), none);
+    assert_eq!(offered, Err(OfferError::Unreadable));
+    world.connection.on_data_ready(world.now);
+    let (header, bytes) = world.packet();
+    assert_eq!((header.content_len, bytes), (3, vec![0; 3]));
+    assert_eq!(world.offer(&mut stream, b"next"), Ok(Offered::Sent));
+    assert_eq!(world.packet().1, b"next");
+}
+
+#[test]
+fn a_socket_that_takes_no_pages_is_the_end_of_the_connection() {
+    let mut world = World::new();
+    let mut stream = RelayStream::new(RelayStreamHandle(5));
+    let broken = |_: BorrowedFd<'_>| Err(SendError::Socket(Errno::PIPE.into()));
+    let offered = world.connection.offer_pages(world.now, &mut stream, (3, 0), None, broken);
+    assert_eq!(offered, Err(OfferError::Gone));
+    assert!(world.connection.fault().is_some());
 }

@@ -11,12 +11,11 @@ use super::channels::remote_streams;
 use crate::worker::{
     new::Recording,
     order::Answer,
-    output::{Opening, Output},
+    output::{NotWritten, Opening, Output, write_packet},
     relay::{AfterAddition, RecordedText, StreamName},
     remote::Sent,
     snapshot::{AfterPacket, JobId, Next, SnapshotJob, Task, Written, after_packet, is_turn_over},
     state::Worker,
-    stream::{NotWritten, write_packet},
 };
 
 impl Worker {

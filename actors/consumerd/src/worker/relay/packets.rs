@@ -1,16 +1,17 @@
 //! Packets for relay daemons, and who waits until one takes more.
 
-use std::time::Instant;
+use std::{os::fd::BorrowedFd, time::Instant};
 
+use lttngd_kernelbuffer::NotSent;
 use lttngd_model::NetIndex;
-use lttngd_relaystream::{OfferError, Offered};
+use lttngd_relaystream::{OfferError, Offered, SendError};
 use lttngd_wire::ctf::PacketIndex;
 
 use super::{connections::Relays, effect::Effect};
 use crate::worker::{
     remote::{RemoteStream, Sent},
     snapshot::JobId,
-    stream_source::SourcePacket,
+    stream_source::{SourcePacket, StreamSource},
 };
 
 impl Relays {
@@ -26,16 +27,39 @@ impl Relays {
         let (now, padding_len) = (Instant::now(), u32::try_from(padding_len).unwrap_or(0));
         let offered =
             relay.connection.offer_packet(now, &mut remote.stream, &content, padding_len, index);
-        match offered {
-            Ok(Offered::Sent) => Sent::Whole(content.iter().map(|view| view.len() as u64).sum()),
-            Ok(Offered::Partial) => Sent::Parked { partly: true },
-            Ok(Offered::NotReady) => Sent::Parked { partly: false },
-            Err(OfferError::Gone) => Sent::Lost,
-            Err(error @ (OfferError::Unreadable | OfferError::TooLarge(_))) => {
-                tracing::error!(%error, "a packet for a relay daemon is lost");
-                Sent::Lost
-            }
-        }
+        sent(offered, content.iter().map(|view| view.len() as u64).sum())
+    }
+
+    /// The same of one of `len` bytes that is moved to the socket unread.
+    pub(in crate::worker) fn send_pages(
+        &mut self,
+        remote: &mut RemoteStream,
+        len: u64,
+        index: &PacketIndex,
+        source: &mut dyn StreamSource,
+    ) -> Sent {
+        let Some(relay) = self.touch(remote.net_index) else { return Sent::Lost };
+        let content_len = len.min(index.content_size_bits / 8);
+        let index = remote.indexed.then_some(index);
+        let lens = [content_len, len - content_len].map(u32::try_from);
+        let [Ok(content), Ok(padding)] = lens else {
+            return sent(Err(OfferError::TooLarge(usize::try_from(len).unwrap_or(usize::MAX))), 0);
+        };
+        let move_to = |socket: BorrowedFd<'_>| {
+            source.send_to(socket, content_len).map_err(|error| match error {
+                NotSent::Buffer(_) => SendError::Unreadable,
+                NotSent::Socket(errno) => SendError::Socket(errno.into()),
+            })
+        };
+        let (now, lens) = (Instant::now(), (content, padding));
+        let offered = relay.connection.offer_pages(now, &mut remote.stream, lens, index, move_to);
+        sent(offered, content_len)
+    }
+
+    /// Whether a part of a packet of this stream is sent, and more of it is awaited.
+    pub(in crate::worker) fn has_part_of(&self, remote: &RemoteStream) -> bool {
+        let relay = self.known.get(&remote.net_index);
+        relay.is_some_and(|relay| relay.connection.has_part_of(&remote.stream))
     }
 
     /// Whether the relay daemon of a stream has still to take the index of a packet that was sent.
@@ -113,6 +137,20 @@ impl Relays {
         self.effects.extend(going_on.behind.into_iter().map(Effect::SendMetadata));
         for text in going_on.recorded {
             self.send_recorded_text(net_index, text);
+        }
+    }
+}
+
+/// What became of a packet of `len` bytes that was offered.
+fn sent(offered: Result<Offered, OfferError>, len: u64) -> Sent {
+    match offered {
+        Ok(Offered::Sent) => Sent::Whole(len),
+        Ok(Offered::Partial) => Sent::Parked { partly: true },
+        Ok(Offered::NotReady) => Sent::Parked { partly: false },
+        Err(OfferError::Gone) => Sent::Lost,
+        Err(error @ (OfferError::Unreadable | OfferError::TooLarge(_))) => {
+            tracing::error!(%error, "a packet for a relay daemon is lost");
+            Sent::Lost
         }
     }
 }

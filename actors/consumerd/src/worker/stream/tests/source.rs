@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use lttngd_kernelbuffer::NotSent;
 use lttngd_ringbuffer::{
     BeginOutcome, Corruption, FlushMode, FlushOutcome, Losses, Mode, Positions, Wakeup,
 };
@@ -20,7 +21,16 @@ use crate::{
 /// Bytes of each packet.
 pub(super) const SUBBUF: u64 = 4096;
 
-static BYTES: [u8; SUBBUF as usize] = [0; SUBBUF as usize];
+/// Those of each packet.
+pub(super) static BYTES: [u8; SUBBUF as usize] = {
+    let mut bytes = [0; SUBBUF as usize];
+    let mut at = 0;
+    while at < bytes.len() {
+        bytes[at] = (at % 251) as u8;
+        at += 1;
+    }
+    bytes
+};
 
 /// What a source has, does and was told.
 #[derive(Debug)]
@@ -38,8 +48,11 @@ pub(super) struct State {
     pub(super) begins: BeginOutcome,
     pub(super) unfinished_until: Option<u64>,
     quiescent: bool,
-    /// Whether its packets can be moved to files.
+    /// Whether its packets can be moved, and of the one that is held how much has gone to a socket.
     pub(super) moves: bool,
+    moved: usize,
+    /// What pages are moved to a socket at most, until there is more to move.
+    pub(super) moves_at_most: usize,
     /// How often bytes of a packet were had at hand.
     pub(super) read: usize,
     /// What it was flushed with.
@@ -99,6 +112,8 @@ impl FakeSource {
             unfinished_until: None,
             quiescent: false,
             moves: false,
+            moved: 0,
+            moves_at_most: usize::MAX,
             read: 0,
             flushes: Vec::new(),
             finished: 0,
@@ -170,6 +185,21 @@ impl StreamSource for FakeSource {
         Ok(rustix::io::pwrite(file, &BYTES, offset).map(drop)?)
     }
 
+    fn send_to(&mut self, socket: BorrowedFd<'_>, len: u64) -> Result<usize, NotSent> {
+        let mut state = self.0.0.lock().unwrap();
+        let end = usize::try_from(len).unwrap().min(state.moves_at_most);
+        let sent = match BYTES.get(state.moved..end).filter(|left| !left.is_empty()) {
+            Some(left) => rustix::io::write(socket, left).map_err(NotSent::Socket)?,
+            None => 0,
+        };
+        state.moved += sent;
+        Ok(sent)
+    }
+
+    fn read_rest(&mut self) {
+        self.0.change(|it| it.read += 1);
+    }
+
     fn packet(&self) -> Option<SourcePacket<'_>> {
         self.last_packet().filter(|_| self.0.see(|it| !it.lost))
     }
@@ -187,7 +217,7 @@ impl StreamSource for FakeSource {
     fn put_next(&mut self) -> Result<(), SourceLost> {
         self.unless_lost(|it| {
             it.consumed += if it.held { SUBBUF } else { 0 };
-            it.held = false;
+            (it.held, it.moved) = (false, 0);
         })
     }
 
