@@ -28,6 +28,8 @@ const BEGUN_KEPT: u64 = 64;
 const KEPT_PART: u64 = 64;
 /// How many times what is left of them a user may have. Applications of one user are often all that there are.
 const CONNECTIONS_TIMES_FREE: u64 = 15;
+/// How many are enough for others, whatever a user has: a sixteenth of what a large limit gives is of no use to anybody.
+const CONNECTIONS_ENOUGH: u64 = 512;
 
 /// Most bytes of listings that are being read from applications, of all together.
 const LISTINGS_MAX_LEN: u64 = 64 << 20;
@@ -46,9 +48,10 @@ impl UserShares {
         let owner = rustix::process::geteuid().as_raw();
         let kept = descriptors.left(Purpose::Registrations) as u64 / KEPT_PART;
         let connections = Ledger::new("connections of applications", kept);
+        let connections = connections.leaving(CONNECTIONS_TIMES_FREE);
         let begun = Ledger::new("connections that are not applications yet", BEGUN_KEPT);
         Self {
-            connections: connections.leaving(CONNECTIONS_TIMES_FREE).owned_by(owner),
+            connections: connections.enough(CONNECTIONS_ENOUGH).owned_by(owner),
             begun: begun.owned_by(owner),
             descriptors,
         }
@@ -213,10 +216,10 @@ mod tests {
         let all = descriptors.left(Purpose::Registrations);
         let shares = UserShares::new(descriptors.clone());
         let greedy = take_all(&shares, &descriptors, 54_321);
-        assert!(greedy.len() > all * 9 / 10, "{} of {all}", greedy.len());
+        assert!(greedy.len() >= 2 * 8000, "{} of {all}", greedy.len());
         let others = [54_322, 54_323].map(|uid| take_all(&shares, &descriptors, uid));
-        assert!(others[0].len() > 600, "{}", others[0].len());
-        assert!(others[1].len() > 30, "{}", others[1].len());
+        assert!(others[0].len() > 400, "{}", others[0].len());
+        assert!(others[1].len() > 20, "{}", others[1].len());
         let root = take_all(&shares, &descriptors, 0);
         assert!(root.len() as u64 >= all as u64 / KEPT_PART, "{}", root.len());
         assert!(descriptors.take(Purpose::Registrations, 1).is_err(), "there is none");

@@ -23,6 +23,9 @@ use crate::Ticket;
 
 /// Which part of what a process may open is kept for clients and for its own work: one in so many.
 const RESERVE_PART: usize = 4;
+/// Most that are kept so: a thousand sessions that record, of which each has a connection to its consumer daemon, and as
+/// many clients at a time.
+const RESERVE_MAX: usize = 2048;
 /// Which part of that is kept from clients: one in so many, and no fewer than [`LAST_MIN`].
 const LAST_PART: usize = 4;
 /// See [`LAST_PART`].
@@ -134,7 +137,7 @@ impl Shares {
     #[must_use]
     pub fn new(limit: u64, own: usize) -> Self {
         let usable = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(own);
-        let reserve = usable / RESERVE_PART;
+        let reserve = (usable / RESERVE_PART).min(RESERVE_MAX);
         let shared = usable - reserve;
         Self {
             limit,

@@ -7,7 +7,7 @@
 //! # What a user may have
 //!
 //! As long as he has at most [`TIMES_FREE`] times what is left for others then ([`Ledger::leaving`] says another
-//! number). So one user alone gets three
+//! number, [`Ledger::enough`] how much is enough for others, whatever he has). So one user alone gets three
 //! quarters, a second one three quarters of the rest, and so on; many who want all get the same. Nobody has to
 //! say how many users there are, nothing is kept for those who do not come, and whoever comes finds something.
 //! What [`Ledger::new`] keeps is for root alone, who is refused only when there is nothing at all, as is the user whose
@@ -103,6 +103,7 @@ pub struct Ledger {
     what: &'static str,
     kept: u64,
     times_free: u64,
+    enough: u64,
     each_max: u64,
     owner: u32,
     state: Rc<RefCell<State>>,
@@ -114,13 +115,19 @@ impl Ledger {
     pub fn new(what: &'static str, kept: u64) -> Self {
         let (times_free, each_max, state) = (TIMES_FREE, u64::MAX, Rc::default());
         held::look_at(what, &state);
-        Self { what, kept, times_free, each_max, owner: ROOT, state }
+        Self { what, kept, times_free, enough: u64::MAX, each_max, owner: ROOT, state }
     }
 
     /// The same, of which one user may have so many times what is left.
     #[must_use]
     pub fn leaving(self, times_free: u64) -> Self {
         Self { times_free, ..self }
+    }
+
+    /// The same, of which a user may have what he wants as long as so much is left.
+    #[must_use]
+    pub fn enough(self, enough: u64) -> Self {
+        Self { enough, ..self }
     }
 
     /// The same, of which one user may have so much at most, even where nobody else wants any.
@@ -151,6 +158,12 @@ impl Ledger {
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.state.borrow().refused
+    }
+
+    /// Whether a user may have `count` more of it, where so much is `free` now.
+    #[must_use]
+    pub fn may(&self, uid: u32, count: u64, free: u64) -> bool {
+        self.may_take(uid, self.held_by(uid), count, free)
     }
 
     /// Takes `count` of it for a user, where so much is `free` now.
@@ -228,7 +241,9 @@ impl Ledger {
             return true;
         }
         let Some(left) = left.checked_sub(self.kept) else { return false };
-        held.saturating_add(count) <= left.saturating_mul(self.times_free).min(self.each_max)
+        let share =
+            if left >= self.enough { u64::MAX } else { left.saturating_mul(self.times_free) };
+        held.saturating_add(count) <= share.min(self.each_max)
     }
 }
 

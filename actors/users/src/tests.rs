@@ -38,6 +38,19 @@ fn a_user_alone_has_no_more_than_each_may_have_but_root_does() {
 }
 
 #[test]
+fn a_user_leaves_no_more_than_is_enough_for_others() {
+    let ledger = ledger().enough(100);
+    let greedy = take_all(&ledger, 1000, 1);
+    assert_eq!(greedy.len() as u64, LIMIT - KEPT - 100);
+    let other = take_all(&ledger, 1001, 1);
+    assert_eq!(other.len() as u64, 100 * 3 / 4, "and what is less than that is shared");
+    assert!(ledger.take(1002, 1, LIMIT - ledger.taken()).is_ok(), "whoever comes next");
+    // Where less than that is left by who takes three quarters, he gets no less than those.
+    let few = Ledger::new("places", KEPT).enough(LIMIT);
+    assert_eq!(take_all(&few, 1000, 1).len() as u64, (LIMIT - KEPT) * 3 / 4);
+}
+
+#[test]
 fn many_greedy_users_end_with_the_same() {
     let ledger = ledger();
     let mut held: Vec<Vec<Lease>> = (0..8).map(|_| Vec::new()).collect();

@@ -20,8 +20,8 @@ fn everybody_finds_a_share_at_any_limit() {
         (150, 44, 8, 25),
         (256, 84, 16, 45),
         (1024, 372, 74, 187),
-        (20_000, 13_951, 204, 3748),
-        (65_535, 48_102, 204, 12_286),
+        (20_000, 16_894, 204, 1540),
+        (65_535, 62_429, 204, 1540),
     ];
     for (limit, registered, with_channel, served) in cases {
         let budget = Descriptors::new(Shares::new(limit, 34));
