@@ -1,5 +1,6 @@
 //! Making channels, of which each needs descriptors here.
 
+use lttngd_ringbuffer::possible_cpu_count;
 use lttngd_runtime::{Descriptors, Held, NoRoom, Outlet, Purpose, UserDescriptors};
 use lttngd_wire::consumer::{AskChannel, CHANNEL_WAKEUP_FDS, Message, STREAM_FDS};
 
@@ -8,52 +9,56 @@ use crate::{ChannelObject, ChannelSampled, ConsumerError, link::Link};
 /// How channels are made. No input or output.
 pub(crate) struct Channels {
     descriptors: UserDescriptors,
-    /// How many streams the last one had: as many as the consumer daemon sees processors.
-    streams: Option<u32>,
+    /// How many streams the last one had, and the first one will have: one for each processor that there may be.
+    streams: u32,
 }
 
 /// The room for a channel's descriptors.
 #[derive(Debug)]
 pub(crate) struct Room {
-    /// Where it is taken for a channel that has others than was foreseen, as the first one has: for nobody's share.
+    /// Where it is taken for a channel that has others than was foreseen: for nobody's share.
     descriptors: Descriptors,
-    /// For a channel of so many streams, once it is known how many they have.
-    taken: Option<(u32, Held)>,
+    /// For a channel of so many streams.
+    taken: (u32, Held),
 }
 
 impl Channels {
+    /// None were made yet. A consumer daemon counts the processors as this one does; should it not, it is learnt by
+    /// the first channel.
     pub(crate) fn new(descriptors: UserDescriptors) -> Self {
-        Self { descriptors, streams: None }
+        Self::of_streams(descriptors, possible_cpu_count().unwrap_or(1))
     }
 
-    /// Room for one more of this user, before it is asked for, if it is known how many streams it will have.
+    fn of_streams(descriptors: UserDescriptors, streams: u32) -> Self {
+        Self { descriptors, streams }
+    }
+
+    /// Room for one more of this user, before it is asked for.
     pub(crate) fn room(&self, uid: u32) -> Result<Room, NoRoom> {
-        let take = |streams| self.descriptors.take(uid, count(streams)).map(|held| (streams, held));
-        let taken = self.streams.map(take).transpose()?;
+        let taken = (self.streams, self.descriptors.take(uid, count(self.streams))?);
         Ok(Room { descriptors: self.descriptors.budget().clone(), taken })
     }
 
     /// A channel was asked for and has so many streams.
     pub(crate) fn count(&mut self, streams: u32) {
-        self.streams = Some(streams);
+        self.streams = streams;
     }
 }
 
 impl Room {
     /// Whether it is for a channel of so many streams.
     fn fits(&self, streams: u32) -> bool {
-        matches!(self.taken, Some((expected, _)) if expected == streams)
+        self.taken.0 == streams
     }
 
     /// Makes it fit.
     fn for_streams(self, streams: u32) -> Result<Held, NoRoom> {
-        match self.taken {
-            Some((expected, held)) if expected == streams => Ok(held),
-            other => {
-                drop(other);
-                Ok(self.descriptors.take(Purpose::Channels, count(streams))?)
-            }
+        let (expected, held) = self.taken;
+        if expected == streams {
+            return Ok(held);
         }
+        drop(held);
+        Ok(self.descriptors.take(Purpose::Channels, count(streams))?)
     }
 }
 
@@ -105,26 +110,39 @@ mod tests {
 
     use super::*;
 
-    const ONE: u32 = 0;
+    const ROOT: u32 = 0;
 
     #[test]
-    fn room_is_taken_ahead_once_it_is_known_how_much() {
+    fn room_is_taken_ahead_for_as_many_streams_as_a_channel_has() {
         // Room for the descriptors of 1 + 2 * 3, and the last ones that are kept.
         let budget = Descriptors::new(Shares::new(14, 0));
-        let mut channels = Channels::new(UserDescriptors::new(budget, 0));
-        let unknown = channels.room(ONE).unwrap();
-        assert!(!unknown.fits(3));
-        let held = unknown.for_streams(3).unwrap();
-        channels.count(3);
-        assert!(channels.room(ONE).is_err(), "there is room for one");
-        drop(held);
-        let room = channels.room(ONE).unwrap();
-        assert!(room.fits(3) && !room.fits(2));
-        assert!(channels.room(ONE).is_err());
-        drop(room);
+        let mut channels = Channels::of_streams(UserDescriptors::new(budget, ROOT), 1);
         // One that has others than was foreseen gets others.
-        let held = channels.room(ONE).unwrap().for_streams(1).unwrap();
+        let room = channels.room(ROOT).unwrap();
+        assert!(room.fits(1) && !room.fits(3));
+        let held = room.for_streams(3).unwrap();
+        channels.count(3);
+        assert!(channels.room(ROOT).is_err(), "there is room for one");
         drop(held);
-        assert!(channels.room(ONE).unwrap().for_streams(30).is_err());
+        let room = channels.room(ROOT).unwrap();
+        assert!(room.fits(3));
+        assert!(channels.room(ROOT).is_err());
+        drop(room);
+        assert!(channels.room(ROOT).unwrap().for_streams(30).is_err());
+    }
+
+    #[test]
+    fn the_first_channel_is_in_its_users_share_as_the_others_are() {
+        let budget = Descriptors::new(Shares::new(1024, 24));
+        let channels = Channels::new(UserDescriptors::new(budget.clone(), ROOT));
+        let cpus = possible_cpu_count().unwrap();
+        let first = channels.room(54_321).unwrap();
+        assert!(first.fits(cpus), "it is known before it is asked for");
+        assert_eq!(budget.taken(Purpose::Channels), count(cpus));
+        let more: Vec<_> = std::iter::from_fn(|| channels.room(54_321).ok()).collect();
+        let left = budget.left(Purpose::Channels);
+        assert!(left >= count(cpus) || cpus > 40, "{left} are left to others after {}", more.len());
+        drop(first);
+        assert!(channels.room(54_321).is_ok(), "the first one was counted: there is room again");
     }
 }
