@@ -15,6 +15,7 @@ mod ends;
 mod faults;
 mod filters;
 mod flight_recorder;
+mod gone_clients;
 mod hostile_apps;
 mod hostile_notify;
 mod hostile_users;

@@ -8,7 +8,7 @@ use std::io;
 use lttngd_runtime::{Held, Peer, Ticket};
 use tokio::sync::mpsc;
 
-use crate::{heard::Heard, send::tell_not_served};
+use crate::{heard::Heard, replies::ReplyRoom, send::tell_not_served};
 
 /// A client whose request is to be answered.
 pub(crate) struct ToAnswer {
@@ -58,7 +58,7 @@ impl ToAnswer {
     /// which the socket takes.
     pub(crate) async fn answered(self) {
         let Self { peer, heard, uid, held, ticket } = self;
-        let answer = heard.done().await;
+        let answer = heard.done(&peer, ReplyRoom::default()).await;
         drop(ticket);
         if let Err(error) = answer.send(&peer).await {
             tell_not_served(&error, uid);

@@ -3,19 +3,25 @@
 use std::{
     cell::RefCell,
     os::fd::OwnedFd,
+    pin::pin,
     time::{Duration, Instant},
 };
 
 use lttngd_handle::{CommandCounters, Handle, UNDEFINED};
 use lttngd_model::ErrorCode;
-use lttngd_runtime::{Peer, fail_point::in_the_middle};
+use lttngd_runtime::{Asker, Peer, Waits, fail_point::in_the_middle};
 use lttngd_wire::client::{CommandKind, Reply, Request};
 
 use crate::{
     attached::Attached,
     dispatch::dispatch,
+    replies::ReplyRoom,
     send::{ConnectionError, send_reply},
 };
+
+/// How long a command may take before it is looked whether who asked for it is still there. Most are done before, and
+/// their sockets need not be watched.
+const WATCHED_AFTER: Duration = Duration::from_millis(50);
 
 /// A request with all that belongs to it, of one who may ask it through this handle.
 #[derive(Debug)]
@@ -37,15 +43,38 @@ impl Heard {
         Self { handle, request, payload, received, since: Instant::now() }
     }
 
-    /// Does what is asked. Its answer is not sent.
-    pub(crate) async fn done(self) -> Answer {
+    /// Does what is asked. Its answer, for which there is `room`, is not sent. Whoever does it for long is told when `peer`,
+    /// who asks, has gone.
+    pub(crate) async fn done(self, peer: &Peer, room: ReplyRoom) -> Answer {
         let Self { handle, request, payload, received, since } = self;
-        let attached = RefCell::new(Attached { received, ..Attached::default() });
+        let (waits, asker) = Asker::new();
+        let handle = handle.asked_by(asker);
+        let attached = RefCell::new(Attached { received, room, ..Attached::default() });
         let point = || "Client command".to_owned();
-        let reply = in_the_middle(point, dispatch(&handle, &request, &payload, &attached)).await;
+        let reply = in_the_middle(point, dispatch(&handle, &request, &payload, &attached));
+        let mut reply = until_gone(reply, peer, waits).await;
+        let mut attached = attached.into_inner();
+        if let Err(code) = attached.room.hold(reply.data.len()) {
+            reply = Reply::error(&request, code);
+            attached.sent.clear();
+        }
         count_answer(handle.commands(), &request, reply.failure(), since.elapsed());
-        Answer { request, reply, attached: attached.into_inner() }
+        Answer { request, reply, attached }
     }
+}
+
+/// What is done for who asks, and to its end when he has gone: then it is seen that he does not wait.
+async fn until_gone(done: impl Future<Output = Reply>, peer: &Peer, waits: Waits) -> Reply {
+    let mut done = pin!(done);
+    if let Ok(reply) = tokio::time::timeout(WATCHED_AFTER, &mut done).await {
+        return reply;
+    }
+    tokio::select! {
+        biased;
+        reply = &mut done => return reply,
+        () = peer.hung_up() => drop(waits),
+    }
+    done.await
 }
 
 /// What a request is answered.

@@ -12,6 +12,7 @@ use lttngd_registry::{
     CreateSession, DestroySession, ListSessions, ListTracepointFields, ListTracepoints,
     RegisterConsumer, Registry, Subscribe, Subscription,
 };
+use lttngd_runtime::Asker;
 use lttngd_session::{
     Asked, Destroyed, FAILED, PrepareDomain, Session, SessionListings, SessionRequest, ShownSession,
 };
@@ -48,6 +49,8 @@ pub struct Handle {
     requester: Credentials,
     /// Whether what is asked is counted here.
     counts: bool,
+    /// Who waits for what is asked, if it is not who awaits it here.
+    asker: Asker,
 }
 
 impl Handle {
@@ -59,7 +62,14 @@ impl Handle {
         settings: Settings,
         requester: Credentials,
     ) -> Self {
-        Self { registry, listings, settings: Arc::new(settings), requester, counts: true }
+        Self {
+            registry,
+            listings,
+            settings: Arc::new(settings),
+            requester,
+            counts: true,
+            asker: Asker::nobody(),
+        }
     }
 
     /// The same way, for somebody else. Only whoever knows that it is that somebody may do so: the
@@ -73,6 +83,13 @@ impl Handle {
     #[must_use]
     pub fn uncounted(&self) -> Self {
         Self { counts: false, ..self.clone() }
+    }
+
+    /// The same way for one who may go while what he asked is awaited here: it is seen by `asker`. Else who asks has gone
+    /// when he does not await the reply any more.
+    #[must_use]
+    pub fn asked_by(&self, asker: Asker) -> Self {
+        Self { asker, ..self.clone() }
     }
 
     /// Where answers to commands are counted.
@@ -186,7 +203,10 @@ impl Handle {
             Some(domain) => self.check_domain(domain).await,
             None => Ok(()),
         };
-        match actor.send(Asked { request, needs, served }).await {
+        // Else whoever abandons this is who has gone.
+        let (_waits, here) = Asker::new();
+        let asker = if self.asker.is_known() { self.asker.clone() } else { here };
+        match actor.send(Asked { request, needs, served, asker }).await {
             Ok(reply) => reply,
             // Its actor ended: as it was to, and then it is not found any more, or it failed.
             Err(_) => Err(self.find(session).err().unwrap_or(FAILED)),

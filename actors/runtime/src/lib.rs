@@ -10,6 +10,7 @@
 mod accept;
 mod agenda;
 mod ask;
+mod asker;
 mod backoff;
 mod count;
 mod descriptors;
@@ -41,6 +42,7 @@ mod tests;
 pub use accept::{Accepting, Listen, Sockets, accept_all};
 pub use agenda::{Agenda, Asking, Job, Keeping, Task, Waiting, reply_to_all};
 pub use ask::{AskError, answer, ask, tell};
+pub use asker::{Asker, Waits};
 pub use backoff::Backoff;
 pub use count::{Count, Counted};
 pub use descriptors::{Descriptors, Held, NoDescriptors, Purpose, Shares, TooFewDescriptors};

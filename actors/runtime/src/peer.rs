@@ -17,6 +17,7 @@ use std::{
 };
 
 use nix::sys::socket::sockopt::PeerCredentials as PeerCredentialsOption;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags,
@@ -371,6 +372,21 @@ impl Peer {
             Ok(_) => Err(PeerError::Unsolicited),
             Err(error) => Err(error),
         }
+    }
+
+    /// Waits until the peer has hung up: it neither says anything more nor listens. For ever, of one that goes on
+    /// to speak or only ends what it says. Safe to abandon.
+    pub async fn hung_up(&self) {
+        if self.closed().await.is_err() || !self.listens_no_more() {
+            std::future::pending().await
+        }
+    }
+
+    /// Whether the other end is closed in both directions.
+    fn listens_no_more(&self) -> bool {
+        let mut polled = [PollFd::new(self, PollFlags::empty())];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        poll(&mut polled, Some(&now)).is_ok() && polled[0].revents().contains(PollFlags::HUP)
     }
 
     /// Whether the peer has closed by now, and has said nothing before that is not read.

@@ -19,7 +19,7 @@ use actix::{
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use crate::{answer, fail_point};
+use crate::{Asker, answer, fail_point};
 
 /// Why a command did not run, or not to its end.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
@@ -80,6 +80,8 @@ struct Waiting<A: Actor<Context = Context<A>>> {
     id: u64,
     ahead: Ahead,
     since: Instant,
+    /// Who asked, of a command that changes nothing: when he has gone it is let go.
+    asker: Asker,
     /// Its preparation or the command itself; `None` while it is being prepared.
     begin: Option<Begin<A>>,
 }
@@ -141,6 +143,31 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
         Self::run_always(queue_of, actor, context, name, work)
     }
 
+    /// As [`run`](Self::run), for a command that changes nothing: if its turn has not come when who asked has gone, it is
+    /// let go. It takes nobody's place then.
+    pub fn run_query<F, R, E>(
+        queue_of: QueueOf<A>,
+        actor: &mut A,
+        context: &mut Context<A>,
+        (name, asker): (&'static str, Asker),
+        work: impl FnOnce(&mut A, &mut Context<A>) -> F + 'static,
+    ) -> ResponseFuture<Result<R, E>>
+    where
+        F: Future<Output = Result<R, E>> + 'static,
+        R: 'static,
+        E: From<NotRun> + 'static,
+    {
+        if queue_of(actor).is_full() {
+            return Box::pin(async { Err(NotRun::Full.into()) });
+        }
+        let work = |actor: &mut A, context: &mut Context<A>| work(actor, context).into_actor(actor);
+        let (reply, replied) = oneshot::channel();
+        let begin = Self::beginning(queue_of, name, reply, work);
+        queue_of(actor).push((name, asker), Progress::Ready, |_| begin);
+        Self::go_on(queue_of, actor, context);
+        reply_of(replied)
+    }
+
     /// As [`run`](Self::run), however many commands wait: for the last one of an actor, which must not be
     /// refused for want of room.
     pub fn run_always<F, R, E>(
@@ -175,7 +202,7 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
     {
         let (reply, replied) = oneshot::channel();
         let begin = Self::beginning(queue_of, name, reply, work);
-        queue_of(actor).push(name, Progress::Ready, |_| begin);
+        queue_of(actor).push((name, Asker::nobody()), Progress::Ready, |_| begin);
         Self::go_on(queue_of, actor, context);
         reply_of(replied)
     }
@@ -226,13 +253,21 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
                 context.spawn(prepared.map(then));
             })
         };
-        queue_of(actor).push(name, Progress::Unprepared, begin);
+        queue_of(actor).push((name, Asker::nobody()), Progress::Unprepared, begin);
         Self::go_on(queue_of, actor, context);
         reply_of(replied)
     }
 
-    fn is_full(&self) -> bool {
+    fn is_full(&mut self) -> bool {
+        if self.waiting.len() >= self.limit {
+            self.let_go();
+        }
         self.waiting.len() >= self.limit
+    }
+
+    /// Lets those go that nobody wants any more.
+    fn let_go(&mut self) {
+        self.waiting.retain(|waiting| !waiting.asker.is_gone());
     }
 
     /// What begins a command whose turn it is.
@@ -261,7 +296,7 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
 
     fn push(
         &mut self,
-        name: &'static str,
+        (name, asker): (&'static str, Asker),
         progress: Progress,
         begin: impl FnOnce(u64) -> Begin<A>,
     ) {
@@ -271,6 +306,7 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
             id,
             ahead: Ahead { name, progress },
             since: Instant::now(),
+            asker,
             begin: Some(begin(id)),
         });
     }
@@ -295,6 +331,7 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
         if self.running.is_some() {
             return None;
         }
+        self.let_go();
         let goes_past = self.goes_past;
         // Many that are alike may wait: each kind of them is looked at once.
         let mut before: Vec<Ahead> = Vec::new();

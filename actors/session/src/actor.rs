@@ -14,7 +14,9 @@ use lttngd_consumer::ChannelSampled;
 use lttngd_kernel::KernelSessionFailed;
 use lttngd_model::{Domain, ErrorCode, SessionListing};
 use lttngd_relayd::ConnectionFailed;
-use lttngd_runtime::{Beside, FailureNotice, Outlet, Patience, Queue, Works};
+use lttngd_runtime::{
+    Asker, Beside, FailureNotice, MayBegin, Outlet, Patience, Queue, Waits, Works,
+};
 use tracing::{Instrument, Span, instrument::Instrumented};
 
 use crate::{
@@ -28,7 +30,7 @@ use crate::{
     SnapshotOutput, Start, Stop, UnderWay, WatchUse,
     error::Refused,
     gate::ChunkGate,
-    reply::{Perform, Preparation, Replying},
+    reply::{Beginning, Perform, Replying},
     rule_share::RuleShare,
     state::{State, lifecycle::Lifecycle},
     unfinished::Unfinished,
@@ -66,6 +68,11 @@ pub(crate) struct Inner {
     pub(crate) making: Patience,
     /// Its commands that are not answered.
     pub(crate) under_way: UnderWay,
+    /// Who asked for the command that runs, if that is known, and the right to go on beside it with what nobody waits
+    /// for any more.
+    pub(crate) asked: RefCell<Option<(Asker, MayBegin)>>,
+    /// Dropped to end what goes on so: what is done anew need not be done twice.
+    pub(crate) left: RefCell<Option<Waits>>,
 }
 
 /// A reply that comes when the command's turn has come and it is done.
@@ -99,16 +106,34 @@ impl Session {
     pub(crate) fn in_turn<R: 'static, F>(
         &mut self,
         context: &mut Context<Self>,
-        name: &'static str,
+        (name, asker): (&'static str, Asker),
         command: impl FnOnce(Rc<Inner>) -> F + 'static,
     ) -> InTurn<R>
     where
         F: Future<Output = Result<R, ErrorCode>> + 'static,
     {
-        let work = |session: &mut Self, _: &mut Context<Self>| {
+        let work = |session: &mut Self, context: &mut Context<Self>| {
+            session.is_asked_by(asker, context);
             session.inner.within(admitted(Rc::clone(&session.inner), command))
         };
         let done = Queue::run(Self::queue, self, context, name, work);
+        self.under_way(done.map_err(ErrorCode::from))
+    }
+
+    /// The same for a query about the session as it is when they have. It is let go when who asked has gone before.
+    pub(crate) fn query_in_turn<R: 'static, F>(
+        &mut self,
+        context: &mut Context<Self>,
+        named: (&'static str, Asker),
+        query: impl FnOnce(Rc<Inner>) -> F + 'static,
+    ) -> InTurn<R>
+    where
+        F: Future<Output = Result<R, ErrorCode>> + 'static,
+    {
+        let work = |session: &mut Self, _: &mut Context<Self>| {
+            session.inner.within(admitted(Rc::clone(&session.inner), query))
+        };
+        let done = Queue::run_query(Self::queue, self, context, named, work);
         self.under_way(done.map_err(ErrorCode::from))
     }
 
@@ -118,7 +143,7 @@ impl Session {
         &mut self,
         context: &mut Context<Self>,
         before: impl Future<Output = Result<N, ErrorCode>> + 'static,
-        name: &'static str,
+        (name, asker): (&'static str, Asker),
         command: impl FnOnce(Rc<Inner>, N) -> F + 'static,
     ) -> InTurn<R>
     where
@@ -128,12 +153,19 @@ impl Session {
             let inner = Rc::clone(&session.inner);
             session.inner.within(admitted(inner, |_| before))
         };
-        let work = |session: &mut Self, _: &mut Context<Self>, needed| {
+        let work = |session: &mut Self, context: &mut Context<Self>, needed| {
+            session.is_asked_by(asker, context);
             let command = |inner| command(inner, needed);
             session.inner.within(admitted(Rc::clone(&session.inner), command))
         };
         let done = Queue::run_after(Self::queue, self, context, name, prepare, work);
         self.under_way(done.map_err(ErrorCode::from))
+    }
+
+    /// The command that runs now is asked by this one.
+    fn is_asked_by(&mut self, asker: Asker, context: &mut Context<Self>) {
+        let known = asker.is_known().then(|| (asker, self.works.expect(context)));
+        self.inner.asked.replace(known);
     }
 
     /// A command, which is counted until it is answered.
@@ -209,8 +241,9 @@ pub(crate) async fn admitted<R, F>(
 where
     F: Future<Output = Result<R, ErrorCode>>,
 {
-    inner.life().admit()?;
+    inner.life().admit().inspect_err(|_| drop(inner.asked.take()))?;
     let outcome = command(Rc::clone(&inner)).await;
+    inner.asked.take();
     inner.show_outline();
     Ok(outcome?)
 }
@@ -237,7 +270,7 @@ macro_rules! perform {
                 self,
                 $session: &mut Session,
                 $context: &mut Context<Session>,
-                $before: Option<Preparation>,
+                $before: Beginning,
             ) -> Replying<$reply> {
                 let $this = self;
                 $how
@@ -249,12 +282,13 @@ macro_rules! perform {
 /// Commands that change the session: each in its turn.
 macro_rules! commands {
     ($($message:ident -> $reply:ty, $method:ident;)*) => {$(
-        perform!($message -> $reply, |it, session, context, before| {
-            let name = stringify!($method);
+        perform!($message -> $reply, |it, session, context, beginning| {
+            let Beginning { before, asker } = beginning;
+            let named = (stringify!($method), asker);
             Replying::InTurn(match before {
-                None => session.in_turn(context, name, move |inner| inner.$method(it)),
+                None => session.in_turn(context, named, move |inner| inner.$method(it)),
                 Some(before) => session
-                    .in_turn_after(context, before, name, move |inner, ()| inner.$method(it)),
+                    .in_turn_after(context, before, named, move |inner, ()| inner.$method(it)),
             })
         });
     )*};
@@ -281,8 +315,8 @@ commands! {
 /// What is answered at once.
 macro_rules! queries {
     ($($message:ident -> $reply:ty, $method:ident;)*) => {$(
-        perform!($message -> $reply, |it, session, context, before| {
-            Replying::after(before, session, context, move |session, _| {
+        perform!($message -> $reply, |it, session, context, beginning| {
+            Replying::after(beginning.before, session, context, move |session, _| {
                 Replying::Now(session.inner.span.in_scope(|| session.inner.$method(it)))
             })
         });
@@ -325,8 +359,8 @@ beside! {
 /// Commands that ask something of others of their own before they run.
 macro_rules! longer_commands {
     ($($message:ident -> $reply:ty, $method:ident;)*) => {$(
-        perform!($message -> $reply, |it, session, context, before| {
-            Replying::InTurn(session.$method(it, context, before))
+        perform!($message -> $reply, |it, session, context, beginning| {
+            Replying::InTurn(session.$method(it, context, beginning))
         });
     )*};
 }
@@ -340,8 +374,10 @@ longer_commands! {
 
 /// What is answered in another way, after what it needs.
 macro_rules! others {
-    ($($message:ident -> $reply:ty, |$this:ident, $session:ident, $context:pat_param| $how:expr;)*) => {$(
-        perform!($message -> $reply, |$this, session, context, before| {
+    ($($message:ident -> $reply:ty,
+        |$this:ident, $session:ident, $context:pat_param, $asker:pat_param| $how:expr;)*) => {$(
+        perform!($message -> $reply, |$this, session, context, beginning| {
+            let Beginning { before, asker: $asker } = beginning;
             Replying::after(before, session, context, move |$session, $context| $how)
         });
     )*};
@@ -349,18 +385,20 @@ macro_rules! others {
 
 others! {
     // What it needs is all that it wants.
-    PrepareDomain -> (), |_it, _session, _| Replying::Now(Ok(()));
-    ListChannels -> Vec<lttngd_model::ChannelListing>, |it, session, _| {
+    PrepareDomain -> (), |_it, _session, _, _| Replying::Now(Ok(()));
+    ListChannels -> Vec<lttngd_model::ChannelListing>, |it, session, _, _| {
         let listed = Rc::clone(&session.inner).list_channels(it);
         Replying::Beside(session.works.answer(session.inner.within(listed)))
     };
-    Save -> (), |it, session, _| {
+    Save -> (), |it, session, _, _| {
         let saved = Rc::clone(&session.inner).save(it);
         Replying::Beside(session.works.answer(session.inner.within(saved)))
     };
-    DataPending -> bool, |it, session, context| Replying::OnActor(session.data_pending(it, context));
-    Rotate -> u64, |_it, session, context| Replying::InTurn(session.rotate(context, |_| true));
-    GetQueueReport -> CommandQueue, |_it, session, _| {
+    DataPending -> bool, |_it, session, context, asker| {
+        session.data_pending(asker, context)
+    };
+    Rotate -> u64, |_it, session, context, _| Replying::InTurn(session.rotate(context, |_| true));
+    GetQueueReport -> CommandQueue, |_it, session, _, _| {
         Replying::Now(Ok(session.queue.report().into()))
     };
 }

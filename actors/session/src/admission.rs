@@ -18,11 +18,12 @@ use std::rc::Rc;
 
 use actix::{Handler, Message};
 use lttngd_model::{Domain, ErrorCode, Tracer, ust::UstDomain};
+use lttngd_runtime::Asker;
 
 use crate::{
     Session,
     actor::Inner,
-    reply::{Perform, Replying},
+    reply::{Beginning, Perform, Preparation, Replying},
     state::lifecycle::Lifecycle,
 };
 
@@ -109,6 +110,8 @@ pub struct Asked<M> {
     pub needs: Needs,
     /// Whether this daemon serves the domain of the request, else what it answers.
     pub served: Result<(), ErrorCode>,
+    /// Who waits for the reply.
+    pub asker: Asker,
 }
 
 impl<M: Message> Message for Asked<M> {
@@ -119,7 +122,7 @@ impl<M: Perform> Handler<Asked<M>> for Session {
     type Result = Replying<M::Reply>;
 
     fn handle(&mut self, asked: Asked<M>, context: &mut Self::Context) -> Self::Result {
-        let Asked { request, needs, served } = asked;
+        let Asked { request, needs, served, asker } = asked;
         if let Err(code) = self.inner.admit(needs, served) {
             return Replying::Now(Err(code));
         }
@@ -128,7 +131,7 @@ impl<M: Perform> Handler<Asked<M>> for Session {
         let opens = is_there && tracer == Some(Tracer::Kernel);
         let records = is_there && needs.has_to_record();
         if !opens && !records {
-            return request.perform(self, context, None);
+            return request.perform(self, context, Beginning { before: None, asker });
         }
         let inner = Rc::clone(&self.inner);
         let before = async move {
@@ -139,7 +142,8 @@ impl<M: Perform> Handler<Asked<M>> for Session {
             }
             if records { inner.ensure_consumers().await } else { Ok(()) }
         };
-        request.perform(self, context, Some(Box::pin(before)))
+        let before: Option<Preparation> = Some(Box::pin(before));
+        request.perform(self, context, Beginning { before, asker })
     }
 }
 

@@ -45,7 +45,7 @@ impl Inner {
     /// Adds to an agent domain. The agents are asked first, and when one refuses, nothing is changed;
     /// only then is what they hand over recorded.
     pub(crate) async fn extend_agents(
-        &self,
+        self: &Rc<Self>,
         of: Domain,
         change: impl FnOnce(&mut UstDomain) -> Result<(), ErrorCode>,
     ) -> Result<(), ErrorCode> {
@@ -63,7 +63,7 @@ impl Inner {
         *self.state_mut().change_ust() = Some(after);
         changed?;
         if self.life().active {
-            self.synchronise_all().await;
+            self.synchronise_while_asked().await;
         }
         Ok(())
     }

@@ -2,14 +2,14 @@
 
 use std::{rc::Rc, time::Duration};
 
-use actix::{Context, ResponseActFuture, WrapFuture};
+use actix::Context;
 use lttngd_consumer::{self as consumer, ConsumerError};
 use lttngd_model::ErrorCode;
-use lttngd_runtime::Backoff;
+use lttngd_runtime::{Asker, Backoff};
 use lttngd_wire::consumer::ConsumerError as Code;
 use tokio::time::Instant;
 
-use crate::{DataPending, Session, actor::Inner, order::DATA_PENDING};
+use crate::{Session, actor::Inner, order::DATA_PENDING, reply::Replying};
 
 /// How long the reply to DATA_PENDING waits for what is about to be written. The stock command line,
 /// which asks when it stops and destroys a session, asks again only 200 ms later.
@@ -33,23 +33,23 @@ const PENDING_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration
 impl Session {
     pub(crate) fn data_pending(
         &mut self,
-        _: DataPending,
+        asker: Asker,
         context: &mut Context<Self>,
-    ) -> ResponseActFuture<Self, Result<bool, ErrorCode>> {
+    ) -> Replying<bool> {
         if self.inner.life().failed {
             // What is left of it is being let go, or was.
-            let pending = !self.inner.finishing.is_none();
-            return Box::pin(async move { Ok(pending) }.into_actor(self));
+            return Replying::Now(Ok(!self.inner.finishing.is_none()));
         }
         // Applications may record until a stop that is under way is through. What is asked is whether all that was
         // recorded until this turn is written: what follows it may run beside the rest.
-        let admitted =
-            self.in_turn(context, DATA_PENDING, async |inner: Rc<Inner>| inner.may_be_pending());
+        let look = async |inner: Rc<Inner>| inner.may_be_pending();
+        let admitted = self.query_in_turn(context, (DATA_PENDING, asker), look);
         let inner = Rc::clone(&self.inner);
         let pending = self.inner.within(async move {
             if admitted.await? { inner.data_pending().await } else { Ok(false) }
         });
-        Box::pin(pending.into_actor(self))
+        // Of many that wait, those are looked at that can go on.
+        Replying::Beside(self.works.answer(pending))
     }
 }
 

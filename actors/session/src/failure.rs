@@ -74,6 +74,8 @@ impl Session {
             rule_share: RefCell::default(),
             making: patience_of_others(),
             under_way: UnderWay::default(),
+            asked: RefCell::default(),
+            left: RefCell::default(),
         });
         let failed = Rc::clone(&inner);
         Self {

@@ -6,7 +6,7 @@ use actix::{
 };
 use futures::future::{LocalBoxFuture, ready};
 use lttngd_model::ErrorCode;
-use lttngd_runtime::{Beside, answer};
+use lttngd_runtime::{Asker, Beside, answer};
 
 use crate::{Session, SessionRequest};
 
@@ -17,8 +17,17 @@ pub trait Perform: SessionRequest {
         self,
         session: &mut Session,
         context: &mut Context<Session>,
-        before: Option<Preparation>,
+        beginning: Beginning,
     ) -> Replying<<Self as SessionRequest>::Reply>;
+}
+
+/// How a request is begun.
+#[derive(Default)]
+pub struct Beginning {
+    /// What is done before.
+    pub before: Option<Preparation>,
+    /// Who waits for its reply.
+    pub asker: Asker,
 }
 
 /// What is asked of others before a request is done. Nothing of it is done before it is awaited.
@@ -68,7 +77,7 @@ impl<M: Perform> Handler<M> for Session {
     type Result = Replying<<M as SessionRequest>::Reply>;
 
     fn handle(&mut self, request: M, context: &mut Self::Context) -> Self::Result {
-        request.perform(self, context, None)
+        request.perform(self, context, Beginning::default())
     }
 }
 

@@ -4,7 +4,7 @@ use std::{rc::Rc, time::Duration};
 
 use actix::Context;
 use lttngd_model::ErrorCode;
-use lttngd_runtime::MayBegin;
+use lttngd_runtime::{Asker, MayBegin};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -29,7 +29,7 @@ impl Session {
         is_due: impl FnOnce(&State) -> bool + 'static,
     ) -> InTurn<u64> {
         let works = self.works.expect(context);
-        self.in_turn(context, ROTATE, async |inner| {
+        self.in_turn(context, (ROTATE, Asker::nobody()), async |inner| {
             if !is_due(&inner.state()) {
                 return Err(ErrorCode::RotationScheduleNotSet);
             }

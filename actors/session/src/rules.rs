@@ -18,7 +18,7 @@ use crate::{
 impl Inner {
     /// Changes what is recorded in user space, and then what applications have of an active session.
     pub(crate) async fn change(
-        &self,
+        self: &Rc<Self>,
         domain: Domain,
         missing: ErrorCode,
         change: impl FnOnce(&mut UstDomain) -> Result<(), ErrorCode>,
@@ -26,7 +26,7 @@ impl Inner {
         debug_assert_eq!(domain.tracer(), Some(Tracer::Ust));
         change(self.state_mut().change_ust().as_mut().ok_or(missing)?)?;
         if self.life().active {
-            self.synchronise_all().await;
+            self.synchronise_while_asked().await;
         }
         Ok(())
     }
@@ -56,7 +56,7 @@ impl Inner {
         self.within_share(len, self.do_enable_channel(request)).await
     }
 
-    async fn do_enable_channel(&self, request: EnableChannel) -> Result<(), ErrorCode> {
+    async fn do_enable_channel(self: &Rc<Self>, request: EnableChannel) -> Result<(), ErrorCode> {
         let EnableChannel { domain, buffer_type, channel } = request;
         if domain == Domain::Kernel {
             let plan =
@@ -90,7 +90,7 @@ impl Inner {
         self.within_share(len, self.do_enable_event(request)).await
     }
 
-    async fn do_enable_event(&self, request: EnableEvent) -> Result<(), ErrorCode> {
+    async fn do_enable_event(self: &Rc<Self>, request: EnableEvent) -> Result<(), ErrorCode> {
         let EnableEvent { domain, buffer_type, channel, event } = request;
         if domain == Domain::Kernel {
             let plan =
@@ -130,7 +130,7 @@ impl Inner {
         self.within_share(len, self.do_add_context(request)).await
     }
 
-    async fn do_add_context(&self, request: AddContext) -> Result<(), ErrorCode> {
+    async fn do_add_context(self: &Rc<Self>, request: AddContext) -> Result<(), ErrorCode> {
         let AddContext { domain, channel, raw_type, context } = request;
         if domain == Domain::Kernel {
             let plan = |kernel: &mut KernelRules, facts| {

@@ -23,7 +23,7 @@ use crate::{
     domains::Buffers,
     error::{Refused, SetFailure},
     order::RECORD_SNAPSHOT,
-    reply::Preparation,
+    reply::Beginning,
     state::snapshots::packets_within,
 };
 
@@ -35,7 +35,7 @@ impl Session {
         &mut self,
         request: AddSnapshotOutput,
         context: &mut Context<Self>,
-        before: Option<Preparation>,
+        Beginning { before, asker }: Beginning,
     ) -> InTurn<u32> {
         let inner = Rc::clone(&self.inner);
         let AddSnapshotOutput { name, max_size_bytes, control_url, data_url } = request;
@@ -51,14 +51,14 @@ impl Session {
             inner.admit_turn(Turn::SnapshotOutputs)?;
             inner.state_mut().snapshots.add(name, max_size_bytes, place)
         };
-        self.in_turn_after(context, place, "add_snapshot_output", add)
+        self.in_turn_after(context, place, ("add_snapshot_output", asker), add)
     }
 
     pub(crate) fn record_snapshot(
         &mut self,
         request: RecordSnapshot,
         context: &mut Context<Self>,
-        before: Option<Preparation>,
+        Beginning { before, .. }: Beginning,
     ) -> InTurn<()> {
         let prepare = |session: &mut Self| {
             let inner = Rc::clone(&session.inner);

@@ -1,17 +1,17 @@
 //! Bringing applications to what the session wants: each buffer set is asked for its objects once, however
 //! many applications use it, and then each of these is handed the same wish.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, rc::Rc, sync::Arc};
 
 use actix::{Actor, Addr};
-use futures::future::join_all;
+use futures::future::{FutureExt, join_all};
 use lttngd_app::{App, AppError, AppInfo, Forget, RegisteredApp, SessionWish, Synchronise};
 use lttngd_buffers::{
     BufferObjects, BufferSet, BufferSetConfig, BuffersError, ChannelRequest, Prepare, SetKey,
 };
 use lttngd_metadata::tsdl::{Clock, Scheme};
 use lttngd_model::{ConsumerKind, ErrorCode, Tracer, ust::Channel};
-use lttngd_runtime::{ask, complaint, fail_point};
+use lttngd_runtime::{Asker, ask, complaint, fail_point};
 use thiserror::Error;
 
 use crate::{
@@ -64,6 +64,27 @@ impl Inner {
     pub(crate) async fn synchronise_all(&self) -> Option<ErrorCode> {
         let (kernel, apps) = tokio::join!(self.synchronise_kernel(), self.synchronise_apps());
         kernel.err().or(apps)
+    }
+
+    /// The same for a command that needs no more than that they are asked: while who asked for it waits, it does too. When
+    /// he has gone, those behind him do not wait for applications that do not answer, and this goes on beside them.
+    pub(crate) async fn synchronise_while_asked(self: &Rc<Self>) {
+        // This does all that is left of one before.
+        drop(self.left.take());
+        let this = Rc::clone(self);
+        let mut synchronised = async move {
+            let _ = this.synchronise_all().await;
+        }
+        .boxed_local();
+        let asked = self.asked.take();
+        let Some((asker, beside)) = asked else { return synchronised.await };
+        if asker.while_waits(&mut synchronised).await.is_none() {
+            let (until_then, newest) = Asker::new();
+            self.left.replace(Some(until_then));
+            beside.begin(self.within(async move {
+                let _ = newest.while_waits(synchronised).await;
+            }));
+        }
     }
 
     async fn synchronise_apps(&self) -> Option<ErrorCode> {

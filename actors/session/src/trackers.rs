@@ -16,7 +16,7 @@ use crate::{
     AddTrackerValue, GetInclusionSet, GetTrackingPolicy, RemoveTrackerValue, Session,
     SetTrackingPolicy,
     actor::{InTurn, Inner},
-    reply::Preparation,
+    reply::{Beginning, Preparation},
 };
 
 impl Inner {
@@ -83,7 +83,7 @@ impl Session {
         &mut self,
         request: AddTrackerValue,
         context: &mut Context<Self>,
-        before: Option<Preparation>,
+        Beginning { before, asker }: Beginning,
     ) -> InTurn<()> {
         let AddTrackerValue { domain, attribute, value } = request;
         let command = async move |inner: Rc<Inner>, (value, id)| {
@@ -93,14 +93,19 @@ impl Session {
             let track = |ust: &mut UstDomain| ust.track(attribute, value, id);
             inner.change(domain, ErrorCode::UnsupportedDomain, track).await
         };
-        self.in_turn_after(context, look_up(domain, value, before), "add_tracker_value", command)
+        self.in_turn_after(
+            context,
+            look_up(domain, value, before),
+            ("add_tracker_value", asker),
+            command,
+        )
     }
 
     pub(crate) fn remove_tracker_value(
         &mut self,
         request: RemoveTrackerValue,
         context: &mut Context<Self>,
-        before: Option<Preparation>,
+        Beginning { before, asker }: Beginning,
     ) -> InTurn<()> {
         let RemoveTrackerValue { domain, attribute, value } = request;
         // A name that nobody has any more cannot be taken out, as the stock daemon has it.
@@ -111,7 +116,12 @@ impl Session {
             let untrack = |ust: &mut UstDomain| ust.untrack(attribute, &value);
             inner.change(domain, ErrorCode::UnsupportedDomain, untrack).await
         };
-        self.in_turn_after(context, look_up(domain, value, before), "remove_tracker_value", command)
+        self.in_turn_after(
+            context,
+            look_up(domain, value, before),
+            ("remove_tracker_value", asker),
+            command,
+        )
     }
 }
 

@@ -116,7 +116,7 @@ async fn a_shutdown_ends_every_session_whole_and_takes_no_new_one() {
         world.session(name).await;
         world.handle.start(name).await.unwrap();
     }
-    world.registry.send(lttngd_registry::Shutdown).await.unwrap();
+    world.registry.send(lttngd_registry::Shutdown { keep: false }).await.unwrap();
     assert_eq!(fake.objects(), 0);
     assert_eq!(world.fake.count(11), 3, "every metadata channel is closed");
     let made = world.handle.create_session(None, world.descriptor("d")).await;

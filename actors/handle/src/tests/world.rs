@@ -200,7 +200,7 @@ impl World {
 
     pub(super) async fn end(self) {
         self.listeners.iter().for_each(JoinHandle::abort);
-        self.registry.send(lttngd_registry::Shutdown).await.unwrap();
+        self.registry.send(lttngd_registry::Shutdown { keep: false }).await.unwrap();
         for consumer in [Some(&self.consumer), self.kernel_consumer.as_ref()].into_iter().flatten()
         {
             consumer.send(lttngd_consumer::Stop).await.unwrap();

@@ -346,3 +346,21 @@ async fn what_is_there_is_read_at_once_and_a_part_of_it_is_kept() {
     assert!(peer.has_closed() && !peer.read_if_there(&mut bytes));
     assert!(!peer.read_exact_or_end(&mut bytes).await.unwrap());
 }
+
+#[tokio::test]
+async fn a_peer_has_hung_up_when_it_neither_speaks_nor_listens() {
+    let (peer, other) = pair();
+    let mut waiting = pin!(peer.hung_up());
+    assert!(futures::poll!(waiting.as_mut()).is_pending());
+    drop(other);
+    waiting.await;
+    // One that only ends what it says goes on to listen.
+    let (peer, other) = pair();
+    other.shutdown(std::net::Shutdown::Write).unwrap();
+    assert!(peer.closed().await.is_ok());
+    assert!(futures::poll!(pin!(peer.hung_up())).is_pending());
+    // Nor has one hung up that speaks out of turn.
+    let (peer, mut other) = pair();
+    other.write_all(b"more").unwrap();
+    assert!(futures::poll!(pin!(peer.hung_up())).is_pending());
+}

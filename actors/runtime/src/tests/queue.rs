@@ -7,7 +7,9 @@ use actix::{
     WrapFuture,
 };
 
-use crate::{AskError, FailureNotice, GoesPast, NotRun, Outlet, Progress, Queue, QueueReport, ask};
+use crate::{
+    AskError, Asker, FailureNotice, GoesPast, NotRun, Outlet, Progress, Queue, QueueReport, ask,
+};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -98,6 +100,22 @@ impl Handler<Prepared> for Worker {
     }
 }
 
+/// A query that tells how many commands there were before it.
+#[derive(Message)]
+#[rtype(result = "Result<usize, NotRun>")]
+struct Count(Asker);
+
+impl Handler<Count> for Worker {
+    type Result = ResponseFuture<Result<usize, NotRun>>;
+
+    fn handle(&mut self, Count(asker): Count, context: &mut Self::Context) -> Self::Result {
+        Queue::run_query(Self::line, self, context, ("count", asker), |actor, _| {
+            let done = actor.done.len();
+            async move { Ok(done) }
+        })
+    }
+}
+
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Done(u32);
@@ -172,6 +190,30 @@ fn commands_run_one_at_a_time_in_the_order_in_which_they_came() {
         assert_eq!(second.await, Ok(Ok(1)), "it saw what the first one had done");
         assert_eq!(last.await, Ok(Ok(vec![1, 2])));
         assert_eq!(ask(&worker, Look, LONG).await.unwrap(), QueueReport::default());
+    });
+}
+
+#[test]
+fn a_query_whose_asker_has_gone_takes_no_place_and_is_not_done() {
+    System::new().block_on(async {
+        let worker = Worker::start_with(2, None);
+        let (first_end, first) = begin(&worker, 1).await;
+        let (waits, asker) = Asker::new();
+        let (stays, other) = Asker::new();
+        let gone = worker.send(Count(asker));
+        let counted = worker.send(Count(other));
+        let refused = worker.send(Count(Asker::nobody()));
+        assert_eq!(refused.await, Ok(Err(NotRun::Full)), "both wait");
+        drop(waits);
+        let (second_end, second) = begin(&worker, 2).await;
+        assert_eq!(gone.await, Ok(Err(NotRun::Ended)), "it left its place to another");
+        assert_eq!(ask(&worker, Look, LONG).await.unwrap().waiting, 2);
+        first_end.send(()).unwrap();
+        assert_eq!(first.await, Ok(Ok(0)));
+        assert_eq!(counted.await, Ok(Ok(1)), "who waits is answered");
+        second_end.send(()).unwrap();
+        assert_eq!(second.await, Ok(Ok(1)));
+        drop(stays);
     });
 }
 

@@ -1,15 +1,26 @@
 //! Applications that come and go at any moment.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use lttngd_model::{BufferScheme, Credentials, Domain, ErrorCode, SessionKind};
 use lttngd_peer::{
-    AppAct, AppScript, ConsumerAct, ConsumerScript, Gate, eventually, eventually_so,
+    AppAct, AppScript, ConsumerAct, ConsumerScript, Gate, event_description, eventually,
+    eventually_so,
 };
+use lttngd_runtime::Asker;
 use tokio::task::JoinHandle;
 
 use super::world::World;
-use crate::{DataPending, Destroy, ListChannels, Output, Rotate, Start, Stop};
+use crate::{
+    Asked, CommandQueue, DataPending, Destroy, EnableEvent, GetQueueReport, ListChannels,
+    ListEvents, Output, Rotate, SessionRequest, Start, Stop,
+};
 
 const CREATE_CHUNK: u32 = 23;
 const GET_CHANNEL: u32 = 8;
@@ -196,6 +207,62 @@ async fn a_program_of_another_user_does_not_wait_for_buffers_that_are_not_made()
         drop(fakes);
         world.end().await;
     }
+}
+
+#[actix::test]
+async fn commands_do_not_wait_for_applications_behind_one_whose_asker_has_gone() {
+    // Nothing else ends the wait for an application that is silent.
+    let forever = None;
+    let world = World::with_deadlines(
+        ConsumerScript::default(),
+        BufferScheme::PerUid,
+        forever,
+        lttngd_peer::PATIENCE,
+    )
+    .await;
+    let (gate, is_silent) = (Gate::default(), Arc::new(AtomicBool::new(false)));
+    let (held, asked) = (gate.clone(), Arc::clone(&is_silent));
+    let silent = world
+        .app(AppScript::new(move |_| match asked.load(Ordering::SeqCst) {
+            true => AppAct::Late(held.clone()),
+            false => AppAct::Answer,
+        }))
+        .await;
+    let good = world.app(AppScript::default()).await;
+    world.ask(Start).await.unwrap();
+    is_silent.store(true, Ordering::SeqCst);
+    let enable = |name: &str, asker| {
+        let (domain, channel) = (Domain::Ust, super::world::CHANNEL.to_owned());
+        let event = event_description(name);
+        let request = EnableEvent { domain, buffer_type: 1, channel, event };
+        Asked { needs: request.needs(), request, served: Ok(()), asker }
+    };
+    let report = async || world.ask(GetQueueReport).await.unwrap();
+    let (waits, asker) = Asker::new();
+    let first = world.begin(enable("p:first", asker));
+    let runs = async || report().await.running.is_some();
+    eventually_so("it waits for the application", runs).await;
+    let (waits_too, asker) = Asker::new();
+    let second = world.begin(enable("p:second", asker));
+    let waits_behind = async || report().await.waiting == 1;
+    eventually_so("another one waits behind it", waits_behind).await;
+    assert!(!first.is_finished() && !second.is_finished());
+    drop(waits);
+    assert_eq!(first.await.unwrap(), Ok(()));
+    let runs_now = async || report().await.running.is_some() && report().await.waiting == 0;
+    eventually_so("the other one runs", runs_now).await;
+    drop(waits_too);
+    assert_eq!(second.await.unwrap(), Ok(()));
+    assert_eq!(report().await, CommandQueue::default());
+    let list = ListEvents { domain: Domain::Ust, channel: super::world::CHANNEL.to_owned() };
+    assert_eq!(world.ask(list).await.unwrap().len(), 3, "what was asked for is done");
+    eventually("who answers has it at once", || good.objects() > silent.objects() + 1).await;
+    gate.open();
+    eventually("who was silent gets it", || good.objects() == silent.objects()).await;
+    world.ask(Stop).await.unwrap();
+    world.ask(Destroy).await.unwrap();
+    drop((silent, good));
+    world.end().await;
 }
 
 #[actix::test]

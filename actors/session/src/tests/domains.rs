@@ -14,7 +14,7 @@ use lttngd_peer::{
     AppScript, ConsumerAct, ConsumerScript, FakeConsumer, FakeKernel, FakeRelayd, KernelAct,
     KernelObject, channel_listing,
 };
-use lttngd_runtime::Outlet;
+use lttngd_runtime::{Asker, Outlet};
 use lttngd_wire::kernel::Call;
 
 use super::{
@@ -271,7 +271,8 @@ async fn a_session_that_the_tracer_does_not_make_has_no_such_domain() {
     .await;
     let domain = Domain::Kernel;
     let list = ListChannels { domain };
-    let asked = Asked { request: list, needs: Needs::Open(domain), served: Ok(()) };
+    let (needs, asker) = (Needs::Open(domain), Asker::nobody());
+    let asked = Asked { request: list, needs, served: Ok(()), asker };
     assert_eq!(two.world.ask(asked).await, Err(ErrorCode::KernSessFail));
     let domains = two.world.ask(ListDomains).await.unwrap();
     assert!(domains.iter().all(|(domain, _)| *domain == Domain::Ust), "{domains:?}");

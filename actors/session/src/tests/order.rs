@@ -6,6 +6,7 @@ use lttngd_peer::{
     ConsumerScript, FakeRelayd, Gate, Greeting, channel_listing, event_description, eventually,
     eventually_so,
 };
+use lttngd_runtime::Asker;
 use lttngd_wire::consumer::Message;
 
 use super::{relay_snapshots, streaming::stream_to, world::World};
@@ -16,7 +17,7 @@ use crate::{
 
 /// A request as clients make it.
 fn asked<M: SessionRequest>(request: M) -> Asked<M> {
-    Asked { needs: request.needs(), served: Ok(()), request }
+    Asked { needs: request.needs(), served: Ok(()), request, asker: Asker::nobody() }
 }
 
 fn enable_channel(name: &str) -> Asked<EnableChannel> {

@@ -2,6 +2,7 @@
 
 use lttngd_model::{AddressFamily, BufferScheme, Domain, ErrorCode, NetworkUri, StreamKind, Uri};
 use lttngd_peer::{AppScript, ConsumerAct, ConsumerScript, FakeRelayd, Gate};
+use lttngd_runtime::Asker;
 use lttngd_wire::consumer::{ConsumerError as Code, Message};
 
 use super::world::World;
@@ -37,6 +38,7 @@ const PREPARE: Asked<PrepareDomain> = Asked {
     request: PrepareDomain { domain: Domain::Ust },
     needs: Needs::Ready(Domain::Ust),
     served: Ok(()),
+    asker: Asker::nobody(),
 };
 
 /// What the consumer was told of relay daemons.

@@ -21,7 +21,7 @@ use lttngd_peer::{
     eventually,
 };
 use lttngd_relayd::{RelaydConfig, Relayds};
-use lttngd_runtime::Outlet;
+use lttngd_runtime::{Asker, Outlet};
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -216,7 +216,8 @@ impl World {
 
     pub(super) async fn prepare(&self, domain: Domain) -> Result<(), ErrorCode> {
         let request = PrepareDomain { domain };
-        self.ask(Asked { needs: request.needs(), request, served: Ok(()) }).await
+        self.ask(Asked { needs: request.needs(), request, served: Ok(()), asker: Asker::nobody() })
+            .await
     }
 
     pub(super) async fn enable_channel(
