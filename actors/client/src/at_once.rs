@@ -19,7 +19,10 @@ use rustix::{
     net::{RecvFlags, SendAncillaryBuffer, SendFlags},
 };
 
-use crate::lists::{List, Lists};
+use crate::{
+    lists::{List, Lists},
+    replies::Replies,
+};
 
 /// What is left to do for a client that was just accepted.
 pub(crate) enum Remaining {
@@ -94,9 +97,13 @@ pub(crate) struct AtOnce {
 }
 
 impl AtOnce {
-    pub(crate) fn new(handle: Handle) -> Self {
+    pub(crate) fn new(handle: Handle, replies: Replies) -> Self {
         let commands = handle.commands().clone();
-        Self { lists: Rc::new(Lists::new(handle)), commands, request: vec![0; REQUEST_LEN] }
+        Self {
+            lists: Rc::new(Lists::new(handle, replies)),
+            commands,
+            request: vec![0; REQUEST_LEN],
+        }
     }
 
     /// The lists that it sends.

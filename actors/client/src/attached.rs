@@ -4,6 +4,8 @@ use std::os::fd::OwnedFd;
 
 use lttngd_model::Binary;
 
+use crate::replies::ReplyRoom;
+
 /// What belongs to a request and its reply beside their bytes: descriptors of programs in which probes are
 /// placed, and data that replies share.
 #[derive(Default)]
@@ -12,6 +14,8 @@ pub(crate) struct Attached {
     pub(crate) received: Vec<OwnedFd>,
     /// What goes with the reply.
     pub(crate) sent: Vec<Binary>,
+    /// The room of the reply.
+    pub(crate) room: ReplyRoom,
     /// Whether the reply is the list of sessions.
     pub(crate) lists_sessions: bool,
 }

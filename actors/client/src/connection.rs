@@ -88,7 +88,8 @@ async fn serve_since(
     if is_brief {
         return Ok(Some((peer, heard, lease)));
     }
-    let mut answer = heard.done().await;
+    let room = shares.replies().room(credentials.uid);
+    let mut answer = heard.done(&peer, room).await;
     if answer.attached.lists_sessions {
         let requester = Credentials { uid: credentials.uid, gid: credentials.gid };
         send_list(&peer, lists, (requester, answer.reply.pid)).await?;

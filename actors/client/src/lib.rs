@@ -24,6 +24,7 @@ mod listener;
 mod listers;
 mod lists;
 mod places;
+mod replies;
 mod send;
 mod shares;
 #[cfg(test)]

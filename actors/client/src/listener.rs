@@ -73,9 +73,9 @@ impl Place {
     ) -> Self {
         // What clients are answered is counted here, with what is refused before it is asked.
         let handle = handle.uncounted();
-        let at_once = AtOnce::new(handle.clone());
-        let lists = at_once.lists();
         let shares = Shares::new(descriptors.clone());
+        let at_once = AtOnce::new(handle.clone(), shares.replies().clone());
+        let lists = at_once.lists();
         let listers = Listers::default();
         let shared = Rc::new(Shared { handle, listers, lists, shares, answering });
         Self { at_once, open: Open::default(), descriptors, shared }

@@ -1,30 +1,26 @@
 //! The list of sessions as its replies have it: encoded once for each user and change, and shared by all whom
 //! it is sent to.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::HashMap,
-    rc::Rc,
-};
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use lttngd_handle::Handle;
 use lttngd_model::Credentials;
+use lttngd_users::Lease;
 use lttngd_wire::{
     Sparse,
     client::{Command, Reply, Request, encode_sessions},
 };
 use tokio::sync::Notify;
 
-/// Most bytes of lists that there are before another one is encoded: those of the last change, and older ones
-/// that clients have not taken yet.
-const HELD_MAX: usize = 128 << 20;
+use crate::replies::{Replies, has_become};
 
 /// The lists that there are.
 pub(crate) struct Lists {
     handle: Handle,
-    held_max: usize,
+    replies: Replies,
     newest: RefCell<Newest>,
-    held: Rc<HeldLists>,
+    /// One was let go.
+    room: Rc<Notify>,
 }
 
 /// Those of the last change.
@@ -36,33 +32,24 @@ struct Newest {
     lists: HashMap<u32, Rc<List>>,
 }
 
-#[derive(Default)]
-struct HeldLists {
-    bytes: Cell<usize>,
-    /// One was let go.
-    room: Notify,
-}
-
 /// A list, as long as it is the newest or somebody is sent it.
 pub(crate) struct List {
     /// But for its data.
     reply: Reply,
     data: Sparse,
-    held: Rc<HeldLists>,
+    /// What it has of its user's share.
+    lease: Lease,
+    room: Rc<Notify>,
 }
 
 impl Lists {
-    pub(crate) fn new(handle: Handle) -> Self {
-        Self::holding(handle, HELD_MAX)
-    }
-
-    /// That holds about so many bytes.
-    pub(crate) fn holding(handle: Handle, held_max: usize) -> Self {
+    /// Those that are counted among `replies`: those of the last change, and older ones that clients have not taken yet.
+    pub(crate) fn new(handle: Handle, replies: Replies) -> Self {
         let newest = Newest { generation: handle.sessions_generation(), ..Newest::default() };
-        Self { handle, held_max, newest: RefCell::new(newest), held: Rc::default() }
+        Self { handle, replies, newest: RefCell::new(newest), room: Rc::default() }
     }
 
-    /// The list of `requester`; `None` while there are too many that clients have not taken.
+    /// The list of `requester`; `None` while there are too many that his clients have not taken.
     pub(crate) fn newest(&self, requester: Credentials) -> Option<Rc<List>> {
         let mut newest = self.newest.borrow_mut();
         // Taken before the sessions are looked at: what changes meanwhile makes another generation.
@@ -73,13 +60,12 @@ impl Lists {
         if let Some(list) = newest.lists.get(&requester.uid) {
             return Some(Rc::clone(list));
         }
-        if self.held.bytes.get() > self.held_max {
+        let mut lease = self.replies.list(requester.uid);
+        if lease.is_none() {
             newest.lists.clear();
-            if self.held.bytes.get() > self.held_max {
-                return None;
-            }
+            lease = self.replies.list(requester.uid);
         }
-        let list = Rc::new(self.encode(requester));
+        let list = Rc::new(self.encode(requester, lease?));
         newest.lists.insert(requester.uid, Rc::clone(&list));
         Some(list)
     }
@@ -87,7 +73,7 @@ impl Lists {
     /// The same, when there is room for it.
     pub(crate) async fn when_there_is_room(&self, requester: Credentials) -> Rc<List> {
         loop {
-            let room = self.held.room.notified();
+            let room = self.room.notified();
             if let Some(list) = self.newest(requester) {
                 return list;
             }
@@ -95,14 +81,14 @@ impl Lists {
         }
     }
 
-    fn encode(&self, requester: Credentials) -> List {
+    fn encode(&self, requester: Credentials, mut lease: Lease) -> List {
         let (request, _) = Request::new(&Command::ListSessions);
         let (reply, data) = match self.handle.acting_for(requester).shown_sessions() {
             Ok(sessions) => (Reply::ok(&request), encode_sessions(&sessions)),
             Err(code) => (Reply::error(&request, code), Sparse::default()),
         };
-        self.held.bytes.set(self.held.bytes.get() + data.held_len());
-        List { reply, data, held: Rc::clone(&self.held) }
+        has_become(&mut lease, data.held_len());
+        List { reply, data, lease, room: Rc::clone(&self.room) }
     }
 }
 
@@ -120,7 +106,7 @@ impl List {
 
 impl Drop for List {
     fn drop(&mut self) {
-        self.held.bytes.set(self.held.bytes.get() - self.data.held_len());
-        self.held.room.notify_waiters();
+        self.lease.shrink(u64::MAX);
+        self.room.notify_waiters();
     }
 }

@@ -1,4 +1,5 @@
-//! What each user may have of what clients need: connections, and memory for requests that are not served yet.
+//! What each user may have of what clients need: connections, and memory for requests that are not served yet,
+//! and for replies.
 
 use std::io;
 
@@ -6,7 +7,10 @@ use lttngd_model::ErrorCode;
 use lttngd_runtime::{Descriptors, Peer, Purpose, complaint};
 use lttngd_users::{Lease, Ledger, NOBODY, ShareTaken};
 
-use crate::listener::{CONNECTIONS_MAX, DESCRIPTORS_EACH};
+use crate::{
+    listener::{CONNECTIONS_MAX, DESCRIPTORS_EACH},
+    replies::Replies,
+};
 
 /// Connections that are kept for root's clients.
 const CONNECTIONS_KEPT: u64 = 128;
@@ -23,6 +27,7 @@ pub(crate) const REFUSED: &str = "a client is refused";
 pub(crate) struct Shares {
     connections: Ledger,
     request_bytes: Ledger,
+    replies: Replies,
     descriptors: Descriptors,
 }
 
@@ -31,8 +36,14 @@ impl Shares {
         Self {
             connections: Ledger::new("connections of clients", CONNECTIONS_KEPT),
             request_bytes: Ledger::new("bytes of requests of clients", REQUESTS_KEPT_LEN),
+            replies: Replies::default(),
             descriptors,
         }
+    }
+
+    /// The replies to clients.
+    pub(crate) fn replies(&self) -> &Replies {
+        &self.replies
     }
 
     /// The right to a connection that is waited for.

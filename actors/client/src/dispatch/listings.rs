@@ -11,6 +11,8 @@ use super::Asking;
 
 /// With more entries a listing is encoded in another thread, and let go there: all clients would wait for it.
 const AT_ONCE_MAX: usize = 4096;
+/// About what an entry of what can be traced takes in a reply, in bytes.
+const ENTRY_LEN: usize = 64;
 
 impl Asking<'_> {
     pub(super) async fn list_channels(&self) -> Result<Reply, ErrorCode> {
@@ -58,6 +60,8 @@ impl Asking<'_> {
         encode: impl FnOnce(&[T]) -> Result<Vec<u8>, ErrorCode> + Send + 'static,
     ) -> Result<Reply, ErrorCode> {
         let count = entries.len();
+        // Nothing is encoded for which there is no room; what it has become is counted when it is known.
+        self.attached.borrow_mut().room.hold(count * ENTRY_LEN)?;
         let encoded = if count <= AT_ONCE_MAX {
             encode(&entries)?
         } else {

@@ -23,6 +23,7 @@ use crate::{
     connection::serve,
     listers::Listers,
     lists::{List, Lists},
+    replies::Replies,
     send::ConnectionError,
     shares::Shares,
 };
@@ -261,7 +262,7 @@ async fn a_request_that_does_not_come_is_given_up() {
     // The clock jumps when nothing else is left to do.
     tokio::time::pause();
     let shares = Shares::new(Descriptors::unlimited());
-    let lists = Lists::new(handle.clone());
+    let lists = Lists::new(handle.clone(), Replies::default());
     let outcome = serve(peer, (&handle, &Listers::default(), &shares, &lists)).await;
     assert!(matches!(outcome, Err(ConnectionError::Silent)), "{outcome:?}");
     drop(theirs);
@@ -289,7 +290,7 @@ async fn clients_that_ask_late_and_do_not_read_share_one_list() {
     }
     let user = rustix::process::geteuid().as_raw();
     let requester = Credentials { uid: user, gid: rustix::process::getegid().as_raw() };
-    let lists = Rc::new(Lists::new(handle.clone()));
+    let lists = Rc::new(Lists::new(handle.clone(), Replies::default()));
     let with = Rc::new((handle, Listers::default(), Shares::new(Descriptors::unlimited())));
     let mut clients = Vec::new();
     for number in 0..CLIENTS {
@@ -324,11 +325,11 @@ async fn clients_that_ask_late_and_do_not_read_share_one_list() {
 
 #[actix::test]
 async fn a_list_is_made_once_for_all_and_another_waits_while_too_many_are_not_taken() {
-    const ROOM: usize = 1;
+    const ROOM: u64 = 1;
     let fake = FakeConsumer::new(ConsumerScript::default());
     let (handle, ..) = daemon(&fake);
     let root = Credentials { uid: 0, gid: 0 };
-    let lists = Lists::holding(handle.clone(), ROOM);
+    let lists = Lists::new(handle.clone(), Replies::holding(ROOM, 0));
     let create = async |name: &str| create(&handle, name).await;
     let names = |list: &Rc<List>| decode_sessions(&list.data().to_vec()).unwrap().len();
     create("a").await;

@@ -103,7 +103,7 @@ impl World {
                 // It fails when the test has failed.
                 let _ = stopped.await;
                 listener.abort();
-                registry.send(Shutdown).await.unwrap();
+                registry.send(Shutdown { keep: false }).await.unwrap();
                 consumer.send(Stop).await.unwrap();
                 assert_eq!(fake.faults(), [""; 0]);
             });
