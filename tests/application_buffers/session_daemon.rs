@@ -10,7 +10,7 @@ use std::thread;
 
 use lttngd_clock::sample_clock;
 use lttngd_metadata::tsdl::{HeaderType as TsdlHeader, Scheme, TraceDescription};
-use lttngd_metadata::ustregistry::{EventRegistration, UstRegistry};
+use lttngd_metadata::ustregistry::{Enumeration, EventRegistration, UstRegistry};
 use lttngd_model::{Bitness, LogLevelRule, Timestamp};
 use lttngd_peer::send_descriptors;
 use lttngd_ringbuffer::{Channel, StreamObject};
@@ -144,7 +144,7 @@ fn answer(registry: &mut UstRegistry, request: Request) -> Answer {
             Answer::Channel { ret_code: 0, chan_id: 0, header_type }
         }
         Request::Enumeration { name, entries, .. } => {
-            let enum_id = registry.register_enumeration(&name, entries).unwrap();
+            let enum_id = registry.register_enumeration(Enumeration::new(name, entries)).unwrap();
             Answer::Enumeration { ret_code: 0, enum_id }
         }
     }

@@ -6,8 +6,9 @@ use actix::Addr;
 use lttngd_buffers::{BufferSet, RegisterChannel, RegisterEnumeration, RegisterEvent};
 use lttngd_metadata::{
     tsdl::HeaderType as TsdlHeader,
-    ustregistry::{EventRegistration, KnownIds, RegistryError},
+    ustregistry::{Enumeration, EventRegistration, KnownIds, RegistryError},
 };
+use lttngd_model::Field;
 use lttngd_runtime::{
     AskError, Peer, REQUEST_COST, STEP_LEN, ask, complaint, fail_point, read_growing, skip, turn,
 };
@@ -157,7 +158,28 @@ async fn serve_one(socket: &Peer, handles: &Handles, permit: &Permit) -> Result<
 }
 
 /// What is asked, and whom it is to be asked; or why it is refused, when it was read to its end.
-type Asked = Result<(Target, Request), Refusal>;
+type Asked = Result<(Target, Announced), Refusal>;
+
+/// What a request announces, made of it where it is decoded: that may take as long as decoding does.
+enum Announced {
+    Event(EventRegistration),
+    Channel { context: Vec<Field> },
+    Enumeration(Enumeration),
+}
+
+impl Announced {
+    fn of(request: Request) -> Self {
+        match request {
+            Request::Event { name, loglevel, fields, model_emf_uri, .. } => {
+                Self::Event(EventRegistration { name, loglevel, fields, model_emf_uri })
+            }
+            Request::Channel { context, .. } => Self::Channel { context },
+            Request::Enumeration { name, entries, .. } => {
+                Self::Enumeration(Enumeration::new(name, entries))
+            }
+        }
+    }
+}
 
 /// Reads what follows the number of a request.
 async fn read(
@@ -185,12 +207,12 @@ async fn read(
         }
     };
     let decoded = if len <= STEP_LEN {
-        head.decode_variable(&read_growing(len, fill).await?)
+        head.decode_variable(&read_growing(len, fill).await?).map(Announced::of)
     } else {
         let _held = permit.large().begin().await;
         let bytes = read_growing(len, fill).await?;
         // Decoding takes milliseconds, in which nobody else would be served.
-        tokio::task::spawn_blocking(move || head.decode_variable(&bytes))
+        tokio::task::spawn_blocking(move || head.decode_variable(&bytes).map(Announced::of))
             .await
             .map_err(|error| Broken::Protocol(error.to_string()))?
     };
@@ -204,11 +226,10 @@ async fn read(
     }
 }
 
-async fn answer(target: Target, request: Request) -> Result<Answer, Refusal> {
+async fn answer(target: Target, announced: Announced) -> Result<Answer, Refusal> {
     let Target { channel_id, known, buffers } = target;
-    match request {
-        Request::Event { name, loglevel, fields, model_emf_uri, .. } => {
-            let event = EventRegistration { name, loglevel, fields, model_emf_uri };
+    match announced {
+        Announced::Event(event) => {
             let event_id = match known.event(channel_id, &event) {
                 Some(event_id) => event_id,
                 None => {
@@ -217,7 +238,7 @@ async fn answer(target: Target, request: Request) -> Result<Answer, Refusal> {
             };
             Ok(Answer::Event { ret_code: 0, event_id })
         }
-        Request::Channel { context, .. } => {
+        Announced::Channel { context } => {
             let context = to_nestable(context).map_err(|error| Refusal {
                 errno: error.errno(),
                 reason: error.to_string(),
@@ -236,9 +257,9 @@ async fn answer(target: Target, request: Request) -> Result<Answer, Refusal> {
             };
             Ok(Answer::Channel { ret_code: 0, chan_id: channel_id, header_type })
         }
-        Request::Enumeration { name, entries, .. } => {
-            let enum_id =
-                ask(&buffers, RegisterEnumeration { name, entries }, ANSWER_DEADLINE).await??;
+        Announced::Enumeration(enumeration) => {
+            let register = RegisterEnumeration { enumeration };
+            let enum_id = ask(&buffers, register, ANSWER_DEADLINE).await??;
             Ok(Answer::Enumeration { ret_code: 0, enum_id })
         }
     }

@@ -183,8 +183,7 @@ impl Handler<RegisterEnumeration> for BufferSet {
     type Result = Result<u64, RegistryError>;
 
     fn handle(&mut self, request: RegisterEnumeration, _: &mut Self::Context) -> Self::Result {
-        let RegisterEnumeration { name, entries } = request;
-        self.inner.state_mut().registry.register_enumeration(&name, entries)
+        self.inner.state_mut().registry.register_enumeration(request.enumeration)
     }
 }
 

@@ -19,7 +19,7 @@ use lttngd_users::{Lease, Ledger};
 pub(crate) type Registry = UstRegistry<Holding>;
 
 /// Most bytes that are held of events, enumerations and contexts, of all users together.
-const ANNOUNCED_MAX_LEN: u64 = 160 << 20;
+const ANNOUNCED_MAX_LEN: u64 = 104 << 20;
 /// What one event or enumeration takes of a trace in which it has an id, besides itself.
 const ENTRY_LEN: u64 = 160;
 /// What a value that is held once takes besides itself.
@@ -222,8 +222,8 @@ fn event_len(event: &EventRegistration) -> u64 {
 fn enumeration_len(known: &Enumeration) -> u64 {
     let entry =
         |entry: &lttngd_model::EnumerationEntry| size_of_val(entry) as u64 + text_len(&entry.label);
-    let entries = known.entries.iter().map(entry).sum::<u64>();
-    size_of::<Enumeration>() as u64 + text_len(&known.name) + entries
+    let entries = known.entries().iter().map(entry).sum::<u64>();
+    size_of::<Enumeration>() as u64 + text_len(known.name()) + entries
 }
 
 /// What a text takes: the allocator gives sixteen bytes at a time, thirty-two at least, and has eight of them itself. Of

@@ -6,11 +6,9 @@ use actix::{Addr, Message};
 use lttngd_consumer::{ChannelObject, CloseMetadata, Consumer, ConsumerError, EndSampling};
 use lttngd_metadata::{
     tsdl::{Clock, HeaderType},
-    ustregistry::{EventRegistration, KnownIds, RegistryError},
+    ustregistry::{Enumeration, EventRegistration, KnownIds, RegistryError},
 };
-use lttngd_model::{
-    Bitness, ChannelAttributes, ChannelKey, ChunkId, EnumerationEntry, Field, NetIndex, SessionId,
-};
+use lttngd_model::{Bitness, ChannelAttributes, ChannelKey, ChunkId, Field, NetIndex, SessionId};
 use lttngd_runtime::ask;
 
 use crate::{BuffersError, SetOutput};
@@ -79,10 +77,8 @@ pub struct RegisterEvent {
 #[derive(Debug, Message)]
 #[rtype(result = "Result<u64, RegistryError>")]
 pub struct RegisterEnumeration {
-    /// Name.
-    pub name: String,
-    /// Entries.
-    pub entries: Vec<EnumerationEntry>,
+    /// The enumeration.
+    pub enumeration: Enumeration,
 }
 
 /// Tells what contexts an application records in a channel.

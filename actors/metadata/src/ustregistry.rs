@@ -2,6 +2,7 @@
 //! of them. One registry per trace: per user and word size, or per application.
 
 mod context;
+mod enumeration;
 mod enumerations;
 mod error;
 mod events;
@@ -11,15 +12,16 @@ mod share;
 mod tests;
 mod text;
 
+pub use enumeration::Enumeration;
 pub use enumerations::{ENUMERATION_ENTRIES_MAX, ENUMERATIONS_MAX};
 pub use error::RegistryError;
 pub use events::{EVENTS_PER_CHANNEL_MAX, EventRegistration};
 pub use known::KnownIds;
-pub use share::{Alone, Enumeration, Share};
+pub use share::{Alone, Share};
 
 use std::sync::Arc;
 
-use lttngd_model::{EnumerationEntry, Field};
+use lttngd_model::Field;
 
 use crate::tsdl::{Clock, HeaderType, Preamble, TraceDescription};
 use crate::tsdl::{event_block, preamble, stream_block};
@@ -131,12 +133,8 @@ impl<S: Share> UstRegistry<S> {
     /// # Errors
     ///
     /// [`RegistryError::TooManyEnumerations`], [`RegistryError::NoRoom`].
-    pub fn register_enumeration(
-        &mut self,
-        name: &str,
-        entries: Vec<EnumerationEntry>,
-    ) -> Result<u64, RegistryError> {
-        self.enumerations.register(name, entries, &mut self.share)
+    pub fn register_enumeration(&mut self, enumeration: Enumeration) -> Result<u64, RegistryError> {
+        self.enumerations.register(enumeration, &mut self.share)
     }
 
     /// Registers a channel with the context fields of its events, and gives the header type of its

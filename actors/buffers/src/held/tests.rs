@@ -56,7 +56,7 @@ fn large(number: usize) -> (String, Vec<EnumerationEntry>) {
 fn fill(registry: &mut Registry, first: usize) -> usize {
     let takes = |number: &usize| {
         let (name, entries) = large(*number);
-        registry.register_enumeration(&name, entries).is_ok()
+        registry.register_enumeration(Enumeration::new(name, entries)).is_ok()
     };
     (first..).take_while(takes).count()
 }
@@ -95,7 +95,7 @@ fn one_user_leaves_others_something() {
         assert_eq!(other.register_event(0, event(number)), Ok(u32::try_from(number).unwrap()));
     }
     let (name, entries) = large(usize::MAX);
-    let refused = traces[2].register_enumeration(&name, entries);
+    let refused = traces[2].register_enumeration(Enumeration::new(name, entries));
     assert!(matches!(refused, Err(RegistryError::NoRoom { uid: ONE, .. })));
     // What it has announced before it announces again.
     drop(traces);
@@ -146,7 +146,9 @@ fn short_labels_are_counted_as_the_memory_that_they_take() {
     let value = EnumerationValue { value: 0, signed: false };
     let entry = EnumerationEntry { start: value, end: value, label: "l".to_owned(), auto: false };
     let entry_len = size_of_val(&entry) as u64;
-    registry.register_enumeration("e", vec![entry; usize::try_from(ENTRIES).unwrap()]).unwrap();
+    registry
+        .register_enumeration(Enumeration::new("e", vec![entry; usize::try_from(ENTRIES).unwrap()]))
+        .unwrap();
     let counted = held.ledger.taken() - before;
     assert!(counted >= ENTRIES * (entry_len + 32), "{counted}");
 }

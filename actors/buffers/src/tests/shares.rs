@@ -1,6 +1,6 @@
 //! What the applications of one user announce, beside those of another.
 
-use lttngd_metadata::ustregistry::RegistryError;
+use lttngd_metadata::ustregistry::{Enumeration, RegistryError};
 use lttngd_model::{EnumerationEntry, EnumerationValue};
 use lttngd_peer::ConsumerScript;
 
@@ -19,7 +19,8 @@ fn large(number: usize) -> RegisterEnumeration {
         label: format!("{at:0>60}"),
         auto: false,
     };
-    RegisterEnumeration { name: format!("e{number}"), entries: (0..1 << 16).map(entry).collect() }
+    let entries = (0..1 << 16).map(entry).collect();
+    RegisterEnumeration { enumeration: Enumeration::new(format!("e{number}"), entries) }
 }
 
 #[actix::test]

@@ -2,18 +2,9 @@
 
 use std::sync::Arc;
 
-use lttngd_model::{EnumerationEntry, Field};
+use lttngd_model::Field;
 
-use super::{EventRegistration, RegistryError};
-
-/// An enumeration as an application describes it.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Enumeration {
-    /// Its name.
-    pub name: String,
-    /// Its entries.
-    pub entries: Vec<EnumerationEntry>,
-}
+use super::{Enumeration, EventRegistration, RegistryError};
 
 /// Where a registry has what it holds: for itself, or together with registries that hold the same.
 pub trait Share {

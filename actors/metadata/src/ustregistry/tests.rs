@@ -7,8 +7,8 @@ use std::sync::Arc;
 use lttngd_model::{EnumerationEntry, Field, FieldType, Timestamp};
 
 use super::{
-    ENUMERATION_ENTRIES_MAX, ENUMERATIONS_MAX, EVENTS_PER_CHANNEL_MAX, EventRegistration, Events,
-    RegistryError, Text, UstRegistry,
+    ENUMERATION_ENTRIES_MAX, ENUMERATIONS_MAX, EVENTS_PER_CHANNEL_MAX, Enumeration,
+    EventRegistration, Events, RegistryError, Text, UstRegistry,
 };
 use crate::tsdl::samples::*;
 use crate::tsdl::{
@@ -74,10 +74,10 @@ fn event_ids_are_counted_per_channel_and_enumeration_ids_per_trace() {
         assert_eq!(registry.register_event(channel, event("p:b", vec![])), Ok(1));
     }
     let entries = |label| vec![range(label, 0, 0)];
-    assert_eq!(registry.register_enumeration("e", entries("A")), Ok(0));
-    assert_eq!(registry.register_enumeration("f", entries("A")), Ok(1));
-    assert_eq!(registry.register_enumeration("e", entries("B")), Ok(2));
-    assert_eq!(registry.register_enumeration("e", entries("A")), Ok(0));
+    assert_eq!(registry.register_enumeration(Enumeration::new("e", entries("A"))), Ok(0));
+    assert_eq!(registry.register_enumeration(Enumeration::new("f", entries("A"))), Ok(1));
+    assert_eq!(registry.register_enumeration(Enumeration::new("e", entries("B"))), Ok(2));
+    assert_eq!(registry.register_enumeration(Enumeration::new("e", entries("A"))), Ok(0));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn legacy_encodings_of_an_event_are_other_events_with_the_same_text() {
         field
     };
     let mut registry = registry();
-    registry.register_enumeration("p_e", vec![range("A", 1, 1)]).unwrap();
+    registry.register_enumeration(Enumeration::new("p_e", vec![range("A", 1, 1)])).unwrap();
     for field in [array("a", 3, text_type()), enumeration("e", "p_e", 0, integer_type(8, false))] {
         let begin = registry.metadata().len();
         let modern_id = registry.register_event(0, event("p:e", vec![field.clone()])).unwrap();
@@ -123,7 +123,7 @@ fn legacy_and_modern_context_share_a_channel() {
         }
     }
     let mut registry = registry();
-    registry.register_enumeration("p_e", vec![range("_A", 1, 1)]).unwrap();
+    registry.register_enumeration(Enumeration::new("p_e", vec![range("_A", 1, 1)])).unwrap();
     let modern = vec![
         array("procname", 17, text_type()),
         enumeration("tag", "p_e", 0, integer_type(8, false)),
@@ -198,7 +198,7 @@ fn an_application_that_is_tracked_again_finds_its_events_in_buffers_of_its_own()
 #[test]
 fn enumerations_are_looked_up_by_name_and_id() {
     let mut registry = registry();
-    registry.register_enumeration("p_e", vec![range("A", 1, 1)]).unwrap();
+    registry.register_enumeration(Enumeration::new("p_e", vec![range("A", 1, 1)])).unwrap();
     let event_of =
         |name: &str, id| event("p:e", vec![enumeration("e", name, id, integer_type(8, false))]);
     for (name, id) in [("p_f", 0), ("p_e", 1), ("p_e", u64::MAX)] {
@@ -215,11 +215,14 @@ fn counting_up_is_no_part_of_an_enumeration() {
     let mut registry = registry();
     let automatic = counted_up("A");
     let given = EnumerationEntry { auto: false, ..automatic.clone() };
-    assert_eq!(registry.register_enumeration("e", vec![automatic]), Ok(0));
-    assert_eq!(registry.register_enumeration("e", vec![given]), Ok(0));
+    assert_eq!(registry.register_enumeration(Enumeration::new("e", vec![automatic])), Ok(0));
+    assert_eq!(registry.register_enumeration(Enumeration::new("e", vec![given])), Ok(0));
     // Signedness is.
-    assert_eq!(registry.register_enumeration("f", vec![range("A", 1, 1)]), Ok(1));
-    assert_eq!(registry.register_enumeration("f", vec![unsigned_range("A", 1, 1)]), Ok(2));
+    assert_eq!(registry.register_enumeration(Enumeration::new("f", vec![range("A", 1, 1)])), Ok(1));
+    assert_eq!(
+        registry.register_enumeration(Enumeration::new("f", vec![unsigned_range("A", 1, 1)])),
+        Ok(2)
+    );
 }
 
 #[test]
@@ -272,15 +275,15 @@ fn limits_hold() {
     let mut registry = registry();
     let entries = vec![range("A", 1, 1); ENUMERATION_ENTRIES_MAX];
     let too_many = [entries.clone(), vec![range("B", 1, 1)]].concat();
-    let error = registry.register_enumeration("e", too_many).unwrap_err();
+    let error = registry.register_enumeration(Enumeration::new("e", too_many)).unwrap_err();
     assert_eq!((error.errno(), error), (-75, RegistryError::TooManyEnumerations));
-    assert_eq!(registry.register_enumeration("e", entries), Ok(0));
+    assert_eq!(registry.register_enumeration(Enumeration::new("e", entries)), Ok(0));
 
     // A small request that would print a large enumeration many times.
     let mut registry = UstRegistry::new(description());
     registry.add_channel();
     let entries = vec![range(&"l".repeat(255), 1, 1); 10_000];
-    assert_eq!(registry.register_enumeration("e", entries), Ok(0));
+    assert_eq!(registry.register_enumeration(Enumeration::new("e", entries)), Ok(0));
     let large = |n| enumeration(&format!("e{n}"), "e", 0, integer_type(8, false));
     let large = event("p:e", (0..1000).map(large).collect());
     let error = registry.register_event(0, large).unwrap_err();
@@ -289,9 +292,9 @@ fn limits_hold() {
     let mut registry = UstRegistry::new(description());
     registry.add_channel();
     for id in 0..ENUMERATIONS_MAX as u64 {
-        assert_eq!(registry.register_enumeration(&id.to_string(), vec![]), Ok(id));
+        assert_eq!(registry.register_enumeration(Enumeration::new(id.to_string(), vec![])), Ok(id));
     }
-    let error = registry.register_enumeration("e", vec![]).unwrap_err();
+    let error = registry.register_enumeration(Enumeration::new("e", vec![])).unwrap_err();
     assert_eq!(error, RegistryError::TooManyEnumerations);
 
     let mut events = Events::default();

@@ -6,7 +6,7 @@ use lttngd_model::{Field, IntegerType, Timestamp};
 use super::event;
 use crate::tsdl::samples::*;
 use crate::tsdl::{Clock, HeaderType, Scheme, TraceDescription};
-use crate::ustregistry::{EventRegistration, UstRegistry};
+use crate::ustregistry::{Enumeration, EventRegistration, UstRegistry};
 
 const PER_UID: &str = include_str!("../../../../../tests/recorded/metadata/per-uid.txt");
 const PER_PID: &str = include_str!("../../../../../tests/recorded/metadata/per-pid.txt");
@@ -100,7 +100,7 @@ fn context(registry: &mut UstRegistry) -> Vec<Field> {
     ];
     let labels = ["none"].into_iter().chain(CHOICES).zip(0..);
     let entries = labels.map(|(label, value)| range(&format!("_{label}"), value, value)).collect();
-    let id = registry.register_enumeration("dynamic_type_enum", entries).unwrap();
+    let id = registry.register_enumeration(Enumeration::new("dynamic_type_enum", entries)).unwrap();
     let mut choices = vec![empty_struct("none")];
     for (name, bits) in CHOICES.into_iter().zip([8, 16, 32, 64, 8, 16, 32, 64]) {
         choices.push(integer(name, integer_type(bits, name.starts_with('i'))));
@@ -147,8 +147,8 @@ fn per_uid_text_is_that_of_the_stock_daemon() {
     ];
     let level =
         vec![unsigned_range("LOW", 0, 0), counted_up("NEXT"), unsigned_range("HIGH", 200, 255)];
-    let color = registry.register_enumeration("rec_color", color).unwrap();
-    let level = registry.register_enumeration("rec_level", level).unwrap();
+    let color = registry.register_enumeration(Enumeration::new("rec_color", color)).unwrap();
+    let level = registry.register_enumeration(Enumeration::new("rec_level", level)).unwrap();
     assert_eq!(registry.register_event(one, compounds(color, level)), Ok(2));
     assert_eq!(registry.register_event(one, event("rec:empty", vec![])), Ok(3));
     assert_eq!(registry.register_event(two, event("rec:empty", vec![])), Ok(0));
