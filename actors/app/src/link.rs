@@ -1,19 +1,23 @@
 //! The command socket as commands and replies.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use lttngd_buffers::ChannelObject;
 use lttngd_model::{Context, NameList, ust::EventRule};
 use lttngd_users::ListingRoom;
 use lttngd_wire::ust::command::{
-    Command, FIELD_ENTRY_LEN, FieldEntry, ROOT_HANDLE, UstContext, UstError, app_context,
+    Command, FIELD_ENTRY_LEN, FieldEntry, ROOT_HANDLE, Reply, UstContext, UstError, app_context,
     exclusions,
 };
 
 use crate::{
     TracepointField,
     error::{AppError, Broken},
-    socket::{Answer, AskedValue, Attached, CommandSocket},
+    socket::{Answer, AskedBytes, AskedValue, Attached, CommandSocket},
 };
 
 /// Most entries that are taken from one listing.
@@ -22,6 +26,26 @@ const LISTING_MAX: usize = 1 << 16;
 /// Most requests of one job that are on their way together. What an application has not read fills
 /// its socket; more would only wait there.
 pub(crate) const ON_THEIR_WAY_MAX: usize = 8;
+
+/// In which time as many entries of a listing as are asked for together are answered by an application that is quick.
+const QUICK: Duration = Duration::from_millis(20);
+
+/// How many entries of a listing are asked for together: more, the quicker they are answered. Whatever else the application is
+/// asked waits behind them. No input or output, no clock.
+#[derive(Debug, Default)]
+struct Together {
+    count: usize,
+    since: Option<Instant>,
+}
+
+impl Together {
+    /// How many are asked for next, when those before were answered.
+    fn next(&mut self, now: Instant) -> usize {
+        let is_quick = self.since.replace(now).is_some_and(|since| now - since < QUICK);
+        self.count = if is_quick { (2 * self.count).min(ON_THEIR_WAY_MAX) } else { 1 };
+        self.count
+    }
+}
 
 /// What an application listed, or why that could not be had.
 type Listed<T> = Result<Result<NameList<T>, AppError>, Broken>;
@@ -166,13 +190,13 @@ impl<'a> Link<'a> {
         room: ListingRoom,
         is_wanted: impl Fn() -> bool,
     ) -> Listed<i32> {
-        let next = async |list, listed: &mut NameList<i32>| {
-            let reply = granted!(self.0.reply(list, &Command::TracepointListGet).await?);
-            let (name, loglevel) = reply.tracepoint();
+        let ask = |list| self.0.begin_reply(list, &Command::TracepointListGet);
+        let take = |reply: &[u8], listed: &mut NameList<i32>| {
+            let (name, loglevel) = Reply::decode(reply)?.tracepoint();
             listed.push(&name, loglevel);
-            Ok(Ok(()))
+            Ok(())
         };
-        self.listed(&Command::TracepointList, room, is_wanted, next).await
+        self.listed(&Command::TracepointList, room, is_wanted, (ask, take)).await
     }
 
     /// The same of their fields.
@@ -182,39 +206,55 @@ impl<'a> Link<'a> {
         is_wanted: impl Fn() -> bool,
     ) -> Listed<TracepointField> {
         let command = Command::TracepointFieldListGet;
-        let next = async |list, listed: &mut NameList<TracepointField>| {
-            let entry = granted!(self.0.entry(list, &command, FIELD_ENTRY_LEN).await?);
-            let (name, field) = TracepointField::of(FieldEntry::decode(&entry)?);
+        let ask = |list| self.0.begin_entry(list, &command, FIELD_ENTRY_LEN);
+        let take = |entry: &[u8], listed: &mut NameList<TracepointField>| {
+            let (name, field) = TracepointField::of(FieldEntry::decode(entry)?);
             listed.push(&name, field);
-            Ok(Ok(()))
+            Ok(())
         };
-        self.listed(&Command::TracepointFieldList, room, is_wanted, next).await
+        self.listed(&Command::TracepointFieldList, room, is_wanted, (ask, take)).await
     }
 
-    /// What `next` adds, until there is none or no room, or it is not wanted any more.
+    /// What is taken from the answers to what is asked, until there is none or no room, or it is not wanted any more. What
+    /// lies behind the end of a list is asked in vain, and does no harm.
     async fn listed<T>(
         &self,
         begin: &Command,
         mut room: ListingRoom,
         is_wanted: impl Fn() -> bool,
-        next: impl AsyncFn(u32, &mut NameList<T>) -> Answer<()>,
+        (ask, take): (
+            impl Fn(u32) -> AskedBytes<'a>,
+            impl Fn(&[u8], &mut NameList<T>) -> Result<(), Broken>,
+        ),
     ) -> Listed<T> {
         let list = match self.command(ROOT_HANDLE, begin).await? {
             Ok(list) => list,
             Err(refusal) => return Ok(Err(refusal.into())),
         };
         let (mut listed, mut outcome) = (NameList::default(), Ok(()));
-        while listed.len() < LISTING_MAX && outcome.is_ok() && is_wanted() {
-            let before = listed.names_len();
-            match next(list, &mut listed).await? {
-                Ok(()) => {
+        let (mut asked, mut together) = (VecDeque::new(), Together::default());
+        loop {
+            if asked.is_empty() {
+                if outcome.is_err() || !is_wanted() || listed.len() >= LISTING_MAX {
+                    break;
+                }
+                let count = together.next(Instant::now()).min(LISTING_MAX - listed.len());
+                asked.extend((0..count).map(|_| ask(list)));
+            }
+            let Some(next) = asked.pop_front() else { break };
+            match next.answer().await {
+                Ok(entry) => {
+                    let before = listed.names_len();
+                    take(&entry, &mut listed)?;
                     let name_len = listed.names_len() - before;
-                    outcome = room.take(name_len + NameList::<T>::ENTRY_LEN);
+                    outcome = outcome.and(room.take(name_len + NameList::<T>::ENTRY_LEN));
                 }
                 Err(UstError::NoEntry) => break,
                 Err(refusal) => return Ok(Err(refusal.into())),
             }
         }
+        // Those that lie behind the end are not waited for.
+        drop(asked);
         let released = self.command(list, &Command::Release).await?;
         Ok(outcome.map_err(AppError::from).and(released.map_err(AppError::from)).map(|_| listed))
     }
@@ -264,5 +304,20 @@ impl Streams<'_> {
         }
         self.begin();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_entries_are_asked_for_together_of_an_application_that_is_quick() {
+        let (mut together, begin) = (Together::default(), Instant::now());
+        let at = |ms| begin + Duration::from_millis(ms);
+        let counts: Vec<_> = [0, 1, 2, 3, 4, 5].map(|ms| together.next(at(ms))).to_vec();
+        assert_eq!(counts, [1, 2, 4, 8, 8, 8]);
+        assert_eq!(together.next(at(5000)), 1, "one that was late is asked for one");
+        assert_eq!(together.next(at(5001)), 2);
     }
 }

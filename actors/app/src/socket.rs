@@ -81,15 +81,14 @@ impl CommandSocket {
         }
     }
 
-    /// The same, and the `len` bytes behind a reply that grants the request.
-    pub(crate) async fn entry(
-        &self,
-        handle: u32,
-        command: &Command,
-        len: usize,
-    ) -> Answer<Vec<u8>> {
-        let granted = self.begin(handle, command, (&[], None), Wants::Entry(len)).await;
-        Ok(granted.map(|granted| granted.bytes))
+    /// Sends a request that nothing follows, whose reply is looked at later.
+    pub(crate) fn begin_reply(&self, handle: u32, command: &Command) -> AskedBytes<'_> {
+        AskedBytes(self.begin(handle, command, (&[], None), Wants::Reply))
+    }
+
+    /// The same, of which the `len` bytes behind a reply that grants it are wanted.
+    pub(crate) fn begin_entry(&self, handle: u32, command: &Command, len: usize) -> AskedBytes<'_> {
+        AskedBytes(self.begin(handle, command, (&[], None), Wants::Entry(len)))
     }
 
     /// Sends a request whose answer is looked at later.
@@ -246,6 +245,16 @@ impl Future for Asked<'_> {
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
         self.socket.line.borrow_mut().abandon(self.at);
+    }
+}
+
+/// A request that was sent, of whose reply, or behind it, all bytes are wanted.
+pub(crate) struct AskedBytes<'a>(Asked<'a>);
+
+impl AskedBytes<'_> {
+    /// Waits for its answer.
+    pub(crate) async fn answer(self) -> Result<Vec<u8>, UstError> {
+        self.0.await.map(|granted| granted.bytes)
     }
 }
 

@@ -271,6 +271,31 @@ fn with_tracepoints() -> AppScript {
 }
 
 #[actix::test]
+async fn a_listing_ends_where_it_is_refused_whatever_comes_behind() {
+    for (refusal, expected) in [(UstError::NoEntry, Some(20)), (UstError::Invalid, None)] {
+        let world = World::new(None).await;
+        let mut gets = 0;
+        let script = AppScript::new(move |request| {
+            gets += usize::from(request.command.number() == LIST_GET);
+            // Those behind it, which are on their way already, are granted again.
+            if request.command.number() == LIST_GET && gets == 21 {
+                AppAct::Refuse(refusal)
+            } else {
+                AppAct::Answer
+            }
+        });
+        let script = AppScript { tracepoints: with_tracepoints().tracepoints, ..script };
+        let (fake, app, _) = world.app(script).await;
+        let listed = app.send(ListTracepoints).await.unwrap();
+        assert_eq!(listed.ok().map(|listed| listed.len()), expected);
+        app.send(RegisterDone).await.unwrap().unwrap();
+        assert!(fake.commands().contains(&REGISTER_DONE), "the socket is in step");
+        drop(fake);
+        world.end().await;
+    }
+}
+
+#[actix::test]
 async fn neither_a_session_nor_main_waits_for_a_listing() {
     let world = World::new(None).await;
     let (fake, app, _) = world.app(with_tracepoints()).await;
