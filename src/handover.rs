@@ -18,12 +18,11 @@ pub(crate) const NOTIFICATIONS: &str = "notifications";
 pub(crate) const HEALTH: &str = "health";
 /// Of those who look at the daemon.
 pub(crate) const STATUS: &str = "status";
-
-/// Of metrics. It is not handed on: who scrapes comes again.
+/// Of those who scrape metrics, of Unix or TCP.
 pub(crate) const METRICS: &str = "metrics";
 
 /// Keeps listening sockets open while there is no daemon, each by its name: `clients`, `applications`, `agents`,
-/// `notifications`, `health`, `status`.
+/// `notifications`, `health`, `status`, `metrics`.
 pub trait SocketKeeper: Send {
     /// Keeps this one, beside others of the same name; the same socket once.
     ///

@@ -100,13 +100,11 @@ impl RunDir {
         leftovers.file(&config.lock_file);
 
         let group = config.is_root.then(|| tracing_group_id(&config.tracing_group));
-        if let Some(gid) = group {
-            set_mode(&config.run_dir, 0o755)?;
-            give_to_group(&config.run_dir, gid);
-        }
+        open_to(group, &config.run_dir)?;
         prepare_consumerd_dirs(config, group, &mut leftovers)?;
         prepare_health_dirs(config, &mut leftovers)
             .unwrap_or_else(|error| tracing::warn!(%error, "lttng-consumerd of LTTng, if it is to be started, may not be"));
+        let left_port = metrics_place::left_port(config.metrics.as_ref(), handover);
         let mut sockets = Sockets { leftovers: &mut leftovers, handover: &mut *handover, group };
         let client_listener = match &config.client_socket {
             Some(path) => Some(sockets.listen_for_group(CLIENTS, path, (0o660, CLIENT_BACKLOG))?),
@@ -127,7 +125,7 @@ impl RunDir {
         let status_listener =
             listen_if_wanted(STATUS, path, rights, "nobody is told what goes on inside");
         let metrics_listener =
-            metrics_place::listen(config.metrics.as_ref(), |path, backlog, without| {
+            metrics_place::listen(config.metrics.as_ref(), left_port, |path, backlog, without| {
                 listen_if_wanted(METRICS, path, (0o660, backlog), without)
             });
         let apps_listener =
@@ -170,6 +168,14 @@ impl RunDir {
         for (name, listener, path) in unix.into_iter().chain([agents]) {
             if let (Some(listener), Some(path)) = (listener, path)
                 && handover.hand_on(name, listener)
+            {
+                self.leftovers.keep(path);
+            }
+        }
+        if let Some(listener) = &self.metrics_listener {
+            let (socket, path) = metrics_place::parts(listener, config.metrics.as_ref());
+            if handover.hand_on(METRICS, socket)
+                && let Some(path) = path
             {
                 self.leftovers.keep(path);
             }
@@ -223,6 +229,15 @@ impl RunDir {
     pub(crate) fn remove(self) {
         drop(self);
     }
+}
+
+/// Lets everybody pass through root's directory, which is the group's as well.
+fn open_to(group: Option<u32>, run_dir: &Path) -> Result<(), StartError> {
+    if let Some(gid) = group {
+        set_mode(run_dir, 0o755)?;
+        give_to_group(run_dir, gid);
+    }
+    Ok(())
 }
 
 /// Makes a directory in an existing one; `false` when it is there already.

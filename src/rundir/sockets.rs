@@ -1,11 +1,11 @@
 //! The listening sockets of a run directory: those that a daemon before has left, else new ones.
 
-use std::{os::unix::net::UnixListener, path::Path};
+use std::{io, os::unix::net::UnixListener, path::Path};
 
 use super::{give_to_group, leftovers::Leftovers, listener, set_mode};
 use crate::{
     error::StartError,
-    handover::{CLIENTS, Handover},
+    handover::{CLIENTS, Handover, METRICS},
 };
 
 /// What sockets are made with.
@@ -47,6 +47,10 @@ impl Sockets<'_> {
             // One that was left may be of no use because another daemon came since.
             None if name == CLIENTS && listener::is_alive(path)? => {
                 return Err(StartError::AlreadyRunning);
+            }
+            // It may be in a place that is somebody else's.
+            None if name == METRICS && listener::is_alive(path)? => {
+                return Err(StartError::path("listen at", path)(io::ErrorKind::AddrInUse.into()));
             }
             None => Some(listener::bind(path, mode, self.leftovers)?),
         };

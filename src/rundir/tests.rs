@@ -10,6 +10,8 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use tempfile::TempDir;
 
+use lttngd_status::MetricsListener;
+
 use super::*;
 use crate::config::{AgentPort, MetricsAddress};
 

@@ -20,6 +20,7 @@ mod ask;
 mod listener;
 mod metrics;
 mod pace;
+mod places;
 mod table;
 
 pub use ask::{AskError, REPLY_MAX_LEN, ask};

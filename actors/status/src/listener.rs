@@ -4,12 +4,14 @@ use std::{cell::RefCell, io, os::unix::net::UnixListener, rc::Rc, time::Duration
 
 use lttngd_handle::{GetStatus, Handle, Status, Versioned};
 use lttngd_model::{Credentials, ErrorCode};
-use lttngd_runtime::{Descriptors, Pace, Peer, PeerError, Purpose, Sockets, accept_all, complaint};
-use lttngd_users::{Lease, Ledger, ShareTaken};
+use lttngd_runtime::{Descriptors, Peer, PeerError, Sockets, accept_all, complaint};
 use thiserror::Error;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::pace::Turns;
+use crate::{
+    pace::Turns,
+    places::{PlaceCount, Places},
+};
 
 /// Most clients at a time.
 pub const CONNECTIONS_MAX: u64 = 64;
@@ -43,20 +45,9 @@ enum NotServed {
     Unwritten(serde_json::Error),
 }
 
-/// The places for clients.
-struct Places {
-    shares: Ledger,
-    descriptors: Descriptors,
-}
-
-impl Places {
-    /// The right of a user to one more connection.
-    fn take(&self, uid: u32) -> Result<Lease, ShareTaken> {
-        let places = CONNECTIONS_MAX.saturating_sub(self.shares.taken());
-        let left = places.min(self.descriptors.left(Purpose::Clients) as u64);
-        self.shares.take(uid, 1, left)
-    }
-}
+/// How many places there are.
+const PLACES: PlaceCount =
+    PlaceCount { max: CONNECTIONS_MAX, each_max: CONNECTIONS_EACH_MAX, kept: CONNECTIONS_KEPT };
 
 /// Accepts clients on `listener` for ever, and answers each of them, through `handle`, what he may know. They are
 /// counted in `descriptors`; one whose user has his share is closed.
@@ -69,26 +60,15 @@ pub async fn listen(
     descriptors: Descriptors,
 ) -> io::Result<()> {
     let sockets = Sockets::new(listener)?;
-    let shares = Ledger::new("connections of those who look at the daemon", CONNECTIONS_KEPT)
-        .at_most(CONNECTIONS_EACH_MAX)
-        .owned_by(rustix::process::geteuid().as_raw());
-    let places = Places { shares, descriptors: descriptors.clone() };
-    let (pace, turns) = (Pace::default(), Rc::<RefCell<Turns>>::default());
+    let told =
+        ("connections of those who look at the daemon", "who looks at the daemon is refused");
+    let places = Places::new(told, PLACES, descriptors);
+    let turns = Rc::<RefCell<Turns>>::default();
     let admit = |socket| {
         let peer = Peer::accepted(socket)?.reading_ahead();
         let credentials = peer.credentials()?;
         let uid = credentials.uid;
-        let lease = match places.take(uid) {
-            Ok(lease) => lease,
-            Err(refused) => {
-                refused.tell("who looks at the daemon is refused");
-                pace.in_vain(Instant::now());
-                peer.turn_away();
-                return Ok(());
-            }
-        };
-        let held = descriptors.take(Purpose::Clients, 1).map_err(io::Error::other)?;
-        let peer = peer.with_place(held);
+        let Some((peer, lease)) = places.admit(peer, uid)? else { return Ok(()) };
         let handle = handle.acting_for(Credentials { uid, gid: credentials.gid });
         let turns = Rc::clone(&turns);
         tokio::task::spawn_local(async move {
@@ -101,7 +81,7 @@ pub async fn listen(
         });
         Ok(())
     };
-    match accept_all("status client", sockets, &pace, admit).await {}
+    match accept_all("status client", sockets, places.pace(), admit).await {}
 }
 
 async fn serve(peer: &Peer, handle: &Handle, turns: &RefCell<Turns>) -> Result<(), NotServed> {

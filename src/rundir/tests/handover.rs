@@ -50,6 +50,7 @@ fn with_all_sockets() -> (TempDir, Config) {
     config.health_socket = Some(config.run_dir.join("health"));
     config.notification_socket = Some(config.run_dir.join("notifications"));
     config.status_socket = Some(config.run_dir.join("status"));
+    config.metrics = Some(MetricsAddress::Unix(config.run_dir.join("metrics")));
     config.agent_port = AgentPort::Only(0);
     (parent, config)
 }
@@ -64,7 +65,7 @@ fn who_connects_while_there_is_no_daemon_waits_for_the_next() {
     let (_parent, config) = with_all_sockets();
     let keeper = Keeper::default();
     RunDir::prepare(&config, &mut keeper.handover()).unwrap().remove();
-    let all = ["agents", "applications", "clients", "health", "notifications", "status"];
+    let all = ["agents", "applications", "clients", "health", "metrics", "notifications", "status"];
     assert_eq!(keeper.names(), all);
     assert!(!config.pid_file.exists() && !config.lock_file.exists(), "only sockets stay");
 
@@ -72,6 +73,7 @@ fn who_connects_while_there_is_no_daemon_waits_for_the_next() {
     client.write_all(b"hello").unwrap();
     let mut app = UnixStream::connect(&config.apps_socket).unwrap();
     let mut agent = TcpStream::connect(agents_address(&config)).unwrap();
+    let mut scrape = UnixStream::connect(config.run_dir.join("metrics")).unwrap();
 
     let mut next = RunDir::prepare(&config, &mut keeper.handover()).unwrap();
     let said = |listener: &UnixListener, expected: &[u8]| {
@@ -87,12 +89,41 @@ fn who_connects_while_there_is_no_daemon_waits_for_the_next() {
     said(&next.take_client_listener().unwrap(), b"hello");
     app.write_all(b"app").unwrap();
     said(&next.take_apps_listener().unwrap(), b"app");
+    scrape.write_all(b"scrape").unwrap();
+    let Some(MetricsListener::Unix(scraped)) = next.take_metrics_listener() else {
+        panic!("it is a Unix socket")
+    };
+    said(&scraped, b"scrape");
     agent.write_all(b"agent").unwrap();
     let (mut peer, _) = next.take_agent_listener().unwrap().accept().unwrap();
     let mut text = [0; 5];
     peer.read_exact(&mut text).unwrap();
     assert_eq!(&text, b"agent");
     assert!(is_already_running(&prepare(&config)), "the next one holds the lock");
+}
+
+#[test]
+fn the_port_for_metrics_is_taken_over_where_it_is_wanted() {
+    let (_parent, mut config) = private();
+    config.metrics = Some(MetricsAddress::Tcp((std::net::Ipv4Addr::LOCALHOST, 0).into()));
+    let keeper = Keeper::default();
+    let port = |rundir: &mut RunDir| match rundir.take_metrics_listener() {
+        Some(MetricsListener::Tcp(listener)) => listener.local_addr().unwrap(),
+        _ => panic!("it is a port"),
+    };
+    let mut first = RunDir::prepare(&config, &mut keeper.handover()).unwrap();
+    let address = port(&mut first);
+    first.remove();
+    let waiting = TcpStream::connect(address).unwrap();
+    let mut next = RunDir::prepare(&config, &mut keeper.handover()).unwrap();
+    assert_eq!(port(&mut next), address);
+    next.remove();
+    drop(waiting);
+    // Another place is wanted now: the one before is let go.
+    config.metrics = Some(MetricsAddress::Unix(config.run_dir.join("metrics")));
+    let mut other = RunDir::prepare(&config, &mut keeper.handover()).unwrap();
+    assert!(matches!(other.take_metrics_listener(), Some(MetricsListener::Unix(_))));
+    assert!(TcpStream::connect(address).is_err(), "nobody listens there any more");
 }
 
 #[test]
@@ -181,7 +212,7 @@ fn what_is_no_listening_socket_of_the_daemons_is_let_go() {
     }
     let _dir = RunDir::prepare(&config, &mut keeper.handover()).unwrap();
     let _client = UnixStream::connect(config.client_socket.as_ref().unwrap()).unwrap();
-    let all = ["agents", "applications", "clients", "health", "notifications", "status"];
+    let all = ["agents", "applications", "clients", "health", "metrics", "notifications", "status"];
     assert_eq!(keeper.names(), all);
     assert!(keeper.0.lock().unwrap().values().all(|sockets| sockets.len() == 1));
 }

@@ -15,10 +15,9 @@ use futures::{
 };
 use lttngd_handle::{GetStatus, Handle};
 use lttngd_runtime::{
-    Descriptors, Pace, Peer, PeerError, Purpose, Sockets, TcpUsers, accept_all, complaint,
-    peer_credentials,
+    Descriptors, Peer, PeerError, Sockets, TcpUsers, accept_all, complaint, peer_credentials,
 };
-use lttngd_users::{Lease, Ledger, NOBODY};
+use lttngd_users::{Lease, NOBODY};
 use thiserror::Error;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -29,6 +28,7 @@ use super::{
     http::{self, Asked, Refused},
     text::metrics,
 };
+use crate::places::{PlaceCount, Places};
 
 /// Most who scrape at a time.
 pub const METRICS_CONNECTIONS_MAX: u64 = 32;
@@ -36,6 +36,12 @@ pub const METRICS_CONNECTIONS_MAX: u64 = 32;
 pub const METRICS_CONNECTIONS_EACH_MAX: u64 = 4;
 /// Of all, kept for root's.
 const CONNECTIONS_KEPT: u64 = 4;
+/// How many places there are.
+const PLACES: PlaceCount = PlaceCount {
+    max: METRICS_CONNECTIONS_MAX,
+    each_max: METRICS_CONNECTIONS_EACH_MAX,
+    kept: CONNECTIONS_KEPT,
+};
 /// Longest request in bytes.
 pub const SCRAPE_MAX_LEN: usize = 1 << 13;
 /// Longest time from a connection to its whole request, and for its answer to be taken.
@@ -97,9 +103,7 @@ async fn text(handle: Handle) -> Text {
 /// What all are served with.
 struct Serving {
     handle: Handle,
-    descriptors: Descriptors,
-    places: Ledger,
-    pace: Pace,
+    places: Places,
     newest: Newest,
 }
 
@@ -107,19 +111,9 @@ impl Serving {
     /// Serves one more, of this user, beside the others.
     fn admit(self: &Rc<Self>, socket: OwnedFd, uid: u32, is_local: bool) -> io::Result<()> {
         let peer = Peer::accepted(socket)?.reading_ahead();
-        let places = METRICS_CONNECTIONS_MAX.saturating_sub(self.places.taken());
-        let left = places.min(self.descriptors.left(Purpose::Clients) as u64);
-        let lease = match self.places.take(uid, 1, left) {
-            Ok(lease) => lease,
-            Err(refused) => {
-                refused.tell("who scrapes metrics is refused");
-                self.pace.in_vain(Instant::now());
-                peer.turn_away();
-                return Ok(());
-            }
-        };
-        let held = self.descriptors.take(Purpose::Clients, 1).map_err(io::Error::other)?;
-        tokio::task::spawn_local(Rc::clone(self).serve(peer.with_place(held), lease, is_local));
+        if let Some((peer, lease)) = self.places.admit(peer, uid)? {
+            tokio::task::spawn_local(Rc::clone(self).serve(peer, lease, is_local));
+        }
         Ok(())
     }
 
@@ -189,18 +183,16 @@ pub async fn listen_for_scrapes(
     handle: Handle,
     descriptors: Descriptors,
 ) -> io::Result<()> {
-    let places = Ledger::new("connections of those who scrape metrics", CONNECTIONS_KEPT)
-        .at_most(METRICS_CONNECTIONS_EACH_MAX)
-        .owned_by(rustix::process::geteuid().as_raw());
-    let (pace, newest) = (Pace::default(), Newest::default());
-    let serving = Rc::new(Serving { handle, descriptors, places, pace, newest });
+    let told = ("connections of those who scrape metrics", "who scrapes metrics is refused");
+    let places = Places::new(told, PLACES, descriptors);
+    let serving = Rc::new(Serving { handle, places, newest: Newest::default() });
     match listener {
         MetricsListener::Unix(listener) => {
             let admit = |socket: OwnedFd| {
                 let uid = peer_credentials(&socket)?.uid;
                 serving.admit(socket, uid, false)
             };
-            match accept_all("scrape", Sockets::new(listener)?, &serving.pace, admit).await {}
+            match accept_all("scrape", Sockets::new(listener)?, serving.places.pace(), admit).await {}
         }
         MetricsListener::Tcp(listener) => {
             listener.set_nonblocking(true)?;
@@ -214,7 +206,7 @@ pub async fn listen_for_scrapes(
                 serving.admit(stream.into_std()?.into(), uid.unwrap_or(NOBODY), true)
             };
             let listener = TcpListener::from_std(listener)?;
-            match accept_all("scrape", listener, &serving.pace, admit).await {}
+            match accept_all("scrape", listener, serving.places.pace(), admit).await {}
         }
     }
 }
