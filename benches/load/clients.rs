@@ -1,9 +1,10 @@
 //! The client programs of the benches, `client.c` and `listener.c`.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use lttngd_world::{Answer, Arena, Program, program};
+use lttngd_world::{Answer, Arena, Program, Stage, program};
 
 /// Runs the client program in the arena with these arguments for at most `limit_s` seconds.
 ///
@@ -14,10 +15,24 @@ pub fn client(arena: &Arena, limit_s: u32, arguments: &str) -> Option<Vec<f64>> 
 
 /// As [`client`]; none as well when it was not served.
 pub fn client_if_served(arena: &Arena, limit_s: u32, arguments: &str) -> Option<Vec<f64>> {
-    let line = format!("{} {arguments}", built().display());
-    let answer = arena.shell_within(limit_s, &line);
+    if_served(arena, limit_s, &format!("{} {arguments}", built().display()))
+}
+
+/// The same of another member of the group that commands the daemon than the attacker, where others than root may run what is
+/// there.
+pub fn member_if_served(stage: &Stage, limit_s: u32, arguments: &str) -> Option<Vec<f64>> {
+    let program = stage.arena.file("client");
+    if !program.exists() {
+        fs::copy(built(), &program).unwrap();
+    }
+    let line = stage.another_members(&format!("{} {arguments}", program.display()));
+    if_served(&stage.arena, limit_s, &line)
+}
+
+fn if_served(arena: &Arena, limit_s: u32, line: &str) -> Option<Vec<f64>> {
+    let answer = arena.shell_within(limit_s, line);
     if answer.code != 0 {
-        eprintln!("{arguments}: {}", answer.stderr.trim_end());
+        eprintln!("{line}: {}", answer.stderr.trim_end());
         return None;
     }
     Some(numbers(&answer))

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lttngd_peer::hostile::{ATTACKER, Attack};
 
@@ -81,21 +81,34 @@ impl Stage {
 
     /// A shell command of the attacker as a member of the group that commands the daemon: `lttng` with these arguments.
     pub fn members_lttng(&self, arguments: &str) -> String {
-        let socket = self.arena.run_directory().join("client-lttng-sessiond");
-        let group = fs::metadata(socket).unwrap().gid();
-        let home = self.members_home().display().to_string();
-        let user = as_user(ATTACKER, &group.to_string());
-        format!("{user} env HOME={home} LTTNG_HOME={home} {}", self.arena.lttng_line(arguments))
+        let home = self.members_home();
+        self.as_member(ATTACKER, &home, &self.arena.lttng_line(arguments))
     }
 
-    /// A directory that is his alone.
+    /// A shell command of another member.
+    pub fn another_members(&self, command: &str) -> String {
+        self.as_member(OTHER, &self.home_of("other", OTHER), command)
+    }
+
+    /// A directory that is the attacker's alone.
     pub fn members_home(&self) -> PathBuf {
-        let home = self.arena.file("member");
+        self.home_of("member", ATTACKER)
+    }
+
+    fn home_of(&self, name: &str, uid: u32) -> PathBuf {
+        let home = self.arena.file(name);
         if !home.exists() {
             fs::create_dir(&home).unwrap();
-            chown(&home, Some(ATTACKER), Some(ATTACKER)).unwrap();
+            chown(&home, Some(uid), Some(uid)).unwrap();
         }
         home
+    }
+
+    fn as_member(&self, uid: u32, home: &Path, command: &str) -> String {
+        let socket = self.arena.run_directory().join("client-lttng-sessiond");
+        let group = fs::metadata(socket).unwrap().gid();
+        let (user, home) = (as_user(uid, &group.to_string()), home.display());
+        format!("{user} env HOME={home} LTTNG_HOME={home} {command}")
     }
 }
 

@@ -7,7 +7,9 @@ use rustix::process::Signal;
 
 use super::super::Run;
 use super::buffers::busy_loop;
-use super::{Beside, LIMIT_S, PER_USER, beside};
+use super::{Beside, LIMIT_S, OFTEN, PER_USER, TIMES_ALONE};
+use crate::clients::{client_if_served, member_if_served};
+use crate::measure::{MEGABYTE, MILLISECOND_US, median_us, p99_us};
 use crate::table::{Row, Target, Value};
 use lttngd_world::{Connection, Gate, Program, Relay, Still};
 
@@ -33,9 +35,47 @@ pub fn timers(run: &Run) -> Vec<Row> {
     beside.rows().into_iter().chain([share]).collect()
 }
 
-/// Sessions that do nothing.
+/// Sessions that do nothing. Of a bystander who is root the list is as long as there are sessions: it is what was asked for,
+/// and stands with its size beside what he does without it, and what another member does, who has the list of his own.
 pub fn sessions(run: &Run) -> Vec<Row> {
-    beside(run, Attack::Sessions, 1, "16,000 empty sessions of a member")
+    /// Bytes of a session in the list of sessions.
+    const LISTED_LEN: f64 = 4385.0;
+    const LISTING_S: u32 = 2;
+
+    let beside = Beside::new(run.contender.stage(), PER_USER, "16,000 empty sessions of a member");
+    let stage = &beside.stage;
+    let roots = || client_if_served(&stage.arena, LIMIT_S, &format!("brief {OFTEN}"));
+    let members = || member_if_served(stage, LIMIT_S, &format!("short {OFTEN}"));
+    let p99 = |times: Option<Vec<f64>>| times.map(|times| p99_us(&times));
+    let alone = (p99(roots()), p99(members()));
+    let attackers = beside.begin(Attack::Sessions, 1);
+    let times_alone = |now: Option<f64>, alone: Option<f64>| {
+        let times = now.zip(alone).map(|(now, alone)| now / alone);
+        times.map_or(Value::NoAnswer(LIMIT_S), |times| Value::Less(times, "x"))
+    };
+    let (brief, short) = (p99(roots()), p99(members()));
+    let list = client_if_served(&stage.arena, LIMIT_S, &format!("listing {LISTING_S}"));
+    let list = list.map_or(Value::NoAnswer(LIMIT_S), |times| {
+        Value::Less(median_us(&times) / MILLISECOND_US, "ms")
+    });
+    let listed_mb = attackers.connections as f64 * LISTED_LEN / MEGABYTE;
+    let row = |what, value| beside.row(what, value, Target::AtMost(TIMES_ALONE));
+    let mut rows = vec![
+        row("root's create + destroy, p99, of its time alone", times_alone(brief, alone.0)),
+        row(
+            "another member's create + list + destroy, p99, of its time alone",
+            times_alone(short, alone.1),
+        ),
+        Row::new(format!("{}: root's list, {listed_mb:.0} MB, median", beside.name), list),
+    ];
+    // Root's create + list + destroy, which is the list of all sessions, has no target here.
+    let with_list = beside.rows().into_iter().map(|row| match row.target {
+        Some(Target::AtMost(most)) if most == TIMES_ALONE => Row { target: None, ..row },
+        _ => row,
+    });
+    rows.extend(with_list);
+    rows.extend(beside.left(vec![attackers]));
+    rows
 }
 
 /// Sessions that record into a file system which answers no write.
