@@ -9,6 +9,7 @@ use lttngd_metadata::{
     ustregistry::{Enumeration, EventRegistration, KnownIds, RegistryError},
 };
 use lttngd_model::Field;
+use lttngd_runtime::outside::blocking;
 use lttngd_runtime::{
     AskError, Peer, REQUEST_COST, STEP_LEN, ask, complaint, fail_point, read_growing, skip, turn,
 };
@@ -212,7 +213,7 @@ async fn read(
         let _held = permit.large().begin().await;
         let bytes = read_growing(len, fill).await?;
         // Decoding takes milliseconds, in which nobody else would be served.
-        tokio::task::spawn_blocking(move || head.decode_variable(&bytes).map(Announced::of))
+        blocking(move || head.decode_variable(&bytes).map(Announced::of))
             .await
             .map_err(|error| Broken::Protocol(error.to_string()))?
     };

@@ -201,7 +201,10 @@ impl Handler<MetadataRequested> for BufferSet {
     type Result = ();
 
     fn handle(&mut self, request: MetadataRequested, _: &mut Self::Context) {
-        answer(request.reply, self.inner.state().missing_text());
+        // Of one that is not its own any more, or was never known to be made, nobody has text.
+        if self.inner.state().describes_with(request.key) {
+            answer(request.reply, self.inner.state().missing_text());
+        }
     }
 }
 
@@ -209,7 +212,9 @@ impl Handler<MetadataAccepted> for BufferSet {
     type Result = ();
 
     fn handle(&mut self, accepted: MetadataAccepted, _: &mut Self::Context) {
-        self.inner.state_mut().accept(accepted.version, accepted.end);
+        if self.inner.state().describes_with(accepted.key) {
+            self.inner.state_mut().accept(accepted.version, accepted.end);
+        }
     }
 }
 

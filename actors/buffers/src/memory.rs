@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lttngd_runtime::outside::blocking;
 use lttngd_users::{Lease, Ledger, count_refusal};
 use room::Room;
 use thiserror::Error;
@@ -141,7 +142,7 @@ pub(crate) async fn take(uid: u32, len: u64, files: Option<&Path>) -> Result<Mak
         Some(room) => room,
         None => {
             // Files of the system, which it makes when they are read.
-            let look = tokio::task::spawn_blocking(|| room::look(Path::new("/")));
+            let look = blocking(|| room::look(Path::new("/")));
             let room = look.await.unwrap_or(Room::UNKNOWN);
             MEMORY.with(|memory| memory.saw(room, Instant::now()));
             room
@@ -149,7 +150,7 @@ pub(crate) async fn take(uid: u32, len: u64, files: Option<&Path>) -> Result<Mak
     };
     if is_shared {
         let place = PathBuf::from(SHARED_MEMORY);
-        let look = tokio::task::spawn_blocking(move || room::of_file_system(&place));
+        let look = blocking(move || room::of_file_system(&place));
         room = room.min(look.await.ok().flatten().unwrap_or(Room::UNKNOWN));
     }
     MEMORY.with(|memory| memory.take(uid, len, room))

@@ -177,7 +177,7 @@ pub struct Counters;
 pub struct Finish;
 
 /// Whose buffers these are, within a session.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum SetKey {
     /// Of all applications of a user and word size.
     Uid {

@@ -13,6 +13,7 @@ use std::{
 use lttngd_consumer::MetadataText;
 use lttngd_model::PATH_MAX;
 use lttngd_runas::{Below, Opening};
+use lttngd_runtime::outside::blocking;
 
 use crate::BufferSetConfig;
 
@@ -89,5 +90,5 @@ pub(crate) async fn write(file: Arc<File>, text: MetadataText) -> io::Result<()>
         }
         file.write_all_at(&text.bytes, text.offset)
     };
-    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+    blocking(work).await.map_err(io::Error::other)?
 }

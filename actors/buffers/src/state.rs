@@ -28,6 +28,8 @@ pub(crate) struct State {
     objects: Arc<BufferObjects>,
     /// The metadata channel.
     pub(crate) metadata: Option<ChannelKey>,
+    /// That, or the one that is being made: how far it has the text.
+    described: Option<ChannelKey>,
     progress: MetadataProgress,
     pub(crate) text_file: TextFile,
     /// How many ids were told.
@@ -43,6 +45,7 @@ impl State {
             channels: Vec::new(),
             objects: Arc::default(),
             metadata: None,
+            described: None,
             progress: MetadataProgress::default(),
             text_file: TextFile::default(),
             told: 0,
@@ -118,6 +121,17 @@ impl State {
     fn change_objects(&mut self) {
         let channels = self.channels.iter().map(|channel| channel.prepared.clone()).collect();
         self.objects = Arc::new(BufferObjects { channels });
+    }
+
+    /// A metadata channel is to be made, which has nothing of the text, whatever another one had.
+    pub(crate) fn describe_with(&mut self, key: ChannelKey) {
+        self.described = Some(key);
+        self.progress = MetadataProgress::default();
+    }
+
+    /// Whether it is this metadata channel that is to have the text.
+    pub(crate) fn describes_with(&self, key: ChannelKey) -> bool {
+        self.described == Some(key)
     }
 
     /// The part of the text that the consumer lacks.

@@ -10,9 +10,10 @@ use lttngd_model::{ConsumerKind, SessionId};
 use lttngd_runtime::{
     Backoff, Count, FailureNotice, Outlet, UserDescriptors,
     fail_point::{in_the_middle, reached},
+    outside::ChildProcess,
     tell,
 };
-use tokio::{process::Child, sync::oneshot};
+use tokio::sync::oneshot;
 use tracing::Span;
 
 use crate::{
@@ -363,7 +364,7 @@ impl RunningConsumer {
 }
 
 /// Follows a process until it is gone. How it ended, if it did so by itself.
-async fn follow(mut child: Child, left: oneshot::Receiver<Farewell>) -> Option<String> {
+async fn follow(mut child: ChildProcess, left: oneshot::Receiver<Farewell>) -> Option<String> {
     let how = tokio::select! {
         status = child.wait() => return Some(match status {
             Ok(status) => format!("it ended with {status}"),
@@ -381,8 +382,7 @@ async fn follow(mut child: Child, left: oneshot::Receiver<Farewell>) -> Option<S
             pid = child.id(),
             "a consumer daemon still writes what was recorded, and is left to end by itself"
         );
-        // Dropping it would kill it.
-        std::mem::forget(child);
+        child.leave();
         return None;
     }
     // It may have ended by itself already: then there is nothing to kill.

@@ -50,6 +50,10 @@ impl Link {
     }
 
     async fn begin(&self, message: &Message) -> Result<Exchange<'_>, ConsumerError> {
+        // It would be taken for the answer to this, and each answer for that of the exchange after it.
+        if self.peer.has_unread() {
+            return Err(protocol(PeerError::Unsolicited));
+        }
         self.peer.write_all(&message.encode()).await.map_err(lost)?;
         Ok(Exchange(&self.peer, self.hearing.as_ref()))
     }

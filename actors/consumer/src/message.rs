@@ -380,6 +380,8 @@ pub struct MetadataSource {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct MetadataRequested {
+    /// The metadata channel.
+    pub key: ChannelKey,
     /// Where the text goes.
     pub reply: oneshot::Sender<MetadataText>,
 }
@@ -388,6 +390,8 @@ pub struct MetadataRequested {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct MetadataAccepted {
+    /// The metadata channel.
+    pub key: ChannelKey,
     /// Which text.
     pub version: u64,
     /// Count of bytes that it has.

@@ -71,7 +71,7 @@ impl MetadataSocket {
         // Without its owner nobody has text.
         let source = owner.ask(find).await.ok().flatten();
         let text = match &source {
-            Some(source) => wanted(source).await,
+            Some(source) => wanted(source, request.key).await,
             None => None,
         };
         // A request that has no answer must be answered all the same: with no text.
@@ -90,6 +90,7 @@ impl MetadataSocket {
         }
         match (status, source) {
             (0, Some(source)) => source.accepted.tell(MetadataAccepted {
+                key: request.key,
                 version: text.version,
                 end: text.offset + text.bytes.len() as u64,
             }),
@@ -108,9 +109,9 @@ impl MetadataSocket {
     }
 }
 
-async fn wanted(source: &MetadataSource) -> Option<MetadataText> {
+async fn wanted(source: &MetadataSource, key: ChannelKey) -> Option<MetadataText> {
     let (reply, text) = oneshot::channel();
-    source.requested.tell(MetadataRequested { reply });
+    source.requested.tell(MetadataRequested { key, reply });
     tokio::time::timeout(SOURCE_DEADLINE, text).await.ok()?.ok()
 }
 

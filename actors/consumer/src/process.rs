@@ -10,12 +10,16 @@ use std::{
 };
 
 use lttngd_model::ConsumerKind;
-use lttngd_runtime::{Descriptors, Peer, PeerError, check_is_own, private_listener};
+use lttngd_runtime::{
+    Descriptors, Peer, PeerError, check_is_own,
+    outside::{ChildProcess, start},
+    private_listener,
+};
 use lttngd_wire::consumer::{CONNECTIONS_OFFER, Message, TAKES_CONNECTIONS};
 use thiserror::Error;
 use tokio::{
     net::{UnixListener, UnixStream},
-    process::{Child, Command},
+    process::Command,
 };
 
 use crate::{ConsumerError, link::Link};
@@ -59,7 +63,7 @@ pub struct ConsumerConfig {
 
 /// A consumer daemon after the handshake.
 pub(crate) struct Process {
-    pub(crate) child: Child,
+    pub(crate) child: ChildProcess,
     pub(crate) command: Link,
     /// Whether it takes more connections to its command socket.
     pub(crate) takes_more: bool,
@@ -111,8 +115,7 @@ impl ConsumerConfig {
             .stdin(Stdio::null())
             // A signal for our terminal's foreground group must not end it before we have
             // taken our leave.
-            .process_group(0)
-            .kill_on_drop(true);
+            .process_group(0);
         if let Some(plugin) = &self.clock_plugin {
             command.env("LTTNG_UST_CLOCK_PLUGIN", plugin);
         }
@@ -145,7 +148,7 @@ impl ConsumerConfig {
     async fn handshake(&self, binary: &PathBuf) -> Result<Process, StartError> {
         let listener = self.listen().map_err(|e| StartError::Io("its error socket", e))?;
         let mut child =
-            self.command(binary).spawn().map_err(|e| StartError::Io("it did not run", e))?;
+            start(self.command(binary)).map_err(|e| StartError::Io("it did not run", e))?;
         let accepted = tokio::select! {
             accepted = accept_own(&listener) => accepted,
             exited = child.wait() => {

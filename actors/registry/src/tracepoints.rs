@@ -6,6 +6,7 @@ use actix::{Handler, ResponseFuture};
 use futures::future::try_join_all;
 use lttngd_app::{AppError, ListApps};
 use lttngd_model::{ErrorCode, EventField, EventKind, EventListing, NameList};
+use lttngd_runtime::outside::blocking;
 
 use crate::{ListTracepointFields, ListTracepoints, Registry};
 
@@ -82,7 +83,7 @@ impl Room {
             return Ok(gather());
         }
         // It fails only when that panicked.
-        tokio::task::spawn_blocking(gather).await.map_err(|_| ErrorCode::Fatal)
+        blocking(gather).await.map_err(|_| ErrorCode::Fatal)
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
 };
 
 use lttngd_model::{AddressFamily, NetworkUri, SessionId};
+use lttngd_runtime::outside;
 use lttngd_wire::relay::{
     CONFIGURATION_LEN, Command, Configuration, CreateSession, OWN_VERSION, SESSION_HEAD_LEN_MAX,
     SessionHead, VERSION_LEN, Version,
@@ -166,18 +167,14 @@ impl<'a> Socket<'a> {
         deadline: Duration,
         late: (SocketAddr, &'a Known),
     ) -> Result<Self, RelaydError> {
-        let stream = tokio::time::timeout(deadline, TcpStream::connect(address))
+        let stream = tokio::time::timeout(deadline, outside::connect(address))
             .await
             .map_err(|_| {
                 late.1.fell_silent(late.0, None);
                 RelaydError::TimedOut { address, deadline }
             })?
             .map_err(|source| RelaydError::Unreachable { address, source })?;
-        let connection = Self { stream, address, deadline, late };
-        // The consumer writes heads and bodies apart: without this each body would wait for the
-        // acknowledgement of its head, which comes late.
-        connection.stream.set_nodelay(true).map_err(|source| connection.broken(source))?;
-        Ok(connection)
+        Ok(Self { stream, address, deadline, late })
     }
 
     fn broken(&self, source: io::Error) -> RelaydError {

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use lttngd_runtime::outside;
 use rustix::net::sockopt;
 use tokio::net::TcpStream;
 
@@ -49,7 +50,7 @@ pub(crate) async fn something_comes(relayd: SocketAddr, connection: Option<Owned
     });
     match owing {
         Some(stream) => drop(stream.readable().await),
-        None => drop(TcpStream::connect(relayd).await),
+        None => drop(outside::connect(relayd).await),
     }
 }
 

@@ -12,6 +12,7 @@ use std::{
 
 use lttngd_elf::Sought;
 use lttngd_model::Credentials;
+use lttngd_runtime::outside::blocking;
 use rustix::io::Errno;
 use tokio::sync::oneshot;
 
@@ -119,7 +120,7 @@ impl Runas {
             return Ok(self.process());
         }
         let this = self.clone();
-        let owner = tokio::task::spawn_blocking(move || this.look_up(credentials));
+        let owner = blocking(move || this.look_up(credentials));
         owner.await.map_err(io::Error::other)?
     }
 
@@ -321,7 +322,7 @@ impl<T: 'static> IntoFuture for Act<T> {
         Box::pin(async move {
             let outcome = match state {
                 State::Own(operation) => {
-                    let done = tokio::task::spawn_blocking(move || operation.perform_as_process());
+                    let done = blocking(move || operation.perform_as_process());
                     done.await.map_err(io::Error::other).flatten()
                 }
                 State::Asked(outcome) => told(outcome.await),

@@ -22,6 +22,7 @@ mod feed;
 mod growing;
 mod jobs;
 mod outlet;
+pub mod outside;
 mod own;
 mod pace;
 mod patience;

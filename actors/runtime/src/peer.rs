@@ -401,6 +401,15 @@ impl Peer {
             )
     }
 
+    /// Whether the peer has said something by now that is not read.
+    #[must_use]
+    pub fn has_unread(&self) -> bool {
+        let mut byte = [0];
+        let flags = RecvFlags::DONTWAIT | RecvFlags::PEEK;
+        !self.received.borrow().is_empty()
+            || matches!(rustix::net::recv(self, &mut byte, flags), Ok((1.., _)))
+    }
+
     /// Has the socket watched from now on.
     fn watch(&self, early: &OwnedFd) -> io::Result<&AsyncFd<OwnedFd>> {
         let socket = watched(early.try_clone()?, Interest::READABLE)?;

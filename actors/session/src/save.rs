@@ -16,6 +16,7 @@ use lttngd_model::{
     ust::{AgentEvent, Channel, EventRule, UstDomain},
 };
 use lttngd_runas::{Below, Opening, Owner};
+use lttngd_runtime::outside::blocking;
 use lttngd_sessionfile::{
     SavedAttributes, SavedBufferType, SavedChannel, SavedConsumerOutput, SavedContext,
     SavedDestination, SavedDomain, SavedDomainType, SavedEvent, SavedEventType, SavedLogLevelType,
@@ -87,7 +88,7 @@ impl Inner {
 
 /// Where a user's sessions are saved. The user database may be slow.
 async fn default_directory(uid: u32) -> Option<PathBuf> {
-    let user = tokio::task::spawn_blocking(move || nix::unistd::User::from_uid(uid.into()));
+    let user = blocking(move || nix::unistd::User::from_uid(uid.into()));
     let user = user.await.ok()?.ok()??;
     (!user.dir.as_os_str().is_empty()).then(|| user.dir.join(HOME_SUBDIR))
 }
@@ -128,7 +129,7 @@ async fn save_to(
             _ => ErrorCode::SaveIoFail,
         }
     })?;
-    let written = tokio::task::spawn_blocking(move || file.write_all(text.as_bytes()));
+    let written = blocking(move || file.write_all(text.as_bytes()));
     if let Err(error) = written.await.map_err(io::Error::other).flatten() {
         tracing::error!(path = ?directory, name, %error, "the session is not saved");
         // What is left when this fails too is not whole, and is not loaded.

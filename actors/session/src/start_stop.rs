@@ -28,10 +28,13 @@ impl Inner {
         self.arm_rotation_timer();
         // Before applications record: what comes then is within the time of every stream. Buffers that are
         // made by now begin when they are.
-        if opens_packets {
-            self.open_packets().await.map_err(|error| self.failed_start(&error))?;
-        }
-        if let Some(code) = self.synchronise_all().await {
+        let opened = if opens_packets { self.open_packets().await } else { Ok(()) };
+        let opened = opened.map_err(|error| self.failed_start(&error));
+        let failed = match opened {
+            Ok(()) => self.synchronise_all().await,
+            Err(code) => Some(code),
+        };
+        if let Some(code) = failed {
             // Nobody is recorded, and nobody would be: the session is as it says, not started. What
             // else goes wrong now is in the log, and says less.
             let _ = self.stop_tracing().await;

@@ -17,7 +17,7 @@ pub(crate) mod uses;
 pub(crate) mod viewers;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::Arc,
 };
@@ -79,7 +79,7 @@ pub(crate) struct State {
     pub(crate) apps: Known<AppId, RegisteredApp>,
     /// Applications that came while the buffers that they use are made, which whoever makes them hands the
     /// session's wish.
-    pub(crate) arriving: HashMap<SetKey, Vec<Arrival>>,
+    pub(crate) arriving: BTreeMap<SetKey, Vec<Arrival>>,
     /// Which applications it is told of: while it records, those that these let through.
     pub(crate) follows: Option<Trackers>,
     pub(crate) agents: Known<AgentId, RegisteredAgent>,
@@ -88,7 +88,7 @@ pub(crate) struct State {
     /// What the agents of each domain are asked for now. One that arrives is asked for the same.
     pub(crate) agent_wishes: BTreeMap<Domain, Arc<AgentDomain>>,
     /// One for each user, or for each application with per-PID buffers. They come at the chunk gate.
-    pub(crate) sets: HashMap<SetKey, SessionSet>,
+    pub(crate) sets: BTreeMap<SetKey, SessionSet>,
     pub(crate) rotations: Rotations,
     pub(crate) schedules: Schedules,
     /// The task that rotates periodically.
@@ -179,12 +179,12 @@ impl State {
             domains: Domains::default(),
             wanted: None,
             apps: Known::default(),
-            arriving: HashMap::new(),
+            arriving: BTreeMap::new(),
             follows: None,
             agents: Known::default(),
             agent_domains: BTreeSet::new(),
             agent_wishes: BTreeMap::new(),
-            sets: HashMap::new(),
+            sets: BTreeMap::new(),
             rotations: Rotations::default(),
             schedules: Schedules::default(),
             rotation_timer: None,

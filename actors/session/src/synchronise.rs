@@ -1,7 +1,7 @@
 //! Bringing applications to what the session wants: each buffer set is asked for its objects once, however
 //! many applications use it, and then each of these is handed the same wish.
 
-use std::{collections::HashMap, rc::Rc, sync::Arc};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use actix::{Actor, Addr};
 use futures::future::{FutureExt, join_all};
@@ -104,7 +104,7 @@ impl Inner {
         &self,
         members: Vec<RegisteredApp>,
     ) -> Vec<(Arc<AppInfo>, Outcome)> {
-        let mut of_sets: HashMap<SetKey, Vec<RegisteredApp>> = HashMap::new();
+        let mut of_sets: BTreeMap<SetKey, Vec<RegisteredApp>> = BTreeMap::new();
         let mut others = Vec::new();
         {
             let state = self.state();

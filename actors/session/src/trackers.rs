@@ -7,6 +7,7 @@ use lttngd_model::{
     Domain, ErrorCode, ProcessAttribute, Tracer, TrackerValue, TrackingPolicy,
     kernel::KernelDomain as KernelRules, ust::UstDomain,
 };
+use lttngd_runtime::outside::blocking;
 use nix::{
     errno::Errno,
     unistd::{Group, User},
@@ -160,7 +161,7 @@ async fn found<T: Send + 'static>(
     look_up: impl FnOnce() -> nix::Result<Option<T>> + Send + 'static,
     missing: ErrorCode,
 ) -> Result<T, ErrorCode> {
-    match tokio::task::spawn_blocking(look_up).await.map_err(|_| ErrorCode::Fatal)? {
+    match blocking(look_up).await.map_err(|_| ErrorCode::Fatal)? {
         Ok(Some(entry)) => Ok(entry),
         // The errors by which name services say that they do not know, see getpwnam(3).
         Ok(None) | Err(Errno::ENOENT | Errno::ESRCH | Errno::EBADF | Errno::EPERM) => Err(missing),

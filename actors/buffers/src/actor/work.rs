@@ -58,7 +58,16 @@ impl Inner {
             let output = self.state().output.clone();
             let ask = self.config.ask_metadata(&request.metadata, self.uuid, &output);
             let key = ask.key;
-            self.ask(CreateMetadata { ask: Box::new(ask), source }).await?;
+            self.state_mut().describe_with(key);
+            let made = self.ask(CreateMetadata { ask: Box::new(ask), source }).await;
+            if matches!(made, Err(BuffersError::Consumer(ConsumerError::TimedOut))) {
+                // It is made when the consumer goes on, and another one has taken its place by then.
+                let session = self.config.session;
+                let closed = self.consumer.send(consumer::CloseMetadata { session, key });
+                // What nobody waits for any more an actor does not do.
+                actix::spawn(async move { drop(closed.await) });
+            }
+            made?;
             self.state_mut().metadata = Some(key);
         }
         Ok(self.state().objects())

@@ -1,6 +1,6 @@
 //! A buffer set and its fake consumer daemon.
 
-use std::{os::fd::OwnedFd, path::PathBuf, sync::Arc};
+use std::{os::fd::OwnedFd, path::PathBuf, sync::Arc, time::Duration};
 
 use actix::{Actor, Addr};
 use lttngd_clock::sample_clock;
@@ -59,6 +59,11 @@ impl World {
         Self::with_config(script, BufferSetConfig { scheme, app_uid, ..config() }).await
     }
 
+    /// Which waits for the consumer daemon no longer than that.
+    pub(super) async fn impatient(script: ConsumerScript, deadline: Duration) -> Self {
+        Self::with_config(script, BufferSetConfig { consumer_deadline: deadline, ..config() }).await
+    }
+
     async fn with_config(script: ConsumerScript, config: BufferSetConfig) -> Self {
         let fake = FakeConsumer::new(script);
         let consumer = Consumer::new(fake.config(), Outlet::closed()).start();
@@ -105,7 +110,7 @@ impl World {
             }
             _ => None,
         };
-        self.fake.messages().iter().find_map(ask).unwrap()
+        self.fake.messages().iter().rev().find_map(ask).unwrap()
     }
 
     pub(super) async fn end(self) {

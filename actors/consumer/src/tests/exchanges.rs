@@ -122,6 +122,18 @@ async fn objects_that_go_beyond_every_limit_end_the_consumer() {
 }
 
 #[actix::test]
+async fn what_nothing_asked_for_is_not_taken_for_the_next_answer() {
+    // Two answers in place of one.
+    let twice = [encode_status(0), encode_status(0)].concat();
+    let world = World::running(ConsumerScript::at(13, ConsumerAct::Bytes(twice))).await;
+    let flush = || world.consumer.send(FlushChannel { session: SESSION, key: KEY });
+    flush().await.unwrap().unwrap();
+    let next = flush().await.unwrap();
+    assert!(matches!(next, Err(ConsumerError::Protocol(_))), "{next:?}");
+    world.exited(1).await;
+}
+
+#[actix::test]
 async fn a_refusal_is_told_and_the_consumer_goes_on() {
     let refusals = [
         (7, Code::CHANNEL_FAIL),

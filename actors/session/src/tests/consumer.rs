@@ -40,6 +40,30 @@ async fn what_clients_are_told_when_the_consumer_refuses() {
 }
 
 #[actix::test]
+async fn a_session_whose_packets_are_not_opened_is_not_started() {
+    let mut refusals = 1;
+    let script = ConsumerScript::new(move |message| match message.number() {
+        27 if refusals > 0 => {
+            refusals -= 1;
+            ConsumerAct::Refuse(Code::FATAL)
+        }
+        _ => ConsumerAct::Answer,
+    });
+    let world = World::new(script, BufferScheme::PerUid).await;
+    let fake = world.app(AppScript::default()).await;
+    world.ask(Start).await.unwrap();
+    world.ask(Stop).await.unwrap();
+    assert_eq!(world.ask(Start).await, Err(ErrorCode::UstStartFail));
+    assert!(!world.shown_active());
+    assert_eq!(world.ask(Stop).await, Err(ErrorCode::TraceAlreadyStopped));
+    world.ask(Start).await.unwrap();
+    assert!(world.shown_active());
+    world.ask(Destroy).await.unwrap();
+    drop(fake);
+    world.end().await;
+}
+
+#[actix::test]
 async fn a_start_whose_chunk_was_refused_can_be_made_again() {
     let mut refusals = 1;
     let script = ConsumerScript::new(move |message| match message.number() {

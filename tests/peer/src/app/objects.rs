@@ -53,6 +53,35 @@ impl Objects {
         self.table.iter().flatten().count() - 1
     }
 
+    /// What its active sessions have enabled: for each session its channels, and for each of these the names of the
+    /// events.
+    #[must_use]
+    pub fn recorded(&self) -> Vec<Vec<Vec<String>>> {
+        let active = |object: &Object| matches!(object, Object::Session { active: true, .. });
+        let sessions = self.handles(active).into_iter();
+        sessions.map(|session| self.channels(session)).collect()
+    }
+
+    fn channels(&self, session: u32) -> Vec<Vec<String>> {
+        let own = |object: &Object| matches!(object, Object::Channel { session: of, enabled: true, .. } if *of == session);
+        let mut channels: Vec<_> =
+            self.handles(own).into_iter().map(|channel| self.events(channel)).collect();
+        channels.sort();
+        channels
+    }
+
+    fn events(&self, channel: u32) -> Vec<String> {
+        let own = |object: &Object| match object {
+            Object::Event { channel: of, name, enabled: true, .. } if *of == channel => {
+                Some(name.clone())
+            }
+            _ => None,
+        };
+        let mut events: Vec<_> = self.table.iter().flatten().filter_map(own).collect();
+        events.sort();
+        events
+    }
+
     pub(super) fn get(&mut self, handle: u32) -> Result<&mut Object, Trouble> {
         let unknown = || Trouble::Fault(format!("handle {handle} is unknown"));
         self.table.get_mut(handle as usize).and_then(Option::as_mut).ok_or_else(unknown)
