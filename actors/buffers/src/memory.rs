@@ -7,13 +7,14 @@ use std::{
     cell::Cell,
     fmt,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use lttngd_runtime::outside::blocking;
 use lttngd_users::{Lease, Ledger, count_refusal};
 use room::Room;
 use thiserror::Error;
+use tokio::time::Instant;
 
 /// What is held, a plural.
 pub const BUFFER_BYTES: &str = "bytes of buffers";

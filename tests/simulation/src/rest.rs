@@ -46,7 +46,7 @@ pub(crate) async fn look(world: &Rc<World>) {
     sleep(SETTLE).await;
     nothing_is_left(world);
     let begun = Instant::now();
-    let _ = world.registry.send(Shutdown).await;
+    let _ = world.registry.send(Shutdown { keep: false }).await;
     let _ = world.daemons.send(Stop).await;
     if begun.elapsed() > END_MAX {
         world.story.wrong(WHO, format_args!("the daemon ends after {:?}", begun.elapsed()));
