@@ -11,6 +11,8 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::ClientVersion;
+
 pub use consumerd::ConsumerdConfig;
 pub use metrics::{MetricsAddress, NoMetricsAddress};
 
@@ -74,6 +76,9 @@ pub struct Config {
     /// Where LTTng-UST applications register. They look for `lttng-ust-sock-8` in
     /// `/var/run/lttng` and in `$LTTNG_HOME/.lttng` (else `$HOME/.lttng`).
     pub apps_socket: PathBuf,
+    /// The version of LTTng of clients of which nothing else tells it: neither their `liblttng-ctl`, nor what they
+    /// asked before, nor the form of what they ask. `None` refuses what could mean two things.
+    pub unknown_client_version: Option<ClientVersion>,
     /// POSIX shared memory name of the page on which applications wait for a daemon.
     pub wait_shm_name: String,
     /// Receives the daemon's process id and a newline.
@@ -180,6 +185,7 @@ impl Config {
             notification_socket: None,
             status_socket: None,
             metrics: None,
+            unknown_client_version: None,
             apps_socket: run_dir.join(APPS_SOCKET),
             wait_shm_name: format!("{WAIT_SHM_NAME}-{}", rustix::process::getuid().as_raw()),
             pid_file: run_dir.join(PID_FILE),

@@ -328,7 +328,8 @@ async fn run_in(
     let made_again = keeper.make_again(&handle).await;
     let answering = clients.zip(clients_room.as_mut()).map(|(socket, room)| {
         let clients = (socket, handle.clone(), descriptors);
-        let (near, answering) = listen_for_clients(room, clients, &failures);
+        let (near, answering) =
+            listen_for_clients(room, clients, config.unknown_client_version, &failures);
         listeners.extend(near);
         answering
     });

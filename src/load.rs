@@ -14,7 +14,9 @@ use std::{
 
 use lttngd_handle::Handle;
 use lttngd_model::ErrorCode;
-use lttngd_sessionfile::{SESSION_FILE_MAX, SavedSession, SessionFileError, decode, read};
+use lttngd_sessionfile::{
+    SESSION_FILE_MAX, SavedSession, SessionFileError, decode, read, read_any,
+};
 
 use crate::process::{read_regular_file, read_to_limit};
 
@@ -154,7 +156,12 @@ fn read_file(path: &Path) -> Result<Vec<SavedSession>, LoadError> {
 }
 
 fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<SavedSession>, LoadError> {
-    decode(bytes)
-        .and_then(|text| read(&text))
-        .map_err(|source| LoadError::File { path: path.to_owned(), source })
+    let (sessions, left_out) = decode(bytes)
+        .and_then(|text| read_any(&text))
+        .map_err(|source| LoadError::File { path: path.to_owned(), source })?;
+    if !left_out.is_empty() {
+        let left_out = left_out.into_iter().collect::<Vec<_>>().join(", ");
+        tracing::warn!(?path, left_out, "a session file of a newer LTTng is loaded without this");
+    }
+    Ok(sessions)
 }

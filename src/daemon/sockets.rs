@@ -13,7 +13,7 @@ use lttngd_session::Consumers;
 use lttngd_status::MetricsListener;
 use tokio::{sync::mpsc as events, task::JoinHandle as TaskHandle};
 
-use crate::{config::Config, error::DaemonFailed, listening::serve, room::Room};
+use crate::{ClientVersion, config::Config, error::DaemonFailed, listening::serve, room::Room};
 
 /// What is served to those who look at the daemon: the socket of a status, and where metrics are scraped.
 pub(super) type LookedAt = (Option<UnixListener>, Option<MetricsListener>);
@@ -51,9 +51,11 @@ pub(super) fn listen_in_rooms(
 pub(super) fn listen_for_clients(
     room: &mut Room,
     (socket, handle, descriptors): (UnixListener, Handle, Descriptors),
+    unknown: Option<ClientVersion>,
     failures: &events::UnboundedSender<DaemonFailed>,
 ) -> (Option<TaskHandle<()>>, TaskHandle<()>) {
-    let mut apart = lttngd_client::Apart::new(socket, handle, descriptors);
+    let mut apart =
+        lttngd_client::Apart::new(socket, handle, descriptors).taking_unknown_for(unknown);
     let answering = apart.answering();
     let near = apart.near().inspect_err(|error| {
         tracing::warn!(%error, "no client is served near the actors: each is answered a little later");

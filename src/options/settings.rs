@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{NonEmptyStringValueParser, OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, parser::ValueSource};
-use lttngd::{AgentPort, Config, MetricsAddress};
+use lttngd::{AgentPort, ClientVersion, Config, MetricsAddress};
 
 use super::number::parse_c_integer;
 
@@ -133,6 +133,9 @@ pub(super) struct Settings {
     /// Let metrics be scraped (OpenMetrics) at this Unix socket or port of this machine, as 127.0.0.1:9464
     #[arg(long, value_name = "PATH|ADDRESS:PORT", value_parser = OsStringValueParser::new().try_map(|text| MetricsAddress::parse(&text)))]
     metrics: Option<MetricsAddress>,
+    /// Take clients for this version of LTTng, 2.13 to 2.16, of which nothing else tells it [default: refuse them]
+    #[arg(long, value_name = "VERSION")]
+    unknown_client_version: Option<ClientVersion>,
     /// Descriptor on which the background process tells the waiting one that it is ready
     #[arg(long = READINESS_FD, hide = true)]
     pub(super) readiness_fd: Option<RawFd>,
@@ -253,6 +256,7 @@ impl Settings {
                 .event_notifier_error_buffer_size_userspace
                 .or(below.event_notifier_error_buffer_size_userspace),
             metrics: self.metrics.or(below.metrics),
+            unknown_client_version: self.unknown_client_version.or(below.unknown_client_version),
             readiness_fd: self.readiness_fd.or(below.readiness_fd),
             stray: self.stray,
         }
@@ -287,6 +291,8 @@ impl Settings {
         set(&mut config.pid_file, self.pid_file);
         set_some(&mut config.load_path, self.load);
         config.metrics = self.metrics.map(|it| it.from(working_dir)).or(config.metrics);
+        config.unknown_client_version =
+            self.unknown_client_version.or(config.unknown_client_version);
         config.tracing_group = self.group.unwrap_or(config.tracing_group);
         config.verbose = self.verbose.min(VERBOSE_MAX);
         config.verbose_consumer = self.verbose_consumer;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use lttngd::{AgentPort, MetricsAddress};
+use lttngd::{AgentPort, ClientVersion, MetricsAddress};
 
 use super::*;
 
@@ -173,7 +173,7 @@ fn every_option_reaches_the_configuration() {
         assert_ne!(field(&refused.config).unwrap_or(&PathBuf::new()), Path::new("/some/path"));
         assert!(refused.notices[0].contains(&format!("'--{name}'")), "{:?}", refused.notices);
     }
-    let values: [(&[&str], Check); 11] = [
+    let values: [(&[&str], Check); 12] = [
         (&["--group", "g"], |c| c.tracing_group == "g"),
         (&["--agent-tcp-port=0x10"], |c| c.agent_port == AgentPort::Only(16)),
         (&["--kmod-probes=a,b"], |c| c.kmod_probes.as_deref() == Some("a,b")),
@@ -189,6 +189,9 @@ fn every_option_reaches_the_configuration() {
         }),
         (&["--metrics", "some/path"], |c| {
             c.metrics == Some(MetricsAddress::Unix("/start/dir/some/path".into()))
+        }),
+        (&["--unknown-client-version=2.14"], |c| {
+            c.unknown_client_version == Some(ClientVersion::V2_14)
         }),
         (&["--quiet"], |c| c.quiet),
         (&["--no-kernel"], |c| c.no_kernel),

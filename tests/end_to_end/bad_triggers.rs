@@ -15,7 +15,7 @@ use lttngd_model::{
     },
 };
 use lttngd_wire::{
-    client::{encode_condition, encode_trigger},
+    client::{self, Dialect},
     notification::{
         HEADER_LEN, Header, MessageKind, PAYLOAD_MAX_LEN, encode_handshake, encode_message,
     },
@@ -37,6 +37,14 @@ const SOCKET: &str = "sessiond-notification";
 
 /// Longest wait for the end of a connection.
 const AT_ONCE: Duration = PATIENCE;
+
+fn encode_trigger(trigger: &Trigger) -> Vec<u8> {
+    client::encode_trigger(trigger, Dialect::V2_13)
+}
+
+fn encode_condition(condition: &Condition) -> Vec<u8> {
+    client::encode_condition(condition, Dialect::V2_13)
+}
 
 fn user_tracepoint() -> Condition {
     Condition::event_rule_matches(EventRule::UserTracepoint(TracepointRule::new("sample:number")))

@@ -38,5 +38,6 @@ mod surroundings;
 mod timers;
 mod triggers;
 mod users;
+mod versions;
 
 use lttngd_world as world;

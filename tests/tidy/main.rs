@@ -40,6 +40,12 @@ const UNBOUNDED_SEND: &str = ".do_send(";
 /// Where it may stand.
 const UNBOUNDED_SEND_ALLOWED: &str = "actors/runtime/";
 
+/// Versions of the protocol of clients that differ from the oldest one: what depends on one is a matter of codecs.
+const VERSIONS: [&str; 3] = ["V2_14", "V2_15", "V2_16"];
+/// Where they may stand: in codecs, where a version is told by a library, and in tests.
+const VERSIONS_ALLOWED: [&str; 4] =
+    ["actors/wire/", "actors/client/src/recognition/library.rs", "tests/", "/tests"];
+
 /// Names that say nothing about what is inside.
 const EMPTY_NAMES: [&str; 6] = ["util", "utils", "common", "helper", "helpers", "manager"];
 
@@ -130,6 +136,22 @@ fn nothing_banned_is_used() {
         }
     }
     report("banned", &complaints);
+}
+
+#[test]
+fn versions_of_clients_are_a_matter_of_codecs() {
+    let mut complaints = Vec::new();
+    for file in rust_files() {
+        if VERSIONS_ALLOWED.iter().any(|place| file.path.contains(place)) {
+            continue;
+        }
+        // What follows is tests.
+        let code = file.text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        for version in VERSIONS {
+            complaints.extend(code.contains(version).then(|| format!("{}: {version}", file.path)));
+        }
+    }
+    report("versions of clients outside of codecs", &complaints);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use lttngd_model::{Credentials, ErrorCode};
 use lttngd_runtime::{Peer, peer_credentials};
 use lttngd_wire::{
     DecodeError,
-    client::{CommandKind, REQUEST_LEN, Reply, Request},
+    client::{Asked, CommandKind, Dialect, REQUEST_LEN, Request},
 };
 use rustix::{
     io::Errno,
@@ -21,6 +21,7 @@ use rustix::{
 
 use crate::{
     lists::{List, Lists},
+    recognition::Recognition,
     replies::Replies,
 };
 
@@ -30,8 +31,10 @@ pub(crate) enum Remaining {
     Nothing,
     /// All: its request is not there.
     Hear(Peer),
+    /// To find out what is meant by this request, and to serve it.
+    Serve(Peer, Result<Asked, DecodeError>),
     /// To serve this request, whose payload is still to be read.
-    Serve(Peer, Result<Request, DecodeError>),
+    Known(Peer, Request),
     /// To send it the rest of a list.
     Send(Peer, Rest),
     /// To send it a list when there is room for one, in answer to the request with this `pid`.
@@ -45,16 +48,28 @@ impl Remaining {
             Self::Nothing => None,
             Self::Hear(peer)
             | Self::Serve(peer, _)
+            | Self::Known(peer, _)
             | Self::Send(peer, _)
             | Self::List(peer, ..) => Some(peer),
+        }
+    }
+
+    /// The same, when what is meant by its request is known without a look at it.
+    pub(crate) fn known(self, recognition: &Recognition) -> Self {
+        match self {
+            Self::Serve(peer, Ok(asked)) => match recognition.at_once(&peer, &asked) {
+                Some(dialect) => Self::Known(peer, asked.in_dialect(dialect)),
+                None => Self::Serve(peer, Ok(asked)),
+            },
+            other => other,
         }
     }
 
     /// Answers a request that is not served, as far as nobody has to wait for that. Who has not said what it
     /// wants sees the end of its connection.
     pub(crate) fn refuse(&self, code: ErrorCode) {
-        if let Self::Serve(peer, Ok(request)) = self {
-            let reply = Reply::error(request, code).encode();
+        if let Self::Serve(peer, Ok(asked)) = self {
+            let reply = asked.refusal(code).encode();
             // A client that takes nothing is not told.
             let _ = rustix::net::send(peer, &reply, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
         }
@@ -125,11 +140,11 @@ impl AtOnce {
         let asked = Request::lists_sessions(received)
             .and_then(|pid| Some((pid, peer_credentials(&socket).ok()?)));
         let Some((pid, credentials)) = asked else {
-            return Remaining::Serve(Peer::brief(socket), Request::decode(received));
+            return Remaining::Serve(Peer::brief(socket), Asked::decode(received));
         };
         let since = Instant::now();
         let requester = Credentials { uid: credentials.uid, gid: credentials.gid };
-        let Some(list) = self.lists.newest(requester) else {
+        let Some(list) = self.lists.newest(requester, Dialect::V2_13) else {
             return Remaining::List(Peer::brief(socket), requester, pid);
         };
         let mut rest = Rest::all(list, pid);

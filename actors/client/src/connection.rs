@@ -6,14 +6,15 @@ use lttngd_handle::Handle;
 use lttngd_model::{Credentials, ErrorCode};
 use lttngd_runtime::{Peer, PeerCredentials, PeerError, read_growing, turn};
 use lttngd_users::{Lease, NOBODY};
-use lttngd_wire::client::{FDS_MAX, REQUEST_LEN, Reply, Request};
+use lttngd_wire::client::{Asked, FDS_MAX, REQUEST_LEN, Reply, Request};
 use tokio::time::Instant;
 
 use crate::{
     heard::{Heard, count_answer, is_brief, tell_refused},
     listers::Listers,
     lists::Lists,
-    send::{ConnectionError, REQUEST_DEADLINE, send_list, send_reply},
+    recognition::{Recognition, Unrecognized},
+    send::{ConnectionError, REQUEST_DEADLINE, refuse, send_list, send_reply},
     shares::{Shares, complaint_of},
 };
 
@@ -28,17 +29,50 @@ pub(crate) type Unanswered = (Peer, Heard, Option<Lease>);
 /// only looked whether somebody is here. Nothing is left when it has its answer, or wanted none.
 pub(crate) async fn serve(
     peer: Peer,
+    recognition: &Recognition,
     with: With<'_>,
 ) -> Result<Option<Unanswered>, ConnectionError> {
     let since = Instant::now();
     let heard = tokio::time::timeout(REQUEST_DEADLINE, hear(&peer)).await;
     match heard.map_err(|_| ConnectionError::Silent)?? {
-        Some(request) => serve_since(peer, request, since, with).await,
+        Some(asked) => serve_asked_since(peer, asked, since, (recognition, with)).await,
         None => Ok(None),
     }
 }
 
-/// The same for a client whose request came whole, but for what follows it.
+/// The same for a client whose request came whole, but for what follows it, and of which it is not known what it means.
+pub(crate) async fn serve_asked(
+    peer: Peer,
+    asked: Asked,
+    recognition: &Recognition,
+    with: With<'_>,
+) -> Result<Option<Unanswered>, ConnectionError> {
+    serve_asked_since(peer, asked, Instant::now(), (recognition, with)).await
+}
+
+async fn serve_asked_since(
+    peer: Peer,
+    asked: Asked,
+    since: Instant,
+    (recognition, with): (&Recognition, With<'_>),
+) -> Result<Option<Unanswered>, ConnectionError> {
+    let dialect = match recognition.at_once(&peer, &asked) {
+        Some(dialect) => dialect,
+        None => match recognition.after_a_look(&peer, &asked).await {
+            Ok(dialect) => dialect,
+            Err(Unrecognized::Open) => {
+                let commands = with.0.commands();
+                count_answer(commands, asked.kind(), Some(ErrorCode::Und), since.elapsed());
+                refuse(&peer, &asked).await?;
+                return Ok(None);
+            }
+            Err(Unrecognized::Io(error)) => return Err(ConnectionError::Request(error.into())),
+        },
+    };
+    serve_since(peer, asked.in_dialect(dialect), since, with).await
+}
+
+/// The same when it is known what is meant.
 pub(crate) async fn serve_request(
     peer: Peer,
     request: Request,
@@ -78,7 +112,7 @@ async fn serve_since(
         Ok(rest) => rest,
         Err(code) => {
             tell_refused(&request, code);
-            count_answer(handle.commands(), &request, Some(code), since.elapsed());
+            count_answer(handle.commands(), request.kind(), Some(code), since.elapsed());
             send_reply(&peer, Reply::error(&request, code), &[]).await?;
             return Ok(None);
         }
@@ -92,7 +126,8 @@ async fn serve_since(
     let mut answer = heard.done(&peer, room).await;
     if answer.attached.lists_sessions {
         let requester = Credentials { uid: credentials.uid, gid: credentials.gid };
-        send_list(&peer, lists, (requester, answer.reply.pid)).await?;
+        let reply = (requester, answer.request.dialect, answer.reply.pid);
+        send_list(&peer, lists, reply).await?;
     } else {
         let now = Instant::now();
         answer.reply = listers.told(credentials.pid, &answer.request, answer.reply, now);
@@ -102,12 +137,12 @@ async fn serve_since(
 }
 
 /// Reads the fixed part of a request; `None` when the client closed without a word.
-async fn hear(peer: &Peer) -> Result<Option<Request>, ConnectionError> {
+async fn hear(peer: &Peer) -> Result<Option<Asked>, ConnectionError> {
     let mut fixed = vec![0; REQUEST_LEN];
     if !peer.read_exact_or_end(&mut fixed).await.map_err(ConnectionError::Request)? {
         return Ok(None);
     }
-    Ok(Some(Request::decode(&fixed)?))
+    Ok(Some(Asked::decode(&fixed)?))
 }
 
 /// Reads all that belongs to a request behind its fixed part; an error code in place of the payload when that

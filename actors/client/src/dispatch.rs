@@ -1,6 +1,7 @@
 //! From a decoded command to the request it means, and from that reply to bytes.
 
 mod listings;
+mod newer;
 mod outputs;
 mod rules;
 mod sessions;
@@ -98,7 +99,10 @@ fn run<'a>(
             later(asking.done(SetRotationSchedule { add: set, schedule }))
         }
         Command::SessionListRotationSchedules => later(asking.list_rotation_schedules()),
-
+        Command::KernelTracerStatus => later(asking.kernel_tracer_status()),
+        Command::ReclaimChannelMemory { .. } => later(asking.reclaim_memory()),
+        Command::GetStreamInfoSets { channel } => later(asking.stream_info_sets(channel)),
+        Command::Map(kind) => later(asking.maps(kind)),
         Command::Undefined(_) => later(asking.undefined()),
         Command::RegisterTrigger { anonymous, trigger } => {
             later(asking.register_trigger(anonymous, *trigger))
@@ -115,9 +119,6 @@ fn later<'a>(
 ) -> LocalBoxFuture<'a, Result<Reply, ErrorCode>> {
     reply.boxed_local()
 }
-
-/// The last number that a command has; those above are not even checked for a session.
-const LAST_COMMAND: u32 = 52;
 
 /// A request, and where it is asked.
 struct Asking<'a> {
@@ -188,9 +189,7 @@ impl<'a> Asking<'a> {
     }
 
     async fn undefined(&self) -> Result<Reply, ErrorCode> {
-        if self.request.command <= LAST_COMMAND {
-            self.check().await?;
-        }
+        self.check().await?;
         Err(ErrorCode::Und)
     }
 

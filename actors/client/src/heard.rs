@@ -58,7 +58,7 @@ impl Heard {
             reply = Reply::error(&request, code);
             attached.sent.clear();
         }
-        count_answer(handle.commands(), &request, reply.failure(), since.elapsed());
+        count_answer(handle.commands(), request.kind(), reply.failure(), since.elapsed());
         Answer { request, reply, attached }
     }
 }
@@ -100,14 +100,14 @@ pub(crate) fn is_brief(request: &Request) -> bool {
     request.kind().is_some_and(|kind| BRIEF.contains(&kind))
 }
 
-/// A request was answered, an error if `failure` says which, after so long.
+/// A request of this command was answered, an error if `failure` says which, after so long.
 pub(crate) fn count_answer(
     commands: &CommandCounters,
-    request: &Request,
+    kind: Option<CommandKind>,
     failure: Option<ErrorCode>,
     took: Duration,
 ) {
-    let command = request.kind().map_or(UNDEFINED, CommandKind::name);
+    let command = kind.map_or(UNDEFINED, CommandKind::name);
     commands.answered(command, failure, took);
 }
 

@@ -9,6 +9,8 @@
 //! Each user has a share of connections and of memory for requests (`shares.rs`), and root's clients find room
 //! whatever others do.
 //!
+//! Clients of LTTng 2.13 to 2.16 are served, each in its own form of the protocol (`recognition.rs`).
+//!
 //! Who comes alone is served in the actors' thread, those who come at the same time are not (`places.rs`).
 //!
 //! Limits: [`CONNECTIONS_MAX`] connections, [`REQUEST_DEADLINE`] for a whole request,
@@ -24,6 +26,7 @@ mod listener;
 mod listers;
 mod lists;
 mod places;
+mod recognition;
 mod replies;
 mod send;
 mod shares;
@@ -33,5 +36,6 @@ mod turns;
 
 pub use answering::Answering;
 pub use listener::CONNECTIONS_MAX;
+pub use lttngd_wire::client::Dialect;
 pub use places::{Apart, Near};
 pub use send::{REPLY_DEADLINE, REQUEST_DEADLINE};

@@ -11,7 +11,7 @@ use lttngd_handle::Handle;
 use lttngd_model::ErrorCode;
 use lttngd_runtime::{Count, Counted, Descriptors, Elsewhere, Held, Listen, Purpose, Sockets};
 use lttngd_users::Lease;
-use lttngd_wire::client::CommandKind;
+use lttngd_wire::client::{CommandKind, Dialect};
 
 use crate::{
     answering::{ToAnswer, ToAnswering},
@@ -20,6 +20,7 @@ use crate::{
     heard::count_answer,
     listers::Listers,
     lists::Lists,
+    recognition::Recognition,
     send::{self, ConnectionError, tell_not_served},
     shares::{self, Shares},
 };
@@ -69,6 +70,7 @@ impl Place {
     pub(crate) fn new(
         handle: Handle,
         descriptors: Descriptors,
+        recognition: Recognition,
         answering: Option<ToAnswering>,
     ) -> Self {
         // What clients are answered is counted here, with what is refused before it is asked.
@@ -76,8 +78,8 @@ impl Place {
         let shares = Shares::new(descriptors.clone());
         let at_once = AtOnce::new(handle.clone(), shares.replies().clone());
         let lists = at_once.lists();
-        let listers = Listers::default();
-        let shared = Rc::new(Shared { handle, listers, lists, shares, answering });
+        let (listers, recognition) = (Listers::default(), Rc::new(recognition));
+        let shared = Rc::new(Shared { handle, listers, lists, shares, recognition, answering });
         Self { at_once, open: Open::default(), descriptors, shared }
     }
 
@@ -99,16 +101,20 @@ impl Place {
         self.open.get()
     }
 
+    pub(crate) fn recognition(&self) -> &Recognition {
+        &self.shared.recognition
+    }
+
     pub(crate) fn listers(&self) -> &Listers {
         &self.shared.listers
     }
 
     /// Has clients that come from now on served with these.
     pub(crate) fn set_listers(&mut self, listers: Listers) {
-        let Shared { handle, lists, shares, answering, .. } = &*self.shared;
+        let Shared { handle, lists, shares, recognition, answering, .. } = &*self.shared;
         let (handle, lists, shares) = (handle.clone(), Rc::clone(lists), shares.clone());
-        let answering = answering.clone();
-        self.shared = Rc::new(Shared { handle, listers, lists, shares, answering });
+        let (recognition, answering) = (Rc::clone(recognition), answering.clone());
+        self.shared = Rc::new(Shared { handle, listers, lists, shares, recognition, answering });
     }
 
     /// Does what is to be done for a client that was accepted, beside the others.
@@ -179,6 +185,7 @@ struct Shared {
     listers: Listers,
     lists: Rc<Lists>,
     shares: Shares,
+    recognition: Rc<Recognition>,
     answering: Option<ToAnswering>,
 }
 
@@ -189,9 +196,9 @@ fn admit(open: &Open, shared: &Rc<Shared>, held: Held, left: Remaining) {
         Ok(Ok(lease)) => lease,
         Ok(Err(refused)) => {
             refused.tell(shares::REFUSED);
-            if let Remaining::Serve(_, Ok(request)) = &left {
+            if let Remaining::Serve(_, Ok(asked)) = &left {
                 let commands = shared.handle.commands();
-                count_answer(commands, request, Some(ErrorCode::Nomem), Duration::ZERO);
+                count_answer(commands, asked.kind(), Some(ErrorCode::Nomem), Duration::ZERO);
             }
             return left.refuse(ErrorCode::Nomem);
         }
@@ -199,8 +206,8 @@ fn admit(open: &Open, shared: &Rc<Shared>, held: Held, left: Remaining) {
     };
     let counted = open.count.one_more();
     let (open, shared, uid) = (open.clone(), Rc::clone(shared), lease.uid());
-    let left = match left {
-        Remaining::Serve(peer, Ok(request)) if connection::is_all(&request) => {
+    let left = match left.known(&shared.recognition) {
+        Remaining::Known(peer, request) if connection::is_all(&request) => {
             let (rest, with) = (Default::default(), (&shared.handle, &shared.listers));
             match connection::heard(&peer, request, rest, with) {
                 Ok((_, heard)) => {
@@ -243,18 +250,21 @@ impl Shared {
 }
 
 async fn serve(left: Remaining, shared: &Shared) -> Result<Option<Unanswered>, ConnectionError> {
-    let Shared { handle, listers, lists, shares, answering: _ } = shared;
+    let Shared { handle, listers, lists, shares, recognition, answering: _ } = shared;
     let with = (handle, listers, shares, &**lists);
     match left {
         Remaining::Nothing => {}
-        Remaining::Hear(peer) => return connection::serve(peer, with).await,
-        Remaining::Serve(peer, request) => {
-            return connection::serve_request(peer, request?, with).await;
+        Remaining::Hear(peer) => return connection::serve(peer, recognition, with).await,
+        Remaining::Serve(peer, asked) => {
+            return connection::serve_asked(peer, asked?, recognition, with).await;
+        }
+        Remaining::Known(peer, request) => {
+            return connection::serve_request(peer, request, with).await;
         }
         Remaining::Send(peer, rest) => send::send_rest(&peer, rest).await?,
         Remaining::List(peer, requester, pid) => {
             let since = Instant::now();
-            send::send_list(&peer, lists, (requester, pid)).await?;
+            send::send_list(&peer, lists, (requester, Dialect::V2_13, pid)).await?;
             let command = CommandKind::ListSessions.name();
             handle.commands().answered(command, None, since.elapsed());
         }

@@ -53,7 +53,7 @@ impl Listers {
     /// What the client of process `pid` is told of `reply`, now.
     pub(crate) fn told(&self, pid: u32, request: &Request, reply: Reply, now: Instant) -> Reply {
         let is_gone = reply.failure() == Some(ErrorCode::SessNotFound);
-        match CommandKind::from_raw(request.command) {
+        match request.kind() {
             // A listing asks this of a session before it asks for its trackers.
             Some(CommandKind::SessionListRotationSchedules) if reply.failure().is_none() => {
                 self.begin(pid, &request.session_name, now);
@@ -142,15 +142,17 @@ impl Listing {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use std::rc::Rc;
 
-    use lttngd_wire::client::Command;
+    use lttngd_wire::client::{Command, Dialect};
 
     use super::*;
 
     /// A command to a session.
     fn request(kind: CommandKind, session: &str) -> Request {
-        let (request, _) = Request::new(&Command::Undefined(kind.to_raw()));
+        let (request, _) = Request::new(&Command::Undefined(kind.to_raw(Dialect::V2_13).unwrap()));
         request.in_session(session)
     }
 

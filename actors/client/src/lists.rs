@@ -8,7 +8,7 @@ use lttngd_model::Credentials;
 use lttngd_users::Lease;
 use lttngd_wire::{
     Sparse,
-    client::{Command, Reply, Request, encode_sessions},
+    client::{Command, Dialect, Reply, Request, encode_sessions},
 };
 use tokio::sync::Notify;
 
@@ -28,8 +28,8 @@ pub(crate) struct Lists {
 struct Newest {
     /// Of which state of the sessions they are.
     generation: u64,
-    /// By user.
-    lists: HashMap<u32, Rc<List>>,
+    /// By user and version.
+    lists: HashMap<(u32, Dialect), Rc<List>>,
 }
 
 /// A list, as long as it is the newest or somebody is sent it.
@@ -49,15 +49,16 @@ impl Lists {
         Self { handle, replies, newest: RefCell::new(newest), room: Rc::default() }
     }
 
-    /// The list of `requester`; `None` while there are too many that his clients have not taken.
-    pub(crate) fn newest(&self, requester: Credentials) -> Option<Rc<List>> {
+    /// The list of `requester` for clients of this version; `None` while there are too many that his clients have not
+    /// taken.
+    pub(crate) fn newest(&self, requester: Credentials, dialect: Dialect) -> Option<Rc<List>> {
         let mut newest = self.newest.borrow_mut();
         // Taken before the sessions are looked at: what changes meanwhile makes another generation.
         let generation = self.handle.sessions_generation();
         if generation != newest.generation {
             *newest = Newest { generation, ..Newest::default() };
         }
-        if let Some(list) = newest.lists.get(&requester.uid) {
+        if let Some(list) = newest.lists.get(&(requester.uid, dialect)) {
             return Some(Rc::clone(list));
         }
         let mut lease = self.replies.list(requester.uid);
@@ -65,26 +66,30 @@ impl Lists {
             newest.lists.clear();
             lease = self.replies.list(requester.uid);
         }
-        let list = Rc::new(self.encode(requester, lease?));
-        newest.lists.insert(requester.uid, Rc::clone(&list));
+        let list = Rc::new(self.encode((requester, dialect), lease?));
+        newest.lists.insert((requester.uid, dialect), Rc::clone(&list));
         Some(list)
     }
 
     /// The same, when there is room for it.
-    pub(crate) async fn when_there_is_room(&self, requester: Credentials) -> Rc<List> {
+    pub(crate) async fn when_there_is_room(
+        &self,
+        requester: Credentials,
+        dialect: Dialect,
+    ) -> Rc<List> {
         loop {
             let room = self.room.notified();
-            if let Some(list) = self.newest(requester) {
+            if let Some(list) = self.newest(requester, dialect) {
                 return list;
             }
             room.await;
         }
     }
 
-    fn encode(&self, requester: Credentials, mut lease: Lease) -> List {
-        let (request, _) = Request::new(&Command::ListSessions);
+    fn encode(&self, (requester, dialect): (Credentials, Dialect), mut lease: Lease) -> List {
+        let (request, _) = Request::new_in(dialect, &Command::ListSessions);
         let (reply, data) = match self.handle.acting_for(requester).shown_sessions() {
-            Ok(sessions) => (Reply::ok(&request), encode_sessions(&sessions)),
+            Ok(sessions) => (Reply::ok(&request), encode_sessions(&sessions, dialect)),
             Err(code) => (Reply::error(&request, code), Sparse::default()),
         };
         has_become(&mut lease, data.held_len());

@@ -8,12 +8,13 @@
 //! turns nobody is left waiting.
 
 use std::{
-    collections::VecDeque, io, num::NonZero, os::unix::net::UnixListener,
+    collections::VecDeque, io, num::NonZero, os::unix::net::UnixListener, sync::Arc,
     thread::available_parallelism,
 };
 
 use lttngd_handle::Handle;
 use lttngd_runtime::{Accepting, Descriptors, Listen};
+use lttngd_wire::client::Dialect;
 use tokio::{
     sync::mpsc,
     time::{Instant, timeout},
@@ -23,6 +24,7 @@ use crate::{
     answering::{Answering, ToAnswering},
     listener::{Clients, Place},
     listers::{Listers, ListersChange, Listing},
+    recognition::{Proof, Recognition},
     turns::{self, ApartTurn, IDLE_MAX, NEAR_IDLE, NearTurn},
 };
 
@@ -31,6 +33,8 @@ struct Offer {
     at: Instant,
     /// Who began to list a session.
     listers: VecDeque<Listing>,
+    /// What was learnt of clients since the offer before.
+    proofs: Vec<Proof>,
 }
 
 /// What the place near the actors tells.
@@ -41,6 +45,8 @@ enum Told {
     Left,
     /// Of a client that it served.
     Listers(ListersChange),
+    /// The same, of what it speaks.
+    Proof(Proof),
 }
 
 /// Where clients are served apart from the actors.
@@ -51,7 +57,11 @@ pub struct Apart {
     near: Option<Line>,
     answering: Option<ToAnswering>,
     who_is_near: turns::Near,
+    recognition: NewRecognition,
 }
+
+/// Makes what is known of clients in a place: nothing.
+type NewRecognition = Arc<dyn Fn() -> Recognition + Send + Sync>;
 
 /// The line to the place near the actors.
 struct Line {
@@ -67,6 +77,7 @@ pub struct Near {
     offers: mpsc::UnboundedReceiver<Offer>,
     told: mpsc::UnboundedSender<Told>,
     who_is_near: turns::Near,
+    recognition: NewRecognition,
 }
 
 impl Line {
@@ -94,7 +105,21 @@ impl Apart {
         // Of this machine's processors those that this process may use.
         let processors = available_parallelism().map_or(1, NonZero::get);
         let who_is_near = turns::Near::on(processors);
-        Self { listener, handle, descriptors, near: None, answering: None, who_is_near }
+        let recognition = Arc::new(Recognition::default);
+        let (near, answering) = (None, None);
+        Self { listener, handle, descriptors, near, answering, who_is_near, recognition }
+    }
+
+    /// Clients of which nothing tells the version are taken for this one.
+    #[must_use]
+    pub fn taking_unknown_for(self, unknown: Option<Dialect>) -> Self {
+        Self { recognition: Arc::new(move || Recognition::new(unknown)), ..self }
+    }
+
+    /// Everybody is taken for a client of this version.
+    #[cfg(test)]
+    pub(crate) fn serving(self, dialect: Dialect) -> Self {
+        Self { recognition: Arc::new(move || Recognition::of_everyone(dialect)), ..self }
     }
 
     /// What answers in the actors' thread most of what is heard apart, to listen there.
@@ -118,6 +143,7 @@ impl Apart {
             offers,
             told: tell,
             who_is_near: self.who_is_near,
+            recognition: self.recognition.clone(),
         };
         self.near = Some(Line { offers: offer, told });
         Ok(near)
@@ -128,9 +154,9 @@ impl Apart {
     /// # Errors
     /// When the socket cannot be used at all.
     pub async fn listen(self) -> io::Result<()> {
-        let Self { mut listener, handle, descriptors, near: mut line, answering, who_is_near } =
-            self;
-        let mut place = Place::new(handle, descriptors, answering);
+        let Self { mut listener, handle, descriptors, near: mut line, .. } = self;
+        let Self { answering, who_is_near, recognition, .. } = self;
+        let mut place = Place::new(handle, descriptors, recognition(), answering);
         loop {
             let clients = place.clients(listener)?;
             listener = accept_until_taken((&mut place, who_is_near), clients, &mut line).await;
@@ -138,6 +164,7 @@ impl Apart {
                 match Line::heard(&mut line).await {
                     Told::Left => break,
                     Told::Listers(change) => place.listers().learn(change),
+                    Told::Proof(proof) => place.recognition().hear(proof),
                     Told::Taken => {}
                 }
             }
@@ -164,6 +191,10 @@ async fn accept_until_taken(
                     place.listers().learn(change);
                     continue;
                 }
+                Told::Proof(proof) => {
+                    place.recognition().hear(proof);
+                    continue;
+                }
             },
             client = accepting.next() => client,
         };
@@ -174,7 +205,11 @@ async fn accept_until_taken(
             && let Some(Line { offers, told: _ }) = line
         {
             // It is gone when the daemon ends.
-            let _ = offers.send(Offer { at: now, listers: place.listers().known() });
+            let _ = offers.send(Offer {
+                at: now,
+                listers: place.listers().known(),
+                proofs: place.recognition().news(),
+            });
         }
     }
 }
@@ -185,9 +220,14 @@ impl Near {
     /// # Errors
     /// When the socket cannot be used.
     pub async fn listen(self) -> io::Result<()> {
-        let Self { mut listener, handle, descriptors, mut offers, told, who_is_near } = self;
-        let mut place = Place::new(handle, descriptors, None);
-        while let Some(Offer { at, listers }) = offers.recv().await {
+        let Self { mut listener, handle, descriptors, mut offers, told, who_is_near, recognition } =
+            self;
+        let mut place = Place::new(handle, descriptors, recognition(), None);
+        let tell = told.clone();
+        // It is gone when the daemon ends.
+        place.recognition().tell(move |proof| drop(tell.send(Told::Proof(proof))));
+        while let Some(Offer { at, listers, proofs }) = offers.recv().await {
+            proofs.into_iter().for_each(|proof| place.recognition().hear(proof));
             // Those that it began to serve may still be there.
             if place.open() > 0 || !is_idle(at) {
                 continue;

@@ -2,9 +2,12 @@
 
 use std::{os::fd::AsFd, time::Duration};
 
-use lttngd_model::{Binary, Credentials};
+use lttngd_model::{Binary, Credentials, ErrorCode};
 use lttngd_runtime::{Peer, PeerError, complaint};
-use lttngd_wire::{DecodeError, client::Reply};
+use lttngd_wire::{
+    DecodeError,
+    client::{Asked, Dialect, PAYLOAD_MAX_LEN, Reply},
+};
 use thiserror::Error;
 
 use crate::{at_once::Rest, lists::Lists};
@@ -13,6 +16,9 @@ use crate::{at_once::Rest, lists::Lists};
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(60);
 /// Longest time for the client to take the reply.
 pub const REPLY_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Longest time for a client that is not understood to have said all.
+const REFUSED_DEADLINE: Duration = Duration::from_secs(1);
 
 /// Data of a reply that is copied behind its head and sent with it, in bytes; larger data is sent by itself.
 const COPIED_MAX: usize = 16 << 10;
@@ -74,6 +80,24 @@ pub(crate) async fn send_reply(
     .await
 }
 
+/// Tells a client that it is not understood, in the form that clients of all versions read. What it may still say of
+/// its request, whose length is not known, is taken until it closes: else it would fail with that before it hears.
+pub(crate) async fn refuse(peer: &Peer, asked: &Asked) -> Result<(), ConnectionError> {
+    send_reply(peer, asked.refusal(ErrorCode::Und), &[]).await?;
+    let mut bytes = [0; 4096];
+    let rest = async {
+        for _ in 0..=PAYLOAD_MAX_LEN / bytes.len() {
+            match peer.read_exact_or_end(&mut bytes).await {
+                Ok(true) => {}
+                _ => return,
+            }
+        }
+    };
+    // Whoever says nothing more and does not close has heard.
+    let _ = tokio::time::timeout(REFUSED_DEADLINE, rest).await;
+    Ok(())
+}
+
 /// Sends the descriptors that a reply announced.
 async fn send_binaries(peer: &Peer, binaries: &[Binary]) -> Result<(), ConnectionError> {
     if binaries.is_empty() {
@@ -100,9 +124,10 @@ async fn send(peer: &Peer, parts: [&[u8]; 2]) -> Result<(), ConnectionError> {
 pub(crate) async fn send_list(
     peer: &Peer,
     lists: &Lists,
-    (requester, pid): (Credentials, i32),
+    (requester, dialect, pid): (Credentials, Dialect, i32),
 ) -> Result<(), ConnectionError> {
-    let list = tokio::time::timeout(REPLY_DEADLINE, lists.when_there_is_room(requester)).await;
+    let list =
+        tokio::time::timeout(REPLY_DEADLINE, lists.when_there_is_room(requester, dialect)).await;
     let list = list.map_err(|_| ConnectionError::NoRoom)?;
     send_rest(peer, Rest::all(list, pid)).await
 }

@@ -12,9 +12,9 @@ use lttngd_session::{
     AddContext, AddSnapshotOutput, AddTrackerValue, Clear, DataPending, DeleteSnapshotOutput,
     DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetQueueReport,
     GetRotationInfo, GetTrackingPolicy, InSession, ListChannels, ListDomains, ListEvents,
-    ListRotationSchedules, ListSnapshotOutputs, PrepareDomain, RecordSnapshot, RegenerateMetadata,
-    RegenerateStatedump, RemoveTrackerValue, Rotate, Save, SetConsumerUri, SetRotationSchedule,
-    SetShmPath, SetTrackingPolicy, Start, Stop,
+    ListRotationSchedules, ListSnapshotOutputs, ListStreams, PrepareDomain, RecordSnapshot,
+    RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate, Save, SetConsumerUri,
+    SetRotationSchedule, SetShmPath, SetTrackingPolicy, Start, Stop,
 };
 use serde::{Deserialize, Serialize};
 
@@ -82,5 +82,6 @@ any! {
         ListDomains Start Stop DataPending SetConsumerUri Rotate GetRotationInfo Clear
         SetRotationSchedule ListRotationSchedules Save SetShmPath RegenerateMetadata
         RegenerateStatedump GetQueueReport AddSnapshotOutput DeleteSnapshotOutput ListSnapshotOutputs RecordSnapshot
+        ListStreams
         GetTrackingPolicy SetTrackingPolicy AddTrackerValue RemoveTrackerValue GetInclusionSet;
 }

@@ -11,10 +11,10 @@ use lttngd_session::{
     AddContext, AddSnapshotOutput, AddTrackerValue, Clear, CommandQueue, DataPending,
     DeleteSnapshotOutput, DisableChannel, DisableEvent, EnableChannel, EnableEvent,
     GetInclusionSet, GetQueueReport, GetRotationInfo, GetTrackingPolicy, ListChannels, ListDomains,
-    ListEvents, ListRotationSchedules, ListSnapshotOutputs, RecordSnapshot, RegenerateMetadata,
-    RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo, RotationSchedule,
-    RotationSchedules, Save, SessionRequest, SetConsumerUri, SetRotationSchedule, SetShmPath,
-    SetTrackingPolicy, SnapshotOutput, Start, Stop,
+    ListEvents, ListRotationSchedules, ListSnapshotOutputs, ListStreams, RecordSnapshot,
+    RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo,
+    RotationSchedule, RotationSchedules, Save, SessionRequest, SetConsumerUri, SetRotationSchedule,
+    SetShmPath, SetTrackingPolicy, SnapshotOutput, Start, Stop, StreamSet,
 };
 
 use crate::Handle;
@@ -245,6 +245,19 @@ impl Handle {
         output: DeleteSnapshotOutput,
     ) -> Result<(), ErrorCode> {
         self.ask(output.in_session(session)).await
+    }
+
+    /// GET_CHANNEL_DATA_STREAM_INFO_SETS of the user-space domain: the memory that the streams of a channel have.
+    ///
+    /// # Errors
+    /// As [`ListStreams`].
+    pub async fn list_streams(
+        &self,
+        session: &str,
+        channel: &str,
+    ) -> Result<Vec<StreamSet>, ErrorCode> {
+        let (domain, channel) = (Domain::Ust, channel.to_owned());
+        self.ask(ListStreams { domain, channel }.in_session(session)).await
     }
 
     /// SNAPSHOT_LIST_OUTPUT.

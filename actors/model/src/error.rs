@@ -190,6 +190,8 @@ codes! {
     168 EventNotifierErrorAccountingFull "error accounting has no free slot"
     169 InvalidErrorQueryTarget "error query target invalid"
     170 BufferFlushFailed "flushing a stream buffer failed"
+    171 InvalidReclamationPolicy "policy for memory that is given back is invalid (2.15)"
+    172 TraceFormatNotSupported "trace format not supported (2.15)"
 }
 
 impl ErrorCode {

@@ -55,4 +55,7 @@ pub struct SessionListing {
     pub live_timer_interval_us: u32,
     /// When it was made, seconds since the Epoch.
     pub creation_time_s: u64,
+    /// Directory for shared memory, empty for the default one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub shm_path: String,
 }

@@ -10,7 +10,7 @@ use lttngd_model::{
     trigger::{Action, ActionPath, Condition, Trigger},
 };
 use lttngd_users::{Lease, Ledger};
-use lttngd_wire::client::{FDS_MAX, encode_condition, encode_trigger};
+use lttngd_wire::client::{Dialect, FDS_MAX, encode_condition, encode_trigger};
 
 use crate::{
     rule::{self, Compiled, Rule},
@@ -64,7 +64,7 @@ pub(crate) type ConditionKey = Arc<[u8]>;
 
 /// That of a condition.
 pub(crate) fn condition_key(condition: &Condition) -> ConditionKey {
-    encode_condition(condition).into()
+    encode_condition(condition, Dialect::V2_13).into()
 }
 
 #[derive(Debug)]
@@ -153,7 +153,7 @@ impl Book {
         if self.kernel_slots.is_none() && compiled.as_ref().is_some_and(Compiled::is_of_kernel) {
             return Err(ErrorCode::NotSupported);
         }
-        let bytes: Arc<[u8]> = encode_trigger(&trigger).into();
+        let bytes: Arc<[u8]> = encode_trigger(&trigger, Dialect::V2_13).into();
         if self.by_bytes.contains_key(&bytes) {
             return Err(ErrorCode::TriggerExists);
         }
@@ -238,7 +238,7 @@ impl Book {
         if let Condition::EventRuleMatches { rule, .. } = &mut trigger.condition {
             *rule = rule.clone().normalized();
         }
-        let bytes = encode_trigger(&trigger);
+        let bytes = encode_trigger(&trigger, Dialect::V2_13);
         self.by_bytes.get(&*bytes).copied().ok_or(ErrorCode::TriggerNotFound)
     }
 

@@ -13,7 +13,7 @@ use lttngd_runtime::{
 use lttngd_users::{Lease, Ledger};
 use lttngd_wire::{
     DecodeError,
-    client::decode_condition,
+    client::{Dialect, decode_condition},
     notification::{
         HEADER_LEN, Header, MessageKind, Status, VERSION, decode_handshake, encode_handshake,
         encode_status,
@@ -228,11 +228,11 @@ impl Connection {
             fail_point::reached("Subscriber request");
             let status = match kind {
                 MessageKind::Subscribe => {
-                    let condition = decode_condition(&payload)?;
+                    let condition = decode_condition(&payload, Dialect::V2_13)?;
                     self.triggers.send(Subscribe { id, condition }).await
                 }
                 MessageKind::Unsubscribe => {
-                    let key = condition_key(&decode_condition(&payload)?);
+                    let key = condition_key(&decode_condition(&payload, Dialect::V2_13)?);
                     self.triggers.send(Unsubscribe { id, key }).await
                 }
                 _ => return Err(Ended::Twice),

@@ -24,10 +24,10 @@ use crate::{
     DeleteSnapshotOutput, Destroy, DestroyAtEnd, Destroyed, DisableChannel, DisableEvent,
     EnableChannel, EnableEvent, GetInclusionSet, GetQueueReport, GetRotationInfo,
     GetTrackingPolicy, KeptSession, ListChannels, ListDomains, ListEvents, ListRotationSchedules,
-    ListSnapshotOutputs, PrepareDomain, RecordSnapshot, RegenerateMetadata, RegenerateStatedump,
-    RemoveTrackerValue, Rotate, RotationInfo, RotationSchedules, Save, SessionConfig,
-    SessionFigures, SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy,
-    SnapshotOutput, Start, Stop, UnderWay, WatchUse,
+    ListSnapshotOutputs, ListStreams, PrepareDomain, RecordSnapshot, RegenerateMetadata,
+    RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo, RotationSchedules, Save,
+    SessionConfig, SessionFigures, SetConsumerUri, SetRotationSchedule, SetShmPath,
+    SetTrackingPolicy, SnapshotOutput, Start, Stop, StreamSet, UnderWay, WatchUse,
     error::Refused,
     gate::ChunkGate,
     reply::{Beginning, Perform, Replying},
@@ -331,6 +331,7 @@ queries! {
     GetRotationInfo -> RotationInfo, rotation_info;
     ListRotationSchedules -> RotationSchedules, list_rotation_schedules;
     ListSnapshotOutputs -> Vec<SnapshotOutput>, list_snapshot_outputs;
+    ListStreams -> Vec<StreamSet>, list_streams;
 }
 
 /// What waits for others beside the commands.

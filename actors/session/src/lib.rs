@@ -64,6 +64,7 @@ mod shm;
 mod snapshot;
 mod start_stop;
 mod state;
+mod streams;
 mod synchronise;
 #[cfg(test)]
 mod tests;
@@ -94,3 +95,4 @@ pub use message::{
 pub use network::NetworkOutput;
 pub use output::Output;
 pub use request::{InSession, SessionRequest};
+pub use streams::{ListStreams, StreamMemory, StreamSet, StreamsOwner};

@@ -8,10 +8,10 @@ use crate::{
     AddContext, AddSnapshotOutput, AddTrackerValue, Clear, CommandQueue, DataPending,
     DeleteSnapshotOutput, DisableChannel, DisableEvent, EnableChannel, EnableEvent,
     GetInclusionSet, GetQueueReport, GetRotationInfo, GetTrackingPolicy, ListChannels, ListDomains,
-    ListEvents, ListRotationSchedules, ListSnapshotOutputs, Needs, PrepareDomain, RecordSnapshot,
-    RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo,
-    RotationSchedules, Save, SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy,
-    SnapshotOutput, Start, Stop,
+    ListEvents, ListRotationSchedules, ListSnapshotOutputs, ListStreams, Needs, PrepareDomain,
+    RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate,
+    RotationInfo, RotationSchedules, Save, SetConsumerUri, SetRotationSchedule, SetShmPath,
+    SetTrackingPolicy, SnapshotOutput, Start, Stop, StreamSet,
 };
 
 /// What a client or an embedding program asks a session.
@@ -98,6 +98,7 @@ requests! {
     AddSnapshotOutput "SNAPSHOT_ADD_OUTPUT" -> u32;
     DeleteSnapshotOutput "SNAPSHOT_DEL_OUTPUT" -> ();
     ListSnapshotOutputs "SNAPSHOT_LIST_OUTPUT" -> Vec<SnapshotOutput>;
+    ListStreams "GET_CHANNEL_DATA_STREAM_INFO_SETS" -> Vec<StreamSet>, |it| Needs::Open(it.domain);
     RecordSnapshot "SNAPSHOT_RECORD" -> ();
     GetTrackingPolicy "TRACKER_GET_POLICY" -> lttngd_model::TrackingPolicy,
         |it| Needs::Open(it.domain);

@@ -20,6 +20,7 @@ impl Inner {
             return Err(ErrorCode::Invalid);
         }
         self.state_mut().shm_path = path;
+        self.show_changed();
         Ok(())
     }
 

@@ -18,7 +18,7 @@ pub(crate) mod viewers;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -215,6 +215,7 @@ impl State {
             snapshot_mode: config.kind == SessionKind::Snapshot,
             live_timer_interval_us: config.live_timer_interval_us(),
             creation_time_s: config.created_at.epoch_s,
+            shm_path: self.shm_path.as_deref().unwrap_or(Path::new("")).to_string_lossy().into(),
         }
     }
 

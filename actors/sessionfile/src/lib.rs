@@ -1,9 +1,10 @@
 //! Saved sessions: the XML files of `lttng save` and `lttng load`, as session.xsd of LTTng 2.13
-//! describes them. [`read`] takes what the schema takes, elements in any order; [`write()`] writes what
+//! describes them, and those of newer versions but for what can be left out of them. [`read`] takes what the schema takes, elements in any order; [`write()`] writes what
 //! the stock daemon writes, to the byte.
 
 mod context;
 mod list;
+mod newer;
 mod probe;
 mod text;
 mod trackers;
@@ -12,12 +13,15 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use thiserror::Error;
 
 use self::list::{
     Channels, Contexts, Domains, Events, Exclusions, RotationSchedules, SnapshotOutputs, unwrap,
 };
+pub use self::newer::LeftOut;
 pub use self::probe::{
     SavedEventAttributes, SavedFunction, SavedFunctionProbe, SavedLookupMethod, SavedProbe,
     SavedTracepointProbe,
@@ -320,19 +324,32 @@ fn every_level() -> SavedLogLevelType {
 /// For anything that is not well-formed, has elements that the schema does not know, lacks some that
 /// it demands, or has other values than it allows.
 pub fn read(text: &str) -> Result<Vec<SavedSession>, SessionFileError> {
+    Ok(read_any(text)?.0)
+}
+
+/// The same, with what newer versions of LTTng have written into it that is left out.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_any(text: &str) -> Result<(Vec<SavedSession>, LeftOut), SessionFileError> {
     let error = |error: &dyn std::fmt::Display| SessionFileError(error.to_string());
-    let sessions = match text.contains("xmlns:") {
-        true => list::sessions(&text::without_namespaces(text).map_err(|e| error(&e))?),
-        false => list::sessions(text),
-    };
-    let sessions = sessions.map_err(|e| error(&e))?;
+    let mut text = Cow::Borrowed(text);
+    if text.contains("xmlns:") {
+        text = text::without_namespaces(&text).map_err(|e| error(&e))?.into();
+    }
+    let mut left_out = LeftOut::new();
+    if newer::may_be_newer(&text) {
+        let (older, newer) = newer::without(&text).map_err(|e| error(&e))?;
+        (text, left_out) = (older.into(), newer);
+    }
+    let sessions = list::sessions(&text).map_err(|e| error(&e))?;
     if sessions.is_empty() || sessions.len() > SESSIONS_MAX {
         return Err(error(&format_args!("{} sessions", sessions.len())));
     }
     for session in &sessions {
         session.check().map_err(|e| error(&e))?;
     }
-    Ok(sessions)
+    Ok((sessions, left_out))
 }
 
 impl SavedSession {

@@ -270,3 +270,49 @@ fn files_that_the_schema_does_not_take() {
         assert!(read(&text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn a_file_of_a_newer_version_is_read_without_what_there_is_not_here() {
+    let newer = include_str!("../../../tests/recorded/save/newer.lttng");
+    let (sessions, left_out) = read_any(newer).unwrap();
+    let expected = [
+        "CPU_ID",
+        "LOG4J2",
+        "allocation_policy",
+        "preallocation_policy",
+        "trace_format",
+        "triggers",
+        "watchdog_timer_interval",
+    ];
+    assert_eq!(left_out.into_iter().collect::<Vec<_>>(), expected);
+    let [session] = sessions.as_slice() else { panic!("{sessions:?}") };
+    let kinds: Vec<_> = session.domains.iter().map(|domain| domain.kind).collect();
+    use SavedDomainType as T;
+    assert_eq!(kinds, [T::Ust, T::Jul, T::Log4j, T::Python]);
+    let channel = &session.domains[0].channels[0];
+    assert_eq!((channel.subbuffer_count, channel.blocking_timeout_us), (Some(8), Some(100)));
+    assert_eq!(channel.events.len(), 2);
+    let contexts: Vec<_> = channel.contexts.iter().map(|it| it.plain.as_deref()).collect();
+    assert_eq!(contexts, [Some("VPID")]);
+    assert_eq!(read_any(RECORDED[1].1).unwrap().1.len(), 0, "an older one has nothing of it");
+}
+
+#[test]
+fn an_element_is_left_out_only_where_newer_versions_have_it() {
+    let session =
+        |inner: &str| format!("<sessions><session><name>s</name>{inner}</session></sessions>");
+    let empty = session("<trace_format/>");
+    assert_eq!(read_any(&empty).unwrap().1.into_iter().collect::<Vec<_>>(), ["trace_format"]);
+    for wrong in ["<triggers/>", "<allocation_policy>PER_CPU</allocation_policy>", "<trace_format>"]
+    {
+        assert!(read_any(&session(wrong)).is_err(), "{wrong}");
+    }
+    // A session may be called so.
+    let named = "<sessions><session><name>CPU_ID</name></session></sessions>";
+    assert_eq!(read_any(named).unwrap().0[0].name, "CPU_ID");
+    let domain = "<domains><domain><buffer_type>PER_UID</buffer_type><type>LOG4J2</type><channels><channel/></channels>\
+        </domain></domains><started>true</started>";
+    let (sessions, left_out) = read_any(&session(domain)).unwrap();
+    assert_eq!(left_out.into_iter().collect::<Vec<_>>(), ["LOG4J2"]);
+    assert_eq!((sessions[0].domains.len(), sessions[0].started), (0, Some(true)));
+}

@@ -1,12 +1,14 @@
-//! The protocol between `liblttng-ctl` 2.13 (the `lttng` command line and programs like it) and a
-//! session daemon, both sides of it.
+//! The protocol between `liblttng-ctl` (the `lttng` command line and programs like it) and a
+//! session daemon, both sides of it, as LTTng 2.13, 2.14, 2.15 and 2.16 have it.
+//!
+//! A [`Dialect`] is a version as far as it differs. What is asked and answered is the same for all above this module.
 //!
 //! A client connects, sends one [`Request`] of [`REQUEST_LEN`] bytes, the payload that
 //! [`Request::payload_len`] announces and [`Request::fd_count`] descriptors; the daemon answers one
 //! [`Reply`], and both close. Sources of the layouts: `src/common/sessiond-comm/sessiond-comm.h` for
 //! the fixed parts, `include/lttng/*-internal.h` for what follows them.
 //!
-//! Reading as a daemon: [`Request::decode`], [`Request::payload_len`], [`Request::command`]; answering:
+//! Reading as a daemon: [`Asked::decode`], [`Asked::in_dialect`], [`Request::payload_len`], [`Request::command`]; answering:
 //! [`Reply::ok`] or [`Reply::error`] with data from the `encode_*` functions. Asking as a client:
 //! [`Request::new`], [`Request::encode`]; reading the answer: [`ReplyHeader::decode`],
 //! [`Reply::decode`] and the `decode_*` functions.
@@ -17,17 +19,20 @@ mod channel;
 mod command;
 mod context;
 mod descriptor;
+mod dialect;
 mod domain;
 mod event;
 mod field;
 mod kind;
 mod listing;
 mod mirror;
+mod newer;
 mod reply;
 mod request;
 mod rotation;
 mod save;
 mod session;
+mod shape;
 mod snapshot;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -40,13 +45,18 @@ pub use channel::{decode_channels, encode_channels};
 pub use command::Command;
 pub use context::ContextRequest;
 pub use descriptor::{decode_descriptor, encode_descriptor};
+pub use dialect::{Dialect, Dialects, UnknownDialect};
 pub use domain::{DomainListing, decode_domains, encode_domains};
 pub use event::{decode_events, encode_events};
 pub use field::{decode_event_fields, encode_event_fields};
 pub use kind::CommandKind;
 pub use lttngd_model::trigger::ArchiveLocation;
-pub use reply::{REPLY_DATA_MAX_LEN, REPLY_HEADER_LEN, Reply, ReplyHeader};
-pub use request::{FDS_MAX, PAYLOAD_MAX_LEN, REQUEST_LEN, Request};
+pub use newer::{
+    KernelTracerStatus, StreamInfo, StreamInfoSet, StreamOwner, decode_kernel_tracer_status,
+    encode_kernel_tracer_status, encode_no_maps, encode_stream_info_sets,
+};
+pub use reply::{REPLY_DATA_MAX_LEN, Reply, ReplyHeader};
+pub use request::{Asked, FDS_MAX, PAYLOAD_MAX_LEN, REQUEST_LEN, Request};
 pub use rotation::{
     RotationInfo, RotationSchedule, RotationSchedules, RotationState, decode_rotation_id,
     decode_rotation_info, decode_rotation_schedules, encode_rotation_id, encode_rotation_info,

@@ -226,7 +226,7 @@ pub fn decode_notification(payload: &[u8]) -> Result<Notification, DecodeError> 
     if usize::try_from(len).ok() != Some(reader.left()) {
         return Err(DecodeError::BadValue { what: "notification length", value: len.into() });
     }
-    let trigger = decode_trigger_in(&mut reader)?;
+    let trigger = decode_trigger_in(&mut reader, crate::client::Dialect::V2_13)?;
     let evaluation = decode_evaluation(&mut reader)?;
     reader.finish("notification")?;
     Ok(Notification { trigger, evaluation })

@@ -15,17 +15,18 @@ use lttngd_model::{
     BufferMode, BufferScheme, Context, Domain, ErrorCode, EventFieldKind, LogLevelRule,
     ProcessAttribute, SessionKind, TrackerValue, TrackingPolicy, Uri,
 };
-use lttngd_wire::client::{self, Command, CommandKind, Reply, Request};
+use lttngd_wire::client::{self, Asked, Command, CommandKind, Dialect, Reply, Request};
 
 /// A request with its payload, and the reply if there was one.
 struct Exchange {
+    dialect: Dialect,
     request: Vec<u8>,
     reply: Option<Vec<u8>>,
 }
 
 impl Exchange {
     fn head(&self) -> Request {
-        Request::decode(&self.request[..client::REQUEST_LEN]).unwrap()
+        Request::decode(&self.request[..client::REQUEST_LEN], self.dialect).unwrap()
     }
 
     fn command(&self) -> Command {
@@ -33,11 +34,11 @@ impl Exchange {
     }
 
     fn reply(&self) -> Reply {
-        Reply::decode(self.reply.as_ref().unwrap()).unwrap()
+        Reply::decode(self.reply.as_ref().unwrap(), self.dialect).unwrap()
     }
 }
 
-fn parse(text: &str) -> Exchange {
+fn parse(text: &str, dialect: Dialect) -> Exchange {
     let mut parts: Vec<(&str, Vec<u8>)> = Vec::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let (word, value) = line.split_once(' ').unwrap();
@@ -59,17 +60,22 @@ fn parse(text: &str) -> Exchange {
         assert_eq!(word, "reply");
         reply
     });
-    Exchange { request, reply }
+    Exchange { dialect, request, reply }
 }
 
 fn recorded() -> BTreeMap<String, Exchange> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/client");
+    recorded_of(Dialect::V2_13, "tests/recorded/client")
+}
+
+/// What was recorded of one version.
+fn recorded_of(dialect: Dialect, directory: &str) -> BTreeMap<String, Exchange> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
     fs::read_dir(directory)
         .unwrap()
         .map(|entry| {
             let path = entry.unwrap().path();
             let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            (name, parse(&fs::read_to_string(path).unwrap()))
+            (name, parse(&fs::read_to_string(path).unwrap(), dialect))
         })
         .collect()
 }
@@ -104,7 +110,8 @@ fn every_command_of_the_command_line_is_recorded() {
     let recorded = recorded();
     for kind in CommandKind::ALL {
         // `lttng` has no use for a foreign consumer daemon.
-        let expected = *kind != CommandKind::RegisterConsumer;
+        let is_used = *kind != CommandKind::RegisterConsumer;
+        let expected = is_used && kind.to_raw(Dialect::V2_13).is_some();
         let found = recorded.values().any(|exchange| exchange.head().kind() == Some(*kind));
         assert_eq!(found, expected, "{kind:?}");
     }
@@ -113,17 +120,16 @@ fn every_command_of_the_command_line_is_recorded() {
 /// Decodes the data of a reply and encodes it again: command header and data.
 fn again(kind: CommandKind, reply: &Reply) -> (Vec<u8>, Vec<u8>) {
     use CommandKind as K;
-    let data = &reply.data;
+    let (data, dialect) = (&reply.data, reply.dialect);
     let listing = |encoded: Vec<u8>| (reply.count().unwrap().to_ne_bytes().to_vec(), encoded);
     let plain = |encoded: Vec<u8>| (Vec::new(), encoded);
+    let sessions = || client::decode_sessions(data, dialect).unwrap();
     match kind {
-        K::ListSessions => {
-            plain(client::encode_sessions(&client::decode_sessions(data).unwrap()).to_vec())
-        }
+        K::ListSessions => plain(client::encode_sessions(&sessions(), dialect).to_vec()),
         K::ListDomains => plain(client::encode_domains(&client::decode_domains(data).unwrap())),
         K::ListChannels => {
-            let channels = client::decode_channels(reply.count().unwrap(), data).unwrap();
-            listing(client::encode_channels(&channels))
+            let channels = client::decode_channels(reply.count().unwrap(), data, dialect).unwrap();
+            listing(client::encode_channels(&channels, dialect))
         }
         K::ListEvents | K::ListTracepoints => {
             let events = client::decode_events(reply.count().unwrap(), data).unwrap();
@@ -133,9 +139,10 @@ fn again(kind: CommandKind, reply: &Reply) -> (Vec<u8>, Vec<u8>) {
             let fields = client::decode_event_fields(reply.count().unwrap(), data).unwrap();
             listing(client::encode_event_fields(&fields).unwrap())
         }
-        K::CreateSession => {
-            plain(client::encode_descriptor(&client::decode_descriptor(data).unwrap()))
-        }
+        K::CreateSession => plain(client::encode_descriptor(
+            &client::decode_descriptor(data, dialect).unwrap(),
+            dialect,
+        )),
         K::DataPending => {
             plain(client::encode_data_pending(client::decode_data_pending(data).unwrap()))
         }
@@ -167,8 +174,13 @@ fn again(kind: CommandKind, reply: &Reply) -> (Vec<u8>, Vec<u8>) {
         K::SessionListRotationSchedules => plain(client::encode_rotation_schedules(
             &client::decode_rotation_schedules(data).unwrap(),
         )),
-        K::RegisterTrigger => plain(client::encode_trigger(&client::decode_trigger(data).unwrap())),
-        K::ListTriggers => plain(client::encode_triggers(&client::decode_triggers(data).unwrap())),
+        K::RegisterTrigger => {
+            plain(client::encode_trigger(&client::decode_trigger(data, dialect).unwrap(), dialect))
+        }
+        K::ListTriggers => plain(client::encode_triggers(
+            &client::decode_triggers(data, dialect).unwrap(),
+            dialect,
+        )),
         K::ExecuteErrorQuery => {
             plain(client::encode_error_counters(&client::decode_error_counters(data).unwrap()))
         }
@@ -185,7 +197,7 @@ fn replies_encode_to_the_same_bytes() {
         let kind = exchange.head().kind().unwrap();
         if kind == CommandKind::DestroySession && reply.data.len() > 14 {
             // The stock daemon leaves the unused part of the location uninitialised.
-            bytes[client::REPLY_HEADER_LEN + 4 + 5..][..9].fill(0);
+            bytes[exchange.dialect.reply_header_len() + 4 + 5..][..9].fill(0);
         }
         let (header, data) = match reply.failure() {
             Some(_) => (Vec::new(), Vec::new()),
@@ -270,11 +282,12 @@ fn sessions_are_described_and_listed() {
         panic!()
     };
     assert_eq!(descriptor.kind, SessionKind::Live { timer_interval_us: 500_000 });
-    let sessions = client::decode_sessions(&exchange("list-sessions").reply().data).unwrap();
+    let sessions =
+        client::decode_sessions(&exchange("list-sessions").reply().data, Dialect::V2_13).unwrap();
     assert_eq!(sessions[0].path, "tcp4://127.0.0.1:6001/sub [data: 6002]");
     assert!(sessions[0].creation_time_s > 1_700_000_000);
     let active = exchange("list-sessions-active").reply();
-    assert!(client::decode_sessions(&active.data).unwrap()[0].active);
+    assert!(client::decode_sessions(&active.data, Dialect::V2_13).unwrap()[0].active);
 }
 
 #[test]
@@ -330,4 +343,134 @@ fn network_output_of_a_loaded_session() {
         })
         .collect();
     assert_eq!(ports, [6001, 6002]);
+}
+
+/// What was recorded of the command line 2.16 and its daemon.
+fn newer() -> BTreeMap<String, Exchange> {
+    recorded_of(Dialect::V2_16, "tests/recorded/client-2.16")
+}
+
+#[test]
+fn what_a_newer_command_line_asks_is_understood() {
+    let newer = newer();
+    assert!(newer.len() >= 50);
+    for (name, exchange) in &newer {
+        let head = exchange.head();
+        let payload_len = exchange.request.len() - client::REQUEST_LEN;
+        assert_eq!(head.payload_len().unwrap(), payload_len, "{name}");
+        let asked = Asked::decode(&exchange.request[..client::REQUEST_LEN]).unwrap();
+        assert!(asked.dialects().has(Dialect::V2_16), "{name}: {}", asked.dialects());
+        assert!(!asked.contradicts(Dialect::V2_16), "{name}");
+        let command = exchange.command();
+        assert_eq!(Some(command.to_raw(Dialect::V2_16)), Some(head.command), "{name}");
+        let (mut request, payload) = Request::new_in(Dialect::V2_16, &command);
+        request.session_name.clone_from(&head.session_name);
+        request.domain = head.domain;
+        request.buffer_type = head.buffer_type;
+        let again = request.encode(&payload);
+        use CommandKind as K;
+        match head.kind().unwrap() {
+            // What is said of maps, and of a channel's watchdog, is not kept.
+            K::ListMapChannels | K::EnableChannel => {}
+            // The default trace format becomes the one that there is.
+            K::CreateSession => assert_eq!(again.len(), exchange.request.len(), "{name}"),
+            // The rule that says the same again is not kept; its length is in the request.
+            K::EnableEvent | K::DisableEvent => {
+                let behind = exchange.request.get(client::REQUEST_LEN..again.len());
+                assert!(behind == again.get(client::REQUEST_LEN..), "{name}: {command:?}");
+            }
+            _ => assert!(again == exchange.request, "{name}: {command:?}"),
+        }
+    }
+}
+
+#[test]
+fn every_command_of_a_newer_command_line_is_recorded() {
+    let newer = newer();
+    let found = |kind| newer.values().any(|exchange| exchange.head().kind() == Some(kind));
+    let asked = CommandKind::ALL.iter().filter(|kind| kind.to_raw(Dialect::V2_16).is_some());
+    let missing: Vec<_> = asked.filter(|kind| !found(**kind)).collect();
+    use CommandKind as K;
+    // Of networks loaded from files, of the kernel, and of maps.
+    let expected = [
+        &K::ListSyscalls,
+        &K::SetConsumerUri,
+        &K::KernelTracerStatus,
+        &K::AddMapChannel,
+        &K::GetMapChannelByName,
+        &K::ListMapGroups,
+        &K::SampleMapGroup,
+        &K::ListMapKeys,
+    ];
+    assert_eq!(missing, expected);
+}
+
+#[test]
+fn what_a_newer_daemon_answers_is_read() {
+    let newer = newer();
+    for (name, exchange) in &newer {
+        let reply = exchange.reply();
+        let kind = exchange.head().kind().unwrap();
+        let is_refused = name.ends_with("refused");
+        assert_eq!(reply.failure().is_some(), is_refused, "{name}: {:?}", reply.failure());
+        use CommandKind as K;
+        match kind {
+            _ if is_refused => {}
+            // The trace format of theirs is another one, and so is the memory that channels have.
+            K::ListSessions | K::CreateSession | K::ListChannels | K::GetStreamInfoSets => {}
+            K::KernelTracerStatus | K::ReclaimChannelMemory => {}
+            K::ListMapChannels => assert_eq!(reply.data, client::encode_no_maps(), "{name}"),
+            _ => {
+                let (header, data) = again(kind, &reply);
+                assert!((header, data) == (reply.header.clone(), reply.data.clone()), "{name}");
+            }
+        }
+    }
+    let sessions = &newer["list-sessions"].reply().data;
+    let sessions = client::decode_sessions(sessions, Dialect::V2_16).unwrap();
+    let shared = sessions.iter().find(|session| session.name == "shm").unwrap();
+    assert_eq!(shared.shm_path, "/dev/shm/x");
+    let live = sessions.iter().find(|session| session.name == "l").unwrap();
+    assert!(live.live_timer_interval_us > 0 && live.shm_path.is_empty());
+    let command = newer["enable-channel"].command();
+    let Command::EnableChannel(asked) = command else { panic!("{command:?}") };
+    assert_eq!((asked.name.as_str(), asked.attributes.subbuf_size_bytes), ("ch", 65536));
+    assert_eq!(asked.attributes.blocking_timeout_us, 100);
+    assert_eq!(asked.attributes.num_subbuf, 8);
+    let Command::CreateSession { descriptor, .. } = newer["create-session-3"].command() else {
+        panic!("another command")
+    };
+    assert!(matches!(descriptor.kind, SessionKind::Live { .. }), "{descriptor:?}");
+    let Command::EnableEvent { event, .. } = newer["enable-event"].command() else {
+        panic!("another command")
+    };
+    assert_eq!(event.filter.unwrap().expression, "x > 1");
+    assert_eq!(event.exclusions, ["a:b"]);
+    assert_eq!((event.loglevel_type, event.loglevel), (1, 6));
+}
+
+#[test]
+fn a_reply_in_another_form_is_not_what_it_says() {
+    let newer = newer();
+    let sessions = newer["list-sessions"].reply();
+    let as_of = |dialect| Reply { dialect, ..sessions.clone() }.encode();
+    // Headers differ by the number that only the older ones repeat.
+    assert_eq!(as_of(Dialect::V2_14).len(), as_of(Dialect::V2_16).len() + 4);
+    // Of one that is too long a newer client reads that there is nothing.
+    let misread =
+        client::ReplyHeader::decode(&as_of(Dialect::V2_14)[..20], Dialect::V2_16).unwrap();
+    assert_eq!(misread.data_len, 0);
+    // Those without data all read alike.
+    for dialect in Dialect::ALL {
+        let (request, _) = Request::new_in(dialect, &Command::StartTrace);
+        for reply in [Reply::ok(&request), Reply::error(&request, ErrorCode::Und)] {
+            let bytes = reply.encode();
+            assert_eq!(bytes.len(), 24);
+            for other in Dialect::ALL {
+                let len = other.reply_header_len();
+                let header = client::ReplyHeader::decode(&bytes[..len], other).unwrap();
+                assert_eq!((header.code, header.data_len, header.header_len), (reply.code, 0, 0));
+            }
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use lttngd_wire::client::{Command, REPLY_HEADER_LEN, Reply, ReplyHeader, Request};
+use lttngd_wire::client::{Command, Dialect, Reply, ReplyHeader, Request};
 
 use crate::{PATIENCE, send_descriptors};
 
@@ -30,10 +30,18 @@ impl FakeClient {
     /// # Errors
     /// When nobody listens.
     pub fn call(path: &Path, bytes: &[u8]) -> io::Result<Option<Reply>> {
+        Self::call_in(Dialect::V2_13, path, bytes)
+    }
+
+    /// The same by a client of any version.
+    ///
+    /// # Errors
+    /// When nobody listens.
+    pub fn call_in(dialect: Dialect, path: &Path, bytes: &[u8]) -> io::Result<Option<Reply>> {
         let mut client = Self::connect(path)?;
         // The daemon may have closed after it has seen enough.
         let _ = client.send(bytes);
-        client.reply()
+        client.reply_in(dialect)
     }
 
     /// The bytes of a command, as `change` leaves its request.
@@ -70,6 +78,14 @@ impl FakeClient {
     /// # Errors
     /// When neither comes in time, or the reply is cut or followed by something.
     pub fn reply(&mut self) -> io::Result<Option<Reply>> {
+        self.reply_in(Dialect::V2_13)
+    }
+
+    /// The same by a client of any version.
+    ///
+    /// # Errors
+    /// As [`FakeClient::reply`].
+    pub fn reply_in(&mut self, dialect: Dialect) -> io::Result<Option<Reply>> {
         let mut bytes = Vec::new();
         match self.0.read_to_end(&mut bytes) {
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
@@ -79,8 +95,8 @@ impl FakeClient {
             return Ok(None);
         }
         let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
-        let head = bytes.get(..REPLY_HEADER_LEN).unwrap_or(&bytes);
-        ReplyHeader::decode(head).map_err(invalid)?;
-        Reply::decode(&bytes).map_err(invalid).map(Some)
+        let head = bytes.get(..dialect.reply_header_len()).unwrap_or(&bytes);
+        ReplyHeader::decode(head, dialect).map_err(invalid)?;
+        Reply::decode(&bytes, dialect).map_err(invalid).map(Some)
     }
 }

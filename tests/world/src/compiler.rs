@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use lttngd_model::{ErrorCode, Filter};
-use lttngd_wire::client::{Command, REQUEST_LEN, Reply, Request};
+use lttngd_wire::client::{Command, Dialect, REQUEST_LEN, Reply, Request};
 
 use super::{Arena, PATIENCE, program};
 
@@ -91,7 +91,7 @@ fn read(stream: &mut UnixStream) -> Option<(Request, Vec<u8>)> {
         return None;
     }
     stream.read_exact(&mut fixed[received..]).unwrap();
-    let request = Request::decode(&fixed).unwrap();
+    let request = Request::decode(&fixed, Dialect::V2_13).unwrap();
     let mut payload = vec![0; request.payload_len().unwrap()];
     stream.read_exact(&mut payload).unwrap();
     Some((request, payload))

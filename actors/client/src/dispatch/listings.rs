@@ -21,7 +21,7 @@ impl Asking<'_> {
             return Ok(self.ok().with_list(0, Vec::new()));
         };
         let channels = self.handle.ask(ListChannels { domain }.in_session(self.session)).await?;
-        Ok(self.ok().with_list(channels.len(), encode_channels(&channels)))
+        Ok(self.ok().with_list(channels.len(), encode_channels(&channels, self.request.dialect)))
     }
 
     pub(super) async fn list_events(&self, channel: String) -> Result<Reply, ErrorCode> {

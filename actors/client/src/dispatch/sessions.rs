@@ -15,7 +15,7 @@ impl Asking<'_> {
         descriptor: SessionDescriptor,
     ) -> Result<Reply, ErrorCode> {
         let complete = self.handle.create_session(home, descriptor).await?;
-        Ok(self.ok().with_data(encode_descriptor(&complete)))
+        Ok(self.ok().with_data(encode_descriptor(&complete, self.request.dialect)))
     }
 
     /// Whoever sends the reply has the list, which is the same for all.

@@ -23,7 +23,7 @@ impl Asking<'_> {
         let requester = self.handle.requester();
         let registered = self.handle.ask(RegisterTrigger { requester, trigger, anonymous }).await?;
         self.attached.borrow_mut().sent = binaries(std::slice::from_ref(&registered));
-        Ok(self.ok().with_data(encode_trigger(&registered)))
+        Ok(self.ok().with_data(encode_trigger(&registered, self.request.dialect)))
     }
 
     pub(super) async fn unregister_trigger(&self, trigger: Trigger) -> Result<Reply, ErrorCode> {
@@ -34,7 +34,7 @@ impl Asking<'_> {
     pub(super) async fn list_triggers(&self) -> Result<Reply, ErrorCode> {
         let triggers = self.handle.list_triggers().await?;
         self.attached.borrow_mut().sent = binaries(&triggers);
-        Ok(self.ok().with_data(encode_triggers(&triggers)))
+        Ok(self.ok().with_data(encode_triggers(&triggers, self.request.dialect)))
     }
 
     pub(super) async fn query_errors(&self, query: ErrorQuery) -> Result<Reply, ErrorCode> {

@@ -3,7 +3,8 @@
 use lttngd_model::{BufferScheme, ErrorCode};
 use lttngd_peer::{FakeClient, channel_listing, event_description};
 use lttngd_wire::client::{
-    Command, CommandKind, Reply, decode_channels, decode_domains, decode_events, decode_sessions,
+    Command, CommandKind, Dialect, Reply, decode_channels, decode_domains, decode_events,
+    decode_sessions,
 };
 
 use super::world::{World, bytes};
@@ -33,7 +34,7 @@ fn every_number_in_every_domain_is_answered() {
             let reply = reply.unwrap_or_else(|| panic!("command {number} has no reply"));
             assert_eq!(reply.command, number);
             let failure = reply.failure();
-            if CommandKind::from_raw(number).is_none() {
+            if CommandKind::from_raw(number, Dialect::V2_13).is_none() {
                 let expected = match domain {
                     _ if number > LAST => ErrorCode::Und,
                     1 => ErrorCode::KernNa,
@@ -42,7 +43,7 @@ fn every_number_in_every_domain_is_answered() {
                 };
                 assert_eq!(failure, Some(expected), "{number} in {domain}");
             }
-            if number == CommandKind::DestroySession.to_raw() {
+            if Some(number) == CommandKind::DestroySession.to_raw(Dialect::V2_13) {
                 assert_eq!(failure, None);
                 world.session("s");
             }
@@ -56,10 +57,10 @@ fn without_its_session_a_command_says_so_before_all_else() {
     let world = World::new();
     for number in 0..=NUMBERS {
         let reply = FakeClient::call(&world.socket(), &bare(number, "none", 2)).unwrap().unwrap();
-        let needs =
-            CommandKind::from_raw(number).map_or(number <= LAST, CommandKind::needs_session);
+        let needs = CommandKind::from_raw(number, Dialect::V2_13)
+            .map_or(number <= LAST, CommandKind::needs_session);
         // The library of clients says that a session is gone for these codes alone.
-        let word = match CommandKind::from_raw(number) {
+        let word = match CommandKind::from_raw(number, Dialect::V2_13) {
             Some(CommandKind::TrackerSetPolicy | CommandKind::TrackerGetInclusionSet) => {
                 ErrorCode::SessionNotExist
             }
@@ -83,7 +84,7 @@ fn a_life_of_a_session() {
     let reply = ok(&Command::ListChannels);
     let count = reply.count().unwrap();
     assert_eq!(count, 1);
-    assert_eq!(decode_channels(count, &reply.data).unwrap()[0].name, "c");
+    assert_eq!(decode_channels(count, &reply.data, Dialect::V2_13).unwrap()[0].name, "c");
     let reply = ok(&Command::ListEvents { channel: "c".to_owned() });
     assert_eq!(decode_events(reply.count().unwrap(), &reply.data).unwrap()[0].name, "p:e");
     assert_eq!(decode_domains(&ok(&Command::ListDomains).data).unwrap().len(), 1);
@@ -92,7 +93,7 @@ fn a_life_of_a_session() {
     assert_eq!(failed.failure(), Some(ErrorCode::TraceAlreadyStarted));
     ok(&Command::StopTrace);
     ok(&Command::DataPending);
-    let sessions = |reply: &Reply| decode_sessions(&reply.data).unwrap();
+    let sessions = |reply: &Reply| decode_sessions(&reply.data, Dialect::V2_13).unwrap();
     assert_eq!(sessions(&ok(&Command::ListSessions)).len(), 1);
     ok(&Command::DestroySession);
     assert_eq!(sessions(&world.call("", &Command::ListSessions)), []);
@@ -112,10 +113,14 @@ fn a_client_of_another_user_sees_and_does_nothing() {
         rustix::thread::set_thread_res_uid(stranger, stranger, stranger).unwrap();
         let call =
             |command: &Command| FakeClient::call(&path, &bytes("s", command)).unwrap().unwrap();
-        assert_eq!(decode_sessions(&call(&Command::ListSessions).data).unwrap(), []);
+        assert_eq!(
+            decode_sessions(&call(&Command::ListSessions).data, Dialect::V2_13).unwrap(),
+            []
+        );
         for number in 0..=LAST {
             let reply = FakeClient::call(&path, &bare(number, "s", 2)).unwrap().unwrap();
-            let needs = CommandKind::from_raw(number).is_none_or(CommandKind::needs_session);
+            let needs = CommandKind::from_raw(number, Dialect::V2_13)
+                .is_none_or(CommandKind::needs_session);
             let denied = reply.failure() == Some(ErrorCode::Eperm);
             assert_eq!(denied, needs, "{number}: {:?}", reply.failure());
         }

@@ -16,13 +16,14 @@ use lttngd_peer::{
     eventually, open_descriptors,
 };
 use lttngd_runtime::{Descriptors, Peer};
-use lttngd_wire::client::{Command, REQUEST_LEN, decode_sessions};
+use lttngd_wire::client::{Command, Dialect, REQUEST_LEN, decode_sessions};
 
 use super::world::{World, bytes, daemon};
 use crate::{
     connection::serve,
     listers::Listers,
     lists::{List, Lists},
+    recognition::Recognition,
     replies::Replies,
     send::ConnectionError,
     shares::Shares,
@@ -96,7 +97,7 @@ fn the_list_of_sessions_is_as_the_sessions_are_and_answers_each_request() {
         let reply = FakeClient::call(&world.socket(), &patched(request, PID, pid.cast_unsigned()));
         let reply = reply.unwrap().unwrap();
         assert_eq!(reply.pid, pid);
-        let sessions = decode_sessions(&reply.data).unwrap();
+        let sessions = decode_sessions(&reply.data, Dialect::V2_13).unwrap();
         sessions.into_iter().map(|session| (session.name, session.active)).collect::<Vec<_>>()
     };
     let shown = |name: &str, active| (name.to_owned(), active);
@@ -124,7 +125,7 @@ fn a_list_is_sent_to_the_end_to_a_client_that_reads_late() {
     late.send(&bytes("", &Command::ListSessions)).unwrap();
     world.check();
     let reply = late.reply().unwrap().unwrap();
-    assert_eq!(decode_sessions(&reply.data).unwrap().len(), count);
+    assert_eq!(decode_sessions(&reply.data, Dialect::V2_13).unwrap().len(), count);
 }
 
 #[test]
@@ -263,7 +264,9 @@ async fn a_request_that_does_not_come_is_given_up() {
     tokio::time::pause();
     let shares = Shares::new(Descriptors::unlimited());
     let lists = Lists::new(handle.clone(), Replies::default());
-    let outcome = serve(peer, (&handle, &Listers::default(), &shares, &lists)).await;
+    let recognition = Recognition::of_everyone(Dialect::V2_13);
+    let with = (&handle, &Listers::default(), &shares, &lists);
+    let outcome = serve(peer, &recognition, with).await;
     assert!(matches!(outcome, Err(ConnectionError::Silent)), "{outcome:?}");
     drop(theirs);
 }
@@ -299,7 +302,12 @@ async fn clients_that_ask_late_and_do_not_read_share_one_list() {
         let (with, lists) = (Rc::clone(&with), Rc::clone(&lists));
         let served = tokio::task::spawn_local(async move {
             let (handle, listers, shares) = &*with;
-            serve(peer, (handle, listers, shares, &lists)).await
+            serve(
+                peer,
+                &Recognition::of_everyone(Dialect::V2_13),
+                (handle, listers, shares, &lists),
+            )
+            .await
         });
         // It is being heard by now, and asks in another way than most do.
         tokio::task::yield_now().await;
@@ -307,7 +315,7 @@ async fn clients_that_ask_late_and_do_not_read_share_one_list() {
         theirs.write_all(&bytes(named, &Command::ListSessions)).unwrap();
         clients.push((theirs, served));
     }
-    let list = lists.newest(requester).unwrap();
+    let list = lists.newest(requester, Dialect::V2_13).unwrap();
     let held = || Rc::strong_count(&list) - 2;
     eventually("all are sent the same list", || held() == CLIENTS).await;
     for (mut theirs, served) in clients {
@@ -331,19 +339,27 @@ async fn a_list_is_made_once_for_all_and_another_waits_while_too_many_are_not_ta
     let root = Credentials { uid: 0, gid: 0 };
     let lists = Lists::new(handle.clone(), Replies::holding(ROOM, 0));
     let create = async |name: &str| create(&handle, name).await;
-    let names = |list: &Rc<List>| decode_sessions(&list.data().to_vec()).unwrap().len();
+    let names =
+        |list: &Rc<List>| decode_sessions(&list.data().to_vec(), Dialect::V2_13).unwrap().len();
     create("a").await;
-    let first = lists.newest(root).unwrap();
-    assert!(Rc::ptr_eq(&first, &lists.newest(root).unwrap()), "it is the same for all");
+    let first = lists.newest(root, Dialect::V2_13).unwrap();
+    assert!(
+        Rc::ptr_eq(&first, &lists.newest(root, Dialect::V2_13).unwrap()),
+        "it is the same for all"
+    );
     create("b").await;
     // The first one is still sent to somebody: there is no room for another.
     assert_eq!(names(&first), 1);
-    assert!(lists.newest(root).is_none());
-    let mut waiting = std::pin::pin!(lists.when_there_is_room(root));
+    assert!(lists.newest(root, Dialect::V2_13).is_none());
+    let mut waiting = std::pin::pin!(lists.when_there_is_room(root, Dialect::V2_13));
     let early = tokio::time::timeout(std::time::Duration::ZERO, waiting.as_mut()).await;
     assert!(early.is_err(), "it waits");
     drop(first);
     assert_eq!(names(&waiting.await), 2);
     create("c").await;
-    assert_eq!(names(&lists.newest(root).unwrap()), 3, "nobody is sent the one before");
+    assert_eq!(
+        names(&lists.newest(root, Dialect::V2_13).unwrap()),
+        3,
+        "nobody is sent the one before"
+    );
 }

@@ -23,7 +23,7 @@ use lttngd_registry::{Registry, RegistryConfig, Shutdown};
 use lttngd_relayd::{RelaydConfig, Relayds};
 use lttngd_runtime::{Descriptors, Outlet};
 use lttngd_session::{Consumers, SessionListings};
-use lttngd_wire::client::{Command, Reply, Request};
+use lttngd_wire::client::{Command, Dialect, Reply, Request};
 use tokio::sync::oneshot;
 
 use crate::Apart;
@@ -96,7 +96,7 @@ impl World {
                 let fake = FakeConsumer::new(ConsumerScript::default());
                 let (handle, registry, consumer) = daemon(&fake);
                 let descriptors = Descriptors::unlimited();
-                let mut clients = Apart::new(socket, handle, descriptors);
+                let mut clients = Apart::new(socket, handle, descriptors).serving(Dialect::V2_13);
                 tokio::task::spawn_local(clients.answering().listen());
                 let listener = tokio::task::spawn_local(clients.listen());
                 ready.send(()).unwrap();

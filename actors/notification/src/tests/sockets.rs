@@ -5,7 +5,7 @@ use lttngd_model::{
     trigger::{Evaluation, EventNotified, Trigger},
 };
 use lttngd_wire::{
-    client::encode_condition,
+    client::{Dialect, encode_condition},
     notification::{MessageKind, Status, decode_notification, encode_handshake, encode_message},
 };
 
@@ -41,7 +41,7 @@ async fn a_subscriber_is_told_and_may_leave() {
     let notification = decode_notification(&payload).unwrap();
     assert_eq!(notification.trigger, trigger);
     assert_eq!(notification.evaluation, Evaluation::EventRuleMatches { captures: Vec::new() });
-    let condition = encode_condition(&event("p:a"));
+    let condition = encode_condition(&event("p:a"), Dialect::V2_13);
     for (kind, expected) in [
         (MessageKind::Subscribe, Status::AlreadySubscribed),
         (MessageKind::Unsubscribe, Status::Ok),
@@ -66,7 +66,7 @@ async fn those_who_speak_badly_are_sent_away_and_nobody_else() {
     let world = World::new();
     register(&world, "p:a").await;
     let bystander = world.subscriber(&[event("p:a")]).await;
-    let condition = encode_condition(&event("p:a"));
+    let condition = encode_condition(&event("p:a"), Dialect::V2_13);
     // Before the handshake.
     let client = world.connect().await;
     client.send(MessageKind::Subscribe, &condition).await;
@@ -110,7 +110,7 @@ async fn a_subscriber_whose_actor_fails_is_gone_and_nobody_else() {
 
     let world = World::new();
     register(&world, "p:a").await;
-    let condition = encode_condition(&event("p:a"));
+    let condition = encode_condition(&event("p:a"), Dialect::V2_13);
     let event_of = || EventNotified { token: TracerToken(0), captures: [].into() };
     // In the middle of a request.
     let client = world.subscriber(&[]).await;
@@ -150,7 +150,7 @@ async fn another_version_is_told_so_and_a_long_handshake_is_one() {
 async fn a_message_may_come_byte_by_byte() {
     let world = World::new();
     let client = world.connect().await;
-    let condition = encode_condition(&event("p:a"));
+    let condition = encode_condition(&event("p:a"), Dialect::V2_13);
     let messages =
         [encode_handshake(), encode_message(MessageKind::Subscribe, &condition)].concat();
     for byte in messages {

@@ -13,7 +13,7 @@ use lttngd_model::{TracerToken, ust::NotifierSet};
 use lttngd_peer::FakeKernel;
 use lttngd_runtime::{Descriptors, Outlet, Pause, Peer};
 use lttngd_session::{SessionListings, WatchUse};
-use lttngd_wire::client::encode_condition;
+use lttngd_wire::client::{Dialect, encode_condition};
 use lttngd_wire::notification::{
     HEADER_LEN, Header, MessageKind, Status, decode_status, encode_handshake, encode_message,
 };
@@ -148,7 +148,7 @@ impl World {
         let client = self.connect().await;
         client.shake_hands().await;
         for condition in conditions {
-            client.send(MessageKind::Subscribe, &encode_condition(condition)).await;
+            client.send(MessageKind::Subscribe, &encode_condition(condition, Dialect::V2_13)).await;
             assert_eq!(client.status().await, Status::Ok);
         }
         client

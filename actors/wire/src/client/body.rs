@@ -5,8 +5,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::mirror::{chars, read, text, wire_len};
 use super::{
-    Command, CommandKind, Request, channel, context, descriptor, event, rotation, save, snapshot,
-    tracker, trigger, uri,
+    Command, CommandKind, Dialect, Request, channel, context, descriptor, event, rotation, save,
+    snapshot, tracker, trigger, uri,
 };
 use crate::{DecodeError, Reader, Writer};
 
@@ -75,15 +75,23 @@ pub(super) fn decode(
             Ok(Command::TrackerGetInclusionSet { attribute: tracker::decode_attribute(request)? })
         }
         CommandKind::CreateSession => {
-            let (home, descriptor) = descriptor::decode_request(&request.union(), payload)?;
+            let (home, descriptor) =
+                descriptor::decode_request(&request.union(), payload, request.dialect)?;
             Ok(Command::CreateSession { home, descriptor })
         }
-        CommandKind::EnableChannel => channel::decode_request(payload).map(Command::EnableChannel),
-        _ => decode_plain(kind, &request.union(), payload).map_err(|_| kind.malformed()),
+        CommandKind::EnableChannel => {
+            channel::decode_request(payload, request.dialect).map(Command::EnableChannel)
+        }
+        _ => decode_plain((kind, request.dialect), &request.union(), payload)
+            .map_err(|_| kind.malformed()),
     }
 }
 
-fn decode_plain(kind: CommandKind, union: &[u8], payload: &[u8]) -> Result<Command, DecodeError> {
+fn decode_plain(
+    (kind, dialect): (CommandKind, Dialect),
+    union: &[u8],
+    payload: &[u8],
+) -> Result<Command, DecodeError> {
     use CommandKind as K;
     let mut reader = Reader::new(union);
     let channel = |reader: &mut Reader<'_>| text(reader.bytes(256, CHANNEL)?, CHANNEL);
@@ -96,12 +104,12 @@ fn decode_plain(kind: CommandKind, union: &[u8], payload: &[u8]) -> Result<Comma
         K::DisableChannel => Command::DisableChannel { channel: channel(&mut reader)? },
         K::DisableEvent => Command::DisableEvent {
             channel: channel(&mut reader)?,
-            event: event::decode_description(payload)?,
+            event: event::decode_description(payload, dialect)?,
         },
         K::ListSyscalls => Command::ListSyscalls,
         K::EnableEvent => Command::EnableEvent {
             channel: channel(&mut reader)?,
-            event: event::decode_description(payload)?,
+            event: event::decode_description(payload, dialect)?,
         },
         K::DestroySession => Command::DestroySession,
         K::ListChannels => Command::ListChannels,
@@ -130,11 +138,11 @@ fn decode_plain(kind: CommandKind, union: &[u8], payload: &[u8]) -> Result<Comma
         K::RegenerateStatedump => Command::RegenerateStatedump,
         K::RegisterTrigger => Command::RegisterTrigger {
             anonymous: read::<TriggerMember>(&mut reader, "trigger")?.is_trigger_anonymous != 0,
-            trigger: Box::new(trigger::decode_trigger(payload)?),
+            trigger: Box::new(trigger::decode_trigger(payload, dialect)?),
         },
-        K::UnregisterTrigger => {
-            Command::UnregisterTrigger { trigger: Box::new(trigger::decode_trigger(payload)?) }
-        }
+        K::UnregisterTrigger => Command::UnregisterTrigger {
+            trigger: Box::new(trigger::decode_trigger(payload, dialect)?),
+        },
         K::RotateSession => Command::RotateSession,
         K::RotationGetInfo => Command::RotationGetInfo { rotation_id: reader.u64("rotation_id")? },
         K::RotationSetSchedule => {
@@ -144,9 +152,21 @@ fn decode_plain(kind: CommandKind, union: &[u8], payload: &[u8]) -> Result<Comma
         K::SessionListRotationSchedules => Command::SessionListRotationSchedules,
         K::ClearSession => Command::ClearSession,
         K::ListTriggers => Command::ListTriggers,
-        K::ExecuteErrorQuery => {
-            Command::ExecuteErrorQuery { query: Box::new(trigger::decode_error_query(payload)?) }
-        }
+        K::ExecuteErrorQuery => Command::ExecuteErrorQuery {
+            query: Box::new(trigger::decode_error_query(payload, dialect)?),
+        },
+        K::KernelTracerStatus => Command::KernelTracerStatus,
+        K::ReclaimChannelMemory => Command::ReclaimChannelMemory {
+            channel: channel(&mut reader)?,
+            age_us: Some(reader.u64("reclaim age")?).filter(|age| *age != 0),
+        },
+        K::GetStreamInfoSets => Command::GetStreamInfoSets { channel: channel(&mut reader)? },
+        K::AddMapChannel
+        | K::ListMapChannels
+        | K::GetMapChannelByName
+        | K::ListMapGroups
+        | K::SampleMapGroup
+        | K::ListMapKeys => Command::Map(kind),
         K::EnableChannel
         | K::CreateSession
         | K::TrackerAddValue
@@ -156,7 +176,7 @@ fn decode_plain(kind: CommandKind, union: &[u8], payload: &[u8]) -> Result<Comma
         | K::TrackerGetInclusionSet => {
             return Err(DecodeError::BadValue {
                 what: "command with errors of its own",
-                value: kind.to_raw().into(),
+                value: kind as i64,
             });
         }
     })
@@ -165,7 +185,7 @@ fn decode_plain(kind: CommandKind, union: &[u8], payload: &[u8]) -> Result<Comma
 const CHANNEL: &str = "channel_name";
 
 /// The union (as many bytes of it as are used) and the payload of a command.
-pub(super) fn encode(command: &Command) -> (Vec<u8>, Vec<u8>) {
+pub(super) fn encode(command: &Command, dialect: Dialect) -> (Vec<u8>, Vec<u8>) {
     let mut union = Writer::default();
     let mut payload = Writer::default();
     match command {
@@ -174,14 +194,14 @@ pub(super) fn encode(command: &Command) -> (Vec<u8>, Vec<u8>) {
             put_channel(&mut union, channel, payload.len());
         }
         Command::DisableEvent { channel, event } | Command::EnableEvent { channel, event } => {
-            event::encode_description(event, &mut payload);
+            event::encode_description(event, dialect, &mut payload);
             put_channel(&mut union, channel, payload.len());
         }
         Command::DisableChannel { channel } | Command::ListEvents { channel } => {
             put_channel(&mut union, channel, 0);
         }
         Command::EnableChannel(channel) => {
-            channel::encode(channel, &mut payload);
+            channel::encode(channel, dialect, &mut payload);
             union.u32(wire_len(payload.len()));
         }
         Command::RegisterConsumer { path } | Command::SetSessionShmPath { path } => {
@@ -210,11 +230,11 @@ pub(super) fn encode(command: &Command) -> (Vec<u8>, Vec<u8>) {
             union.i32(*attribute as i32).u32(*policy as u32);
         }
         Command::RegisterTrigger { anonymous, trigger } => {
-            payload.bytes(&trigger::encode_trigger(trigger));
+            payload.bytes(&trigger::encode_trigger(trigger, dialect));
             put_trigger(&mut union, payload.len(), *anonymous);
         }
         Command::UnregisterTrigger { trigger } => {
-            payload.bytes(&trigger::encode_trigger(trigger));
+            payload.bytes(&trigger::encode_trigger(trigger, dialect));
             put_trigger(&mut union, payload.len(), false);
         }
         Command::RotationGetInfo { rotation_id } => {
@@ -224,13 +244,25 @@ pub(super) fn encode(command: &Command) -> (Vec<u8>, Vec<u8>) {
             rotation::encode_schedule(*set, *schedule, &mut union);
         }
         Command::CreateSession { home, descriptor } => {
-            descriptor::encode_request(home.as_deref(), descriptor, &mut union, &mut payload);
+            descriptor::encode_request(
+                (home.as_deref(), descriptor, dialect),
+                &mut union,
+                &mut payload,
+            );
         }
         Command::ExecuteErrorQuery { query } => {
-            payload.bytes(&trigger::encode_error_query(query));
+            payload.bytes(&trigger::encode_error_query(query, dialect));
             union.u32(wire_len(payload.len()));
         }
-        Command::ListSyscalls
+        Command::ReclaimChannelMemory { channel, age_us } => {
+            union.padded_string(channel, 256).u64(age_us.unwrap_or(0));
+        }
+        Command::GetStreamInfoSets { channel } => {
+            union.padded_string(channel, 256);
+        }
+        Command::KernelTracerStatus
+        | Command::Map(_)
+        | Command::ListSyscalls
         | Command::DestroySession
         | Command::ListChannels
         | Command::ListDomains

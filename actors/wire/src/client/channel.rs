@@ -7,11 +7,11 @@ use lttngd_model::{
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::listing;
 use super::mirror::{read, string, string_len};
+use super::{Dialect, listing};
 use crate::{DecodeError, Reader, Writer};
 
-/// `struct lttng_channel_comm`; the name follows.
+/// The front of `struct lttng_channel_comm`, behind which 2.15 has the watchdog timer, and all the rest and the name.
 #[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
 #[repr(C, packed)]
 struct ChannelComm {
@@ -29,19 +29,36 @@ struct ChannelComm {
     discarded_events: u64,
     lost_packets: u64,
     monitor_timer_interval: u64,
-    blocking_timeout: i64,
 }
 
-const _: () = assert!(size_of::<ChannelComm>() == 83);
+const _: () = assert!(size_of::<ChannelComm>() == 75);
 const _: () = assert!(offset_of!(ChannelComm, output) == 30);
-const _: () = assert!(offset_of!(ChannelComm, blocking_timeout) == 75);
+
+/// A watchdog timer: whether it is set, padding, and its interval in microseconds.
+const WATCHDOG_LEN: usize = 16;
+/// A preallocation policy, and the age from which memory is given back: whether it is set, and the age.
+const RECLAIM_LEN: usize = 10;
+/// `enum lttng_channel_allocation_policy`.
+const PER_CPU: u8 = 0;
+
+/// Size of a channel without its name, in bytes.
+const fn fixed_len(dialect: Dialect) -> usize {
+    match dialect {
+        Dialect::V2_13 => 83,
+        Dialect::V2_14 => 84,
+        Dialect::V2_15 | Dialect::V2_16 => 110,
+    }
+}
 
 /// The channel of ENABLE_CHANNEL. An output that is neither splice nor mmap gets the answer that
 /// user space gives for splice.
-pub(super) fn decode_request(payload: &[u8]) -> Result<ChannelListing, ErrorCode> {
+pub(super) fn decode_request(
+    payload: &[u8],
+    dialect: Dialect,
+) -> Result<ChannelListing, ErrorCode> {
     let mut reader = Reader::new(payload);
-    let channel = decode(&mut reader).map_err(|error| match error {
-        DecodeError::BadValue { what: OUTPUT, .. } => ErrorCode::NotSupported,
+    let channel = decode(&mut reader, dialect).map_err(|error| match error {
+        DecodeError::BadValue { what: OUTPUT | ALLOCATION, .. } => ErrorCode::NotSupported,
         _ => ErrorCode::Invalid,
     })?;
     reader.finish("channel").map_err(|_| ErrorCode::Invalid)?;
@@ -49,9 +66,25 @@ pub(super) fn decode_request(payload: &[u8]) -> Result<ChannelListing, ErrorCode
 }
 
 const OUTPUT: &str = "channel output";
+const ALLOCATION: &str = "channel allocation policy";
 
-fn decode(reader: &mut Reader<'_>) -> Result<ChannelListing, DecodeError> {
+fn decode(reader: &mut Reader<'_>, dialect: Dialect) -> Result<ChannelListing, DecodeError> {
     let comm: &ChannelComm = read(reader, "channel")?;
+    if dialect.has_trace_formats() {
+        // Consumers of this daemon have no sub-buffers that an application which died keeps from the others.
+        reader.bytes(WATCHDOG_LEN, "channel watchdog timer")?;
+    }
+    let blocking_timeout_us = reader.i64("channel blocking_timeout")?;
+    if dialect.has_rules_behind_events() {
+        match reader.u8(ALLOCATION)? {
+            PER_CPU => {}
+            other => return Err(DecodeError::BadValue { what: ALLOCATION, value: other.into() }),
+        }
+    }
+    if dialect.has_trace_formats() {
+        // Memory is allocated when it is first used, and is given back with the channel.
+        reader.bytes(RECLAIM_LEN, "channel memory policies")?;
+    }
     let name = string(reader, comm.name_len, NAME_MAX, "channel name")?;
     let mode = match comm.overwrite {
         -1 => BufferMode::Default,
@@ -77,7 +110,7 @@ fn decode(reader: &mut Reader<'_>) -> Result<ChannelListing, DecodeError> {
             read_timer_interval_us: comm.read_timer_interval,
             monitor_timer_interval_us: comm.monitor_timer_interval,
             live_timer_interval_us: comm.live_timer_interval,
-            blocking_timeout_us: comm.blocking_timeout,
+            blocking_timeout_us,
             output,
             tracefile_size_bytes: comm.tracefile_size,
             tracefile_count: comm.tracefile_count,
@@ -87,7 +120,7 @@ fn decode(reader: &mut Reader<'_>) -> Result<ChannelListing, DecodeError> {
     })
 }
 
-pub(super) fn encode(channel: &ChannelListing, writer: &mut Writer) {
+pub(super) fn encode(channel: &ChannelListing, dialect: Dialect, writer: &mut Writer) {
     let attributes = &channel.attributes;
     let comm = ChannelComm {
         name_len: string_len(&channel.name),
@@ -111,17 +144,27 @@ pub(super) fn encode(channel: &ChannelListing, writer: &mut Writer) {
         discarded_events: channel.discarded_events,
         lost_packets: channel.lost_packets,
         monitor_timer_interval: attributes.monitor_timer_interval_us,
-        blocking_timeout: attributes.blocking_timeout_us,
     };
-    writer.bytes(comm.as_bytes()).string(&channel.name);
+    writer.bytes(comm.as_bytes());
+    if dialect.has_trace_formats() {
+        writer.zeros(WATCHDOG_LEN);
+    }
+    writer.i64(attributes.blocking_timeout_us);
+    if dialect.has_rules_behind_events() {
+        writer.u8(PER_CPU);
+    }
+    if dialect.has_trace_formats() {
+        writer.zeros(RECLAIM_LEN);
+    }
+    writer.string(&channel.name);
 }
 
 /// Data of a reply to LIST_CHANNELS; the count goes to the command header.
 #[must_use]
-pub fn encode_channels(channels: &[ChannelListing]) -> Vec<u8> {
+pub fn encode_channels(channels: &[ChannelListing], dialect: Dialect) -> Vec<u8> {
     let mut writer = Writer::default();
     for channel in channels {
-        encode(channel, &mut writer);
+        encode(channel, dialect, &mut writer);
     }
     writer.into_bytes()
 }
@@ -130,6 +173,10 @@ pub fn encode_channels(channels: &[ChannelListing]) -> Vec<u8> {
 ///
 /// # Errors
 /// When there are not `count` channels in the bytes, or more, or a member of one has no meaning.
-pub fn decode_channels(count: u32, data: &[u8]) -> Result<Vec<ChannelListing>, DecodeError> {
-    listing::decode(count, data, size_of::<ChannelComm>(), "channels", decode)
+pub fn decode_channels(
+    count: u32,
+    data: &[u8],
+    dialect: Dialect,
+) -> Result<Vec<ChannelListing>, DecodeError> {
+    listing::decode(count, data, fixed_len(dialect), "channels", |reader| decode(reader, dialect))
 }

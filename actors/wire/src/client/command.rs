@@ -6,7 +6,7 @@ use lttngd_model::{
     trigger::{ErrorQuery, Trigger},
 };
 
-use super::{CommandKind, ContextRequest, RotationSchedule, SaveSession, SnapshotOutput};
+use super::{CommandKind, ContextRequest, Dialect, RotationSchedule, SaveSession, SnapshotOutput};
 
 /// A command and its parameters. The session and the domain it is about stand in the
 /// [`super::Request`]. An empty channel name asks for the domain's default channel or, where the
@@ -97,14 +97,23 @@ pub enum Command {
     ListTriggers,
     /// Asks for the error counters of a trigger; serialized query.
     ExecuteErrorQuery { query: Box<ErrorQuery> },
+    /// Asks how the kernel tracer does.
+    KernelTracerStatus,
+    /// Gives back the memory of sub-buffers that nobody has used for `age_us`; of all that are free when that is
+    /// `None`.
+    ReclaimChannelMemory { channel: String, age_us: Option<u64> },
+    /// Asks how much memory the streams of a channel use.
+    GetStreamInfoSets { channel: String },
+    /// Something about maps, which are in no domain.
+    Map(CommandKind),
     /// A number that no command has.
     Undefined(u32),
 }
 
 impl Command {
-    /// The number on the wire.
+    /// The number on the wire; of a command that this version does not have, one that none has.
     #[must_use]
-    pub fn to_raw(&self) -> u32 {
+    pub fn to_raw(&self, dialect: Dialect) -> u32 {
         use CommandKind as K;
         let kind = match self {
             Self::AddContext { .. } => K::AddContext,
@@ -148,8 +157,12 @@ impl Command {
             Self::ClearSession => K::ClearSession,
             Self::ListTriggers => K::ListTriggers,
             Self::ExecuteErrorQuery { .. } => K::ExecuteErrorQuery,
+            Self::KernelTracerStatus => K::KernelTracerStatus,
+            Self::ReclaimChannelMemory { .. } => K::ReclaimChannelMemory,
+            Self::GetStreamInfoSets { .. } => K::GetStreamInfoSets,
+            Self::Map(kind) => *kind,
             Self::Undefined(raw) => return *raw,
         };
-        kind.to_raw()
+        kind.to_raw(dialect).unwrap_or(u32::MAX)
     }
 }

@@ -8,24 +8,34 @@ use lttngd_model::{
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::mirror::{bad, read, string, string_len};
-use super::uri;
+use super::{Dialect, uri};
 use crate::{DecodeError, Reader, Writer};
 
 /// Largest descriptor in bytes (`LTTNG_SESSION_DESCRIPTOR_MAX_LEN`).
 const DESCRIPTOR_MAX_LEN: usize = 65536;
 
-/// `struct lttng_session_descriptor_comm`; the timer of a live session, the name and the URIs
-/// follow.
+/// The front of `struct lttng_session_descriptor_comm`, behind which 2.15 has the trace format.
+#[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
+#[repr(C, packed)]
+struct DescriptorFront {
+    kind: u8,
+    output_type: u8,
+}
+
+/// The rest of it; the timer of a live session, the name and the URIs follow.
 #[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
 #[repr(C, packed)]
 struct DescriptorComm {
-    kind: u8,
-    output_type: u8,
     name_len: u32,
     uri_count: u8,
 }
 
-const _: () = assert!(size_of::<DescriptorComm>() == 7);
+const _: () = assert!(size_of::<DescriptorFront>() + size_of::<DescriptorComm>() == 7);
+
+/// `enum lttng_trace_format_descriptor_type` and what stands for none.
+const FORMAT_DEFAULT: u8 = 0;
+const FORMAT_CTF_1: u8 = 1;
+const FORMAT_CTF_2: u8 = 2;
 
 /// The member `create_session`.
 #[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
@@ -50,11 +60,18 @@ const OUTPUT_NETWORK: u8 = 2;
 /// # Errors
 /// When the bytes end early; the kind or the output type is unknown; a live session has a local
 /// output or no timer, or one beyond 32 bits; the name is empty or not NUL-terminated UTF-8; the
-/// URIs do not fit the output type, or one is malformed.
-pub fn decode_descriptor(data: &[u8]) -> Result<SessionDescriptor, DecodeError> {
+/// URIs do not fit the output type, or one is malformed; the trace format is not CTF 1.8.
+pub fn decode_descriptor(data: &[u8], dialect: Dialect) -> Result<SessionDescriptor, DecodeError> {
     let mut reader = Reader::new(data);
+    let front: &DescriptorFront = read(&mut reader, "session descriptor")?;
+    if dialect.has_trace_formats() {
+        match reader.u8(TRACE_FORMAT)? {
+            FORMAT_DEFAULT | FORMAT_CTF_1 => {}
+            other => return Err(bad(TRACE_FORMAT, other)),
+        }
+    }
     let comm: &DescriptorComm = read(&mut reader, "session descriptor")?;
-    let kind = match comm.kind {
+    let kind = match front.kind {
         REGULAR => SessionKind::Regular,
         SNAPSHOT => SessionKind::Snapshot,
         LIVE => SessionKind::Live { timer_interval_us: decode_timer(&mut reader)? },
@@ -65,8 +82,8 @@ pub fn decode_descriptor(data: &[u8]) -> Result<SessionDescriptor, DecodeError> 
         1 => return Err(bad("session descriptor name_len", 1)),
         len => Some(string(&mut reader, len, DESCRIPTOR_MAX_LEN, "session descriptor name")?),
     };
-    let output = match (comm.output_type, comm.uri_count) {
-        (OUTPUT_LOCAL, _) if comm.kind == LIVE => {
+    let output = match (front.output_type, comm.uri_count) {
+        (OUTPUT_LOCAL, _) if front.kind == LIVE => {
             return Err(bad("output type of a live session", OUTPUT_LOCAL));
         }
         (OUTPUT_NONE, 0) => DescriptorOutput::None,
@@ -89,6 +106,8 @@ pub fn decode_descriptor(data: &[u8]) -> Result<SessionDescriptor, DecodeError> 
     Ok(SessionDescriptor { kind, name, output })
 }
 
+const TRACE_FORMAT: &str = "session descriptor trace_format";
+
 fn decode_timer(reader: &mut Reader<'_>) -> Result<u32, DecodeError> {
     let value = reader.u64("live_timer_us")?;
     match u32::try_from(value) {
@@ -110,7 +129,7 @@ fn decode_side(reader: &mut Reader<'_>, side: StreamKind) -> Result<Uri, DecodeE
 /// A session descriptor; the data of a reply to CREATE_SESSION_EXT when name and URIs are filled
 /// in.
 #[must_use]
-pub fn encode_descriptor(descriptor: &SessionDescriptor) -> Vec<u8> {
+pub fn encode_descriptor(descriptor: &SessionDescriptor, dialect: Dialect) -> Vec<u8> {
     let (output_type, uris) = match &descriptor.output {
         DescriptorOutput::None => (OUTPUT_NONE, Vec::new()),
         DescriptorOutput::Local(path) => (OUTPUT_LOCAL, path.iter().cloned().collect()),
@@ -119,17 +138,23 @@ pub fn encode_descriptor(descriptor: &SessionDescriptor) -> Vec<u8> {
             (OUTPUT_NETWORK, vec![sides.0.clone(), sides.1.clone()])
         }
     };
-    let comm = DescriptorComm {
+    let front = DescriptorFront {
         kind: match descriptor.kind {
             SessionKind::Regular => REGULAR,
             SessionKind::Snapshot => SNAPSHOT,
             SessionKind::Live { .. } => LIVE,
         },
         output_type,
+    };
+    let comm = DescriptorComm {
         name_len: descriptor.name.as_deref().map_or(0, string_len),
         uri_count: u8::try_from(uris.len()).unwrap_or(u8::MAX),
     };
     let mut writer = Writer::default();
+    writer.bytes(front.as_bytes());
+    if dialect.has_trace_formats() {
+        writer.u8(FORMAT_CTF_1);
+    }
     writer.bytes(comm.as_bytes());
     if let SessionKind::Live { timer_interval_us } = descriptor.kind {
         writer.u64(timer_interval_us.into());
@@ -151,6 +176,7 @@ pub(super) fn payload_len(union: &mut Reader<'_>) -> Result<u64, DecodeError> {
 pub(super) fn decode_request(
     union: &[u8],
     payload: &[u8],
+    dialect: Dialect,
 ) -> Result<(Option<String>, SessionDescriptor), ErrorCode> {
     let member: &CreateMember = read(&mut Reader::new(union), "create_session")
         .map_err(|_: DecodeError| ErrorCode::InvalidProtocol)?;
@@ -169,15 +195,19 @@ pub(super) fn decode_request(
     let rest = reader.left();
     let descriptor = reader
         .bytes(rest, "session descriptor")
-        .and_then(decode_descriptor)
-        .map_err(|_| ErrorCode::Invalid)?;
+        .and_then(|bytes| decode_descriptor(bytes, dialect))
+        .map_err(|error| match error {
+            DecodeError::BadValue { what: TRACE_FORMAT, value } if value == FORMAT_CTF_2.into() => {
+                ErrorCode::TraceFormatNotSupported
+            }
+            _ => ErrorCode::Invalid,
+        })?;
     Ok((home, descriptor))
 }
 
 /// The members and the payload of CREATE_SESSION_EXT.
 pub(super) fn encode_request(
-    home: Option<&str>,
-    descriptor: &SessionDescriptor,
+    (home, descriptor, dialect): (Option<&str>, &SessionDescriptor, Dialect),
     union: &mut Writer,
     payload: &mut Writer,
 ) {
@@ -185,7 +215,7 @@ pub(super) fn encode_request(
         payload.string(home);
     }
     let home_len = payload.len();
-    let bytes = encode_descriptor(descriptor);
+    let bytes = encode_descriptor(descriptor, dialect);
     let member = CreateMember {
         home_dir_size: u16::try_from(home_len).unwrap_or(u16::MAX),
         session_descriptor_size: bytes.len() as u64,

@@ -9,7 +9,7 @@ use lttngd_model::{
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::mirror::{limited, read, string, string_len, wire_len};
-use super::{PAYLOAD_MAX_LEN, listing};
+use super::{Dialect, PAYLOAD_MAX_LEN, listing};
 use crate::{DecodeError, Reader, Writer};
 
 /// Largest count of exclusions of one event.
@@ -39,17 +39,17 @@ pub(super) const EVENT_COMM_LEN: usize = 43;
 const _: () = assert!(size_of::<EventComm>() == EVENT_COMM_LEN);
 const _: () = assert!(offset_of!(EventComm, name_len) == 15);
 
-/// `struct lttng_bytecode` (packed, `src/common/bytecode/bytecode.h`); `len` bytes follow.
+/// `struct lttng_bytecode` (packed, `src/common/bytecode/bytecode.h`); padding up to the size that it has in the
+/// dialect, and `len` bytes, follow.
 #[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
 #[repr(C, packed)]
 struct BytecodeHeader {
     len: u32,
     reloc_table_offset: u32,
     seqnum: u64,
-    padding: [u8; 32],
 }
 
-const _: () = assert!(size_of::<BytecodeHeader>() == 48);
+const _: () = assert!(size_of::<BytecodeHeader>() == 16);
 
 /// What the part after the filter is, by kind.
 enum Tail {
@@ -84,7 +84,7 @@ struct Event {
     bytecode: Option<Bytecode>,
 }
 
-fn decode(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
+fn decode(reader: &mut Reader<'_>, dialect: Dialect) -> Result<Event, DecodeError> {
     let comm: &EventComm = read(reader, "event")?;
     let kind = EventKind::from_raw(comm.event_type)
         .ok_or(DecodeError::BadValue { what: "event_type", value: comm.event_type.into() })?;
@@ -101,7 +101,7 @@ fn decode(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
     };
     let bytecode = match comm.bytecode_len {
         0 => None,
-        len => Some(decode_bytecode(reader, len)?),
+        len => Some(decode_bytecode(reader, len, dialect)?),
     };
     let (probe, userspace_probe) = decode_tail(kind, comm, reader)?;
     let description = EventDescription {
@@ -120,10 +120,15 @@ fn decode(reader: &mut Reader<'_>) -> Result<Event, DecodeError> {
     Ok(Event { kind, description, filter_expression, bytecode })
 }
 
-fn decode_bytecode(reader: &mut Reader<'_>, block_len: u32) -> Result<Bytecode, DecodeError> {
+fn decode_bytecode(
+    reader: &mut Reader<'_>,
+    block_len: u32,
+    dialect: Dialect,
+) -> Result<Bytecode, DecodeError> {
     let header: &BytecodeHeader = read(reader, "bytecode")?;
+    reader.bytes(bytecode_padding(dialect), "bytecode")?;
     let len = limited(header.len, FILTER_MAX_LEN, "bytecode len")?;
-    if len + size_of::<BytecodeHeader>() != limited(block_len, PAYLOAD_MAX_LEN, "bytecode_len")? {
+    if len + dialect.bytecode_header_len() != limited(block_len, PAYLOAD_MAX_LEN, "bytecode_len")? {
         return Err(DecodeError::BadValue { what: "bytecode_len", value: block_len.into() });
     }
     limited(header.reloc_table_offset, len, "bytecode reloc_table_offset")?;
@@ -132,6 +137,10 @@ fn decode_bytecode(reader: &mut Reader<'_>, block_len: u32) -> Result<Bytecode, 
         seqnum: header.seqnum,
         data: reader.bytes(len, "bytecode data")?.to_vec(),
     })
+}
+
+fn bytecode_padding(dialect: Dialect) -> usize {
+    dialect.bytecode_header_len() - size_of::<BytecodeHeader>()
 }
 
 type TailParts = (Option<ProbeAttributes>, Option<UserspaceProbe>);
@@ -184,7 +193,7 @@ fn decode_function(mut reader: Reader<'_>) -> Result<ProbeAttributes, DecodeErro
 /// Appends an event; `filter` is its text and bytecode.
 fn encode(
     event: &EventDescription,
-    filter: (Option<&str>, Option<&Bytecode>),
+    (filter, dialect): ((Option<&str>, Option<&Bytecode>), Dialect),
     writer: &mut Writer,
 ) {
     let tail = EventKind::from_raw(event.kind).map_or(Tail::None, Tail::of);
@@ -202,7 +211,7 @@ fn encode(
         filter_expression_len: filter.0.map_or(0, string_len),
         bytecode_len: filter
             .1
-            .map_or(0, |code| wire_len(size_of::<BytecodeHeader>() + code.data.len())),
+            .map_or(0, |code| wire_len(dialect.bytecode_header_len() + code.data.len())),
         userspace_probe_location_len: if matches!(tail, Tail::UserspaceProbe) {
             tail_len
         } else {
@@ -223,9 +232,8 @@ fn encode(
             len: wire_len(bytecode.data.len()),
             reloc_table_offset: bytecode.reloc_table_offset,
             seqnum: bytecode.seqnum,
-            padding: [0; 32],
         };
-        writer.bytes(header.as_bytes()).bytes(&bytecode.data);
+        writer.bytes(header.as_bytes()).zeros(bytecode_padding(dialect)).bytes(&bytecode.data);
     }
     writer.bytes(&bytes);
 }
@@ -250,10 +258,18 @@ fn encode_tail(tail: &Tail, event: &EventDescription) -> Vec<u8> {
 }
 
 /// The event of ENABLE_EVENT and DISABLE_EVENT. Filter text and bytecode come together or not at
-/// all.
-pub(super) fn decode_description(payload: &[u8]) -> Result<EventDescription, DecodeError> {
+/// all. Since 2.14 an event rule follows it, in which the same is said again; it is left alone, since 2.14 and 2.15 have
+/// the two kinds of log levels in it the wrong way round.
+pub(super) fn decode_description(
+    payload: &[u8],
+    dialect: Dialect,
+) -> Result<EventDescription, DecodeError> {
     let mut reader = Reader::new(payload);
-    let event = decode(&mut reader)?;
+    let event = decode(&mut reader, dialect)?;
+    if dialect.has_rules_behind_events() {
+        let rule_len = reader.left();
+        reader.bytes(rule_len, "event rule")?;
+    }
     reader.finish("event")?;
     let filter = match (event.filter_expression, event.bytecode) {
         (Some(expression), Some(bytecode)) => Some(Filter { expression, bytecode }),
@@ -263,16 +279,17 @@ pub(super) fn decode_description(payload: &[u8]) -> Result<EventDescription, Dec
     Ok(EventDescription { filter, ..event.description })
 }
 
-pub(super) fn encode_description(event: &EventDescription, writer: &mut Writer) {
+/// Appends the event of ENABLE_EVENT and DISABLE_EVENT, without an event rule.
+pub(super) fn encode_description(event: &EventDescription, dialect: Dialect, writer: &mut Writer) {
     let filter = event.filter.as_ref();
     let parts =
         (filter.map(|filter| filter.expression.as_str()), filter.map(|filter| &filter.bytecode));
-    encode(event, parts, writer);
+    encode(event, (parts, dialect), writer);
 }
 
-/// Reads an event of a listing. Bytecode has no place in one.
+/// Reads an event of a listing. Bytecode, in which alone versions differ, has no place in one.
 pub(super) fn decode_listing(reader: &mut Reader<'_>) -> Result<EventListing, DecodeError> {
-    let event = decode(reader)?;
+    let event = decode(reader, Dialect::V2_13)?;
     if event.bytecode.is_some() {
         let value = event.description.kind.into();
         return Err(DecodeError::BadValue { what: "listed event", value });
@@ -314,7 +331,8 @@ pub(super) fn encode_listing(event: &EventListing, writer: &mut Writer) -> Resul
         probe: event.probe.clone(),
         userspace_probe: event.userspace_probe.clone(),
     };
-    encode(&description, (event.filter_expression.as_deref(), None), writer);
+    let filter = (event.filter_expression.as_deref(), None);
+    encode(&description, (filter, Dialect::V2_13), writer);
     Ok(())
 }
 

@@ -1,35 +1,20 @@
 //! Replies (`struct lttcomm_lttng_msg`, packed).
 
 use lttngd_model::ErrorCode;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::Request;
-use super::mirror::{limited, read, wire_len};
+use super::mirror::{limited, wire_len};
 use super::request::FDS_MAX;
-use crate::{DecodeError, Reader};
+use super::{Dialect, Request};
+use crate::{DecodeError, Reader, Writer};
 
-/// Size of the fixed part in bytes.
-pub const REPLY_HEADER_LEN: usize = 24;
+/// Size of the fixed part in bytes, where it has the number that it repeats.
+const LONG_HEADER_LEN: usize = 24;
 /// Largest data of a reply in bytes. Room for a listing of fifteen thousand sessions.
 pub const REPLY_DATA_MAX_LEN: usize = 64 << 20;
 /// Largest command header of a reply in bytes; there are none but of 4 bytes.
 const COMMAND_HEADER_MAX_LEN: usize = 64;
 /// `pid` of replies that were put off, to DESTROY_SESSION and CLEAR_SESSION.
 const DEFERRED_PID: i32 = -1;
-
-/// `struct lttcomm_lttng_msg`.
-#[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
-#[repr(C, packed)]
-struct LttngMessage {
-    command: u32,
-    code: u32,
-    pid: i32,
-    cmd_header_size: u32,
-    data_size: u32,
-    fd_count: u32,
-}
-
-const _: () = assert!(size_of::<LttngMessage>() == REPLY_HEADER_LEN);
 
 /// The fixed part of a reply.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -49,31 +34,34 @@ pub struct ReplyHeader {
 }
 
 impl ReplyHeader {
-    /// Decodes [`REPLY_HEADER_LEN`] bytes.
+    /// Decodes as a client of this version the [`Dialect::reply_header_len`] bytes that it reads.
     ///
     /// # Errors
     /// When there are fewer or more, or a size or count is over its limit.
-    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+    pub fn decode(bytes: &[u8], dialect: Dialect) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        let header = Self::read(&mut reader)?;
+        let header = Self::read(&mut reader, dialect)?;
         reader.finish("reply header")?;
         Ok(header)
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let message: &LttngMessage = read(reader, "reply")?;
-        limited(message.fd_count, FDS_MAX, "reply fd_count")?;
+    fn read(reader: &mut Reader<'_>, dialect: Dialect) -> Result<Self, DecodeError> {
+        let (command, code) = (reader.u32("reply cmd_type")?, reader.u32("reply ret_code")?);
+        let pid = match dialect.reply_header_len() {
+            LONG_HEADER_LEN => reader.i32("reply pid")?,
+            _ => 0,
+        };
+        let header_len = reader.u32("reply cmd_header_size")?;
+        let data_len = reader.u32("reply data_size")?;
+        let fd_count = reader.u32("reply fd_count")?;
+        limited(fd_count, FDS_MAX, "reply fd_count")?;
         Ok(Self {
-            command: message.command,
-            code: message.code,
-            pid: message.pid,
-            header_len: limited(
-                message.cmd_header_size,
-                COMMAND_HEADER_MAX_LEN,
-                "reply cmd_header_size",
-            )?,
-            data_len: limited(message.data_size, REPLY_DATA_MAX_LEN, "reply data_size")?,
-            fd_count: message.fd_count,
+            command,
+            code,
+            pid,
+            header_len: limited(header_len, COMMAND_HEADER_MAX_LEN, "reply cmd_header_size")?,
+            data_len: limited(data_len, REPLY_DATA_MAX_LEN, "reply data_size")?,
+            fd_count,
         })
     }
 }
@@ -81,6 +69,8 @@ impl ReplyHeader {
 /// A reply. Descriptors, if any, follow it with one more byte.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Reply {
+    /// The version of who is answered.
+    pub dialect: Dialect,
     /// Raw number of the command that is answered.
     pub command: u32,
     /// [`ErrorCode::OK`] or a raw error code.
@@ -100,6 +90,7 @@ impl Reply {
     #[must_use]
     pub fn ok(request: &Request) -> Self {
         Self {
+            dialect: request.dialect,
             command: request.command,
             code: ErrorCode::OK,
             pid: request.pid,
@@ -153,27 +144,33 @@ impl Reply {
     }
 
     /// The same before data of this length, which the reply does not hold itself.
+    ///
+    /// A reply without data, and so each that says what went wrong, is one that clients of all versions read: in what
+    /// those with a shorter header read of it there is nothing either.
     #[must_use]
     pub fn encode_head_of(&self, pid: i32, data_len: usize) -> Vec<u8> {
-        let message = LttngMessage {
-            command: self.command,
-            code: self.code,
-            pid,
-            cmd_header_size: wire_len(self.header.len()),
-            data_size: wire_len(data_len),
-            fd_count: self.fd_count,
-        };
-        [message.as_bytes(), &self.header].concat()
+        let is_empty = self.header.is_empty() && data_len == 0 && self.fd_count == 0;
+        let is_long = is_empty || self.dialect.reply_header_len() == LONG_HEADER_LEN;
+        let pid = if self.dialect.reply_header_len() == LONG_HEADER_LEN { pid } else { 0 };
+        let mut writer = Writer::with_capacity(LONG_HEADER_LEN + self.header.len());
+        writer.u32(self.command).u32(self.code);
+        if is_long {
+            writer.i32(pid);
+        }
+        writer.u32(wire_len(self.header.len())).u32(wire_len(data_len)).u32(self.fd_count);
+        writer.bytes(&self.header);
+        writer.into_bytes()
     }
 
-    /// Decodes a whole reply.
+    /// Decodes a whole reply to a client of this version.
     ///
     /// # Errors
     /// As [`ReplyHeader::decode`], or when command header and data are not of the announced sizes.
-    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+    pub fn decode(bytes: &[u8], dialect: Dialect) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        let header = ReplyHeader::read(&mut reader)?;
+        let header = ReplyHeader::read(&mut reader, dialect)?;
         let reply = Self {
+            dialect,
             command: header.command,
             code: header.code,
             pid: header.pid,
@@ -181,6 +178,10 @@ impl Reply {
             data: reader.bytes(header.data_len, "reply data")?.to_vec(),
             fd_count: header.fd_count,
         };
+        if reader.left() > 0 && bytes.len() == LONG_HEADER_LEN {
+            // One that all versions read.
+            reader.bytes(LONG_HEADER_LEN - dialect.reply_header_len(), "reply")?;
+        }
         reader.finish("reply")?;
         Ok(reply)
     }

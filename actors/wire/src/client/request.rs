@@ -5,7 +5,7 @@ use std::mem::offset_of;
 use lttngd_model::{BufferScheme, Domain, ErrorCode};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::{Command, CommandKind, body, kind, mirror};
+use super::{Command, CommandKind, Dialect, Dialects, body, kind, mirror, shape};
 use crate::{DecodeError, Reader};
 
 /// Size of the fixed part in bytes.
@@ -41,9 +41,85 @@ const _: () = assert!(offset_of!(SessionMessage, pid) == 4400);
 const _: () = assert!(offset_of!(SessionMessage, union) == 4688);
 const _: () = assert!(offset_of!(SessionMessage, fd_count) == 13152);
 
+/// The fixed part of a request of which it is not known yet in which version it is meant: its form is the same in
+/// all of them, and each has numbers of its own for the commands.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Asked(Request);
+
+impl Asked {
+    /// Decodes [`REQUEST_LEN`] bytes.
+    ///
+    /// # Errors
+    /// When there are fewer or more bytes, the session's name is not NUL-terminated UTF-8, or more
+    /// descriptors are announced than one message can carry.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Request::decode(bytes, Dialect::V2_13).map(Self)
+    }
+
+    /// Its command, when that is the same in all versions of which it may be.
+    #[must_use]
+    pub fn kind(&self) -> Option<CommandKind> {
+        let mut kinds = self.dialects().iter().map(|it| CommandKind::from_raw(self.0.command, it));
+        let first = kinds.next()?;
+        first.filter(|_| kinds.all(|kind| kind == first))
+    }
+
+    /// The raw number of its command.
+    #[must_use]
+    pub fn command(&self) -> u32 {
+        self.0.command
+    }
+
+    /// The versions of which a client may have sent it, as far as its form shows that: which of session, domain and
+    /// members it names.
+    #[must_use]
+    pub fn dialects(&self) -> Dialects {
+        shape::dialects(&self.0)
+    }
+
+    /// Whether it is one command in all of these versions, which is asked and answered alike.
+    #[must_use]
+    pub fn is_one_command(&self, dialects: Dialects) -> bool {
+        shape::is_one_command(&self.0, dialects)
+    }
+
+    /// Whether a client of this version cannot have meant it.
+    #[must_use]
+    pub fn contradicts(&self, dialect: Dialect) -> bool {
+        shape::contradicts(&self.0, dialect)
+    }
+
+    /// Whether it makes a session record, or stop or end, or lose what it recorded, when it is meant in this version.
+    #[must_use]
+    pub fn starts_or_ends(&self, dialect: Dialect) -> bool {
+        let kind = CommandKind::from_raw(self.0.command, dialect);
+        kind.is_some_and(CommandKind::starts_or_ends)
+    }
+
+    /// What it is in this version.
+    #[must_use]
+    pub fn in_dialect(self, dialect: Dialect) -> Request {
+        Request { dialect, ..self.0 }
+    }
+
+    /// The session that it names, empty for none.
+    #[must_use]
+    pub fn session_name(&self) -> &str {
+        &self.0.session_name
+    }
+
+    /// The answer that it is not understood, which clients of all versions read.
+    #[must_use]
+    pub fn refusal(&self, error: ErrorCode) -> super::Reply {
+        super::Reply::error(&self.0, error)
+    }
+}
+
 /// The fixed part of a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Request {
+    /// The version in which it is meant, and is to be answered.
+    pub dialect: Dialect,
     /// Raw command number, see [`CommandKind::from_raw`].
     pub command: u32,
     /// Session that the command names, empty for none.
@@ -76,17 +152,17 @@ impl Members {
 }
 
 impl Request {
-    /// Decodes [`REQUEST_LEN`] bytes.
+    /// Decodes [`REQUEST_LEN`] bytes of a client of this version.
     ///
     /// # Errors
-    /// When there are fewer or more bytes, the session's name is not NUL-terminated UTF-8, or more
-    /// descriptors are announced than one message can carry.
-    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+    /// As [`Asked::decode`].
+    pub fn decode(bytes: &[u8], dialect: Dialect) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         let message: &SessionMessage = mirror::read(&mut reader, "request")?;
         reader.finish("request")?;
         mirror::limited(message.fd_count, FDS_MAX, "request fd_count")?;
         Ok(Self {
+            dialect,
             command: message.command,
             session_name: mirror::text(&message.session_name, "session.name")?,
             domain: message.domain,
@@ -97,12 +173,14 @@ impl Request {
         })
     }
 
-    /// The number that the reply repeats, when `bytes` are a whole LIST_SESSIONS request that names no
-    /// session and brings no descriptors: the one request that can be answered without decoding more.
+    /// The number that the reply repeats, when `bytes` are a whole LIST_SESSIONS request of 2.13 that names no
+    /// session and brings no descriptors: the one request that can be answered without decoding more. No other
+    /// version sends the like.
     #[must_use]
     pub fn lists_sessions(bytes: &[u8]) -> Option<i32> {
         let message = SessionMessage::ref_from_bytes(bytes).ok()?;
-        let plain = message.command == CommandKind::ListSessions as u32
+        let kind = CommandKind::from_raw(message.command, Dialect::V2_13);
+        let plain = kind == Some(CommandKind::ListSessions)
             && message.session_name[0] == 0
             && message.fd_count == 0;
         plain.then_some(message.pid)
@@ -117,19 +195,33 @@ impl Request {
         union
     }
 
+    /// Whether the members from this one on, up to the other, have a byte that is set.
+    pub(super) fn has_set(&self, members: std::ops::Range<usize>) -> bool {
+        let Members(used) = &self.union;
+        let members = members.start.min(used.len())..members.end.min(used.len());
+        used.get(members).unwrap_or_default().iter().any(|byte| *byte != 0)
+    }
+
     /// Has it other members.
     #[cfg(test)]
     pub(super) fn set_union(&mut self, union: &[u8; UNION_LEN]) {
         self.union = Members::of(union);
     }
 
-    /// The request of a command, for no session and no domain until those are set, and the payload
+    /// The request of a command by a client of 2.13, for no session and no domain until those are set, and the payload
     /// that follows it.
     #[must_use]
     pub fn new(command: &Command) -> (Self, Vec<u8>) {
-        let (union, payload) = body::encode(command);
+        Self::new_in(Dialect::V2_13, command)
+    }
+
+    /// The same by a client of any version. A command that it does not have gets a number that no command has.
+    #[must_use]
+    pub fn new_in(dialect: Dialect, command: &Command) -> (Self, Vec<u8>) {
+        let (union, payload) = body::encode(command, dialect);
         let request = Self {
-            command: command.to_raw(),
+            dialect,
+            command: command.to_raw(dialect),
             session_name: String::new(),
             domain: Domain::None as u32,
             buffer_type: BufferScheme::PerPid as u32,
@@ -204,20 +296,20 @@ impl Request {
     /// The command, `None` for a number that no command has.
     #[must_use]
     pub fn kind(&self) -> Option<CommandKind> {
-        CommandKind::from_raw(self.command)
+        CommandKind::from_raw(self.command, self.dialect)
     }
 
     /// Whether the session must exist before anything else is looked at. The unused numbers below
     /// the last command's behave as commands that need a session and a domain.
     #[must_use]
     pub fn needs_session(&self) -> bool {
-        self.kind().map_or(self.command <= kind::LAST, CommandKind::needs_session)
+        self.kind().map_or(self.command <= kind::last(self.dialect), CommandKind::needs_session)
     }
 
     /// Whether the domain is made ready before the command runs.
     #[must_use]
     pub fn needs_domain(&self) -> bool {
-        self.kind().map_or(self.command <= kind::LAST, CommandKind::needs_domain)
+        self.kind().map_or(self.command <= kind::last(self.dialect), CommandKind::needs_domain)
     }
 
     /// What the command answers for a body that cannot be decoded.

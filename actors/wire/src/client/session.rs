@@ -5,6 +5,7 @@ use std::{borrow::Borrow, mem::offset_of};
 use lttngd_model::SessionListing;
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use super::Dialect;
 use super::mirror::{chars, read, text};
 use crate::{DecodeError, Reader, Sparse};
 
@@ -38,9 +39,20 @@ struct LttngSessionExtended {
 
 const _: () = assert!(size_of::<LttngSessionExtended>() == 9);
 
+/// The path of shared memory behind it since 2.14, in bytes.
+const SHM_PATH_LEN: usize = 4096;
+/// The trace format behind that since 2.15: CTF 1.8.
+const FORMAT_CTF_1: u8 = 1;
+
+/// Bytes behind the extension.
+fn more_len(dialect: Dialect) -> usize {
+    let shm_path = if dialect.has_rules_behind_events() { SHM_PATH_LEN } else { 0 };
+    shm_path + usize::from(dialect.has_trace_formats())
+}
+
 /// Data of a reply to LIST_SESSIONS: every session, then the extension of every session.
 #[must_use]
-pub fn encode_sessions<S: Borrow<SessionListing>>(sessions: &[S]) -> Sparse {
+pub fn encode_sessions<S: Borrow<SessionListing>>(sessions: &[S], dialect: Dialect) -> Sparse {
     const TAIL: usize = offset_of!(LttngSession, path_padding);
     const NAME_LEN: usize = offset_of!(LttngSession, path);
 
@@ -61,6 +73,15 @@ pub fn encode_sessions<S: Borrow<SessionListing>>(sessions: &[S]) -> Sparse {
     for session in sessions.iter().map(Borrow::borrow) {
         let extended = LttngSessionExtended { creation_time: session.creation_time_s, is_set: 1 };
         data.put(extended.as_bytes());
+        if dialect.has_rules_behind_events() {
+            let path = session.shm_path.as_bytes();
+            let path = path.get(..SHM_PATH_LEN - 1).unwrap_or(path);
+            data.put(path);
+            data.put_zeros(SHM_PATH_LEN - path.len());
+        }
+        if dialect.has_trace_formats() {
+            data.put(&[FORMAT_CTF_1]);
+        }
     }
     data
 }
@@ -70,8 +91,9 @@ pub fn encode_sessions<S: Borrow<SessionListing>>(sessions: &[S]) -> Sparse {
 /// # Errors
 /// When the bytes are not whole sessions, a session lacks its creation time, or a text of one is
 /// not NUL-terminated UTF-8.
-pub fn decode_sessions(data: &[u8]) -> Result<Vec<SessionListing>, DecodeError> {
-    let count = data.len() / (size_of::<LttngSession>() + size_of::<LttngSessionExtended>());
+pub fn decode_sessions(data: &[u8], dialect: Dialect) -> Result<Vec<SessionListing>, DecodeError> {
+    let extension_len = size_of::<LttngSessionExtended>() + more_len(dialect);
+    let count = data.len() / (size_of::<LttngSession>() + extension_len);
     let mut sessions = Reader::new(data);
     let mut extensions = sessions.clone();
     extensions.bytes(count * size_of::<LttngSession>(), "lttng_session array")?;
@@ -79,6 +101,8 @@ pub fn decode_sessions(data: &[u8]) -> Result<Vec<SessionListing>, DecodeError> 
     for _ in 0..count {
         let session: &LttngSession = read(&mut sessions, "lttng_session")?;
         let extended: &LttngSessionExtended = read(&mut extensions, "lttng_session_extended")?;
+        let more = extensions.bytes(more_len(dialect), "lttng_session_extended")?;
+        let shm_path = more.get(..SHM_PATH_LEN).unwrap_or(&[0]);
         if extended.is_set != 1 {
             let value = extended.is_set.into();
             return Err(DecodeError::BadValue { what: "creation_time is_set", value });
@@ -90,6 +114,7 @@ pub fn decode_sessions(data: &[u8]) -> Result<Vec<SessionListing>, DecodeError> 
             snapshot_mode: session.snapshot_mode != 0,
             live_timer_interval_us: session.live_timer_interval,
             creation_time_s: extended.creation_time,
+            shm_path: text(shm_path, "lttng_session shm_path")?,
         });
     }
     extensions.finish("lttng_session array")?;

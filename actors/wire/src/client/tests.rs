@@ -8,23 +8,29 @@ mod hostile;
 mod reply;
 mod request;
 mod round_trip;
+mod shape;
 pub(crate) mod triggers;
 
 use lttngd_model::{
     BufferMode, BufferScheme, ChannelAttributes, ChannelListing, ChannelOutput, Domain, ErrorCode,
 };
 
-use super::{Command, Request};
+use super::{Command, Dialect, Request};
 
 /// A command as a daemon reads it from a request in the kernel domain, which has every attribute.
-fn through_the_wire(command: &Command) -> Result<Command, ErrorCode> {
-    let (request, payload) = Request::new(command);
+fn through_the_wire(command: &Command, dialect: Dialect) -> Result<Command, ErrorCode> {
+    let (request, payload) = Request::new_in(dialect, command);
     let request = request.in_domain(Domain::Kernel, BufferScheme::Global);
     let bytes = request.encode(&payload);
     let (head, rest) = bytes.split_at(super::REQUEST_LEN);
-    let request = Request::decode(head).unwrap();
+    let request = Request::decode(head, dialect).unwrap();
     assert_eq!(request.payload_len().unwrap(), rest.len());
     request.command(rest)
+}
+
+/// The same by a client of 2.13.
+fn through_old_wire(command: &Command) -> Result<Command, ErrorCode> {
+    through_the_wire(command, Dialect::V2_13)
 }
 
 /// Writes `bytes` at `offset` of a request's union.

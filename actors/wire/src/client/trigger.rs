@@ -12,6 +12,7 @@ use lttngd_model::{
     trigger::{Condition, TRIGGER_NAME_MAX, Trigger},
 };
 
+use super::Dialect;
 use super::mirror::{limited, string, string_len, wire_len};
 use crate::{DecodeError, Reader, Writer};
 
@@ -31,7 +32,7 @@ fn refused(what: &'static str) -> impl FnOnce(ErrorCode) -> DecodeError {
 }
 
 /// Reads a trigger off the front.
-pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Trigger, DecodeError> {
+pub(crate) fn decode(reader: &mut Reader<'_>, dialect: Dialect) -> Result<Trigger, DecodeError> {
     let uid = reader.u64("trigger uid")?;
     let owner_uid = u32::try_from(uid).map_err(|_| DecodeError::TooLarge {
         what: "trigger uid",
@@ -46,7 +47,7 @@ pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Trigger, DecodeError> {
         0 => None,
         len => Some(string(reader, len, TRIGGER_NAME_MAX, "trigger name")?),
     };
-    let condition = condition::decode(reader)?;
+    let condition = condition::decode(reader, dialect)?;
     let action = action::decode(reader)?;
     if left - reader.left() != limited(length, left, "trigger length")? {
         return Err(DecodeError::BadValue { what: "trigger length", value: length.into() });
@@ -56,12 +57,12 @@ pub(crate) fn decode(reader: &mut Reader<'_>) -> Result<Trigger, DecodeError> {
     Ok(trigger)
 }
 
-fn encode(trigger: &Trigger, writer: &mut Writer) {
+fn encode(trigger: &Trigger, dialect: Dialect, writer: &mut Writer) {
     let mut parts = Writer::default();
     if let Some(name) = &trigger.name {
         parts.string(name);
     }
-    condition::encode(&trigger.condition, &mut parts);
+    condition::encode(&trigger.condition, dialect, &mut parts);
     action::encode(&trigger.action, &mut parts);
     writer.u64(trigger.owner_uid.into()).u32(wire_len(parts.len()));
     writer.u32(trigger.name.as_deref().map_or(0, string_len)).u8(trigger.is_hidden.into());
@@ -73,27 +74,30 @@ fn encode(trigger: &Trigger, writer: &mut Writer) {
 /// # Errors
 /// When the bytes are no trigger, something follows it, or it is one that
 /// [`Trigger::check`] refuses.
-pub fn decode_trigger(bytes: &[u8]) -> Result<Trigger, DecodeError> {
+pub fn decode_trigger(bytes: &[u8], dialect: Dialect) -> Result<Trigger, DecodeError> {
     let mut reader = Reader::new(bytes);
-    let trigger = decode(&mut reader)?;
+    let trigger = decode(&mut reader, dialect)?;
     reader.finish("trigger")?;
     Ok(trigger)
 }
 
 /// The bytes of a trigger.
 #[must_use]
-pub fn encode_trigger(trigger: &Trigger) -> Vec<u8> {
+pub fn encode_trigger(trigger: &Trigger, dialect: Dialect) -> Vec<u8> {
     let mut writer = Writer::with_capacity(HEADER_LEN + 64);
-    encode(trigger, &mut writer);
+    encode(trigger, dialect, &mut writer);
     writer.into_bytes()
 }
 
 /// Data of a reply to LIST_TRIGGERS.
 #[must_use]
-pub fn encode_triggers<'a>(triggers: impl IntoIterator<Item = &'a Trigger>) -> Vec<u8> {
+pub fn encode_triggers<'a>(
+    triggers: impl IntoIterator<Item = &'a Trigger>,
+    dialect: Dialect,
+) -> Vec<u8> {
     let (mut all, mut count) = (Writer::default(), 0);
     for trigger in triggers {
-        encode(trigger, &mut all);
+        encode(trigger, dialect, &mut all);
         count += 1;
     }
     let mut writer = Writer::with_capacity(8 + all.len());
@@ -105,7 +109,7 @@ pub fn encode_triggers<'a>(triggers: impl IntoIterator<Item = &'a Trigger>) -> V
 ///
 /// # Errors
 /// When the bytes are not as many triggers as they say.
-pub fn decode_triggers(data: &[u8]) -> Result<Vec<Trigger>, DecodeError> {
+pub fn decode_triggers(data: &[u8], dialect: Dialect) -> Result<Vec<Trigger>, DecodeError> {
     let mut reader = Reader::new(data);
     let count = reader.u32("trigger count")?;
     let length = limited(reader.u32("triggers length")?, LIST_MAX_LEN, "triggers length")?;
@@ -114,7 +118,7 @@ pub fn decode_triggers(data: &[u8]) -> Result<Vec<Trigger>, DecodeError> {
     }
     let mut triggers = Vec::new();
     for _ in 0..count {
-        triggers.push(decode(&mut reader)?);
+        triggers.push(decode(&mut reader, dialect)?);
     }
     reader.finish("triggers")?;
     Ok(triggers)
@@ -124,9 +128,9 @@ pub fn decode_triggers(data: &[u8]) -> Result<Vec<Trigger>, DecodeError> {
 ///
 /// # Errors
 /// When the bytes are no condition, or something follows it.
-pub fn decode_condition(bytes: &[u8]) -> Result<Condition, DecodeError> {
+pub fn decode_condition(bytes: &[u8], dialect: Dialect) -> Result<Condition, DecodeError> {
     let mut reader = Reader::new(bytes);
-    let condition = condition::decode(&mut reader)?;
+    let condition = condition::decode(&mut reader, dialect)?;
     reader.finish("condition")?;
     condition.check().map_err(refused("condition"))?;
     Ok(condition)
@@ -134,8 +138,8 @@ pub fn decode_condition(bytes: &[u8]) -> Result<Condition, DecodeError> {
 
 /// The bytes of a condition.
 #[must_use]
-pub fn encode_condition(condition: &Condition) -> Vec<u8> {
+pub fn encode_condition(condition: &Condition, dialect: Dialect) -> Vec<u8> {
     let mut writer = Writer::default();
-    condition::encode(condition, &mut writer);
+    condition::encode(condition, dialect, &mut writer);
     writer.into_bytes()
 }

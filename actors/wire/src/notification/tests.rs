@@ -104,7 +104,7 @@ proptest! {
         trigger in triggers::trigger(),
         evaluation in triggers::evaluation(),
     ) {
-        let bytes = encode_notification(&client::encode_trigger(&trigger), &evaluation, 0);
+        let bytes = encode_notification(&client::encode_trigger(&trigger, client::Dialect::V2_13), &evaluation, 0);
         if let Some(bytes) = bytes {
             let (head, payload) = bytes.split_at(HEADER_LEN);
             let head = Header::of_daemon(head.try_into().unwrap()).unwrap();

@@ -14,7 +14,8 @@ use proptest::sample::select;
 
 use super::triggers::{error_query, trigger};
 use crate::client::{
-    ArchiveLocation, Command, ContextRequest, RotationSchedule, SaveSession, SnapshotOutput,
+    ArchiveLocation, Command, ContextRequest, Dialect, RotationSchedule, SaveSession,
+    SnapshotOutput,
 };
 
 fn text() -> BoxedStrategy<String> {
@@ -179,6 +180,7 @@ pub(super) fn descriptor() -> impl Strategy<Value = SessionDescriptor> {
 
 pub(super) fn session() -> impl Strategy<Value = SessionListing> {
     (name(), text(), any::<(bool, bool, u32, u64)>()).prop_map(|(name, path, of)| SessionListing {
+        shm_path: String::new(),
         name,
         path,
         active: of.0,
@@ -320,4 +322,8 @@ pub(super) fn command() -> impl Strategy<Value = Command> {
         1 => with_trigger,
         3 => command_with_payload(),
     ]
+}
+
+pub(super) fn dialect() -> impl Strategy<Value = Dialect> {
+    select(Dialect::ALL.to_vec())
 }

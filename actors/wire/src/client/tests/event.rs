@@ -5,7 +5,7 @@ use lttngd_model::{
     UserspaceProbe,
 };
 
-use super::through_the_wire;
+use super::through_old_wire;
 use crate::DecodeError;
 use crate::client::{Command, Request};
 
@@ -84,14 +84,14 @@ fn text_must_be_text() {
 #[test]
 fn names_and_exclusions_have_a_limit() {
     let long = |len| EventDescription { name: "n".repeat(len), ..event() };
-    assert!(through_the_wire(&enable(long(255))).is_ok());
-    assert!(through_the_wire(&enable(long(256))).is_err());
+    assert!(through_old_wire(&enable(long(255))).is_ok());
+    assert!(through_old_wire(&enable(long(256))).is_err());
     let long = |len| EventDescription { exclusions: vec!["n".repeat(len)], ..event() };
-    assert!(through_the_wire(&enable(long(255))).is_ok());
-    assert!(through_the_wire(&enable(long(256))).is_err());
+    assert!(through_old_wire(&enable(long(255))).is_ok());
+    assert!(through_old_wire(&enable(long(256))).is_err());
     let many = |len| EventDescription { exclusions: vec!["n".to_owned(); len], ..event() };
-    assert!(through_the_wire(&enable(many(4096))).is_ok());
-    assert!(through_the_wire(&enable(many(4097))).is_err());
+    assert!(through_old_wire(&enable(many(4096))).is_ok());
+    assert!(through_old_wire(&enable(many(4097))).is_err());
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn filters_have_a_limit() {
     let with = |text: usize, code: usize| {
         let bytecode = Bytecode { reloc_table_offset: 0, seqnum: 0, data: vec![0; code] };
         let filter = Some(Filter { expression: "f".repeat(text), bytecode });
-        through_the_wire(&enable(EventDescription { filter, ..event() })).is_ok()
+        through_old_wire(&enable(EventDescription { filter, ..event() })).is_ok()
     };
     assert!(with(65535, 65536));
     assert!(!with(65536, 1));
@@ -148,7 +148,7 @@ fn attributes_must_be_those_of_the_kind() {
     let probe = UserspaceProbe::from(location.to_bytes());
     let uprobe = EventDescription { kind: 6, userspace_probe: Some(probe), ..plain.clone() };
     for event in [&kprobe, &function, &uprobe] {
-        assert_eq!(through_the_wire(&enable(event.clone())), Ok(enable(event.clone())));
+        assert_eq!(through_old_wire(&enable(event.clone())), Ok(enable(event.clone())));
     }
     for (event, kind) in [(&kprobe, 0), (&kprobe, 3), (&function, 1), (&uprobe, 2), (&plain, 6)] {
         refused(event.clone(), 0, &[kind]);
@@ -163,7 +163,7 @@ fn a_location_that_is_none_is_refused() {
     for bytes in [Vec::new(), vec![1, 2, 3]] {
         let none = UserspaceProbe::from(bytes);
         let event = EventDescription { kind: 6, userspace_probe: Some(none), ..event() };
-        assert_eq!(through_the_wire(&enable(event)), Err(ErrorCode::InvalidProtocol));
+        assert_eq!(through_old_wire(&enable(event)), Err(ErrorCode::InvalidProtocol));
     }
 }
 

@@ -3,7 +3,7 @@
 use lttngd_model::{ErrorCode, EventKind, EventListing};
 
 use crate::DecodeError;
-use crate::client::{self, Command, Reply, ReplyHeader, Request, RotationState};
+use crate::client::{self, Command, Dialect, Reply, ReplyHeader, Request, RotationState};
 
 fn request() -> Request {
     let (mut request, _) = Request::new(&Command::ListEvents { channel: "c".to_owned() });
@@ -14,10 +14,10 @@ fn request() -> Request {
 #[test]
 fn a_reply_repeats_command_and_pid() {
     let bytes = Reply::ok(&request()).with_list(3, vec![1, 2]).encode();
-    let header = ReplyHeader::decode(&bytes[..client::REPLY_HEADER_LEN]).unwrap();
+    let header = ReplyHeader::decode(&bytes[..24], Dialect::V2_13).unwrap();
     assert_eq!((header.command, header.code, header.pid), (12, 10, 77));
     assert_eq!((header.header_len, header.data_len, header.fd_count), (4, 2, 0));
-    assert_eq!(Reply::decode(&bytes).unwrap().count(), Ok(3));
+    assert_eq!(Reply::decode(&bytes, Dialect::V2_13).unwrap().count(), Ok(3));
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn a_deferred_reply_has_no_pid() {
 fn a_failed_reply_has_an_error_and_nothing_else() {
     let reply = Reply::error(&request(), ErrorCode::UstChanNotFound);
     assert_eq!(reply.failure(), Some(ErrorCode::UstChanNotFound));
-    assert_eq!(reply.encode().len(), client::REPLY_HEADER_LEN);
+    assert_eq!(reply.encode().len(), 24);
     assert_eq!(Reply::ok(&request()).failure(), None);
     assert_eq!(Reply { code: 5000, ..reply }.failure(), Some(ErrorCode::Unk));
 }
@@ -40,7 +40,7 @@ fn a_reply_has_limits() {
     let too_large = |at: usize, value: u32| {
         let mut bytes = Reply::ok(&request()).encode();
         bytes[at..at + 4].copy_from_slice(&value.to_ne_bytes());
-        matches!(ReplyHeader::decode(&bytes), Err(DecodeError::TooLarge { .. }))
+        matches!(ReplyHeader::decode(&bytes, Dialect::V2_13), Err(DecodeError::TooLarge { .. }))
     };
     assert!(too_large(12, 65));
     assert!(too_large(16, u32::try_from(client::REPLY_DATA_MAX_LEN).unwrap() + 1));

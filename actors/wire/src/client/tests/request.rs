@@ -4,16 +4,16 @@ use lttngd_model::{
     BufferScheme, ContextKind, DescriptorOutput, Domain, ErrorCode, SessionDescriptor, SessionKind,
 };
 
-use super::{announce, patch, through_the_wire};
+use super::{announce, patch, through_old_wire};
 use crate::DecodeError;
 use crate::client::{
-    Command, CommandKind, PAYLOAD_MAX_LEN, REQUEST_LEN, Request, RotationSchedule, SnapshotOutput,
-    descriptor,
+    Command, CommandKind, Dialect, PAYLOAD_MAX_LEN, REQUEST_LEN, Request, RotationSchedule,
+    SnapshotOutput, descriptor, kind,
 };
 use crate::{Reader, Writer};
 
 fn bare(kind: CommandKind) -> Request {
-    Request::new(&Command::Undefined(kind.to_raw())).0
+    Request::new(&Command::Undefined(kind.to_raw(Dialect::V2_13).unwrap())).0
 }
 
 /// What a command makes of a payload of these bytes.
@@ -44,8 +44,12 @@ fn commands_need_what_the_protocol_says() {
     let without_domain =
         [9, 11, 13, 16, 17, 24, 25, 26, 27, 28, 31, 40, 41, 42, 45, 46, 47, 48, 49, 50, 51, 52];
     for kind in CommandKind::ALL {
-        let raw = kind.to_raw();
-        assert_eq!(CommandKind::from_raw(raw), Some(*kind));
+        for dialect in Dialect::ALL {
+            let Some(raw) = kind.to_raw(dialect) else { continue };
+            assert_eq!(CommandKind::from_raw(raw, dialect), Some(*kind));
+            assert!(raw <= kind::last(dialect), "{kind:?}");
+        }
+        let Some(raw) = kind.to_raw(Dialect::V2_13) else { continue };
         assert_eq!(bare(*kind).needs_session(), !without_session.contains(&raw), "{kind:?}");
         assert_eq!(bare(*kind).needs_domain(), !without_domain.contains(&raw), "{kind:?}");
     }
@@ -57,7 +61,7 @@ fn the_fixed_part_is_checked() {
     let changed = |range: std::ops::Range<usize>, byte: u8| {
         let mut bytes = bytes.clone();
         bytes[range].fill(byte);
-        Request::decode(&bytes)
+        Request::decode(&bytes, Dialect::V2_13)
     };
     assert!(matches!(changed(4..259, b'n'), Err(DecodeError::BadString { .. })));
     assert!(matches!(changed(4..6, 0xff), Err(DecodeError::BadString { .. })));
@@ -96,7 +100,7 @@ fn text_in_the_union_must_end_and_be_utf8() {
         (CommandKind::SnapshotAddOutput, 300, ErrorCode::Invalid),
     ] {
         for text in [vec![b'x'; size], vec![0xfe; size - 1]] {
-            let mut request = Request::decode(&bare(kind).encode(&[])).unwrap();
+            let mut request = Request::decode(&bare(kind).encode(&[]), Dialect::V2_13).unwrap();
             patch(&mut request, 0, &text);
             assert_eq!(request.command(&[]), Err(expected), "{kind:?}");
         }
@@ -168,10 +172,11 @@ fn live(output: DescriptorOutput) -> SessionDescriptor {
 
 #[test]
 fn descriptors_are_checked() {
-    let good = descriptor::encode_descriptor(&live(DescriptorOutput::None));
+    let good = descriptor::encode_descriptor(&live(DescriptorOutput::None), Dialect::V2_13);
     let create = |bytes: &[u8]| with_payload(CommandKind::CreateSession, bytes);
     assert!(create(&good).is_ok());
-    let mut wrong = vec![descriptor::encode_descriptor(&live(DescriptorOutput::Local(None)))];
+    let mut wrong =
+        vec![descriptor::encode_descriptor(&live(DescriptorOutput::Local(None)), Dialect::V2_13)];
     for (at, byte) in [(0, 0), (0, 4), (1, 3), (2, 1), (2, 4), (6, 1), (7, 0), (11, 1), (16, 0)] {
         let mut bytes = good.clone();
         bytes[at] = byte;
@@ -208,7 +213,7 @@ fn both_sides_of_a_network_output_are_needed_in_order() {
 #[test]
 fn home_directories_have_a_limit() {
     let create = |home: &str| {
-        through_the_wire(&Command::CreateSession {
+        through_old_wire(&Command::CreateSession {
             home: Some(home.to_owned()),
             descriptor: live(DescriptorOutput::None),
         })
@@ -265,7 +270,7 @@ fn tracker_policies_are_checked_in_order() {
         member.i32(attribute).u32(policy);
         let mut request = bare(kind).in_domain(domain, BufferScheme::PerUid);
         patch(&mut request, 0, &member.into_bytes());
-        request.command(&[]).map(|command| command.to_raw())
+        request.command(&[]).map(|command| command.to_raw(Dialect::V2_13))
     };
     use CommandKind as K;
     assert_eq!(ask(K::TrackerSetPolicy, Domain::Ust, 3, 2), Ok(35));
@@ -292,7 +297,7 @@ fn schedules_of_unknown_type_are_refused() {
 #[test]
 fn long_text_is_cut_where_the_wire_has_no_room() {
     let output = SnapshotOutput { name: "n".repeat(300), ..SnapshotOutput::default() };
-    let read = through_the_wire(&Command::SnapshotAddOutput(output)).unwrap();
+    let read = through_old_wire(&Command::SnapshotAddOutput(output)).unwrap();
     let Command::SnapshotAddOutput(output) = read else { panic!("{read:?}") };
     assert_eq!(output.name, "n".repeat(254));
 }

@@ -10,7 +10,11 @@ use lttngd_model::{
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
-use crate::{DecodeError, client};
+use super::arbitrary::dialect;
+use crate::{
+    DecodeError,
+    client::{self, Dialect},
+};
 
 fn name() -> impl Strategy<Value = String> {
     "[a-zA-Z0-9_:é]{1,40}"
@@ -202,27 +206,31 @@ pub(crate) fn evaluation() -> impl Strategy<Value = Evaluation> {
 
 proptest! {
     #[test]
-    fn triggers_there_and_back(triggers in vec(trigger(), 0..4)) {
+    fn triggers_there_and_back(triggers in vec(trigger(), 0..4), dialect in dialect()) {
         for trigger in &triggers {
-            let bytes = client::encode_trigger(trigger);
-            prop_assert_eq!(&client::decode_trigger(&bytes).unwrap(), trigger);
+            let bytes = client::encode_trigger(trigger, dialect);
+            prop_assert_eq!(&client::decode_trigger(&bytes, dialect).unwrap(), trigger);
         }
-        let listed = client::encode_triggers(&triggers);
-        prop_assert_eq!(client::decode_triggers(&listed).unwrap(), triggers);
+        let listed = client::encode_triggers(&triggers, dialect);
+        prop_assert_eq!(client::decode_triggers(&listed, dialect).unwrap(), triggers);
     }
 
     #[test]
-    fn conditions_there_and_back(condition in condition()) {
-        let bytes = client::encode_condition(&condition);
-        prop_assert_eq!(client::decode_condition(&bytes).unwrap(), condition);
+    fn conditions_there_and_back(condition in condition(), dialect in dialect()) {
+        let bytes = client::encode_condition(&condition, dialect);
+        prop_assert_eq!(client::decode_condition(&bytes, dialect).unwrap(), condition);
     }
 
     #[test]
-    fn what_is_cut_is_no_trigger(trigger in trigger(), cut in any::<prop::sample::Index>()) {
-        let bytes = client::encode_trigger(&trigger);
-        prop_assert!(client::decode_trigger(&bytes[..cut.index(bytes.len())]).is_err());
+    fn what_is_cut_is_no_trigger(
+        trigger in trigger(),
+        cut in any::<prop::sample::Index>(),
+        dialect in dialect(),
+    ) {
+        let bytes = client::encode_trigger(&trigger, dialect);
+        prop_assert!(client::decode_trigger(&bytes[..cut.index(bytes.len())], dialect).is_err());
         let more = [&bytes[..], &[0]].concat();
-        let trailing = matches!(client::decode_trigger(&more), Err(DecodeError::Trailing { .. }));
+        let trailing = matches!(client::decode_trigger(&more, dialect), Err(DecodeError::Trailing { .. }));
         prop_assert!(trailing);
     }
 
@@ -231,18 +239,19 @@ proptest! {
         trigger in trigger(),
         at in any::<prop::sample::Index>(),
         byte in any::<u8>(),
+        dialect in dialect(),
     ) {
-        let mut bytes = client::encode_trigger(&trigger);
+        let mut bytes = client::encode_trigger(&trigger, dialect);
         let at = at.index(bytes.len());
         bytes[at] = byte;
-        if let Ok(trigger) = client::decode_trigger(&bytes) {
+        if let Ok(trigger) = client::decode_trigger(&bytes, dialect) {
             // What was taken can be given back.
-            let again = client::decode_trigger(&client::encode_trigger(&trigger));
+            let again = client::decode_trigger(&client::encode_trigger(&trigger, dialect), dialect);
             prop_assert_eq!(again.unwrap(), trigger);
         }
         let condition = bytes.get(17..).unwrap_or_default();
-        let _ = client::decode_condition(condition);
-        let _ = client::decode_triggers(&bytes);
+        let _ = client::decode_condition(condition, dialect);
+        let _ = client::decode_triggers(&bytes, dialect);
         let _ = client::decode_error_counters(&bytes);
     }
 
@@ -262,11 +271,11 @@ fn lists_in_lists_have_an_end() {
     };
     let trigger = |depth: usize| {
         let condition = Condition::RotationOngoing { session: "s".to_owned() };
-        let condition = client::encode_condition(&condition);
+        let condition = client::encode_condition(&condition, Dialect::V2_13);
         let action = nested(depth);
         let len = u32::try_from(condition.len() + action.len()).unwrap();
         let head = [&0_u64.to_ne_bytes()[..], &len.to_ne_bytes(), &[0; 5]].concat();
-        client::decode_trigger(&[head, condition, action].concat())
+        client::decode_trigger(&[head, condition, action].concat(), Dialect::V2_13)
     };
     assert!(trigger(8).is_ok());
     assert!(trigger(9).is_err());
@@ -274,10 +283,10 @@ fn lists_in_lists_have_an_end() {
     let capture = [3_u8, 0, 0, 0, 0].repeat(100_000);
     let condition =
         Condition::event_rule_matches(EventRule::UserTracepoint(TracepointRule::new("p")));
-    let mut bytes = client::encode_condition(&condition);
+    let mut bytes = client::encode_condition(&condition, Dialect::V2_13);
     let count = bytes.len() - 4;
     bytes[count] = 1;
-    assert!(client::decode_condition(&[bytes, capture].concat()).is_err());
+    assert!(client::decode_condition(&[bytes, capture].concat(), Dialect::V2_13).is_err());
 }
 
 #[test]
@@ -286,7 +295,11 @@ fn patterns_are_taken_as_the_stock_daemon_keeps_them() {
         TracepointRule { exclusions: vec!["x**".to_owned()], ..TracepointRule::new("p:**a***") };
     let condition = Condition::event_rule_matches(EventRule::UserTracepoint(rule));
     let Condition::EventRuleMatches { rule: EventRule::UserTracepoint(rule), .. } =
-        client::decode_condition(&client::encode_condition(&condition)).unwrap()
+        client::decode_condition(
+            &client::encode_condition(&condition, Dialect::V2_13),
+            Dialect::V2_13,
+        )
+        .unwrap()
     else {
         panic!("another condition")
     };

@@ -6,7 +6,10 @@ use lttngd_model::{
 };
 
 use super::{
-    super::mirror::{limited, string, string_len, wire_len},
+    super::{
+        Dialect,
+        mirror::{limited, string, string_len, wire_len},
+    },
     event_rule,
 };
 use crate::{DecodeError, Reader, Writer};
@@ -25,7 +28,7 @@ const CONTEXT: u8 = 1;
 const APP_CONTEXT: u8 = 2;
 const ELEMENT: u8 = 3;
 
-pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Condition, DecodeError> {
+pub(super) fn decode(reader: &mut Reader<'_>, dialect: Dialect) -> Result<Condition, DecodeError> {
     let session = |reader: &mut Reader<'_>| {
         let len = reader.u32("condition session_name_len")?;
         string(reader, len, NAME_MAX, "condition session_name")
@@ -40,7 +43,7 @@ pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Condition, DecodeError> 
         ROTATION_ONGOING => Condition::RotationOngoing { session: session(reader)? },
         ROTATION_COMPLETED => Condition::RotationCompleted { session: session(reader)? },
         EVENT_RULE => {
-            let rule = event_rule::decode(reader)?;
+            let rule = event_rule::decode(reader, dialect)?;
             let count = limited(reader.u32("captures count")?, CAPTURES_MAX, "captures count")?;
             let captures: Result<_, _> = (0..count).map(|_| decode_capture(reader)).collect();
             Condition::EventRuleMatches { rule, captures: captures? }
@@ -51,7 +54,7 @@ pub(super) fn decode(reader: &mut Reader<'_>) -> Result<Condition, DecodeError> 
     })
 }
 
-pub(super) fn encode(condition: &Condition, writer: &mut Writer) {
+pub(super) fn encode(condition: &Condition, dialect: Dialect, writer: &mut Writer) {
     match condition {
         Condition::SessionConsumedSize { session, threshold_bytes } => {
             writer.i8(CONSUMED_SIZE).u64(*threshold_bytes);
@@ -67,7 +70,7 @@ pub(super) fn encode(condition: &Condition, writer: &mut Writer) {
         }
         Condition::EventRuleMatches { rule, captures } => {
             writer.i8(EVENT_RULE);
-            event_rule::encode(rule, writer);
+            event_rule::encode(rule, dialect, writer);
             writer.u32(wire_len(captures.len()));
             captures.iter().for_each(|capture| encode_capture(capture, writer));
         }

@@ -5,7 +5,10 @@ use lttngd_model::{
     trigger::{ACTION_DEPTH_MAX, ActionPath, ErrorCounter, ErrorQuery, ErrorQueryTarget},
 };
 
-use super::super::mirror::{limited, string, string_len, wire_len};
+use super::super::{
+    Dialect,
+    mirror::{limited, string, string_len, wire_len},
+};
 use crate::{DecodeError, Reader, Writer};
 
 /// `enum lttng_error_query_target_type`.
@@ -17,10 +20,10 @@ const COUNTER: u8 = 0;
 /// Most counters in an answer; there is never more than one.
 const COUNTERS_MAX: usize = 1024;
 
-pub(in super::super) fn decode(bytes: &[u8]) -> Result<ErrorQuery, DecodeError> {
+pub(in super::super) fn decode(bytes: &[u8], dialect: Dialect) -> Result<ErrorQuery, DecodeError> {
     let mut reader = Reader::new(bytes);
     let target = reader.i8("error query target_type")?;
-    let trigger = super::decode(&mut reader)?;
+    let trigger = super::decode(&mut reader, dialect)?;
     let target = match target {
         TRIGGER => ErrorQueryTarget::Trigger,
         CONDITION => ErrorQueryTarget::Condition,
@@ -41,14 +44,14 @@ pub(in super::super) fn decode(bytes: &[u8]) -> Result<ErrorQuery, DecodeError> 
 
 /// The bytes of a question.
 #[must_use]
-pub fn encode_error_query(query: &ErrorQuery) -> Vec<u8> {
+pub fn encode_error_query(query: &ErrorQuery, dialect: Dialect) -> Vec<u8> {
     let mut writer = Writer::default();
     writer.i8(match query.target {
         ErrorQueryTarget::Trigger => TRIGGER,
         ErrorQueryTarget::Condition => CONDITION,
         ErrorQueryTarget::Action(_) => ACTION,
     });
-    super::encode(&query.trigger, &mut writer);
+    super::encode(&query.trigger, dialect, &mut writer);
     if let ErrorQueryTarget::Action(ActionPath(indexes)) = &query.target {
         writer.u32(wire_len(indexes.len()));
         for index in indexes {

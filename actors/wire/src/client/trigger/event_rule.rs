@@ -5,7 +5,10 @@ use lttngd_model::{
     trigger::{EmissionSite, EventRule, KernelProbe, LogRule, RULE_EXCLUSIONS_MAX, TracepointRule},
 };
 
-use super::super::mirror::{bad, limited, string, string_len, wire_len};
+use super::super::{
+    Dialect,
+    mirror::{bad, limited, string, string_len, wire_len},
+};
 use crate::{DecodeError, Reader, Writer};
 
 /// `enum lttng_event_rule_type`.
@@ -28,6 +31,9 @@ const LOG_LEVEL_PADDING: usize = 3;
 /// `enum lttng_kernel_probe_location_type`.
 const BEHIND_SYMBOL: i8 = 0;
 const AT_ADDRESS: i8 = 1;
+/// A probe at the location itself; there are others at the entry to a function and its exit, as kernel rules of events
+/// have them, which no trigger of this daemon has.
+const SITE_LOCATION: u32 = 0;
 
 fn filter(reader: &mut Reader<'_>, len: u32) -> Result<Option<String>, DecodeError> {
     match len {
@@ -36,7 +42,7 @@ fn filter(reader: &mut Reader<'_>, len: u32) -> Result<Option<String>, DecodeErr
     }
 }
 
-pub(super) fn decode(reader: &mut Reader<'_>) -> Result<EventRule, DecodeError> {
+pub(super) fn decode(reader: &mut Reader<'_>, dialect: Dialect) -> Result<EventRule, DecodeError> {
     let pattern =
         |reader: &mut Reader<'_>, len| string(reader, len, FILTER_MAX_LEN, "event rule pattern");
     let rule = match reader.i8("event rule type")? {
@@ -56,12 +62,12 @@ pub(super) fn decode(reader: &mut Reader<'_>) -> Result<EventRule, DecodeError> 
             EventRule::KernelTracepoint { pattern, filter: filter(reader, filter_len)? }
         }
         KPROBE => {
-            let (name, location) = decode_named(reader, decode_kernel_probe)?;
+            let (name, location) = decode_named(reader, dialect.has_maps(), decode_kernel_probe)?;
             EventRule::Kprobe { name, location }
         }
         UPROBE => {
             // Whether it tells a place is looked at with all else of the trigger.
-            let (name, location) = decode_named(reader, |location| {
+            let (name, location) = decode_named(reader, false, |location| {
                 let len = location.left();
                 location.bytes(len, "probe location").map(<[u8]>::to_vec)
             })?;
@@ -127,12 +133,19 @@ fn decode_log_level(
     }
 }
 
-/// A name and a place, each of its length.
+/// A name and a place, each of its length, with an instrumentation site behind these or not.
 fn decode_named<T>(
     reader: &mut Reader<'_>,
+    has_site: bool,
     decode: impl Fn(&mut Reader<'_>) -> Result<T, DecodeError>,
 ) -> Result<(String, T), DecodeError> {
     let (name_len, location_len) = (reader.u32("name_len")?, reader.u32("location_len")?);
+    if has_site {
+        match reader.u32("instrumentation_site")? {
+            SITE_LOCATION => {}
+            other => return Err(bad("instrumentation_site", other)),
+        }
+    }
     let name = string(reader, name_len, SYMBOL_NAME_LEN, "event rule name")?;
     let len = limited(location_len, super::super::PAYLOAD_MAX_LEN, "location_len")?;
     let mut location = Reader::new(reader.bytes(len, "probe location")?);
@@ -165,7 +178,7 @@ fn put_optional(text: Option<&str>, writer: &mut Writer) {
     }
 }
 
-pub(super) fn encode(rule: &EventRule, writer: &mut Writer) {
+pub(super) fn encode(rule: &EventRule, dialect: Dialect, writer: &mut Writer) {
     match rule {
         EventRule::Syscall { emission_site, pattern, filter } => {
             let filter = filter.as_deref();
@@ -180,10 +193,11 @@ pub(super) fn encode(rule: &EventRule, writer: &mut Writer) {
             put_optional(filter, writer);
         }
         EventRule::Kprobe { name, location } => {
-            encode_named(KPROBE, name, &encode_kernel_probe(location), writer);
+            let site = dialect.has_maps().then_some(SITE_LOCATION);
+            encode_named((KPROBE, site), name, &encode_kernel_probe(location), writer);
         }
         EventRule::Uprobe { name, location } => {
-            encode_named(UPROBE, name, location.bytes(), writer);
+            encode_named((UPROBE, None), name, location.bytes(), writer);
         }
         EventRule::UserTracepoint(rule) => encode_user_tracepoint(rule, writer),
         EventRule::Jul(rule) => encode_log_rule(JUL, rule, writer),
@@ -192,8 +206,11 @@ pub(super) fn encode(rule: &EventRule, writer: &mut Writer) {
     }
 }
 
-fn encode_named(kind: i8, name: &str, location: &[u8], writer: &mut Writer) {
+fn encode_named((kind, site): (i8, Option<u32>), name: &str, location: &[u8], writer: &mut Writer) {
     writer.i8(kind).u32(string_len(name)).u32(wire_len(location.len()));
+    if let Some(site) = site {
+        writer.u32(site);
+    }
     writer.string(name).bytes(location);
 }
 

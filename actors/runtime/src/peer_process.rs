@@ -1,0 +1,196 @@
+//! Which process is at the other end of a Unix socket, told apart from every other one, and the program that it runs.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    io,
+    mem::size_of,
+    os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::{Mode, OFlags, fstat, fstatfs, open},
+};
+
+/// `SO_PEERPIDFD`, since Linux 6.5.
+const SO_PEERPIDFD: libc::c_int = 77;
+/// `PID_FS_MAGIC`, of the file system in which each process has an inode number that no other one gets, since Linux
+/// 6.9.
+const PID_FS_MAGIC: u64 = 0x5049_4446;
+/// More than an auxiliary vector has, in bytes.
+const AUXV_MAX_LEN: usize = 1024;
+/// More than the kernel writes into a process's `stat`, in bytes.
+const STAT_MAX_LEN: usize = 1024;
+
+/// A process, and the program that it runs: another one after an `exec`. What was found out about it holds as long as
+/// this is the same.
+///
+/// Its number is that of its inode among those of processes, or when it began, where the kernel has no such numbers. Its
+/// program is known by what the kernel handed to it when it began, which are mostly addresses that differ from one
+/// beginning to the next.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct PeerProcess {
+    number: u64,
+    /// 0 where it cannot be read.
+    program: u64,
+    pid: u32,
+}
+
+impl PeerProcess {
+    /// Who connected this socket; `pid` as of its credentials. `None` when nothing tells it apart from others, as in
+    /// another pid namespace and with an older kernel. It waits for no other process.
+    #[must_use]
+    pub fn of(socket: &impl AsFd, pid: u32) -> Option<Self> {
+        let number = inode_of(socket).or_else(|| began_at(pid))?;
+        Some(Self { number, program: program_of(pid), pid })
+    }
+
+    /// Process id, 0 for one that cannot be seen from here.
+    #[must_use]
+    pub fn pid(self) -> u32 {
+        self.pid
+    }
+
+    /// Whether it is still there as who connected this socket, so that what was read by its process id was its own. With
+    /// a kernel that does not say it, whether the process id still has the same beginning.
+    #[must_use]
+    pub fn is_still(self, socket: &impl AsFd) -> bool {
+        let is_there = pidfd(socket).map_or(true, |pidfd| !has_exited(&pidfd));
+        is_there && Self::of(socket, self.pid) == Some(self)
+    }
+}
+
+/// A descriptor for the process that connected a socket.
+fn pidfd(socket: &impl AsFd) -> io::Result<OwnedFd> {
+    let mut fd: RawFd = -1;
+    let mut len = size_of::<RawFd>() as libc::socklen_t;
+    let socket = socket.as_fd().as_raw_fd();
+    // SAFETY: the kernel writes no more than `len` bytes, which is the size of `fd`, and both live through the call.
+    let done = unsafe {
+        let value = (&raw mut fd).cast();
+        libc::getsockopt(socket, libc::SOL_SOCKET, SO_PEERPIDFD, value, &raw mut len)
+    };
+    if done != 0 || fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made this descriptor for its caller, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// The number of the inode that its process has.
+fn inode_of(socket: &impl AsFd) -> Option<u64> {
+    let pidfd = pidfd(socket).ok()?;
+    let is_unique = u64::try_from(fstatfs(&pidfd).ok()?.f_type) == Ok(PID_FS_MAGIC);
+    is_unique.then(|| fstat(&pidfd).ok().map(|stat| stat.st_ino)).flatten()
+}
+
+fn has_exited(pidfd: &OwnedFd) -> bool {
+    let mut polled = [PollFd::new(pidfd, PollFlags::IN)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut polled, Some(&now)) != Ok(0)
+}
+
+/// When the process began, in ticks of the clock since the machine did.
+fn began_at(pid: u32) -> Option<u64> {
+    let mut bytes = [0; STAT_MAX_LEN];
+    let read = read_of(pid, "stat", &mut bytes)?;
+    // The name, in parentheses, may have any characters in it.
+    let behind_name = read.iter().rposition(|byte| *byte == b')')?;
+    let fields = std::str::from_utf8(read.get(behind_name + 1..)?).ok()?;
+    // `starttime` is the 22nd, and the state behind the name the third.
+    fields.split_ascii_whitespace().nth(22 - 3)?.parse().ok()
+}
+
+/// What tells one beginning of a program from another. The kernel keeps it: no memory of the process is read.
+fn program_of(pid: u32) -> u64 {
+    let mut bytes = [0; AUXV_MAX_LEN];
+    let Some(read) = read_of(pid, "auxv", &mut bytes) else { return 0 };
+    let mut hasher = DefaultHasher::new();
+    read.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The front of a small file that the kernel has of a process.
+fn read_of<'a>(pid: u32, name: &str, bytes: &'a mut [u8]) -> Option<&'a [u8]> {
+    if pid == 0 {
+        return None;
+    }
+    let path = format!("/proc/{pid}/{name}");
+    let file = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let len = rustix::io::read(file, &mut *bytes).ok()?;
+    bytes.get(..len).filter(|read| !read.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::{
+        os::unix::net::{UnixListener, UnixStream},
+        process::{Command, Stdio},
+    };
+
+    use super::*;
+    use crate::peer_credentials;
+
+    fn of(socket: &UnixStream) -> PeerProcess {
+        PeerProcess::of(socket, peer_credentials(socket).unwrap().pid).unwrap()
+    }
+
+    #[test]
+    fn a_process_is_the_same_at_each_connection() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        let accept = || {
+            let client = UnixStream::connect(&path).unwrap();
+            (listener.accept().unwrap().0, client)
+        };
+        let ((first, _a), (second, _b)) = (accept(), accept());
+        assert_eq!(of(&first), of(&second));
+        assert!(of(&first).is_still(&second));
+        assert_eq!(of(&first).pid(), std::process::id());
+        assert_ne!(of(&first).program, 0);
+    }
+
+    #[test]
+    fn another_program_of_a_process_is_another() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        // It connects, waits to be looked at, is another program then, and connects again.
+        let script = "import os,socket,sys\n\
+            s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.recv(1)\n\
+            n=int(sys.argv[2])\n\
+            if n: os.execv(sys.executable,[sys.executable,'-c',sys.argv[3],sys.argv[1],str(n-1),sys.argv[3]])\n";
+        let mut child = Command::new("python3")
+            .args(["-c", script, path.to_str().unwrap(), "1", script])
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let look = || {
+            let (socket, _) = listener.accept().unwrap();
+            let process = of(&socket);
+            assert!(process.is_still(&socket));
+            (socket, process)
+        };
+        let (before, first) = look();
+        rustix::io::write(&before, b"x").unwrap();
+        let (after, second) = look();
+        assert_eq!((first.pid(), first.number), (second.pid(), second.number));
+        assert_ne!(first, second);
+        assert!(!first.is_still(&after));
+        rustix::io::write(&after, b"x").unwrap();
+        child.wait().unwrap();
+        assert!(!second.is_still(&after), "it has ended");
+    }
+
+    #[test]
+    fn a_process_has_a_beginning_where_it_has_no_number() {
+        let began = began_at(std::process::id()).unwrap();
+        assert!(began > 0);
+        assert_eq!(began_at(std::process::id()), Some(began));
+        assert_eq!(began_at(0), None);
+        assert_eq!(began_at(u32::MAX), None);
+    }
+}
