@@ -14,6 +14,7 @@
 //! [`Reply::decode`] and the `decode_*` functions.
 
 mod archive;
+mod asked;
 mod body;
 mod channel;
 mod command;
@@ -41,6 +42,7 @@ mod trigger;
 mod uri;
 
 pub use archive::{decode_destroyed, encode_destroyed_data, encode_destroyed_header};
+pub use asked::Asked;
 pub use channel::{decode_channels, encode_channels};
 pub use command::Command;
 pub use context::ContextRequest;
@@ -56,7 +58,7 @@ pub use newer::{
     encode_kernel_tracer_status, encode_no_maps, encode_stream_info_sets,
 };
 pub use reply::{REPLY_DATA_MAX_LEN, Reply, ReplyHeader};
-pub use request::{Asked, FDS_MAX, PAYLOAD_MAX_LEN, REQUEST_LEN, Request};
+pub use request::{FDS_MAX, PAYLOAD_MAX_LEN, REQUEST_LEN, Request};
 pub use rotation::{
     RotationInfo, RotationSchedule, RotationSchedules, RotationState, decode_rotation_id,
     decode_rotation_info, decode_rotation_schedules, encode_rotation_id, encode_rotation_info,

@@ -409,8 +409,12 @@ fn every_command_of_a_newer_command_line_is_recorded() {
 fn what_a_newer_daemon_answers_is_read() {
     let newer = newer();
     for (name, exchange) in &newer {
-        let reply = exchange.reply();
         let kind = exchange.head().kind().unwrap();
+        if kind == CommandKind::ReclaimChannelMemory {
+            // A byte follows when the memory is given back.
+            continue;
+        }
+        let reply = exchange.reply();
         let is_refused = name.ends_with("refused");
         assert_eq!(reply.failure().is_some(), is_refused, "{name}: {:?}", reply.failure());
         use CommandKind as K;
@@ -418,7 +422,8 @@ fn what_a_newer_daemon_answers_is_read() {
             _ if is_refused => {}
             // The trace format of theirs is another one, and so is the memory that channels have.
             K::ListSessions | K::CreateSession | K::ListChannels | K::GetStreamInfoSets => {}
-            K::KernelTracerStatus | K::ReclaimChannelMemory => {}
+            // A part of it is not initialised.
+            K::DestroySession => drop(client::decode_destroyed(&reply).unwrap()),
             K::ListMapChannels => assert_eq!(reply.data, client::encode_no_maps(), "{name}"),
             _ => {
                 let (header, data) = again(kind, &reply);
@@ -429,7 +434,7 @@ fn what_a_newer_daemon_answers_is_read() {
     let sessions = &newer["list-sessions"].reply().data;
     let sessions = client::decode_sessions(sessions, Dialect::V2_16).unwrap();
     let shared = sessions.iter().find(|session| session.name == "shm").unwrap();
-    assert_eq!(shared.shm_path, "/dev/shm/x");
+    assert!(shared.shm_path.starts_with("/dev/shm/x/shm-"), "{}", shared.shm_path);
     let live = sessions.iter().find(|session| session.name == "l").unwrap();
     assert!(live.live_timer_interval_us > 0 && live.shm_path.is_empty());
     let command = newer["enable-channel"].command();
@@ -457,9 +462,7 @@ fn a_reply_in_another_form_is_not_what_it_says() {
     // Headers differ by the number that only the older ones repeat.
     assert_eq!(as_of(Dialect::V2_14).len(), as_of(Dialect::V2_16).len() + 4);
     // Of one that is too long a newer client reads that there is nothing.
-    let misread =
-        client::ReplyHeader::decode(&as_of(Dialect::V2_14)[..20], Dialect::V2_16).unwrap();
-    assert_eq!(misread.data_len, 0);
+    assert_eq!(as_of(Dialect::V2_14)[12..16], [0; 4]);
     // Those without data all read alike.
     for dialect in Dialect::ALL {
         let (request, _) = Request::new_in(dialect, &Command::StartTrace);
