@@ -28,8 +28,10 @@ const LIVES_MIN: u32 = 50;
 
 /// A command of a client, which must succeed.
 fn call(arena: &Arena, session: &str, scheme: BufferScheme, command: &Command) {
-    let bytes = FakeClient::bytes(command, |request| {
-        request.in_session(session).in_domain(Domain::Ust, scheme)
+    let bytes = FakeClient::bytes(command, |request| match command {
+        // As liblttng-ctl asks: its name is behind the request.
+        Command::CreateSession { .. } => request,
+        _ => request.in_session(session).in_domain(Domain::Ust, scheme),
     });
     let socket = arena.run_directory().join("client-lttng-sessiond");
     let reply = FakeClient::call(&socket, &bytes).unwrap().unwrap();
