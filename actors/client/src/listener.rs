@@ -62,6 +62,8 @@ pub(crate) struct Admitted {
     pub(crate) is_alone: bool,
     /// It has its answer already, or wanted none: no actor was asked.
     pub(crate) at_once: bool,
+    /// What it asks for had come, and is something.
+    pub(crate) is_heard: bool,
 }
 
 impl Place {
@@ -123,10 +125,11 @@ impl Place {
         let Client { socket, held, .. } = client;
         let left = self.at_once.look(socket);
         if left.peer().is_none() {
-            return Admitted { is_alone, at_once: true };
+            return Admitted { is_alone, at_once: true, is_heard: true };
         }
+        let is_heard = matches!(left, Remaining::Serve(_, Ok(_)));
         admit(&self.open, &self.shared, held, left);
-        Admitted { is_alone, at_once: false }
+        Admitted { is_alone, at_once: false, is_heard }
     }
 }
 

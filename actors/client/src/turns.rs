@@ -24,7 +24,7 @@ const FEW_PROCESSORS: usize = 2;
 pub(crate) enum Near {
     /// Who is alone.
     Alone,
-    /// Also those of a crowd.
+    /// Also those of a crowd, unless they keep one waiting for what they ask.
     Everybody,
 }
 
@@ -35,7 +35,7 @@ impl Near {
     }
 
     fn takes(self, admitted: Admitted) -> bool {
-        admitted.is_alone || self == Self::Everybody
+        admitted.is_alone || (self == Self::Everybody && admitted.is_heard)
     }
 }
 
@@ -95,9 +95,10 @@ impl NearTurn {
 mod tests {
     use super::*;
 
-    const ALONE: Admitted = Admitted { is_alone: true, at_once: false };
-    const LISTED: Admitted = Admitted { is_alone: true, at_once: true };
-    const ONE_OF_MANY: Admitted = Admitted { is_alone: false, at_once: false };
+    const ALONE: Admitted = Admitted { is_alone: true, at_once: false, is_heard: true };
+    const LISTED: Admitted = Admitted { at_once: true, ..ALONE };
+    const ONE_OF_MANY: Admitted = Admitted { is_alone: false, ..ALONE };
+    const SILENT: Admitted = Admitted { is_heard: false, ..ONE_OF_MANY };
 
     /// After how many of these clients, each so long after the one before, the place changes.
     fn changes_after(near: Near, clients: &[Admitted], pause: Duration) -> Vec<usize> {
@@ -147,8 +148,10 @@ mod tests {
         let short = Duration::from_millis(1);
         assert_eq!(changes_after(Near::Everybody, &[ONE_OF_MANY; 17], short), [9, 17]);
         assert_eq!(changes_after(Near::Everybody, &[ONE_OF_MANY; 20], NEAR_IDLE * 2), [0; 0]);
+        assert_eq!(changes_after(Near::Everybody, &[SILENT; 100], short), [0; 0]);
         let mut turn = NearTurn::new(Near::Everybody);
         assert!((0..100).all(|_| turn.goes_on(ONE_OF_MANY, true)));
         assert!(!turn.goes_on(ONE_OF_MANY, false), "actors are busy");
+        assert!(!turn.goes_on(SILENT, true));
     }
 }
