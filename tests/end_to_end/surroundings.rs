@@ -93,7 +93,11 @@ all_is_recorded! {
     more_processors_may_come {
         world: "echo 0-6 >possible; mount --bind possible /sys/devices/system/cpu/possible",
     }
-    without_proc { world: "mount -t tmpfs tmpfs /proc" }
+    /// Nothing tells there of which version a client is. The stock daemon passes over what it does not know.
+    without_proc {
+        world: "mkdir -p .lttng; printf '[sessiond]\\nunknown-client-version=2.13\\n' >.lttng/lttng.conf
+            mount -t tmpfs tmpfs /proc",
+    }
     processes_are_hidden { world: "mount -t proc -o hidepid=2 proc /proc" }
     without_a_user_database {
         world: "for file in passwd group nsswitch.conf; do mount --bind /dev/null /etc/$file; done",
