@@ -12,8 +12,9 @@ use std::{
 use lttngd_model::ErrorCode;
 
 /// The commands by LTTng's names, sorted, with those that only programs ask.
-const COMMANDS: [&str; 47] = [
+const COMMANDS: [&str; 56] = [
     "ADD_CONTEXT",
+    "ADD_MAP_CHANNEL",
     "CALIBRATE",
     "CLEAR_SESSION",
     "CREATE_SESSION_EXT",
@@ -24,10 +25,16 @@ const COMMANDS: [&str; 47] = [
     "ENABLE_CHANNEL",
     "ENABLE_EVENT",
     "EXECUTE_ERROR_QUERY",
+    "GET_CHANNEL_DATA_STREAM_INFO_SETS",
+    "GET_MAP_CHANNEL_BY_NAME",
     "GET_STATUS",
+    "KERNEL_TRACER_STATUS",
     "LIST_CHANNELS",
     "LIST_DOMAINS",
     "LIST_EVENTS",
+    "LIST_MAP_CHANNELS",
+    "LIST_MAP_GROUPS",
+    "LIST_MAP_KEYS",
     "LIST_REFUSALS",
     "LIST_SESSIONS",
     "LIST_SYSCALLS",
@@ -36,6 +43,7 @@ const COMMANDS: [&str; 47] = [
     "LIST_TRIGGERS",
     "PREPARE_DOMAIN",
     "QUEUE_REPORT",
+    "RECLAIM_CHANNEL_MEMORY",
     "REGENERATE_METADATA",
     "REGENERATE_STATEDUMP",
     "REGISTER_CONSUMER",
@@ -43,6 +51,7 @@ const COMMANDS: [&str; 47] = [
     "ROTATE_SESSION",
     "ROTATION_GET_INFO",
     "ROTATION_SET_SCHEDULE",
+    "SAMPLE_MAP_GROUP",
     "SAVE_SESSION",
     "SESSION_LIST_ROTATION_SCHEDULES",
     "SET_CONSUMER_URI",
