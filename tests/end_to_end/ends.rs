@@ -18,6 +18,8 @@ use super::world::{Arena, Consumer, Program, Relay, Stage, Which, eventually};
 const CLIENTS: u32 = 16;
 /// The socket at which applications register.
 const APPLICATIONS: &str = "lttng-ust-sock-8";
+/// Clients of these tests have no liblttng-ctl that tells it.
+const VERSION: &str = "--unknown-client-version=2.13";
 /// LTTNG_UST_ABI_STREAM: an application gets a stream of a channel.
 const STREAM: u32 = 0x60;
 /// How many sessions of [`nothing_is_left_of_thousands_of_sessions`] live at most, for how long they begin,
@@ -108,7 +110,7 @@ fn settles_to(stage: &Stage, before: &BTreeMap<&'static str, DescriptorKinds>) {
 
 #[test]
 fn nothing_is_left_of_thousands_of_sessions() {
-    let stage = Stage::with_consumer(Which::Ours, Consumer::Own, &[]);
+    let stage = Stage::with_consumer(Which::Ours, Consumer::Own, &[VERSION]);
     let next = AtomicU32::new(0);
     let live_until = |least: u32, most: u32, time: Duration| {
         let end = Instant::now() + time;
@@ -146,7 +148,7 @@ fn nothing_is_left_of_thousands_of_sessions() {
 /// The same with real programs and clients, in every mode of a session.
 #[test]
 fn nothing_is_left_of_random_lives() {
-    let stage = Stage::with_consumer(Which::Ours, Consumer::Own, &[]);
+    let stage = Stage::with_consumer(Which::Ours, Consumer::Own, &[VERSION]);
     let relay = Relay::start(&stage);
     let lives = Lives::new(&stage, &relay);
     let counts = lives.run(4, 3, 1);
@@ -167,7 +169,7 @@ fn events_of_programs_that_are_killed_just_before_the_end_are_recorded() {
     const PROGRAMS: u32 = 3;
     const EVENTS: u32 = 50;
 
-    let stage = Stage::with_consumer(Which::Ours, Consumer::Own, &[]);
+    let stage = Stage::with_consumer(Which::Ours, Consumer::Own, &[VERSION]);
     let arena = &stage.arena;
     for round in 0..ROUNDS {
         let scheme =
@@ -198,7 +200,7 @@ fn events_of_programs_that_are_killed_just_before_the_end_are_recorded() {
 /// An application is killed between the making of its buffers and its first word about them.
 #[test]
 fn a_program_that_is_killed_while_it_registers_does_not_make_the_trace_unreadable() {
-    let stage = Stage::with_consumer(Which::Ours, Consumer::Own, &[]);
+    let stage = Stage::with_consumer(Which::Ours, Consumer::Own, &[VERSION]);
     let arena = &stage.arena;
     for scheme in [BufferScheme::PerPid, BufferScheme::PerUid] {
         let session = format!("{scheme:?}");
