@@ -8,7 +8,7 @@
 //! threads for what may block ([`lttngd_runtime::outside`]). What is not there: the sockets of clients and agents, the
 //! kernel's domain, other users than one, and more than one thread.
 //!
-//! What is looked at in every life, see [`client`] and [`rest`]:
+//! What is looked at in every life, see `client` and `rest`:
 //!
 //! - a command that is refused changes nothing that is listed, and one that is done changes that and nothing else;
 //! - whoever needs no peer waits for none;
