@@ -161,11 +161,7 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
             return Box::pin(async { Err(NotRun::Full.into()) });
         }
         let work = |actor: &mut A, context: &mut Context<A>| work(actor, context).into_actor(actor);
-        let (reply, replied) = oneshot::channel();
-        let begin = Self::beginning(queue_of, name, reply, work);
-        queue_of(actor).push((name, asker), Progress::Ready, |_| begin);
-        Self::go_on(queue_of, actor, context);
-        reply_of(replied)
+        Self::run_for(queue_of, actor, context, (name, asker), work)
     }
 
     /// As [`run`](Self::run), however many commands wait: for the last one of an actor, which must not be
@@ -200,9 +196,25 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
         R: 'static,
         E: From<NotRun> + 'static,
     {
+        Self::run_for(queue_of, actor, context, (name, Asker::nobody()), work)
+    }
+
+    /// Puts a command that needs no preparation in line.
+    fn run_for<F, R, E>(
+        queue_of: QueueOf<A>,
+        actor: &mut A,
+        context: &mut Context<A>,
+        (name, asker): (&'static str, Asker),
+        work: impl FnOnce(&mut A, &mut Context<A>) -> F + 'static,
+    ) -> ResponseFuture<Result<R, E>>
+    where
+        F: ActorFuture<A, Output = Result<R, E>> + 'static,
+        R: 'static,
+        E: From<NotRun> + 'static,
+    {
         let (reply, replied) = oneshot::channel();
         let begin = Self::beginning(queue_of, name, reply, work);
-        queue_of(actor).push((name, Asker::nobody()), Progress::Ready, |_| begin);
+        queue_of(actor).push((name, asker), Progress::Ready, |_| begin);
         Self::go_on(queue_of, actor, context);
         reply_of(replied)
     }
