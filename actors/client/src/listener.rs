@@ -18,9 +18,9 @@ use crate::{
     at_once::{AtOnce, Remaining},
     connection::{self, Unanswered},
     heard::count_answer,
-    listers::Listers,
+    listers::{Listers, ListersChange},
     lists::Lists,
-    recognition::Recognition,
+    recognition::{Proof, Recognition},
     send::{self, ConnectionError, tell_not_served},
     shares::{self, Shares},
 };
@@ -55,6 +55,16 @@ impl Open {
     }
 }
 
+/// What is learnt of clients where they are served, and is to be known wherever they may be served next. It goes there
+/// before they are answered.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// Of who lists a session.
+    Listers(ListersChange),
+    /// Of the version that one speaks.
+    Proof(Proof),
+}
+
 /// How a client was admitted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Admitted {
@@ -67,12 +77,12 @@ pub(crate) struct Admitted {
 }
 
 impl Place {
-    /// Clients are counted in `descriptors`, and served through `handle`. What is answered in the actors' thread goes
-    /// to `answering`, unless this place is there.
+    /// Clients are counted in `descriptors`, and served through `handle`. `tell` is told what is learnt of them here. What is
+    /// answered in the actors' thread goes to `answering`, unless this place is there.
     pub(crate) fn new(
-        handle: Handle,
-        descriptors: Descriptors,
+        (handle, descriptors): (Handle, Descriptors),
         recognition: Recognition,
+        tell: impl Fn(News) + Clone + 'static,
         answering: Option<ToAnswering>,
     ) -> Self {
         // What clients are answered is counted here, with what is refused before it is asked.
@@ -80,7 +90,9 @@ impl Place {
         let shares = Shares::new(descriptors.clone());
         let at_once = AtOnce::new(handle.clone(), shares.replies().clone());
         let lists = at_once.lists();
-        let (listers, recognition) = (Listers::default(), Rc::new(recognition));
+        let tell_of_listers = tell.clone();
+        let listers = Listers::new(move |change| tell_of_listers(News::Listers(change)));
+        let recognition = Rc::new(recognition.telling(move |proof| tell(News::Proof(proof))));
         let shared = Rc::new(Shared { handle, listers, lists, shares, recognition, answering });
         Self { at_once, open: Open::default(), descriptors, shared }
     }
@@ -103,20 +115,12 @@ impl Place {
         self.open.get()
     }
 
-    pub(crate) fn recognition(&self) -> &Recognition {
-        &self.shared.recognition
-    }
-
-    pub(crate) fn listers(&self) -> &Listers {
-        &self.shared.listers
-    }
-
-    /// Has clients that come from now on served with these.
-    pub(crate) fn set_listers(&mut self, listers: Listers) {
-        let Shared { handle, lists, shares, recognition, answering, .. } = &*self.shared;
-        let (handle, lists, shares) = (handle.clone(), Rc::clone(lists), shares.clone());
-        let (recognition, answering) = (Rc::clone(recognition), answering.clone());
-        self.shared = Rc::new(Shared { handle, listers, lists, shares, recognition, answering });
+    /// Something was learnt in another place.
+    pub(crate) fn hear(&self, news: News) {
+        match news {
+            News::Listers(change) => self.shared.listers.learn(change),
+            News::Proof(proof) => self.shared.recognition.hear(proof),
+        }
     }
 
     /// Does what is to be done for a client that was accepted, beside the others.

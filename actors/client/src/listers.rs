@@ -18,11 +18,10 @@ const LISTERS_MAX: usize = 1024;
 const LISTING_MAX: Duration = Duration::from_secs(60);
 
 /// The clients that began to list a session, in the order in which they did.
-#[derive(Default)]
 pub(crate) struct Listers {
     begun: RefCell<VecDeque<Listing>>,
     /// Who is to know the same.
-    tell: Option<Box<dyn Fn(ListersChange)>>,
+    tell: Box<dyn Fn(ListersChange)>,
 }
 
 #[derive(Clone, Debug)]
@@ -42,11 +41,16 @@ pub(crate) enum ListersChange {
 }
 
 impl Listers {
+    /// Nobody has begun. `tell` is told what is new here.
+    pub(crate) fn new(tell: impl Fn(ListersChange) + 'static) -> Self {
+        Self { begun: RefCell::default(), tell: Box::new(tell) }
+    }
+
     /// The client of process `pid` asks this.
     pub(crate) fn asks(&self, pid: u32, request: &Request) {
         // Whoever destroys a session knows that it is gone.
         if request.kind() == Some(CommandKind::DestroySession) && self.end(pid) {
-            self.tell(ListersChange::Ended(pid));
+            (self.tell)(ListersChange::Ended(pid));
         }
     }
 
@@ -80,7 +84,7 @@ impl Listers {
             return;
         }
         let listing = Listing { pid, session: session.to_owned(), at: now };
-        self.tell(ListersChange::Begun(listing.clone()));
+        (self.tell)(ListersChange::Begun(listing.clone()));
         self.add(listing);
     }
 
@@ -99,25 +103,6 @@ impl Listers {
         let before = begun.len();
         begun.retain(|listing| listing.pid != pid);
         begun.len() < before
-    }
-
-    fn tell(&self, change: ListersChange) {
-        if let Some(tell) = &self.tell {
-            tell(change);
-        }
-    }
-
-    /// Those that are known now.
-    pub(crate) fn known(&self) -> VecDeque<Listing> {
-        self.begun.borrow().clone()
-    }
-
-    /// Those that are known from elsewhere. `tell` is told what is new here.
-    pub(crate) fn elsewhere(
-        known: VecDeque<Listing>,
-        tell: impl Fn(ListersChange) + 'static,
-    ) -> Self {
-        Self { begun: RefCell::new(known), tell: Some(Box::new(tell)) }
     }
 
     /// Something is new elsewhere.
@@ -172,13 +157,18 @@ mod tests {
         listers.told(pid, &request, reply, now).failure()
     }
 
+    /// Of one place alone.
+    fn alone() -> Listers {
+        Listers::new(drop)
+    }
+
     const SCHEDULES: CommandKind = CommandKind::SessionListRotationSchedules;
     const POLICY: CommandKind = CommandKind::TrackerGetPolicy;
     const GONE: Option<ErrorCode> = Some(ErrorCode::SessNotFound);
 
     #[test]
     fn only_who_began_to_list_the_session_is_told_a_policy_of_it() {
-        let (listers, now) = (Listers::default(), Instant::now());
+        let (listers, now) = (alone(), Instant::now());
         assert_eq!(told(&listers, (1, now), (POLICY, "s"), GONE), GONE, "it never listed");
         assert_eq!(told(&listers, (1, now), (SCHEDULES, "s"), None), None);
         assert_eq!(told(&listers, (1, now), (POLICY, "s"), GONE), None);
@@ -198,7 +188,7 @@ mod tests {
 
     #[test]
     fn trackers_of_a_session_that_is_gone_have_a_code_of_their_own() {
-        let (listers, now) = (Listers::default(), Instant::now());
+        let (listers, now) = (alone(), Instant::now());
         for kind in [CommandKind::TrackerSetPolicy, CommandKind::TrackerGetInclusionSet] {
             let not_there = Some(ErrorCode::SessionNotExist);
             assert_eq!(told(&listers, (1, now), (kind, "s"), GONE), not_there);
@@ -211,14 +201,13 @@ mod tests {
 
     #[test]
     fn what_is_new_in_one_place_is_known_in_the_other() {
-        let (here, now) = (Listers::default(), Instant::now());
-        told(&here, (1, now), (SCHEDULES, "s"), None);
+        let (here, now) = (alone(), Instant::now());
         let news = Rc::new(RefCell::new(Vec::new()));
         let told_there = Rc::clone(&news);
-        let there = Listers::elsewhere(here.known(), move |change| {
-            told_there.borrow_mut().push(change);
-        });
-        assert_eq!(told(&there, (1, now), (POLICY, "s"), GONE), None, "it came with it");
+        let there = Listers::new(move |change| told_there.borrow_mut().push(change));
+        told(&there, (1, now), (SCHEDULES, "s"), None);
+        news.take().into_iter().for_each(|change| here.learn(change));
+        assert_eq!(told(&here, (1, now), (POLICY, "s"), GONE), None);
         told(&there, (2, now), (SCHEDULES, "t"), None);
         told(&there, (1, now), (CommandKind::DestroySession, "s"), None);
         told(&there, (3, now), (CommandKind::DestroySession, "s"), None);
@@ -231,7 +220,7 @@ mod tests {
 
     #[test]
     fn no_more_than_so_many_are_remembered() {
-        let (listers, now) = (Listers::default(), Instant::now());
+        let (listers, now) = (alone(), Instant::now());
         for pid in 1..=2 * u32::try_from(LISTERS_MAX).unwrap_or(0) {
             told(&listers, (pid, now), (SCHEDULES, "s"), None);
             told(&listers, (pid, now), (SCHEDULES, "s"), None);

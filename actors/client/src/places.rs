@@ -8,8 +8,7 @@
 //! turns nobody is left waiting.
 
 use std::{
-    collections::VecDeque, io, num::NonZero, os::unix::net::UnixListener, sync::Arc,
-    thread::available_parallelism,
+    io, num::NonZero, os::unix::net::UnixListener, sync::Arc, thread::available_parallelism,
 };
 
 use lttngd_handle::Handle;
@@ -22,19 +21,17 @@ use tokio::{
 
 use crate::{
     answering::{Answering, ToAnswering},
-    listener::{Clients, Place},
-    listers::{Listers, ListersChange, Listing},
-    recognition::{Proof, Recognition},
+    listener::{Clients, News, Place},
+    recognition::Recognition,
     turns::{self, ApartTurn, IDLE_MAX, NEAR_IDLE, NearTurn},
 };
 
-/// An offer to serve clients near the actors, which is taken when they have nothing else to do.
-struct Offer {
-    at: Instant,
-    /// Who began to list a session.
-    listers: VecDeque<Listing>,
-    /// What was learnt of clients since the offer before.
-    proofs: Vec<Proof>,
+/// What the place near the actors is told.
+enum ToNear {
+    /// An offer to serve clients, made at this time, which is taken when actors have nothing else to do.
+    Offer(Instant),
+    /// Of a client that was served apart.
+    News(News),
 }
 
 /// What the place near the actors tells.
@@ -44,9 +41,7 @@ enum Told {
     /// It accepts nobody any more.
     Left,
     /// Of a client that it served.
-    Listers(ListersChange),
-    /// The same, of what it speaks.
-    Proof(Proof),
+    News(News),
 }
 
 /// Where clients are served apart from the actors.
@@ -65,7 +60,7 @@ type NewRecognition = Arc<dyn Fn() -> Recognition + Send + Sync>;
 
 /// The line to the place near the actors.
 struct Line {
-    offers: mpsc::UnboundedSender<Offer>,
+    to_near: mpsc::UnboundedSender<ToNear>,
     told: mpsc::UnboundedReceiver<Told>,
 }
 
@@ -74,7 +69,7 @@ pub struct Near {
     listener: UnixListener,
     handle: Handle,
     descriptors: Descriptors,
-    offers: mpsc::UnboundedReceiver<Offer>,
+    from_apart: mpsc::UnboundedReceiver<ToNear>,
     told: mpsc::UnboundedSender<Told>,
     who_is_near: turns::Near,
     recognition: NewRecognition,
@@ -134,18 +129,18 @@ impl Apart {
     /// # Errors
     /// When the socket cannot be duplicated.
     pub fn near(&mut self) -> io::Result<Near> {
-        let (offer, offers) = mpsc::unbounded_channel();
+        let (to_near, from_apart) = mpsc::unbounded_channel();
         let (tell, told) = mpsc::unbounded_channel();
         let near = Near {
             listener: self.listener.try_clone()?,
             handle: self.handle.clone(),
             descriptors: self.descriptors.clone(),
-            offers,
+            from_apart,
             told: tell,
             who_is_near: self.who_is_near,
             recognition: self.recognition.clone(),
         };
-        self.near = Some(Line { offers: offer, told });
+        self.near = Some(Line { to_near, told });
         Ok(near)
     }
 
@@ -156,15 +151,21 @@ impl Apart {
     pub async fn listen(self) -> io::Result<()> {
         let Self { mut listener, handle, descriptors, near: mut line, .. } = self;
         let Self { answering, who_is_near, recognition, .. } = self;
-        let mut place = Place::new(handle, descriptors, recognition(), answering);
+        let tell = line.as_ref().map(|line| line.to_near.clone());
+        let tell = move |news| {
+            if let Some(near) = &tell {
+                // It is gone when the daemon ends.
+                let _ = near.send(ToNear::News(news));
+            }
+        };
+        let mut place = Place::new((handle, descriptors), recognition(), tell, answering);
         loop {
             let clients = place.clients(listener)?;
             listener = accept_until_taken((&mut place, who_is_near), clients, &mut line).await;
             loop {
                 match Line::heard(&mut line).await {
                     Told::Left => break,
-                    Told::Listers(change) => place.listers().learn(change),
-                    Told::Proof(proof) => place.recognition().hear(proof),
+                    Told::News(news) => place.hear(news),
                     Told::Taken => {}
                 }
             }
@@ -182,34 +183,37 @@ async fn accept_until_taken(
     let mut accepting = Accepting::new("client", clients);
     loop {
         let client = tokio::select! {
-            // What is told of a client comes before what it asks next.
             biased;
             told = Line::heard(line) => match told {
                 Told::Taken => return accepting.into_listener().into_listener(),
                 Told::Left => continue,
-                Told::Listers(change) => {
-                    place.listers().learn(change);
-                    continue;
-                }
-                Told::Proof(proof) => {
-                    place.recognition().hear(proof);
+                Told::News(news) => {
+                    place.hear(news);
                     continue;
                 }
             },
             client = accepting.next() => client,
         };
+        // What was told of it while it came.
+        let mut is_taken = false;
+        while let Some(Ok(told)) = line.as_mut().map(|line| line.told.try_recv()) {
+            match told {
+                Told::Taken => is_taken = true,
+                Told::Left => is_taken = false,
+                Told::News(news) => place.hear(news),
+            }
+        }
         let admitted = place.admit(client);
         accepting.admitted(Ok(()));
+        if is_taken {
+            return accepting.into_listener().into_listener();
+        }
         let now = Instant::now();
         if turn.goes_on(now, admitted)
-            && let Some(Line { offers, told: _ }) = line
+            && let Some(Line { to_near, told: _ }) = line
         {
             // It is gone when the daemon ends.
-            let _ = offers.send(Offer {
-                at: now,
-                listers: place.listers().known(),
-                proofs: place.recognition().news(),
-            });
+            let _ = to_near.send(ToNear::Offer(now));
         }
     }
 }
@@ -220,27 +224,28 @@ impl Near {
     /// # Errors
     /// When the socket cannot be used.
     pub async fn listen(self) -> io::Result<()> {
-        let Self { mut listener, handle, descriptors, mut offers, told, who_is_near, recognition } =
-            self;
-        let mut place = Place::new(handle, descriptors, recognition(), None);
+        let Self { mut listener, handle, descriptors, mut from_apart, told, .. } = self;
+        let Self { who_is_near, recognition, .. } = self;
         let tell = told.clone();
         // It is gone when the daemon ends.
-        place.recognition().tell(move |proof| drop(tell.send(Told::Proof(proof))));
-        while let Some(Offer { at, listers, proofs }) = offers.recv().await {
-            proofs.into_iter().for_each(|proof| place.recognition().hear(proof));
+        let tell = move |news| drop(tell.send(Told::News(news)));
+        let mut place = Place::new((handle, descriptors), recognition(), tell, None);
+        while let Some(told_here) = from_apart.recv().await {
+            let at = match told_here {
+                ToNear::Offer(at) => at,
+                ToNear::News(news) => {
+                    place.hear(news);
+                    continue;
+                }
+            };
             // Those that it began to serve may still be there.
             if place.open() > 0 || !is_idle(at) {
                 continue;
             }
             let clients = place.clients(listener)?;
-            let tell = told.clone();
-            place.set_listers(Listers::elsewhere(listers, move |change| {
-                // It is gone when the daemon ends.
-                let _ = tell.send(Told::Listers(change));
-            }));
             // It is gone when the daemon ends.
             let _ = told.send(Told::Taken);
-            listener = serve_turn((&mut place, who_is_near), clients).await;
+            listener = serve_turn((&mut place, who_is_near), clients, &mut from_apart).await;
             let _ = told.send(Told::Left);
         }
         Ok(())
@@ -251,10 +256,17 @@ impl Near {
 async fn serve_turn(
     (place, who_is_near): (&mut Place, turns::Near),
     mut clients: Clients,
+    from_apart: &mut mpsc::UnboundedReceiver<ToNear>,
 ) -> UnixListener {
     let mut turn = NearTurn::new(who_is_near);
     // What goes wrong is told where they are served otherwise.
     while let Ok(Ok(client)) = timeout(NEAR_IDLE, clients.accept()).await {
+        // What was told of it before it came. An offer is of no use in a turn.
+        while let Ok(told) = from_apart.try_recv() {
+            if let ToNear::News(news) = told {
+                place.hear(news);
+            }
+        }
         let admitted = place.admit(client);
         let at = Instant::now();
         tokio::task::yield_now().await;

@@ -44,10 +44,8 @@ pub(crate) struct Recognition {
     unknown: Option<Dialect>,
     /// By user.
     looks: RefCell<HashMap<u32, Rc<Looks>>>,
-    /// What was learnt here since it was handed on last.
-    news: RefCell<Vec<Proof>>,
-    /// Who is to know at once what is learnt here.
-    tell: RefCell<Option<Tell>>,
+    /// Who is to know what is learnt here.
+    tell: Option<Tell>,
     #[cfg(test)]
     everyone: Option<Dialect>,
 }
@@ -87,6 +85,11 @@ impl Recognition {
     /// Clients of which nothing is known are of this version, if the administrator says so.
     pub(crate) fn new(unknown: Option<Dialect>) -> Self {
         Self { unknown, ..Self::default() }
+    }
+
+    /// `tell` is told what is learnt here.
+    pub(crate) fn telling(self, tell: impl Fn(Proof) + 'static) -> Self {
+        Self { tell: Some(Box::new(tell)), ..self }
     }
 
     /// Takes everybody for this version.
@@ -189,31 +192,14 @@ impl Recognition {
         if !self.known.borrow_mut().learn(proof) {
             return;
         }
-        match &*self.tell.borrow() {
-            Some(tell) => tell(proof),
-            None => {
-                let mut news = self.news.borrow_mut();
-                // More than are remembered are of no use.
-                if news.len() < known::PROCESSES_MAX {
-                    news.push(proof);
-                }
-            }
+        if let Some(tell) = &self.tell {
+            tell(proof);
         }
-    }
-
-    /// What was learnt here since this was asked last.
-    pub(crate) fn news(&self) -> Vec<Proof> {
-        self.news.take()
     }
 
     /// Something was learnt in another place.
     pub(crate) fn hear(&self, proof: Proof) {
         self.known.borrow_mut().learn(proof);
-    }
-
-    /// What is learnt here from now on is told at once.
-    pub(crate) fn tell(&self, tell: impl Fn(Proof) + 'static) {
-        *self.tell.borrow_mut() = Some(Box::new(tell));
     }
 }
 

@@ -265,7 +265,7 @@ async fn a_request_that_does_not_come_is_given_up() {
     let shares = Shares::new(Descriptors::unlimited());
     let lists = Lists::new(handle.clone(), Replies::default());
     let recognition = Recognition::of_everyone(Dialect::V2_13);
-    let with = (&handle, &Listers::default(), &shares, &lists);
+    let with = (&handle, &Listers::new(drop), &shares, &lists);
     let outcome = serve(peer, &recognition, with).await;
     assert!(matches!(outcome, Err(ConnectionError::Silent)), "{outcome:?}");
     drop(theirs);
@@ -294,7 +294,7 @@ async fn clients_that_ask_late_and_do_not_read_share_one_list() {
     let user = rustix::process::geteuid().as_raw();
     let requester = Credentials { uid: user, gid: rustix::process::getegid().as_raw() };
     let lists = Rc::new(Lists::new(handle.clone(), Replies::default()));
-    let with = Rc::new((handle, Listers::default(), Shares::new(Descriptors::unlimited())));
+    let with = Rc::new((handle, Listers::new(drop), Shares::new(Descriptors::unlimited())));
     let mut clients = Vec::new();
     for number in 0..CLIENTS {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
