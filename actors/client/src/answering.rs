@@ -8,7 +8,7 @@ use std::io;
 use lttngd_runtime::{Held, Peer, Ticket};
 use tokio::sync::mpsc;
 
-use crate::{heard::Heard, replies::ReplyRoom, send::tell_not_served};
+use crate::{heard::Heard, overdue::Overdue, replies::ReplyRoom, send::tell_not_served};
 
 /// A client whose request is to be answered.
 pub(crate) struct ToAnswer {
@@ -39,8 +39,9 @@ impl Answering {
     /// # Errors
     /// None.
     pub async fn listen(mut self) -> io::Result<()> {
+        let overdue = Overdue::default();
         while let Some(client) = self.0.recv().await {
-            tokio::task::spawn_local(client.answered());
+            tokio::task::spawn_local(client.answered(overdue.clone()));
         }
         Ok(())
     }
@@ -56,9 +57,9 @@ impl ToAnswering {
 impl ToAnswer {
     /// Answers it, in whichever thread. It is served, and the next one alone, when its answer is made: that is some bytes,
     /// which the socket takes.
-    pub(crate) async fn answered(self) {
+    pub(crate) async fn answered(self, overdue: Overdue) {
         let Self { peer, heard, uid, held, ticket } = self;
-        let answer = heard.done(&peer, ReplyRoom::default()).await;
+        let answer = heard.done(&peer, ReplyRoom::default(), &overdue).await;
         drop(ticket);
         if let Err(error) = answer.send(&peer).await {
             tell_not_served(&error, uid);

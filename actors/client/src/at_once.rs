@@ -57,7 +57,7 @@ impl Remaining {
     /// The same, when what is meant by its request is known without a look at it.
     pub(crate) fn known(self, recognition: &Recognition) -> Self {
         match self {
-            Self::Serve(peer, Ok(asked)) => match recognition.at_once(&peer, &asked) {
+            Self::Serve(peer, Ok(asked)) => match recognition.at_a_glance(&peer, &asked) {
                 Some(dialect) => Self::Known(peer, asked.in_dialect(dialect)),
                 None => Self::Serve(peer, Ok(asked)),
             },

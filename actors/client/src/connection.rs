@@ -13,13 +13,14 @@ use crate::{
     heard::{Heard, count_answer, is_brief, tell_refused},
     listers::Listers,
     lists::Lists,
+    overdue::Overdue,
     recognition::{Recognition, Unrecognized},
     send::{ConnectionError, REQUEST_DEADLINE, refuse, send_list, send_reply},
     shares::{Shares, complaint_of},
 };
 
 /// What clients are served with.
-pub(crate) type With<'a> = (&'a Handle, &'a Listers, &'a Shares, &'a Lists);
+pub(crate) type With<'a> = (&'a Handle, &'a Listers, &'a Shares, &'a Lists, &'a Overdue);
 
 /// What is left of serving a client: to do what it asks, and to answer it. What it has of its user's share for that is
 /// with it.
@@ -103,7 +104,7 @@ async fn serve_since(
     peer: Peer,
     request: Request,
     since: Instant,
-    (handle, listers, shares, lists): With<'_>,
+    (handle, listers, shares, lists, overdue): With<'_>,
 ) -> Result<Option<Unanswered>, ConnectionError> {
     let mut lease = None;
     let payload = payload(&peer, &request, (shares, &mut lease));
@@ -123,7 +124,7 @@ async fn serve_since(
         return Ok(Some((peer, heard, lease)));
     }
     let room = shares.replies().room(credentials.uid);
-    let mut answer = heard.done(&peer, room).await;
+    let mut answer = heard.done(&peer, room, overdue).await;
     if answer.attached.lists_sessions {
         let requester = Credentials { uid: credentials.uid, gid: credentials.gid };
         let reply = (requester, answer.request.dialect, answer.reply.pid);

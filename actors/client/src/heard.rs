@@ -15,13 +15,10 @@ use lttngd_wire::client::{CommandKind, Reply, Request};
 use crate::{
     attached::Attached,
     dispatch::dispatch,
+    overdue::Overdue,
     replies::ReplyRoom,
     send::{ConnectionError, send_reply},
 };
-
-/// How long a command may take before it is looked whether who asked for it is still there. Most are done before, and
-/// their sockets need not be watched.
-const WATCHED_AFTER: Duration = Duration::from_millis(50);
 
 /// A request with all that belongs to it, of one who may ask it through this handle.
 #[derive(Debug)]
@@ -44,15 +41,15 @@ impl Heard {
     }
 
     /// Does what is asked. Its answer, for which there is `room`, is not sent. Whoever does it for long is told when `peer`,
-    /// who asks, has gone.
-    pub(crate) async fn done(self, peer: &Peer, room: ReplyRoom) -> Answer {
+    /// who asks, has gone; its socket is watched when it is `overdue`, and most are done before.
+    pub(crate) async fn done(self, peer: &Peer, room: ReplyRoom, overdue: &Overdue) -> Answer {
         let Self { handle, request, payload, received, since } = self;
         let (waits, asker) = Asker::new();
         let handle = handle.asked_by(asker);
         let attached = RefCell::new(Attached { received, room, ..Attached::default() });
         let point = || "Client command".to_owned();
         let reply = in_the_middle(point, dispatch(&handle, &request, &payload, &attached));
-        let mut reply = until_gone(reply, peer, waits).await;
+        let mut reply = until_gone(reply, peer, waits, overdue).await;
         let mut attached = attached.into_inner();
         if let Err(code) = attached.room.hold(reply.data.len()) {
             reply = Reply::error(&request, code);
@@ -64,10 +61,17 @@ impl Heard {
 }
 
 /// What is done for who asks, and to its end when he has gone: then it is seen that he does not wait.
-async fn until_gone(done: impl Future<Output = Reply>, peer: &Peer, waits: Waits) -> Reply {
+async fn until_gone(
+    done: impl Future<Output = Reply>,
+    peer: &Peer,
+    waits: Waits,
+    overdue: &Overdue,
+) -> Reply {
     let mut done = pin!(done);
-    if let Ok(reply) = tokio::time::timeout(WATCHED_AFTER, &mut done).await {
-        return reply;
+    tokio::select! {
+        biased;
+        reply = &mut done => return reply,
+        () = overdue.come() => {}
     }
     tokio::select! {
         biased;

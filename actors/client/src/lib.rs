@@ -25,6 +25,7 @@ mod heard;
 mod listener;
 mod listers;
 mod lists;
+mod overdue;
 mod places;
 mod recognition;
 mod replies;

@@ -20,6 +20,7 @@ use crate::{
     heard::count_answer,
     listers::{Listers, ListersChange},
     lists::Lists,
+    overdue::Overdue,
     recognition::{Proof, Recognition},
     send::{self, ConnectionError, tell_not_served},
     shares::{self, Shares},
@@ -93,7 +94,9 @@ impl Place {
         let tell_of_listers = tell.clone();
         let listers = Listers::new(move |change| tell_of_listers(News::Listers(change)));
         let recognition = Rc::new(recognition.telling(move |proof| tell(News::Proof(proof))));
-        let shared = Rc::new(Shared { handle, listers, lists, shares, recognition, answering });
+        let overdue = Overdue::default();
+        let shared = Shared { handle, listers, lists, shares, recognition, overdue, answering };
+        let shared = Rc::new(shared);
         Self { at_once, open: Open::default(), descriptors, shared }
     }
 
@@ -193,6 +196,7 @@ struct Shared {
     lists: Rc<Lists>,
     shares: Shares,
     recognition: Rc<Recognition>,
+    overdue: Overdue,
     answering: Option<ToAnswering>,
 }
 
@@ -221,7 +225,7 @@ fn admit(open: &Open, shared: &Rc<Shared>, held: Held, left: Remaining) {
                     let ticket = open.elsewhere.keep((counted, lease, None));
                     let client = ToAnswer { peer, heard, uid, held, ticket };
                     if let Some(client) = shared.answer(client) {
-                        tokio::task::spawn_local(client.answered());
+                        tokio::task::spawn_local(client.answered(shared.overdue.clone()));
                     }
                 }
                 Err(error) => tell_not_served(&error, uid),
@@ -241,7 +245,7 @@ fn admit(open: &Open, shared: &Rc<Shared>, held: Held, left: Remaining) {
         };
         let ticket = open.elsewhere.keep((counted, lease, bytes));
         if let Some(client) = shared.answer(ToAnswer { peer, heard, uid, held, ticket }) {
-            client.answered().await;
+            client.answered(shared.overdue.clone()).await;
         }
     });
 }
@@ -257,8 +261,8 @@ impl Shared {
 }
 
 async fn serve(left: Remaining, shared: &Shared) -> Result<Option<Unanswered>, ConnectionError> {
-    let Shared { handle, listers, lists, shares, recognition, answering: _ } = shared;
-    let with = (handle, listers, shares, &**lists);
+    let Shared { handle, listers, lists, shares, recognition, overdue, answering: _ } = shared;
+    let with = (handle, listers, shares, &**lists, overdue);
     match left {
         Remaining::Nothing => {}
         Remaining::Hear(peer) => return connection::serve(peer, recognition, with).await,

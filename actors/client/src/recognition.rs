@@ -20,7 +20,7 @@ use std::{
     time::Duration,
 };
 
-use lttngd_runtime::{Peer, PeerProcess, complaint};
+use lttngd_runtime::{Glance, Peer, PeerProcess, complaint};
 use lttngd_wire::client::{Asked, Dialect, Dialects};
 use tokio::{
     sync::{Notify, oneshot},
@@ -105,6 +105,34 @@ impl Recognition {
             return self.everyone;
         }
         let process = PeerProcess::of(peer, peer.credentials().ok()?.pid)?;
+        self.meant_by(process, asked)
+    }
+
+    /// The same for a client whose whole request was there when it was accepted: who has its process id is who connected.
+    /// (In the place of one who connected and ended another one might come who gets his process id, but not be seen before.)
+    pub(crate) fn at_a_glance(&self, peer: &Peer, asked: &Asked) -> Option<Dialect> {
+        #[cfg(test)]
+        if self.everyone.is_some() {
+            return self.everyone;
+        }
+        let pid = peer.credentials().ok()?.pid;
+        let glance = Glance::at(pid)?;
+        let seen = self.known.borrow().seen(glance);
+        let process = match seen {
+            Some(process) => process,
+            None => {
+                let process = PeerProcess::of(peer, pid)?;
+                let is_known = self.known.borrow().of(process).is_some();
+                if is_known && glance.is_of(process, peer) {
+                    self.known.borrow_mut().see(glance, process);
+                }
+                process
+            }
+        };
+        self.meant_by(process, asked)
+    }
+
+    fn meant_by(&self, process: PeerProcess, asked: &Asked) -> Option<Dialect> {
         let evidence = self.known.borrow().of(process)?;
         let dialect = evidence.decide(asked, self.unknown).ok()?;
         self.learn((process, evidence.after(asked)));

@@ -60,7 +60,7 @@ pub use pace::Pace;
 pub use patience::{Attention, Patience};
 pub use pause::Pause;
 pub use peer::{DESCRIPTORS_MAX, Peer, PeerCredentials, PeerError, Sent, peer_credentials};
-pub use peer_process::PeerProcess;
+pub use peer_process::{Glance, PeerProcess};
 pub use priority::{come_after, come_first, come_first_with_children, is_first};
 pub use queue::{Ahead, GoesPast, NotRun, Progress, Queue, QueueOf, QueueReport};
 pub use rounds::{REQUEST_COST, turn};

@@ -10,6 +10,7 @@ use std::{
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{Mode, OFlags, fstat, fstatfs, open},
+    path::DecInt,
 };
 
 /// `SO_PEERPIDFD`, since Linux 6.5.
@@ -60,6 +61,34 @@ impl PeerProcess {
     }
 }
 
+/// A process and its program as they are seen without asking who connected a socket, which costs less: as long as both are
+/// there, whoever has the same process id is seen alike, and nobody else ever is.
+///
+/// It has the number of an inode that the kernel has for the process alone, and of which no second one is made in its life but
+/// for want of memory: then the same process is seen in another way, which tells nothing.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Glance {
+    inode: u64,
+    program: u64,
+    pid: u32,
+}
+
+impl Glance {
+    /// Who has this process id now. `None` when there is nobody, and when that cannot be seen. It waits for no other process.
+    #[must_use]
+    pub fn at(pid: u32) -> Option<Self> {
+        let mut bytes = [0; AUXV_MAX_LEN];
+        let (file, read) = read_of(pid, "auxv", &mut bytes)?;
+        Some(Self { inode: fstat(file).ok()?.st_ino, program: hash_of(read), pid })
+    }
+
+    /// Whether it is of this process, who connected that socket and still runs the same program.
+    #[must_use]
+    pub fn is_of(self, process: PeerProcess, socket: &impl AsFd) -> bool {
+        (self.pid, self.program) == (process.pid, process.program) && process.is_still(socket)
+    }
+}
+
 /// A descriptor for the process that connected a socket.
 fn pidfd(socket: &impl AsFd) -> io::Result<OwnedFd> {
     let mut fd: RawFd = -1;
@@ -93,7 +122,7 @@ fn has_exited(pidfd: &OwnedFd) -> bool {
 /// When the process began, in ticks of the clock since the machine did.
 fn began_at(pid: u32) -> Option<u64> {
     let mut bytes = [0; STAT_MAX_LEN];
-    let read = read_of(pid, "stat", &mut bytes)?;
+    let (_, read) = read_of(pid, "stat", &mut bytes)?;
     // The name, in parentheses, may have any characters in it.
     let behind_name = read.iter().rposition(|byte| *byte == b')')?;
     let fields = std::str::from_utf8(read.get(behind_name + 1..)?).ok()?;
@@ -104,21 +133,24 @@ fn began_at(pid: u32) -> Option<u64> {
 /// What tells one beginning of a program from another. The kernel keeps it: no memory of the process is read.
 fn program_of(pid: u32) -> u64 {
     let mut bytes = [0; AUXV_MAX_LEN];
-    let Some(read) = read_of(pid, "auxv", &mut bytes) else { return 0 };
+    read_of(pid, "auxv", &mut bytes).map_or(0, |(_, read)| hash_of(read))
+}
+
+fn hash_of(bytes: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    read.hash(&mut hasher);
+    bytes.hash(&mut hasher);
     hasher.finish()
 }
 
-/// The front of a small file that the kernel has of a process.
-fn read_of<'a>(pid: u32, name: &str, bytes: &'a mut [u8]) -> Option<&'a [u8]> {
+/// A small file that the kernel has of a process, and its front.
+fn read_of<'a>(pid: u32, name: &str, bytes: &'a mut [u8]) -> Option<(OwnedFd, &'a [u8])> {
     if pid == 0 {
         return None;
     }
-    let path = format!("/proc/{pid}/{name}");
+    let path = ["/proc/", DecInt::new(pid).as_str(), "/", name].concat();
     let file = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
-    let len = rustix::io::read(file, &mut *bytes).ok()?;
-    bytes.get(..len).filter(|read| !read.is_empty())
+    let len = rustix::io::read(&file, &mut *bytes).ok()?;
+    bytes.get(..len).filter(|read| !read.is_empty()).map(|read| (file, read))
 }
 
 #[cfg(test)]
@@ -147,6 +179,9 @@ mod tests {
             (listener.accept().unwrap().0, client)
         };
         let ((first, _a), (second, _b)) = (accept(), accept());
+        let glance = Glance::at(std::process::id());
+        assert!(glance.is_some_and(|glance| glance.is_of(of(&first), &second)));
+        assert_eq!(Glance::at(std::process::id()), glance);
         assert_eq!(of(&first), of(&second));
         assert!(of(&first).is_still(&second));
         assert_eq!(of(&first).pid(), std::process::id());
@@ -172,17 +207,23 @@ mod tests {
             let (socket, _) = listener.accept().unwrap();
             let process = of(&socket);
             assert!(process.is_still(&socket));
-            (socket, process)
+            let glance = Glance::at(process.pid()).unwrap();
+            assert!(glance.is_of(process, &socket));
+            (socket, process, glance)
         };
-        let (before, first) = look();
+        let (before, first, first_glance) = look();
         rustix::io::write(&before, b"x").unwrap();
-        let (after, second) = look();
+        let (after, second, second_glance) = look();
+        assert_ne!(first_glance, second_glance);
+        assert!(!first_glance.is_of(first, &after) && !first_glance.is_of(second, &after));
         assert_eq!((first.pid(), first.number), (second.pid(), second.number));
         assert_ne!(first, second);
         assert!(!first.is_still(&after));
         rustix::io::write(&after, b"x").unwrap();
         child.wait().unwrap();
         assert!(!second.is_still(&after), "it has ended");
+        assert!(!second_glance.is_of(second, &after));
+        assert_ne!(Glance::at(second.pid()), Some(second_glance));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use lttngd_runtime::PeerProcess;
+use lttngd_runtime::{Glance, PeerProcess};
 use lttngd_wire::client::{Asked, Dialect, Dialects};
 
 use super::library::{Found, Libraries};
@@ -79,6 +79,8 @@ pub(crate) struct Known {
     processes: HashMap<PeerProcess, Evidence>,
     /// In the order in which they came.
     order: VecDeque<PeerProcess>,
+    /// How some of them look.
+    seen: HashMap<Glance, PeerProcess>,
     libraries: Arc<Libraries>,
 }
 
@@ -86,6 +88,20 @@ impl Known {
     /// What is known of a process.
     pub(crate) fn of(&self, process: PeerProcess) -> Option<Evidence> {
         self.processes.get(&process).copied()
+    }
+
+    /// Who looks like this.
+    pub(crate) fn seen(&self, glance: Glance) -> Option<PeerProcess> {
+        self.seen.get(&glance).copied()
+    }
+
+    /// This is how a process looks.
+    pub(crate) fn see(&mut self, glance: Glance, process: PeerProcess) {
+        if self.seen.len() >= PROCESSES_MAX {
+            // Those that are still there are seen again.
+            self.seen.clear();
+        }
+        self.seen.insert(glance, process);
     }
 
     /// This is known of a process. Whether it was not before.

@@ -23,6 +23,7 @@ use crate::{
     connection::serve,
     listers::Listers,
     lists::{List, Lists},
+    overdue::Overdue,
     recognition::Recognition,
     replies::Replies,
     send::ConnectionError,
@@ -265,7 +266,7 @@ async fn a_request_that_does_not_come_is_given_up() {
     let shares = Shares::new(Descriptors::unlimited());
     let lists = Lists::new(handle.clone(), Replies::default());
     let recognition = Recognition::of_everyone(Dialect::V2_13);
-    let with = (&handle, &Listers::new(drop), &shares, &lists);
+    let with = (&handle, &Listers::new(drop), &shares, &lists, &Overdue::default());
     let outcome = serve(peer, &recognition, with).await;
     assert!(matches!(outcome, Err(ConnectionError::Silent)), "{outcome:?}");
     drop(theirs);
@@ -305,7 +306,7 @@ async fn clients_that_ask_late_and_do_not_read_share_one_list() {
             serve(
                 peer,
                 &Recognition::of_everyone(Dialect::V2_13),
-                (handle, listers, shares, &lists),
+                (handle, listers, shares, &lists, &Overdue::default()),
             )
             .await
         });
