@@ -10,6 +10,7 @@ mod listing;
 
 pub use listing::{BareListing, answer as answer_lists};
 
+use lttngd_wire::ust::Abi;
 use std::collections::HashMap;
 use std::fs;
 use std::io::{IoSlice, Read, Write};
@@ -162,7 +163,7 @@ fn steps(sessions: u32) -> Vec<Step> {
     for number in 1..=sessions {
         let [session, channel, event] = [0, 1, 2].map(|kind| kind * sessions + number);
         made.ask(ROOT_HANDLE, &Command::Session);
-        channels.ask(session, &Command::Channel { len: IMAGE_LEN as u64 });
+        channels.ask(session, &Command::Channel { len: IMAGE_LEN as u64, owner_id: 0 });
         channels.parts.last_mut().unwrap().bytes.extend([0; IMAGE_LEN]);
         channels.attach(1);
         let processors = std::thread::available_parallelism().unwrap().get() as u32;
@@ -319,7 +320,7 @@ impl Answerer {
             Kind::Enumeration => panic!("the event has no enumeration"),
         };
         let (socket, _) = self.sockets[at].as_ref().unwrap();
-        send(socket, &answer.encode(), &[]);
+        send(socket, &answer.encode(Abi::V9), &[]);
     }
 
     fn send(&self, at: usize, step: usize) {

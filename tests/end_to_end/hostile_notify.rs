@@ -2,6 +2,7 @@
 //! what is not there, begin and not end, register again and again. Others do not notice, and the
 //! daemon's memory does not either.
 
+use lttngd_wire::ust::Abi;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -39,7 +40,7 @@ fn large_events_for_channels_that_are_not_there() {
     alone(|stage| {
         others_are_answered(stage);
         let fakes = registered(stage, REGISTRATIONS);
-        let (bytes, before) = (large_event().encode(), stage.daemon.resident_kib());
+        let (bytes, before) = (large_event().encode(Abi::V9), stage.daemon.resident_kib());
         let (is_over, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
         std::thread::scope(|scope| {
             for fake in &fakes {
@@ -69,7 +70,7 @@ fn large_requests_that_are_begun_and_not_ended() {
         others_are_answered(stage);
         let descriptors = stage.daemon.descriptors_at_rest();
         let fakes = registered(stage, REGISTRATIONS);
-        let (bytes, before) = (large_event().encode(), stage.daemon.resident_kib());
+        let (bytes, before) = (large_event().encode(Abi::V9), stage.daemon.resident_kib());
         std::thread::scope(|scope| {
             for fake in &fakes {
                 scope.spawn(|| fake.write_notify(&bytes[..bytes.len() - 1]).unwrap());

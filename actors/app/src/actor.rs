@@ -118,8 +118,9 @@ impl Actor for App {
         let Some((command, notify)) = self.sockets.take() else { return };
         // It is served before the first command, and stays so whatever happens to it.
         let (handles, permit) = (Rc::clone(&self.handles), Rc::clone(&self.permits.1));
+        let abi = self.info.abi;
         let served = async move {
-            match notify::serve(&notify, &handles, &permit).await {
+            match notify::serve(&notify, abi, &handles, &permit).await {
                 Broken::Peer(end) => tracing::debug!(%end, "notify socket closed"),
                 Broken::Protocol(reason) => {
                     if let Some(left_out) = complaint("notify socket", permit.uid()) {

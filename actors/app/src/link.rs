@@ -10,8 +10,8 @@ use lttngd_buffers::ChannelObject;
 use lttngd_model::{Context, NameList, ust::EventRule};
 use lttngd_users::ListingRoom;
 use lttngd_wire::ust::command::{
-    Command, FIELD_ENTRY_LEN, FieldEntry, ROOT_HANDLE, Reply, UstContext, UstError, app_context,
-    exclusions,
+    Command, FieldEntry, ROOT_HANDLE, Reply, UstContext, UstError, app_context, exclusions,
+    field_entry_len,
 };
 
 use crate::{
@@ -107,7 +107,8 @@ impl<'a> Link<'a> {
         session: u32,
         object: &Arc<ChannelObject>,
     ) -> Answer<u32> {
-        let command = Command::Channel { len: object.image.len() as u64 };
+        let owner_id = self.0.owner_id();
+        let command = Command::Channel { len: object.image.len() as u64, owner_id };
         let attached = Attached::Channel(Arc::clone(object));
         self.request(session, &command, &object.image, Some(attached)).await
     }
@@ -129,7 +130,7 @@ impl<'a> Link<'a> {
     pub(crate) async fn add_context(&self, channel: u32, context: &Context) -> Answer<()> {
         let Some(wire) = UstContext::from_model(context) else { return Ok(Err(UstError::Invalid)) };
         let payload = match context {
-            Context::App(app) => app_context(app),
+            Context::App(app) => app_context(app, self.0.abi()),
             _ => Vec::new(),
         };
         Ok(self.request(channel, &Command::Context(wire), &payload, None).await?.map(drop))
@@ -191,8 +192,9 @@ impl<'a> Link<'a> {
         is_wanted: impl Fn() -> bool,
     ) -> Listed<i32> {
         let ask = |list| self.0.begin_reply(list, &Command::TracepointListGet);
+        let abi = self.0.abi();
         let take = |reply: &[u8], listed: &mut NameList<i32>| {
-            let (name, loglevel) = Reply::decode(reply)?.tracepoint();
+            let (name, loglevel) = Reply::decode(reply, abi)?.tracepoint();
             listed.push(&name, loglevel);
             Ok(())
         };
@@ -206,9 +208,10 @@ impl<'a> Link<'a> {
         is_wanted: impl Fn() -> bool,
     ) -> Listed<TracepointField> {
         let command = Command::TracepointFieldListGet;
-        let ask = |list| self.0.begin_entry(list, &command, FIELD_ENTRY_LEN);
+        let abi = self.0.abi();
+        let ask = |list| self.0.begin_entry(list, &command, field_entry_len(abi));
         let take = |entry: &[u8], listed: &mut NameList<TracepointField>| {
-            let (name, field) = TracepointField::of(FieldEntry::decode(entry)?);
+            let (name, field) = TracepointField::of(FieldEntry::decode(entry, abi)?);
             listed.push(&name, field);
             Ok(())
         };

@@ -20,7 +20,7 @@ use lttngd_runtime::{
 };
 use lttngd_users::{Lease, NOBODY, count_refusal};
 use lttngd_wire::ust::{
-    is_supported_abi,
+    Abi,
     registration::{Alignments, REGISTRATION_LEN, Registration, RegistrationError, SocketKind},
 };
 use thiserror::Error;
@@ -101,6 +101,7 @@ enum Rejected {
 struct Half {
     peer: Peer,
     registration: Registration,
+    abi: Abi,
     uid: u32,
     gid: u32,
     permit: Permit,
@@ -359,9 +360,9 @@ impl Listener {
         bytes: &[u8],
     ) -> Result<(u32, Half), Rejected> {
         let registration = Registration::decode(bytes)?;
-        if !is_supported_abi(registration.major) {
-            return Err(Rejected::Abi(registration.major));
-        }
+        let abi = Abi::from_major(registration.major)
+            .filter(|abi| *abi < Abi::V11)
+            .ok_or(Rejected::Abi(registration.major))?;
         let bitness = Bitness::from_bits_per_long(registration.bits_per_long)
             .filter(|bitness| self.settings.bitnesses.contains(bitness));
         if bitness.is_none() {
@@ -375,7 +376,7 @@ impl Listener {
         if pid == 0 {
             return Err(Rejected::NoPid);
         }
-        Ok((pid, Half { peer, registration, uid, gid, permit }))
+        Ok((pid, Half { peer, registration, abi, uid, gid, permit }))
     }
 
     /// Hands a second connection to the first one's task, or makes this the first one.
@@ -412,7 +413,8 @@ impl Listener {
             (SocketKind::Notify, SocketKind::Command) => (other, one),
             _ => return Err(Rejected::SameKind),
         };
-        let socket = CommandSocket::new(command.peer, command.uid);
+        let id = AppId(self.next_id.replace(self.next_id.get() + 1));
+        let socket = CommandSocket::new(command.peer, (id, command.uid, command.abi));
         let link = Link(&socket);
         let version = socket.serve_while(link.tracer_version());
         let version = tokio::time::timeout(REGISTRATION_DEADLINE, version);
@@ -425,7 +427,7 @@ impl Listener {
         turn(command.uid, 4 * REQUEST_COST).await;
         let registration = command.registration;
         let info = Arc::new(AppInfo {
-            id: AppId(self.next_id.replace(self.next_id.get() + 1)),
+            id,
             pid,
             uid: command.uid,
             gid: command.gid,
@@ -433,7 +435,7 @@ impl Listener {
             bitness: Bitness::from_bits_per_long(registration.bits_per_long)
                 .ok_or(Rejected::WordSize(registration.bits_per_long))?,
             alignments: registration.alignments,
-            abi_major: registration.major,
+            abi: command.abi,
             tracer_version,
             registered_at: now(),
         });

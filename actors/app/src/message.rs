@@ -7,13 +7,23 @@ use lttngd_buffers::{BufferObjects, BufferSet};
 use lttngd_metadata::ustregistry::KnownIds;
 use lttngd_model::{Bitness, EventFieldKind, NameList, SessionId, Timestamp, ust::Channel};
 use lttngd_runtime::{Attention, Hold};
-use lttngd_wire::ust::{command::FieldEntry, registration::Alignments};
+use lttngd_wire::ust::{Abi, command::FieldEntry, registration::Alignments};
 
 use crate::{App, AppError};
 
 /// An application's number in the daemon's life. Process ids come again, these do not.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct AppId(pub u64);
+
+impl AppId {
+    /// Who it is among those that own sub-buffers, from ABI 11 on: neither 0, which is nobody, nor 1, which is the consumer
+    /// daemon. Two applications have the same one when billions came between them.
+    #[must_use]
+    pub fn owner_id(self) -> u32 {
+        const FIRST: u32 = 2;
+        FIRST + (self.0 % u64::from(u32::MAX - FIRST)) as u32
+    }
+}
 
 /// What is known of an application.
 #[derive(Clone, Debug)]
@@ -32,8 +42,8 @@ pub struct AppInfo {
     pub bitness: Bitness,
     /// Alignments of basic types.
     pub alignments: Alignments,
-    /// Major version of its ABI.
-    pub abi_major: u32,
+    /// Its ABI.
+    pub abi: Abi,
     /// Version of its LTTng-UST.
     pub tracer_version: (u32, u32, u32),
     /// When it registered.

@@ -13,8 +13,11 @@ use lttngd_runtime::outside::blocking;
 use lttngd_runtime::{
     AskError, Peer, REQUEST_COST, STEP_LEN, ask, complaint, fail_point, read_growing, skip, turn,
 };
-use lttngd_wire::ust::notify::{
-    Answer, EINVAL, Head, HeaderType, KIND_LEN, Kind, Request, RequestError, to_nestable,
+use lttngd_wire::ust::{
+    Abi,
+    notify::{
+        Answer, EINVAL, Head, HeaderType, KIND_LEN, Kind, Request, RequestError, to_nestable,
+    },
 };
 
 use crate::{error::Broken, permits::Permit};
@@ -113,9 +116,9 @@ impl From<AskError> for Refusal {
 }
 
 /// Answers requests until the socket ends; the error says why it does. `permit` is that of the connection.
-pub(crate) async fn serve(socket: &Peer, handles: &Handles, permit: &Permit) -> Broken {
+pub(crate) async fn serve(socket: &Peer, abi: Abi, handles: &Handles, permit: &Permit) -> Broken {
     loop {
-        if let Err(end) = serve_one(socket, handles, permit).await {
+        if let Err(end) = serve_one(socket, abi, handles, permit).await {
             return end;
         }
         // One that asks without end does not keep others from being heard.
@@ -123,12 +126,17 @@ pub(crate) async fn serve(socket: &Peer, handles: &Handles, permit: &Permit) -> 
     }
 }
 
-async fn serve_one(socket: &Peer, handles: &Handles, permit: &Permit) -> Result<(), Broken> {
+async fn serve_one(
+    socket: &Peer,
+    abi: Abi,
+    handles: &Handles,
+    permit: &Permit,
+) -> Result<(), Broken> {
     let mut number = [0; KIND_LEN];
     socket.read_exact(&mut number[..1]).await?;
     let mut read = pin!(async {
         socket.read_exact(&mut number[1..]).await?;
-        read(socket, u32::from_ne_bytes(number), handles, permit).await
+        read((socket, abi), u32::from_ne_bytes(number), handles, permit).await
     });
     // Most have come whole, and need no clock.
     let read = match futures::poll!(read.as_mut()) {
@@ -154,7 +162,7 @@ async fn serve_one(socket: &Peer, handles: &Handles, permit: &Permit) -> Result<
         }
         Ok(Answer::refusal(kind, refusal.errno))
     })?;
-    socket.write_all(&answer.encode()).await?;
+    socket.write_all(&answer.encode(abi)).await?;
     Ok(())
 }
 
@@ -184,16 +192,16 @@ impl Announced {
 
 /// Reads what follows the number of a request.
 async fn read(
-    socket: &Peer,
+    (socket, abi): (&Peer, Abi),
     number: u32,
     handles: &Handles,
     permit: &Permit,
 ) -> Result<(Kind, Asked), Broken> {
     let kind = Kind::from_raw(number)
         .ok_or_else(|| Broken::Protocol(format!("notification {number} is unknown")))?;
-    let mut fixed = vec![0; kind.fixed_len()];
+    let mut fixed = vec![0; kind.fixed_len(abi)];
     socket.read_exact(&mut fixed).await?;
-    let head = Head::decode(kind, &fixed)?;
+    let head = Head::decode(kind, &fixed, abi)?;
     let len = head.variable_len()?;
     turn(permit.uid(), REQUEST_COST).await;
     let fill = async |bytes: &mut [u8]| {
@@ -208,12 +216,12 @@ async fn read(
         }
     };
     let decoded = if len <= STEP_LEN {
-        head.decode_variable(&read_growing(len, fill).await?).map(Announced::of)
+        head.decode_variable(&read_growing(len, fill).await?, abi).map(Announced::of)
     } else {
         let _held = permit.large().begin().await;
         let bytes = read_growing(len, fill).await?;
         // Decoding takes milliseconds, in which nobody else would be served.
-        blocking(move || head.decode_variable(&bytes).map(Announced::of))
+        blocking(move || head.decode_variable(&bytes, abi).map(Announced::of))
             .await
             .map_err(|error| Broken::Protocol(error.to_string()))?
     };

@@ -19,9 +19,12 @@ use std::{
 
 use futures::future::{Either, select};
 use lttngd_runtime::{Peer, PeerError, fail_point};
-use lttngd_wire::ust::command::{Command, Reply, UstError};
+use lttngd_wire::ust::{
+    Abi,
+    command::{Command, Reply, UstError},
+};
 
-use crate::error::Broken;
+use crate::{AppId, error::Broken};
 use line::{Granted, Line, Wants};
 pub(crate) use requests::Attached;
 use requests::{Requests, Written};
@@ -42,11 +45,15 @@ pub(crate) struct CommandSocket {
     job: Cell<u32>,
     /// Whose the application is.
     uid: u32,
+    /// In which form it is asked.
+    abi: Abi,
+    /// Who it is among those that own sub-buffers.
+    owner_id: u32,
 }
 
 impl CommandSocket {
-    /// That of an application of this user.
-    pub(crate) fn new(peer: Peer, uid: u32) -> Self {
+    /// That of an application of this user and ABI.
+    pub(crate) fn new(peer: Peer, (id, uid, abi): (AppId, u32, Abi)) -> Self {
         Self {
             peer,
             line: RefCell::default(),
@@ -54,7 +61,19 @@ impl CommandSocket {
             received: RefCell::default(),
             job: Cell::default(),
             uid,
+            abi,
+            owner_id: id.owner_id(),
         }
+    }
+
+    /// Who the application is among those that own sub-buffers.
+    pub(crate) fn owner_id(&self) -> u32 {
+        self.owner_id
+    }
+
+    /// In which form the application is asked.
+    pub(crate) fn abi(&self) -> Abi {
+        self.abi
     }
 
     /// Asks for a line of the log about what the application does wrong, see [`complaint`](lttngd_runtime::complaint).
@@ -76,7 +95,7 @@ impl CommandSocket {
     /// The same for a request that nothing follows, and all of the reply.
     pub(crate) async fn reply(&self, handle: u32, command: &Command) -> Answer<Reply> {
         match self.begin(handle, command, (&[], None), Wants::Reply).await {
-            Ok(granted) => Ok(Ok(Reply::decode(&granted.bytes)?)),
+            Ok(granted) => Ok(Ok(Reply::decode(&granted.bytes, self.abi)?)),
             Err(refusal) => Ok(Err(refusal)),
         }
     }
@@ -108,11 +127,12 @@ impl CommandSocket {
         (payload, attached): (&[u8], Option<Attached>),
         wants: Wants,
     ) -> Asked<'_> {
-        let number = command.number();
-        self.unwritten.borrow_mut().push(handle, command, payload, attached);
+        let number = command.number_in(self.abi);
+        let with = (payload, attached);
+        self.unwritten.borrow_mut().push(self.abi, handle, command, with);
         let at = {
             let (mut line, job) = (self.line.borrow_mut(), self.job.get());
-            if command.has_early_ack() {
+            if command.has_early_ack(self.abi) {
                 line.push_early(handle, number, job);
             }
             line.push((handle, number), wants, job)
@@ -212,12 +232,12 @@ impl CommandSocket {
     fn deliver(&self, bytes: &[u8]) -> Result<bool, Broken> {
         let (mut line, mut kept) = (self.line.borrow_mut(), self.received.borrow_mut());
         let taken = if kept.is_empty() {
-            let taken = line.deliver(bytes)?;
+            let taken = line.deliver(bytes, self.abi)?;
             kept.extend_from_slice(&bytes[taken..]);
             taken
         } else {
             kept.extend_from_slice(bytes);
-            let taken = line.deliver(&kept)?;
+            let taken = line.deliver(&kept, self.abi)?;
             kept.drain(..taken);
             taken
         };

@@ -274,7 +274,7 @@ fn app(report: &AppReport, now: Instant) -> AppStatus {
         uid: info.uid,
         name: info.name.clone(),
         bits: info.bitness.bits_per_long(),
-        abi_major: info.abi_major,
+        abi_major: info.abi.major(),
         tracer_version: format!("{major}.{minor}.{patch}"),
         state: if set_aside_since.is_some() { AppState::SetAside } else { AppState::Registered },
         set_aside_ms: set_aside_since.map(|at| milliseconds(now.saturating_duration_since(at))),

@@ -1,5 +1,6 @@
-//! The protocol between the session daemon and an application traced with LTTng-UST, ABI 8 and 9
-//! (`include/lttng/ust-abi.h` and `src/common/ustcomm.h` of lttng-ust 2.13).
+//! The protocol between the session daemon and an application traced with LTTng-UST, ABI 8 to 11
+//! (`include/lttng/ust-abi.h` and `src/common/ustcomm.h` of lttng-ust 2.13 to 2.16). What is said is the same in all; how it is
+//! written is a matter of the [`Abi`], which codecs are told where it makes a difference.
 //!
 //! An application connects twice and registers each connection ([`registration`]). On the command
 //! socket the daemon asks and the application answers ([`command`]); on the notify socket the
@@ -17,15 +18,45 @@ pub mod registration;
 
 use crate::{DecodeError, Reader};
 
-/// Oldest ABI major version that is served (`LTTNG_UST_ABI_MAJOR_VERSION_OLDEST_COMPATIBLE`).
-pub const ABI_MAJOR_MIN: u32 = 8;
-/// Newest ABI major version that is served (`LTTNG_UST_ABI_MAJOR_VERSION`).
-pub const ABI_MAJOR_MAX: u32 = 9;
+/// An ABI of LTTng-UST, as far as it differs: its major version.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Abi {
+    /// Of LTTng-UST before 2.13: no event notifiers.
+    V8,
+    /// Of LTTng-UST 2.13.
+    V9,
+    /// Of LTTng-UST 2.14: other counters.
+    V10,
+    /// Of LTTng-UST 2.15 and 2.16: a socket of its own, requests and replies in another form, other buffers.
+    V11,
+}
 
-/// Whether applications of this ABI major version are served.
-#[must_use]
-pub fn is_supported_abi(major: u32) -> bool {
-    (ABI_MAJOR_MIN..=ABI_MAJOR_MAX).contains(&major)
+impl Abi {
+    /// All that are served, oldest first.
+    pub const ALL: [Self; 4] = [Self::V8, Self::V9, Self::V10, Self::V11];
+
+    /// That of a major version; `None` for one that is not served.
+    #[must_use]
+    pub fn from_major(major: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|abi| abi.major() == major)
+    }
+
+    /// Its major version (`LTTNG_UST_ABI_MAJOR_VERSION`).
+    #[must_use]
+    pub fn major(self) -> u32 {
+        match self {
+            Self::V8 => 8,
+            Self::V9 => 9,
+            Self::V10 => 10,
+            Self::V11 => 11,
+        }
+    }
+
+    /// Whether its applications know event notifiers.
+    #[must_use]
+    pub fn has_event_notifiers(self) -> bool {
+        self >= Self::V9
+    }
 }
 
 /// Text of a member of `size` bytes: what stands before its first NUL; the last byte is a NUL

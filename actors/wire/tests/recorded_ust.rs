@@ -9,6 +9,7 @@ use lttngd_model::{
     AppContext, Bytecode, Encoding, EventFieldKind, Field, FieldType, FloatType, IntegerType,
     LogLevelRule, PerfContext,
 };
+use lttngd_wire::ust::Abi;
 use lttngd_wire::ust::command::{
     COUNTER_CONFIGURATION_LEN, Command, CounterConfiguration, EVENT_NOTIFIER_LEN,
     EXCLUSION_NAME_LEN, EventNotifier, FIELD_ENTRY_LEN, FieldEntry, REPLY_LEN, REQUEST_LEN, Reply,
@@ -26,17 +27,17 @@ fn command(name: &str) -> Command {
 }
 
 fn reply(name: &str) -> Reply {
-    Reply::decode(&padded(message(DIRECTORY, "reply", name), REPLY_LEN)).unwrap()
+    Reply::decode(&padded(message(DIRECTORY, "reply", name), REPLY_LEN), Abi::V9).unwrap()
 }
 
 /// Reads a request as a daemon does: number, fixed part, variable part.
 fn decode_notify(bytes: &[u8]) -> Request {
     let (number, rest) = bytes.split_at(KIND_LEN);
     let kind = Kind::from_raw(u32::from_ne_bytes(number.try_into().unwrap())).unwrap();
-    let (fixed, variable) = rest.split_at(kind.fixed_len());
-    let head = Head::decode(kind, fixed).unwrap();
+    let (fixed, variable) = rest.split_at(kind.fixed_len(Abi::V9));
+    let head = Head::decode(kind, fixed, Abi::V9).unwrap();
     assert_eq!(head.variable_len(), Ok(variable.len()));
-    head.decode_variable(variable).unwrap()
+    head.decode_variable(variable, Abi::V9).unwrap()
 }
 
 fn notify(name: &str) -> Request {
@@ -74,7 +75,7 @@ fn every_request_encodes_to_the_same_bytes() {
 fn every_reply_encodes_to_the_same_bytes() {
     for (name, bytes) in messages(DIRECTORY, "reply") {
         let bytes = padded(bytes, REPLY_LEN);
-        assert!(Reply::decode(&bytes).unwrap().encode() == bytes, "{name}");
+        assert!(Reply::decode(&bytes, Abi::V9).unwrap().encode(Abi::V9) == bytes, "{name}");
     }
     assert_eq!(reply("tracer_version").tracer_version(), (2, 13, 5));
     assert_eq!(reply("tracepoint_list_get").tracepoint(), ("demo:empty".to_owned(), 4));
@@ -123,7 +124,7 @@ fn contexts() {
     let app = UstContext::App { provider_name_len: 7, ctx_name_len: 6 };
     assert_eq!(command("context-7"), Command::Context(app));
     let names = AppContext { provider: "myprov".to_owned(), name: "myctx".to_owned() };
-    assert_eq!(app_context(&names), message(DIRECTORY, "app_context", ""));
+    assert_eq!(app_context(&names, Abi::V9), message(DIRECTORY, "app_context", ""));
     let name = "perf_thread_cpu_cycles".to_owned();
     let perf = PerfContext { perf_type: 0, config: 0, name };
     assert_eq!(command("context-5"), Command::Context(UstContext::Perf(perf)));
@@ -134,11 +135,11 @@ fn event_notifiers() {
     let bytes = padded(message(DIRECTORY, "event_notifier", ""), EVENT_NOTIFIER_LEN);
     let notifier = EventNotifier::decode(&bytes).unwrap();
     assert_eq!((notifier.name.as_str(), notifier.token), ("demo:all*", 1));
-    assert_eq!(notifier.encode(), bytes);
+    assert_eq!(notifier.encode(Abi::V9), bytes);
     let bytes = padded(message(DIRECTORY, "counter_configuration", ""), COUNTER_CONFIGURATION_LEN);
     let configuration = CounterConfiguration::decode(&bytes).unwrap();
     assert_eq!(configuration, CounterConfiguration::error_counters(4096));
-    assert_eq!(configuration.encode(), bytes);
+    assert_eq!(configuration.encode(Abi::V9), bytes);
     assert_eq!(command("counter_cpu"), Command::CounterCpu { len: 17408, cpu_nr: 0 });
 }
 
@@ -146,8 +147,8 @@ fn event_notifiers() {
 fn field_entries() {
     for (name, bytes) in messages(DIRECTORY, "field_entry") {
         let bytes = padded(bytes, FIELD_ENTRY_LEN);
-        let entry = FieldEntry::decode(&bytes).unwrap();
-        assert_eq!(entry.encode(), bytes, "{name}");
+        let entry = FieldEntry::decode(&bytes, Abi::V9).unwrap();
+        assert_eq!(entry.encode(Abi::V9), bytes, "{name}");
         let kind = match name.as_str() {
             "none" | "type0" => EventFieldKind::Other,
             "type1" | "type1-nowrite" => EventFieldKind::Integer,
@@ -167,7 +168,7 @@ fn every_notify_request_encodes_to_the_same_bytes() {
     let requests = messages(DIRECTORY, "notify");
     assert!(requests.len() >= 7, "{}", requests.len());
     for (name, bytes) in requests {
-        let mut again = decode_notify(&bytes).encode();
+        let mut again = decode_notify(&bytes).encode(Abi::V9);
         if name == "channel-context" {
             // Application contexts come with the number of ABI 8 variants and are read as the newer
             // type.
@@ -180,8 +181,8 @@ fn every_notify_request_encodes_to_the_same_bytes() {
         assert!(again == bytes, "{name}");
     }
     for (name, bytes) in messages(DIRECTORY, "answer") {
-        let answer = Answer::decode(&bytes).unwrap();
-        assert_eq!(answer.encode(), bytes, "{name}");
+        let answer = Answer::decode(&bytes, Abi::V9).unwrap();
+        assert_eq!(answer.encode(Abi::V9), bytes, "{name}");
         if let Answer::Channel { ret_code, header_type, .. } = answer {
             assert_eq!((ret_code, header_type), (0, HeaderType::Large));
         }

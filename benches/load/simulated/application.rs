@@ -1,5 +1,6 @@
 //! One simulated application: LTTng-UST's side of its command and notify socket.
 
+use lttngd_wire::ust::Abi;
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -50,7 +51,7 @@ impl Application {
         let mut bytes = [0; REQUEST_LEN];
         self.command.read_exact(&mut bytes).await?;
         let (handle, command) = Command::decode(&bytes).map_err(|_| PeerError::Closed)?;
-        if command.has_early_ack() {
+        if command.has_early_ack(Abi::V9) {
             self.reply(&Reply::new(handle, command.number(), 0, 0)).await?;
         }
         let (len, descriptors) = follows(&command);
@@ -90,13 +91,13 @@ impl Application {
                 continue;
             }
             let request: Request = announcement(session, channel, event);
-            self.notify.write_all(&request.encode()).await?;
-            self.notify.read_exact(&mut vec![0; Answer::len(request.kind())]).await?;
+            self.notify.write_all(&request.encode(Abi::V9)).await?;
+            self.notify.read_exact(&mut vec![0; Answer::len(request.kind(), Abi::V9)]).await?;
         }
         Ok(())
     }
 
     async fn reply(&self, reply: &Reply) -> Result<(), PeerError> {
-        self.command.write_all(&reply.encode()).await
+        self.command.write_all(&reply.encode(Abi::V9)).await
     }
 }

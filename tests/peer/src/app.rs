@@ -6,6 +6,7 @@ mod notifiers;
 mod objects;
 mod serve;
 
+use lttngd_wire::ust::Abi;
 use std::{
     io::{self, Read, Write},
     net::Shutdown,
@@ -338,7 +339,7 @@ impl Drop for FakeApp {
 
 /// One request and its answer on a notify socket.
 pub(crate) fn ask(mut socket: &UnixStream, request: &Request) -> Option<Answer> {
-    socket.write_all(&request.encode()).ok()?;
+    socket.write_all(&request.encode(Abi::V9)).ok()?;
     answer(socket)
 }
 
@@ -346,7 +347,7 @@ fn answer(mut socket: &UnixStream) -> Option<Answer> {
     let mut bytes = vec![0; KIND_LEN];
     socket.read_exact(&mut bytes).ok()?;
     let kind = Kind::from_raw(u32::from_ne_bytes(bytes.clone().try_into().unwrap())).unwrap();
-    bytes.resize(Answer::len(kind), 0);
+    bytes.resize(Answer::len(kind, Abi::V9), 0);
     socket.read_exact(&mut bytes[KIND_LEN..]).ok()?;
-    Some(Answer::decode(&bytes).unwrap())
+    Some(Answer::decode(&bytes, Abi::V9).unwrap())
 }

@@ -6,6 +6,7 @@
 //! begin   goes at it from now on until the process ends; how many connections it has then
 //! ```
 
+use lttngd_wire::ust::Abi;
 use std::{
     env, fs,
     io::{self, BufRead, Read, Write},
@@ -155,14 +156,16 @@ impl Attack {
         match self {
             Attack::Begun => {
                 held.register(&socket, &AppScript::default);
-                let bytes = large_enumeration().encode();
+                let bytes = large_enumeration().encode(Abi::V9);
                 for fake in &held.fakes {
                     // It may be closed meanwhile.
                     let _ = fake.write_notify(&bytes[..bytes.len() - 1]);
                 }
             }
-            Attack::Events => return held.repeat(&socket, &large_event().encode()),
-            Attack::Enumerations => return held.repeat(&socket, &large_enumeration().encode()),
+            Attack::Events => return held.repeat(&socket, &large_event().encode(Abi::V9)),
+            Attack::Enumerations => {
+                return held.repeat(&socket, &large_enumeration().encode(Abi::V9));
+            }
             Attack::Announced => held.announce(&socket),
             Attack::Silent => held.connect(|| UnixStream::connect(&socket).map(OwnedFd::from)),
             Attack::Registrations => held.register_as_many(&socket),
@@ -254,7 +257,7 @@ impl Held {
         while fake.asked().len() < 2 && begun.elapsed() < PATIENCE {
             std::thread::sleep(Duration::from_millis(1));
         }
-        let mut bytes = enumeration(SESSION, "all_0").encode();
+        let mut bytes = enumeration(SESSION, "all_0").encode(Abi::V9);
         let name_at = bytes.windows(5).position(|name| name == b"all_0").unwrap();
         let begun = Instant::now();
         for number in b'a'..=b'z' {

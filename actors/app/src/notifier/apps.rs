@@ -15,9 +15,6 @@ use super::{
 };
 use crate::{App, AppError, AppInfo, Apps, RegisteredApp, purpose::Purpose};
 
-/// Oldest major version of the ABI whose applications know event notifiers.
-const ABI_MAJOR_MIN: u32 = 9;
-
 /// What is wanted of all applications.
 #[derive(Clone, Debug)]
 pub(crate) struct Newest {
@@ -128,7 +125,7 @@ impl AllNotifiers {
 }
 
 fn knows_notifiers(info: &AppInfo) -> bool {
-    info.abi_major >= ABI_MAJOR_MIN
+    info.abi.has_event_notifiers()
 }
 
 /// Brings an application to these notifiers.

@@ -32,7 +32,8 @@ impl Link<'_> {
         group: u32,
         counters: &ErrorCounters,
     ) -> Answer<()> {
-        let configuration = CounterConfiguration::error_counters(counters.count()).encode();
+        let configuration = CounterConfiguration::error_counters(counters.count());
+        let configuration = configuration.encode(self.0.abi());
         let counter = match self.0.value(group, &Command::Counter, (&configuration, None)).await? {
             Ok(counter) => counter,
             Err(refusal) => return Ok(Err(refusal)),
@@ -55,8 +56,8 @@ impl Link<'_> {
             token: rule.token.0,
             error_counter_index: rule.error_counter_index,
         };
-        let created =
-            self.0.value(group, &Command::EventNotifierCreate, (&notifier.encode(), None)).await?;
+        let encoded = notifier.encode(self.0.abi());
+        let created = self.0.value(group, &Command::EventNotifierCreate, (&encoded, None)).await?;
         let handle = match created {
             Ok(handle) => handle,
             Err(refusal) => return Ok(Err(refusal)),

@@ -146,7 +146,9 @@ impl Reader {
             if !events.is_empty() {
                 self.tell(events).await;
             }
-            if let Err(error) = EventNotification::split_off(&received[received.len() - left..]) {
+            if let Err(error) =
+                EventNotification::split_off(&received[received.len() - left..], self.app.abi)
+            {
                 self.complain(&error, "no more of what it tells of events is read");
                 return closed(pipe).await;
             }
@@ -180,7 +182,9 @@ impl Reader {
     fn events(&mut self, rest: &mut &[u8]) -> Vec<EventNotified> {
         let mut events = Vec::new();
         let set = Arc::clone(&self.newest.borrow().set);
-        while let Ok(Some((notification, behind))) = EventNotification::split_off(rest) {
+        while let Ok(Some((notification, behind))) =
+            EventNotification::split_off(rest, self.app.abi)
+        {
             *rest = behind;
             let EventNotification { token, captures } = notification;
             let Some(rule) = set.get(token) else {

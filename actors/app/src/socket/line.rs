@@ -6,7 +6,10 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use lttngd_wire::ust::command::{REPLY_LEN, ReplyHead, UstError};
+use lttngd_wire::ust::{
+    Abi,
+    command::{ReplyHead, UstError, reply_len},
+};
 
 use crate::error::Broken;
 
@@ -138,16 +141,16 @@ impl Line {
         std::mem::take(&mut self.jobs)
     }
 
-    /// Takes the replies that have come whole, and what follows them; how many bytes these are.
+    /// Takes the replies in the form of an ABI that have come whole, and what follows them; how many bytes these are.
     ///
     /// # Errors
     /// A reply to something else.
-    pub(super) fn deliver(&mut self, received: &[u8]) -> Result<usize, Broken> {
+    pub(super) fn deliver(&mut self, received: &[u8], abi: Abi) -> Result<usize, Broken> {
         let mut rest = received;
         while let Some(next) = self.asked.get_mut(self.answered)
-            && let Some((bytes, behind)) = rest.split_at_checked(REPLY_LEN)
+            && let Some((bytes, behind)) = rest.split_at_checked(reply_len(abi))
         {
-            let granted = ReplyHead::decode(bytes)?.check(next.request.0, next.request.1);
+            let granted = ReplyHead::decode(bytes, abi)?.check(next.request.0, next.request.1);
             match (next.wants, granted) {
                 (_, Err(error @ UstError::Mismatch { .. })) => {
                     return Err(Broken::Protocol(error.to_string()));
@@ -187,7 +190,7 @@ impl Line {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use lttngd_wire::ust::command::Reply;
+    use lttngd_wire::ust::command::{REPLY_LEN, Reply};
 
     use super::*;
 
@@ -200,7 +203,7 @@ mod tests {
     }
 
     fn reply(handle: u32, value: u32) -> Vec<u8> {
-        Reply::new(handle, 9, 0, value).encode()
+        Reply::new(handle, 9, 0, value).encode(Abi::V9)
     }
 
     #[test]
@@ -210,19 +213,19 @@ mod tests {
         let bytes: Vec<u8> = (0..3).flat_map(|i| reply(i, 10 + i)).collect();
         // The third has not come whole.
         let whole = 2 * REPLY_LEN;
-        assert_eq!(line.deliver(&bytes[..whole + 5]).unwrap(), whole);
+        assert_eq!(line.deliver(&bytes[..whole + 5], Abi::V9).unwrap(), whole);
         assert_eq!(line.take_answered(), 0b11);
         assert_eq!(take(&mut line, asked[2]), None);
         assert_eq!(take(&mut line, asked[1]).unwrap().unwrap().value, 11);
         assert_eq!(take(&mut line, asked[0]).unwrap().unwrap().value, 10);
         assert_eq!(line.asked.len(), 2);
-        assert_eq!(line.deliver(&bytes[whole..]).unwrap(), REPLY_LEN);
+        assert_eq!(line.deliver(&bytes[whole..], Abi::V9).unwrap(), REPLY_LEN);
         assert_eq!((line.take_answered(), line.is_answered()), (0b100, false));
         // Whoever was answered and whoever was not give up.
         line.abandon(asked[3]);
         line.abandon(asked[2]);
         assert!(!line.is_answered(), "its reply is still to be read");
-        assert_eq!(line.deliver(&reply(3, 13)).unwrap(), REPLY_LEN);
+        assert_eq!(line.deliver(&reply(3, 13), Abi::V9).unwrap(), REPLY_LEN);
         assert!(line.is_at_rest() && line.is_answered());
         assert_eq!(take(&mut line, asked[0]), None);
         assert_eq!(line.push((0, 9), Wants::Value, 0), 4);
@@ -234,10 +237,10 @@ mod tests {
         let entry = |line: &mut Line| line.push((1, 9), Wants::Entry(3), 0);
         let (first, second) = (entry(&mut line), entry(&mut line));
         let granted = [reply(1, 0), b"abc".to_vec()].concat();
-        assert_eq!(line.deliver(&granted[..granted.len() - 1]).unwrap(), 0);
-        let refused = Reply::new(1, 9, -1025, 0).encode();
+        assert_eq!(line.deliver(&granted[..granted.len() - 1], Abi::V9).unwrap(), 0);
+        let refused = Reply::new(1, 9, -1025, 0).encode(Abi::V9);
         let all = [granted, refused].concat();
-        assert_eq!(line.deliver(&all).unwrap(), all.len());
+        assert_eq!(line.deliver(&all, Abi::V9).unwrap(), all.len());
         assert_eq!(take(&mut line, first).unwrap().unwrap().bytes, b"abc");
         assert_eq!(take(&mut line, second).unwrap(), Err(UstError::NoEntry));
         assert!(line.is_at_rest());
@@ -247,6 +250,6 @@ mod tests {
     fn a_reply_to_something_else_is_an_end() {
         let mut line = Line::default();
         line.push((1, 9), Wants::Reply, 0);
-        assert!(matches!(line.deliver(&reply(2, 0)), Err(Broken::Protocol(_))));
+        assert!(matches!(line.deliver(&reply(2, 0), Abi::V9), Err(Broken::Protocol(_))));
     }
 }

@@ -8,12 +8,15 @@ use std::{
 
 use lttngd_buffers::ChannelObject;
 use lttngd_runtime::{Peer, PeerError, Sent};
-use lttngd_wire::ust::command::{Command, REQUEST_LEN};
+use lttngd_wire::ust::{
+    Abi,
+    command::{Command, REQUEST_LEN},
+};
 
 /// Bytes for which there is room at first: requests go together more often than not.
 const ROOM_LEN: usize = 4 * REQUEST_LEN;
 
-/// Whose descriptors go with a request, on a byte behind it.
+/// Whose descriptors go with a request, on a byte of it or behind it.
 pub(crate) enum Attached {
     /// Those of a channel.
     Channel(Arc<ChannelObject>),
@@ -21,6 +24,16 @@ pub(crate) enum Attached {
     Stream(Arc<ChannelObject>, usize),
     /// This one.
     Descriptor(Arc<OwnedFd>),
+}
+
+impl Attached {
+    /// How many descriptors these are.
+    fn count(&self) -> u32 {
+        match self {
+            Self::Channel(_) | Self::Descriptor(_) => 1,
+            Self::Stream(..) => 2,
+        }
+    }
 }
 
 /// Whole requests, one behind the other, and how much of them is written.
@@ -45,20 +58,17 @@ pub(super) enum Written {
 impl Requests {
     pub(super) fn push(
         &mut self,
+        abi: Abi,
         handle: u32,
         command: &Command,
-        payload: &[u8],
-        attached: Option<Attached>,
+        (payload, attached): (&[u8], Option<Attached>),
     ) {
         if self.bytes.capacity() == 0 {
             self.bytes.reserve(ROOM_LEN);
         }
-        command.append(handle, &mut self.bytes);
-        self.bytes.extend_from_slice(payload);
-        if let Some(attached) = attached {
-            self.attached.push_back((self.bytes.len(), attached));
-            self.bytes.push(0);
-        }
+        let count = attached.as_ref().map_or(0, Attached::count);
+        let at = command.put(abi, handle, (payload, count), &mut self.bytes);
+        self.attached.extend(at.zip(attached));
     }
 
     /// Nothing more is to be written for a while.

@@ -1,6 +1,7 @@
 //! Requests that are begun and not ended, or for handles that are not there, and processes that register
 //! again and again.
 
+use lttngd_wire::ust::Abi;
 use std::{os::unix::net::UnixStream, sync::mpsc};
 
 use lttngd_model::{EnumerationEntry, EnumerationValue};
@@ -22,7 +23,7 @@ fn enumeration(session_objd: u32, count: usize) -> Vec<u8> {
         EnumerationEntry { start: value, end: value, label: "label".to_owned(), auto: false }
     };
     let entries = (0..count as u64).map(entry).collect();
-    Request::Enumeration { session_objd, name: "p_e".to_owned(), entries }.encode()
+    Request::Enumeration { session_objd, name: "p_e".to_owned(), entries }.encode(Abi::V9)
 }
 
 /// Lets virtual time pass until all deadlines are over.

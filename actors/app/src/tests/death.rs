@@ -1,5 +1,6 @@
 //! Applications that die or break the protocol, at any moment.
 
+use lttngd_wire::ust::Abi;
 use std::io::{Read, Write};
 
 use actix::System;
@@ -83,7 +84,7 @@ async fn data_that_nothing_asked_for_ends_the_application() {
     let (fake, app, _) = world
         .app(AppScript::new(|request| match request.index {
             1 => {
-                let mut bytes = Reply::new(0, request.command.number(), 0, 0).encode();
+                let mut bytes = Reply::new(0, request.command.number(), 0, 0).encode(Abi::V9);
                 bytes.push(0);
                 AppAct::Bytes(bytes)
             }
@@ -128,7 +129,7 @@ async fn a_command_socket_that_breaks_takes_the_notify_socket_along() {
     let number = Command::TracerVersion.number();
     let (mut command, notify_ends) = tokio::task::spawn_blocking(move || {
         command.read_exact(&mut [0; REQUEST_LEN]).unwrap();
-        command.write_all(&Reply::new(ROOT_HANDLE, number, 0, 0).encode()).unwrap();
+        command.write_all(&Reply::new(ROOT_HANDLE, number, 0, 0).encode(Abi::V9)).unwrap();
         notify.set_read_timeout(Some(lttngd_peer::PATIENCE)).unwrap();
         (command, move || notify.read(&mut [0]).unwrap())
     })

@@ -1,5 +1,6 @@
 //! A failure of ours while an application is served: it ends that application's actor, and nothing else.
 
+use lttngd_wire::ust::Abi;
 use std::{
     io::{Read, Write},
     sync::Arc,
@@ -99,7 +100,7 @@ async fn an_application_whose_actor_failed_finds_both_sockets_closed() {
     let number = Command::TracerVersion.number();
     let sockets = tokio::task::spawn_blocking(move || {
         command.read_exact(&mut [0; REQUEST_LEN]).unwrap();
-        command.write_all(&Reply::new(ROOT_HANDLE, number, 0, 0).encode()).unwrap();
+        command.write_all(&Reply::new(ROOT_HANDLE, number, 0, 0).encode(Abi::V9)).unwrap();
         [command, notify]
     });
     let sockets = sockets.await.unwrap();

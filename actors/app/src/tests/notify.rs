@@ -4,6 +4,7 @@ use lttngd_buffers::Flush;
 use lttngd_model::{EnumerationEntry, EnumerationValue};
 use lttngd_peer::{AppAct, AppScript, ConsumerAct, ConsumerScript, FakeApp, Gate, eventually};
 use lttngd_runtime::fail_point::fail_here;
+use lttngd_wire::ust::Abi;
 use lttngd_wire::ust::notify::{Answer, EINVAL, Request};
 
 use super::world::{SESSION, World, forget};
@@ -96,17 +97,17 @@ async fn handles_that_name_nothing_of_ours_are_refused_and_the_socket_lives() {
 #[actix::test]
 async fn garbage_ends_the_notify_socket_and_nothing_else() {
     let huge_fields = {
-        let mut bytes = event(CHANNEL_HANDLE, "p:e").encode();
+        let mut bytes = event(CHANNEL_HANDLE, "p:e").encode(Abi::V9);
         // The size of the field records, behind number, two handles, name, log level and signature.
         bytes[4 + 8 + 256 + 4 + 4..][..4].copy_from_slice(&u32::MAX.to_ne_bytes());
         bytes
     };
     let odd_entries = {
-        let mut bytes = enumeration(SESSION_HANDLE, "x").encode();
+        let mut bytes = enumeration(SESSION_HANDLE, "x").encode(Abi::V9);
         bytes[4 + 4 + 256..][..4].copy_from_slice(&335_u32.to_ne_bytes());
         bytes
     };
-    let mut no_signature = event(CHANNEL_HANDLE, "p:e").encode();
+    let mut no_signature = event(CHANNEL_HANDLE, "p:e").encode(Abi::V9);
     no_signature[4 + 8 + 256 + 4..][..4].fill(0);
     let garbage =
         [3_u32.to_ne_bytes().to_vec(), vec![0xff; 64], huge_fields, odd_entries, no_signature];

@@ -10,10 +10,11 @@ use actix::Addr;
 use lttngd_model::SessionId;
 use lttngd_peer::{AppAct, AppScript, FakeApp, Gate, PATIENCE, eventually, eventually_so};
 use lttngd_runtime::{Hold, Outlet, PeerCredentials, tell};
+use lttngd_wire::ust::Abi;
 
 use super::world::{SESSION, World, forget};
 use crate::{
-    App, AppError, Forget, ListTracepointFields, ListTracepoints, RegenerateStatedump,
+    App, AppError, AppId, Forget, ListTracepointFields, ListTracepoints, RegenerateStatedump,
     RegisterDone, Synchronise, SynchroniseArrived, actor::Outlets, permits::Permits,
     plan::tests::channel, socket::CommandSocket,
 };
@@ -179,7 +180,7 @@ async fn sessions_that_come_and_go_leave_nothing_with_a_silent_application() {
     let permit = || permits.take(process, ledger.take(process.uid, 1, 99).unwrap()).unwrap();
     let silent = App::new(
         info,
-        (CommandSocket::new(socket(), 0), socket()),
+        (CommandSocket::new(socket(), (AppId(1), 0, Abi::V9)), socket()),
         (permit(), permit()),
         Some(SOON),
         Rc::new(Outlets {

@@ -2,7 +2,10 @@
 
 use lttngd_model::{Bytecode, Filter, SessionId};
 use lttngd_peer::{AppAct, AppScript, Gate, eventually};
-use lttngd_wire::ust::command::{Command, FieldEntry, REQUEST_LEN, UstError};
+use lttngd_wire::ust::{
+    Abi,
+    command::{Command, FieldEntry, REQUEST_LEN, UstError},
+};
 
 use super::world::{World, forget};
 use crate::{
@@ -29,8 +32,8 @@ async fn everything_is_made_in_the_order_of_the_protocol_and_released_children_f
     let world = World::new(None).await;
     let (fake, app, info) = world.app(AppScript::default()).await;
     assert_eq!(
-        (info.tracer_version, info.abi_major, info.name.as_str()),
-        ((2, 13, 5), 9, "fake-app")
+        (info.tracer_version, info.abi, info.name.as_str()),
+        ((2, 13, 5), Abi::V9, "fake-app")
     );
     let mut channels = [channel(0, 1, 2)];
     let bytecode = Bytecode { reloc_table_offset: 1, seqnum: 0, data: vec![9, 8, 7] };

@@ -4,7 +4,7 @@ use std::{io, os::fd::OwnedFd, sync::Arc};
 
 use lttngd_model::trigger::EventNotified;
 use lttngd_runtime::{FailureNotice, Hold, Outlet, Pause, fail_point};
-use lttngd_wire::ust::notification::EventNotification;
+use lttngd_wire::ust::{Abi, notification::EventNotification};
 use rustix::buffer::spare_capacity;
 use tokio::{
     io::{Interest, unix::AsyncFd},
@@ -98,7 +98,8 @@ async fn read(
 fn events(rest: &mut &[u8]) -> io::Result<Vec<EventNotified>> {
     let mut events = Vec::new();
     while let Some((notification, behind)) =
-        EventNotification::split_off(rest).map_err(io::Error::other)?
+        // The kernel's have the form of those of ABI 9.
+        EventNotification::split_off(rest, Abi::V9).map_err(io::Error::other)?
     {
         *rest = behind;
         let EventNotification { token, captures } = notification;

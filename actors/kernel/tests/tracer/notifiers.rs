@@ -1,5 +1,6 @@
 //! Event notifiers: made, told of, counted and taken back.
 
+use lttngd_wire::ust::Abi;
 use std::{
     fs::File,
     sync::{
@@ -214,8 +215,9 @@ async fn system_calls_and_places_in_the_kernel_are_told_of_as_well() {
 async fn a_record_may_come_in_pieces() {
     let mut world = World::new(FakeKernel::default());
     world.add(tracepoint(1, "a")).await.unwrap();
-    let record =
-        |token, captures: &[u8]| EventNotification { token: TracerToken(token), captures }.encode();
+    let record = |token, captures: &[u8]| {
+        EventNotification { token: TracerToken(token), captures }.encode(Abi::V9)
+    };
     let (first, second) = (record(1, b"\x91\x05"), record(2, b""));
     world.kernel.write_notifications(&[&first[..], &second[..20]].concat());
     assert_eq!(world.told().await, (1, b"\x91\x05".to_vec()));

@@ -1,10 +1,13 @@
-//! The command socket: one request of [`REQUEST_LEN`] bytes at a time, answered by one [`Reply`] of
-//! [`REPLY_LEN`] bytes, or by two for a command with [`Command::has_early_ack`].
+//! The command socket: one request at a time, answered by one [`Reply`], or by two for a command with
+//! [`Command::has_early_ack`].
 //!
-//! What follows a request stands in the variant's documentation. "Descriptors" are one zero byte of
-//! their own with the descriptors beside it.
+//! Up to ABI 10 a request has [`REQUEST_LEN`] bytes and a reply [`REPLY_LEN`], and what follows a request stands in the
+//! variant's documentation. "Descriptors" are one zero byte of their own with the descriptors beside it. In ABI 11 a
+//! request is a head and a payload, which begins with the command's own structure and ends with what else follows a
+//! request; its descriptors are beside the payload's first byte. [`Command::put`] writes either.
 
 mod field_entry;
+mod framed;
 mod payload;
 mod reply;
 mod request;
@@ -13,15 +16,17 @@ mod tests;
 
 use lttngd_model::{Bytecode, Context, ContextKind, LogLevelRule, PerfContext};
 
-pub use field_entry::{FIELD_ENTRY_LEN, FieldEntry};
+pub use field_entry::{FIELD_ENTRY_LEN, FieldEntry, field_entry_len};
 pub use payload::{
     Arithmetic, COUNTER_CONFIGURATION_LEN, CounterBits, CounterConfiguration, CounterDimension,
     EVENT_NOTIFIER_LEN, EXCLUSION_NAME_LEN, EventNotifier, app_context, decode_exclusions,
     exclusions,
 };
-pub use reply::{REPLY_LEN, Reply, ReplyHead, UstError};
+pub use reply::{REPLY_LEN, Reply, ReplyHead, UstError, reply_len};
 
-/// Size in bytes of every request (`struct ustcomm_ust_msg`).
+use crate::ust::Abi;
+
+/// Size in bytes of every request up to ABI 10 (`struct ustcomm_ust_msg`).
 pub const REQUEST_LEN: usize = 612;
 /// The handle of the application itself (`LTTNG_UST_ABI_ROOT_HANDLE`).
 pub const ROOT_HANDLE: u32 = 0;
@@ -52,6 +57,8 @@ pub enum Command {
     Channel {
         /// Size of the image in bytes.
         len: u64,
+        /// Who the application is among those that share the buffers, from ABI 11 on: unique, and neither 0 nor 1.
+        owner_id: u32,
     },
     /// Starts a session, as ENABLE does.
     SessionStart,
@@ -101,7 +108,7 @@ pub enum Command {
     Capture(BytecodeHead),
     /// Creates a counter. Group; then a [`CounterConfiguration`]; returns its handle.
     Counter,
-    /// Gives a counter its global values. Counter; then one descriptor, shared memory.
+    /// Gives a counter its global values. Counter; then one descriptor, shared memory. Not known from ABI 10 on.
     CounterGlobal {
         /// Size of the shared memory in bytes.
         len: u64,
@@ -203,7 +210,7 @@ impl Command {
         Self::Capture(bytecode.into())
     }
 
-    /// The command's number (`LTTNG_UST_ABI_*`).
+    /// The command's number up to ABI 9 (`LTTNG_UST_ABI_*`).
     #[must_use]
     pub fn number(&self) -> u32 {
         match self {
@@ -237,10 +244,25 @@ impl Command {
         }
     }
 
-    /// Whether the application acknowledges the request before it takes what follows, and replies
+    /// The command's number in an ABI.
+    #[must_use]
+    pub fn number_in(&self, abi: Abi) -> u32 {
+        match self {
+            Self::Counter if abi >= Abi::V10 => 0xC1,
+            Self::CounterCpu { .. } if abi >= Abi::V10 => 0xD3,
+            _ => self.number(),
+        }
+    }
+
+    /// Whether applications of an ABI acknowledge the request before they take what follows, and reply
     /// once more after that.
     #[must_use]
-    pub fn has_early_ack(&self) -> bool {
+    pub fn has_early_ack(&self, abi: Abi) -> bool {
+        abi < Abi::V11 && self.is_of_notifiers()
+    }
+
+    /// Whether it is about event notifiers alone.
+    fn is_of_notifiers(&self) -> bool {
         matches!(
             self,
             Self::EventNotifierGroupCreate
@@ -252,13 +274,13 @@ impl Command {
         )
     }
 
-    /// The oldest ABI major version whose applications know the command.
+    /// The oldest ABI whose applications know the command.
     #[must_use]
-    pub fn min_abi_major(&self) -> u32 {
+    pub fn min_abi(&self) -> Abi {
         match self {
-            Self::Context(UstContext::Plain { number: TIME_NS }) => 9,
-            command if command.has_early_ack() => 9,
-            _ => super::ABI_MAJOR_MIN,
+            Self::Context(UstContext::Plain { number: TIME_NS }) => Abi::V9,
+            command if command.is_of_notifiers() => Abi::V9,
+            _ => Abi::V8,
         }
     }
 }

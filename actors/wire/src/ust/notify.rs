@@ -17,7 +17,10 @@ pub use answer::{Answer, EINVAL, EOVERFLOW, HeaderType};
 pub use field::{FIELD_DEPTH_MAX, FIELD_RECORD_LEN, FieldError, to_nestable};
 pub use request::{ENUMERATION_ENTRY_LEN, Request, RequestError};
 
-use crate::{DecodeError, Reader, ust};
+use crate::{
+    DecodeError, Reader,
+    ust::{self, Abi},
+};
 
 /// Size in bytes of the number that begins a request.
 pub const KIND_LEN: usize = 4;
@@ -29,8 +32,6 @@ pub const ENUMERATION_ENTRY_COUNT_MAX: usize = 65536;
 pub const SIGNATURE_MAX_LEN: usize = 65536;
 /// Largest model EMF URI of an event in bytes, its NUL included.
 pub const MODEL_EMF_URI_MAX_LEN: usize = 65536;
-/// Unused bytes at the end of fixed parts.
-const PADDING: usize = 32;
 
 /// What an application asks (`enum lttng_ust_ctl_notify_cmd`).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -56,14 +57,30 @@ impl Kind {
         })
     }
 
-    /// Size in bytes of the fixed part that follows the number.
+    /// Size in bytes of the fixed part that follows the number, in an ABI.
     #[must_use]
-    pub fn fixed_len(self) -> usize {
-        match self {
-            Self::Event => 312,
-            Self::Channel => 44,
-            Self::Enumeration => 296,
+    pub fn fixed_len(self, abi: Abi) -> usize {
+        match (self, abi) {
+            (Self::Event | Self::Enumeration, Abi::V11) => 320,
+            (Self::Channel, Abi::V11) => 32,
+            (Self::Event, _) => 312,
+            (Self::Channel, _) => 44,
+            (Self::Enumeration, _) => 296,
         }
+    }
+
+    /// How many bytes of it have a meaning: those are in all ABIs the same.
+    fn used_len(self) -> usize {
+        match self {
+            Self::Event => 280,
+            Self::Channel => 12,
+            Self::Enumeration => 264,
+        }
+    }
+
+    /// Unused bytes at the end of the fixed part. From ABI 10 on an event has a token there, which is 0 without maps.
+    fn padding(self, abi: Abi) -> usize {
+        self.fixed_len(abi) - self.used_len()
     }
 }
 
@@ -112,7 +129,7 @@ impl Head {
     ///
     /// # Errors
     /// Wrong size: the socket has to be closed.
-    pub fn decode(kind: Kind, bytes: &[u8]) -> Result<Self, DecodeError> {
+    pub fn decode(kind: Kind, bytes: &[u8], abi: Abi) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         let session_objd = reader.u32("session_objd")?;
         let head = match kind {
@@ -136,7 +153,7 @@ impl Head {
                 entries_len: reader.u32("entries_len")?,
             },
         };
-        reader.bytes(PADDING, "notify padding")?;
+        reader.bytes(kind.padding(abi), "notify padding")?;
         reader.finish("notify request")?;
         Ok(head)
     }

@@ -1,5 +1,6 @@
 //! What an application does with the event notifiers that it was given.
 
+use lttngd_wire::ust::Abi;
 use std::{
     fs::File,
     io::{self, Write},
@@ -37,7 +38,7 @@ impl Notifiers {
     /// # Errors
     /// `WouldBlock` when the pipe is full, `BrokenPipe` when nobody reads it.
     pub fn tell(&self, token: u64, captures: &[u8]) -> io::Result<()> {
-        self.write(&EventNotification { token: TracerToken(token), captures }.encode())
+        self.write(&EventNotification { token: TracerToken(token), captures }.encode(Abi::V9))
     }
 
     /// Writes anything into the pipe.

@@ -1,5 +1,6 @@
 //! The application's thread: takes requests, asks on the notify socket, replies.
 
+use lttngd_wire::ust::Abi;
 use std::{
     io::{Read, Write},
     net::Shutdown,
@@ -54,7 +55,7 @@ pub(super) fn serve(
 #[must_use]
 pub fn follows(command: &Command) -> (usize, usize) {
     match command {
-        Command::Channel { len } => (usize::try_from(*len).unwrap(), 1),
+        Command::Channel { len, .. } => (usize::try_from(*len).unwrap(), 1),
         Command::Stream { .. } => (0, 2),
         Command::EventNotifierGroupCreate
         | Command::CounterGlobal { .. }
@@ -79,7 +80,7 @@ impl App<'_> {
             Ok(request) => request,
             Err(error) => return self.fault(error.to_string()),
         };
-        if command.has_early_ack() {
+        if command.has_early_ack(Abi::V9) {
             self.reply(&Reply::new(handle, command.number(), 0, 0))?;
         }
         let (len, descriptors) = follows(&command);
@@ -102,7 +103,7 @@ impl App<'_> {
             AppAct::Bytes(bytes) => return self.command.write_all(&bytes).ok(),
             AppAct::Cut(len) => {
                 let (reply, _) = self.answer(&request)?;
-                self.command.write_all(&reply.encode()[..len]).ok()?;
+                self.command.write_all(&reply.encode(Abi::V9)[..len]).ok()?;
                 return None;
             }
         }
@@ -112,7 +113,7 @@ impl App<'_> {
     }
 
     fn reply(&mut self, reply: &Reply) -> Option<()> {
-        self.command.write_all(&reply.encode()).ok()
+        self.command.write_all(&reply.encode(Abi::V9)).ok()
     }
 
     fn fault<T>(&self, text: String) -> Option<T> {
@@ -137,7 +138,7 @@ impl App<'_> {
             (Command::TracepointFieldListGet, Ok(Object::FieldList { next })) => {
                 *next += 1;
                 let Some(field) = self.script.fields.get(*next - 1) else { return Some(end()) };
-                return Some((ok(0), field.encode()));
+                return Some((ok(0), field.encode(Abi::V9)));
             }
             _ => {}
         }

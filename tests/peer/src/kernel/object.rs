@@ -1,5 +1,6 @@
 //! What there is in the fake tracer.
 
+use lttngd_wire::ust::Abi;
 use std::{
     collections::{BTreeSet, HashMap},
     os::fd::{BorrowedFd, OwnedFd},
@@ -196,7 +197,7 @@ impl Objects {
                     continue;
                 }
                 let (token, index) = (notifier.rule.token, notifier.rule.error_counter_index);
-                let record = EventNotification { token, captures }.encode();
+                let record = EventNotification { token, captures }.encode(Abi::V9);
                 let Some(pipe) = self.notifications(group) else { continue };
                 match rustix::io::write(pipe, &record) {
                     Ok(_) => told += 1,

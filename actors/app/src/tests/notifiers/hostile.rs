@@ -1,5 +1,6 @@
 //! Applications that write what nobody can use, or without end.
 
+use lttngd_wire::ust::Abi;
 use std::{
     io::ErrorKind,
     sync::atomic::{AtomicBool, Ordering},
@@ -36,7 +37,7 @@ async fn notifications_in_pieces_are_put_together() {
         token: TracerToken(1),
         captures: &text,
     }
-    .encode();
+    .encode(Abi::V9);
     for (told, cut) in [1, 8, 9, 41, 42, 43, bytes.len() - 1].into_iter().enumerate() {
         fake.notifiers().write(&bytes[..cut]).unwrap();
         // The first piece is read alone.

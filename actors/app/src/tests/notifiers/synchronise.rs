@@ -1,5 +1,6 @@
 //! Which notifiers applications get, and when.
 
+use lttngd_wire::ust::Abi;
 use std::time::Duration;
 
 use lttngd_model::LogLevelRule;
@@ -49,7 +50,7 @@ async fn a_notifier_is_made_as_its_rule_says_and_enabled_last() {
     });
     assert_eq!(seqnums.collect::<Vec<_>>(), [0, 1]);
     let counter = requests.iter().find(|request| request.command == Command::Counter).unwrap();
-    assert_eq!(counter.payload, CounterConfiguration::error_counters(4096).encode());
+    assert_eq!(counter.payload, CounterConfiguration::error_counters(4096).encode(Abi::V9));
     for request in requests {
         if let Command::CounterCpu { len, .. } = request.command {
             assert_eq!(len, 17408);

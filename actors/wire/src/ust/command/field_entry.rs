@@ -2,12 +2,23 @@
 
 use lttngd_model::{EventFieldKind, SYMBOL_NAME_LEN};
 
-use crate::{DecodeError, Reader, Writer, ust};
+use crate::{
+    DecodeError, Reader, Writer,
+    ust::{self, Abi},
+};
 
-/// Size in bytes of a [`FieldEntry`].
+/// Size in bytes of a [`FieldEntry`] up to ABI 10.
 pub const FIELD_ENTRY_LEN: usize = 808;
-/// Unused bytes at its end.
-const PADDING: usize = 284;
+/// The same in ABI 11.
+const FRAMED_FIELD_ENTRY_LEN: usize = 640;
+/// Bytes of it that have a meaning.
+const USED_LEN: usize = 2 * SYMBOL_NAME_LEN + 3 * size_of::<i32>();
+
+/// Size in bytes of a [`FieldEntry`] in an ABI.
+#[must_use]
+pub fn field_entry_len(abi: Abi) -> usize {
+    if abi == Abi::V11 { FRAMED_FIELD_ENTRY_LEN } else { FIELD_ENTRY_LEN }
+}
 
 /// A field of a tracepoint (`struct lttng_ust_abi_field_iter`); follows a successful reply to
 /// TRACEPOINT_FIELD_LIST_GET.
@@ -26,11 +37,11 @@ pub struct FieldEntry {
 }
 
 impl FieldEntry {
-    /// Reads an entry.
+    /// Reads an entry in the form of an ABI.
     ///
     /// # Errors
     /// Wrong size.
-    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+    pub fn decode(bytes: &[u8], abi: Abi) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         let entry = Self {
             event_name: ust::name(&mut reader, SYMBOL_NAME_LEN, "event_name")?,
@@ -39,18 +50,19 @@ impl FieldEntry {
             loglevel: reader.i32("loglevel")?,
             nowrite: reader.i32("nowrite")? != 0,
         };
-        reader.bytes(PADDING, "field entry padding")?;
+        reader.bytes(field_entry_len(abi) - USED_LEN, "field entry padding")?;
         reader.finish("field entry")?;
         Ok(entry)
     }
 
-    /// The entry's bytes.
+    /// The entry's bytes in the form of an ABI.
     #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::with_capacity(FIELD_ENTRY_LEN);
+    pub fn encode(&self, abi: Abi) -> Vec<u8> {
+        let mut writer = Writer::with_capacity(field_entry_len(abi));
         writer.padded_string(&self.event_name, SYMBOL_NAME_LEN);
         writer.padded_string(&self.field_name, SYMBOL_NAME_LEN);
-        writer.i32(self.kind as i32).i32(self.loglevel).i32(self.nowrite.into()).zeros(PADDING);
+        writer.i32(self.kind as i32).i32(self.loglevel).i32(self.nowrite.into());
+        writer.zeros(field_entry_len(abi) - USED_LEN);
         writer.into_bytes()
     }
 }

@@ -3,8 +3,11 @@
 
 use lttngd_model::{AppContext, LogLevelRule, SYMBOL_NAME_LEN};
 
-use super::request;
-use crate::{DecodeError, Reader, Writer, ust};
+use super::{framed, request};
+use crate::{
+    DecodeError, Reader, Writer,
+    ust::{self, Abi},
+};
 
 /// Size in bytes of each name that follows EXCLUSION.
 pub const EXCLUSION_NAME_LEN: usize = SYMBOL_NAME_LEN;
@@ -12,6 +15,10 @@ pub const EXCLUSION_NAME_LEN: usize = SYMBOL_NAME_LEN;
 pub const EVENT_NOTIFIER_LEN: usize = 612;
 /// Size in bytes of a [`CounterConfiguration`].
 pub const COUNTER_CONFIGURATION_LEN: usize = 192;
+/// Size in bytes of a counter's configuration without its dimensions, and of each of these, from ABI 10 on.
+const PART_LEN: usize = 32;
+/// How a dimension's values are named from ABI 10 on: by their numbers (`LTTNG_UST_ABI_KEY_TYPE_TOKENS`).
+const KEY_TYPE_TOKENS: u32 = 0;
 /// Largest count of dimensions of a counter (`LTTNG_UST_ABI_COUNTER_DIMENSION_MAX`).
 const COUNTER_DIMENSION_MAX: usize = 4;
 /// Unused bytes of `struct lttng_ust_abi_event` after its token: a padding of 8 and a union of 288.
@@ -46,11 +53,15 @@ pub fn decode_exclusions(bytes: &[u8]) -> Result<Vec<String>, DecodeError> {
     Ok(names)
 }
 
-/// The names that follow CONTEXT for an application context, each with its NUL.
+/// The names that follow CONTEXT for an application context, each with its NUL up to ABI 10.
 #[must_use]
-pub fn app_context(context: &AppContext) -> Vec<u8> {
+pub fn app_context(context: &AppContext, abi: Abi) -> Vec<u8> {
     let mut writer = Writer::default();
-    writer.string(&context.provider).string(&context.name);
+    if abi == Abi::V11 {
+        writer.bytes(context.provider.as_bytes()).bytes(context.name.as_bytes());
+    } else {
+        writer.string(&context.provider).string(&context.name);
+    }
     writer.into_bytes()
 }
 
@@ -68,16 +79,23 @@ pub struct EventNotifier {
 }
 
 impl EventNotifier {
-    /// The structure's bytes.
+    /// The structure's bytes in an ABI.
     #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
+    pub fn encode(&self, abi: Abi) -> Vec<u8> {
         let mut writer = Writer::with_capacity(EVENT_NOTIFIER_LEN);
+        if abi == Abi::V11 {
+            framed::put_event_head(&mut writer, self.loglevel, self.token);
+            writer.u64(self.error_counter_index).padded_string(&self.name, SYMBOL_NAME_LEN);
+            let mut bytes = writer.into_bytes();
+            bytes.resize(framed::EVENT_LEN, 0);
+            return bytes;
+        }
         request::put_event(&mut writer, &self.name, self.loglevel, self.token);
         writer.zeros(EVENT_REST).u64(self.error_counter_index).zeros(EVENT_NOTIFIER_PADDING);
         writer.into_bytes()
     }
 
-    /// Reads the structure.
+    /// Reads the structure of ABI 9 and 10.
     ///
     /// # Errors
     /// Wrong size, or a log level type without meaning.
@@ -152,9 +170,29 @@ impl CounterConfiguration {
         }
     }
 
-    /// The structure's bytes.
+    /// The bytes of it in an ABI: up to 9 those of one structure, since then each dimension is one of its own.
     #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
+    pub fn encode(&self, abi: Abi) -> Vec<u8> {
+        if abi >= Abi::V10 { self.encode_in_parts() } else { self.encode_whole() }
+    }
+
+    fn encode_in_parts(&self) -> Vec<u8> {
+        let mut writer = Writer::with_capacity(PART_LEN * (1 + self.dimensions.len()));
+        writer.u32(PART_LEN as u32).u32(self.coalesce_hits.into());
+        writer.i32(self.arithmetic as i32).i32(self.bits as i32).i64(self.global_sum_step);
+        writer.u32(self.dimensions.len() as u32).u32(PART_LEN as u32);
+        for dimension in &self.dimensions {
+            let flag = |index: Option<u64>, flag| if index.is_some() { flag } else { 0 };
+            writer.u32(KEY_TYPE_TOKENS);
+            writer.u32(flag(dimension.underflow_index, 1) | flag(dimension.overflow_index, 2));
+            writer.u64(dimension.size);
+            writer.u64(dimension.underflow_index.unwrap_or(0));
+            writer.u64(dimension.overflow_index.unwrap_or(0));
+        }
+        writer.into_bytes()
+    }
+
+    fn encode_whole(&self) -> Vec<u8> {
         let mut writer = Writer::with_capacity(COUNTER_CONFIGURATION_LEN);
         let count = self.dimensions.len().min(COUNTER_DIMENSION_MAX);
         writer.i32(self.arithmetic as i32).i32(self.bits as i32).i32(count as i32);
@@ -171,7 +209,7 @@ impl CounterConfiguration {
         writer.into_bytes()
     }
 
-    /// Reads the structure.
+    /// Reads the structure of ABI 9.
     ///
     /// # Errors
     /// Wrong size, or a member without meaning.

@@ -3,14 +3,37 @@
 use lttngd_model::SYMBOL_NAME_LEN;
 use thiserror::Error;
 
-use crate::{DecodeError, Reader, Writer, ust};
+use crate::{
+    DecodeError, Reader, Writer,
+    ust::{self, Abi},
+};
 
-/// Size in bytes of every reply.
+/// Size in bytes of every reply up to ABI 10.
 pub const REPLY_LEN: usize = 324;
-/// Unused bytes between a reply's values and its union.
+/// Size in bytes of every reply in ABI 11.
+const FRAMED_REPLY_LEN: usize = 352;
+/// Unused bytes between a reply's values and its union up to ABI 10.
 const PADDING: usize = 32;
-/// Size in bytes of the union.
+/// The same in ABI 11.
+const FRAMED_PADDING: usize = 16;
+/// Size in bytes of what of the union has a meaning.
 const BODY_LEN: usize = 276;
+
+/// Size in bytes of every reply in an ABI.
+#[must_use]
+pub fn reply_len(abi: Abi) -> usize {
+    if abi == Abi::V11 { FRAMED_REPLY_LEN } else { REPLY_LEN }
+}
+
+/// Unused bytes at the end of a reply.
+fn rest_len(abi: Abi) -> usize {
+    reply_len(abi) - 4 * size_of::<u32>() - padding(abi) - BODY_LEN
+}
+
+/// Unused bytes between a reply's values and its union.
+fn padding(abi: Abi) -> usize {
+    if abi == Abi::V11 { FRAMED_PADDING } else { PADDING }
+}
 
 /// A reply of an application.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -171,25 +194,26 @@ impl Reply {
         self.body.copy_from_slice(&bytes);
     }
 
-    /// Reads a reply.
+    /// Reads a reply in the form of an ABI.
     ///
     /// # Errors
-    /// A size that is not [`REPLY_LEN`].
-    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+    /// A size that is not [`reply_len`].
+    pub fn decode(bytes: &[u8], abi: Abi) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        let ReplyHead { handle, command, ret_code, ret_val } = ReplyHead::read(&mut reader)?;
+        let ReplyHead { handle, command, ret_code, ret_val } = ReplyHead::read(&mut reader, abi)?;
         let mut body = [0; BODY_LEN];
         body.copy_from_slice(reader.bytes(BODY_LEN, "reply union")?);
+        reader.bytes(rest_len(abi), "reply union")?;
         reader.finish("application reply")?;
         Ok(Self { handle, command, ret_code, ret_val, body })
     }
 
-    /// The reply's bytes.
+    /// The reply's bytes in the form of an ABI.
     #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::with_capacity(REPLY_LEN);
+    pub fn encode(&self, abi: Abi) -> Vec<u8> {
+        let mut writer = Writer::with_capacity(reply_len(abi));
         writer.u32(self.handle).u32(self.command).i32(self.ret_code).u32(self.ret_val);
-        writer.zeros(PADDING).bytes(&self.body);
+        writer.zeros(padding(abi)).bytes(&self.body).zeros(rest_len(abi));
         writer.into_bytes()
     }
 
@@ -229,22 +253,22 @@ impl Reply {
 }
 
 impl ReplyHead {
-    /// Reads what a reply begins with.
+    /// Reads what a reply of an ABI begins with.
     ///
     /// # Errors
     /// Too few bytes.
-    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        Self::read(&mut Reader::new(bytes))
+    pub fn decode(bytes: &[u8], abi: Abi) -> Result<Self, DecodeError> {
+        Self::read(&mut Reader::new(bytes), abi)
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut Reader<'_>, abi: Abi) -> Result<Self, DecodeError> {
         let head = Self {
             handle: reader.u32("reply handle")?,
             command: reader.u32("reply cmd")?,
             ret_code: reader.i32("ret_code")?,
             ret_val: reader.u32("ret_val")?,
         };
-        reader.bytes(PADDING, "reply padding")?;
+        reader.bytes(padding(abi), "reply padding")?;
         Ok(head)
     }
 

@@ -12,10 +12,10 @@ use crate::{DecodeError, Reader, Writer, ust};
 const PADDING: usize = 32;
 /// Unused bytes between a context's number and its parameters (`LTTNG_UST_ABI_CONTEXT_PADDING1`).
 const CONTEXT_PADDING: usize = 16;
-/// `LTTNG_UST_ABI_CHAN_PER_CPU`, the only type of channel that applications take.
-const CHANNEL_PER_CPU: i32 = 0;
+/// `LTTNG_UST_ABI_CHAN_PER_CPU`, the only type of channel that all applications take.
+pub(super) const CHANNEL_PER_CPU: i32 = 0;
 /// `LTTNG_UST_ABI_TRACEPOINT`, the only instrumentation in use.
-const TRACEPOINT: i32 = 0;
+pub(super) const TRACEPOINT: i32 = 0;
 /// Size in bytes of the configuration that follows COUNTER.
 const COUNTER_LEN: u64 = super::COUNTER_CONFIGURATION_LEN as u64;
 
@@ -91,7 +91,7 @@ impl UstContext {
 }
 
 impl Command {
-    /// The request: [`REQUEST_LEN`] bytes, zero where the command has nothing to say. Names that are
+    /// The request up to ABI 9: [`REQUEST_LEN`] bytes, zero where the command has nothing to say. Names that are
     /// too long for their members are cut.
     #[must_use]
     pub fn encode(&self, handle: u32) -> Vec<u8> {
@@ -107,7 +107,7 @@ impl Command {
         let mut writer = Writer::behind(std::mem::take(requests));
         writer.u32(handle).u32(self.number()).zeros(PADDING);
         match self {
-            Self::Channel { len } => {
+            Self::Channel { len, .. } => {
                 writer.u64(*len).i32(CHANNEL_PER_CPU);
             }
             Self::Stream { len, stream_nr: number } | Self::CounterCpu { len, cpu_nr: number } => {
@@ -151,7 +151,7 @@ impl Command {
         requests.resize(end, 0);
     }
 
-    /// Reads a request: its handle and its command.
+    /// Reads a request of ABI 8 or 9: its handle and its command.
     ///
     /// # Errors
     /// A size that is not [`REQUEST_LEN`], a number that is no command, or a member without meaning.
@@ -178,7 +178,7 @@ impl Command {
             0x51 => {
                 let len = reader.u64("channel len")?;
                 expect(reader.i32("channel type")?.into(), CHANNEL_PER_CPU.into(), "channel type")?;
-                Self::Channel { len }
+                Self::Channel { len, owner_id: 0 }
             }
             0x52 => Self::SessionStart,
             0x53 => Self::SessionStop,

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+mod framed;
 mod payload;
 mod reply;
 mod request;

@@ -1,9 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
+use crate::ust::Abi;
 use lttngd_model::TracerToken;
 use proptest::prelude::*;
 
-use super::{EventNotification, NOTIFICATION_HEAD_LEN, NOTIFICATION_MAX_LEN, check_captures};
+use super::{EventNotification, NOTIFICATION_MAX_LEN, check_captures, head_len};
 use crate::{DecodeError, ust::layout::u64_at};
 
 /// What LTTng-UST 2.13.5 wrote for captures of `i_dec`, `str`, `q_int`, `e_col`, `f` and `$ctx.vpid`.
@@ -16,9 +17,9 @@ fn notification(token: u64, captures: &[u8]) -> EventNotification<'_> {
 
 #[test]
 fn a_head_is_laid_out_as_in_the_tracer() {
-    let bytes = notification(1, RECORDED).encode();
+    let bytes = notification(1, RECORDED).encode(Abi::V9);
     assert_eq!(RECORDED.len(), 0x30);
-    assert_eq!(bytes.len(), NOTIFICATION_HEAD_LEN + RECORDED.len());
+    assert_eq!(bytes.len(), head_len(Abi::V9) + RECORDED.len());
     assert_eq!(u64_at(&bytes, 0), 1);
     assert_eq!(bytes[8..10], 0x30_u16.to_ne_bytes());
     assert_eq!(bytes[10..42], [0; 32]);
@@ -29,18 +30,18 @@ fn a_head_is_laid_out_as_in_the_tracer() {
 fn notifications_are_split_wherever_the_bytes_end() {
     let all =
         [notification(1, RECORDED), notification(u64::MAX, b""), notification(3, b"\x91\xc0")];
-    let bytes: Vec<u8> = all.iter().flat_map(EventNotification::encode).collect();
+    let bytes: Vec<u8> = all.iter().flat_map(|event| event.encode(Abi::V9)).collect();
     let ends: Vec<usize> = all
         .iter()
         .scan(0, |end, one| {
-            *end += one.encode().len();
+            *end += one.encode(Abi::V9).len();
             Some(*end)
         })
         .collect();
     for len in 0..=bytes.len() {
         let mut rest = &bytes[..len];
         let mut seen = Vec::new();
-        while let Some((one, behind)) = EventNotification::split_off(rest).unwrap() {
+        while let Some((one, behind)) = EventNotification::split_off(rest, Abi::V9).unwrap() {
             seen.push(one);
             rest = behind;
         }
@@ -52,13 +53,13 @@ fn notifications_are_split_wherever_the_bytes_end() {
 
 #[test]
 fn captures_beyond_what_a_pipe_takes_in_one_piece_are_refused() {
-    let largest = vec![0; NOTIFICATION_MAX_LEN - NOTIFICATION_HEAD_LEN];
-    let bytes = notification(1, &largest).encode();
+    let largest = vec![0; NOTIFICATION_MAX_LEN - head_len(Abi::V9)];
+    let bytes = notification(1, &largest).encode(Abi::V9);
     assert_eq!(bytes.len(), NOTIFICATION_MAX_LEN);
-    assert!(EventNotification::split_off(&bytes).unwrap().is_some());
+    assert!(EventNotification::split_off(&bytes, Abi::V9).unwrap().is_some());
     for len in [largest.len() + 1, usize::from(u16::MAX)] {
-        let bytes = notification(1, &vec![0; len]).encode();
-        let refused = EventNotification::split_off(&bytes[..NOTIFICATION_HEAD_LEN]);
+        let bytes = notification(1, &vec![0; len]).encode(Abi::V9);
+        let refused = EventNotification::split_off(&bytes[..head_len(Abi::V9)], Abi::V9);
         assert!(matches!(refused, Err(DecodeError::TooLarge { .. })), "{len}");
     }
 }
@@ -142,7 +143,7 @@ proptest! {
     fn arbitrary_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..200), count in 0_usize..5) {
         let _ = check_captures(&bytes, count);
         let mut rest = bytes.as_slice();
-        while let Ok(Some((_, behind))) = EventNotification::split_off(rest) {
+        while let Ok(Some((_, behind))) = EventNotification::split_off(rest, Abi::V9) {
             prop_assert!(behind.len() < rest.len());
             rest = behind;
         }

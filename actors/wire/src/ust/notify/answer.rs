@@ -1,14 +1,14 @@
 //! What the daemon answers.
 
 use super::Kind;
-use crate::{DecodeError, Reader, Writer};
+use crate::{DecodeError, Reader, Writer, ust::Abi};
 
 /// The errno of a request that is refused.
 pub const EINVAL: i32 = 22;
 /// The errno of field records that end too early.
 pub const EOVERFLOW: i32 = 75;
-/// Unused bytes at the end of answers.
-const PADDING: usize = 32;
+/// Size in bytes of every answer in ABI 11, without its number.
+const FRAMED_LEN: usize = 32;
 
 /// How events begin in a channel's packets (`enum lttng_ust_ctl_channel_header`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -74,19 +74,21 @@ impl Answer {
         }
     }
 
-    /// Size in bytes of the answer to a kind of request, its number included.
+    /// Size in bytes of the answer to a kind of request in an ABI, its number included.
     #[must_use]
-    pub fn len(kind: Kind) -> usize {
-        match kind {
-            Kind::Event => 44,
-            Kind::Channel | Kind::Enumeration => 48,
+    pub fn len(kind: Kind, abi: Abi) -> usize {
+        match (kind, abi) {
+            (_, Abi::V11) => super::KIND_LEN + FRAMED_LEN,
+            (Kind::Event, _) => 44,
+            (Kind::Channel | Kind::Enumeration, _) => 48,
         }
     }
 
-    /// The answer's bytes.
+    /// The answer's bytes in an ABI.
     #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let mut writer = Writer::with_capacity(Self::len(self.kind()));
+    pub fn encode(&self, abi: Abi) -> Vec<u8> {
+        let len = Self::len(self.kind(), abi);
+        let mut writer = Writer::with_capacity(len);
         writer.u32(self.kind() as u32);
         match self {
             Self::Event { ret_code, event_id } => writer.i32(*ret_code).u32(*event_id),
@@ -95,15 +97,15 @@ impl Answer {
             }
             Self::Enumeration { ret_code, enum_id } => writer.i32(*ret_code).u64(*enum_id),
         };
-        writer.zeros(PADDING);
+        writer.zeros(len - writer.len());
         writer.into_bytes()
     }
 
-    /// Reads an answer, its number included.
+    /// Reads an answer of an ABI, its number included.
     ///
     /// # Errors
     /// Wrong size, or a member without meaning.
-    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+    pub fn decode(bytes: &[u8], abi: Abi) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         let raw = reader.u32("notify_cmd")?;
         let kind = Kind::from_raw(raw)
@@ -118,7 +120,8 @@ impl Answer {
             },
             Kind::Enumeration => Self::Enumeration { ret_code, enum_id: reader.u64("enum_id")? },
         };
-        reader.bytes(PADDING, "answer padding")?;
+        let used = bytes.len() - reader.left();
+        reader.bytes(Self::len(kind, abi).saturating_sub(used), "answer padding")?;
         reader.finish("notify answer")?;
         Ok(answer)
     }

@@ -4,16 +4,17 @@ use lttngd_model::{
     EnumerationEntry, EnumerationValue, Field, FieldType, FloatType, IntegerType, SYMBOL_NAME_LEN,
 };
 
+use super::Request;
 use super::field::{FIELD_RECORD_LEN, INTEGER_SIZE, LEGACY_BASIC_SIZE, LEGACY_INTEGER_SIZE, atype};
 use super::request::{BOUND_PADDING, ENTRY_AUTO, ENTRY_PADDING};
-use super::{PADDING, Request};
-use crate::Writer;
+use crate::{Writer, ust::Abi};
 
 impl Request {
-    /// The request's bytes, its number included. Names that are too long for their members are cut.
+    /// The request's bytes in an ABI, its number included. Names that are too long for their members are cut.
     #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
+    pub fn encode(&self, abi: Abi) -> Vec<u8> {
         let mut writer = Writer::default();
+        let padding = self.kind().padding(abi);
         writer.u32(self.kind() as u32);
         match self {
             Self::Event {
@@ -30,7 +31,7 @@ impl Request {
                 writer.u32(*session_objd).u32(*channel_objd);
                 writer.padded_string(name, SYMBOL_NAME_LEN).i32(*loglevel);
                 writer.u32(len(signature.len() + 1)).u32(len(records.len())).u32(len(uri_len));
-                writer.zeros(PADDING).string(signature).bytes(&records);
+                writer.zeros(padding).string(signature).bytes(&records);
                 if let Some(uri) = model_emf_uri {
                     writer.string(uri);
                 }
@@ -38,13 +39,13 @@ impl Request {
             Self::Channel { session_objd, channel_objd, context } => {
                 let records = records(context);
                 writer.u32(*session_objd).u32(*channel_objd).u32(len(records.len()));
-                writer.zeros(PADDING).bytes(&records);
+                writer.zeros(padding).bytes(&records);
             }
             Self::Enumeration { session_objd, name, entries } => {
                 let mut list = Writer::default();
                 entries.iter().for_each(|entry| put_entry(&mut list, entry));
                 writer.u32(*session_objd).padded_string(name, SYMBOL_NAME_LEN);
-                writer.u32(len(list.len())).zeros(PADDING).bytes(&list.into_bytes());
+                writer.u32(len(list.len())).zeros(padding).bytes(&list.into_bytes());
             }
         }
         writer.into_bytes()

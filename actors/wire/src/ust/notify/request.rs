@@ -4,7 +4,10 @@ use lttngd_model::{EnumerationEntry, EnumerationValue, Field, SYMBOL_NAME_LEN};
 use thiserror::Error;
 
 use super::{FieldError, Head, Kind, field};
-use crate::{DecodeError, Reader, ust};
+use crate::{
+    DecodeError, Reader,
+    ust::{self, Abi},
+};
 
 /// Size in bytes of an entry of an enumeration (`struct lttng_ust_ctl_enum_entry`).
 pub const ENUMERATION_ENTRY_LEN: usize = 336;
@@ -14,6 +17,14 @@ pub(super) const BOUND_PADDING: usize = 15;
 pub(super) const ENTRY_PADDING: usize = 28;
 /// The option bit of an entry without a value of its own.
 pub(super) const ENTRY_AUTO: u32 = 1;
+
+/// The enumeration of the types that an application context may have.
+const DYNAMIC_TYPES: &str = "dynamic_type_enum";
+/// Its labels from ABI 10 on.
+const DYNAMIC_TYPE_LABELS: [&str; 12] = [
+    "none", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float",
+    "double", "string",
+];
 
 /// A request of an application.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -79,11 +90,13 @@ impl Request {
 }
 
 impl Head {
-    /// Reads the variable part, [`Head::variable_len`] bytes, and so ends the request.
+    /// Reads the variable part, [`Head::variable_len`] bytes of an application of an ABI, and so ends the request.
+    /// The labels of the types of application contexts are those of ABI 9 in all, so that applications of several ABIs
+    /// can share a channel.
     ///
     /// # Errors
     /// [`RequestError`], which tells faults of this request from those of the stream.
-    pub fn decode_variable(self, bytes: &[u8]) -> Result<Request, RequestError> {
+    pub fn decode_variable(self, bytes: &[u8], abi: Abi) -> Result<Request, RequestError> {
         let len = self.variable_len()?;
         let mut rest = Reader::new(bytes);
         let mut reader = Reader::new(rest.bytes(len, "notify variable part")?);
@@ -125,9 +138,20 @@ impl Head {
                 for _ in 0..count {
                     entries.push(entry(&mut reader)?);
                 }
+                if abi >= Abi::V10 && name == DYNAMIC_TYPES {
+                    entries.iter_mut().for_each(level);
+                }
                 Request::Enumeration { session_objd, name, entries }
             }
         })
+    }
+}
+
+/// Puts before a label what ABI 9 has there: what stands before all choices in the text of metadata.
+fn level(EnumerationEntry { label, .. }: &mut EnumerationEntry) {
+    // One that the provider of another enumeration of this name wrote so is left as it is.
+    if DYNAMIC_TYPE_LABELS.contains(&label.as_str()) {
+        label.insert(0, '_');
     }
 }
 

@@ -5,6 +5,7 @@ mod field;
 mod record;
 mod request;
 
+use crate::ust::Abi;
 use lttngd_model::{Encoding, Field, FieldType, IntegerType};
 
 use super::*;
@@ -42,11 +43,11 @@ fn decode(bytes: &[u8]) -> Result<Request, RequestError> {
     let mut reader = Reader::new(bytes);
     let raw = reader.u32("number")?;
     let kind = Kind::from_raw(raw).unwrap();
-    let head = Head::decode(kind, reader.bytes(kind.fixed_len(), "fixed")?)?;
+    let head = Head::decode(kind, reader.bytes(kind.fixed_len(Abi::V9), "fixed")?, Abi::V9)?;
     let len = head.variable_len()?;
     let variable = reader.bytes(len, "variable")?;
     reader.finish("request")?;
-    head.decode_variable(variable)
+    head.decode_variable(variable, Abi::V9)
 }
 
 /// Where the field records of [`event`] begin.

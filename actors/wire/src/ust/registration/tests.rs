@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::ust::is_supported_abi;
+use crate::ust::Abi;
 
 fn registration() -> Registration {
     Registration {
@@ -61,7 +61,10 @@ fn what_is_no_registration() {
 
 #[test]
 fn abi_versions() {
-    assert_eq!((0..20).filter(|major| is_supported_abi(*major)).collect::<Vec<_>>(), [8, 9]);
+    let known = |major: &u32| Abi::from_major(*major).is_some_and(|abi| abi.major() == *major);
+    assert_eq!((0..20).filter(known).collect::<Vec<_>>(), [8, 9, 10, 11]);
+    let notify: Vec<_> = Abi::ALL.into_iter().filter(|abi| abi.has_event_notifiers()).collect();
+    assert_eq!(notify, [Abi::V9, Abi::V10, Abi::V11]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What follows requests.
 
+use crate::ust::Abi;
 use lttngd_model::LogLevelRule;
 use proptest::prelude::*;
 
@@ -27,7 +28,7 @@ fn event_notifier_offsets() {
         token: 0x0102_0304_0506_0708,
         error_counter_index: 17,
     };
-    let bytes = notifier.encode();
+    let bytes = notifier.encode(Abi::V9);
     assert_eq!(bytes.len(), EVENT_NOTIFIER_LEN);
     assert_eq!((u32_at(&bytes, 0), text_at(&bytes, 4)), (0, "demo:*"));
     assert_eq!((u32_at(&bytes, 260), u32_at(&bytes, 264)), (2, 4));
@@ -42,7 +43,7 @@ fn event_notifier_offsets() {
 
 #[test]
 fn error_counters() {
-    let bytes = CounterConfiguration::error_counters(4096).encode();
+    let bytes = CounterConfiguration::error_counters(4096).encode(Abi::V9);
     assert_eq!(bytes.len(), COUNTER_CONFIGURATION_LEN);
     let mut expected = [0; COUNTER_CONFIGURATION_LEN];
     expected[8..12].copy_from_slice(&1_i32.to_ne_bytes());
@@ -61,7 +62,7 @@ fn counter_configuration_offsets() {
         dimensions: vec![dimension(100), dimension(200)],
         coalesce_hits: true,
     };
-    let bytes = configuration.encode();
+    let bytes = configuration.encode(Abi::V9);
     assert_eq!([0, 4, 8].map(|at| u32_at(&bytes, at)), [1, 1, 2]);
     assert_eq!(u64_at(&bytes, 12), (-5_i64) as u64);
     assert_eq!([20, 28, 36].map(|at| u64_at(&bytes, at)), [100, 101, 0]);
@@ -84,7 +85,7 @@ fn counter_configuration_offsets() {
 fn surplus_dimensions_are_left_out() {
     let mut configuration = CounterConfiguration::error_counters(1);
     configuration.dimensions = vec![configuration.dimensions[0]; 6];
-    let bytes = configuration.encode();
+    let bytes = configuration.encode(Abi::V9);
     assert_eq!(bytes.len(), COUNTER_CONFIGURATION_LEN);
     assert_eq!(CounterConfiguration::decode(&bytes).unwrap().dimensions.len(), 4);
 }

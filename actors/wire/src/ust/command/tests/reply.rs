@@ -1,5 +1,6 @@
 //! What applications reply.
 
+use crate::ust::Abi;
 use lttngd_model::EventFieldKind;
 use proptest::prelude::*;
 
@@ -9,23 +10,23 @@ use crate::ust::layout::{text_at, u32_at};
 #[test]
 fn reply_offsets() {
     let reply = Reply::new(3, 0x41, 0, 9).with_tracer_version((2, 13, 5));
-    let bytes = reply.encode();
+    let bytes = reply.encode(Abi::V9);
     assert_eq!(bytes.len(), REPLY_LEN);
     assert_eq!([0, 4, 8, 12].map(|at| u32_at(&bytes, at)), [3, 0x41, 0, 9]);
     assert_eq!([48, 52, 56].map(|at| u32_at(&bytes, at)), [2, 13, 5]);
-    let read = Reply::decode(&bytes).unwrap();
+    let read = Reply::decode(&bytes, Abi::V9).unwrap();
     assert_eq!((read.tracer_version(), &read), ((2, 13, 5), &reply));
-    let bytes = Reply::new(3, 0x90, 0, 0).with_tracepoint("demo:empty", -4).encode();
+    let bytes = Reply::new(3, 0x90, 0, 0).with_tracepoint("demo:empty", -4).encode(Abi::V9);
     assert_eq!((text_at(&bytes, 48), u32_at(&bytes, 304)), ("demo:empty", (-4_i32) as u32));
-    assert_eq!(Reply::decode(&bytes).unwrap().tracepoint(), ("demo:empty".to_owned(), -4));
+    assert_eq!(Reply::decode(&bytes, Abi::V9).unwrap().tracepoint(), ("demo:empty".to_owned(), -4));
 }
 
 #[test]
 fn names_are_taken_as_they_come() {
-    let mut bytes = Reply::new(3, 0x90, 0, 0).encode();
+    let mut bytes = Reply::new(3, 0x90, 0, 0).encode(Abi::V9);
     bytes[48..304].fill(b'x');
     bytes[48] = 0xFF;
-    let (name, _) = Reply::decode(&bytes).unwrap().tracepoint();
+    let (name, _) = Reply::decode(&bytes, Abi::V9).unwrap().tracepoint();
     assert_eq!(name, format!("\u{FFFD}{}", "x".repeat(254)));
 }
 
@@ -63,29 +64,29 @@ fn field_entry_offsets() {
         loglevel: 13,
         nowrite: true,
     };
-    let bytes = entry.encode();
+    let bytes = entry.encode(Abi::V9);
     assert_eq!(bytes.len(), FIELD_ENTRY_LEN);
     assert_eq!((text_at(&bytes, 0), text_at(&bytes, 256)), ("demo:all", "i_hidden"));
     assert_eq!([512, 516, 520].map(|at| u32_at(&bytes, at)), [1, 13, 1]);
-    assert_eq!(FieldEntry::decode(&bytes), Ok(entry));
-    assert!(FieldEntry::decode(&bytes[..807]).is_err());
+    assert_eq!(FieldEntry::decode(&bytes, Abi::V9), Ok(entry));
+    assert!(FieldEntry::decode(&bytes[..807], Abi::V9).is_err());
     let mut unknown = bytes;
     unknown[512] = 77;
-    assert_eq!(FieldEntry::decode(&unknown).unwrap().kind, EventFieldKind::Other);
+    assert_eq!(FieldEntry::decode(&unknown, Abi::V9).unwrap().kind, EventFieldKind::Other);
 }
 
 proptest! {
     #[test]
     fn no_bytes_break_a_decoder(bytes in prop::collection::vec(any::<u8>(), REPLY_LEN)) {
-        let reply = Reply::decode(&bytes).unwrap();
+        let reply = Reply::decode(&bytes, Abi::V9).unwrap();
         let _ = (reply.tracer_version(), reply.tracepoint(), reply.check(0, 0));
-        prop_assert_eq!(&reply.encode()[..16], &bytes[..16]);
-        prop_assert_eq!(&reply.encode()[48..], &bytes[48..]);
-        prop_assert!(Reply::decode(&bytes[1..]).is_err());
+        prop_assert_eq!(&reply.encode(Abi::V9)[..16], &bytes[..16]);
+        prop_assert_eq!(&reply.encode(Abi::V9)[48..], &bytes[48..]);
+        prop_assert!(Reply::decode(&bytes[1..], Abi::V9).is_err());
     }
 
     #[test]
     fn no_entry_breaks_a_decoder(bytes in prop::collection::vec(any::<u8>(), 800..820)) {
-        prop_assert_eq!(FieldEntry::decode(&bytes).is_ok(), bytes.len() == FIELD_ENTRY_LEN);
+        prop_assert_eq!(FieldEntry::decode(&bytes, Abi::V9).is_ok(), bytes.len() == FIELD_ENTRY_LEN);
     }
 }

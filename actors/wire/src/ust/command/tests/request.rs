@@ -1,5 +1,6 @@
 //! Every command: its number, its offsets, its way there and back.
 
+use crate::ust::Abi;
 use lttngd_model::{AppContext, Bytecode, Context, ContextKind, LogLevelRule, PerfContext};
 use proptest::prelude::*;
 
@@ -19,7 +20,7 @@ fn every_command() -> Vec<Command> {
         Command::RegisterDone,
         Command::TracepointFieldList,
         Command::EventNotifierGroupCreate,
-        Command::Channel { len: 920 },
+        Command::Channel { len: 920, owner_id: 0 },
         Command::SessionStart,
         Command::SessionStop,
         Command::SessionStatedump,
@@ -80,7 +81,7 @@ fn a_request_has_one_size() {
 
 #[test]
 fn object_offsets() {
-    let bytes = Command::Channel { len: 920 }.encode(3);
+    let bytes = Command::Channel { len: 920, owner_id: 0 }.encode(3);
     assert_eq!((u64_at(&bytes, 40), u32_at(&bytes, 48)), (920, 0));
     let bytes = Command::Stream { len: 4096, stream_nr: 1 }.encode(4);
     assert_eq!((u64_at(&bytes, 40), u32_at(&bytes, 48)), (4096, 1));
@@ -127,7 +128,7 @@ fn context_offsets() {
     let app = AppContext { provider: "myprov".to_owned(), name: "myctx".to_owned() };
     let bytes = encode(Context::App(app.clone()));
     assert_eq!((u32_at(&bytes, 40), u32_at(&bytes, 60), u32_at(&bytes, 64)), (7, 7, 6));
-    assert_eq!(app_context(&app), b"myprov\0myctx\0");
+    assert_eq!(app_context(&app, Abi::V9), b"myprov\0myctx\0");
 }
 
 #[test]
@@ -147,12 +148,12 @@ fn contexts_that_applications_do_not_have() {
 fn commands_of_abi_9() {
     let newer: Vec<u32> = every_command()
         .iter()
-        .filter(|command| command.min_abi_major() > 8)
+        .filter(|command| command.min_abi() > Abi::V8)
         .map(Command::number)
         .collect();
     assert_eq!(newer, [0x46, 0x70, 0xB0, 0xB6, 0xC0, 0xD0, 0xD1]);
-    assert_eq!(Command::Context(UstContext::Plain { number: 1 }).min_abi_major(), 8);
-    assert!(Command::Counter.has_early_ack() && !Command::Enable.has_early_ack());
+    assert_eq!(Command::Context(UstContext::Plain { number: 1 }).min_abi(), Abi::V8);
+    assert!(Command::Counter.has_early_ack(Abi::V9) && !Command::Enable.has_early_ack(Abi::V9));
 }
 
 proptest! {

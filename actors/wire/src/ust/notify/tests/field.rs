@@ -1,5 +1,6 @@
 //! Field trees: there and back, and what is refused.
 
+use crate::ust::Abi;
 use lttngd_model::FloatType;
 use proptest::prelude::*;
 
@@ -74,7 +75,7 @@ pub(super) fn every_type() -> Vec<Field> {
 #[test]
 fn every_type_comes_back() {
     let request = event(every_type());
-    assert_eq!(decode(&request.encode()), Ok(request));
+    assert_eq!(decode(&request.encode(Abi::V9)), Ok(request));
 }
 
 #[test]
@@ -82,8 +83,8 @@ fn variants_of_both_numbers_are_one_type() {
     let newer = variant(vec![named("none", empty_struct(0))]);
     let FieldType::Variant { tag, alignment_bytes, choices, .. } = newer.clone() else { panic!() };
     let older = FieldType::Variant { tag, alignment_bytes, choices, legacy: true };
-    let newer_bytes = event(vec![named("v", newer.clone())]).encode();
-    let older_bytes = event(vec![named("v", older)]).encode();
+    let newer_bytes = event(vec![named("v", newer.clone())]).encode(Abi::V9);
+    let older_bytes = event(vec![named("v", older)]).encode(Abi::V9);
     assert_eq!((newer_bytes[EVENT_RECORDS + 256], older_bytes[EVENT_RECORDS + 256]), (12, 6));
     assert_eq!(fields_of(&older_bytes).unwrap(), [named("v", newer)]);
 }
@@ -108,18 +109,18 @@ fn faults_of_fields_fail_the_request_alone() {
         (nested_variants(FIELD_DEPTH_MAX + 1), FieldError::TooDeep),
         (nested_variants(1000), FieldError::TooDeep),
     ] {
-        let refused = fields_of(&event(vec![named("f", kind)]).encode());
+        let refused = fields_of(&event(vec![named("f", kind)]).encode(Abi::V9));
         assert_eq!(refused, Err(RequestError::Refused(error)));
         assert_eq!(error.errno(), EINVAL);
     }
     let deepest = event(vec![named("f", nested_variants(FIELD_DEPTH_MAX))]);
-    assert_eq!(decode(&deepest.encode()), Ok(deepest));
+    assert_eq!(decode(&deepest.encode(Abi::V9)), Ok(deepest));
 }
 
 #[test]
 fn unknown_numbers_fail_the_request_alone() {
     let integer = FieldType::Integer(int(8, false));
-    let bytes = event(vec![named("f", integer)]).encode();
+    let bytes = event(vec![named("f", integer)]).encode(Abi::V9);
     let with = |offset: usize, value: i32| {
         let mut bytes = bytes.clone();
         let at = EVENT_RECORDS + offset;
@@ -140,7 +141,7 @@ fn records_that_end_too_early_fail_the_request_alone() {
         variant(vec![named("none", empty_struct(0))]),
     ];
     for kind in kinds {
-        let whole = event(vec![named("f", kind)]).encode();
+        let whole = event(vec![named("f", kind)]).encode(Abi::V9);
         // One record instead of two.
         let mut bytes = whole.clone();
         bytes.drain(EVENT_RECORDS + FIELD_RECORD_LEN..EVENT_RECORDS + 2 * FIELD_RECORD_LEN);
@@ -153,7 +154,7 @@ fn records_that_end_too_early_fail_the_request_alone() {
 
 #[test]
 fn a_choice_count_reserves_nothing() {
-    let mut bytes = event(vec![named("f", variant(vec![]))]).encode();
+    let mut bytes = event(vec![named("f", variant(vec![]))]).encode(Abi::V9);
     let at = EVENT_RECORDS + 260;
     bytes[at..at + 4].copy_from_slice(&u32::MAX.to_ne_bytes());
     assert_eq!(fields_of(&bytes), Err(FieldError::Incomplete.into()));
@@ -231,7 +232,7 @@ proptest! {
     #[test]
     fn trees_come_back(fields in trees()) {
         let request = event(fields);
-        prop_assert_eq!(decode(&request.encode()), Ok(request));
+        prop_assert_eq!(decode(&request.encode(Abi::V9)), Ok(request));
     }
 
     #[test]
@@ -239,7 +240,7 @@ proptest! {
         writes in prop::collection::vec((0_usize..13, 0_usize..FIELD_RECORD_LEN, any::<u8>()), 0..20),
         kinds in prop::collection::vec(0_i32..14, 13),
     ) {
-        let mut bytes = event(every_type()).encode();
+        let mut bytes = event(every_type()).encode(Abi::V9);
         let at = |record: usize, offset: usize| {
             EVENT_RECORDS + record * FIELD_RECORD_LEN + offset
         };

@@ -1,5 +1,6 @@
 //! Records against the offsets of `struct lttng_ust_ctl_field`.
 
+use crate::ust::Abi;
 use lttngd_model::FloatType;
 
 use super::*;
@@ -7,7 +8,7 @@ use crate::ust::layout::{text_at, u32_at, u64_at};
 
 /// The records of one field.
 fn records(kind: FieldType) -> Vec<u8> {
-    let bytes = event(vec![named("f", kind)]).encode();
+    let bytes = event(vec![named("f", kind)]).encode(Abi::V9);
     let len = u32_at(&bytes, 4 + 272) as usize;
     bytes[EVENT_RECORDS..EVENT_RECORDS + len].to_vec()
 }
@@ -135,7 +136,7 @@ fn flat_records_become_a_tree() {
     .concat();
     let head =
         Head::Channel { session_objd: 3, channel_objd: 4, ctx_fields_len: records.len() as u32 };
-    let Request::Channel { context, .. } = head.decode_variable(&records).unwrap() else {
+    let Request::Channel { context, .. } = head.decode_variable(&records, Abi::V9).unwrap() else {
         panic!()
     };
     let text = IntegerType { encoding: Encoding::Utf8, ..int(8, true) };

@@ -1,5 +1,6 @@
 //! Requests: offsets, limits, hostile lengths.
 
+use crate::ust::Abi;
 use lttngd_model::{EnumerationEntry, EnumerationValue};
 use proptest::prelude::*;
 
@@ -33,7 +34,7 @@ fn channel(context: Vec<Field>) -> Request {
 #[test]
 fn event_offsets() {
     let request = event(vec![]);
-    let bytes = request.encode();
+    let bytes = request.encode(Abi::V9);
     assert_eq!(bytes.len(), 4 + 312 + 7 + 19);
     let at = |offset: usize| u32_at(&bytes, 4 + offset);
     assert_eq!((u32_at(&bytes, 0), at(0), at(4), at(264)), (0, 3, 4, 13));
@@ -46,7 +47,7 @@ fn event_offsets() {
 #[test]
 fn channel_offsets() {
     let request = channel(every_type());
-    let bytes = request.encode();
+    let bytes = request.encode(Abi::V9);
     let records = (bytes.len() - 48) as u32;
     assert_eq!([0, 4, 8, 12].map(|at| u32_at(&bytes, at)), [1, 3, 4, records]);
     assert_eq!(text_at(&bytes, 48), "integer");
@@ -55,7 +56,7 @@ fn channel_offsets() {
 
 #[test]
 fn enumeration_offsets() {
-    let bytes = enumeration().encode();
+    let bytes = enumeration().encode(Abi::V9);
     assert_eq!(bytes.len(), 4 + 296 + 3 * ENUMERATION_ENTRY_LEN);
     assert_eq!((u32_at(&bytes, 0), u32_at(&bytes, 4), text_at(&bytes, 8)), (2, 3, "demo_color"));
     assert_eq!(u32_at(&bytes, 4 + 260), 3 * 336);
@@ -72,11 +73,16 @@ fn enumeration_offsets() {
 fn kinds() {
     for kind in [Kind::Event, Kind::Channel, Kind::Enumeration] {
         assert_eq!(Kind::from_raw(kind as u32), Some(kind));
-        let short = vec![0; kind.fixed_len() - 1];
-        let long = vec![0; kind.fixed_len() + 1];
-        assert!(matches!(Head::decode(kind, &short), Err(DecodeError::Truncated { .. })));
-        assert!(matches!(Head::decode(kind, &long), Err(DecodeError::Trailing { .. })));
-        assert_eq!(Head::decode(kind, &short.repeat(2)[..kind.fixed_len()]).unwrap().kind(), kind);
+        let short = vec![0; kind.fixed_len(Abi::V9) - 1];
+        let long = vec![0; kind.fixed_len(Abi::V9) + 1];
+        assert!(matches!(Head::decode(kind, &short, Abi::V9), Err(DecodeError::Truncated { .. })));
+        assert!(matches!(Head::decode(kind, &long, Abi::V9), Err(DecodeError::Trailing { .. })));
+        assert_eq!(
+            Head::decode(kind, &short.repeat(2)[..kind.fixed_len(Abi::V9)], Abi::V9)
+                .unwrap()
+                .kind(),
+            kind
+        );
     }
     assert_eq!(Kind::from_raw(3), None);
 }
@@ -93,7 +99,7 @@ fn event_len(signature_len: u32, fields_len: u32, model_emf_uri_len: u32) -> Dec
         model_emf_uri_len,
     };
     let error = head.variable_len().unwrap_err();
-    assert_eq!(head.decode_variable(&[]), Err(RequestError::Broken(error.clone())));
+    assert_eq!(head.decode_variable(&[], Abi::V9), Err(RequestError::Broken(error.clone())));
     error
 }
 
@@ -123,7 +129,7 @@ fn lengths_that_lose_the_stream() {
 #[test]
 fn a_cut_request_loses_the_stream() {
     for request in [event(every_type()), channel(every_type()), enumeration()] {
-        let bytes = request.encode();
+        let bytes = request.encode(Abi::V9);
         for len in (4..bytes.len()).step_by(97) {
             assert!(matches!(decode(&bytes[..len]), Err(RequestError::Broken(_))), "{len}");
         }
@@ -134,7 +140,7 @@ fn a_cut_request_loses_the_stream() {
 
 #[test]
 fn text_without_its_nul_loses_its_last_byte() {
-    let mut bytes = event(vec![]).encode();
+    let mut bytes = event(vec![]).encode(Abi::V9);
     bytes[12..268].fill(b'n');
     bytes[316..323].fill(b's');
     bytes[323..342].fill(0xFF);
@@ -145,17 +151,53 @@ fn text_without_its_nul_loses_its_last_byte() {
     assert_eq!(model_emf_uri, Some("\u{FFFD}".repeat(18)));
 }
 
+#[test]
+fn the_labels_of_application_contexts_are_those_of_abi_9() {
+    let labels = |abi, name: &str, label: &str| {
+        let value = EnumerationValue { value: 0, signed: false };
+        let entry =
+            EnumerationEntry { start: value, end: value, label: label.to_owned(), auto: false };
+        let asked =
+            Request::Enumeration { session_objd: 1, name: name.to_owned(), entries: vec![entry] };
+        let bytes = asked.encode(abi);
+        let (fixed, variable) = bytes[KIND_LEN..].split_at(Kind::Enumeration.fixed_len(abi));
+        let head = Head::decode(Kind::Enumeration, fixed, abi).unwrap();
+        match head.decode_variable(variable, abi).unwrap() {
+            Request::Enumeration { entries, .. } => entries[0].label.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(labels(Abi::V9, "dynamic_type_enum", "_none"), "_none");
+    for abi in [Abi::V10, Abi::V11] {
+        assert_eq!(labels(abi, "dynamic_type_enum", "none"), "_none");
+        assert_eq!(labels(abi, "dynamic_type_enum", "mine"), "mine");
+        assert_eq!(labels(abi, "provider_enum", "none"), "none");
+    }
+}
+
+#[test]
+fn sizes_in_abi_11() {
+    let kinds = [Kind::Event, Kind::Channel, Kind::Enumeration];
+    assert_eq!(kinds.map(|kind| kind.fixed_len(Abi::V11)), [320, 32, 320]);
+    for kind in kinds {
+        let answer = Answer::refusal(kind, EINVAL);
+        let bytes = answer.encode(Abi::V11);
+        assert_eq!((bytes.len(), Answer::len(kind, Abi::V11)), (36, 36));
+        assert_eq!(Answer::decode(&bytes, Abi::V11), Ok(answer));
+    }
+}
+
 proptest! {
     #[test]
     fn channels_come_back(context in trees()) {
         let request = channel(context);
-        prop_assert_eq!(decode(&request.encode()), Ok(request));
+        prop_assert_eq!(decode(&request.encode(Abi::V9)), Ok(request));
     }
 
     #[test]
     fn no_fixed_part_breaks_the_decoder(bytes in prop::collection::vec(any::<u8>(), 312)) {
         for kind in [Kind::Event, Kind::Channel, Kind::Enumeration] {
-            let head = Head::decode(kind, &bytes[..kind.fixed_len()]).unwrap();
+            let head = Head::decode(kind, &bytes[..kind.fixed_len(Abi::V9)], Abi::V9).unwrap();
             if let Ok(len) = head.variable_len() {
                 prop_assert!(len <= ENUMERATION_ENTRY_COUNT_MAX * ENUMERATION_ENTRY_LEN);
             }
@@ -165,7 +207,7 @@ proptest! {
     #[test]
     fn no_entries_break_the_decoder(bytes in prop::collection::vec(any::<u8>(), 672)) {
         let head = Head::Enumeration { session_objd: 1, name: "e".to_owned(), entries_len: 672 };
-        let request = head.decode_variable(&bytes).unwrap();
+        let request = head.decode_variable(&bytes, Abi::V9).unwrap();
         let Request::Enumeration { entries, .. } = &request else { panic!() };
         prop_assert_eq!(entries.len(), 2);
     }
