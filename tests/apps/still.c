@@ -1,7 +1,8 @@
 /*
  * A file system that passes everything on to a directory, until it is told to stand still: it speaks the protocol of
  * /dev/fuse itself. Mounts at argv[1] what is in argv[2]; answers a line for each of its input: "still" (no request is
- * answered from now on), "still-at-opening" (from when a file is opened or made), "waiting" (how many are then: one is taken at a time), "go", and "end", which unmounts.
+ * answered from now on), "still-at-opening" (from when a file is opened or made), "waiting" (how many are then: one is taken at a time), "quota" (nothing
+ * more can be written or made, as by one whose quota is used up), "go", and "end", which unmounts.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -29,7 +30,7 @@ static int directory;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t goes_on = PTHREAD_COND_INITIALIZER;
-static enum { GOES, STILL_AT_OPENING, STILL } state;
+static enum { GOES, STILL_AT_OPENING, STILL, QUOTA } state;
 /* How many requests wait since then. */
 static int waiting;
 
@@ -303,8 +304,23 @@ static int is_opening(const void *request)
 	return opcode == FUSE_OPEN || opcode == FUSE_CREATE || opcode == FUSE_MKNOD;
 }
 
+static int takes_quota(const void *request)
+{
+	switch (((const struct fuse_in_header *) request)->opcode) {
+	case FUSE_CREATE:
+	case FUSE_MKNOD:
+	case FUSE_MKDIR:
+	case FUSE_WRITE:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
 static void *serve_all(void *unused)
 {
+	int is_used_up;
+
 	static char request[MAX_WRITE + 4096] __attribute__((aligned(8)));
 	ssize_t len;
 
@@ -322,9 +338,13 @@ static void *serve_all(void *unused)
 		while (state == STILL)
 			pthread_cond_wait(&goes_on, &lock);
 		waiting = 0;
+		is_used_up = state == QUOTA && takes_quota(request);
 		pthread_mutex_unlock(&lock);
-		serve((const struct fuse_in_header *) request,
-			request + sizeof(struct fuse_in_header));
+		if (is_used_up)
+			answer(((const struct fuse_in_header *) request)->unique, -EDQUOT, NULL, 0);
+		else
+			serve((const struct fuse_in_header *) request,
+				request + sizeof(struct fuse_in_header));
 	}
 }
 
@@ -365,6 +385,7 @@ int main(int argc, char **argv)
 			pthread_mutex_unlock(&lock);
 		} else {
 			go_to(!strcmp(line, "still") ? STILL :
+				!strcmp(line, "quota") ? QUOTA :
 				!strcmp(line, "still-at-opening") ? STILL_AT_OPENING : GOES);
 		}
 		if (!strcmp(line, "end"))

@@ -14,8 +14,10 @@ mod held;
 mod hostile;
 mod lost;
 mod output;
+mod quota;
 mod relays;
 mod rooms;
+mod starts;
 mod still;
 
 use bystander::Bystander;

@@ -74,7 +74,7 @@ fn what_stands_still_in_one_file_system_holds_up_nobody_elsewhere() {
 }
 
 /// Whether a stream below a directory has a packet.
-fn has_packets(directory: &Path) -> bool {
+pub(super) fn has_packets(directory: &Path) -> bool {
     let Ok(entries) = fs::read_dir(directory) else { return false };
     entries.flatten().any(|entry| {
         let path = entry.path();

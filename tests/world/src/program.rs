@@ -152,6 +152,26 @@ pub fn still() -> &'static Path {
     })
 }
 
+/// The built library that shows programs another time of day.
+pub fn wall() -> &'static Path {
+    static WALL: OnceLock<PathBuf> = OnceLock::new();
+
+    WALL.get_or_init(|| {
+        let sources = sources();
+        compile(&sources, "wall.so", &[sources.join("wall.c")], &["-shared", "-fPIC"])
+    })
+}
+
+/// The built consumer daemon that is none.
+pub fn no_consumer() -> &'static Path {
+    static CONSUMER: OnceLock<PathBuf> = OnceLock::new();
+
+    CONSUMER.get_or_init(|| {
+        let sources = sources();
+        compile(&sources, "no_consumer", &[sources.join("no_consumer.c")], &[])
+    })
+}
+
 /// A shared library with a tracepoint provider of this name, built when first asked for.
 pub fn provider(name: &str) -> PathBuf {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());

@@ -41,6 +41,11 @@ impl Still {
         self.process.tell("still-at-opening");
     }
 
+    /// Nothing more can be written or made from now on, as by one whose quota is used up.
+    pub fn use_up_the_quota(&mut self) {
+        self.process.tell("quota");
+    }
+
     /// Whether somebody waits for it.
     pub fn holds_one(&mut self) -> bool {
         self.process.tell("waiting") > 0

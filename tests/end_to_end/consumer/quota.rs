@@ -1,0 +1,43 @@
+//! An owner whose quota is used up.
+
+use super::super::world::{Program, Still, eventually};
+use super::lost::{lost, stop_and_destroy_warn};
+use super::output::start;
+use super::still::has_packets;
+use super::{Bystander, own};
+
+#[test]
+fn packets_beyond_an_owners_quota() {
+    let stage = own();
+    let Some(mut disk) = Still::mount(&stage) else { return };
+    let bystander = Bystander::start(&stage);
+    let consumer = stage.arena.consumer();
+    start(&stage, &disk.mount.join("trace"), "--num-subbuf=4");
+    let mut program: Program = stage.program();
+    program.tell("pin");
+    program.tell("number=50");
+    eventually("the first packet is written", || {
+        has_packets(&disk.behind.join("trace")).then_some(())
+    });
+    assert_eq!(lost(&stage), 0);
+    disk.use_up_the_quota();
+    program.tell("delay=100");
+    program.tell("number=3000");
+    program.tell("delay=0");
+    eventually("what is lost is told", || (lost(&stage) > 0).then_some(()));
+    assert_ne!(stage.arena.lttng("rotate victim").code, 0, "no directory can be made");
+    bystander.finish(&stage);
+    disk.go_on();
+    // There is room again.
+    program.tell("text=afterwards");
+    program.tell("number=50");
+    stage.arena.lttng_ok("stop victim");
+    let events = stage.arena.events(&disk.behind.join("trace"));
+    assert_eq!(events.iter().filter(|event| event.fields.contains("afterwards")).count(), 50);
+    stage.arena.lttng_ok("start victim");
+    stop_and_destroy_warn(&stage);
+    assert_eq!(stage.arena.consumer(), consumer, "the consumer daemon lives");
+    program.finish();
+    disk.end();
+    stage.end();
+}
