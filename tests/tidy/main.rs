@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod circles;
+mod decoders;
 mod functions;
 mod locks;
 mod papers;

@@ -133,7 +133,17 @@ fn lines(status: &str, kind: &str, len: usize, more: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{
+        collection::vec,
+        prelude::*,
+        sample::{Index, select},
+    };
+
     use super::*;
+
+    /// What means something in a request, and what means nothing.
+    const PARTS: [&str; 12] =
+        ["\r\n", "\n\n", " ", ":", "://", "[", "]", "?", "Host: a", "\0", "HTTP/9.9", "\u{ff}"];
 
     fn asked(request: &str) -> Result<Asked, Refused> {
         assert!(is_whole(request.as_bytes()), "{request}");
@@ -173,6 +183,24 @@ mod tests {
         assert_eq!(asked(&many), Err(Refused::TooLong));
         let other = "GET /metrics HTTP/1.1\r\nHost: any\r\n\r\n";
         assert_eq!(read(other.as_bytes(), false), Ok(Asked::Text), "a Unix socket has no name");
+    }
+
+    proptest! {
+        /// Whatever stands in it: a scrape that somebody changed at some places.
+        #[test]
+        fn no_request_fails_the_reader(
+            changes in vec((any::<Index>(), select(&PARTS[..])), 0..6),
+            is_local in any::<bool>(),
+        ) {
+            let mut request = b"GET http://[::1]:9464/metrics?a HTTP/1.1\r\nHost: [::1]:9464\r\n\r\n".to_vec();
+            for (at, part) in changes {
+                let at = at.index(request.len() + 1);
+                let end = request.len().min(at + part.len() / 2);
+                request.splice(at..end, part.bytes());
+            }
+            // Whole or not: who asks may have gone.
+            let _ = (is_whole(&request), read(&request, is_local));
+        }
     }
 
     #[test]
