@@ -65,6 +65,31 @@ fn nobody_waits_for_a_stopped_program_behind_a_client_that_was_killed() {
 }
 
 #[test]
+fn nobody_waits_for_a_stopped_program_behind_a_start_or_stop_whose_client_was_killed() {
+    let arena = Arena::new();
+    let script = format!("export LTTNG_APP_SOCKET_TIMEOUT={APPLICATIONS_S}");
+    let daemon = Daemon::start_after(&arena, Which::Ours, &script);
+    let mut program = Program::ready(&arena);
+    arena.lttng_ok("create s");
+    arena.lttng_ok("enable-event -u sample:number");
+    arena.signal(program.pid(), Signal::STOP);
+    killed(&arena, "start s");
+    at_once(&arena, "enable-rotation -s s --size=1G");
+    assert!(at_once(&arena, "list s").contains("[active]"), "what was asked for is done");
+    killed(&arena, "stop s");
+    at_once(&arena, "disable-rotation -s s --size");
+    assert!(at_once(&arena, "list s").contains("[inactive]"), "what was asked for is done");
+    arena.signal(program.pid(), Signal::CONT);
+    arena.lttng_ok("start s");
+    program.tell("number=10");
+    arena.lttng_ok("stop s");
+    assert_eq!(arena.events(&arena.trace_of("s")).len(), 10);
+    arena.lttng_ok("destroy s");
+    program.finish();
+    daemon.stop(&arena);
+}
+
+#[test]
 fn a_client_that_asked_whether_data_is_pending_and_was_killed_holds_up_nobody() {
     alone(|stage| {
         let arena = &stage.arena;

@@ -49,6 +49,8 @@ pub struct Queue<A: Actor<Context = Context<A>>> {
     waiting: VecDeque<Waiting<A>>,
     running: Option<(&'static str, Instant)>,
     goes_past: GoesPast,
+    /// Whether what waits is not held up by the one that runs either.
+    is_over: bool,
     /// Of the next command that comes.
     next_id: u64,
 }
@@ -101,12 +103,21 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
     /// The same, in which commands go past those before them that are held up, as `goes_past` says.
     #[must_use]
     pub const fn letting_past(limit: usize, goes_past: GoesPast) -> Self {
-        Self { limit, waiting: VecDeque::new(), running: None, goes_past, next_id: 0 }
+        let waiting = VecDeque::new();
+        Self { limit, waiting, running: None, goes_past, is_over: false, next_id: 0 }
     }
 
     /// From now on nothing holds up what comes behind it: what waits has only to be refused.
     pub fn let_all_past(&mut self) {
         self.goes_past = |_, _| true;
+    }
+
+    /// The same while the last command runs: what waits is begun beside it.
+    pub fn let_all_go(queue_of: QueueOf<A>, actor: &mut A, context: &mut Context<A>) {
+        let queue = queue_of(actor);
+        queue.let_all_past();
+        queue.is_over = true;
+        Self::go_on(queue_of, actor, context);
     }
 
     /// What waits now.
@@ -298,7 +309,9 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
             let work = fail_point::command(name, work(actor, context)).map(
                 move |outcome, actor: &mut A, context: &mut Context<A>| {
                     answer(reply, outcome);
-                    queue_of(actor).running = None;
+                    if !queue_of(actor).is_over {
+                        queue_of(actor).running = None;
+                    }
                     Self::go_on(queue_of, actor, context);
                 },
             );
@@ -340,7 +353,7 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
 
     /// The first that can be prepared or run, unless one runs.
     fn next(&mut self) -> Option<Begin<A>> {
-        if self.running.is_some() {
+        if self.running.is_some() && !self.is_over {
             return None;
         }
         self.let_go();
@@ -358,7 +371,9 @@ impl<A: Actor<Context = Context<A>>> Queue<A> {
         let waiting = self.waiting.get_mut(at)?;
         let begin = waiting.begin.take();
         if waiting.ahead.progress == Progress::Ready {
-            self.running = Some((waiting.ahead.name, Instant::now()));
+            if !self.is_over {
+                self.running = Some((waiting.ahead.name, Instant::now()));
+            }
             self.waiting.remove(at);
         } else {
             waiting.ahead.progress = Progress::Preparing;

@@ -70,9 +70,11 @@ pub(crate) struct Inner {
     pub(crate) under_way: UnderWay,
     /// Who asked for the command that runs, if that is known, and the right to go on beside it with what nobody waits
     /// for any more.
-    pub(crate) asked: RefCell<Option<(Asker, MayBegin)>>,
+    pub(crate) asked: RefCell<Option<(Asker, Rc<MayBegin>)>>,
     /// Dropped to end what goes on so: what is done anew need not be done twice.
     pub(crate) left: RefCell<Option<Waits>>,
+    /// Stops that go on so.
+    pub(crate) stopping: Rc<Unfinished>,
 }
 
 /// A reply that comes when the command's turn has come and it is done.
@@ -160,12 +162,6 @@ impl Session {
         };
         let done = Queue::run_after(Self::queue, self, context, name, prepare, work);
         self.under_way(done.map_err(ErrorCode::from))
-    }
-
-    /// The command that runs now is asked by this one.
-    fn is_asked_by(&mut self, asker: Asker, context: &mut Context<Self>) {
-        let known = asker.is_known().then(|| (asker, self.works.expect(context)));
-        self.inner.asked.replace(known);
     }
 
     /// A command, which is counted until it is answered.

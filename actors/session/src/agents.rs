@@ -70,7 +70,7 @@ impl Inner {
 
     /// Takes away from an agent domain, whatever its agents say to that.
     pub(crate) async fn reduce_agents(
-        &self,
+        self: &Rc<Self>,
         of: Domain,
         change: impl FnOnce(&mut UstDomain) -> Result<(), ErrorCode>,
     ) -> Result<(), ErrorCode> {
@@ -81,9 +81,11 @@ impl Inner {
             asked_of(domain, of)
         };
         if self.life().active {
-            self.synchronise_all().await;
+            self.synchronise_while_asked().await;
         }
-        self.synchronise_agents(of, after).await.map_err(code)
+        let this = Rc::clone(self);
+        let asked = async move { this.synchronise_agents(of, after).await };
+        self.while_asked(asked).await.unwrap_or(Ok(())).map_err(code)
     }
 
     /// Follows the agents of a domain as well, if it does not yet: those that are registered are known then,

@@ -7,7 +7,11 @@ use lttngd_model::ErrorCode;
 use lttngd_runtime::fail_point;
 
 use crate::{
-    Clear, actor::Inner, admission::turn::Turn, error::SetFailure, state::leftovers::ChunkFate,
+    Clear,
+    actor::Inner,
+    admission::turn::Turn,
+    error::SetFailure,
+    state::leftovers::{ChunkFate, LeftChunk},
 };
 
 impl Inner {
@@ -18,6 +22,7 @@ impl Inner {
             return self.settle().await;
         }
         self.admit_turn(Turn::ClearSomething)?;
+        self.stopped().await;
         self.state_mut().paused = true;
         let cleared = self.clear_quiet(life.active).await;
         fail_point::reached("Session paused");
@@ -25,7 +30,7 @@ impl Inner {
         if life.active {
             // Applications go on whatever became of the rest.
             let resumed = self.resume_cleared().await;
-            self.synchronise_all().await;
+            self.synchronise_while_asked().await;
             resumed.map_err(|error| {
                 tracing::error!(%error, "buffers begin no packets after a clear");
                 error.code(ErrorCode::ClearFailConsumer)
@@ -37,9 +42,9 @@ impl Inner {
     }
 
     /// While no application records.
-    async fn clear_quiet(&self, active: bool) -> Result<(), ErrorCode> {
+    async fn clear_quiet(self: &Rc<Self>, active: bool) -> Result<(), ErrorCode> {
         if active {
-            self.synchronise_all().await;
+            self.synchronise_while_asked().await;
             self.on_all_sets(Flush).await.map_err(|error| self.failed_clear(&error))?;
         }
         self.on_all_sets(buffers::Clear).await.map_err(|error| self.failed_clear(&error))?;
@@ -49,13 +54,29 @@ impl Inner {
             let _ = self.put_away(left).await;
             return Err(code);
         }
-        if let Err(code) = self.written(left.chunk.id).await {
-            self.keep_in_mind(left);
-            return Err(code);
+        if left.chunk.is_here() {
+            self.thrown_away(left).await?;
+            self.return_to_root().await;
+            return Ok(());
         }
-        self.put_away(left).await?;
-        self.return_to_root().await;
-        Ok(())
+        // What a relay daemon has to throw away holds up nobody when who asked for it has gone.
+        let (this, work) = (Rc::clone(self), self.archiving.begin());
+        let thrown_away = async move {
+            let _until_then = work;
+            this.thrown_away(left).await
+        };
+        self.while_asked(thrown_away).await.unwrap_or(Ok(()))
+    }
+
+    /// Waits until the streams have written what they had for a chunk, and throws it away.
+    async fn thrown_away(&self, left: LeftChunk) -> Result<(), ErrorCode> {
+        match self.written(left.chunk.id).await {
+            Ok(()) => self.put_away(left).await.map(drop),
+            Err(code) => {
+                self.keep_in_mind(left);
+                Err(code)
+            }
+        }
     }
 
     /// Before applications record again: what comes then is within the time of every stream.

@@ -64,6 +64,7 @@ impl Inner {
         let mut pause = Backoff::new(PENDING_PAUSES.0, PENDING_PAUSES.1);
         loop {
             let pending = !self.finishing.is_none()
+                || !self.stopping.is_none()
                 || self.state().rotations.is_ongoing()
                 || self.pending_at_consumers().await? == AtConsumers::Pending;
             let step = pause.step();

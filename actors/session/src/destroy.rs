@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, time::Duration};
 
-use actix::{ActorFutureExt, Context, WrapFuture};
+use actix::{ActorFutureExt, Context, Handler, Message, WrapFuture};
 use futures::{TryFutureExt, future::join_all};
 use lttngd_agent::LeaveAgents;
 use lttngd_app::{Forget, LeaveApps};
@@ -22,6 +22,20 @@ use crate::{
 
 /// How long applications and agents may take to forget the session when the daemon ends.
 const FORGET_AT_END: Duration = Duration::from_millis(500);
+
+/// The end of a session has begun: of what waits nothing is to be done any more.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct EndBegun;
+
+impl Handler<EndBegun> for Session {
+    type Result = ();
+
+    /// Nobody waits for the end who has only to be refused.
+    fn handle(&mut self, _: EndBegun, context: &mut Self::Context) {
+        Queue::let_all_go(Self::queue, self, context);
+    }
+}
 
 impl Session {
     /// Ends the session in its turn, which is not refused for want of room in the line.
@@ -104,12 +118,17 @@ impl Inner {
                 outcome = Err(code);
             }
         };
-        if self.life().active {
+        let was_active = self.life().active;
+        // Of a stop that nobody waited for the rest is done here.
+        if self.leave_off() || was_active {
             keep(self.stop_tracing().await);
+        }
+        if was_active {
             self.tell(SessionEvent::Stopped);
         }
         keep(self.life().admit_with_consumer());
         self.change_life(|life| life.destroyed = true);
+        self.outlet().tell(EndBegun);
         self.patiently(FORGET_AT_END, self.forget_everywhere()).await;
         fail_point::reached("Session forgotten");
         // What applications that are gone have left in their buffers belongs to the trace, and so do

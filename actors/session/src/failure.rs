@@ -71,6 +71,7 @@ impl Session {
             chunk_gate: ChunkGate::default(),
             finishing: Rc::default(),
             archiving: Rc::default(),
+            stopping: Rc::default(),
             rule_share: RefCell::default(),
             making: patience_of_others(),
             under_way: UnderWay::default(),

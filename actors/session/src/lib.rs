@@ -30,6 +30,7 @@ mod actor;
 mod admission;
 mod agents;
 mod apps;
+mod asked;
 mod changes;
 mod chunk;
 mod chunk_life;

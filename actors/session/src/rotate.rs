@@ -41,6 +41,8 @@ impl Session {
 impl Inner {
     async fn rotate(self: Rc<Self>, works: MayBegin) -> Result<u64, ErrorCode> {
         self.admit_turn(Turn::Rotate)?;
+        // Streams are to leave into nothing when nobody writes to them any more.
+        self.stopped().await;
         let left = self.leave_chunk(ChunkFate::Archive, self.life().active).await?;
         let Some(left) = left else { return Err(ErrorCode::RotationMultipleAfterStop) };
         let id = left.chunk.id;

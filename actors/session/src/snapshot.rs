@@ -58,7 +58,7 @@ impl Session {
         &mut self,
         request: RecordSnapshot,
         context: &mut Context<Self>,
-        Beginning { before, .. }: Beginning,
+        Beginning { before, asker }: Beginning,
     ) -> InTurn<()> {
         let prepare = |session: &mut Self| {
             let inner = Rc::clone(&session.inner);
@@ -73,17 +73,10 @@ impl Session {
                 Ok::<_, Refused>(inner.prepare_record(request, known).await?)
             })
         };
-        let work = |session: &mut Self, _: &mut Context<Self>, (output, relayd)| {
-            let inner = Rc::clone(&session.inner);
-            session.inner.within(async move {
-                let (held, relayd): (Option<Held>, _) = Option::unzip(relayd);
-                let record = async |inner: Rc<Inner>| inner.record(&output, relayd).await;
-                let recorded = admitted(Rc::clone(&inner), record).await;
-                if let Some(held) = held {
-                    inner.give_up(held.connection()).await;
-                }
-                recorded
-            })
+        let work = |session: &mut Self, context: &mut Context<Self>, (output, relayd)| {
+            session.is_asked_by(asker, context);
+            let record = |inner: Rc<Inner>| inner.record(output, relayd);
+            session.inner.within(admitted(Rc::clone(&session.inner), record))
         };
         let recorded = Queue::run_after(Self::queue, self, context, RECORD_SNAPSHOT, prepare, work);
         Box::pin(recorded.map_err(ErrorCode::from))
@@ -159,12 +152,37 @@ impl Inner {
         Ok((output, relayd))
     }
 
-    /// Records one snapshot to one output.
+    /// Records one snapshot to one output, and lets go of the connections that were made for it.
     async fn record(
+        self: Rc<Self>,
+        output: SnapshotOutput,
+        connected: Option<(Held, HandedOver)>,
+    ) -> Result<(), ErrorCode> {
+        let (held, relayd): (Option<Held>, _) = Option::unzip(connected);
+        let copied = self.copy(&output, relayd).await;
+        let (this, work) = (Rc::clone(&self), self.archiving.begin());
+        // What the relay daemon has to write is nobody's who gives commands to the session: when who asked for it has
+        // gone, they do not wait for it.
+        let finished = async move {
+            let _until_then = work;
+            let recorded = match copied {
+                Ok(chunk) => this.finish_record(chunk, &output, relayd).await,
+                Err(code) => Err(code),
+            };
+            if let Some(held) = held {
+                this.give_up(held.connection()).await;
+            }
+            recorded
+        };
+        self.while_asked(finished).await.unwrap_or(Ok(()))
+    }
+
+    /// Copies what the buffers hold: the trace chunk that it goes to, and whether all of it could be copied.
+    async fn copy(
         &self,
         output: &SnapshotOutput,
         relayd: Option<HandedOver>,
-    ) -> Result<(), ErrorCode> {
+    ) -> Result<(ChunkId, Result<(), ErrorCode>), ErrorCode> {
         self.admit_turn(Turn::RecordSnapshot)?;
         let sets: Vec<_> = self.state().all_buffers().collect();
         let packets_per_stream = match output.max_size_bytes {
@@ -200,11 +218,22 @@ impl Inner {
             let prefix = prefixes.get(&set.kind.tracer()).cloned().unwrap_or_default();
             (set, Record { chunk: id, packets_per_stream, relayd, prefix })
         });
-        let mut recorded = self.record_sets(records).await;
+        let recorded = self.record_sets(records).await;
         fail_point::reached("Session snapshot_recorded");
+        Ok((id, recorded))
+    }
+
+    /// Has a snapshot that was copied written, and closes its trace chunk.
+    async fn finish_record(
+        &self,
+        (id, mut recorded): (ChunkId, Result<(), ErrorCode>),
+        output: &SnapshotOutput,
+        relayd: Option<HandedOver>,
+    ) -> Result<(), ErrorCode> {
         if recorded.is_ok() && relayd.is_some() {
             recorded = self.written_by_relayd().await;
         }
+        let relayd = relayd.map(|relayd| relayd.net_index);
         let closed = self.close_chunk(id, None, relayd).await;
         recorded.and(closed)?;
         self.state_mut().snapshots.taken();

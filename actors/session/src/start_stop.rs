@@ -1,11 +1,14 @@
 //! Starting and stopping.
 
-use std::{rc::Rc, time::Duration};
+use std::{future::ready, rc::Rc, time::Duration};
 
 use lttngd_buffers::{ClearQuiescent, Flush, OpenPackets, PushMetadata};
 use lttngd_model::{BufferMode, ChannelAttributes, ErrorCode, Tracer};
 
-use crate::{SessionEvent, Start, Stop, actor::Inner, admission::turn::Turn, error::SetFailure};
+use crate::{
+    SessionEvent, Start, Stop, actor::Inner, admission::turn::Turn, asked::Footing,
+    error::SetFailure,
+};
 
 /// How long applications may take to stop recording when the daemon ends.
 const STOP_AT_END: Duration = Duration::from_secs(2);
@@ -17,6 +20,8 @@ impl Inner {
         self.connect_relayd().await?;
         self.ensure_consumers().await?;
         self.enter_chunk().await?;
+        // What a stop before had left to do is not to be done to a session that is active.
+        self.leave_off();
         self.on_all_sets(ClearQuiescent).await.map_err(|error| self.failed_start(&error))?;
         let opens_packets = opens_packets(self.life().was_started, self.state().chunk.is_some());
         self.change_life(|life| {
@@ -31,7 +36,7 @@ impl Inner {
         let opened = if opens_packets { self.open_packets().await } else { Ok(()) };
         let opened = opened.map_err(|error| self.failed_start(&error));
         let failed = match opened {
-            Ok(()) => self.synchronise_all().await,
+            Ok(()) => self.begin_tracing().await,
             Err(code) => Some(code),
         };
         if let Some(code) = failed {
@@ -42,6 +47,14 @@ impl Inner {
         }
         self.tell(SessionEvent::Started);
         Ok(())
+    }
+
+    /// Has everybody record. When who asked for the start has gone, it is waited for what decides whether it succeeds, and
+    /// not for applications: they follow beside the commands.
+    async fn begin_tracing(self: &Rc<Self>) -> Option<ErrorCode> {
+        let (this, (footing, stands)) = (Rc::clone(self), Footing::told());
+        let begun = async move { this.synchronise_all(&footing).await };
+        self.newest_while_asked(stands, begun).await.flatten()
     }
 
     /// Makes the time of all streams begin by now.
@@ -93,17 +106,35 @@ impl Inner {
         }
     }
 
-    /// Stops every application and closes every packet. Of a session that lost its consumer daemon there
-    /// is nothing to close, which whoever stops it is told: not all that it recorded is in the trace.
-    pub(crate) async fn stop_tracing(&self) -> Result<(), ErrorCode> {
+    /// Stops every application and closes every packet. When who asked for it has gone, that goes on beside the commands: what
+    /// needs it waits for it ([`stopped`](Self::stopped)).
+    pub(crate) async fn stop_tracing(self: &Rc<Self>) -> Result<(), ErrorCode> {
         self.change_life(|life| life.active = false);
         self.disarm_rotation_timer();
+        let (this, stopping) = (Rc::clone(self), self.stopping.begin());
+        let stopped = async move {
+            let _until_then = stopping;
+            this.have_all_stopped().await
+        };
+        // Nobody is there to be told what becomes of one that goes on.
+        self.newest_while_asked(ready(()), stopped).await.unwrap_or(Ok(()))
+    }
+
+    /// Over when no stop goes on that nobody waits for.
+    pub(crate) async fn stopped(&self) {
+        self.stopping.none_left().await;
+    }
+
+    /// Of a session that lost its consumer daemon there is nothing to close, which whoever stops it is told: not all that it
+    /// recorded is in the trace.
+    async fn have_all_stopped(&self) -> Result<(), ErrorCode> {
         self.patiently(STOP_AT_END, self.await_no_apps()).await;
         let whole = self.life().admit_with_consumer();
         if self.state().is_lost() {
             return whole;
         }
-        self.patiently(STOP_AT_END, self.synchronise_all()).await;
+        let asked = Footing::default();
+        self.patiently(STOP_AT_END, self.synchronise_all(&asked)).await;
         // Metadata last: the stock consumer answers a push late, and everybody waits behind it.
         let flushed = self.on_all_sets(Flush).await;
         let pushed = self.on_all_sets(PushMetadata).await;

@@ -1,21 +1,22 @@
 //! Bringing applications to what the session wants: each buffer set is asked for its objects once, however
 //! many applications use it, and then each of these is handed the same wish.
 
-use std::{collections::BTreeMap, rc::Rc, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use actix::{Actor, Addr};
-use futures::future::{FutureExt, join_all};
+use futures::future::join_all;
 use lttngd_app::{App, AppError, AppInfo, Forget, RegisteredApp, SessionWish, Synchronise};
 use lttngd_buffers::{
     BufferObjects, BufferSet, BufferSetConfig, BuffersError, ChannelRequest, Prepare, SetKey,
 };
 use lttngd_metadata::tsdl::{Clock, Scheme};
 use lttngd_model::{ConsumerKind, ErrorCode, Tracer, ust::Channel};
-use lttngd_runtime::{Asker, ask, complaint, fail_point};
+use lttngd_runtime::{ask, complaint, fail_point};
 use thiserror::Error;
 
 use crate::{
     actor::Inner,
+    asked::Footing,
     error::buffers_code,
     gate::GateFull,
     state::{Prepared, SessionSet, State},
@@ -61,36 +62,17 @@ impl Inner {
     /// Brings all applications to what the session wants, side by side. The code is for none of those
     /// that it tracks having buffers: there were some, and there was none of them for which buffers could
     /// be made.
-    pub(crate) async fn synchronise_all(&self) -> Option<ErrorCode> {
-        let (kernel, apps) = tokio::join!(self.synchronise_kernel(), self.synchronise_apps());
+    pub(crate) async fn synchronise_all(&self, footing: &Footing) -> Option<ErrorCode> {
+        let kernel =
+            async { self.synchronise_kernel().await.inspect(|()| footing.kernel_follows()) };
+        let (kernel, apps) = tokio::join!(kernel, self.synchronise_apps(footing));
         kernel.err().or(apps)
     }
 
-    /// The same for a command that needs no more than that they are asked: while who asked for it waits, it does too. When
-    /// he has gone, those behind him do not wait for applications that do not answer, and this goes on beside them.
-    pub(crate) async fn synchronise_while_asked(self: &Rc<Self>) {
-        // This does all that is left of one before.
-        drop(self.left.take());
-        let this = Rc::clone(self);
-        let mut synchronised = async move {
-            let _ = this.synchronise_all().await;
-        }
-        .boxed_local();
-        let asked = self.asked.take();
-        let Some((asker, beside)) = asked else { return synchronised.await };
-        if asker.while_waits(&mut synchronised).await.is_none() {
-            let (until_then, newest) = Asker::new();
-            self.left.replace(Some(until_then));
-            beside.begin(self.within(async move {
-                let _ = newest.while_waits(synchronised).await;
-            }));
-        }
-    }
-
-    async fn synchronise_apps(&self) -> Option<ErrorCode> {
+    async fn synchronise_apps(&self, footing: &Footing) -> Option<ErrorCode> {
         self.follow_apps().await;
         let members = self.state().apps.all().cloned().collect();
-        let outcomes = self.synchronise(members).await;
+        let outcomes = self.synchronise(members, footing).await;
         let tracked = {
             let state = self.state();
             let is_tracked = |(info, _): &(Arc<AppInfo>, Outcome)| state.set_of(info).is_some();
@@ -100,9 +82,10 @@ impl Inner {
     }
 
     /// The same for some of them: what became of those that the session tracks. It is in the log.
-    pub(crate) async fn synchronise(
+    async fn synchronise(
         &self,
         members: Vec<RegisteredApp>,
+        footing: &Footing,
     ) -> Vec<(Arc<AppInfo>, Outcome)> {
         let mut of_sets: BTreeMap<SetKey, Vec<RegisteredApp>> = BTreeMap::new();
         let mut others = Vec::new();
@@ -120,7 +103,7 @@ impl Inner {
             self.log(member, &outcome);
         }));
         let synchronised =
-            of_sets.into_iter().map(|(key, members)| self.synchronise_set(key, members));
+            of_sets.into_iter().map(|(key, members)| self.synchronise_set(key, members, footing));
         let (_, outcomes) = futures::join!(taken_out, join_all(synchronised));
         outcomes.into_iter().flatten().collect()
     }
@@ -130,12 +113,16 @@ impl Inner {
         &self,
         key: SetKey,
         members: Vec<RegisteredApp>,
+        footing: &Footing,
     ) -> Vec<(Arc<AppInfo>, Outcome)> {
         let here = |state: &State| {
             let mut known = members.iter().filter(|(info, _)| state.apps.get(info.id).is_some());
             known.next().map(|(info, _)| Arc::clone(info))
         };
         let prepared = self.prepare(key, here).await;
+        if prepared.is_ok() {
+            footing.has_buffers();
+        }
         let of = members.first().map(|(info, _)| &**info);
         let wish = match self.wish_of(key, prepared, of, members.len()) {
             Ok(Some(wish)) => wish,

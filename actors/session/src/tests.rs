@@ -5,6 +5,7 @@ mod apps;
 mod consumer;
 mod domains;
 mod files;
+mod gone;
 mod order;
 mod phases;
 mod queue;

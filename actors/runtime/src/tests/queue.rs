@@ -217,6 +217,38 @@ fn a_query_whose_asker_has_gone_takes_no_place_and_is_not_done() {
     });
 }
 
+/// Nothing is held up any more.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Over;
+
+impl Handler<Over> for Worker {
+    type Result = ();
+
+    fn handle(&mut self, _: Over, context: &mut Self::Context) {
+        Queue::let_all_go(Self::line, self, context);
+    }
+}
+
+#[test]
+fn what_has_only_to_be_refused_does_not_wait_for_the_last_command() {
+    System::new().block_on(async {
+        let worker = Worker::start_with(4, None);
+        let (first_end, first) = begin(&worker, 1).await;
+        let (second_end, second) = begin(&worker, 2).await;
+        let counted = worker.send(Count(Asker::nobody()));
+        assert_eq!(ask(&worker, Look, LONG).await.unwrap().waiting, 2);
+        worker.send(Over).await.unwrap();
+        assert_eq!(counted.await, Ok(Ok(0)), "the first one runs still");
+        second_end.send(()).unwrap();
+        assert_eq!(second.await, Ok(Ok(0)));
+        let report = ask(&worker, Look, LONG).await.unwrap();
+        assert_eq!((report.waiting, report.running.is_some()), (0, true));
+        first_end.send(()).unwrap();
+        assert_eq!(first.await, Ok(Ok(0)));
+    });
+}
+
 #[test]
 fn a_command_that_is_prepared_keeps_its_place_and_counts() {
     System::new().block_on(async {
