@@ -3,7 +3,7 @@
 //! A simulation puts itself in their place, for what runs in its thread: nothing happens there then but in an order
 //! that it has chosen. A build without debug assertions, as every release is one, cannot be simulated.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{io, net::SocketAddr};
 
 use tokio::{
     net::TcpStream,
@@ -58,7 +58,7 @@ pub async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
 /// When the system cannot.
 pub fn start(mut command: Command) -> io::Result<ChildProcess> {
     #[cfg(debug_assertions)]
-    if let Some(played) = simulated::started(&PathBuf::from(command.as_std().get_program())) {
+    if let Some(played) = simulated::started(command.as_std().get_program().as_ref()) {
         return played.map(ChildProcess::played);
     }
     command.kill_on_drop(true).spawn().map(ChildProcess::of_system)
