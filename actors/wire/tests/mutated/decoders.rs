@@ -3,6 +3,9 @@
 use lttngd_model::ProbeLocation;
 use lttngd_wire::consumer::ChunkReplyHead;
 use lttngd_wire::relay::{ClosedChunkHead, ReplyKind, SessionHead};
+use lttngd_wire::ust::Abi;
+use lttngd_wire::ust::notification::EventNotification;
+use lttngd_wire::ust::notify::{Head, Kind};
 use lttngd_wire::{agent, client, consumer, kernel, notification, relay, ust};
 
 use super::Fed;
@@ -158,7 +161,9 @@ pub const DECODERS: &[(&str, Decoder)] = &[
     ("ust::registration::Registration::decode", |it| {
         ust::registration::Registration::decode(&it.bytes).is_ok()
     }),
-    ("ust::command::FieldEntry::decode", |it| ust::command::FieldEntry::decode(&it.bytes).is_ok()),
+    ("ust::command::FieldEntry::decode", |it| {
+        in_any_abi(|abi| ust::command::FieldEntry::decode(&it.bytes, abi).is_ok())
+    }),
     ("ust::command::decode_exclusions", |it| ust::command::decode_exclusions(&it.bytes).is_ok()),
     ("ust::command::EventNotifier::decode", |it| {
         ust::command::EventNotifier::decode(&it.bytes).is_ok()
@@ -166,35 +171,40 @@ pub const DECODERS: &[(&str, Decoder)] = &[
     ("ust::command::CounterConfiguration::decode", |it| {
         ust::command::CounterConfiguration::decode(&it.bytes).is_ok()
     }),
-    ("ust::command::Reply::decode", |it| ust::command::Reply::decode(&it.bytes).is_ok()),
-    ("ust::command::ReplyHead::decode", |it| ust::command::ReplyHead::decode(&it.bytes).is_ok()),
+    ("ust::command::Reply::decode", |it| {
+        in_any_abi(|abi| ust::command::Reply::decode(&it.bytes, abi).is_ok())
+    }),
+    ("ust::command::ReplyHead::decode", |it| {
+        in_any_abi(|abi| ust::command::ReplyHead::decode(&it.bytes, abi).is_ok())
+    }),
     ("ust::command::Command::decode", |it| ust::command::Command::decode(&it.bytes).is_ok()),
     ("ust::notification::EventNotification::split_off", |it| {
-        let mut rest = it.bytes.as_slice();
-        let mut count = 0;
-        while let Ok(Some((_, next))) = ust::notification::EventNotification::split_off(rest) {
-            assert!(next.len() < rest.len(), "it comes to an end");
-            rest = next;
-            count += 1;
-        }
-        count > 0
+        in_any_abi(|abi| {
+            let (mut rest, mut count) = (it.bytes.as_slice(), 0);
+            while let Ok(Some((_, next))) = EventNotification::split_off(rest, abi) {
+                assert!(next.len() < rest.len(), "it comes to an end");
+                (rest, count) = (next, count + 1);
+            }
+            count > 0
+        })
     }),
     ("ust::notification::check_captures", |it| {
         ust::notification::check_captures(&it.bytes, it.number as usize % 64).is_ok()
     }),
-    ("ust::notify::Head::decode", |it| !heads(it).is_empty()),
+    ("ust::notify::Head::decode", |it| in_any_abi(|abi| !heads(it, abi).is_empty())),
     ("ust::notify::Head::decode_variable", |it| {
-        heads(it)
-            .into_iter()
-            .filter(|(head, rest)| {
+        in_any_abi(|abi| {
+            let is_one = |(head, rest): &(Head, &[u8])| {
                 // Never more than there may be.
                 let _ = head.variable_len();
-                head.clone().decode_variable(rest).is_ok()
-            })
-            .count()
-            > 0
+                head.clone().decode_variable(rest, abi).is_ok()
+            };
+            heads(it, abi).iter().filter(|it| is_one(it)).count() > 0
+        })
     }),
-    ("ust::notify::Answer::decode", |it| ust::notify::Answer::decode(&it.bytes).is_ok()),
+    ("ust::notify::Answer::decode", |it| {
+        in_any_abi(|abi| ust::notify::Answer::decode(&it.bytes, abi).is_ok())
+    }),
 ];
 
 /// Every kind of reply of relay daemons.
@@ -230,13 +240,16 @@ fn session_head(fed: &Fed) -> Option<(SessionHead, &[u8])> {
     Some((SessionHead::decode(head, fed.minor).ok()?, rest))
 }
 
-/// What it is as the request of each kind.
-fn heads(fed: &Fed) -> Vec<(ust::notify::Head, &[u8])> {
-    use ust::notify::{Head, Kind};
+/// Whether it is a message of some ABI. It is read as one of each.
+fn in_any_abi(decode: impl Fn(Abi) -> bool) -> bool {
+    Abi::ALL.into_iter().filter(|abi| decode(*abi)).count() > 0
+}
 
+/// What it is as the request of each kind.
+fn heads(fed: &Fed, abi: Abi) -> Vec<(Head, &[u8])> {
     let head = |kind: Kind| {
-        let (head, rest) = fed.bytes.split_at_checked(kind.fixed_len())?;
-        Some((Head::decode(kind, head).ok()?, rest))
+        let (head, rest) = fed.bytes.split_at_checked(kind.fixed_len(abi))?;
+        Some((Head::decode(kind, head, abi).ok()?, rest))
     };
     [Kind::Event, Kind::Channel, Kind::Enumeration].into_iter().filter_map(head).collect()
 }
