@@ -1,6 +1,8 @@
 //! Sessions and triggers that outlive the daemon: what they were is written down at its end, and the next daemon makes
 //! them again.
 
+mod again;
+
 use std::{
     fs,
     io::{self, Write},
@@ -9,15 +11,14 @@ use std::{
     time::Duration,
 };
 
-use futures::future::join_all;
 use lttngd_handle::Handle;
 use lttngd_model::{Credentials, ErrorCode, UserspaceProbe, trigger::Trigger};
 use lttngd_session::KeptSession;
-use lttngd_sessionfile::SavedSession;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-use crate::{load, process::read_regular_file};
+use crate::process::read_regular_file;
+use again::{MadeAgain, Waiting};
 
 /// The name of the file in the run directory.
 const FILE: &str = "lttngd-kept.json";
@@ -26,7 +27,6 @@ const FILE_MAX: u64 = 256 << 20;
 /// Which form it has. Another form has another number.
 const FORM: u32 = 1;
 
-const NOT_MADE: &str = "a session that was kept is not made again";
 /// Longest wait for the list of triggers.
 const TRIGGERS_DEADLINE: Duration = Duration::from_millis(500);
 
@@ -34,12 +34,15 @@ const TRIGGERS_DEADLINE: Duration = Duration::from_millis(500);
 pub(crate) struct Keeper {
     path: Option<PathBuf>,
     triggers: Vec<Trigger>,
+    /// Of the last daemon's.
+    waiting: Waiting,
 }
 
 impl Keeper {
     /// In this run directory, if that is wanted.
     pub(crate) fn of(run_dir: &Path, is_wanted: bool) -> Self {
-        Self { path: is_wanted.then(|| run_dir.join(FILE)), triggers: Vec::new() }
+        let path = is_wanted.then(|| run_dir.join(FILE));
+        Self { path, triggers: Vec::new(), waiting: Waiting::default() }
     }
 
     pub(crate) fn is_wanted(&self) -> bool {
@@ -51,7 +54,7 @@ impl Keeper {
         let Some(path) = self.path.clone() else { return MadeAgain::default() };
         let taken = tokio::task::spawn_blocking(move || Kept::take_from(&path)).await;
         match taken.map_err(io::Error::other).flatten() {
-            Ok(Some(kept)) => kept.make_again(handle).await,
+            Ok(Some(kept)) => kept.make_again(handle, self.waiting.clone()).await,
             Ok(None) => MadeAgain::default(),
             Err(error) => {
                 tracing::error!(%error, "what was kept of sessions is of no use");
@@ -75,6 +78,7 @@ impl Keeper {
     /// Writes down what the next daemon makes again.
     pub(crate) async fn write_down(self, sessions: Vec<KeptSession>) {
         let Some(path) = self.path else { return };
+        let sessions = self.waiting.with(sessions);
         let kept = Kept { form: FORM, sessions, triggers: self.triggers };
         let written = tokio::task::spawn_blocking(move || kept.write_to(&path)).await;
         if let Err(error) = written.map_err(io::Error::other).flatten() {
@@ -136,7 +140,7 @@ impl Kept {
     }
 
     /// Makes the triggers and the sessions again, each for its owner. What cannot be made is an error in the log.
-    async fn make_again(self, handle: &Handle) -> MadeAgain {
+    async fn make_again(self, handle: &Handle, waiting: Waiting) -> MadeAgain {
         for mut trigger in self.triggers {
             let name = trigger.name.clone();
             if let Some(probe) = trigger.condition.userspace_probe_mut() {
@@ -147,37 +151,7 @@ impl Kept {
                 tracing::error!(name, ?code, "a trigger is not registered again");
             }
         }
-        let mut made = Vec::new();
-        for KeptSession { owner, saved } in self.sessions {
-            let handle = handle.acting_for(owner);
-            match load::written_down(&saved) {
-                Err(error) => tracing::error!(%error, "a session that was kept is not understood"),
-                Ok(saved) => match load::make(&handle, &saved).await {
-                    Err(error) => tracing::error!(%error, "{NOT_MADE}"),
-                    Ok(()) => made.push((handle, saved)),
-                },
-            }
-        }
-        MadeAgain(made)
-    }
-}
-
-/// Sessions that were made again, with their owners' ways in.
-#[derive(Default)]
-pub(crate) struct MadeAgain(Vec<(Handle, SavedSession)>);
-
-impl MadeAgain {
-    /// Starts those that recorded, side by side.
-    pub(crate) async fn start(self) {
-        let start = async |(handle, saved): (Handle, SavedSession)| match load::start(
-            &handle, &saved,
-        )
-        .await
-        {
-            Err(error) => tracing::error!(%error, "{NOT_MADE}"),
-            Ok(()) => tracing::info!(session = saved.name, "made again"),
-        };
-        join_all(self.0.into_iter().map(start)).await;
+        MadeAgain::make(self.sessions, handle, waiting).await
     }
 }
 

@@ -147,3 +147,24 @@ fn a_daemon_begins_whatever_was_kept() {
     }
     stage.end();
 }
+
+#[test]
+fn a_kept_session_whose_relay_daemon_is_silent_keeps_nobody_waiting_and_is_kept_again() {
+    let mut stage = Stage::with_options(Which::Ours, &[OPTION]);
+    let relay = Relay::start(&stage);
+    record(&stage, "streamed", &format!("--set-url={}", relay.url()), "");
+    record(&stage, "local", "", "");
+    let mut program = stage.program();
+    program.tell("number=3");
+    restart(&mut stage, &[OPTION], |stage| Relay::signal(stage, Signal::STOP));
+    is_recorded(&stage, &program, &["local"]);
+    end(&mut stage);
+    Relay::signal(&stage, Signal::CONT);
+    stage.daemon = Daemon::start(&stage.arena, Which::Ours, &[OPTION]);
+    is_recorded(&stage, &program, &["streamed", "local"]);
+    program.tell("number=2");
+    program.finish();
+    stage.arena.lttng_ok("destroy --all");
+    assert_eq!(stage.arena.events(&relay.output).len(), 3 + 2);
+    stage.end();
+}
