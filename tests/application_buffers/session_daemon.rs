@@ -14,6 +14,7 @@ use lttngd_metadata::ustregistry::{Enumeration, EventRegistration, UstRegistry};
 use lttngd_model::{Bitness, LogLevelRule, Timestamp};
 use lttngd_peer::send_descriptors;
 use lttngd_ringbuffer::{Channel, StreamObject};
+use lttngd_wire::ust::Abi;
 use lttngd_wire::ust::command::{Command, REPLY_LEN, ROOT_HANDLE, Reply};
 use lttngd_wire::ust::notify::{Answer, Head, HeaderType, KIND_LEN, Kind, Request, to_nestable};
 use lttngd_wire::ust::registration::{Alignments, REGISTRATION_LEN, Registration, SocketKind};
@@ -78,10 +79,14 @@ impl Application {
     fn prepare(&mut self, channel: &Channel, streams: &[StreamObject]) {
         let session = self.call(ROOT_HANDLE, &Command::Session, |_| {});
         let image = channel.image();
-        let handle = self.call(session, &Command::Channel { len: image.len() as u64 }, |socket| {
-            (&mut &*socket).write_all(image).unwrap();
-            send_descriptors(socket, &[channel.wakeup().unwrap()]).unwrap();
-        });
+        let handle = self.call(
+            session,
+            &Command::Channel { len: image.len() as u64, owner_id: 0 },
+            |socket| {
+                (&mut &*socket).write_all(image).unwrap();
+                send_descriptors(socket, &[channel.wakeup().unwrap()]).unwrap();
+            },
+        );
         for stream in streams {
             let StreamObject { memory_map_size_bytes: len, stream_nr, .. } = *stream;
             let fds: [BorrowedFd<'_>; 2] = [stream.memory.as_fd(), stream.wakeup.as_fd()];
@@ -102,7 +107,7 @@ impl Application {
     fn call(&mut self, handle: u32, command: &Command, rest: impl FnOnce(&UnixStream)) -> u32 {
         self.command.write_all(&command.encode(handle)).unwrap();
         rest(&self.command);
-        let reply = Reply::decode(&read(&mut self.command, REPLY_LEN).unwrap()).unwrap();
+        let reply = Reply::decode(&read(&mut self.command, REPLY_LEN).unwrap(), Abi::V9).unwrap();
         reply.check(handle, command.number()).unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
 }
@@ -117,12 +122,12 @@ fn serve(mut socket: UnixStream, registry: &Mutex<UstRegistry>) {
     socket.set_read_timeout(None).unwrap();
     while let Ok(number) = read(&mut socket, KIND_LEN) {
         let kind = Kind::from_raw(u32::from_ne_bytes(number.try_into().unwrap())).unwrap();
-        let Ok(fixed) = read(&mut socket, kind.fixed_len()) else { return };
-        let head = Head::decode(kind, &fixed).unwrap();
+        let Ok(fixed) = read(&mut socket, kind.fixed_len(Abi::V9)) else { return };
+        let head = Head::decode(kind, &fixed, Abi::V9).unwrap();
         let Ok(variable) = read(&mut socket, head.variable_len().unwrap()) else { return };
-        let request = head.decode_variable(&variable).unwrap();
+        let request = head.decode_variable(&variable, Abi::V9).unwrap();
         let answer = answer(&mut registry.lock().unwrap(), request);
-        if socket.write_all(&answer.encode()).is_err() {
+        if socket.write_all(&answer.encode(Abi::V9)).is_err() {
             return;
         }
     }
