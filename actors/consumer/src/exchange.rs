@@ -13,8 +13,8 @@ use crate::{
     AddKernelChannel, AddKernelStreams, AddRelayd, ChannelObject, ChunkPlace, ClearChannel,
     ClearQuiescentChannel, CloseMetadata, CloseTraceChunk, ConsumerError, CreateMetadata,
     CreateTraceChunk, DataPending, DestroyChannel, DestroyRelayd, DiscardedEvents, FlushChannel,
-    KernelStream, LostPackets, OpenChannelPackets, PushMetadata, RecordChannel, RotateChannel,
-    SampledChannel, TraceChunkExists,
+    KernelChannelTaken, KernelStream, LostPackets, OpenChannelPackets, PushMetadata, RecordChannel,
+    RotateChannel, SampledChannel, TraceChunkExists,
     channels::{self, FetchChannel},
     link::Link,
     reports::{BeginMetadata, BeginSampling, EndMetadata, HasEnded, Owner, StreamsCounted},
@@ -164,17 +164,28 @@ exchanges! {
         Ok(Arc::new(object))
     };
     AddKernelChannel -> (), |link, owner, m| {
-        let AddKernelChannel { add, streams, capacity_bytes, sampled } = m;
+        let AddKernelChannel { add, streams, capacity_bytes, sampled, taken } = m;
         let (key, session, start) = (add.key, add.session_id, owner.start);
         let sent = (add.monitor && !add.metadata).then_some(Message::StreamsSent {
             channel_key: key,
             relayd_id: add.relayd_id,
         });
-        let is_data = !add.metadata;
+        let (is_data, is_monitored) = (!add.metadata, add.monitor);
         let (tracer, name) = (Tracer::Kernel, add.name.clone());
         let channel = SampledChannel { key, tracer, name, capacity_bytes };
         link.status(&Message::AddChannel(add)).await?;
-        add_streams(link, key, &streams).await?;
+        let given = add_streams(link, key, &streams).await;
+        if let Err(ConsumerError::Refused(_)) = &given
+            && !is_monitored
+        {
+            // Nobody reads it, and nothing ends it. Of the others a consumer daemon takes no such command.
+            link.status(&Message::DestroyChannel { key }).await?;
+        }
+        given?;
+        if !is_monitored {
+            unless_ended(session, link, owner, Message::DestroyChannel { key }).await?;
+        }
+        taken.tell(KernelChannelTaken { key });
         if let Some(sent) = sent {
             link.status(&sent).await?;
         }

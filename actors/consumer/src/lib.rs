@@ -62,8 +62,8 @@ pub use message::{
     AddKernelChannel, AddKernelStreams, AddRelayd, ChannelObject, ChannelSampled, ChunkPlace,
     ClearChannel, ClearQuiescentChannel, CloseMetadata, CloseTraceChunk, ConsumerExited,
     CreateChannel, CreateMetadata, CreateTraceChunk, DataPending, DestroyChannel, DestroyRelayd,
-    DiscardedEvents, EndSampling, EndSession, EnsureRunning, FlushChannel, KernelStream,
-    LostPackets, MetadataAccepted, MetadataRequested, MetadataSource, MetadataText,
+    DiscardedEvents, EndSampling, EndSession, EnsureRunning, FlushChannel, KernelChannelTaken,
+    KernelStream, LostPackets, MetadataAccepted, MetadataRequested, MetadataSource, MetadataText,
     OpenChannelPackets, PushMetadata, RecordChannel, RotateChannel, Running, SampledChannel, Stop,
     StreamObject, TraceChunkExists,
 };

@@ -181,7 +181,7 @@ pub struct EndSampling {
 
 /// Hands a channel of the kernel over with the streams that it has (ADD_CHANNEL, ADD_STREAM, and
 /// STREAMS_SENT for data that is to be written as it comes). The consumer daemon has copies of the
-/// descriptors then.
+/// descriptors then. One that is not written as it comes and of which it refuses a stream is destroyed.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), ConsumerError>")]
 pub struct AddKernelChannel {
@@ -193,6 +193,16 @@ pub struct AddKernelChannel {
     pub capacity_bytes: u64,
     /// Is told how the channel's buffers are used, until [`EndSampling`].
     pub sampled: Outlet<ChannelSampled>,
+    /// Is told when the consumer daemon has it with its streams, also when nobody waits for the reply any more.
+    pub taken: Outlet<KernelChannelTaken>,
+}
+
+/// The consumer daemon has a channel of the kernel with the streams that were handed over with it.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct KernelChannelTaken {
+    /// The channel.
+    pub key: ChannelKey,
 }
 
 /// Hands streams of a kernel's channel over that came later (ADD_STREAM), as those of processors do.

@@ -96,6 +96,16 @@ impl Device {
         self.abi >= NOTIFIES_SINCE
     }
 
+    /// Whether this and another one are the same, opened once.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.tracer, &other.tracer)
+    }
+
+    /// Whether the tracer answers still: its modules may be gone, or it may have failed.
+    pub(crate) async fn is_there(&self) -> bool {
+        self.run(|calls| calls.ask_tracer(&Call::AbiVersion).is_ok()).await
+    }
+
     /// Calls, which may block.
     pub(crate) fn calls(&self) -> Calls<'_> {
         let Self { kernel, tracer, descriptors, runas, .. } = self;

@@ -49,6 +49,7 @@ impl CallError {
             Some(Errno::NOMEM) => TracerError::NoMemory,
             Some(Errno::INVAL) => TracerError::Invalid,
             Some(Errno::NOENT) => TracerError::Missing,
+            Some(Errno::BUSY) => TracerError::Busy,
             _ => TracerError::Other,
         }
     }

@@ -16,7 +16,7 @@ use actix::{
     Actor, Addr, AsyncContext, Context, Handler, Message, ResponseFuture, Running, WeakAddr,
 };
 use lttngd_buffers::{BuffersError, ChannelKeys};
-use lttngd_consumer::{ChannelSampled, Consumer, ConsumerError};
+use lttngd_consumer::{ChannelSampled, Consumer, ConsumerError, KernelChannelTaken};
 use lttngd_model::{BufferMode, ErrorCode, SessionId, Timestamp, kernel::Done};
 use lttngd_runtime::{FailureNotice, NotRun, Outlet, Queue, ask};
 
@@ -209,10 +209,16 @@ impl Inner {
         Ok(ask(&self.config.consumer, message, self.config.consumer_deadline).await??)
     }
 
-    /// The tracer, where the session is made unless it is there.
+    /// The tracer, where the session is made unless it is there. What a session has in one that is lost is gone: of
+    /// one without channels that is nothing, and it is made where the tracer is now.
     async fn open(&self) -> Result<Device, ErrorCode> {
-        let known = self.state().device.clone();
-        if let Some(device) = known {
+        let (known, has_channels) = {
+            let state = self.state();
+            (state.device.clone(), state.channels().next().is_some())
+        };
+        if let Some(device) = known
+            && (has_channels || device.is_there().await)
+        {
             return Ok(device);
         }
         // It fails only when that actor failed.
@@ -223,7 +229,9 @@ impl Inner {
         })?;
         let name = if self.config.auto_named { AUTO_NAME } else { &self.config.name }.to_owned();
         let created_at = self.config.created_at.iso8601_basic();
+        let lost = std::mem::take(&mut self.state_mut().objects);
         let made = device.run(move |calls| {
+            drop(lost);
             let mut objects = Objects::default();
             objects.create(calls, &name, &created_at).map(|()| objects)
         });
@@ -281,6 +289,14 @@ commands! {
     Apply -> Done, "apply", |inner, m| inner.apply(m).await;
     SetRecording -> (), "record", |inner, m| inner.set_recording(m).await;
     Statedump -> (), "state dump", |inner, _m| inner.statedump().await;
+}
+
+impl Handler<KernelChannelTaken> for KernelSession {
+    type Result = ();
+
+    fn handle(&mut self, taken: KernelChannelTaken, _: &mut Self::Context) {
+        self.inner.take(taken.key);
+    }
 }
 
 impl Handler<BuffersCame> for KernelSession {

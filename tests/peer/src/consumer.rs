@@ -257,6 +257,12 @@ impl FakeConsumer {
         self.record.kernel_streams.lock().unwrap().len()
     }
 
+    /// The channel of each of them.
+    #[must_use]
+    pub fn kernel_streams_of(&self) -> Vec<ChannelKey> {
+        self.record.kernel_streams.lock().unwrap().iter().map(|(key, _)| *key).collect()
+    }
+
     /// Closes the streams of the kernel, as a consumer daemon does that finds them at their ends.
     pub fn close_kernel_streams(&self) {
         self.record.kernel_streams.lock().unwrap().clear();

@@ -10,8 +10,8 @@ use lttngd_buffers::{
     OpenPackets, PushMetadata, Record, RegenerateMetadata, Rotate, Sizes, counters_of,
 };
 use lttngd_consumer::{
-    self as consumer, AddChannel, AddKernelChannel, Consumer, ConsumerError, DestroyChannel,
-    EndSampling, KernelStream, RecordChannel, RotateChannel,
+    self as consumer, AddChannel, Consumer, ConsumerError, DestroyChannel, EndSampling,
+    KernelStream, RecordChannel, RotateChannel,
 };
 use lttngd_model::{BufferMode, ChannelAttributes, ChannelKey, SessionId};
 use lttngd_runtime::{Outlet, Queue};
@@ -85,19 +85,19 @@ impl Inner {
         let add = announced_metadata(session, key, attributes, &output, live);
         // It comes after its chunk, of which the consumer daemon told the channels there were, and goes where
         // they go for this once.
-        let add = Box::new(AddChannel {
-            chunk_id: Some(request.chunk),
-            relayd_id: request.relayd,
-            ..add
-        });
+        let (chunk_id, relayd_id) = (Some(request.chunk), request.relayd);
+        let add = AddChannel { chunk_id, relayd_id, ..add };
         let streams = vec![KernelStream { cpu: 0, descriptor: made.stream.clone() }];
-        let sampled = Outlet::closed();
-        self.ask(AddKernelChannel { add, streams, capacity_bytes: 0, sampled }).await?;
-        let recorded = self.record_channels(request, key).await;
-        let destroyed = self.ask(DestroyChannel { session, key }).await;
+        let recorded = match self.add(add, streams, 0, Outlet::closed()).await {
+            Ok(()) => {
+                let recorded = self.record_channels(request, key).await;
+                recorded.and(self.ask(DestroyChannel { session, key }).await)
+            }
+            not_added => not_added,
+        };
         // The last who has it: closing it waits for the tracer.
         self.work(move |_, _| drop(made)).await?;
-        recorded.and(destroyed)
+        recorded
     }
 
     async fn record_channels(
@@ -144,7 +144,6 @@ impl Inner {
         }
         let (device, (keys, objects)) = {
             let mut state = self.state_mut();
-            state.closed = true;
             (state.device.take(), state.let_go())
         };
         // It fails only when the consumer's actor is gone, and what it would tell with it.
@@ -229,6 +228,7 @@ impl Handler<Close> for KernelSession {
             // What fails from now on is the end of what ends.
             session.failure.dismiss();
             let inner = Rc::clone(&session.inner);
+            inner.state_mut().closed = true;
             let ended = inner.watches.borrow_mut().end();
             async move {
                 ended.await;

@@ -214,10 +214,24 @@ impl Objects {
         Ok(new.map(|(cpu, stream)| (cpu, Arc::clone(stream))).collect())
     }
 
-    /// Has the session record, or not, and waits until nothing records any more then.
-    pub(crate) fn record(&self, calls: &Calls<'_>, active: bool) -> Result<(), CallError> {
+    /// The streams of a channel that were opened, by the number of their processor.
+    pub(crate) fn streams(&self, channel: u32) -> Vec<(u32, Arc<OwnedFd>)> {
+        let of = self.channels.get(&channel).into_iter();
+        of.flat_map(|channel| (0..).zip(channel.streams.iter().cloned())).collect()
+    }
+
+    /// Has the session record, or not, and waits until nothing records any more then. Where it is not
+    /// known what it does it may do so already.
+    pub(crate) fn record(
+        &self,
+        calls: &Calls<'_>,
+        (active, is_known): (bool, bool),
+    ) -> Result<(), CallError> {
         let call = if active { Call::Start } else { Call::Stop };
-        calls.tell(self.session()?, &call)?;
+        match calls.tell(self.session()?, &call) {
+            Err(error) if !is_known && error.kind() == TracerError::Busy => {}
+            told => told?,
+        }
         if !active {
             calls.wait_quiescent();
         }

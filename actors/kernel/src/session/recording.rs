@@ -5,9 +5,12 @@ use std::{os::fd::OwnedFd, rc::Rc, sync::Arc};
 use actix::WeakAddr;
 use futures::future::join_all;
 use lttngd_buffers::{BuffersError, SetOutput};
-use lttngd_consumer::{AddKernelChannel, AddKernelStreams, KernelStream, OpenChannelPackets};
-use lttngd_model::{ChannelAttributes, ErrorCode, kernel::TracerError};
-use lttngd_runtime::tell;
+use lttngd_consumer::{
+    AddChannel, AddKernelChannel, AddKernelStreams, ChannelSampled, ConsumerError, DestroyChannel,
+    KernelStream, OpenChannelPackets,
+};
+use lttngd_model::{ChannelAttributes, ChannelKey, ErrorCode, kernel::TracerError};
+use lttngd_runtime::{Outlet, tell};
 use lttngd_wire::kernel::Call;
 use tokio::{
     io::{Interest, unix::AsyncFd},
@@ -20,6 +23,14 @@ use super::{
     state::{announced, announced_metadata},
 };
 use crate::{SetRecording, device::Calls, message::BuffersCame};
+
+/// Which streams of a channel.
+#[derive(Clone, Copy)]
+enum Which {
+    /// Those that nobody had opened.
+    New,
+    All,
+}
 
 /// Who waits for buffers that nobody reads, one for each channel.
 #[derive(Default)]
@@ -70,7 +81,8 @@ impl Inner {
         request: SetRecording,
     ) -> Result<(), ErrorCode> {
         let SetRecording { active, output } = request;
-        if self.state().recording == active {
+        let known = self.state().recording;
+        if known == Some(active) {
             return Ok(());
         }
         let refused = if active { ErrorCode::KernStartFail } else { ErrorCode::KernStopFail };
@@ -79,10 +91,15 @@ impl Inner {
             self.send_all(output).await?;
         }
         let record = move |calls: &Calls<'_>, objects: &mut Objects| {
-            objects.record(calls, active).map_err(|error| (refused, error))
+            objects.record(calls, (active, known.is_some())).map_err(|error| (refused, error))
         };
-        self.call(refused, record).await?;
-        self.state_mut().recording = active;
+        let recorded = self.call(refused, record).await;
+        self.state_mut().recording = match recorded {
+            Ok(()) => Some(active),
+            Err(_) if active => Some(false),
+            Err(_) => None,
+        };
+        recorded?;
         if active && self.state().output.chunk().is_none() {
             self.open_packets().await.map_err(|error| self.failed(&error, ErrorCode::Unk))?;
         }
@@ -128,63 +145,109 @@ impl Inner {
             objects.open_metadata(calls, &attributes)
         };
         let descriptor = self.call(ErrorCode::KernMetaFail, open).await?;
-        let key = self.config.keys.next();
+        let next = || self.config.keys.next();
+        let key = *self.state_mut().given_metadata.get_or_insert_with(next);
         let output = self.state().output.clone();
         let live = self.config.live_timer_interval_us;
         let add = announced_metadata(self.config.session, key, attributes, &output, live);
         let streams = vec![KernelStream { cpu: 0, descriptor }];
-        self.add(add, streams, 0).await?;
-        self.state_mut().metadata = Some(key);
-        Ok(())
+        self.start_with(add, streams, 0).await
     }
 
     async fn send_channel(&self, index: u32) -> Result<(), ErrorCode> {
-        let streams = self.open_streams(index).await?;
-        let (add, capacity_bytes, descriptor) = {
+        // All of them, though some may have been opened for one that the consumer daemon did not take.
+        let streams = self.open_streams(index, Which::All).await?;
+        let (add, capacity_bytes) = {
             let mut state = self.state_mut();
             let output = state.output.clone();
             let Some(channel) = state.channel_mut(index) else { return Ok(()) };
-            channel.streams += u32::try_from(streams.len()).unwrap_or(u32::MAX);
+            channel.streams = u32::try_from(streams.len()).unwrap_or(u32::MAX);
             let live = self.config.live_timer_interval_us;
             let add = announced(self.config.session, channel, &output, live);
             let attributes = &channel.attributes;
             let capacity_bytes = attributes.subbuf_size_bytes.saturating_mul(attributes.num_subbuf);
-            (add, capacity_bytes, state.objects.channel_descriptor(index))
+            (add, capacity_bytes)
         };
-        self.add(add, streams, capacity_bytes).await?;
-        if let Some(channel) = self.state_mut().channel_mut(index) {
-            channel.sent = true;
-        }
+        self.start_with(add, streams, capacity_bytes).await
+    }
+
+    /// The consumer daemon has a channel, perhaps since somebody who does not wait for it any more wanted it to.
+    pub(super) fn take(&self, key: ChannelKey) {
+        let (index, descriptor) = {
+            let mut state = self.state_mut();
+            if state.closed {
+                return;
+            }
+            let Some(index) = state.take(key) else { return };
+            (index, state.objects.channel_descriptor(index))
+        };
         let session = self.address.borrow().clone();
         if let (Some(descriptor), Some(session)) = (descriptor, session) {
             self.watches.borrow_mut().begin(session, index, descriptor);
         }
-        Ok(())
     }
 
-    async fn open_streams(&self, channel: u32) -> Result<Vec<KernelStream>, ErrorCode> {
+    async fn open_streams(
+        &self,
+        channel: u32,
+        which: Which,
+    ) -> Result<Vec<KernelStream>, ErrorCode> {
         let refused = ErrorCode::KernStreamFail;
         let open = move |calls: &Calls<'_>, objects: &mut Objects| {
-            objects.open_streams(calls, channel).map_err(|error| (refused, error))
+            let new = objects.open_streams(calls, channel).map_err(|error| (refused, error))?;
+            Ok(match which {
+                Which::New => new,
+                Which::All => objects.streams(channel),
+            })
         };
         let streams = self.call(refused, open).await?.into_iter();
         Ok(streams.map(|(cpu, descriptor)| KernelStream { cpu, descriptor }).collect())
     }
 
-    async fn add(
+    /// Gives the consumer daemon a channel that the session starts with.
+    async fn start_with(
         &self,
-        add: lttngd_consumer::AddChannel,
+        add: AddChannel,
         streams: Vec<KernelStream>,
         capacity_bytes: u64,
     ) -> Result<(), ErrorCode> {
-        let (add, sampled) = (Box::new(add), self.config.sampled.clone());
-        let added = self.ask(AddKernelChannel { add, streams, capacity_bytes, sampled }).await;
+        let (key, is_monitored, sampled) = (add.key, add.monitor, self.config.sampled.clone());
+        let added = self.add(add, streams, capacity_bytes, sampled).await;
+        match &added {
+            Ok(()) => self.take(key),
+            // It may be taken later, and ends with the kernel's own alone: it is what the next start goes on with.
+            Err(BuffersError::Consumer(ConsumerError::TimedOut)) if is_monitored => {}
+            Err(_) => self.state_mut().give_anew(key, self.config.keys.next()),
+        }
         added.map_err(|error| self.failed(&error, ErrorCode::KernStartFail))
+    }
+
+    /// Gives the consumer daemon a channel. Of one that nobody ends but us nothing is left when it is taken later
+    /// than it is waited for.
+    pub(super) async fn add(
+        &self,
+        add: AddChannel,
+        streams: Vec<KernelStream>,
+        capacity_bytes: u64,
+        sampled: Outlet<ChannelSampled>,
+    ) -> Result<(), BuffersError> {
+        let (session, key, is_monitored) = (self.config.session, add.key, add.monitor);
+        let this = self.address.borrow().as_ref().and_then(WeakAddr::upgrade);
+        let taken = this.map_or_else(Outlet::closed, |this| Outlet::to(this.recipient()));
+        let add = Box::new(add);
+        let added =
+            self.ask(AddKernelChannel { add, streams, capacity_bytes, sampled, taken }).await;
+        if matches!(added, Err(BuffersError::Consumer(ConsumerError::TimedOut))) && !is_monitored {
+            let destroyed = self.config.consumer.send(DestroyChannel { session, key });
+            // What nobody waits for any more an actor does not do.
+            actix::spawn(async move { drop(destroyed.await) });
+        }
+        added
     }
 
     /// Opens the streams of processors that came, and gives them to the consumer daemon.
     pub(super) async fn open_late_streams(self: Rc<Self>, channel: u32) -> Result<(), ErrorCode> {
-        let streams = self.open_streams(channel).await?;
+        let streams = self.open_streams(channel, Which::New).await?;
         let key = {
             let mut state = self.state_mut();
             let Some(channel) = state.channel_mut(channel).filter(|_| !streams.is_empty()) else {

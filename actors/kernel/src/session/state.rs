@@ -21,10 +21,12 @@ pub(crate) struct State {
     channels: BTreeMap<u32, Known>,
     /// The metadata channel that the consumer daemon has.
     pub(crate) metadata: Option<ChannelKey>,
+    /// The one that it was given and did not refuse: it may take it later than it is waited for.
+    pub(crate) given_metadata: Option<ChannelKey>,
     /// Where streams are written.
     pub(crate) output: SetOutput,
-    /// Whether the tracer records.
-    pub(crate) recording: bool,
+    /// Whether the tracer records; unknown when it did not stop.
+    pub(crate) recording: Option<bool>,
     pub(crate) closed: bool,
 }
 
@@ -48,8 +50,9 @@ impl Default for State {
             objects: Objects::default(),
             channels: BTreeMap::new(),
             metadata: None,
+            given_metadata: None,
             output: SetOutput::None,
-            recording: false,
+            recording: Some(false),
             closed: false,
         }
     }
@@ -84,6 +87,26 @@ impl State {
         self.channels.get_mut(&index)
     }
 
+    /// The consumer daemon has a channel. Which one it is of those with data, if that was not known.
+    pub(crate) fn take(&mut self, key: ChannelKey) -> Option<u32> {
+        if self.given_metadata == Some(key) {
+            self.metadata = Some(key);
+        }
+        let channel = self.channels.values_mut().find(|of| of.key == key && !of.sent)?;
+        channel.sent = true;
+        Some(channel.index)
+    }
+
+    /// The consumer daemon did not take a channel, or only a part of it, and is given another one of another key the
+    /// next time.
+    pub(crate) fn give_anew(&mut self, given: ChannelKey, key: ChannelKey) {
+        self.given_metadata.take_if(|metadata| *metadata == given);
+        let not_taken = self.channels.values_mut().find(|of| of.key == given && !of.sent);
+        if let Some(channel) = not_taken {
+            channel.key = key;
+        }
+    }
+
     /// Those that the consumer daemon has.
     pub(crate) fn sent(&self) -> Vec<Known> {
         self.channels().filter(|channel| channel.sent).cloned().collect()
@@ -100,8 +123,8 @@ impl State {
 
     /// Nothing is there any more: which channels there were.
     pub(crate) fn let_go(&mut self) -> (Vec<ChannelKey>, Objects) {
-        self.recording = false;
-        self.metadata = None;
+        self.recording = Some(false);
+        (self.metadata, self.given_metadata) = (None, None);
         let keys = self.channels().map(|channel| channel.key).collect();
         self.channels.clear();
         (keys, std::mem::take(&mut self.objects))

@@ -1,6 +1,7 @@
 //! The tracer and sessions in it, against a kernel that answers ioctls and a consumer daemon that is a fake.
 #![allow(clippy::unwrap_used)]
 
+mod late;
 mod notifiers;
 mod opening;
 mod programs;

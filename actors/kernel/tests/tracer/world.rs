@@ -13,7 +13,7 @@ use lttngd_model::{
 };
 use lttngd_peer::{ConsumerScript, FakeConsumer, FakeKernel};
 use lttngd_runtime::{Descriptors, Outlet};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 pub(super) const SESSION: SessionId = SessionId(5);
 
@@ -26,6 +26,28 @@ pub(super) fn tracer(kernel: &FakeKernel) -> Addr<Tracer> {
 fn tracer_within(kernel: &FakeKernel, descriptors: Descriptors) -> Addr<Tracer> {
     let (kernel, modules) = (Arc::new(kernel.clone()), ModuleLists::default());
     Tracer::new(TracerConfig { kernel, modules, descriptors }).start()
+}
+
+fn session(
+    tracer: &Addr<Tracer>,
+    consumer: &Addr<Consumer>,
+    consumer_deadline: Duration,
+) -> Addr<KernelSession> {
+    let config = KernelSessionConfig {
+        session: SESSION,
+        name: "mine".to_owned(),
+        auto_named: false,
+        created_at: Timestamp { epoch_s: 0 },
+        live_timer_interval_us: 0,
+        page_size: 4096,
+        tracer: tracer.clone(),
+        consumer: consumer.clone(),
+        keys: ChannelKeys::default(),
+        consumer_deadline,
+        sampled: Outlet::closed(),
+        failed: Outlet::closed(),
+    };
+    KernelSession::new(config).start()
 }
 
 pub(super) struct World {
@@ -48,33 +70,34 @@ impl World {
         script: ConsumerScript,
         descriptors: Descriptors,
     ) -> Self {
+        Self::configured((kernel, descriptors), script, lttngd_peer::PATIENCE * 3).await
+    }
+
+    /// The same that waits so long for the consumer daemon.
+    pub(super) async fn waiting(script: ConsumerScript, deadline: Duration) -> Self {
+        let kernel = (FakeKernel::default(), Descriptors::unlimited());
+        Self::configured(kernel, script, deadline).await
+    }
+
+    async fn configured(
+        (kernel, descriptors): (FakeKernel, Descriptors),
+        script: ConsumerScript,
+        deadline: Duration,
+    ) -> Self {
         let fake = FakeConsumer::new(script);
-        let config = ConsumerConfig { kind: ConsumerKind::Kernel, ..fake.config() };
+        let config = ConsumerConfig { kind: ConsumerKind::Kernel, deadline, ..fake.config() };
         let consumer = Consumer::new(config, Outlet::closed()).start();
         consumer.send(EnsureRunning).await.unwrap().unwrap();
         let tracer = tracer_within(&kernel, descriptors);
-        let session = KernelSession::new(KernelSessionConfig {
-            session: SESSION,
-            name: "mine".to_owned(),
-            auto_named: false,
-            created_at: Timestamp { epoch_s: 0 },
-            live_timer_interval_us: 0,
-            page_size: 4096,
-            tracer: tracer.clone(),
-            consumer: consumer.clone(),
-            keys: ChannelKeys::default(),
-            consumer_deadline: lttngd_peer::PATIENCE,
-            sampled: Outlet::closed(),
-            failed: Outlet::closed(),
-        });
-        Self {
-            kernel,
-            fake,
-            tracer,
-            consumer,
-            session: session.start(),
-            rules: KernelDomain::default(),
-        }
+        let session = session(&tracer, &consumer, deadline);
+        Self { kernel, fake, tracer, consumer, session, rules: KernelDomain::default() }
+    }
+
+    /// Another session takes the place of this one, which is returned.
+    pub(super) fn next_session(&mut self) -> Addr<KernelSession> {
+        self.rules = KernelDomain::default();
+        let next = session(&self.tracer, &self.consumer, lttngd_peer::PATIENCE);
+        std::mem::replace(&mut self.session, next)
     }
 
     pub(super) async fn ask<M>(&self, message: M) -> M::Result

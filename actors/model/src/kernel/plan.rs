@@ -105,6 +105,8 @@ pub enum TracerError {
     Invalid,
     /// It does not have that (`ENOENT`).
     Missing,
+    /// It does that already, or not yet what is needed for it (`EBUSY`).
+    Busy,
     /// Anything else.
     Other,
 }
