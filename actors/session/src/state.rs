@@ -311,6 +311,11 @@ impl State {
         })
     }
 
+    /// Whether applications get buffers now: they record, in channels.
+    pub(crate) fn makes_buffers(&self) -> bool {
+        self.records() && self.domains.ust.as_ref().is_some_and(|ust| !ust.channels.is_empty())
+    }
+
     /// Whether applications record now.
     pub(crate) fn records(&self) -> bool {
         self.life.active && !self.paused

@@ -69,7 +69,7 @@ impl Inner {
         kernel.err().or(apps)
     }
 
-    async fn synchronise_apps(&self, footing: &Footing) -> Option<ErrorCode> {
+    pub(crate) async fn synchronise_apps(&self, footing: &Footing) -> Option<ErrorCode> {
         self.follow_apps().await;
         let members = self.state().apps.all().cloned().collect();
         let outcomes = self.synchronise(members, footing).await;
@@ -248,7 +248,7 @@ impl Inner {
         // A change of trace chunk sees either all of this or nothing.
         let inside = self.chunk_gate.pass().await?;
         let mut clock = None;
-        if self.state().records() && !self.state().sets.contains_key(&key) {
+        if self.state().makes_buffers() && !self.state().sets.contains_key(&key) {
             clock = Some(self.config.clock.sample().await);
         }
         let known = self.state().sets.get(&key).map(|set| Arc::clone(&set.actor));

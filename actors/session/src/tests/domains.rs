@@ -34,17 +34,20 @@ const ADD_RELAYD_SOCKET: u32 = 4;
 const DISCARDED_EVENTS: u32 = 17;
 const LOST_PACKETS: u32 = 18;
 const DESTROY_CHANNEL: u32 = 9;
+const ASK_CHANNEL_CREATION: u32 = 7;
+/// Of applications.
+const SESSION: u32 = 0x40;
 
 /// A world with a second tracer and consumer daemon.
-struct Two {
-    world: World,
-    fake: FakeConsumer,
+pub(super) struct Two {
+    pub(super) world: World,
+    pub(super) fake: FakeConsumer,
     consumer: Addr<Consumer>,
-    kernel: FakeKernel,
+    pub(super) kernel: FakeKernel,
 }
 
 impl Two {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         Self::with(FakeKernel::default()).await
     }
 
@@ -53,6 +56,19 @@ impl Two {
     }
 
     async fn configured(kernel: FakeKernel, script: ConsumerScript, kind: SessionKind) -> Self {
+        let two = Self::without_user_space(kernel, script, kind).await;
+        two.world.prepare_domain().await.unwrap();
+        two.world.enable_channel(CHANNEL, BufferScheme::PerUid).await.unwrap();
+        two.world.enable_event("p:e").await.unwrap();
+        two
+    }
+
+    /// The same, where nobody has asked for anything yet.
+    async fn without_user_space(
+        kernel: FakeKernel,
+        script: ConsumerScript,
+        kind: SessionKind,
+    ) -> Self {
         let fake = FakeConsumer::new(script);
         let config = ConsumerConfig { kind: ConsumerKind::Kernel, ..fake.config() };
         let consumer = Consumer::new(config, Outlet::closed()).start();
@@ -60,26 +76,25 @@ impl Two {
         let descriptors = lttngd_runtime::Descriptors::unlimited();
         let tracer = TracerConfig { kernel: Arc::new(kernel.clone()), modules, descriptors };
         let (configured, tracer) = (consumer.clone(), Tracer::new(tracer).start());
-        let world =
-            World::configured(ConsumerScript::default(), BufferScheme::PerUid, None, |config| {
-                config.consumers.kernel = Some(configured);
-                config.tracer = Some(tracer);
-                config.kind = kind;
-                if kind == SessionKind::Snapshot {
-                    config.output = Output::None;
-                }
-            })
-            .await;
+        let world = World::empty(ConsumerScript::default(), None, |config| {
+            config.consumers.kernel = Some(configured);
+            config.tracer = Some(tracer);
+            config.kind = kind;
+            if kind == SessionKind::Snapshot {
+                config.output = Output::None;
+            }
+        })
+        .await;
         Self { world, fake, consumer, kernel }
     }
 
     /// The session records in the second domain as well.
-    async fn adopt(&self) {
+    pub(super) async fn adopt(&self) {
         self.world.prepare(Domain::Kernel).await.unwrap();
         self.enable_channel("k").await.unwrap();
     }
 
-    async fn enable_channel(&self, name: &str) -> Result<(), ErrorCode> {
+    pub(super) async fn enable_channel(&self, name: &str) -> Result<(), ErrorCode> {
         let (domain, channel) = (Domain::Kernel, channel_listing(name));
         self.world.ask(EnableChannel { domain, buffer_type: 2, channel }).await
     }
@@ -104,7 +119,7 @@ impl Two {
         assert_eq!(counts, (times, times), "command {number}");
     }
 
-    async fn end(self) {
+    pub(super) async fn end(self) {
         self.consumer.send(lttngd_consumer::Stop).await.unwrap();
         assert_eq!(self.fake.faults(), [""; 0]);
         self.world.end().await;
@@ -292,6 +307,46 @@ async fn a_domain_that_is_named_too_late_hears_nothing_of_the_trace_chunk() {
     assert_eq!(world.fake.count(CLOSE_TRACE_CHUNK), 1);
     assert_eq!(two.fake.count(CLOSE_TRACE_CHUNK), 0);
     two.end().await;
+}
+
+#[actix::test]
+async fn user_space_that_is_refused_in_a_started_session_leaves_nothing_when_a_program_comes() {
+    for kind in [SessionKind::Regular, SessionKind::Snapshot] {
+        let script = ConsumerScript::default();
+        let two = Two::without_user_space(FakeKernel::default(), script, kind).await;
+        let world = &two.world;
+        two.adopt().await;
+        world.ask(Start).await.unwrap();
+        world.prepare(Domain::Ust).await.unwrap();
+        let refused = ErrorCode::TraceAlreadyStarted;
+        for _ in 0..2 {
+            let enabled = world.enable_channel(CHANNEL, BufferScheme::PerUid).await;
+            assert_eq!(enabled, Err(refused), "{kind:?}");
+            assert_eq!(world.enable_event("p:e").await, Err(refused), "{kind:?}");
+        }
+        let app = world.app(AppScript::default()).await;
+        if kind == SessionKind::Regular {
+            world.ask(Rotate).await.unwrap();
+        }
+        world.ask(Stop).await.unwrap();
+        world.ask(Start).await.unwrap();
+        let later = world.app(AppScript::default()).await;
+        assert!(
+            world.ask(ListChannels { domain: Domain::Ust }).await.unwrap_or_default().is_empty()
+        );
+        world.ask(Stop).await.unwrap();
+        world.ask(Destroy).await.unwrap();
+        // Programs were told of no session, and their consumer daemon of no channel.
+        for app in [&app, &later] {
+            assert!(!app.has_got(SESSION), "{kind:?}: {:?}", app.commands());
+            assert_eq!(app.objects(), 0, "{kind:?}");
+        }
+        assert!(!world.trace().join("ust").exists());
+        assert_eq!(world.fake.count(ASK_CHANNEL_CREATION), 0, "{kind:?}");
+        assert_eq!(two.told(), [true, false, true, false], "{kind:?}");
+        drop((app, later));
+        two.end().await;
+    }
 }
 
 #[actix::test]

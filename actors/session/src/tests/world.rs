@@ -121,6 +121,19 @@ impl World {
         apps: Option<Duration>,
         change: impl FnOnce(&mut SessionConfig),
     ) -> Self {
+        let world = Self::empty(script, apps, change).await;
+        world.prepare_domain().await.unwrap();
+        world.enable_channel(CHANNEL, scheme).await.unwrap();
+        world.enable_event("p:e").await.unwrap();
+        world
+    }
+
+    /// The same, of which nobody has asked anything yet.
+    pub(super) async fn empty(
+        script: ConsumerScript,
+        apps: Option<Duration>,
+        change: impl FnOnce(&mut SessionConfig),
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let told = Told::default();
         let teller = told.clone().start();
@@ -178,12 +191,7 @@ impl World {
         let session = session.start();
         listings.publish(id, FoundSession { session: session.clone(), owner, under_way }, listing);
         *told.session.lock().unwrap() = Some(session.clone());
-        let world =
-            Self { directory, fake, consumer, session, listings, apps: apps_known, told, listener };
-        world.prepare_domain().await.unwrap();
-        world.enable_channel(CHANNEL, scheme).await.unwrap();
-        world.enable_event("p:e").await.unwrap();
-        world
+        Self { directory, fake, consumer, session, listings, apps: apps_known, told, listener }
     }
 
     pub(super) fn trace(&self) -> PathBuf {
