@@ -223,15 +223,15 @@ impl Handler<Unread> for Notifiers {
     }
 }
 
-/// The group, unless what it tells cannot be read: then there is to be another one.
+/// The group, unless what it tells cannot be read, or the tracer that has it is lost: then there is to be another
+/// one.
 async fn living(there: Option<There>) -> Option<There> {
-    match there {
-        Some(there) if there.reading.is_over() => {
-            there.end().await;
-            None
-        }
-        there => there,
+    let there = there?;
+    if !there.reading.is_over() && there.device.is_there().await {
+        return Some(there);
     }
+    there.end().await;
+    None
 }
 
 impl Actor for Notifiers {

@@ -42,6 +42,8 @@ pub struct Tracer {
     /// Of what may change whether the tracer is open.
     queue: Queue<Self>,
     open: Option<Open>,
+    /// What was loaded for one that was lost.
+    left: Vec<Loaded>,
     /// Whether the daemon ends, and it is not opened again.
     released: bool,
     _failure: Option<FailureNotice>,
@@ -73,7 +75,7 @@ impl Tracer {
     #[must_use]
     pub fn new(config: TracerConfig) -> Self {
         let (runas, queue) = (Runas::new(None), Queue::new(REQUESTS_MAX));
-        Self { config, runas, queue, open: None, released: false, _failure: None }
+        Self { config, runas, queue, open: None, left: Vec::new(), released: false, _failure: None }
     }
 
     /// The same, with what reads programs in place of this process.
@@ -88,7 +90,7 @@ impl Tracer {
         Self { _failure: Some(notice), ..self }
     }
 
-    /// The tracer, which is opened if it is not.
+    /// The tracer, which is opened if it is not, and anew if the one that was is lost.
     fn opened(
         &mut self,
         context: &mut Context<Self>,
@@ -97,7 +99,7 @@ impl Tracer {
             let (known, released) = (tracer.open.clone(), tracer.released);
             let (config, runas) = (tracer.config.clone(), tracer.runas.clone());
             let opened = async move {
-                match known {
+                match living(known).await {
                     Some(open) => Ok(open),
                     None if released => Err(missing("the daemon ends")),
                     None => tokio::task::spawn_blocking(move || open(&config, runas))
@@ -107,9 +109,7 @@ impl Tracer {
                 .map_err(NotDone::Unavailable)
             };
             opened.into_actor(tracer).map(|opened, tracer: &mut Self, _| {
-                if let Ok(open) = &opened {
-                    tracer.open = Some(open.clone());
-                }
+                tracer.keep(opened.as_ref().ok());
                 opened
             })
         };
@@ -121,6 +121,16 @@ impl Tracer {
             })
         })
     }
+}
+
+/// The tracer, if it answers. What sessions have in one that does not is lost, and they are told so by what they ask.
+async fn living(known: Option<Open>) -> Option<Open> {
+    let open = known?;
+    let is_there = open.device.is_there().await;
+    if !is_there {
+        tracing::error!("the kernel tracer is lost: it is opened anew");
+    }
+    is_there.then_some(open)
 }
 
 fn missing(reason: impl ToString) -> TracerUnavailable {
@@ -186,6 +196,20 @@ fn unload(kernel: &dyn Kernel, loaded: &[Loaded]) {
     let new = loaded.iter().rev().flat_map(|loaded| loaded.new.clone()).collect();
     if let Err(error) = kernel.unload(&Loaded { new, missing: Vec::new() }) {
         tracing::warn!(%error, "modules of the kernel tracer stay loaded");
+    }
+}
+
+impl Tracer {
+    /// Keeps what was opened in the place of what was there before, unless that is the same.
+    fn keep(&mut self, opened: Option<&Open>) {
+        if let (Some(before), Some(now)) = (&self.open, opened)
+            && before.device.is(&now.device)
+        {
+            return;
+        }
+        if let Some(lost) = std::mem::replace(&mut self.open, opened.cloned()) {
+            self.left.extend(lost.loaded);
+        }
     }
 }
 
@@ -262,10 +286,16 @@ impl Handler<Release> for Tracer {
         self.released = true;
         let work = |tracer: &mut Self, _: &mut Context<Self>| {
             let (open, kernel) = (tracer.open.take(), Arc::clone(&tracer.config.kernel));
+            let mut loaded = std::mem::take(&mut tracer.left);
             async move {
-                let Some(Open { device, loaded, .. }) = open else { return Ok(()) };
-                // As long as it is open none of its modules can be unloaded.
-                drop(device);
+                if let Some(open) = open {
+                    loaded.extend(open.loaded);
+                    // As long as it is open none of its modules can be unloaded.
+                    drop(open.device);
+                }
+                if loaded.is_empty() {
+                    return Ok(());
+                }
                 let unloaded = tokio::task::spawn_blocking(move || unload(&*kernel, &loaded)).await;
                 unloaded.map_err(|_| NotRun::Ended)
             }

@@ -133,12 +133,19 @@ impl Inner {
         if self.state().is_lost() {
             return whole;
         }
+        // What does not stop records on: applications that do not answer stop when they do, the kernel does not.
+        let mut kernel = Ok(());
         let asked = Footing::default();
-        self.patiently(STOP_AT_END, self.synchronise_all(&asked)).await;
+        let stopped = async {
+            let apps = self.synchronise_apps(&asked);
+            (kernel, _) = tokio::join!(self.synchronise_kernel(), apps);
+        };
+        self.patiently(STOP_AT_END, stopped).await;
         // Metadata last: the stock consumer answers a push late, and everybody waits behind it.
         let flushed = self.on_all_sets(Flush).await;
         let pushed = self.on_all_sets(PushMetadata).await;
         whole?;
+        kernel?;
         flushed.and(pushed).map_err(|error| {
             tracing::error!(%error, "the session does not stop cleanly");
             error.code(match error.tracer {

@@ -19,5 +19,6 @@ mod set_failure;
 mod shm;
 mod spans;
 mod streaming;
+mod tracer_lost;
 mod trackers;
 mod world;

@@ -132,6 +132,19 @@ impl FakeKernel {
         self.state().loaded.clone()
     }
 
+    /// The tracer is lost: what there is of it answers so from now on, and its modules are gone until they are
+    /// installed again.
+    pub fn lose_tracer(&self, answer: Errno) {
+        let mut state = self.state();
+        (state.has_modules, state.loaded) = (false, Vec::new());
+        state.objects.lose_all(answer);
+    }
+
+    /// The same, but that its modules stay, and it can be opened anew at once.
+    pub fn fail_tracer(&self, answer: Errno) {
+        self.state().objects.lose_all(answer);
+    }
+
     /// Another processor comes: every channel has a buffer that nobody reads.
     pub fn add_processor(&self) {
         self.state().objects.add_processor();
@@ -198,6 +211,9 @@ impl Kernel for FakeKernel {
         let object = state.objects.of(descriptor).ok_or(Errno::NOTTY)?;
         let call = Call::decode(number, argument).map_err(|_| Errno::NOTTY)?;
         state.calls.push((object, call.clone()));
+        if let Some(errno) = state.objects.lost(descriptor) {
+            return Err(errno.into());
+        }
         match (state.script)(&object, &call) {
             KernelAct::Answer => state.answer(object, call, argument),
             KernelAct::Refuse(errno) => Err(errno.into()),

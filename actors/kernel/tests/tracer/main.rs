@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod late;
+mod lost;
 mod notifiers;
 mod opening;
 mod programs;

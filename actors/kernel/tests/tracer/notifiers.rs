@@ -50,8 +50,8 @@ impl Handler<KernelEventsNotified> for Listener {
     }
 }
 
-struct World {
-    kernel: FakeKernel,
+pub(super) struct World {
+    pub(super) kernel: FakeKernel,
     tracer: Addr<Tracer>,
     notifiers: Addr<Notifiers>,
     notified: Outlet<KernelEventsNotified>,
@@ -59,7 +59,7 @@ struct World {
 }
 
 impl World {
-    fn new(kernel: FakeKernel) -> Self {
+    pub(super) fn new(kernel: FakeKernel) -> Self {
         Self::with_pause(kernel, Pause::default())
     }
 
@@ -71,7 +71,7 @@ impl World {
         Self { kernel, tracer, notifiers: Notifiers::new(config).start(), notified, told }
     }
 
-    async fn add(&self, notifier: KernelNotifier) -> Result<(), ErrorCode> {
+    pub(super) async fn add(&self, notifier: KernelNotifier) -> Result<(), ErrorCode> {
         let (notifier, notified) = (Arc::new(notifier), self.notified.clone());
         self.notifiers.send(AddNotifier { notifier, notified }).await.unwrap()
     }
@@ -91,7 +91,7 @@ impl World {
         told.expect("nothing is told").unwrap()
     }
 
-    async fn told(&mut self) -> (u64, Vec<u8>) {
+    pub(super) async fn told(&mut self) -> (u64, Vec<u8>) {
         let EventNotified { token, captures } = self.held().await.0;
         (token.0, captures.into_vec())
     }
@@ -124,7 +124,7 @@ fn notifier(token: u64, name: &str, events: KernelEvents) -> KernelNotifier {
     }
 }
 
-fn tracepoint(token: u64, name: &str) -> KernelNotifier {
+pub(super) fn tracepoint(token: u64, name: &str) -> KernelNotifier {
     notifier(token, name, KernelEvents::Tracepoints)
 }
 
@@ -380,7 +380,7 @@ async fn a_group_that_tells_no_more_is_followed_by_another_with_all_that_is_want
 }
 
 /// Waits until so many groups were made.
-async fn groups_made(world: &World, count: usize) {
+pub(super) async fn groups_made(world: &World, count: usize) {
     let made = async {
         while world.kernel.count(|call| *call == Call::CreateNotifierGroup) < count {
             tokio::time::sleep(Duration::from_millis(1)).await;

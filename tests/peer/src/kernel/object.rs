@@ -45,6 +45,8 @@ pub(super) struct Objects {
     processors: usize,
     /// By the identity of the descriptor, with the end that tells whether somebody has it.
     given: HashMap<u64, (KernelObject, OwnedFd)>,
+    /// Those of a tracer that was lost, and what they answer.
+    lost: HashMap<u64, Errno>,
     sessions: Vec<Session>,
     groups: Vec<Group>,
 }
@@ -94,18 +96,36 @@ type Answer = Result<Option<OwnedFd>, Errno>;
 
 impl Objects {
     pub(super) fn new(processors: usize) -> Self {
-        Self { processors, given: HashMap::new(), sessions: Vec::new(), groups: Vec::new() }
+        Self {
+            processors,
+            given: HashMap::new(),
+            lost: HashMap::new(),
+            sessions: Vec::new(),
+            groups: Vec::new(),
+        }
     }
 
     /// Gives a descriptor of something.
     pub(super) fn make(&mut self, object: KernelObject) -> OwnedFd {
         let (given, kept) = pipe();
-        self.given.insert(identity(&given), (object, kept));
+        let identity = identity(&given);
+        self.lost.remove(&identity);
+        self.given.insert(identity, (object, kept));
         given
     }
 
     pub(super) fn of(&self, descriptor: BorrowedFd<'_>) -> Option<KernelObject> {
         self.given.get(&identity(descriptor)).map(|(object, _)| *object)
+    }
+
+    /// Nothing of what there is does anything but answer this.
+    pub(super) fn lose_all(&mut self, answer: Errno) {
+        self.lost.extend(self.given.keys().map(|identity| (*identity, answer)));
+    }
+
+    /// What a descriptor answers whose tracer was lost.
+    pub(super) fn lost(&self, descriptor: BorrowedFd<'_>) -> Option<Errno> {
+        self.lost.get(&identity(descriptor)).copied()
     }
 
     /// What somebody has a descriptor of.
