@@ -12,6 +12,7 @@ use std::{
 use lttngd_peer::app::{Objects, Trouble, VERSION, announcement, follows, refusal, registration};
 use lttngd_runtime::{Peer, PeerError};
 use lttngd_wire::ust::{
+    Abi,
     command::{Command, REQUEST_LEN, Reply, UstError},
     notify::{Answer, KIND_LEN, Kind},
     registration::SocketKind,
@@ -111,8 +112,8 @@ impl PlayedApp {
         let mut bytes = [0; REQUEST_LEN];
         command.read_exact(&mut bytes).await?;
         let (handle, request) = Command::decode(&bytes).unwrap();
-        if request.has_early_ack() {
-            command.write_all(&Reply::new(handle, request.number(), 0, 0).encode()).await?;
+        if request.has_early_ack(Abi::V9) {
+            command.write_all(&Reply::new(handle, request.number(), 0, 0).encode(Abi::V9)).await?;
         }
         let (len, descriptors) = follows(&request);
         command.read_exact(&mut vec![0; len]).await?;
@@ -142,11 +143,11 @@ impl PlayedApp {
             self.part.story.tell(&self.name, format_args!("refuses {request:?}"));
             self.is_honest.set(false);
             let error = UstError::Unspecified { errno: 12 };
-            command.write_all(&refusal(handle, request.number(), error).encode()).await?;
+            command.write_all(&refusal(handle, request.number(), error).encode(Abi::V9)).await?;
             return Ok(true);
         }
         let Some(reply) = self.reply(notify, handle, &request).await? else { return Ok(false) };
-        command.write_all(&reply.encode()).await?;
+        command.write_all(&reply.encode(Abi::V9)).await?;
         let exits = self.part.fails(400);
         if exits {
             self.part.story.tell(&self.name, "exits");
@@ -192,11 +193,11 @@ impl PlayedApp {
                 self.part.story.tell(&self.name, "dies while it announces");
                 return Err(PeerError::Closed);
             }
-            notify.write_all(&announcement(session, channel, event).encode()).await?;
+            notify.write_all(&announcement(session, channel, event).encode(Abi::V9)).await?;
             let mut bytes = vec![0; KIND_LEN];
             notify.read_exact(&mut bytes).await?;
             let kind = Kind::from_raw(u32::from_ne_bytes(bytes.clone().try_into().unwrap()));
-            bytes.resize(Answer::len(kind.unwrap()), 0);
+            bytes.resize(Answer::len(kind.unwrap(), Abi::V9), 0);
             notify.read_exact(&mut bytes[KIND_LEN..]).await?;
             self.part.pause().await;
         }
