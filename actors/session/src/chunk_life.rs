@@ -200,7 +200,9 @@ impl Inner {
             (None, Some(relayd)) => Ok(ChunkPlace::Relayd(relayd)),
             (None, None) => Err(ErrorCode::RelaydConnectFail),
         };
-        let consumers = self.consumers();
+        let mut consumers = self.consumers();
+        let recorded: Vec<_> = self.state().domains.recorded().collect();
+        consumers.retain(|(kind, _)| recorded.contains(&kind.tracer()));
         let places = consumers.iter().map(|(kind, _)| place(*kind));
         let places = places.collect::<Result<Vec<_>, _>>()?;
         let to = consumers.iter().map(|(kind, _)| *kind).collect();

@@ -103,9 +103,15 @@ impl Domains {
         self.all().map(|(tracer, _)| tracer)
     }
 
+    /// Those that have something to record in. A domain of which every command was refused has nothing.
+    pub(crate) fn recorded(&self) -> impl Iterator<Item = Tracer> {
+        let has_channels = |domain: &dyn RecordedDomain| !domain.attributes().is_empty();
+        self.all().filter_map(move |(tracer, domain)| has_channels(domain).then_some(tracer))
+    }
+
     /// Whether there is anything to record in.
     pub(crate) fn has_channels(&self) -> bool {
-        self.all().any(|(_, domain)| !domain.attributes().is_empty())
+        self.recorded().next().is_some()
     }
 }
 

@@ -184,7 +184,7 @@ impl Inner {
         relayd: Option<HandedOver>,
     ) -> Result<(ChunkId, Result<(), ErrorCode>), ErrorCode> {
         self.admit_turn(Turn::RecordSnapshot)?;
-        let sets: Vec<_> = self.state().all_buffers().collect();
+        let sets = self.state().recorded_buffers();
         let packets_per_stream = match output.max_size_bytes {
             0 => 0,
             limit => packets_within(&self.sizes(&sets).await?, limit)?,

@@ -250,12 +250,20 @@ impl State {
         kernel.into_iter().chain(sets)
     }
 
-    /// The directories of buffer sets, for each domain that there is.
+    /// Those of domains that have something to record in.
+    pub(crate) fn recorded_buffers(&self) -> Vec<Buffers> {
+        let recorded: Vec<_> = self.domains.recorded().collect();
+        self.all_buffers().filter(|buffers| recorded.contains(&buffers.kind.tracer())).collect()
+    }
+
+    /// The directories of buffer sets, for each domain that has something to record in.
     pub(crate) fn directories(&self, buffers: impl IntoIterator<Item = Buffers>) -> SetDirectories {
         let mut directories: SetDirectories =
-            self.domains.tracers().map(|tracer| (tracer, Vec::new())).collect();
+            self.domains.recorded().map(|tracer| (tracer, Vec::new())).collect();
         for buffers in buffers {
-            directories.entry(buffers.kind.tracer()).or_default().push(buffers.path);
+            if let Some(paths) = directories.get_mut(&buffers.kind.tracer()) {
+                paths.push(buffers.path);
+            }
         }
         directories
     }

@@ -23,8 +23,8 @@ use super::{
 };
 use crate::{
     Asked, ConsumerLost, Destroy, EnableChannel, EnableEvent, GetTrackingPolicy, ListChannels,
-    ListDomains, ListEvents, Needs, Output, RegenerateMetadata, RegenerateStatedump, Rotate,
-    SetTrackingPolicy, Start, Stop,
+    ListDomains, ListEvents, Needs, Output, RecordSnapshot, RegenerateMetadata,
+    RegenerateStatedump, Rotate, SetTrackingPolicy, Start, Stop,
 };
 
 const FLUSH_CHANNEL: u32 = 13;
@@ -34,6 +34,8 @@ const ADD_RELAYD_SOCKET: u32 = 4;
 const DISCARDED_EVENTS: u32 = 17;
 const LOST_PACKETS: u32 = 18;
 const DESTROY_CHANNEL: u32 = 9;
+const ADD_CHANNEL: u32 = 0;
+const SNAPSHOT_CHANNEL: u32 = 14;
 const ASK_CHANNEL_CREATION: u32 = 7;
 /// Of applications.
 const SESSION: u32 = 0x40;
@@ -302,10 +304,43 @@ async fn a_domain_that_is_named_too_late_hears_nothing_of_the_trace_chunk() {
     world.ask(Start).await.unwrap();
     world.prepare(Domain::Kernel).await.unwrap();
     assert_eq!(two.enable_channel("k").await, Err(ErrorCode::TraceAlreadyStarted));
+    // Nor of the next one.
+    world.ask(Rotate).await.unwrap();
+    lttngd_peer::eventually("the chunk is archived", || world.trace().join("archives").exists())
+        .await;
     world.ask(Stop).await.unwrap();
     world.ask(Destroy).await.unwrap();
-    assert_eq!(world.fake.count(CLOSE_TRACE_CHUNK), 1);
-    assert_eq!(two.fake.count(CLOSE_TRACE_CHUNK), 0);
+    assert_eq!(world.fake.count(CLOSE_TRACE_CHUNK), 2);
+    for number in [CREATE_TRACE_CHUNK, CLOSE_TRACE_CHUNK] {
+        assert_eq!(two.fake.count(number), 0, "command {number}");
+    }
+    assert!(!world.trace().join("kernel").exists());
+    two.end().await;
+}
+
+#[actix::test]
+async fn a_domain_that_is_named_too_late_is_not_in_snapshots() {
+    let script = ConsumerScript::default();
+    let two = Two::configured(FakeKernel::default(), script, SessionKind::Snapshot).await;
+    let world = &two.world;
+    let app = world.app(AppScript::default()).await;
+    world.ask(Start).await.unwrap();
+    world.prepare(Domain::Kernel).await.unwrap();
+    assert_eq!(two.enable_channel("k").await, Err(ErrorCode::TraceAlreadyStarted));
+    let directory = tempfile::tempdir().unwrap();
+    let record = RecordSnapshot {
+        name: String::new(),
+        control_url: format!("file://{}", directory.path().display()),
+        data_url: String::new(),
+        max_size_bytes: 0,
+    };
+    world.ask(record).await.unwrap();
+    assert!(world.fake.count(SNAPSHOT_CHANNEL) > 0);
+    for number in [CREATE_TRACE_CHUNK, ADD_CHANNEL, SNAPSHOT_CHANNEL] {
+        assert_eq!(two.fake.count(number), 0, "command {number}");
+    }
+    world.ask(Destroy).await.unwrap();
+    drop(app);
     two.end().await;
 }
 
@@ -336,13 +371,15 @@ async fn user_space_that_is_refused_in_a_started_session_leaves_nothing_when_a_p
         );
         world.ask(Stop).await.unwrap();
         world.ask(Destroy).await.unwrap();
-        // Programs were told of no session, and their consumer daemon of no channel.
+        // Programs were told of no session, their consumer daemon of no channel and no trace chunk.
         for app in [&app, &later] {
             assert!(!app.has_got(SESSION), "{kind:?}: {:?}", app.commands());
             assert_eq!(app.objects(), 0, "{kind:?}");
         }
         assert!(!world.trace().join("ust").exists());
-        assert_eq!(world.fake.count(ASK_CHANNEL_CREATION), 0, "{kind:?}");
+        for number in [ASK_CHANNEL_CREATION, CREATE_TRACE_CHUNK, CLOSE_TRACE_CHUNK] {
+            assert_eq!(world.fake.count(number), 0, "{kind:?}: command {number}");
+        }
         assert_eq!(two.told(), [true, false, true, false], "{kind:?}");
         drop((app, later));
         two.end().await;
