@@ -9,6 +9,7 @@ use std::{
     io::{self, Write},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::{Arc, Mutex, MutexGuard},
+    time::{Duration, Instant},
 };
 
 use lttngd_kernel::{Kernel, Loaded};
@@ -33,6 +34,8 @@ pub enum KernelAct {
     Refuse(Errno),
 }
 
+/// For how long a descriptor that was closed may be open yet in a child that another test is forking.
+const FORK: Duration = Duration::from_secs(2);
 /// Where the value of a counter stands in an answer.
 const COUNTER_VALUE_AT: usize = 36;
 
@@ -185,10 +188,14 @@ impl Kernel for FakeKernel {
     }
 
     fn unload(&self, modules: &Loaded) -> io::Result<()> {
-        let mut state = self.state();
-        if !state.objects.open().is_empty() {
-            return Err(Errno::AGAIN.into());
+        let begun = Instant::now();
+        while !self.state().objects.open().is_empty() {
+            if begun.elapsed() > FORK {
+                return Err(Errno::AGAIN.into());
+            }
+            std::thread::sleep(Duration::from_millis(1));
         }
+        let mut state = self.state();
         state.loaded.retain(|name| !modules.new.contains(name));
         Ok(())
     }

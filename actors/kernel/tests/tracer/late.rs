@@ -7,7 +7,7 @@ use lttngd_model::{ChannelKey, ChunkId, ErrorCode};
 use lttngd_peer::{ConsumerAct, ConsumerScript, FakeKernel, Gate, KernelObject, eventually};
 use lttngd_wire::consumer::{ConsumerError, Message};
 
-use super::world::{World, text};
+use super::world::{World, only_the_tracer_is_left, text};
 
 const ADD_CHANNEL: u32 = 0;
 const ADD_STREAM: u32 = 1;
@@ -73,7 +73,7 @@ async fn a_channel_that_is_taken_late_is_what_the_next_start_goes_on_with() {
         world.fake.close_kernel_streams();
         // Such channels end with the kernel's.
         assert_eq!(world.fake.count(DESTROY_CHANNEL), 0);
-        assert_eq!(kernel.open_objects(), [KernelObject::Tracer]);
+        only_the_tracer_is_left(&kernel).await;
         world.end().await;
     }
 }
@@ -99,7 +99,7 @@ async fn of_a_channel_in_memory_that_is_taken_late_nothing_is_left() {
     assert_eq!(world.fake.kernel_streams(), 2);
     let kernel = world.kernel.clone();
     world.end().await;
-    assert_eq!(kernel.open_objects(), [KernelObject::Tracer]);
+    only_the_tracer_is_left(&kernel).await;
 }
 
 #[actix::test]

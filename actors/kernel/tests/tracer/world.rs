@@ -11,7 +11,7 @@ use lttngd_model::{
     SessionId, SessionKind, Timestamp,
     kernel::{KernelDomain, KernelFacts, Plan},
 };
-use lttngd_peer::{ConsumerScript, FakeConsumer, FakeKernel};
+use lttngd_peer::{ConsumerScript, FakeConsumer, FakeKernel, KernelObject, eventually};
 use lttngd_runtime::{Descriptors, Outlet};
 use std::{sync::Arc, time::Duration};
 
@@ -163,6 +163,12 @@ pub(super) fn facts() -> KernelFacts {
         has_snapshot_output: false,
         can_be_monitored: true,
     }
+}
+
+/// Waits until nobody has anything of a kernel but the tracer: what a consumer daemon had goes with its thread.
+pub(super) async fn only_the_tracer_is_left(kernel: &FakeKernel) {
+    let is_left = || kernel.open_objects() == [KernelObject::Tracer];
+    eventually("only the tracer is left", is_left).await;
 }
 
 /// What a set of buffers answers.
