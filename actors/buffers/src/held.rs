@@ -19,7 +19,7 @@ use lttngd_users::{Lease, Ledger};
 pub(crate) type Registry = UstRegistry<Holding>;
 
 /// Most bytes that are held of events, enumerations and contexts, of all users together.
-const ANNOUNCED_MAX_LEN: u64 = 104 << 20;
+const ANNOUNCED_MAX_LEN: u64 = 88 << 20;
 /// What one event or enumeration takes of a trace in which it has an id, besides itself.
 const ENTRY_LEN: u64 = 160;
 /// What a value that is held once takes besides itself.
