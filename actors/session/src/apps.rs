@@ -12,6 +12,7 @@ use tokio::{sync::oneshot, time::Instant};
 use crate::{
     ConsumerLost,
     actor::Inner,
+    complain::complain,
     state::{Arrival, State},
 };
 
@@ -154,7 +155,7 @@ impl Inner {
                 tracing::debug!(%error, "buffers went with their consumer");
             }
             Err(error) => {
-                tracing::error!(%error, "buffers of an application that is gone were not finished");
+                complain!(self, "buffers of an application that is gone were not finished", %error);
             }
         }
     }

@@ -18,6 +18,7 @@ use crate::{
     Output,
     actor::Inner,
     chunk::{Chunk, ChunkRoot},
+    complain::complain,
     error::consumer_code,
     state::{
         Published,
@@ -170,7 +171,7 @@ impl Inner {
         let id = self.state_mut().rotations.next_chunk();
         let chunk = match self.chunk_root() {
             Some(root) => root.make(id, now(), own, &sets).await.map_err(|error| {
-                tracing::error!(path = ?root.path, %error, "the output directory cannot be made");
+                complain!(self, "the output directory cannot be made", path = ?root.path, %error);
                 ErrorCode::CreateDirFail
             })?,
             None => Chunk::at_relayd(id, now()),
@@ -216,7 +217,7 @@ impl Inner {
                 override_name: override_name.clone(),
             };
             if let Err(error) = self.ask_consumer(consumer, create).await {
-                tracing::error!(%error, "no trace chunk");
+                complain!(self, "no trace chunk", %error);
                 // What went wrong first says more.
                 let _ = self.close_chunk_at(&consumers[..told], chunk.id, None, relayd).await;
                 let refused = ErrorCode::CreateTraceChunkFailConsumer;
@@ -229,7 +230,7 @@ impl Inner {
 
     async fn rotate_sets(&self) -> Result<(), ErrorCode> {
         self.on_all_sets(buffers::Rotate).await.map_err(|error| {
-            tracing::error!(%error, "streams do not leave the trace chunk");
+            complain!(self, "streams do not leave the trace chunk", %error);
             error.code(ErrorCode::RotationFailConsumer)
         })
     }
@@ -264,7 +265,7 @@ impl Inner {
         self.state_mut().published.remove(&chunk);
         closed.map(|paths| paths.into_iter().next().unwrap_or_default()).map_err(
             |(tracer, error)| {
-                tracing::error!(%error, "the trace chunk is not closed");
+                complain!(self, "the trace chunk is not closed", %error);
                 consumer_code(tracer, &error, ErrorCode::CloseTraceChunkFailConsumer)
             },
         )
@@ -296,7 +297,7 @@ impl Inner {
                 tokio::time::sleep_until(next).await;
             };
             written.map_err(|error| {
-                tracing::error!(%kind, %error, "a trace chunk is not written");
+                complain!(self, "a trace chunk is not written", %kind, %error);
                 consumer_code(kind.tracer(), &error, ErrorCode::TraceChunkExistsFailConsumer)
             })?;
         }

@@ -10,6 +10,7 @@ use crate::{
     Clear,
     actor::Inner,
     admission::turn::Turn,
+    complain::complain,
     error::SetFailure,
     state::leftovers::{ChunkFate, LeftChunk},
 };
@@ -32,7 +33,7 @@ impl Inner {
             let resumed = self.resume_cleared().await;
             self.synchronise_while_asked().await;
             resumed.map_err(|error| {
-                tracing::error!(%error, "buffers begin no packets after a clear");
+                complain!(self, "buffers begin no packets after a clear", %error);
                 error.code(ErrorCode::ClearFailConsumer)
             })?;
         }
@@ -86,7 +87,7 @@ impl Inner {
     }
 
     fn failed_clear(&self, error: &SetFailure) -> ErrorCode {
-        tracing::error!(%error, "the session is not cleared");
+        complain!(self, "the session is not cleared", %error);
         error.code(ErrorCode::ClearFailConsumer)
     }
 }

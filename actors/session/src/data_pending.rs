@@ -9,7 +9,7 @@ use lttngd_runtime::{Asker, Backoff};
 use lttngd_wire::consumer::ConsumerError as Code;
 use tokio::time::Instant;
 
-use crate::{Session, actor::Inner, order::DATA_PENDING, reply::Replying};
+use crate::{Session, actor::Inner, complain::complain, order::DATA_PENDING, reply::Replying};
 
 /// How long the reply to DATA_PENDING waits for what is about to be written. The stock command line,
 /// which asks when it stops and destroys a session, asks again only 200 ms later.
@@ -43,10 +43,13 @@ impl Session {
         // Applications may record until a stop that is under way is through. What is asked is whether all that was
         // recorded until this turn is written: what follows it may run beside the rest.
         let look = async |inner: Rc<Inner>| inner.may_be_pending();
-        let admitted = self.query_in_turn(context, (DATA_PENDING, asker), look);
+        let admitted = self.query_in_turn(context, (DATA_PENDING, asker.clone()), look);
         let inner = Rc::clone(&self.inner);
         let pending = self.inner.within(async move {
-            if admitted.await? { inner.data_pending().await } else { Ok(false) }
+            let asked =
+                async { if admitted.await? { inner.data_pending().await } else { Ok(false) } };
+            // Nobody is there to be told.
+            asker.while_waits(asked).await.unwrap_or(Ok(true))
         });
         // Of many that wait, those are looked at that can go on.
         Replying::Beside(self.works.answer(pending))
@@ -88,7 +91,7 @@ impl Inner {
                 Ok(true) => return Ok(AtConsumers::Pending),
                 Err(ConsumerError::Refused(Code::FATAL)) => known = AtConsumers::Failed,
                 Err(error) => {
-                    tracing::error!(%error, "whether data is pending is not known");
+                    complain!(self, "whether data is pending is not known", %error);
                     return Err(ErrorCode::Unk);
                 }
             }

@@ -12,7 +12,9 @@ use lttngd_model::{
     kernel::{KernelDomain as Rules, KernelFacts, Plan},
 };
 
-use crate::{Output, actor::Inner, domains::KernelDomain, state::losses::Losses};
+use crate::{
+    Output, actor::Inner, complain::complain, domains::KernelDomain, state::losses::Losses,
+};
 
 impl Inner {
     /// The domain comes to be, where this daemon serves it.
@@ -108,7 +110,7 @@ impl Inner {
         let output = self.set_output(Tracer::Kernel);
         let recorded = actor.send(SetRecording { active, output }).await;
         recorded.unwrap_or(Err(ErrorCode::KernNa)).inspect_err(|error| {
-            tracing::error!(%error, "the kernel does not follow the session");
+            complain!(self, "the kernel does not follow the session", %error);
         })
     }
 

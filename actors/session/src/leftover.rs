@@ -7,6 +7,7 @@ use lttngd_model::ErrorCode;
 use crate::{
     actor::Inner,
     chunk::Moved,
+    complain::complain,
     state::leftovers::{ChunkFate, LeftChunk},
 };
 
@@ -41,16 +42,16 @@ impl Inner {
         let path = left.chunk.path();
         match moved {
             Ok(Some(Moved::Gone)) => {
-                tracing::error!(
-                    ?path,
-                    "a trace chunk is not archived: it is not there, its owner moved or removed it"
+                complain!(
+                    self,
+                    "a trace chunk is not archived: it is not there, its owner moved or removed it",
+                    ?path
                 );
                 Err(code)
             }
             Ok(moved) => Ok(moved),
             Err(error) => {
-                tracing::error!(?path, %error,
-                    "a trace chunk stays where it was recorded until the next rotation, clear, start or destroy");
+                complain!(self, "a trace chunk stays where it was recorded until the next rotation, clear, start or destroy", ?path, %error);
                 self.keep_in_mind(left);
                 Err(code)
             }
@@ -60,8 +61,7 @@ impl Inner {
     /// Remembers a chunk that is to be put away later.
     pub(crate) fn keep_in_mind(&self, left: LeftChunk) {
         if let Some(oldest) = self.state_mut().leftovers.push(left) {
-            tracing::error!(path = ?oldest.chunk.path(),
-                "a trace chunk stays where it was recorded: too many could not be put away");
+            complain!(self, "a trace chunk stays where it was recorded: too many could not be put away", path = ?oldest.chunk.path());
         }
     }
 }

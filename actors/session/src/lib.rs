@@ -35,6 +35,7 @@ mod changes;
 mod chunk;
 mod chunk_life;
 mod clear;
+mod complain;
 mod data_pending;
 mod destroy;
 mod domains;

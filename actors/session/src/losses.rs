@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::{
     ChannelLosses, KnownLosses, ListChannels, Session, SessionEvent, actor::Inner,
-    state::loss_warnings::Lost,
+    complain::complain, state::loss_warnings::Lost,
 };
 
 /// Of which channels are counted.
@@ -95,7 +95,7 @@ impl Inner {
             Err(error) => {
                 // Whoever lists while the session ends is told that it is not there any more.
                 self.life().admit()?;
-                tracing::error!(%error, "counters are not known");
+                complain!(self, "counters are not known", %error);
                 Err(ErrorCode::Unk)
             }
         }

@@ -8,7 +8,7 @@ use lttngd_kernel::KernelSession;
 use lttngd_model::{Bitness, ConsumerKind, ErrorCode};
 use lttngd_runtime::ask;
 
-use crate::{actor::Inner, error::SetFailure};
+use crate::{actor::Inner, complain::complain, error::SetFailure};
 
 impl Inner {
     /// The consumer daemons of the domains that the session has.
@@ -41,7 +41,7 @@ impl Inner {
                 .map_err(ConsumerError::from)
                 .flatten()
                 .map_err(|error| {
-                    tracing::error!(%error);
+                    complain!(self, "the consumer daemon does not run", %error);
                     match kind {
                         ConsumerKind::Ust(Bitness::Bits64) => ErrorCode::UstConsumer64Fail,
                         ConsumerKind::Ust(Bitness::Bits32) => ErrorCode::UstConsumer32Fail,

@@ -8,7 +8,10 @@ use lttngd_buffers as buffers;
 use lttngd_kernel::Statedump;
 use lttngd_model::{ErrorCode, Tracer};
 
-use crate::{RegenerateMetadata, RegenerateStatedump, actor::Inner, admission::turn::Turn};
+use crate::{
+    RegenerateMetadata, RegenerateStatedump, actor::Inner, admission::turn::Turn,
+    complain::complain,
+};
 
 impl Inner {
     pub(crate) async fn regenerate_metadata(
@@ -19,7 +22,7 @@ impl Inner {
         let clock = self.config.clock.sample().await;
         let regenerated = self.on_all_sets(buffers::RegenerateMetadata { clock }).await;
         regenerated.map_err(|error| {
-            tracing::error!(%error, "metadata is not regenerated");
+            complain!(self, "metadata is not regenerated", %error);
             error.code(match error.tracer {
                 Tracer::Ust => ErrorCode::UstMetaFail,
                 Tracer::Kernel => ErrorCode::KernMetaFail,

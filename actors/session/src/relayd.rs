@@ -12,6 +12,7 @@ use lttngd_runtime::Outlet;
 use crate::{
     NetworkOutput, Output, SessionConfig,
     actor::Inner,
+    complain::complain,
     error::{consumer_code, relayd_code},
     state::relayd::SessionRelayd,
 };
@@ -114,7 +115,7 @@ impl Inner {
         if let ConnectError::Consumer { source: ConsumerError::Ended, .. } = error {
             return ErrorCode::SessNotFound;
         }
-        tracing::error!(%error);
+        complain!(self, "there is no connection to the relay daemon", %error);
         match error {
             ConnectError::Relayd(error) => relayd_code(error),
             ConnectError::Consumer { kind, source } => {
@@ -126,7 +127,7 @@ impl Inner {
     }
 
     pub(crate) fn no_relayd(&self, error: &RelaydError) -> ErrorCode {
-        tracing::error!(%error);
+        complain!(self, "there is no connection to the relay daemon", %error);
         relayd_code(error)
     }
 

@@ -24,7 +24,7 @@ use lttngd_sessionfile::{
     SavedSession, SavedSnapshotOutput, SavedTracker, SavedTrackers, TrackedValue, write,
 };
 
-use crate::{Output, Save, SnapshotOutput, SnapshotPlace, actor::Inner};
+use crate::{Output, Save, SnapshotOutput, SnapshotPlace, actor::Inner, complain::complain};
 
 /// Where sessions are saved, below a home directory.
 const HOME_SUBDIR: &str = ".lttng/sessions";
@@ -46,7 +46,7 @@ impl Inner {
         };
         let path = saved_path(directory, &self.config.name)?;
         let owner = self.config.runas.owner(requester).await.map_err(|error| {
-            tracing::error!(%error, "the session cannot be saved");
+            complain!(self, "the session cannot be saved", %error);
             ErrorCode::Eperm
         })?;
         save_to(&owner, &path, text, overwrite).await

@@ -19,6 +19,7 @@ use crate::{
     actor::{InTurn, Inner, admitted},
     admission::turn::Turn,
     chunk::{Chunk, SetDirectories},
+    complain::complain,
     data_pending::AtConsumers,
     domains::Buffers,
     error::{Refused, SetFailure},
@@ -251,7 +252,7 @@ impl Inner {
     ) -> Result<Chunk, ErrorCode> {
         let root = self.root_at(path);
         root.make(id, begun_at, false, directories).await.map_err(|error| {
-            tracing::error!(path = ?root.path, %error, "the snapshot's directory cannot be made");
+            complain!(self, "the snapshot's directory cannot be made", path = ?root.path, %error);
             ErrorCode::CreateDirFail
         })
     }
@@ -270,7 +271,7 @@ impl Inner {
             }
         };
         tokio::time::timeout(self.config.consumer_deadline, written).await.unwrap_or_else(|_| {
-            tracing::error!("the relay daemon does not write the snapshot");
+            complain!(self, "the relay daemon does not write the snapshot");
             Err(ErrorCode::SnapshotFail)
         })
     }
@@ -288,7 +289,7 @@ impl Inner {
         });
         let recorded: Result<(), SetFailure> = join_all(recorded).await.into_iter().collect();
         recorded.map_err(|error| {
-            tracing::error!(%error, "the snapshot is not recorded whole");
+            complain!(self, "the snapshot is not recorded whole", %error);
             error.code(ErrorCode::SnapshotFail)
         })
     }

@@ -7,7 +7,7 @@ use lttngd_model::{BufferMode, ChannelAttributes, ErrorCode, Tracer};
 
 use crate::{
     SessionEvent, Start, Stop, actor::Inner, admission::turn::Turn, asked::Footing,
-    error::SetFailure,
+    complain::complain, error::SetFailure,
 };
 
 /// How long applications may take to stop recording when the daemon ends.
@@ -71,10 +71,11 @@ impl Inner {
         let attributes = attributes.unwrap_or_default();
         let largest = attributes.iter().map(buffer_len).max().unwrap_or(0);
         if limit.is_some_and(|limit| largest > limit) {
-            tracing::error!(
+            complain!(
+                self,
+                "the session does not start: its buffers are larger than files may be (ulimit -f, RLIMIT_FSIZE)",
                 limit,
-                largest,
-                "the session does not start: its buffers are larger than files may be (ulimit -f, RLIMIT_FSIZE)"
+                largest
             );
             return Err(ErrorCode::UstChanFail);
         }
@@ -82,7 +83,7 @@ impl Inner {
     }
 
     fn failed_start(&self, error: &SetFailure) -> ErrorCode {
-        tracing::error!(%error, "the session does not start");
+        complain!(self, "the session does not start", %error);
         error.code(match error.tracer {
             Tracer::Ust => ErrorCode::UstStartFail,
             Tracer::Kernel => ErrorCode::KernStartFail,
@@ -147,7 +148,7 @@ impl Inner {
         whole?;
         kernel?;
         flushed.and(pushed).map_err(|error| {
-            tracing::error!(%error, "the session does not stop cleanly");
+            complain!(self, "the session does not stop cleanly", %error);
             error.code(match error.tracer {
                 Tracer::Ust => ErrorCode::UstStopFail,
                 Tracer::Kernel => ErrorCode::KernStopFail,

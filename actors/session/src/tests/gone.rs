@@ -301,3 +301,26 @@ async fn a_snapshot_whose_asker_has_gone_is_written_beside_the_commands() {
     drop(app);
     world.end().await;
 }
+
+#[actix::test]
+async fn nothing_is_kept_of_a_question_whose_asker_has_gone() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let script = ConsumerScript::new(move |message| match message.number() {
+        CONSUMER_DATA_PENDING => ConsumerAct::Late(held.clone()),
+        _ => ConsumerAct::Answer,
+    });
+    let (world, app) = world(script, &Silence::default()).await;
+    world.ask(Start).await.unwrap();
+    world.ask(Stop).await.unwrap();
+    let (waits, asked) = asked(DataPending);
+    let pending = world.begin(asked);
+    eventually("it is asked", || world.fake.count(CONSUMER_DATA_PENDING) > 0).await;
+    assert!(!pending.is_finished());
+    drop(waits);
+    // The consumer daemon has not answered yet.
+    assert_eq!(pending.await.unwrap(), Ok(true));
+    gate.open();
+    assert_eq!(world.ask(DataPending).await, Ok(false));
+    end(world, app).await;
+}

@@ -40,3 +40,23 @@ async fn whatever_is_logged_says_of_which_session_it_is() {
         assert!(line.contains("session{name=\"mine\\nERROR\"}"), "{line}");
     }
 }
+
+#[actix::test]
+async fn commands_that_fail_again_and_again_do_not_fill_the_log() {
+    const OFTEN: usize = 100;
+    let logged = Logged::start();
+    let nowhere = |config: &mut crate::SessionConfig| {
+        config.output = Output::Local("/dev/null/traces".into());
+    };
+    let script = ConsumerScript::default();
+    let world = World::configured(script, BufferScheme::PerUid, None, nowhere).await;
+    for _ in 0..OFTEN {
+        assert_eq!(world.ask(Start).await, Err(ErrorCode::CreateDirFail));
+    }
+    let own = logged.of("lttngd_session");
+    let said = own.iter().filter(|line| line.contains("the output directory cannot be made"));
+    let count = said.count();
+    assert!((1..OFTEN / 2).contains(&count), "{count}: {own:#?}");
+    world.ask(Destroy).await.unwrap();
+    world.end().await;
+}
