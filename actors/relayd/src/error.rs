@@ -4,6 +4,7 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use lttngd_consumer::ConsumerError;
 use lttngd_model::ConsumerKind;
+use lttngd_users::ShareTaken;
 use lttngd_wire::{
     DecodeError,
     relay::{RelayRefusal, ReplyError, Version},
@@ -43,6 +44,12 @@ pub enum RelaydError {
         "{0:?} is no address, or not one of the family that was named, nor the name of a machine that is found"
     )]
     Address(String),
+    /// He who asked has as many names looked up as he may.
+    #[error("too many names of machines are being looked up: {0}")]
+    Names(ShareTaken),
+    /// There is no thread for it.
+    #[error("the name of a machine cannot be looked up: {0}")]
+    Thread(io::Error),
     /// Control and data connections would lead apart.
     #[error(
         "control and data connections lead to one relay daemon, not to {control:?} and {data:?}"

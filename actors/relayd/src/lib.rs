@@ -45,7 +45,7 @@ mod waits;
 pub use connection::{RelayConnection, WAITING_MAX};
 pub use error::{ConnectError, RelaydError};
 pub use handshake::{DEFAULT_DEADLINE, RelaydConfig, RelaydTarget};
-pub use host::look_up;
+pub use host::{Names, look_up};
 pub use lttngd_wire::relay::Version;
 pub use message::{
     Announcement, Connect, ConnectionFailed, ConnectionLost, GiveUp, HandedOver, Held, LookUp,

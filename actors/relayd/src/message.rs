@@ -183,12 +183,14 @@ pub enum Stands {
     GivenUp,
 }
 
-/// Finds the places for control and data connections that URLs tell, see [`look_up`](crate::look_up).
+/// Finds the places for control and data connections that URLs tell, see [`Names`](crate::Names).
 ///
-/// Errors: [`RelaydError::Address`], [`RelaydError::TwoMachines`].
+/// Errors: [`RelaydError::Address`], [`RelaydError::TwoMachines`], [`RelaydError::Names`].
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<(NetworkUri, NetworkUri), RelaydError>")]
 pub struct LookUp {
+    /// For whom.
+    pub uid: u32,
     /// For control connections.
     pub control: HostUrl,
     /// For data connections.

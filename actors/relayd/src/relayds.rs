@@ -13,8 +13,8 @@ use crate::{
     ConnectionFailed, LookUp, Open, Opened, RelayConnection, RelayReport, RelaydConfig,
     RelaydError, ReportRelays, Stands,
     connection::Terms,
+    host::Names,
     ledger::Ledger,
-    look_up,
     receivers::Receivers,
     session_id::ExpectedSessionIds,
     silent::{Silent, something_comes},
@@ -26,6 +26,7 @@ pub struct Relayds {
     config: RelaydConfig,
     connections: Ledger<Entry>,
     session_ids: ExpectedSessionIds,
+    names: Names,
     silent: Silent,
     _failure: Option<FailureNotice>,
 }
@@ -48,6 +49,7 @@ impl Relayds {
             config,
             connections: Ledger::default(),
             session_ids: ExpectedSessionIds::default(),
+            names: Names::default(),
             silent: Silent::default(),
             _failure: None,
         }
@@ -110,8 +112,10 @@ impl Handler<LookUp> for Relayds {
     type Result = ResponseActFuture<Self, Result<(NetworkUri, NetworkUri), RelaydError>>;
 
     fn handle(&mut self, names: LookUp, _: &mut Self::Context) -> Self::Result {
-        let LookUp { control, data } = names;
-        Box::pin(look_up(control, data, self.config.deadline()).into_actor(self))
+        let LookUp { uid, control, data } = names;
+        let (names, deadline) = (self.names.clone(), self.config.deadline());
+        let found = async move { names.look_up(uid, (control, data), deadline).await };
+        Box::pin(found.into_actor(self))
     }
 }
 

@@ -19,9 +19,9 @@ use lttngd_peer::answer_as_relayd;
 use lttngd_wire::relay::{Command, HEADER_LEN, RelayRefusal, SessionHead, Version};
 
 use crate::{
-    Announcement, RelaydConfig, RelaydError, RelaydTarget, Relayds,
+    Announcement, Names, RelaydConfig, RelaydError, RelaydTarget, Relayds,
     connection::Terms,
-    handshake, look_up,
+    handshake,
     progress::{AnnouncedBy, Progress},
     receivers::{Pair, Receivers},
     relayds::Known,
@@ -327,6 +327,8 @@ fn addresses_are_numbers_of_their_family() {
 #[actix::test]
 async fn names_are_looked_up_in_their_family() {
     use AddressFamily::{V4, V6};
+    let names = Names::default();
+    let look_up = async |control, data| names.look_up(0, (control, data), DEADLINE).await;
     let url = |family, host: &str, port| HostUrl {
         family,
         host: host.to_owned(),
@@ -339,7 +341,7 @@ async fn names_are_looked_up_in_their_family() {
         (V4, "10.0.0.1", "10.0.0.1"),
         (V6, "::2", "::2"),
     ] {
-        let found = look_up(url(family, host, 5), url(family, host, 6), DEADLINE).await.unwrap();
+        let found = look_up(url(family, host, 5), url(family, host, 6)).await.unwrap();
         for (uri, stream, port) in
             [(found.0, StreamKind::Control, 5), (found.1, StreamKind::Data, 6)]
         {
@@ -347,13 +349,13 @@ async fn names_are_looked_up_in_their_family() {
             assert_eq!((uri.port, uri.stream, uri.subdir.as_str()), (port, stream, "a"));
         }
     }
-    let named = look_up(url(V4, "localhost", 5), url(V4, "127.0.0.1", 6), DEADLINE).await.unwrap();
+    let named = look_up(url(V4, "localhost", 5), url(V4, "127.0.0.1", 6)).await.unwrap();
     assert_eq!(named.0.address, named.1.address);
     for (family, host) in [(V6, "10.0.0.1"), (V4, "::2"), (V4, "two words"), (V4, "")] {
         let wrong = url(family, host, 5);
-        let error = look_up(wrong.clone(), wrong, DEADLINE).await.unwrap_err();
+        let error = look_up(wrong.clone(), wrong).await.unwrap_err();
         assert!(matches!(error, RelaydError::Address(_)), "{error}");
     }
-    let apart = look_up(url(V4, "10.0.0.1", 5), url(V4, "10.0.0.2", 6), DEADLINE).await;
+    let apart = look_up(url(V4, "10.0.0.1", 5), url(V4, "10.0.0.2", 6)).await;
     assert!(matches!(apart, Err(RelaydError::TwoMachines { .. })), "{apart:?}");
 }

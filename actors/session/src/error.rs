@@ -71,6 +71,8 @@ pub const FAILED: ErrorCode = ErrorCode::Fatal;
 /// The code for a relay daemon that could not be connected.
 pub(crate) fn relayd_code(error: &RelaydError) -> ErrorCode {
     match error {
+        // The stock daemon waits for its turn with every name.
+        RelaydError::Names(_) | RelaydError::Thread(_) => ErrorCode::Nomem,
         RelaydError::Address(_) | RelaydError::TwoMachines { .. } => ErrorCode::Invalid,
         RelaydError::Version(_) => ErrorCode::RelaydVersionFail,
         RelaydError::Session(_) => ErrorCode::EnableConsumerFail,

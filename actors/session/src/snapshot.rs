@@ -95,7 +95,8 @@ impl Inner {
             PlaceUrl::Path(path) => return Output::from_path(path)?.try_into(),
             PlaceUrl::Relayd { control, data } => (control, data),
         };
-        let found = self.config.relayds.send(LookUp { control, data }).await;
+        let uid = self.config.owner.uid;
+        let found = self.config.relayds.send(LookUp { uid, control, data }).await;
         // It fails only when that actor failed, without which no relay daemon is connected any more.
         let found = found.map_err(|_| ErrorCode::RelaydConnectFail)?;
         let (control, data) = found.map_err(|error| self.no_relayd(&error))?;
