@@ -35,9 +35,11 @@ const STATUS_SOCKET: &str = "lttngd-status";
 /// Where notifications of triggers are told.
 const NOTIFICATION_SOCKET: &str = "sessiond-notification";
 const APPS_SOCKET: &str = "lttng-ust-sock-8";
+const NEWER_APPS_SOCKET: &str = "lttng-ust-sock-11";
 const PID_FILE: &str = "lttng-sessiond.pid";
 const LOCK_FILE: &str = "lttng-sessiond.lck";
 const WAIT_SHM_NAME: &str = "/lttng-ust-wait-8";
+const NEWER_WAIT_SHM_NAME: &str = "/lttng-ust-wait-11";
 /// The directory below a user's home that holds run directory, configuration and saved sessions.
 const HOME_SUBDIR: &str = ".lttng";
 /// Saved sessions that are loaded at start: below that directory, and for the whole system.
@@ -73,14 +75,18 @@ pub struct Config {
     /// Where metrics are scraped as OpenMetrics text; `None` for nowhere. Whoever may connect there reads the names of all
     /// sessions and channels, and what every user holds.
     pub metrics: Option<MetricsAddress>,
-    /// Where LTTng-UST applications register. They look for `lttng-ust-sock-8` in
+    /// Where applications of LTTng-UST 2.12 to 2.14 register. They look for `lttng-ust-sock-8` in
     /// `/var/run/lttng` and in `$LTTNG_HOME/.lttng` (else `$HOME/.lttng`).
     pub apps_socket: PathBuf,
+    /// The same of LTTng-UST 2.15 and newer, which look for `lttng-ust-sock-11`.
+    pub newer_apps_socket: PathBuf,
     /// The version of LTTng of clients of which nothing else tells it: neither their `liblttng-ctl`, nor what they
     /// asked before, nor the form of what they ask. `None` refuses what could mean two things.
     pub unknown_client_version: Option<ClientVersion>,
-    /// POSIX shared memory name of the page on which applications wait for a daemon.
+    /// POSIX shared memory name of the page on which applications of LTTng-UST 2.12 to 2.14 wait for a daemon.
     pub wait_shm_name: String,
+    /// The same of LTTng-UST 2.15 and newer.
+    pub newer_wait_shm_name: String,
     /// Receives the daemon's process id and a newline.
     pub pid_file: PathBuf,
     /// Locked while the daemon lives, so that no second one uses the run directory.
@@ -187,7 +193,12 @@ impl Config {
             metrics: None,
             unknown_client_version: None,
             apps_socket: run_dir.join(APPS_SOCKET),
+            newer_apps_socket: run_dir.join(NEWER_APPS_SOCKET),
             wait_shm_name: format!("{WAIT_SHM_NAME}-{}", rustix::process::getuid().as_raw()),
+            newer_wait_shm_name: format!(
+                "{NEWER_WAIT_SHM_NAME}-{}",
+                rustix::process::getuid().as_raw()
+            ),
             pid_file: run_dir.join(PID_FILE),
             lock_file: run_dir.join(LOCK_FILE),
             consumerd64: ConsumerdConfig::for_bits(&run_dir, 64),
@@ -282,6 +293,7 @@ impl Config {
         };
         if is_root {
             WAIT_SHM_NAME.clone_into(&mut config.wait_shm_name);
+            NEWER_WAIT_SHM_NAME.clone_into(&mut config.newer_wait_shm_name);
         }
         Ok(config)
     }

@@ -19,7 +19,6 @@ mod sockets;
 mod wiring;
 
 use std::{
-    io,
     net::TcpListener,
     os::unix::net::UnixListener,
     sync::{Mutex, PoisonError, mpsc},
@@ -29,6 +28,7 @@ use std::{
 
 use actix::{Arbiter, ArbiterHandle, System};
 use ending::end_tracing;
+use lttngd_app::{Abi, AppSocket};
 use lttngd_clock::TraceClock;
 use lttngd_handle::{Handle, Process, Settings};
 use lttngd_model::Credentials;
@@ -96,10 +96,10 @@ struct Parts {
     config: Config,
     descriptors: Descriptors,
     rundir: RunDir,
-    wait_page: Option<WaitPage>,
+    wait_pages: Vec<WaitPage>,
     clock: TraceClock,
     clients: Option<UnixListener>,
-    apps: UnixListener,
+    apps: Vec<AppSocket>,
     agents: Option<TcpListener>,
     notifications: Option<UnixListener>,
     looked_at: LookedAt,
@@ -130,7 +130,9 @@ impl Daemon {
         time_zone::settle();
         let descriptors = descriptors_for(&mut config)?;
         let mut rundir = RunDir::prepare(&config, &mut handover)?;
-        let wait_page = WaitPage::open_if_possible(&config.wait_shm_name, config.is_root);
+        let names = [&config.wait_shm_name, &config.newer_wait_shm_name];
+        let opened = names.map(|name| WaitPage::open_if_possible(name, config.is_root));
+        let wait_pages = opened.into_iter().flatten().collect();
         let clock = match &config.clock_plugin {
             Some(plugin) => TraceClock::with_plugin(&plugin.program, &plugin.library)?,
             None => TraceClock::Monotonic,
@@ -140,7 +142,7 @@ impl Daemon {
         let parts = Parts {
             lives: lives.clone(),
             clients: rundir.take_client_listener(),
-            apps: rundir.take_apps_listener().ok_or(StartError::Thread)?,
+            apps: app_sockets(&mut rundir)?,
             agents: rundir.take_agent_listener(),
             notifications: rundir.take_notification_listener(),
             looked_at: (rundir.take_status_listener(), rundir.take_metrics_listener()),
@@ -148,7 +150,7 @@ impl Daemon {
             config,
             descriptors,
             rundir,
-            wait_page,
+            wait_pages,
             clock,
         };
         let (ready, started) = mpsc::channel();
@@ -305,7 +307,7 @@ async fn run_in(
     let arbiters = rooms.arbiters();
     let Rooms { clients: mut clients_room, triggers: mut triggers_room, .. } = rooms;
     let mut status_room = rooms.status;
-    let Parts { config, descriptors, rundir, wait_page, clock, clients, .. } = parts;
+    let Parts { config, descriptors, rundir, wait_pages, clock, clients, .. } = parts;
     let Parts { apps, agents, notifications, looked_at, pause, lives, .. } = parts;
     let (listings, runas) = (SessionListings::default(), Runas::new(config.program.clone()));
     let (failures, mut failed) = events::unbounded_channel();
@@ -320,9 +322,8 @@ async fn run_in(
     let peers = ((apps, known_by), agents);
     let mut listeners = listen_for_peers(&config, &descriptors, peers, &consumers, &failures);
     let notifications = notifications.map(|socket| (socket, triggers));
-    let looked_at = (looked_at, &handle);
     let rooms = (&mut triggers_room, status_room.as_mut());
-    listen_in_rooms(rooms, notifications, looked_at, &descriptors, &failures);
+    listen_in_rooms(rooms, notifications, (looked_at, &handle), &descriptors, &failures);
     let mut keeper = Keeper::of(&config.run_dir, config.keep_sessions);
     // Who has waited for this daemon finds them.
     let made_again = keeper.make_again(&handle).await;
@@ -333,11 +334,11 @@ async fn run_in(
         listeners.extend(near);
         answering
     });
-    let woken = wait_page.as_ref().map(announce);
+    let woken = announce(&wait_pages);
     let begun = load(&handle, config.load_path, config.autoload).await;
     let starting = made_again.start().await;
     if begun.is_ok() {
-        tracing::info!(run_dir = ?config.run_dir, ?woken, "ready");
+        tracing::info!(run_dir = ?config.run_dir, woken, "ready");
         // It fails only when whoever started the daemon is gone; then nobody stops it either.
         let _ = ready.send(Ok(handle.clone()));
         until_it_ends(stopped, (&mut failed, failure)).await;
@@ -359,7 +360,7 @@ async fn run_in(
     let keep = keeper.is_wanted();
     let kept = end_tracing((&registry, keep), &known_apps, (&consumers, &runas), ending).await;
     keeper.write_down(kept).await;
-    drop(wait_page);
+    drop(wait_pages);
     rundir.remove();
     end_rooms(clients_room.into_iter().chain([triggers_room]), answering).await;
     if let Err(error) = begun {
@@ -410,11 +411,23 @@ async fn end_rooms(rooms: impl Iterator<Item = Room>, answering: Option<TaskHand
     let _ = tokio::task::spawn_local(async {}).await;
 }
 
-/// Tells applications that wait for the daemon that it is here.
-fn announce(wait_page: &WaitPage) -> io::Result<usize> {
-    wait_page.announce().inspect_err(|error| {
-        tracing::error!(%error, "applications that wait for the daemon are not told that it is here");
-    })
+/// Where applications register, of which ABI.
+fn app_sockets(rundir: &mut RunDir) -> Result<Vec<AppSocket>, StartError> {
+    let older = rundir.take_apps_listener().ok_or(StartError::Thread)?;
+    let newer = rundir.take_newer_apps_listener();
+    let newer = newer.map(|socket| (socket, Abi::V11..=Abi::V11));
+    Ok([(older, Abi::V8..=Abi::V10)].into_iter().chain(newer).collect())
+}
+
+/// Tells applications that wait for the daemon that it is here: how many waited.
+fn announce(wait_pages: &[WaitPage]) -> usize {
+    let announced = wait_pages.iter().map(|page| {
+        page.announce().unwrap_or_else(|error| {
+            tracing::error!(%error, "applications that wait for the daemon are not told that it is here");
+            0
+        })
+    });
+    announced.sum()
 }
 
 /// The user of this process.

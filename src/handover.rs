@@ -10,6 +10,8 @@ use std::{
 pub(crate) const CLIENTS: &str = "clients";
 /// By which applications register.
 pub(crate) const APPLICATIONS: &str = "applications";
+/// By which those of LTTng-UST 2.15 and newer do.
+pub(crate) const NEWER_APPLICATIONS: &str = "applications-11";
 /// By which logging agents do, of TCP.
 pub(crate) const AGENTS: &str = "agents";
 /// Of those who subscribe to notifications.
@@ -21,7 +23,7 @@ pub(crate) const STATUS: &str = "status";
 /// Of those who scrape metrics, of Unix or TCP.
 pub(crate) const METRICS: &str = "metrics";
 
-/// Keeps listening sockets open while there is no daemon, each by its name: `clients`, `applications`, `agents`,
+/// Keeps listening sockets open while there is no daemon, each by its name: `clients`, `applications`, `applications-11`, `agents`,
 /// `notifications`, `health`, `status`, `metrics`.
 pub trait SocketKeeper: Send {
     /// Keeps this one, beside others of the same name; the same socket once.

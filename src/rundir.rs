@@ -9,7 +9,7 @@
 //! | notification socket | 0660 | root:tracing |
 //! | status socket | 0660 | root:tracing |
 //! | socket for metrics, wherever it is | 0660 | root:tracing |
-//! | application socket | 0666 | |
+//! | application sockets | 0666 | |
 //! | agents' port file | 0644 | |
 //! | consumers' directories | 0750 less the umask | root:tracing |
 //! | pid file | 0644 | |
@@ -42,7 +42,8 @@ use self::sockets::Sockets;
 use crate::config::{CLIENT_SOCKET, Config, ConsumerdConfig, SYSTEM_RUN_DIR};
 use crate::error::StartError;
 use crate::handover::{
-    AGENTS, APPLICATIONS, CLIENTS, HEALTH, Handover, METRICS, NOTIFICATIONS, STATUS,
+    AGENTS, APPLICATIONS, CLIENTS, HEALTH, Handover, METRICS, NEWER_APPLICATIONS, NOTIFICATIONS,
+    STATUS,
 };
 
 /// Connections that may wait to be accepted on the client socket
@@ -63,6 +64,7 @@ const APPS_BACKLOG: i32 = 4096;
 pub(crate) struct RunDir {
     client_listener: Option<UnixListener>,
     apps_listener: Option<UnixListener>,
+    newer_apps_listener: Option<UnixListener>,
     health_listener: Option<UnixListener>,
     notification_listener: Option<UnixListener>,
     status_listener: Option<UnixListener>,
@@ -130,6 +132,7 @@ impl RunDir {
             });
         let apps_listener =
             sockets.listen(APPLICATIONS, &config.apps_socket, (0o666, APPS_BACKLOG))?;
+        let newer_apps_listener = listen_for_newer(&mut sockets, config);
         let agent_listener =
             agent_port::listen(config.agent_port, &config.run_dir, &mut leftovers, handover);
         write_pid_file(&config.pid_file, &mut leftovers)
@@ -140,6 +143,7 @@ impl RunDir {
         let mut rundir = Self {
             client_listener,
             apps_listener: Some(apps_listener),
+            newer_apps_listener,
             health_listener,
             notification_listener,
             status_listener,
@@ -158,6 +162,7 @@ impl RunDir {
         let unix = [
             (CLIENTS, &self.client_listener, config.client_socket.as_ref()),
             (APPLICATIONS, &self.apps_listener, Some(&config.apps_socket)),
+            (NEWER_APPLICATIONS, &self.newer_apps_listener, Some(&config.newer_apps_socket)),
             (HEALTH, &self.health_listener, config.health_socket.as_ref()),
             (NOTIFICATIONS, &self.notification_listener, config.notification_socket.as_ref()),
             (STATUS, &self.status_listener, config.status_socket.as_ref()),
@@ -192,6 +197,12 @@ impl RunDir {
     /// The socket for applications: listening, non-blocking. `None` when it has been taken.
     pub(crate) fn take_apps_listener(&mut self) -> Option<UnixListener> {
         self.apps_listener.take()
+    }
+
+    /// The socket for applications of LTTng-UST 2.15 and newer: listening, non-blocking. `None` when it could not be
+    /// made or has been taken.
+    pub(crate) fn take_newer_apps_listener(&mut self) -> Option<UnixListener> {
+        self.newer_apps_listener.take()
     }
 
     /// The socket for health checks: listening, non-blocking. `None` when the configuration has none
@@ -229,6 +240,16 @@ impl RunDir {
     pub(crate) fn remove(self) {
         drop(self);
     }
+}
+
+/// The socket for applications of LTTng-UST 2.15 and newer, without which the daemon is of use.
+fn listen_for_newer(sockets: &mut Sockets<'_>, config: &Config) -> Option<UnixListener> {
+    let rights = (0o666, APPS_BACKLOG);
+    let listener = sockets.listen(NEWER_APPLICATIONS, &config.newer_apps_socket, rights);
+    let listener = listener.inspect_err(|error| {
+        tracing::error!(%error, "applications of LTTng-UST 2.15 and newer are not recorded");
+    });
+    listener.ok()
 }
 
 /// Lets everybody pass through root's directory, which is the group's as well.

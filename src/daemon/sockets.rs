@@ -4,7 +4,7 @@ use std::{net::TcpListener, os::unix::net::UnixListener};
 
 use actix::Addr;
 use lttngd_agent::{AgentSettings, Agents};
-use lttngd_app::{AppSettings, Apps};
+use lttngd_app::{AppSettings, AppSocket, Apps};
 use lttngd_handle::Handle;
 use lttngd_model::Credentials;
 use lttngd_notification::Triggers;
@@ -68,7 +68,7 @@ pub(super) fn listen_for_clients(
 }
 
 /// Sockets by which applications and agents register, with who knows them.
-pub(super) type PeerSockets = ((UnixListener, Addr<Apps>), (Option<TcpListener>, Addr<Agents>));
+pub(super) type PeerSockets = ((Vec<AppSocket>, Addr<Apps>), (Option<TcpListener>, Addr<Agents>));
 
 /// Serves the sockets by which applications and agents register.
 pub(super) fn listen_for_peers(
@@ -87,7 +87,7 @@ pub(super) fn listen_for_peers(
         attended: Outlet::to(known_apps.recipient()),
     };
     let listening = lttngd_app::listen(apps, settings);
-    let listening = serve("socket for applications", listening, failures.clone());
+    let listening = serve("sockets for applications", listening, failures.clone());
     let mut listeners = vec![tokio::task::spawn_local(listening)];
     if let Some(agents) = agents {
         let settings = AgentSettings {

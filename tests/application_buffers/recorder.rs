@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use lttngd_model::BufferLayout;
 use lttngd_ringbuffer::{
     Channel, ChannelConfig, FlushMode, GetError, Losses, Mode, MonotonicClock, Packet, Storage,
     Stream, StreamObject, Wakeup, possible_cpu_count, write,
@@ -20,6 +21,7 @@ const TIMER: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000 };
 /// A small channel.
 pub fn config(mode: Mode) -> ChannelConfig {
     ChannelConfig {
+        layout: BufferLayout::default(),
         mode,
         subbuf_size_bytes: PAGE,
         num_subbuf: 4,

@@ -82,6 +82,7 @@ impl Step {
 /// A channel that can be made.
 pub fn channel() -> AskChannel {
     AskChannel {
+        buffer_layout: lttngd_model::BufferLayout::default(),
         subbuf_size_bytes: 4096,
         num_subbuf: 2,
         class: ChannelClass::Data { overwrite: false },

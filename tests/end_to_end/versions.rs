@@ -9,7 +9,7 @@ use std::{
     sync::LazyLock,
 };
 
-use super::world::{Answer, Arena, Stage, Which, built, trace};
+use super::world::{Answer, Arena, Stage, Which, built, program, trace};
 
 /// What `tests/versions/root` ends with where the packages cannot be had.
 const NOT_HAD: i32 = 125;
@@ -94,6 +94,109 @@ fn listed(xml: &str) -> Vec<(String, bool)> {
         .collect();
     all.sort();
     all
+}
+
+/// The command line of a program of [`Stage::program`]'s kind with the newer LTTng-UST.
+fn newer_program() -> String {
+    let runner = newer_directory().unwrap().join("traced");
+    format!("{} {}", runner.display(), program::traced().display())
+}
+
+/// The directories of a trace that have streams of the channel.
+fn directories_of(traces: &Path, channel: &str) -> Vec<String> {
+    let streams = trace::files(traces).into_iter().filter(|file| {
+        file.rsplit('/').next().is_some_and(|name| name.starts_with(channel) && !name.contains('.'))
+    });
+    let mut all: Vec<String> =
+        streams.filter_map(|file| Some(file.rsplit_once('/')?.0.to_owned())).collect();
+    all.dedup();
+    all
+}
+
+/// One user's programs with LTTng-UST 2.13 and 2.16 in one session: their buffers are apart, their events in one trace.
+#[test]
+fn programs_of_two_versions_in_one_session() {
+    const EACH: usize = 2000;
+
+    let Some(both) = Both::new(&[]) else { return };
+    both.older_ok("create s");
+    both.older_ok("enable-channel -u -s s c --subbuf-size=256k --num-subbuf=8");
+    both.newer_ok("enable-event -u -s s -c c 'sample:*' --filter 'number >= 0'");
+    both.older_ok("add-context -u -s s -c c -t vpid -t '$app.provider:context'");
+    both.older_ok("start s");
+    let run = |program: &str| both.arena().shell_within(60, &format!("{program} number={EACH}"));
+    let older = program::traced().display().to_string();
+    let newer = newer_program();
+    std::thread::scope(|scope| {
+        for program in [&older, &newer, &older, &newer] {
+            let run = &run;
+            scope.spawn(move || {
+                let answer = run(program);
+                assert_eq!(answer.code, 0, "{answer:#?}");
+            });
+        }
+    });
+    both.newer_ok("rotate s");
+    assert_eq!(run(&newer).code, 0);
+    both.newer_ok("stop s");
+    let events = both.arena().events(&both.arena().traces());
+    assert_eq!(events.len(), 5 * EACH);
+    let directories = directories_of(&both.arena().traces(), "c_");
+    let of_one = |end: &str| directories.iter().filter(|name| name.ends_with(end)).count();
+    assert!(directories.len() >= 2 && of_one("64-bit") > 0, "{directories:?}");
+    both.older_ok("destroy s");
+    both.stage.end();
+}
+
+/// What a newer program leaves in its buffers is closed, taken and given back as an older one's.
+#[test]
+fn the_buffers_of_a_newer_program() {
+    let Some(both) = Both::new(&[]) else { return };
+    let newer = newer_program();
+    let run = |arguments: &str| {
+        let answer = both.arena().shell_within(60, &format!("{newer} {arguments}"));
+        assert_eq!(answer.code, 0, "{answer:#?}");
+    };
+    let place = |name: &str| both.arena().file(name);
+    // Small buffers, which are written round many times.
+    for (name, options) in [
+        ("discard", "--discard"),
+        ("overwrite", "--overwrite"),
+        ("timers", "--read-timer=1000 --switch-timer=1000 --buffers-pid"),
+    ] {
+        both.older_ok(&format!("create {name} --output={}", place(name).display()));
+        both.older_ok(&format!(
+            "enable-channel -u -s {name} c --subbuf-size=4k --num-subbuf=4 {options}"
+        ));
+        both.older_ok(&format!("enable-event -u -s {name} -c c sample:number"));
+        both.older_ok(&format!("start {name}"));
+    }
+    run("number=5000 fork=3000");
+    for name in ["discard", "overwrite", "timers"] {
+        both.older_ok(&format!("stop {name}"));
+        let numbers = both.arena().events(&place(name)).len();
+        assert!((1..=8000).contains(&numbers), "{name}: {numbers}");
+        both.older_ok(&format!("clear {name}"));
+        both.older_ok(&format!("start {name}"));
+    }
+    run("number=10");
+    for name in ["discard", "overwrite", "timers"] {
+        both.older_ok(&format!("stop {name}"));
+        assert_eq!(both.arena().events(&place(name)).len(), 10, "{name}");
+    }
+    both.older_ok("destroy --all");
+
+    both.older_ok("create snapshots --snapshot");
+    both.older_ok("enable-event -u -s snapshots sample:number");
+    both.older_ok("start snapshots");
+    run("number=7");
+    both.older_ok(&format!("snapshot record -s snapshots {}", place("first").display()));
+    run("number=5");
+    both.older_ok(&format!("snapshot record -s snapshots {}", place("second").display()));
+    assert_eq!(both.arena().events(&place("first")).len(), 7);
+    assert_eq!(both.arena().events(&place("second")).len(), 12);
+    both.older_ok("destroy --all");
+    both.stage.end();
 }
 
 #[test]

@@ -23,6 +23,7 @@ use lttngd_model::{
     ust::{NotifierRule, NotifierSet},
 };
 use lttngd_runtime::{Descriptors, Hold, Outlet};
+use lttngd_wire::ust::Abi;
 use lttngd_world::{Arena, PATIENCE, eventually};
 
 const APPS_SOCKET: &str = "lttng-ust-sock-8";
@@ -112,7 +113,7 @@ impl Listener {
                     unregistered: Outlet::to(apps.clone().recipient()),
                     attended: Outlet::to(apps.clone().recipient()),
                 };
-                actix::spawn(listen(socket, settings));
+                actix::spawn(listen(vec![(socket, Abi::V8..=Abi::V10)], settings));
                 started.send((apps, teller, System::current())).unwrap();
             });
             system.run().unwrap();

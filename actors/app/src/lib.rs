@@ -48,7 +48,8 @@ pub use apps::{
     ListApps, RegisteredApp, ReportApps,
 };
 pub use error::AppError;
-pub use listener::{AppSettings, REGISTRATION_DEADLINE, listen};
+pub use listener::{AppSettings, AppSocket, REGISTRATION_DEADLINE, listen};
+pub use lttngd_wire::ust::Abi;
 pub use message::{
     AppAttended, AppId, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields,
     ListTracepoints, RegenerateStatedump, RegisterDone, SessionWish, Synchronise,

@@ -5,6 +5,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
     fmt, io,
+    ops::RangeInclusive,
     os::{fd::OwnedFd, unix::net::UnixListener as StdListener},
     rc::Rc,
     sync::Arc,
@@ -12,6 +13,7 @@ use std::{
 };
 
 use actix::Actor;
+use futures::future::join_all;
 use lttngd_clock::now;
 use lttngd_model::Bitness;
 use lttngd_runtime::{
@@ -73,7 +75,7 @@ enum Rejected {
     Peer(#[from] PeerError),
     #[error(transparent)]
     Malformed(#[from] RegistrationError),
-    #[error("ABI version {0} is not supported")]
+    #[error("ABI version {0} is not supported at this socket")]
     Abi(u32),
     #[error(
         "alignments {0:?} are not those of this machine's applications: nobody could read its trace"
@@ -147,22 +149,26 @@ struct Listener {
     pace: Rc<Pace>,
 }
 
-/// Accepts applications on `listener` for ever. Those of one process are
+/// A socket, and the ABIs of the applications that register there.
+pub type AppSocket = (StdListener, RangeInclusive<Abi>);
+
+/// Accepts applications on all of these sockets for ever. Those of one process are
 /// [`REGISTRATIONS_EACH_MAX`] at most.
 ///
 /// # Errors
-/// When the socket cannot be used at all.
-pub async fn listen(listener: StdListener, settings: AppSettings) -> io::Result<()> {
-    listen_allowing(listener, settings, CONNECTIONS_EACH_MAX).await
+/// When a socket cannot be used at all.
+pub async fn listen(sockets: Vec<AppSocket>, settings: AppSettings) -> io::Result<()> {
+    listen_allowing(sockets, settings, CONNECTIONS_EACH_MAX).await
 }
 
 /// The same, with that many connections of each process.
 pub(crate) async fn listen_allowing(
-    listener: StdListener,
+    sockets: Vec<AppSocket>,
     settings: AppSettings,
     connections_each_max: usize,
 ) -> io::Result<()> {
-    let sockets = Sockets::new(listener)?;
+    let sockets = sockets.into_iter().map(|(socket, abis)| Ok((Sockets::new(socket)?, abis)));
+    let sockets = sockets.collect::<io::Result<Vec<_>>>()?;
     let outlets = Outlets {
         registered: settings.registered.clone(),
         unregistered: settings.unregistered.clone(),
@@ -179,7 +185,12 @@ pub(crate) async fn listen_allowing(
         refusals: RefCell::new(Sparing::for_refusals()),
         pace: Rc::clone(&pace),
     });
-    match accept_all("application", sockets, &pace, |socket| listener.admit(socket)).await {}
+    let accepted = sockets.into_iter().map(async |(sockets, abis)| {
+        accept_all("application", sockets, &pace, |socket| listener.admit(socket, &abis)).await
+    });
+    // None ends.
+    join_all(accepted).await;
+    Ok(())
 }
 
 impl Listener {
@@ -231,7 +242,7 @@ impl Listener {
     /// Serves a connection beside the others, or at once what has come already: most have said who they are by
     /// then, and the second one of a process is nothing but that. Whoever is refused goes on untraced, and tries again
     /// after some seconds; that costs little, before the socket is watched.
-    fn admit(self: &Rc<Self>, socket: OwnedFd) -> io::Result<()> {
+    fn admit(self: &Rc<Self>, socket: OwnedFd, abis: &RangeInclusive<Abi>) -> io::Result<()> {
         let credentials = match peer_credentials(&socket) {
             Ok(credentials) => credentials,
             Err(error) => {
@@ -247,10 +258,11 @@ impl Listener {
         // Neither of its sockets brings descriptors.
         let peer = Peer::accepted(socket)?.reading_ahead().with_place(held);
         let (listener, uid) = (Rc::clone(self), credentials.uid);
-        match self.begin(peer, credentials, permit) {
+        match self.begin(peer, credentials, permit, abis) {
             Ok(Begun::Silent(peer, credentials, permit)) => {
+                let abis = abis.clone();
                 let registered = async move {
-                    let registration = listener.registration(peer, credentials, permit);
+                    let registration = listener.registration(peer, credentials, permit, &abis);
                     let Some((pid, half)) = registration.await? else { return Ok(()) };
                     match listener.pair(pid, half)? {
                         Some((half, waiting)) => listener.paired(pid, half, waiting).await,
@@ -304,12 +316,13 @@ impl Listener {
         peer: Peer,
         credentials: PeerCredentials,
         permit: Permit,
+        abis: &RangeInclusive<Abi>,
     ) -> Result<Begun, Rejected> {
         let mut bytes = [0; REGISTRATION_LEN];
         if !peer.read_if_there(&mut bytes) {
             return Ok(Begun::Silent(peer, credentials, permit));
         }
-        let (pid, half) = self.half(peer, credentials, permit, &bytes)?;
+        let (pid, half) = self.half((peer, abis), credentials, permit, &bytes)?;
         Ok(Begun::Registered(pid, half))
     }
 
@@ -336,6 +349,7 @@ impl Listener {
         peer: Peer,
         credentials: PeerCredentials,
         permit: Permit,
+        abis: &RangeInclusive<Abi>,
     ) -> Result<Option<(u32, Half)>, Rejected> {
         let mut bytes = [0; REGISTRATION_LEN];
         let read = tokio::time::timeout(REGISTRATION_DEADLINE, peer.read_exact_or_end(&mut bytes));
@@ -348,20 +362,20 @@ impl Listener {
             self.pace.in_vain(Moment::now());
             return Ok(None);
         }
-        self.half(peer, credentials, permit, &bytes).map(Some)
+        self.half((peer, abis), credentials, permit, &bytes).map(Some)
     }
 
     /// Checks the registration message.
     fn half(
         &self,
-        peer: Peer,
+        (peer, abis): (Peer, &RangeInclusive<Abi>),
         credentials: PeerCredentials,
         permit: Permit,
         bytes: &[u8],
     ) -> Result<(u32, Half), Rejected> {
         let registration = Registration::decode(bytes)?;
         let abi = Abi::from_major(registration.major)
-            .filter(|abi| *abi < Abi::V11)
+            .filter(|abi| abis.contains(abi))
             .ok_or(Rejected::Abi(registration.major))?;
         let bitness = Bitness::from_bits_per_long(registration.bits_per_long)
             .filter(|bitness| self.settings.bitnesses.contains(bitness));
@@ -414,6 +428,9 @@ impl Listener {
             _ => return Err(Rejected::SameKind),
         };
         let id = AppId(self.next_id.replace(self.next_id.get() + 1));
+        if command.abi != notify.abi {
+            return Err(Rejected::Abi(notify.registration.major));
+        }
         let socket = CommandSocket::new(command.peer, (id, command.uid, command.abi));
         let link = Link(&socket);
         let version = socket.serve_while(link.tracer_version());

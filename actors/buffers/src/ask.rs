@@ -2,7 +2,7 @@
 
 use std::io;
 
-use lttngd_model::{BufferMode, ChannelAttributes, ChannelOutput};
+use lttngd_model::{BufferLayout, BufferMode, ChannelAttributes, ChannelOutput};
 use lttngd_wire::consumer::{AskChannel, ChannelClass};
 
 use crate::{BufferSetConfig, ChannelRequest, SetOutput};
@@ -45,6 +45,7 @@ impl BufferSetConfig {
             blocking_timeout_us: attributes.blocking_timeout_us,
             root_shm_path: String::new(),
             shm_path: String::new(),
+            buffer_layout: self.layout,
         }
     }
 
@@ -74,6 +75,7 @@ impl BufferSetConfig {
     ) -> AskChannel {
         AskChannel {
             class: ChannelClass::Metadata,
+            buffer_layout: BufferLayout::default(),
             chan_id: METADATA_CHAN_ID,
             monitor_timer_interval_us: 0,
             tracefile_size_bytes: 0,

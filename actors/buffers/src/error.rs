@@ -29,6 +29,11 @@ pub enum BuffersError {
     /// There is no memory for them.
     #[error(transparent)]
     NoMemory(#[from] NoMemory),
+    /// The consumer daemon makes buffers of another layout than was asked.
+    #[error(
+        "the consumer daemon has no buffers for applications of LTTng-UST 2.15 and newer, which lttngd's own has"
+    )]
+    Layout,
     /// The kernel tracer did not do what it was told.
     #[error("{0}")]
     Tracer(String),

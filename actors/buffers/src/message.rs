@@ -8,7 +8,9 @@ use lttngd_metadata::{
     tsdl::{Clock, HeaderType},
     ustregistry::{Enumeration, EventRegistration, KnownIds, RegistryError},
 };
-use lttngd_model::{Bitness, ChannelAttributes, ChannelKey, ChunkId, Field, NetIndex, SessionId};
+use lttngd_model::{
+    Bitness, BufferLayout, ChannelAttributes, ChannelKey, ChunkId, Field, NetIndex, SessionId,
+};
 use lttngd_runtime::ask;
 
 use crate::{BuffersError, SetOutput};
@@ -179,15 +181,31 @@ pub struct Finish;
 /// Whose buffers these are, within a session.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum SetKey {
-    /// Of all applications of a user and word size.
+    /// Of all applications of a user, word size and layout.
     Uid {
         /// The user.
         uid: u32,
         /// The word size.
         bitness: Bitness,
+        /// How they lay out their buffers.
+        layout: BufferLayout,
     },
     /// Of one application, by the daemon's number of it: process ids come again.
     App(u64),
+}
+
+impl SetKey {
+    /// Whether these are buffers of the same user and word size, and of another layout.
+    #[must_use]
+    pub fn is_beside(self, other: Self) -> bool {
+        match (self, other) {
+            (
+                Self::Uid { uid, bitness, layout },
+                Self::Uid { uid: of, bitness: bits, layout: other },
+            ) => (uid, bitness) == (of, bits) && layout != other,
+            _ => false,
+        }
+    }
 }
 
 /// Which ids the set has given, now that applications ask for the same ones. Those that come need not ask.

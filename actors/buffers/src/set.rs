@@ -14,7 +14,8 @@ use std::{
 use lttngd_consumer::{ChannelSampled, ConsumerError};
 use lttngd_metadata::tsdl::{Clock, Scheme, TraceDescription};
 use lttngd_model::{
-    Bitness, ChannelAttributes, ChannelKey, ChunkId, Credentials, NetIndex, SessionId, Timestamp,
+    Bitness, BufferLayout, ChannelAttributes, ChannelKey, ChunkId, Credentials, NetIndex,
+    SessionId, Timestamp,
 };
 use lttngd_runas::{Below, Owner, Runas};
 use lttngd_runtime::Outlet;
@@ -147,6 +148,10 @@ pub struct BufferSetConfig {
     pub scheme: Scheme,
     /// Word size of the applications.
     pub bitness: Bitness,
+    /// How the applications lay out their buffers.
+    pub layout: BufferLayout,
+    /// Whether the user has buffers of another layout in the session, whose directory is the usual one.
+    pub is_beside: bool,
     /// Alignments of the (first) application.
     pub alignments: Alignments,
     /// Tracer version of the (first) application.
@@ -178,7 +183,7 @@ impl BufferSetConfig {
     #[must_use]
     pub fn key(&self) -> SetKey {
         match self.scheme {
-            Scheme::Uid(uid) => SetKey::Uid { uid, bitness: self.bitness },
+            Scheme::Uid(uid) => SetKey::Uid { uid, bitness: self.bitness, layout: self.layout },
             Scheme::Pid { .. } => SetKey::App(self.app_id),
         }
     }
@@ -193,7 +198,14 @@ impl BufferSetConfig {
     #[must_use]
     pub fn path(&self) -> String {
         match &self.scheme {
-            Scheme::Uid(uid) => format!("uid/{uid}/{}-bit", self.bitness.bits_per_long()),
+            Scheme::Uid(uid) => {
+                let beside = match (self.is_beside, self.layout) {
+                    (false, _) => "",
+                    (true, BufferLayout::Ust8) => "-ust-8",
+                    (true, BufferLayout::Ust11) => "-ust-11",
+                };
+                format!("uid/{uid}/{}-bit{beside}", self.bitness.bits_per_long())
+            }
             Scheme::Pid { pid, procname, registered_at } => {
                 // The name comes from the application: it must not name another directory.
                 let procname = procname.replace('/', "_");

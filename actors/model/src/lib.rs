@@ -5,6 +5,7 @@
 //! Numeric values stand in the types that mirror an `enum` of `liblttng-ctl` 2.13; the wire layouts
 //! stand in `lttngd-wire`.
 
+mod buffer_layout;
 mod channel;
 mod context;
 mod credentials;
@@ -27,6 +28,7 @@ mod url;
 mod userspace_probe;
 pub mod ust;
 
+pub use buffer_layout::BufferLayout;
 pub use channel::{BufferMode, ChannelAttributes, ChannelListing, ChannelOutput};
 pub use context::{AppContext, Context, ContextKind, PerfContext};
 pub use credentials::Credentials;

@@ -4,23 +4,31 @@
 
 use std::sync::atomic::{Ordering, fence};
 
+use lttngd_model::BufferLayout;
+
 use crate::clock::Clock;
 use crate::config::Mode;
 use crate::error::Corruption;
 use crate::geometry::is_behind;
-use crate::layout::{PACKET_HEADER_LEN, control};
+use crate::layout::PACKET_HEADER_LEN;
 use crate::packet::{self, Closing, RawHeader};
 use crate::stream::{Stream, free_id};
 
 impl Stream {
-    /// The position of the writers, when packets that they left behind are not finished. Most are
-    /// within microseconds.
+    /// The position of the writers, when packets that they left behind are not finished, or somebody has a sub-buffer
+    /// still that he left. Most are within microseconds.
     ///
     /// # Errors
     /// A corrupt stream.
     pub fn unfinished_until(&mut self) -> Result<Option<u64>, Corruption> {
         let produced = self.look()?.produced;
-        let unfinished = self.is_left_behind(produced)
+        if self.layout.of == BufferLayout::Ust11 {
+            for position in self.left_positions(produced) {
+                self.note_owner(position);
+            }
+        }
+        let unfinished = self.awaits_owners()
+            || self.is_left_behind(produced)
             || self.left_positions(produced).any(|at| !self.is_delivered(at));
         Ok(unfinished.then_some(produced))
     }
@@ -64,6 +72,7 @@ impl Stream {
             }
             later = self.begin_of(position)?.unwrap_or(later);
         }
+        self.free_held_on(produced);
         self.check()?;
         Ok(finished)
     }
@@ -77,23 +86,25 @@ impl Stream {
         (start >> order..end >> order).map(move |number| number << order)
     }
 
-    /// Completes one packet, which ends at `later` at the latest. `false` when a writer did something
+    /// Completes one packet, whose writer's sub-buffer is taken from it, which ends at `later` at the latest. `false` when a writer did something
     /// meanwhile.
     fn finish_packet(&mut self, position: u64, later: u64) -> Result<bool, Corruption> {
         let geometry = self.layout.geometry;
         let index = geometry.index(position);
         let physical = self.physical_at(index)?;
         let full = geometry.commit_base(position).wrapping_add(geometry.subbuf_size());
+        self.seize(index);
         let counter = self.memory.u64(self.layout.commit_count(index));
         let found = counter.load(Ordering::SeqCst);
         let written = self.written_len(position, physical, found == full);
         // From here on no writer finds its packet complete.
         if counter.compare_exchange(found, full, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            self.disown(index);
             return Ok(false);
         }
         if found != full {
             // Later packets are to show it as well.
-            self.memory.u64(control::LOST_FULL).fetch_add(1, Ordering::Relaxed);
+            self.memory.u64(self.layout.lost_full()).fetch_add(1, Ordering::Relaxed);
         }
         let subbuf = self.layout.subbuf(physical.into());
         if written < PACKET_HEADER_LEN {
@@ -101,7 +112,7 @@ impl Stream {
         }
         let data_size = written.max(PACKET_HEADER_LEN);
         let begin = RawHeader::load(&self.memory, subbuf).timestamp_begin();
-        let end = self.memory.u64(self.layout.end_time(index)).load(Ordering::Acquire);
+        let end = self.memory.u64(self.layout.end_time(index, physical)).load(Ordering::Acquire);
         let closing = Closing {
             // The one who was to write it may be the one who died: then it is that of a pass before.
             timestamp_end: if begin < end && end <= later { end } else { later.max(begin) },
@@ -112,13 +123,15 @@ impl Stream {
         packet::close(&self.memory, subbuf, &closing);
         let word = |offset, value: u64| self.memory.u64(offset).store(value, Ordering::SeqCst);
         word(self.layout.data_size(physical.into()), data_size);
-        word(self.layout.sequence(index), geometry.generation(position).wrapping_add(1));
+        let passes = geometry.generation(position).wrapping_add(1);
+        word(self.layout.sequence(index, full), passes);
         fence(Ordering::SeqCst);
-        if geometry.mode == Mode::Overwrite {
+        if geometry.exchanges {
             word(self.layout.writer_id(index), free_id(physical, geometry.generation(position)));
         }
         word(self.layout.delivered_count(index), full);
         word(self.layout.commit_sequence(index), full);
+        self.disown(index);
         Ok(true)
     }
 

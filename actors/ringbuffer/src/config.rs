@@ -1,5 +1,7 @@
 //! What a channel is made from, as the session daemon asks for it.
 
+use lttngd_model::BufferLayout;
+
 use crate::{
     error::ConfigError,
     limits::{BUFFER_MAX_LEN, CPU_COUNT_MAX, SUBBUF_COUNT_MAX},
@@ -45,9 +47,11 @@ pub struct ChannelConfig {
     /// Streams of the channel, one for each possible CPU: see
     /// [`possible_cpu_count`](crate::possible_cpu_count).
     pub cpu_count: u32,
-    /// Whether snapshots are taken of it. In overwrite mode its readers then have more than one
-    /// sub-buffer to give for others ([`SPARE_MAX_LEN`]).
+    /// Whether snapshots are taken of it. Where sub-buffers are exchanged its readers then have more than one
+    /// to give for others ([`SPARE_MAX_LEN`]).
     pub snapshots: bool,
+    /// Whose applications write to it.
+    pub layout: BufferLayout,
 }
 
 impl ChannelConfig {

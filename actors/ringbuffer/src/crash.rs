@@ -3,6 +3,8 @@
 
 use std::sync::atomic::Ordering;
 
+use lttngd_model::BufferLayout;
+
 use crate::config::Mode;
 use crate::layout::{Layout, REF_LEN, control, element};
 use crate::memory::Mapping;
@@ -26,8 +28,9 @@ fn encode(layout: &Layout) -> [u8; BLOCK_LEN] {
     bytes.extend(MAGIC);
     bytes.extend(layout.len.to_ne_bytes());
     bytes.extend(ENDIAN.to_ne_bytes());
-    // Version 0.0, of LTTng-UST.
-    bytes.extend([0; 4]);
+    // The version of LTTng-UST's block, major and minor.
+    let major: u16 = if layout.of == BufferLayout::Ust11 { 1 } else { 0 };
+    bytes.extend([major, 0].into_iter().flat_map(u16::to_ne_bytes));
     bytes.extend([WORD_SIZE, 0]);
     let offsets = [
         control::OFFSET,

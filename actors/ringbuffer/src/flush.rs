@@ -3,11 +3,13 @@
 
 use std::sync::atomic::{Ordering, fence};
 
+use lttngd_model::BufferLayout;
+
 use crate::clock::Clock;
 use crate::config::Mode;
 use crate::error::Corruption;
 use crate::geometry::is_behind;
-use crate::layout::{PACKET_HEADER_LEN, control};
+use crate::layout::{PACKET_HEADER_LEN, control, element};
 use crate::packet::{self, Closing};
 use crate::stream::{NO_READER_OR_WRITER, Quiescent, Stream, free_id};
 
@@ -50,13 +52,13 @@ pub enum BeginOutcome {
 }
 
 /// A switch of sub-buffers, agreed with the writers.
-struct Switch {
+pub(crate) struct Switch {
     /// The position before it.
-    from: u64,
-    now: u64,
-    events_discarded: u64,
+    pub from: u64,
+    pub now: u64,
+    pub events_discarded: u64,
     /// Whether the packet was not begun by a writer.
-    unopened: bool,
+    pub unopened: bool,
 }
 
 impl Stream {
@@ -91,7 +93,15 @@ impl Stream {
             let word = self.memory.u64(control::OFFSET);
             if word.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
                 self.produced = to;
-                self.finish(&Switch { from, now, events_discarded, unopened })?;
+                match self.layout.of {
+                    BufferLayout::Ust8 => {
+                        self.finish(&Switch { from, now, events_discarded, unopened })?;
+                    }
+                    BufferLayout::Ust11 => {
+                        self.memory.u64(control::LAST_TIMESTAMP).store(now, Ordering::Relaxed);
+                        self.complete_left(self.layout.geometry.index(from), now)?;
+                    }
+                }
                 return Ok(FlushOutcome::Closed);
             }
         }
@@ -154,22 +164,27 @@ impl Stream {
             if !self.has_room_at(from) {
                 return Ok(BeginOutcome::NoRoom);
             }
+            let index = self.layout.geometry.index(from);
+            if !self.own(index) {
+                continue;
+            }
             let now = clock.now();
             let to = from.wrapping_add(PACKET_HEADER_LEN);
             let word = self.memory.u64(control::OFFSET);
             if word.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+                self.let_go(index, now)?;
                 continue;
             }
             self.produced = to;
             self.memory.u64(control::LAST_TIMESTAMP).store(now, Ordering::Relaxed);
-            let index = self.layout.geometry.index(from);
-            if self.layout.geometry.mode == Mode::Overwrite {
+            if self.layout.geometry.exchanges {
                 self.enter(index);
             }
             let physical = self.physical_at(index)?;
             self.begin(physical, index, now);
             let count = self.commit(index, PACKET_HEADER_LEN);
             self.note_sequence(to, index, count);
+            self.let_go(index, now)?;
             return Ok(BeginOutcome::Begun);
         }
         Ok(BeginOutcome::NoRoom)
@@ -193,8 +208,8 @@ impl Stream {
 
     /// Events that writers lost so far, for whatever reason.
     pub(crate) fn events_discarded(&self) -> u64 {
-        [control::LOST_FULL, control::LOST_WRAP, control::LOST_BIG]
-            .into_iter()
+        self.layout
+            .lost_counts()
             .map(|offset| self.memory.u64(offset).load(Ordering::Relaxed))
             .fold(0, u64::wrapping_add)
     }
@@ -207,17 +222,19 @@ impl Stream {
         let is_clean = delivered.load(Ordering::SeqCst) & geometry.commit_mask()
             == geometry.commit_base(position);
         let is_full = position.wrapping_sub(self.consumed) >= geometry.buf_size();
-        is_clean && !is_full
+        is_clean && !is_full && !self.is_owned(geometry.index(position))
     }
 
     /// Writes what belongs to a switch.
-    fn finish(&mut self, switch: &Switch) -> Result<(), Corruption> {
+    pub(crate) fn finish(&mut self, switch: &Switch) -> Result<(), Corruption> {
         let geometry = self.layout.geometry;
         let mut position = switch.from;
         let index = geometry.index(position);
         self.memory.u64(control::LAST_TIMESTAMP).store(switch.now, Ordering::Relaxed);
         if geometry.mode == Mode::Overwrite {
             self.push_reader(position)?;
+        }
+        if geometry.exchanges {
             self.enter(index);
         }
         let physical = self.physical_at(index)?;
@@ -230,7 +247,11 @@ impl Stream {
         let data_size = geometry.offset_in_subbuf(position.wrapping_sub(1)) + 1;
         let word = |offset, value: u64| self.memory.u64(offset).store(value, Ordering::Relaxed);
         word(self.layout.data_size(physical.into()), data_size);
-        word(self.layout.end_time(index), switch.now);
+        word(self.layout.end_time(index, physical), switch.now);
+        if self.layout.of == BufferLayout::Ust11 {
+            let pages = self.layout.pages(physical.into());
+            word(pages + element::PAGES_END_LOST, switch.events_discarded);
+        }
         let rest = geometry.subbuf_size() - data_size;
         let count = self.commit(index, rest);
         self.deliver(position.wrapping_sub(1), count, switch.events_discarded)?;
@@ -255,7 +276,7 @@ impl Stream {
         self.look().map(|_| ())
     }
 
-    /// In overwrite mode, tells the reader that somebody writes in the sub-buffer.
+    /// Where sub-buffers are exchanged, tells the reader that somebody writes in this one.
     fn enter(&self, index: u64) {
         let word = self.memory.u64(self.layout.writer_id(index));
         word.fetch_and(!NO_READER_OR_WRITER, Ordering::SeqCst);
@@ -263,7 +284,9 @@ impl Stream {
 
     /// Writes the header of an empty packet.
     fn begin(&self, physical: u32, index: u64, now: u64) {
-        let passes = self.memory.u64(self.layout.sequence(index)).load(Ordering::Relaxed);
+        let delivered = self.memory.u64(self.layout.delivered_count(index)).load(Ordering::Acquire);
+        let passes = self.memory.u64(self.layout.sequence(index, delivered));
+        let passes = passes.load(Ordering::Relaxed);
         let number = passes.wrapping_mul(self.layout.geometry.num_subbuf()).wrapping_add(index);
         packet::open(
             &self.memory,
@@ -272,6 +295,12 @@ impl Stream {
             now,
             number,
         );
+        if self.layout.of == BufferLayout::Ust11 {
+            let pages = self.layout.pages(physical.into());
+            let word = |offset, value: u64| self.memory.u64(offset).store(value, Ordering::Relaxed);
+            word(pages + element::PAGES_BEGIN_TIME, now);
+            word(pages + element::PAGES_BEGIN_LOST, self.events_discarded());
+        }
     }
 
     /// Counts bytes as written, and says how many there are.
@@ -311,15 +340,17 @@ impl Stream {
         let load = |offset| self.memory.u64(offset).load(Ordering::Acquire);
         let data_size = load(self.layout.data_size(physical.into()));
         let closing = Closing {
-            timestamp_end: load(self.layout.end_time(index)),
+            timestamp_end: load(self.layout.end_time(index, physical)),
             data_size,
             packet_size: data_size.checked_next_multiple_of(self.layout.page_size).unwrap_or(0),
             events_discarded,
         };
         packet::close(&self.memory, self.layout.subbuf(physical.into()), &closing);
-        self.memory.u64(self.layout.sequence(index)).fetch_add(1, Ordering::Relaxed);
+        let passes = self.memory.u64(self.layout.sequence(index, before)).load(Ordering::Relaxed);
+        let next = self.memory.u64(self.layout.sequence(index, count));
+        next.store(passes.wrapping_add(1), Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        if geometry.mode == Mode::Overwrite {
+        if geometry.exchanges {
             let id = free_id(physical, geometry.generation(position));
             self.memory.u64(self.layout.writer_id(index)).store(id, Ordering::SeqCst);
         }

@@ -1,6 +1,8 @@
 //! Arithmetic over positions. A position counts all bytes that were ever reserved in a stream; it runs
 //! freely and wraps, so positions are compared by their signed difference.
 
+use lttngd_model::BufferLayout;
+
 use crate::config::{ChannelConfig, Mode, SPARE_MAX_LEN};
 
 /// Sizes of a stream's buffer, all of them powers of two.
@@ -9,24 +11,26 @@ pub(crate) struct Geometry {
     pub mode: Mode,
     pub subbuf_order: u32,
     pub num_order: u32,
-    /// In overwrite mode, sub-buffers that are the reader's.
+    /// Whether a reader takes a sub-buffer by giving another one for it: in overwrite mode, and from ABI 11 on always.
+    pub exchanges: bool,
+    /// The sub-buffers that are the reader's then.
     pub spares: u64,
 }
 
 impl Geometry {
     /// Of a checked configuration.
     pub fn new(config: &ChannelConfig) -> Self {
-        let spares = match (config.mode, config.snapshots) {
-            (Mode::Discard, _) => 0,
-            (Mode::Overwrite, false) => 1,
-            (Mode::Overwrite, true) => {
-                (SPARE_MAX_LEN / config.subbuf_size_bytes).clamp(2, config.num_subbuf)
-            }
+        let exchanges = config.mode == Mode::Overwrite || config.layout == BufferLayout::Ust11;
+        let spares = match (exchanges, config.snapshots) {
+            (false, _) => 0,
+            (true, false) => 1,
+            (true, true) => (SPARE_MAX_LEN / config.subbuf_size_bytes).clamp(2, config.num_subbuf),
         };
         Self {
             mode: config.mode,
             subbuf_order: config.subbuf_size_bytes.trailing_zeros(),
             num_order: config.num_subbuf.trailing_zeros(),
+            exchanges,
             spares,
         }
     }
@@ -47,7 +51,7 @@ impl Geometry {
         1 << self.buf_order()
     }
 
-    /// Sub-buffers in memory: in overwrite mode the reader has some of its own.
+    /// Sub-buffers in memory: where they are exchanged the reader has some of its own.
     pub fn physical_count(&self) -> u64 {
         self.num_subbuf() + self.spares
     }

@@ -1,5 +1,7 @@
 //! The channel object: what applications copy to know the layout of a channel's streams (LTTng-UST
-//! 2.12 and 2.13, `struct lttng_ust_ring_buffer_channel`). It is sent, not shared.
+//! 2.12 to 2.16, `struct lttng_ust_ring_buffer_channel`). It is sent, not shared.
+
+use lttngd_model::BufferLayout;
 
 use crate::config::{BLOCKING_FOREVER, ChannelConfig, Mode};
 use crate::geometry::Geometry;
@@ -7,12 +9,7 @@ use crate::layout::REF_LEN;
 
 /// Size in bytes of the part before the references to streams counts.
 const FIXED_LEN: usize = 768;
-/// Size in bytes of the private part of the client library, at the end.
-const PRIVATE_LEN: usize = 120;
-/// The references to streams begin within the fixed part's padding.
-const STREAM_REFS: usize = 664;
 const NAME_LEN: usize = 255;
-const CONFIG_NAME: usize = 344;
 /// Bits of an event's compact timestamp.
 const TIMESTAMP_BITS: u32 = 27;
 const US_PER_MS: i64 = 1000;
@@ -42,10 +39,41 @@ mod member {
     pub const CONFIG_IPI: usize = 208;
     pub const CONFIG_WAKEUP: usize = 212;
     pub const CONFIG_TIMESTAMP_BITS: usize = 216;
-    pub const CONFIG_CLIENT_TYPE: usize = 304;
-    /// Within the private part.
-    pub const PRIVATE_ID: usize = 92;
-    pub const PRIVATE_UUID: usize = 100;
+}
+
+/// What differs from ABI to ABI.
+struct Places {
+    client_type: usize,
+    name: usize,
+    /// The references to streams begin within the fixed part's padding.
+    stream_refs: usize,
+    /// Size in bytes of the private part of the client library, at the end, and members within it.
+    private_len: usize,
+    private_id: usize,
+    private_uuid: usize,
+}
+
+impl Places {
+    fn of(layout: BufferLayout) -> Self {
+        match layout {
+            BufferLayout::Ust8 => Self {
+                client_type: 304,
+                name: 344,
+                stream_refs: 664,
+                private_len: 120,
+                private_id: 92,
+                private_uuid: 100,
+            },
+            BufferLayout::Ust11 => Self {
+                client_type: 312,
+                name: 352,
+                stream_refs: 672,
+                private_len: 64,
+                private_id: 0,
+                private_uuid: 4,
+            },
+        }
+    }
 }
 
 /// The transport by its name and its number among the client types.
@@ -70,7 +98,8 @@ fn blocking_timeout_ms(timeout_us: i64) -> i32 {
 pub(crate) fn encode(config: &ChannelConfig, start_time: u64) -> Vec<u8> {
     let geometry = Geometry::new(config);
     let private = FIXED_LEN + REF_LEN as usize * config.cpu_count as usize;
-    let mut image = Image(vec![0; private + PRIVATE_LEN]);
+    let places = Places::of(config.layout);
+    let mut image = Image(vec![0; private + places.private_len]);
     image.u64(member::COMMIT_COUNT_MASK, geometry.commit_mask());
     image.u64(member::SWITCH_TIMER_INTERVAL, config.switch_timer_interval_us.into());
     image.u32(member::SWITCH_TIMER_ENABLED, (config.switch_timer_interval_us != 0).into());
@@ -85,7 +114,7 @@ pub(crate) fn encode(config: &ChannelConfig, start_time: u64) -> Vec<u8> {
     image.u32(member::SUBBUF_SIZE_ORDER, geometry.subbuf_order);
     image.u32(member::NUM_SUBBUF_ORDER, geometry.num_order);
     image.u32(member::BUF_SIZE_ORDER, geometry.buf_order());
-    image.u32(member::EXTRA_READER_SUBBUF, (config.mode == Mode::Overwrite).into());
+    image.u32(member::EXTRA_READER_SUBBUF, geometry.exchanges.into());
     image.u64(member::NUM_SUBBUF, geometry.num_subbuf());
     image.u64(member::START_TIME, start_time);
     let (name, client_type) = transport(config);
@@ -96,15 +125,15 @@ pub(crate) fn encode(config: &ChannelConfig, start_time: u64) -> Vec<u8> {
     image.u32(member::CONFIG_IPI, 1);
     image.u32(member::CONFIG_WAKEUP, (config.read_timer_interval_us == 0).into());
     image.u32(member::CONFIG_TIMESTAMP_BITS, TIMESTAMP_BITS);
-    image.u32(member::CONFIG_CLIENT_TYPE, client_type);
+    image.u32(places.client_type, client_type);
     debug_assert!(name.len() < NAME_LEN);
-    image.bytes(CONFIG_NAME, name.as_bytes());
+    image.bytes(places.name, name.as_bytes());
     for cpu in 0..config.cpu_count {
-        let offset = STREAM_REFS + REF_LEN as usize * cpu as usize;
+        let offset = places.stream_refs + REF_LEN as usize * cpu as usize;
         image.u64(offset, stream_object(cpu));
     }
-    image.u32(private + member::PRIVATE_ID, config.channel_id);
-    image.bytes(private + member::PRIVATE_UUID, &config.trace_uuid);
+    image.u32(private + places.private_id, config.channel_id);
+    image.bytes(private + places.private_uuid, &config.trace_uuid);
     image.0
 }
 

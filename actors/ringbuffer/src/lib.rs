@@ -1,6 +1,6 @@
 //! The ring buffers in which applications traced by LTTng-UST leave their events, from the side of
-//! their consumer daemon. Applications write to shared memory by the library liblttng-ust (2.12 and
-//! 2.13, 64-bit little-endian); this crate lays it out, takes complete packets out of it, and closes
+//! their consumer daemon. Applications write to shared memory by the library liblttng-ust (2.12 to
+//! 2.16, 64-bit little-endian); this crate lays it out, takes complete packets out of it, and closes
 //! packets that are not full. There are no threads, tasks or timers in it.
 //!
 //! ```text
@@ -66,6 +66,7 @@ mod layout;
 mod limits;
 mod losses;
 mod memory;
+mod owned;
 mod packet;
 mod reader;
 mod snapshot;

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{Ordering, fence};
 
-use crate::config::Mode;
 use crate::error::{Corruption, Damage, GetError};
 use crate::geometry::is_behind;
 use crate::layout::{PACKET_HEADER_LEN, control};
@@ -72,6 +71,7 @@ impl Stream {
         };
         self.losses.count(&held.header);
         self.give_back(&held);
+        self.note_owner(held.position);
         self.advance(held.position)
     }
 
@@ -104,16 +104,17 @@ impl Stream {
         geometry.is_committed(position, count.load(Ordering::SeqCst))
     }
 
-    /// Takes the packet at `position`, which is between reader and writers. In overwrite mode it takes a
-    /// sub-buffer to give for it.
+    /// Takes the packet at `position`, which is between reader and writers. Where sub-buffers are exchanged it
+    /// takes one to give for it.
     pub(crate) fn hold(&mut self, position: u64) -> Result<Held, GetError> {
         if !self.is_delivered(position) {
             return Err(self.why_not_delivered(position)?);
         }
         let index = self.layout.geometry.index(position);
-        let (physical, given) = match self.layout.geometry.mode {
-            Mode::Discard => (index as u32, index as u32),
-            Mode::Overwrite => self.swap_in(position, index)?,
+        let (physical, given) = if self.layout.geometry.exchanges {
+            self.swap_in(position, index)?
+        } else {
+            (index as u32, index as u32)
         };
         match self.inspect(physical) {
             Ok((header, header_bytes)) => {
@@ -133,8 +134,8 @@ impl Stream {
         Ok(if gone { GetError::Overwritten } else { GetError::Uncommitted })
     }
 
-    /// In overwrite mode, gives a spare sub-buffer for that of `position`: the one that the reader has
-    /// then, and the one that it gave.
+    /// Gives a spare sub-buffer for that of `position`: the one that the reader has then, and the one that it
+    /// gave.
     fn swap_in(&mut self, position: u64, index: u64) -> Result<(u32, u32), GetError> {
         let Some(given) = self.spares.last().copied() else { return Err(GetError::Empty) };
         let generation = self.layout.geometry.generation(position);
@@ -171,11 +172,11 @@ impl Stream {
         self.swap_back(held.position, held.physical, held.given);
     }
 
-    /// In overwrite mode, gives a sub-buffer back for the one that was given for it. When a writer has
+    /// Where sub-buffers are exchanged, gives one back for the one that was given for it. When a writer has
     /// taken that meanwhile the reader keeps what it has, which is a spare one then.
     fn swap_back(&mut self, position: u64, physical: u32, given: u32) {
         let geometry = self.layout.geometry;
-        if geometry.mode == Mode::Discard {
+        if !geometry.exchanges {
             return;
         }
         let generation = geometry.generation(position);

@@ -9,7 +9,6 @@ use std::collections::VecDeque;
 
 use crate::bytes::SharedBytes;
 use crate::clock::Clock;
-use crate::config::Mode;
 use crate::error::{Corruption, GetError};
 use crate::layout::PACKET_HEADER_LEN;
 use crate::packet::{self, HEADER_LEN, Packet, PacketHeader};
@@ -312,7 +311,7 @@ impl Stream {
     }
 
     fn lacks_spare(&self) -> bool {
-        self.layout.geometry.mode == Mode::Overwrite && self.spares.is_empty()
+        self.layout.geometry.exchanges && self.spares.is_empty()
     }
 
     /// Copies a packet that was taken, so that its sub-buffer can be given for another one; `None` when

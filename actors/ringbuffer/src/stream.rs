@@ -4,6 +4,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use lttngd_model::BufferLayout;
+
 use crate::clock::Clock;
 use crate::config::{ChannelConfig, Mode};
 use crate::crash;
@@ -14,11 +16,12 @@ use crate::image::stream_object;
 use crate::layout::{Layout, PACKET_HEADER_LEN, control, element};
 use crate::losses::{LossCounter, Losses};
 use crate::memory::Mapping;
+use crate::owned::HeldOn;
 use crate::packet::{self, HEADER_LEN, PacketHeader, PacketIdentity};
 use crate::snapshot::Taken;
 use crate::wakeup::{Wakeup, WakeupReader};
 
-/// In overwrite mode, a sub-buffer's id in shared memory: its number, whether nobody is in it, and
+/// Where sub-buffers are exchanged, a sub-buffer's id in shared memory: its number, whether nobody is in it, and
 /// which pass of the buffer it was written in.
 pub(crate) const NO_READER_OR_WRITER: u64 = 1 << 32;
 const GENERATION_SHIFT: u32 = 33;
@@ -45,11 +48,13 @@ pub struct Stream {
     pub(crate) consumed: u64,
     /// The writers' position when it was last looked at.
     pub(crate) produced: u64,
-    /// In overwrite mode, the sub-buffers that the reader gives for others.
+    /// Where sub-buffers are exchanged, those that the reader gives for others.
     pub(crate) spares: Vec<u32>,
     pub(crate) held: Option<Held>,
     pub(crate) taken: Taken,
     pub(crate) quiescent: Option<Quiescent>,
+    /// Sub-buffers that may have been left by somebody who died.
+    pub(crate) held_on: Vec<HeldOn>,
     pub(crate) losses: LossCounter,
     pub(crate) corruption: Option<Corruption>,
 }
@@ -67,7 +72,7 @@ pub(crate) struct Quiescent {
 pub(crate) struct Held {
     pub position: u64,
     pub physical: u32,
-    /// In overwrite mode, the sub-buffer that was given for it.
+    /// Where sub-buffers are exchanged, the one that was given for it.
     pub given: u32,
     pub header: PacketHeader,
     pub header_bytes: [u8; HEADER_LEN],
@@ -105,6 +110,7 @@ impl Stream {
             held: None,
             taken: Taken::default(),
             quiescent: None,
+            held_on: Vec::new(),
             losses: LossCounter::default(),
             corruption: None,
         };
@@ -122,37 +128,47 @@ impl Stream {
             word(offset, object);
             word(offset + element::WORD_LEN, target);
         };
-        let overwrite = geometry.mode == Mode::Overwrite;
+        let is_owned = layout.of == BufferLayout::Ust11;
+        // That of a sub-buffer which was never written: in ABI 11 of a pass before all.
+        let pass = if is_owned { u64::MAX } else { 0 };
         let initial_id = |physical: u64| {
-            if overwrite { free_id(physical as u32, 0) } else { physical }
+            if geometry.exchanges { free_id(physical as u32, pass) } else { physical }
         };
+        let now = clock.now();
 
         reference(control::COMMIT_HOT_REF, layout.commit_hot);
         reference(control::COMMIT_COLD_REF, layout.commit_cold);
-        reference(control::END_TIMES_REF, layout.end_times);
+        if !is_owned {
+            reference(control::END_TIMES_REF, layout.end_times);
+        }
         reference(control::PAGES_REFS_REF, layout.pages_refs);
         reference(control::DATA_REF, layout.data);
         reference(control::WRITER_IDS_REF, layout.writer_ids);
         reference(control::SEQUENCES_REF, layout.sequences);
-        reference(control::SELF_REF, 0);
+        reference(layout.self_ref(), 0);
         memory.u32(control::CPU).store(identity.cpu, Ordering::Relaxed);
         memory.u32(control::ALLOCATED).store(1, Ordering::Relaxed);
-        // Without a reader, writers do not write to the wake-up pipe.
-        word(control::ACTIVE_READERS, 1);
-        word(control::READER_ID, if overwrite { initial_id(geometry.num_subbuf()) } else { 0 });
+        word(layout.active_readers(), 1);
+        let spare = if geometry.exchanges { initial_id(geometry.num_subbuf()) } else { 0 };
+        word(control::READER_ID, spare);
         for physical in 0..geometry.physical_count() {
             reference(layout.pages_ref(physical), layout.pages(physical));
             word(layout.pages(physical), geometry.subbuf_size() * physical);
             let data_ref = layout.pages(physical) + element::PAGES_DATA_REF;
             reference(data_ref, layout.subbuf(physical));
+            if is_owned {
+                word(layout.pages(physical) + element::PAGES_BEGIN_TIME, now);
+                word(layout.pages(physical) + element::PAGES_END_TIME, now);
+                word(layout.pages(physical) + element::PAGES_ALLOCATED, 1);
+            }
         }
         for index in 0..geometry.num_subbuf() {
             word(layout.writer_id(index), initial_id(index));
         }
 
         // The first packet is open: the writers are in the first sub-buffer, behind its header.
-        word(layout.writer_id(0), 0);
-        packet::open(memory, layout.subbuf(0), identity, clock.now(), 0);
+        word(layout.writer_id(0), initial_id(0) & !NO_READER_OR_WRITER);
+        packet::open(memory, layout.subbuf(0), identity, now, 0);
         word(layout.commit_count(0), PACKET_HEADER_LEN);
         word(layout.commit_sequence(0), PACKET_HEADER_LEN);
         word(control::OFFSET, PACKET_HEADER_LEN);
@@ -277,13 +293,11 @@ impl Stream {
 
     /// The sub-buffer that is at `index` for the writers.
     pub(crate) fn physical_at(&mut self, index: u64) -> Result<u32, Corruption> {
-        match self.layout.geometry.mode {
-            Mode::Discard => Ok(index as u32),
-            Mode::Overwrite => {
-                let id = self.memory.u64(self.layout.writer_id(index)).load(Ordering::Acquire);
-                self.physical(id)
-            }
+        if !self.layout.geometry.exchanges {
+            return Ok(index as u32);
         }
+        let id = self.memory.u64(self.layout.writer_id(index)).load(Ordering::Acquire);
+        self.physical(id)
     }
 
     /// The positions of writers and reader, checked.

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod layout;
+mod owned;
 mod reading;
 
 use crate::{Channel, ChannelConfig, Mode, Storage, Stream, StreamObject};
@@ -12,6 +13,7 @@ pub fn at(now: u64) -> impl Fn() -> u64 {
 
 pub fn config(mode: Mode, subbuf_size_bytes: u64, num_subbuf: u64) -> ChannelConfig {
     ChannelConfig {
+        layout: lttngd_model::BufferLayout::default(),
         mode,
         subbuf_size_bytes,
         num_subbuf,

@@ -60,7 +60,10 @@ pub(crate) fn buffers_code(error: &BuffersError, refused: ErrorCode) -> ErrorCod
         BuffersError::Consumer(error) => consumer_code(Tracer::Ust, error, refused),
         BuffersError::Directory { .. } => ErrorCode::CreateDirFail,
         BuffersError::NoMemory(_) => ErrorCode::Nomem,
-        BuffersError::Tracer(_) | BuffersError::Closed | BuffersError::Busy => refused,
+        BuffersError::Tracer(_)
+        | BuffersError::Layout
+        | BuffersError::Closed
+        | BuffersError::Busy => refused,
     }
 }
 

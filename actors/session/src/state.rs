@@ -314,7 +314,8 @@ impl State {
         Some(match scheme {
             BufferScheme::PerPid => SetKey::App(info.id.0),
             BufferScheme::PerUid | BufferScheme::Global => {
-                SetKey::Uid { uid: info.uid, bitness: info.bitness }
+                let layout = info.abi.buffer_layout();
+                SetKey::Uid { uid: info.uid, bitness: info.bitness, layout }
             }
         })
     }

@@ -310,6 +310,7 @@ impl Inner {
                 registered_at: info.registered_at,
             },
         };
+        let is_beside = self.state().sets.keys().any(|other| other.is_beside(key));
         let config = BufferSetConfig {
             session: self.config.id,
             session_name: self.config.name.clone(),
@@ -320,6 +321,8 @@ impl Inner {
             clock,
             scheme,
             bitness: info.bitness,
+            layout: info.abi.buffer_layout(),
+            is_beside,
             alignments: info.alignments,
             tracer_version: info.tracer_version,
             app_uid: info.uid,

@@ -16,6 +16,8 @@ pub mod notification;
 pub mod notify;
 pub mod registration;
 
+use lttngd_model::BufferLayout;
+
 use crate::{DecodeError, Reader};
 
 /// An ABI of LTTng-UST, as far as it differs: its major version.
@@ -52,10 +54,33 @@ impl Abi {
         }
     }
 
+    /// How its applications lay out their buffers.
+    #[must_use]
+    pub fn buffer_layout(self) -> BufferLayout {
+        match self {
+            Self::V8 | Self::V9 | Self::V10 => BufferLayout::Ust8,
+            Self::V11 => BufferLayout::Ust11,
+        }
+    }
+
     /// Whether its applications know event notifiers.
     #[must_use]
     pub fn has_event_notifiers(self) -> bool {
         self >= Self::V9
+    }
+}
+
+/// The layout of the buffers that an image of a channel describes: by the size of its private part, which begins where the
+/// image says. `None` for one of a layout that is not known.
+#[must_use]
+pub fn image_layout(image: &[u8]) -> Option<BufferLayout> {
+    const PRIVATE_OFFSET: usize = 64;
+    let mut reader = Reader::new(image.get(PRIVATE_OFFSET..)?);
+    let private = usize::try_from(reader.u64("priv_data_offset").ok()?).ok()?;
+    match image.len().checked_sub(private)? {
+        120 => Some(BufferLayout::Ust8),
+        64 => Some(BufferLayout::Ust11),
+        _ => None,
     }
 }
 

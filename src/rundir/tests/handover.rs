@@ -65,7 +65,16 @@ fn who_connects_while_there_is_no_daemon_waits_for_the_next() {
     let (_parent, config) = with_all_sockets();
     let keeper = Keeper::default();
     RunDir::prepare(&config, &mut keeper.handover()).unwrap().remove();
-    let all = ["agents", "applications", "clients", "health", "metrics", "notifications", "status"];
+    let all = [
+        "agents",
+        "applications",
+        "applications-11",
+        "clients",
+        "health",
+        "metrics",
+        "notifications",
+        "status",
+    ];
     assert_eq!(keeper.names(), all);
     assert!(!config.pid_file.exists() && !config.lock_file.exists(), "only sockets stay");
 
@@ -212,7 +221,16 @@ fn what_is_no_listening_socket_of_the_daemons_is_let_go() {
     }
     let _dir = RunDir::prepare(&config, &mut keeper.handover()).unwrap();
     let _client = UnixStream::connect(config.client_socket.as_ref().unwrap()).unwrap();
-    let all = ["agents", "applications", "clients", "health", "metrics", "notifications", "status"];
+    let all = [
+        "agents",
+        "applications",
+        "applications-11",
+        "clients",
+        "health",
+        "metrics",
+        "notifications",
+        "status",
+    ];
     assert_eq!(keeper.names(), all);
     assert!(keeper.0.lock().unwrap().values().all(|sockets| sockets.len() == 1));
 }

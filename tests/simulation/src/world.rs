@@ -26,6 +26,7 @@ use lttngd_runtime::{
     outside::{Connecting, Outside, Played, simulate},
 };
 use lttngd_session::{Consumers, SessionListings};
+use lttngd_wire::ust::Abi;
 use tokio::{task::JoinHandle, time::Instant};
 
 use crate::{
@@ -211,7 +212,8 @@ impl World {
             attended: Outlet::to(apps.recipient()),
         };
         let socket = UnixListener::bind(&place).unwrap();
-        let listener = tokio::task::spawn_local(listen(socket, settings));
+        let listener =
+            tokio::task::spawn_local(listen(vec![(socket, Abi::V8..=Abi::V10)], settings));
         let settings = Settings {
             is_root: false,
             serves_agents: false,

@@ -18,6 +18,7 @@ use lttngd_metadata::tsdl::Scheme;
 use lttngd_model::{Bitness, Credentials, SessionId, Timestamp, ust::Channel};
 use lttngd_peer::{AppScript, ConsumerScript, FakeApp, FakeConsumer, eventually};
 use lttngd_runtime::{Descriptors, Outlet};
+use lttngd_wire::ust::Abi;
 use lttngd_wire::ust::registration::Alignments;
 use tokio::task::JoinHandle;
 
@@ -126,8 +127,11 @@ impl World {
             unregistered: Outlet::to(teller.clone().recipient()),
             attended: Outlet::closed(),
         };
-        let listener =
-            tokio::task::spawn_local(listen_allowing(socket, settings, connections_each_max));
+        let listener = tokio::task::spawn_local(listen_allowing(
+            vec![(socket, Abi::V8..=Abi::V10)],
+            settings,
+            connections_each_max,
+        ));
         let fake_consumer = FakeConsumer::new(script);
         let consumer = Consumer::new(fake_consumer.config(), Outlet::closed()).start();
         consumer.send(EnsureRunning).await.unwrap().unwrap();
@@ -190,6 +194,8 @@ pub(super) async fn forget(app: &Addr<App>) -> Result<(), AppError> {
 
 fn buffer_set() -> BufferSetConfig {
     BufferSetConfig {
+        layout: lttngd_model::BufferLayout::default(),
+        is_beside: false,
         session: SESSION,
         session_name: "s".to_owned(),
         auto_named: false,

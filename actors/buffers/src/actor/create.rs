@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use lttngd_consumer::CreateChannel;
-use lttngd_model::{BufferMode, ChannelAttributes};
+use lttngd_model::{BufferLayout, BufferMode, ChannelAttributes};
 use lttngd_ringbuffer::possible_cpu_count;
+use lttngd_wire::ust::image_layout;
 use tracing::Instrument;
 
 use super::{Inner, shm_error};
@@ -39,10 +40,13 @@ impl Inner {
         let id = self.state_mut().registry.add_channel();
         let ask = self.config.ask_data(&channel, id, self.uuid, &self.state().output);
         let ask = Box::new(ask.map_err(|error| shm_error(channel.name.as_ref(), &error))?);
-        let wanted = memory_len(&channel.attributes);
+        let wanted = memory_len(&channel.attributes, self.config.layout);
         let (uid, files) = (self.config.owner.uid, self.config.shm_path.as_deref());
         let making = memory::take(uid, wanted, files).await?;
         let object = self.ask(CreateChannel { ask, sampled: self.config.sampled.clone() }).await?;
+        if image_layout(&object.image).unwrap_or_default() != self.config.layout {
+            return Err(BuffersError::Layout);
+        }
         let size = ChannelSize {
             subbuf_size_bytes: channel.attributes.subbuf_size_bytes,
             num_subbuf: channel.attributes.num_subbuf,
@@ -59,9 +63,10 @@ impl Inner {
 }
 
 /// What the buffers of a channel take: those of each processor, in which one sub-buffer more is read while others are
-/// overwritten.
-fn memory_len(attributes: &ChannelAttributes) -> u64 {
-    let spare = u64::from(attributes.mode == BufferMode::Overwrite);
+/// overwritten, and from ABI 11 on always.
+fn memory_len(attributes: &ChannelAttributes, layout: BufferLayout) -> u64 {
+    let has_spare = attributes.mode == BufferMode::Overwrite || layout == BufferLayout::Ust11;
+    let spare = u64::from(has_spare);
     let of_stream = attributes.num_subbuf.saturating_add(spare);
     // Where it is not known the consumer daemon makes none.
     let streams = possible_cpu_count().unwrap_or(1);

@@ -151,6 +151,8 @@ pub(crate) fn registry() -> Registry {
 
 fn config() -> BufferSetConfig {
     BufferSetConfig {
+        layout: lttngd_model::BufferLayout::default(),
+        is_beside: false,
         session: SessionId(5),
         session_name: "s".to_owned(),
         auto_named: false,

@@ -182,6 +182,7 @@ fn make_streams(
         trace_uuid: ask.uuid,
         cpu_count: possible_cpu_count().map_err(|error| error.to_string())?,
         snapshots: !ask.monitor,
+        layout: ask.buffer_layout,
     };
     let mut ring = lttngd_ringbuffer::Channel::create(&config, clock).map_err(|e| text(&e))?;
     let place = ShmPlace::of(ask, config.cpu_count, runas).map_err(|e| text(&e))?;

@@ -58,6 +58,7 @@ pub(super) fn example_writing(name: &str, relay: Option<NetIndex>) -> OutputConf
 /// The buffers of a channel of one stream.
 pub(crate) fn example_ring(num_subbuf: u64, snapshots: bool) -> Result<Channel, CreateError> {
     let config = ChannelConfig {
+        layout: lttngd_model::BufferLayout::default(),
         mode: Mode::Discard,
         subbuf_size_bytes: SUBBUF,
         num_subbuf,

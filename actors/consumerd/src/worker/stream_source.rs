@@ -197,6 +197,10 @@ pub(crate) trait StreamSource: fmt::Debug + Send {
 
     /// Up to which position packets are left that their writers have not finished, if there are such.
     fn unfinished_until(&mut self) -> Result<Option<u64>, SourceLost>;
+    /// Whether a writer may have died with a sub-buffer whose packet was read: then it is unfinished as well.
+    fn awaits_owners(&mut self) -> bool {
+        false
+    }
     /// Finishes them; how many they were.
     fn finish_abandoned(&mut self, until: u64, clock: &PacketClock) -> Result<usize, SourceLost>;
 
@@ -303,6 +307,10 @@ impl StreamSource for Stream {
 
     fn unfinished_until(&mut self) -> Result<Option<u64>, SourceLost> {
         Ok(self.unfinished_until()?)
+    }
+
+    fn awaits_owners(&mut self) -> bool {
+        Self::awaits_owners(self)
     }
 
     fn finish_abandoned(&mut self, until: u64, clock: &PacketClock) -> Result<usize, SourceLost> {

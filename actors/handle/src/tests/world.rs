@@ -9,7 +9,7 @@ use std::{
 
 use actix::{Actor, Addr, Arbiter, AsyncContext};
 use lttngd_agent::{AgentSettings, Agents};
-use lttngd_app::{AppSettings, Apps, listen};
+use lttngd_app::{Abi, AppSettings, Apps, listen};
 use lttngd_clock::TraceClock;
 use lttngd_consumer::{Consumer, ConsumerConfig};
 use lttngd_kernel::{ModuleLists, Tracer, TracerConfig};
@@ -141,7 +141,7 @@ impl World {
             unregistered: Outlet::to(apps.clone().recipient()),
             attended: Outlet::to(apps.recipient()),
         };
-        let apps = tokio::task::spawn_local(listen(socket, settings));
+        let apps = tokio::task::spawn_local(listen(vec![(socket, Abi::V8..=Abi::V10)], settings));
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = socket.local_addr().unwrap();
         let settings = AgentSettings {

@@ -9,7 +9,7 @@ use std::{
 
 use actix::{Actor, Addr, Context, Handler};
 use lttngd_agent::Agents;
-use lttngd_app::{App, AppInfo, AppRegistered, AppSettings, AppUnregistered, Apps, listen};
+use lttngd_app::{Abi, App, AppInfo, AppRegistered, AppSettings, AppUnregistered, Apps, listen};
 use lttngd_buffers::ChannelKeys;
 use lttngd_clock::TraceClock;
 use lttngd_consumer::{Consumer, ConsumerExited, EnsureRunning};
@@ -139,7 +139,7 @@ impl World {
         let teller = told.clone().start();
         let socket = UnixListener::bind(directory.path().join("apps")).unwrap();
         let listener = tokio::task::spawn_local(listen(
-            socket,
+            vec![(socket, Abi::V8..=Abi::V10)],
             AppSettings {
                 descriptors: lttngd_runtime::Descriptors::unlimited(),
                 deadline: apps,

@@ -2,7 +2,7 @@
 //! ASK_CHANNEL_CREATION of the user-space domain.
 
 use lttngd_model::{
-    ChannelKey, ChannelOutput, ChunkId, Credentials, NetIndex, PATH_MAX, SessionId,
+    BufferLayout, ChannelKey, ChannelOutput, ChunkId, Credentials, NetIndex, PATH_MAX, SessionId,
 };
 
 use super::packed;
@@ -10,6 +10,14 @@ use crate::{DecodeError, Reader, Writer};
 
 /// Size in bytes of a channel's name in these messages (`LTTNG_SYMBOL_NAME_LEN`).
 const NAME_SIZE: usize = 256;
+
+/// Size in bytes of what a channel's directory may have of its member.
+const PATHNAME_SIZE: usize = PATH_MAX - 1;
+
+fn buffer_layout(raw: u8) -> Result<BufferLayout, DecodeError> {
+    let unknown = DecodeError::BadValue { what: "buffer layout", value: raw.into() };
+    BufferLayout::from_raw(raw).ok_or(unknown)
+}
 
 fn output(raw: u32) -> Result<ChannelOutput, DecodeError> {
     match raw {
@@ -108,6 +116,9 @@ pub struct AskChannel {
     pub root_shm_path: String,
     /// Prefix of this channel's shared memory files, empty for none.
     pub shm_path: String,
+    /// Whose buffers it has. Not LTTng's: it is told in the last byte of `pathname`, where LTTng has the end of a text that
+    /// never reaches it. LTTng's consumer daemons of 2.13 make buffers of ABI 8 to 10 whatever stands there.
+    pub buffer_layout: BufferLayout,
 }
 
 impl AskChannel {
@@ -128,7 +139,8 @@ impl AskChannel {
         writer.u32(self.live_timer_interval_us).u8(self.is_live.into());
         writer.u32(self.monitor_timer_interval_us).u32(self.output as u32).i32(kind);
         writer.u64(self.session_id.0);
-        writer.padded_string(&self.pathname, PATH_MAX).padded_string(&self.name, NAME_SIZE);
+        writer.padded_string(&self.pathname, PATHNAME_SIZE).u8(self.buffer_layout as u8);
+        writer.padded_string(&self.name, NAME_SIZE);
         writer.u32(self.buffer_owner.uid).u32(self.buffer_owner.gid);
         packed::put_relayd_id(writer, self.relayd_id);
         writer.u64(self.key.0);
@@ -152,7 +164,10 @@ impl AskChannel {
         let monitor_timer_interval_us = reader.u32("monitor_timer_interval")?;
         let output = output(reader.u32("output")?)?;
         let class = ChannelClass::from_raw(overwrite, reader.i32("channel type")?)?;
+        let session_id = SessionId(reader.u64("session_id")?);
+        let pathname = reader.padded_string(PATHNAME_SIZE, "pathname")?;
         Ok(Self {
+            buffer_layout: buffer_layout(reader.u8("buffer layout")?)?,
             subbuf_size_bytes,
             num_subbuf,
             class,
@@ -162,8 +177,8 @@ impl AskChannel {
             is_live,
             monitor_timer_interval_us,
             output,
-            session_id: SessionId(reader.u64("session_id")?),
-            pathname: reader.padded_string(PATH_MAX, "pathname")?,
+            session_id,
+            pathname,
             name: reader.padded_string(NAME_SIZE, "channel name")?,
             buffer_owner: Credentials {
                 uid: reader.u32("buffer uid")?,

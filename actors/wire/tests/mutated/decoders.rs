@@ -161,6 +161,7 @@ pub const DECODERS: &[(&str, Decoder)] = &[
     ("ust::registration::Registration::decode", |it| {
         ust::registration::Registration::decode(&it.bytes).is_ok()
     }),
+    ("ust::image_layout", |it| ust::image_layout(&it.bytes).is_some()),
     ("ust::command::FieldEntry::decode", |it| {
         in_any_abi(|abi| ust::command::FieldEntry::decode(&it.bytes, abi).is_ok())
     }),

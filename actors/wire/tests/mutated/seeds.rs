@@ -111,6 +111,14 @@ fn of_agents() -> Vec<Vec<u8>> {
     agents.into()
 }
 
+/// A channel's image with a private part of so many bytes.
+fn image(private_len: usize) -> Vec<u8> {
+    const PRIVATE: usize = 800;
+    let mut image = vec![0; PRIVATE + private_len];
+    image[64..72].copy_from_slice(&(PRIVATE as u64).to_ne_bytes());
+    image
+}
+
 /// Of a consumer daemon.
 fn of_consumers() -> Vec<Vec<u8>> {
     let consumers = [
@@ -119,6 +127,8 @@ fn of_consumers() -> Vec<Vec<u8>> {
         consumer::encode_status(1).to_vec(),
         consumer::encode_counter(5).to_vec(),
         consumer::ChannelHead { image_len: 4096, kind: 0 }.encode(),
+        image(64),
+        image(120),
     ];
     consumers.into()
 }

@@ -48,7 +48,11 @@ impl Worker {
         let relay = stream.output.remote().map(|remote| remote.net_index);
         match stream.serve(&self.setup.clock, &mut self.relays) {
             TurnEnd::More => self.make_ready(slot),
-            TurnEnd::Idle => {}
+            TurnEnd::Idle => {
+                if stream.source.awaits_owners() {
+                    self.wait_for_writers(slot);
+                }
+            }
             TurnEnd::Unfinished => self.wait_for_writers(slot),
             TurnEnd::Parked { partly } => {
                 if let Some(relay) = relay {

@@ -7,6 +7,7 @@ use crate::DecodeError;
 
 pub(super) fn ask_channel() -> AskChannel {
     AskChannel {
+        buffer_layout: lttngd_model::BufferLayout::default(),
         subbuf_size_bytes: 0x1001,
         num_subbuf: 0x1002,
         class: ChannelClass::Data { overwrite: true },
