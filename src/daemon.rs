@@ -336,16 +336,14 @@ async fn run_in(
     });
     let woken = announce(&wait_pages);
     let begun = load(&handle, config.load_path, config.autoload).await;
-    let starting = made_again.start().await;
+    keeper.start(made_again).await;
     if begun.is_ok() {
         tracing::info!(run_dir = ?config.run_dir, woken, "ready");
         // It fails only when whoever started the daemon is gone; then nobody stops it either.
         let _ = ready.send(Ok(handle.clone()));
         until_it_ends(stopped, (&mut failed, failure)).await;
     }
-    // What is not as it was is kept as it was.
-    starting.abort();
-    keeper.look_at_triggers(&handle).await;
+    keeper.end(&handle).await;
 
     for listener in listeners {
         listener.abort();

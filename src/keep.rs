@@ -15,7 +15,7 @@ use lttngd_handle::Handle;
 use lttngd_model::{Credentials, ErrorCode, UserspaceProbe, trigger::Trigger};
 use lttngd_session::KeptSession;
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
+use tokio::{task::JoinHandle, time::timeout};
 
 use crate::process::read_regular_file;
 use again::{MadeAgain, Waiting};
@@ -36,13 +36,14 @@ pub(crate) struct Keeper {
     triggers: Vec<Trigger>,
     /// Of the last daemon's.
     waiting: Waiting,
+    starting: Option<JoinHandle<()>>,
 }
 
 impl Keeper {
     /// In this run directory, if that is wanted.
     pub(crate) fn of(run_dir: &Path, is_wanted: bool) -> Self {
         let path = is_wanted.then(|| run_dir.join(FILE));
-        Self { path, triggers: Vec::new(), waiting: Waiting::default() }
+        Self { path, triggers: Vec::new(), waiting: Waiting::default(), starting: None }
     }
 
     pub(crate) fn is_wanted(&self) -> bool {
@@ -63,8 +64,17 @@ impl Keeper {
         }
     }
 
-    /// Remembers the triggers that there are, of all users.
-    pub(crate) async fn look_at_triggers(&mut self, handle: &Handle) {
+    /// Starts what recorded when it was kept.
+    pub(crate) async fn start(&mut self, again: MadeAgain) {
+        self.starting = Some(again.start().await);
+    }
+
+    /// The end of the daemon begins: remembers the triggers that there are, of all users. What is not as it was is kept as it
+    /// was.
+    pub(crate) async fn end(&mut self, handle: &Handle) {
+        if let Some(starting) = self.starting.take() {
+            starting.abort();
+        }
         if !self.is_wanted() {
             return;
         }

@@ -119,7 +119,7 @@ impl MadeAgain {
     }
 
     /// Starts those that recorded, side by side. What takes long goes on in the task that is answered.
-    pub(crate) async fn start(self) -> JoinHandle<()> {
+    pub(super) async fn start(self) -> JoinHandle<()> {
         let Self { made, making, waiting } = self;
         let mut starting = tokio::task::spawn_local(async move {
             let first = join_all(made.into_iter().map(|made| start(made, &waiting)));

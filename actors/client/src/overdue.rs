@@ -4,10 +4,10 @@
 //! thread a write to itself and one more round: as much as a command. So all of a thread share one, which runs
 //! as long as there are commands.
 
-use std::{rc::Rc, time::Duration};
+use std::{cell::RefCell, mem::take, rc::Rc, time::Duration};
 
 use lttngd_runtime::Count;
-use tokio::sync::Notify;
+use tokio::sync::oneshot;
 
 /// How long a command takes at least until it is overdue; at most twice as long.
 pub(crate) const WATCHED_AFTER: Duration = Duration::from_millis(50);
@@ -15,32 +15,48 @@ pub(crate) const WATCHED_AFTER: Duration = Duration::from_millis(50);
 /// The commands of a thread that are being done. Copies are the same ones.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Overdue {
-    waiting: Count,
-    ticks: Rc<Notify>,
-    /// One runs.
+    commands: Rc<RefCell<Commands>>,
+    /// The clock, while it runs.
     clocks: Count,
+}
+
+/// By when they began. One is overdue when it is dropped here.
+#[derive(Debug, Default)]
+struct Commands {
+    newer: Vec<oneshot::Sender<()>>,
+    /// Before the last tick.
+    older: Vec<oneshot::Sender<()>>,
+}
+
+impl Commands {
+    /// Time has passed. Whether there are any.
+    fn tick(&mut self) -> bool {
+        self.older = take(&mut self.newer);
+        self.older.retain(|command| !command.is_closed());
+        !self.older.is_empty()
+    }
 }
 
 impl Overdue {
     /// Over when whatever begins now is overdue.
     pub(crate) async fn come(&self) {
-        let _waiting = self.waiting.one_more();
-        // The first may come at once.
-        for _ in 0..2 {
-            let tick = self.ticks.notified();
-            self.have_clock();
-            tick.await;
-        }
+        let (command, overdue) = oneshot::channel();
+        self.commands.borrow_mut().newer.push(command);
+        self.have_clock();
+        // It says nothing: it is dropped.
+        let _ = overdue.await;
     }
 
     fn have_clock(&self) {
         let Some(clock) = self.clocks.one_of(1) else { return };
-        let (waiting, ticks) = (self.waiting.clone(), Rc::clone(&self.ticks));
+        let commands = Rc::clone(&self.commands);
         tokio::task::spawn_local(async move {
             let _clock = clock;
-            while waiting.get() > 0 {
+            loop {
                 tokio::time::sleep(WATCHED_AFTER).await;
-                ticks.notify_waiters();
+                if !commands.borrow_mut().tick() {
+                    return;
+                }
             }
         });
     }
@@ -61,7 +77,6 @@ mod tests {
             overdue.come().await;
             let took = begun.elapsed();
             assert!(took >= WATCHED_AFTER && took <= WATCHED_AFTER * 2 + Duration::from_millis(2));
-            assert_eq!(overdue.waiting.get(), 0);
             advance(WATCHED_AFTER / 3).await;
         }
         tokio::time::sleep(WATCHED_AFTER * 2).await;
