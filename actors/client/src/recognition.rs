@@ -33,13 +33,13 @@ use library::{Found, LookError};
 
 /// Most clients of one user that are looked at at a time.
 const LOOKS_MAX: usize = 8;
-/// Longest wait for that.
-const LOOK_DEADLINE: Duration = Duration::from_secs(2);
+/// Longest wait for that: what is not known by then is refused, on a machine that is only slow as well.
+const LOOK_DEADLINE: Duration = Duration::from_secs(10);
 
 /// What is known of clients in one place where they are served.
 #[derive(Default)]
 pub(crate) struct Recognition {
-    known: RefCell<Known>,
+    known: Rc<RefCell<Known>>,
     /// What clients are of which nothing is known.
     unknown: Option<Dialect>,
     /// By user.
@@ -203,9 +203,12 @@ impl Recognition {
         let found = match timeout(LOOK_DEADLINE, &mut finding).await {
             Ok(found) => found.unwrap_or_else(|_| Err(io::Error::other("it failed").into())),
             Err(_) => {
-                // It has its place as long as it stands still.
+                // It has its place as long as it stands still, and the next client what it finds then.
+                let known = Rc::clone(&self.known);
                 tokio::task::spawn_local(async move {
-                    let _ = finding.await;
+                    if let Ok(Ok(found)) = finding.await {
+                        known.borrow_mut().learn_libraries(&found);
+                    }
                     drop(look);
                 });
                 return Err(LookError::Late);
