@@ -30,7 +30,6 @@ mod job;
 mod large;
 mod link;
 mod listener;
-mod listing_turns;
 mod message;
 mod notifier;
 mod notify;

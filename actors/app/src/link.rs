@@ -2,7 +2,6 @@
 
 use std::{
     collections::VecDeque,
-    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,12 +13,10 @@ use lttngd_wire::ust::command::{
     Command, FieldEntry, ROOT_HANDLE, Reply, UstContext, UstError, app_context, exclusions,
     field_entry_len,
 };
-use tokio::time::timeout;
 
 use crate::{
     TracepointField,
     error::{AppError, Broken},
-    listing_turns::ListingTurns,
     socket::{Answer, AskedBytes, AskedValue, Attached, CommandSocket},
 };
 
@@ -191,7 +188,7 @@ impl<'a> Link<'a> {
     /// The tracepoints, as far as there is room for them and as long as they are wanted.
     pub(crate) async fn tracepoints(
         &self,
-        room: (ListingRoom, ListingTurns),
+        room: ListingRoom,
         is_wanted: impl Fn() -> bool,
     ) -> Listed<i32> {
         let ask = |list| self.0.begin_reply(list, &Command::TracepointListGet);
@@ -207,7 +204,7 @@ impl<'a> Link<'a> {
     /// The same of their fields.
     pub(crate) async fn tracepoint_fields(
         &self,
-        room: (ListingRoom, ListingTurns),
+        room: ListingRoom,
         is_wanted: impl Fn() -> bool,
     ) -> Listed<TracepointField> {
         let command = Command::TracepointFieldListGet;
@@ -226,7 +223,7 @@ impl<'a> Link<'a> {
     async fn listed<T>(
         &self,
         begin: &Command,
-        (mut room, turns): (ListingRoom, ListingTurns),
+        mut room: ListingRoom,
         is_wanted: impl Fn() -> bool,
         (ask, take): (
             impl Fn(u32) -> AskedBytes<'a>,
@@ -239,31 +236,16 @@ impl<'a> Link<'a> {
         };
         let (mut listed, mut outcome) = (NameList::default(), Ok(()));
         let (mut asked, mut together) = (VecDeque::new(), Together::default());
-        let mut turn = None;
         loop {
             if asked.is_empty() {
                 if outcome.is_err() || !is_wanted() || listed.len() >= LISTING_MAX {
                     break;
                 }
-                turn = turns.next().await;
                 let count = together.next(Instant::now()).min(LISTING_MAX - listed.len());
                 asked.extend((0..count).map(|_| ask(list)));
             }
             let Some(next) = asked.pop_front() else { break };
-            let mut answer = pin!(next.answer());
-            let quick = timeout(QUICK, &mut answer).await;
-            let answer = match quick {
-                Ok(answer) => answer,
-                Err(_) => {
-                    // Others need not wait for one that is slow.
-                    turn = None;
-                    answer.await
-                }
-            };
-            if asked.is_empty() {
-                turn = None;
-            }
-            match answer {
+            match next.answer().await {
                 Ok(entry) => {
                     let before = listed.names_len();
                     take(&entry, &mut listed)?;
@@ -275,7 +257,7 @@ impl<'a> Link<'a> {
             }
         }
         // Those that lie behind the end are not waited for.
-        drop((asked, turn));
+        drop(asked);
         let released = self.command(list, &Command::Release).await?;
         Ok(outcome.map_err(AppError::from).and(released.map_err(AppError::from)).map(|_| listed))
     }
