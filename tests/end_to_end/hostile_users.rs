@@ -291,33 +291,6 @@ fn ends(stage: &mut Stage) {
 }
 
 #[test]
-fn a_members_timers_of_a_microsecond() {
-    const SESSIONS: u32 = 16;
-
-    let Some(mut scene) = Scene::new(Stage::new(Which::Ours), "") else { return };
-    let _program = scene.stage.program();
-    for number in 0..SESSIONS {
-        for command in [
-            format!("create m{number} --no-output"),
-            format!(
-                "enable-channel -u -s m{number} --switch-timer=1 --monitor-timer=1 --subbuf-size=4k c"
-            ),
-            format!("enable-event -u -s m{number} -c c sample:number"),
-            format!("start m{number}"),
-        ] {
-            let answer = as_a_member(&scene.stage, &command);
-            assert_eq!(answer.code, 0, "{command}: {answer:?}");
-        }
-    }
-    for _ in 0..2 {
-        scene.others_are_served();
-    }
-    let log = scene.stage.daemon.log();
-    assert!(log.contains("timers of a channel fire every millisecond"), "{log}");
-    ends(&mut scene.stage);
-}
-
-#[test]
 fn a_members_file_system_that_answers_no_write() {
     let Some(mut scene) = Scene::new(Stage::new(Which::Ours), "") else { return };
     let Some(mut still) = Still::mount(&scene.stage) else { return };
