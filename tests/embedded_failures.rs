@@ -414,7 +414,7 @@ fn a_failure_of_who_knows_the_agents_ends_the_daemon_and_the_owner_knows() {
 
 #[test]
 fn a_failure_of_who_accepts_applications_ends_the_daemon_and_the_owner_knows() {
-    ends_the_daemon("application accepted", "socket for applications", |run_dir, _| {
+    ends_the_daemon("application accepted", "sockets for applications", |run_dir, _| {
         UnixStream::connect(run_dir.join("lttng-ust-sock-8")).unwrap()
     });
 }

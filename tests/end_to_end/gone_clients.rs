@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::world::{Arena, Daemon, Program, Which, alone, eventually};
+use super::world::{Arena, Daemon, Program, Stage, Which, alone, eventually};
 
 /// Seconds for which the daemon waits for applications here: more than a test has.
 const APPLICATIONS_S: u32 = 300;
@@ -107,4 +107,20 @@ fn a_client_that_asked_whether_data_is_pending_and_was_killed_holds_up_nobody() 
         assert_eq!(arena.events(&arena.trace_of("s")).len(), 100);
         program.finish();
     });
+}
+
+#[test]
+fn who_ends_a_session_and_does_not_wait_for_the_answer_has_ended_it() {
+    const SESSIONS: usize = 20;
+    let stage = Stage::new(Which::Ours);
+    let arena = &stage.arena;
+    for number in 0..SESSIONS {
+        arena.lttng_ok(&format!("create s{number} --no-output"));
+        // It has gone before the daemon sees that it came.
+        arena.lttng_ok(&format!("destroy --no-wait s{number}"));
+    }
+    eventually("all sessions have ended", || {
+        arena.lttng_ok("list").contains("no available recording session").then_some(())
+    });
+    stage.end();
 }

@@ -127,7 +127,7 @@ impl AtOnce {
     }
 
     /// Looks what the client at `socket`, which is non-blocking, has said.
-    pub(crate) fn look(&mut self, socket: OwnedFd) -> Remaining {
+    pub(crate) fn look(&mut self, socket: OwnedFd, recognition: &Recognition) -> Remaining {
         let received = match rustix::net::recv(&socket, &mut *self.request, RecvFlags::DONTWAIT) {
             Ok((0, _)) => return Remaining::Nothing,
             Ok((received, _)) => &self.request[..received],
@@ -143,6 +143,7 @@ impl AtOnce {
             return Remaining::Serve(Peer::brief(socket), Asked::decode(received));
         };
         let since = Instant::now();
+        recognition.lists(&socket, credentials.pid, received);
         let requester = Credentials { uid: credentials.uid, gid: credentials.gid };
         let Some(list) = self.lists.newest(requester, Dialect::V2_13) else {
             return Remaining::List(Peer::brief(socket), requester, pid);

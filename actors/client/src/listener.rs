@@ -130,7 +130,7 @@ impl Place {
     pub(crate) fn admit(&mut self, client: Client) -> Admitted {
         let is_alone = self.open.get() == 0 && !client.is_one_of_many;
         let Client { socket, held, .. } = client;
-        let left = self.at_once.look(socket);
+        let left = self.at_once.look(socket, &self.shared.recognition);
         if left.peer().is_none() {
             return Admitted { is_alone, at_once: true, is_heard: true };
         }

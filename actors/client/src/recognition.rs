@@ -15,6 +15,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
     io,
+    os::fd::AsFd,
     rc::Rc,
     thread,
     time::Duration,
@@ -24,7 +25,7 @@ use lttngd_runtime::{Glance, Peer, PeerProcess, complaint};
 use lttngd_wire::client::{Asked, Dialect, Dialects};
 use tokio::{
     sync::{Notify, oneshot},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 pub(crate) use known::Proof;
@@ -104,8 +105,27 @@ impl Recognition {
         if self.everyone.is_some() {
             return self.everyone;
         }
-        let process = PeerProcess::of(peer, peer.credentials().ok()?.pid)?;
-        self.meant_by(process, asked)
+        let pid = peer.credentials().ok()?.pid;
+        let is_known = |process: &PeerProcess| self.known.borrow().of(*process).is_some();
+        if let Some(process) = PeerProcess::of(peer, pid).filter(is_known) {
+            return self.meant_by(process, asked);
+        }
+        // Who does not wait for the answer, as `lttng destroy --no-wait`, is not there any more.
+        let last = self.known.borrow().last(pid)?;
+        last.has_ended_behind(peer).then(|| self.meant_by(last, asked)).flatten()
+    }
+
+    /// A client asks for the list of sessions as those of 2.13 alone do, which is answered without a look. Once for each, that is
+    /// remembered of it: it may not be there any more to be looked at when it asks for something else.
+    pub(crate) fn lists(&self, socket: &impl AsFd, pid: u32, request: &[u8]) {
+        if self.known.borrow().was_there(pid, Instant::now()) {
+            return;
+        }
+        let (process, asked) = (PeerProcess::of(socket, pid), Asked::decode(request));
+        if let Some((process, asked)) = process.zip(asked.ok()) {
+            let evidence = self.known.borrow().of(process).unwrap_or(Evidence::NONE);
+            self.learn((process, evidence.after(&asked)));
+        }
     }
 
     /// The same for a client whose whole request was there when it was accepted: who has its process id is who connected.

@@ -10,6 +10,7 @@ use std::{
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{Mode, OFlags, fstat, fstatfs, open},
+    io::Errno,
     path::DecInt,
 };
 
@@ -44,6 +45,14 @@ impl PeerProcess {
     pub fn of(socket: &impl AsFd, pid: u32) -> Option<Self> {
         let number = inode_of(socket).or_else(|| began_at(pid))?;
         Some(Self { number, program: program_of(pid), pid })
+    }
+
+    /// Whether it ends or has ended, and connected this socket: by what the kernel says of who did, and where it says nothing of
+    /// that any more, by nobody else having its process id by now. What it ran at last is not known any more.
+    #[must_use]
+    pub fn has_ended_behind(self, socket: &impl AsFd) -> bool {
+        let number = inode_of(socket).or_else(|| began_at(self.pid));
+        runs_nothing(self.pid) && number.is_none_or(|number| number == self.number)
     }
 
     /// Process id, 0 for one that cannot be seen from here.
@@ -136,19 +145,33 @@ fn program_of(pid: u32) -> u64 {
     read_of(pid, "auxv", &mut bytes).map_or(0, |(_, read)| hash_of(read))
 }
 
+/// Whether nobody has this process id, or who has it ends and has no program any more.
+fn runs_nothing(pid: u32) -> bool {
+    let mut bytes = [0; 1];
+    match open_of(pid, "auxv") {
+        Ok(file) => rustix::io::read(file, &mut bytes) == Ok(0),
+        Err(error) => pid != 0 && matches!(error, Errno::NOENT | Errno::SRCH),
+    }
+}
+
 fn hash_of(bytes: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     bytes.hash(&mut hasher);
     hasher.finish()
 }
 
-/// A small file that the kernel has of a process, and its front.
-fn read_of<'a>(pid: u32, name: &str, bytes: &'a mut [u8]) -> Option<(OwnedFd, &'a [u8])> {
+/// A file that the kernel has of a process.
+fn open_of(pid: u32, name: &str) -> rustix::io::Result<OwnedFd> {
     if pid == 0 {
-        return None;
+        return Err(Errno::NOENT);
     }
     let path = ["/proc/", DecInt::new(pid).as_str(), "/", name].concat();
-    let file = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// A small file that the kernel has of a process, and its front.
+fn read_of<'a>(pid: u32, name: &str, bytes: &'a mut [u8]) -> Option<(OwnedFd, &'a [u8])> {
+    let file = open_of(pid, name).ok()?;
     let len = rustix::io::read(&file, &mut *bytes).ok()?;
     bytes.get(..len).filter(|read| !read.is_empty()).map(|read| (file, read))
 }
@@ -183,7 +206,7 @@ mod tests {
         assert!(glance.is_some_and(|glance| glance.is_of(of(&first), &second)));
         assert_eq!(Glance::at(std::process::id()), glance);
         assert_eq!(of(&first), of(&second));
-        assert!(of(&first).is_still(&second));
+        assert!(of(&first).is_still(&second) && !of(&first).has_ended_behind(&second));
         assert_eq!(of(&first).pid(), std::process::id());
         assert_ne!(of(&first).program, 0);
     }
@@ -222,6 +245,9 @@ mod tests {
         rustix::io::write(&after, b"x").unwrap();
         child.wait().unwrap();
         assert!(!second.is_still(&after), "it has ended");
+        assert!(second.has_ended_behind(&after) && second.has_ended_behind(&before));
+        let another = PeerProcess { number: second.number + 1, ..second };
+        assert!(!another.has_ended_behind(&after));
         assert!(!second_glance.is_of(second, &after));
         assert_ne!(Glance::at(second.pid()), Some(second_glance));
     }

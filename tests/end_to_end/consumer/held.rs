@@ -29,8 +29,10 @@ fn scenario(which: Which) {
     let mut stage = own();
     stage.daemon.kill();
     let Stage { arena, .. } = &stage;
-    // The stock daemon does not know of it, and leaves it there.
-    fs::remove_file(arena.run_directory().join("lttngd-status")).unwrap();
+    // The stock daemon does not know of these, and leaves them there.
+    for socket in ["lttngd-status", "lttng-ust-sock-11"] {
+        fs::remove_file(arena.run_directory().join(socket)).unwrap();
+    }
     let (path, pipe) = (arena.file("hold"), arena.file("hold-ust64"));
     let option = Consumer::Own.option(arena);
     let environment = [ENABLE, (PIPE_PATH, path.to_str().unwrap())];

@@ -3,15 +3,20 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use lttngd_runtime::{Glance, PeerProcess};
 use lttngd_wire::client::{Asked, Dialect, Dialects};
 
+use tokio::time::Instant;
+
 use super::library::{Found, Libraries};
 
 /// Most processes that are remembered, the last ones.
 pub(super) const PROCESSES_MAX: usize = 512;
+/// For how long nobody else gets the process id of one who was seen: the kernel gives all others before.
+const THERE: Duration = Duration::from_secs(10);
 /// Most files of libraries that are.
 const LIBRARIES_MAX: usize = 64;
 
@@ -81,6 +86,8 @@ pub(crate) struct Known {
     order: VecDeque<PeerProcess>,
     /// How some of them look.
     seen: HashMap<Glance, PeerProcess>,
+    /// Who had a process id last, and when that was seen.
+    last: HashMap<u32, (PeerProcess, Instant)>,
     libraries: Arc<Libraries>,
 }
 
@@ -104,16 +111,39 @@ impl Known {
         self.seen.insert(glance, process);
     }
 
-    /// This is known of a process. Whether it was not before.
+    /// This is known of a process, which is there. Whether it was not before, or long ago.
     pub(crate) fn learn(&mut self, (process, evidence): Proof) -> bool {
+        let now = Instant::now();
+        let was_there = self.was_there(process.pid(), now);
+        self.last.insert(process.pid(), (process, now));
         let before = self.processes.insert(process, evidence);
         if before.is_none() {
             self.order.push_back(process);
             while self.order.len() > PROCESSES_MAX {
-                self.order.pop_front().and_then(|oldest| self.processes.remove(&oldest));
+                if let Some(oldest) = self.order.pop_front() {
+                    self.forget(oldest);
+                }
             }
         }
-        before != Some(evidence)
+        before != Some(evidence) || !was_there
+    }
+
+    fn forget(&mut self, process: PeerProcess) {
+        self.processes.remove(&process);
+        let pid = process.pid();
+        if self.last.get(&pid).is_some_and(|(last, _)| *last == process) {
+            self.last.remove(&pid);
+        }
+    }
+
+    /// Who had a process id last.
+    pub(crate) fn last(&self, pid: u32) -> Option<PeerProcess> {
+        self.last.get(&pid).map(|(last, _)| *last)
+    }
+
+    /// Whether somebody was seen with a process id so short a time ago that nobody else has it now.
+    pub(crate) fn was_there(&self, pid: u32, now: Instant) -> bool {
+        self.last.get(&pid).is_some_and(|(_, at)| now.duration_since(*at) < THERE)
     }
 
     /// The files of libraries that were read.

@@ -145,6 +145,8 @@ fn long_text_is_cut_to_its_member() {
     let bytes = Message::AskChannelCreation(Box::new(ask)).encode();
     assert_eq!(bytes.len(), MESSAGE_LEN);
     let Message::AskChannelCreation(read) = Message::decode(&bytes).unwrap() else { panic!() };
-    assert_eq!((read.pathname.len(), read.name.len(), read.shm_path.len()), (4095, 255, 4095));
+    // The last byte of the first tells whose buffers they are.
+    assert_eq!((read.pathname.len(), read.name.len(), read.shm_path.len()), (4094, 255, 4095));
+    assert_eq!(read.buffer_layout, ask_channel().buffer_layout);
     assert_eq!(read.uuid, ask_channel().uuid);
 }
