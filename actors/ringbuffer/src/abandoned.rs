@@ -135,7 +135,10 @@ impl Stream {
         Ok(true)
     }
 
-    /// Bytes from the beginning of the packet at `position` that are written without a gap.
+    /// Bytes from the beginning of the packet at `position` that are written without a gap, as far as LTTng-UST tells.
+    /// It does when as much is written as there is up to the end of the event that was written last. So an event in it
+    /// may be missing if what was written behind it before is just as long: the counts are the same as those of a
+    /// packet that lacks another event, and nothing else in shared memory says more.
     pub(crate) fn written_len(&self, position: u64, physical: u32, is_full: bool) -> u64 {
         let geometry = self.layout.geometry;
         let len = if is_full {

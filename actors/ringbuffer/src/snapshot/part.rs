@@ -13,8 +13,8 @@ use crate::stream::{Held, Stream};
 const LOOKS_MAX: u32 = 8;
 
 impl Stream {
-    /// How many bytes of a packet that is not finished are written without a gap, and whether that is all
-    /// that writers have reserved.
+    /// How many bytes of a packet that is not finished are written without a gap, as
+    /// [`written_len`](Self::written_len) knows it, and whether that is all that writers have reserved, which is sure.
     pub(super) fn written_part(&mut self, position: u64) -> Result<(u64, bool), Corruption> {
         let geometry = self.layout.geometry;
         let index = geometry.index(position);

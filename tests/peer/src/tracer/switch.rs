@@ -117,7 +117,8 @@ impl Tracer {
         self.wake();
     }
 
-    /// What is committed without a gap, for those who look at the remains of a process.
+    /// What is committed without a gap, for those who look at the remains of a process: by the sum alone, to which an
+    /// event that is not committed is nothing if one behind it is as long.
     pub(super) fn note_sequence(&self, position: u64, index: u64, count: u64) {
         if self.channel.in_subbuf(position.wrapping_sub(count)) != 0 {
             return;
