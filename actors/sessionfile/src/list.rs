@@ -1,5 +1,6 @@
 //! The elements that hold nothing but elements of one name.
 
+use quick_xml::{DeError, Reader, events::Event};
 use serde::{Deserialize, Deserializer};
 
 use super::{
@@ -84,6 +85,24 @@ where
 }
 
 /// Reads the root element.
-pub(super) fn sessions(text: &str) -> Result<Vec<SavedSession>, quick_xml::DeError> {
+pub(super) fn sessions(text: &str) -> Result<Vec<SavedSession>, DeError> {
+    if has_late_document_type(text)? {
+        return Err(DeError::Custom("a document type stands within an element".to_owned()));
+    }
     Ok(quick_xml::de::from_str::<Sessions>(text)?.into())
+}
+
+/// Whether a document type comes when elements have begun: that is not well-formed, and whoever reads the elements does not
+/// expect it.
+fn has_late_document_type(text: &str) -> Result<bool, quick_xml::Error> {
+    let mut reader = Reader::from_str(text);
+    let mut has_begun = false;
+    loop {
+        match reader.read_event()? {
+            Event::Eof => return Ok(false),
+            Event::Start(_) | Event::Empty(_) => has_begun = true,
+            Event::DocType(_) if has_begun => return Ok(true),
+            _ => {}
+        }
+    }
 }

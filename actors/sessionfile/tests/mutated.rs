@@ -99,3 +99,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_document_type_within_an_element_is_refused() {
+    let text = RECORDED[1].replacen("x&amp;", "x<!DOCTYPE a [<!ENTITY b \"bb\">]>&amp;", 1);
+    assert_ne!(text, RECORDED[1]);
+    read(&text).unwrap_err();
+    let before = RECORDED[1].replacen("<sessions>", "<!DOCTYPE sessions><sessions>", 1);
+    assert_eq!(read(&before).unwrap(), read(RECORDED[1]).unwrap());
+}
