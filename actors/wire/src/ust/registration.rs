@@ -72,7 +72,7 @@ impl Alignments {
 /// How an application introduces itself. The ids are its own claims; the socket knows better.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Registration {
-    /// ABI major version, see [`super::is_supported_abi`].
+    /// ABI major version, see [`Abi`](super::Abi).
     pub major: u32,
     /// ABI minor version.
     pub minor: u32,
