@@ -127,18 +127,26 @@ async fn a_start_whose_asker_has_gone_waits_for_what_decides_whether_it_succeeds
     }
 }
 
-#[actix::test]
-async fn a_stop_whose_asker_has_gone_goes_on_beside_what_does_not_need_it() {
-    let silence = Silence::default();
-    let (world, silent) = world(ConsumerScript::default(), &silence).await;
+/// Starts and stops the session beside an application that says nothing any more, for one who does not wait for the stop. How
+/// many packets had been closed before.
+async fn stop_and_leave(world: &World, silence: &Silence) -> usize {
     world.ask(Start).await.unwrap();
     silence.begins();
     let flushes = world.fake.count(FLUSH);
     let (waits, stop) = asked(Stop);
     let stopped = world.begin(stop);
-    runs(&world).await;
+    runs(world).await;
     drop(waits);
     assert_eq!(stopped.await.unwrap(), Ok(()));
+    assert_eq!(world.fake.count(FLUSH), flushes);
+    flushes
+}
+
+#[actix::test]
+async fn a_stop_whose_asker_has_gone_goes_on_beside_what_does_not_need_it() {
+    let silence = Silence::default();
+    let (world, silent) = world(ConsumerScript::default(), &silence).await;
+    let flushes = stop_and_leave(&world, &silence).await;
     assert!(!world.shown_active());
     assert_eq!(report(&world).await, CommandQueue::default());
     assert_eq!(world.ask(Stop).await, Err(ErrorCode::TraceAlreadyStopped));
@@ -159,14 +167,7 @@ async fn a_stop_whose_asker_has_gone_goes_on_beside_what_does_not_need_it() {
 async fn a_start_after_a_stop_whose_asker_has_gone_leaves_nothing_of_it() {
     let silence = Silence::default();
     let (world, silent) = world(ConsumerScript::default(), &silence).await;
-    world.ask(Start).await.unwrap();
-    silence.begins();
-    let (waits, stop) = asked(Stop);
-    let stopped = world.begin(stop);
-    runs(&world).await;
-    drop(waits);
-    stopped.await.unwrap().unwrap();
-    let flushes = world.fake.count(FLUSH);
+    let flushes = stop_and_leave(&world, &silence).await;
     let started = world.begin(Start);
     runs(&world).await;
     silence.over.open();
@@ -183,14 +184,7 @@ async fn a_start_after_a_stop_whose_asker_has_gone_leaves_nothing_of_it() {
 async fn the_end_does_what_a_stop_whose_asker_has_gone_had_left_to_do() {
     let silence = Silence::default();
     let (world, silent) = world(ConsumerScript::default(), &silence).await;
-    world.ask(Start).await.unwrap();
-    silence.begins();
-    let flushes = world.fake.count(FLUSH);
-    let (waits, stop) = asked(Stop);
-    let stopped = world.begin(stop);
-    runs(&world).await;
-    drop(waits);
-    stopped.await.unwrap().unwrap();
+    let flushes = stop_and_leave(&world, &silence).await;
     let destroyed = world.begin(Destroy);
     runs(&world).await;
     assert!(!destroyed.is_finished());
