@@ -80,6 +80,7 @@ impl Driver {
                     Err(broken) => return broken,
                 },
                 () = self.agenda.queued() => {}
+                () = self.socket.called() => {}
                 Some(()) = OptionFuture::from(patience.as_mut().as_pin_mut()) => {
                     patience.set(None);
                     self.agenda.look_at_patience();
@@ -165,8 +166,8 @@ impl Driver {
     }
 }
 
-/// The jobs that run. They wait for answers of the application and for nothing else, so that those are looked at
-/// which were answered: none is woken.
+/// The jobs that run. They wait for answers of the application, and for their turn to list, and for nothing else, so that those
+/// are looked at which were answered, or called: none is woken.
 #[derive(Default)]
 struct Running<'a> {
     jobs: Vec<Option<(Claim<Purpose>, RunningJob<'a>)>>,

@@ -30,6 +30,7 @@ mod job;
 mod large;
 mod link;
 mod listener;
+mod listing_turns;
 mod message;
 mod notifier;
 mod notify;

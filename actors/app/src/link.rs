@@ -17,6 +17,7 @@ use lttngd_wire::ust::command::{
 use crate::{
     TracepointField,
     error::{AppError, Broken},
+    listing_turns::ListingTurns,
     socket::{Answer, AskedBytes, AskedValue, Attached, CommandSocket},
 };
 
@@ -32,18 +33,14 @@ const QUICK: Duration = Duration::from_millis(20);
 
 /// How many entries of a listing are asked for together: more, the quicker they are answered. Whatever else the application is
 /// asked waits behind them. No input or output, no clock.
-#[derive(Debug, Default)]
-struct Together {
-    count: usize,
-    since: Option<Instant>,
-}
+#[derive(Debug)]
+struct Together(usize);
 
 impl Together {
-    /// How many are asked for next, when those before were answered.
-    fn next(&mut self, now: Instant) -> usize {
-        let is_quick = self.since.replace(now).is_some_and(|since| now - since < QUICK);
-        self.count = if is_quick { (2 * self.count).min(ON_THEIR_WAY_MAX) } else { 1 };
-        self.count
+    /// Those that were asked for at a time are answered.
+    fn answered(&mut self, asked: Instant, now: Instant) {
+        let is_quick = now - asked < QUICK;
+        self.0 = if is_quick { (2 * self.0).min(ON_THEIR_WAY_MAX) } else { 1 };
     }
 }
 
@@ -188,7 +185,7 @@ impl<'a> Link<'a> {
     /// The tracepoints, as far as there is room for them and as long as they are wanted.
     pub(crate) async fn tracepoints(
         &self,
-        room: ListingRoom,
+        room: (ListingRoom, ListingTurns),
         is_wanted: impl Fn() -> bool,
     ) -> Listed<i32> {
         let ask = |list| self.0.begin_reply(list, &Command::TracepointListGet);
@@ -204,7 +201,7 @@ impl<'a> Link<'a> {
     /// The same of their fields.
     pub(crate) async fn tracepoint_fields(
         &self,
-        room: ListingRoom,
+        room: (ListingRoom, ListingTurns),
         is_wanted: impl Fn() -> bool,
     ) -> Listed<TracepointField> {
         let command = Command::TracepointFieldListGet;
@@ -223,25 +220,28 @@ impl<'a> Link<'a> {
     async fn listed<T>(
         &self,
         begin: &Command,
-        mut room: ListingRoom,
+        (mut room, turns): (ListingRoom, ListingTurns),
         is_wanted: impl Fn() -> bool,
         (ask, take): (
             impl Fn(u32) -> AskedBytes<'a>,
             impl Fn(&[u8], &mut NameList<T>) -> Result<(), Broken>,
         ),
     ) -> Listed<T> {
+        let mut turn = self.0.turn(&turns).await;
         let list = match self.command(ROOT_HANDLE, begin).await? {
             Ok(list) => list,
             Err(refusal) => return Ok(Err(refusal.into())),
         };
         let (mut listed, mut outcome) = (NameList::default(), Ok(()));
-        let (mut asked, mut together) = (VecDeque::new(), Together::default());
+        let (mut asked, mut together) = (VecDeque::new(), Together(1));
+        let mut asked_at = Instant::now();
         loop {
             if asked.is_empty() {
                 if outcome.is_err() || !is_wanted() || listed.len() >= LISTING_MAX {
                     break;
                 }
-                let count = together.next(Instant::now()).min(LISTING_MAX - listed.len());
+                asked_at = Instant::now();
+                let count = together.0.min(LISTING_MAX - listed.len());
                 asked.extend((0..count).map(|_| ask(list)));
             }
             let Some(next) = asked.pop_front() else { break };
@@ -255,9 +255,14 @@ impl<'a> Link<'a> {
                 Err(UstError::NoEntry) => break,
                 Err(refusal) => return Ok(Err(refusal.into())),
             }
+            if asked.is_empty() && outcome.is_ok() {
+                together.answered(asked_at, Instant::now());
+                drop(turn);
+                turn = self.0.turn(&turns).await;
+            }
         }
         // Those that lie behind the end are not waited for.
-        drop(asked);
+        drop((asked, turn));
         let released = self.command(list, &Command::Release).await?;
         Ok(outcome.map_err(AppError::from).and(released.map_err(AppError::from)).map(|_| listed))
     }
@@ -316,11 +321,13 @@ mod tests {
 
     #[test]
     fn more_entries_are_asked_for_together_of_an_application_that_is_quick() {
-        let (mut together, begin) = (Together::default(), Instant::now());
-        let at = |ms| begin + Duration::from_millis(ms);
-        let counts: Vec<_> = [0, 1, 2, 3, 4, 5].map(|ms| together.next(at(ms))).to_vec();
-        assert_eq!(counts, [1, 2, 4, 8, 8, 8]);
-        assert_eq!(together.next(at(5000)), 1, "one that was late is asked for one");
-        assert_eq!(together.next(at(5001)), 2);
+        let (mut together, asked) = (Together(1), Instant::now());
+        let mut answered = |ms| {
+            together.answered(asked, asked + Duration::from_millis(ms));
+            together.0
+        };
+        assert_eq!([0, 1, 2, 19].map(&mut answered), [2, 4, 8, 8]);
+        assert_eq!(answered(20), 1, "one that was late is asked for one");
+        assert_eq!(answered(1), 2);
     }
 }

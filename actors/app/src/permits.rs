@@ -9,7 +9,7 @@ use std::{
 use lttngd_runtime::{Descriptors, PeerCredentials, Purpose};
 use lttngd_users::{Lease, Ledger, ListingRoom, ShareTaken, count_refusal};
 
-use crate::large::LargeRequests;
+use crate::{large::LargeRequests, listing_turns::ListingTurns};
 
 /// Most registrations of one process at a time. One library registers once with each daemon. More come
 /// from two generations of the library in one process, and from programs that fork and execute
@@ -91,6 +91,7 @@ pub(crate) struct Permits {
     taken: RefCell<HashMap<Process, Taken>>,
     /// Bytes of listings that are being read.
     listings: Ledger,
+    turns: ListingTurns,
 }
 
 /// A process has all connections that it may have.
@@ -105,7 +106,7 @@ impl Permits {
     pub(crate) fn new(each_max: usize) -> Self {
         let owner = rustix::process::geteuid().as_raw();
         let listings = Ledger::new("bytes of listings", 0).owned_by(owner);
-        Self { each_max, taken: RefCell::default(), listings }
+        Self { each_max, taken: RefCell::default(), listings, turns: ListingTurns::default() }
     }
 
     /// The right to one more connection of this process, whose user has the right to it.
@@ -156,9 +157,11 @@ impl Permit {
         self.process.uid
     }
 
-    /// The room of a listing that begins.
-    pub(crate) fn listing(&self) -> ListingRoom {
-        ListingRoom::new(&self.permits.listings, LISTINGS_MAX_LEN, self.process.uid)
+    /// The room of a listing that begins, and its turns.
+    pub(crate) fn listing(&self) -> (ListingRoom, ListingTurns) {
+        let permits = &self.permits;
+        let room = ListingRoom::new(&permits.listings, LISTINGS_MAX_LEN, self.process.uid);
+        (room, permits.turns.clone())
     }
 }
 
@@ -231,7 +234,7 @@ mod tests {
         let users = Ledger::new("connections", 0);
         let room = |uid| {
             let lease = users.take(uid, 1, 99).unwrap();
-            permits.take(PeerCredentials { uid, ..ONE }, lease).unwrap().listing()
+            permits.take(PeerCredentials { uid, ..ONE }, lease).unwrap().listing().0
         };
         let fill = |room: &mut ListingRoom| (0..).take_while(|_| room.take(1000).is_ok()).count();
         let mut greedy = [room(54_321), room(54_321)];

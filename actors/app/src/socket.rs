@@ -14,6 +14,7 @@ use std::{
     cell::{Cell, RefCell},
     future::poll_fn,
     pin::{Pin, pin},
+    rc::Rc,
     task::{Context, Poll, Waker, ready},
 };
 
@@ -24,7 +25,11 @@ use lttngd_wire::ust::{
     command::{Command, Reply, UstError},
 };
 
-use crate::{AppId, error::Broken};
+use crate::{
+    AppId,
+    error::Broken,
+    listing_turns::{Calls, ListingTurns, Turn},
+};
 use line::{Granted, Line, Wants};
 pub(crate) use requests::Attached;
 use requests::{Requests, Written};
@@ -43,6 +48,8 @@ pub(crate) struct CommandSocket {
     received: RefCell<Vec<u8>>,
     /// The job for which is asked.
     job: Cell<u32>,
+    /// The jobs that wait for their turn, and not for an answer.
+    calls: Rc<Calls>,
     /// Whose the application is.
     uid: u32,
     /// In which form it is asked.
@@ -60,6 +67,7 @@ impl CommandSocket {
             unwritten: RefCell::default(),
             received: RefCell::default(),
             job: Cell::default(),
+            calls: Rc::default(),
             uid,
             abi,
             owner_id: id.owner_id(),
@@ -147,9 +155,19 @@ impl CommandSocket {
         self.job.set(job);
     }
 
-    /// The jobs that were answered since, a bit for each.
+    /// The jobs that were answered since, or whose turn has come, a bit for each.
     pub(crate) fn take_answered(&self) -> u32 {
-        self.line.borrow_mut().take_answered()
+        self.line.borrow_mut().take_answered() | self.calls.take()
+    }
+
+    /// Waits until the turn of a job has come.
+    pub(crate) async fn called(&self) {
+        self.calls.called().await;
+    }
+
+    /// Waits for the turn of the job for which is asked.
+    pub(crate) async fn turn(&self, turns: &ListingTurns) -> Turn {
+        turns.next(&self.calls, self.job.get()).await
     }
 
     /// Writes requests until replies have come, for which those who asked are to be looked at. It may be

@@ -8,6 +8,7 @@ mod death;
 #[cfg(debug_assertions)]
 mod failure;
 mod listener;
+mod listings;
 mod notifiers;
 mod notify;
 mod silence;
