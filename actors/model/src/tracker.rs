@@ -65,6 +65,15 @@ pub enum TrackerValue {
 }
 
 impl TrackerValue {
+    /// Bytes of the name, if it is one.
+    #[must_use]
+    pub fn name_len(&self) -> usize {
+        match self {
+            Self::UserName(name) | Self::GroupName(name) => name.len(),
+            Self::Pid(_) | Self::Uid(_) | Self::Gid(_) => 0,
+        }
+    }
+
     /// Whether the attribute has values of this type.
     #[must_use]
     pub fn fits(&self, attribute: ProcessAttribute) -> bool {

@@ -11,6 +11,7 @@ mod events;
 mod notifier;
 #[cfg(test)]
 mod tests;
+mod tracked;
 mod tracker;
 
 pub(crate) use agent::agent_tracepoints;
@@ -19,7 +20,7 @@ pub use channel::{Channel, EventRule};
 pub use domain::{SessionFacts, UstDomain};
 pub use notifier::{NotifierEvents, NotifierRule, NotifierSet, TracepointEvents};
 pub(crate) use tracker::Tracker;
-pub use tracker::{TRACKED_MAX, TrackedProcess, Trackers};
+pub use tracker::{TRACKED_MAX, TrackedHeld, TrackedProcess, Trackers};
 
 use crate::Domain;
 

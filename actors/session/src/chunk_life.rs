@@ -159,8 +159,7 @@ impl Inner {
             Ok(()) => self.state_mut().chunk = Some(chunk),
             // It can be seen where it is.
             Err(error) => {
-                tracing::warn!(path = ?chunk.path(), %error,
-                    "a trace chunk keeps a directory of its own");
+                complain!(self, "a trace chunk keeps a directory of its own", path = ?chunk.path(), %error);
             }
         }
     }

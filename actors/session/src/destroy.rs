@@ -15,6 +15,7 @@ use lttngd_sessionfile::write;
 use crate::{
     Destroyed, KeptSession, Observation, Session, SessionEvent, TraceArchive,
     actor::{InTurn, Inner},
+    complain::complain,
     error::Refused,
     order::DESTROY,
     state::leftovers::ChunkFate,
@@ -144,7 +145,7 @@ impl Inner {
             }
             self.disconnect_relayd().await;
             keep(self.on_all_sets(Close).await.map_err(|error| {
-                tracing::error!(%error, "buffers are not closed cleanly");
+                complain!(self, "buffers are not closed cleanly", %error);
                 error.code(ErrorCode::Unk)
             }));
             // Whoever has objects of the buffers keeps their files from being removed.

@@ -44,10 +44,9 @@ impl Inner {
         join_all(apps.iter().map(async |(info, app)| {
             match app.send(message).await.unwrap_or(Err(AppError::Gone)) {
                 Ok(()) | Err(AppError::Gone | AppError::TimedOut) => {}
-                Err(error) => tracing::warn!(
-                    pid = info.pid, app = info.name, %error,
-                    "an application does not record its state dump again"
-                ),
+                Err(error) => {
+                    complain!(self, "an application does not record its state dump again", pid = info.pid, app = info.name, %error);
+                }
             }
         }))
         .await;

@@ -1,18 +1,18 @@
-//! What the sessions of one user hold of what they record: channels, contexts, event rules.
+//! What the sessions of one user hold of what they record: channels, contexts, event rules, values of trackers.
 
-use lttngd_model::{ErrorCode, EventDescription};
+use lttngd_model::{ErrorCode, EventDescription, TrackerValue, ust::TrackedHeld};
 use lttngd_users::{Lease, Ledger};
 
 use crate::domains::Domains;
 
-/// Most bytes of channels, contexts and event rules, of all users' sessions together.
+/// Most bytes of channels, contexts, event rules and values of trackers, of all users' sessions together.
 const RULES_MAX_LEN: u64 = 160 << 20;
 /// What one of them takes besides what a client named.
 const RULE_LEN: u64 = 512;
 
 thread_local! {
     /// Of all sessions that live in this thread.
-    static RULES: Ledger = Ledger::new("bytes of channels, contexts and event rules", 0);
+    static RULES: Ledger = Ledger::new("bytes of channels, contexts, event rules and values of trackers", 0);
 }
 
 /// What one session has of its owner's share, until it ends.
@@ -62,7 +62,20 @@ pub(crate) fn named_len(name: &str) -> u64 {
     RULE_LEN + name.len() as u64
 }
 
+/// What a value of a tracker takes: its name is found by, and is told in the order in which it came.
+pub(crate) fn value_len(value: &TrackerValue) -> u64 {
+    RULE_LEN + 2 * value.name_len() as u64
+}
+
 impl Domains {
+    /// What the values of trackers take.
+    pub(crate) fn tracked_len(&self) -> u64 {
+        let ust = self.ust.as_ref().map(|ust| ust.trackers.held());
+        let kernel = self.kernel.as_ref().map(|kernel| kernel.rules.trackers.held());
+        let held: TrackedHeld = ust.into_iter().chain(kernel).sum();
+        RULE_LEN * held.values as u64 + 2 * held.names_len as u64
+    }
+
     /// How many channels, contexts and event rules there are.
     pub(crate) fn count(&self) -> usize {
         let ust = self.ust.as_ref().map_or(0, |ust| {

@@ -1,6 +1,7 @@
 //! Saving: what the session is, as a file that `lttng load` takes.
 
 mod kernel;
+mod writing;
 
 use std::{
     fs::File,
@@ -15,7 +16,7 @@ use lttngd_model::{
     EventKind, LogLevelRule, ProcessAttribute, SessionKind, TrackerValue, TrackingPolicy,
     ust::{AgentEvent, Channel, EventRule, UstDomain},
 };
-use lttngd_runas::{Below, Opening, Owner};
+use lttngd_runas::{Below, DEADLINE, Opening, Owner};
 use lttngd_runtime::outside::blocking;
 use lttngd_sessionfile::{
     SavedAttributes, SavedBufferType, SavedChannel, SavedConsumerOutput, SavedContext,
@@ -49,7 +50,40 @@ impl Inner {
             complain!(self, "the session cannot be saved", %error);
             ErrorCode::Eperm
         })?;
-        save_to(&owner, &path, text, overwrite).await
+        self.save_to((&owner, requester.uid), &path, text, overwrite).await
+    }
+
+    async fn save_to(
+        &self,
+        (owner, uid): (&Owner, u32),
+        path: &SavedPath,
+        text: String,
+        overwrite: bool,
+    ) -> Result<(), ErrorCode> {
+        let SavedPath { directory, name } = path;
+        let opened = owner.make_root_directory(directory).await.map_err(|error| {
+            complain!(self, "sessions cannot be saved there", path = ?directory, %error);
+            ErrorCode::SetUrl
+        })?;
+        let place = Below::new(&Arc::new(opened), name);
+        let mut file = open(owner, &place, overwrite).await.map_err(|error| {
+            complain!(self, "the file of the session cannot be made", path = ?directory, name, %error);
+            match rustix::io::Errno::from_io_error(&error) {
+                Some(rustix::io::Errno::EXIST) => ErrorCode::SaveFileExist,
+                Some(rustix::io::Errno::ACCESS) => ErrorCode::Eperm,
+                _ => ErrorCode::SaveIoFail,
+            }
+        })?;
+        let write = move || file.write_all(text.as_bytes());
+        if let Err(error) = writing::write(uid, DEADLINE, write).await {
+            complain!(self, "the session is not saved", path = ?directory, name, %error);
+            // What is left when this fails too, or cannot be done where nothing is, is not whole, and is not loaded.
+            if error.kind() != io::ErrorKind::TimedOut {
+                let _ = owner.remove_file(place).await;
+            }
+            return Err(ErrorCode::SaveIoFail);
+        }
+        Ok(())
     }
 
     /// What the session is.
@@ -107,36 +141,6 @@ fn saved_path(directory: Option<PathBuf>, name: &str) -> Result<SavedPath, Error
         return Err(ErrorCode::SetUrl);
     }
     Ok(SavedPath { directory, name: format!("{name}{EXTENSION}") })
-}
-
-async fn save_to(
-    owner: &Owner,
-    path: &SavedPath,
-    text: String,
-    overwrite: bool,
-) -> Result<(), ErrorCode> {
-    let SavedPath { directory, name } = path;
-    let opened = owner.make_root_directory(directory).await.map_err(|error| {
-        tracing::error!(path = ?directory, %error, "sessions cannot be saved there");
-        ErrorCode::SetUrl
-    })?;
-    let place = Below::new(&Arc::new(opened), name);
-    let mut file = open(owner, &place, overwrite).await.map_err(|error| {
-        tracing::error!(path = ?directory, name, %error, "the session cannot be saved");
-        match rustix::io::Errno::from_io_error(&error) {
-            Some(rustix::io::Errno::EXIST) => ErrorCode::SaveFileExist,
-            Some(rustix::io::Errno::ACCESS) => ErrorCode::Eperm,
-            _ => ErrorCode::SaveIoFail,
-        }
-    })?;
-    let written = blocking(move || file.write_all(text.as_bytes()));
-    if let Err(error) = written.await.map_err(io::Error::other).flatten() {
-        tracing::error!(path = ?directory, name, %error, "the session is not saved");
-        // What is left when this fails too is not whole, and is not loaded.
-        let _ = owner.remove_file(place).await;
-        return Err(ErrorCode::SaveIoFail);
-    }
-    Ok(())
 }
 
 async fn open(owner: &Owner, place: &Below, overwrite: bool) -> io::Result<File> {

@@ -18,6 +18,7 @@ use crate::{
     SetTrackingPolicy,
     actor::{InTurn, Inner},
     reply::{Beginning, Preparation},
+    rule_share::value_len,
 };
 
 impl Inner {
@@ -54,16 +55,55 @@ impl Inner {
         request: SetTrackingPolicy,
     ) -> Result<(), ErrorCode> {
         let SetTrackingPolicy { domain, attribute, policy } = request;
-        if tracked(domain)? == Tracer::Kernel {
-            let plan = |kernel: &mut KernelRules, _| {
-                Ok(kernel.plan_set_tracking_policy(attribute, policy))
+        let tracer = tracked(domain)?;
+        let change = async {
+            if tracer == Tracer::Kernel {
+                let plan = |kernel: &mut KernelRules, _| {
+                    Ok(kernel.plan_set_tracking_policy(attribute, policy))
+                };
+                return self.change_kernel(ErrorCode::UnsupportedDomain, plan).await;
+            }
+            self.change(domain, ErrorCode::UnsupportedDomain, |ust| {
+                ust.set_tracking_policy(attribute, policy)
+            })
+            .await
+        };
+        self.within_tracked_share(0, change).await
+    }
+
+    /// Does what may change the sets of trackers, and adds values of so many bytes at most, for which the session's owner has
+    /// room. What they have less afterwards is given back.
+    async fn within_tracked_share(
+        &self,
+        more: u64,
+        change: impl Future<Output = Result<(), ErrorCode>>,
+    ) -> Result<(), ErrorCode> {
+        let before = self.state().domains.tracked_len();
+        self.rule_share.borrow_mut().take(self.config.owner.uid, more)?;
+        let outcome = change.await;
+        let less = (before + more).saturating_sub(self.state().domains.tracked_len());
+        self.rule_share.borrow_mut().give_back(less);
+        outcome
+    }
+
+    async fn set_tracked(
+        self: Rc<Self>,
+        (domain, attribute): (Domain, ProcessAttribute),
+        (value, id): (TrackerValue, u32),
+        tracked: bool,
+    ) -> Result<(), ErrorCode> {
+        let more = if tracked { value_len(&value) } else { 0 };
+        let change = async {
+            if domain == Domain::Kernel {
+                return self.set_tracked_in_kernel(attribute, (value, id), tracked).await;
+            }
+            let change = |ust: &mut UstDomain| match tracked {
+                true => ust.track(attribute, value, id),
+                false => ust.untrack(attribute, &value),
             };
-            return self.change_kernel(ErrorCode::UnsupportedDomain, plan).await;
-        }
-        self.change(domain, ErrorCode::UnsupportedDomain, |ust| {
-            ust.set_tracking_policy(attribute, policy)
-        })
-        .await
+            self.change(domain, ErrorCode::UnsupportedDomain, change).await
+        };
+        self.within_tracked_share(more, change).await
     }
 
     /// Adds a value to a tracker of the kernel's, or takes it out.
@@ -87,12 +127,8 @@ impl Session {
         Beginning { before, asker }: Beginning,
     ) -> InTurn<()> {
         let AddTrackerValue { domain, attribute, value } = request;
-        let command = async move |inner: Rc<Inner>, (value, id)| {
-            if domain == Domain::Kernel {
-                return inner.set_tracked_in_kernel(attribute, (value, id), true).await;
-            }
-            let track = |ust: &mut UstDomain| ust.track(attribute, value, id);
-            inner.change(domain, ErrorCode::UnsupportedDomain, track).await
+        let command = async move |inner: Rc<Inner>, value| {
+            inner.set_tracked((domain, attribute), value, true).await
         };
         self.in_turn_after(
             context,
@@ -110,12 +146,8 @@ impl Session {
     ) -> InTurn<()> {
         let RemoveTrackerValue { domain, attribute, value } = request;
         // A name that nobody has any more cannot be taken out, as the stock daemon has it.
-        let command = async move |inner: Rc<Inner>, (value, id)| {
-            if domain == Domain::Kernel {
-                return inner.set_tracked_in_kernel(attribute, (value, id), false).await;
-            }
-            let untrack = |ust: &mut UstDomain| ust.untrack(attribute, &value);
-            inner.change(domain, ErrorCode::UnsupportedDomain, untrack).await
+        let command = async move |inner: Rc<Inner>, value| {
+            inner.set_tracked((domain, attribute), value, false).await
         };
         self.in_turn_after(
             context,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{KernelDomain, Plan, Step};
 use crate::{
     ErrorCode, ProcessAttribute, TrackerValue, TrackingPolicy,
-    ust::{TRACKED_MAX, Tracker},
+    ust::{TrackedHeld, Tracker},
 };
 
 /// The trackers of the kernel's domain, one of each attribute.
@@ -27,8 +27,19 @@ impl KernelTrackers {
         &self,
         attribute: ProcessAttribute,
     ) -> Result<Vec<TrackerValue>, ErrorCode> {
+        self.with_set(attribute)?.inclusion_set()
+    }
+
+    /// What their sets hold.
+    #[must_use]
+    pub fn held(&self) -> TrackedHeld {
+        self.0.values().map(Tracker::held).sum()
+    }
+
+    fn with_set(&self, attribute: ProcessAttribute) -> Result<&Tracker, ErrorCode> {
         let tracker = self.0.get(&attribute);
-        tracker.ok_or(ErrorCode::ProcessAttrTrackerInvalidTrackingPolicy)?.inclusion_set()
+        let tracker = tracker.ok_or(ErrorCode::ProcessAttrTrackerInvalidTrackingPolicy)?;
+        tracker.has_set().map(|()| tracker)
     }
 
     pub(super) fn set_policy(&mut self, attribute: ProcessAttribute, policy: TrackingPolicy) {
@@ -43,7 +54,11 @@ impl KernelTrackers {
         tracked: bool,
     ) {
         let tracker = self.0.entry(attribute).or_default();
-        if tracked { tracker.insert(value, id) } else { tracker.remove(&value) }
+        if tracked {
+            tracker.insert(value, id);
+        } else {
+            tracker.remove(&value);
+        }
     }
 }
 
@@ -67,7 +82,7 @@ impl KernelDomain {
     /// # Errors
     /// In this order: [`ErrorCode::Invalid`] for a value that is none of the attribute's or an id above the
     /// largest `i32`, [`ErrorCode::ProcessAttrTrackerInvalidTrackingPolicy`], [`ErrorCode::ProcessAttrExists`]
-    /// or [`ErrorCode::ProcessAttrMissing`], [`ErrorCode::Nomem`] beyond [`TRACKED_MAX`] values. When the plan
+    /// or [`ErrorCode::ProcessAttrMissing`], [`ErrorCode::Nomem`] beyond [`TRACKED_MAX`](crate::ust::TRACKED_MAX) values. When the plan
     /// is settled besides: [`ErrorCode::Unk`].
     pub fn plan_set_tracked(
         &self,
@@ -79,11 +94,11 @@ impl KernelDomain {
         if !value.fits(attribute) || i32::try_from(id).is_err() {
             return Err(ErrorCode::Invalid);
         }
-        let set = self.trackers.inclusion_set(attribute)?;
-        match (tracked, set.contains(&value)) {
+        let tracker = self.trackers.with_set(attribute)?;
+        match (tracked, tracker.contains(&value)) {
             (true, true) => return Err(ErrorCode::ProcessAttrExists),
             (false, false) => return Err(ErrorCode::ProcessAttrMissing),
-            (true, false) if set.len() >= TRACKED_MAX => return Err(ErrorCode::Nomem),
+            (true, false) if tracker.is_full() => return Err(ErrorCode::Nomem),
             _ => {}
         }
         Ok(Plan::of(vec![Step::SetTracked { attribute, value, id, tracked }]))

@@ -1,6 +1,8 @@
 //! Process attribute trackers: which processes record.
 
-use super::UstDomain;
+use std::{iter::Sum, sync::Arc};
+
+use super::{UstDomain, tracked::TrackedSet};
 use crate::{ErrorCode, ProcessAttribute, TrackerValue, TrackingPolicy};
 
 /// Most values in the set of one tracker.
@@ -17,6 +19,24 @@ pub struct TrackedProcess {
     pub gid: u32,
 }
 
+/// What the sets of trackers hold.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct TrackedHeld {
+    /// How many values.
+    pub values: usize,
+    /// Bytes of the names among them.
+    pub names_len: usize,
+}
+
+impl Sum for TrackedHeld {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            values: sum.values + one.values,
+            names_len: sum.names_len + one.names_len,
+        })
+    }
+}
+
 /// The trackers of the user-space domain.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Trackers {
@@ -29,14 +49,14 @@ pub struct Trackers {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Tracker {
     policy: TrackingPolicy,
-    /// Values and the ids that they mean, in the order they were added. Empty but for the policy
-    /// that includes a set; no id stands there twice.
-    set: Vec<(TrackerValue, u32)>,
+    /// Empty but for the policy that includes a set; no id stands there twice. Whoever follows what it lets through has the
+    /// same until it changes.
+    set: Arc<TrackedSet>,
 }
 
 impl Default for Tracker {
     fn default() -> Self {
-        Self { policy: TrackingPolicy::IncludeAll, set: Vec::new() }
+        Self { policy: TrackingPolicy::IncludeAll, set: Arc::default() }
     }
 }
 
@@ -49,34 +69,43 @@ impl Tracker {
         match self.policy {
             TrackingPolicy::IncludeAll => true,
             TrackingPolicy::ExcludeAll => false,
-            TrackingPolicy::IncludeSet => self.set.iter().any(|(_, of)| *of == id),
+            TrackingPolicy::IncludeSet => self.set.contains_id(id),
         }
     }
 
-    fn has_set(&self) -> Result<(), ErrorCode> {
+    pub(crate) fn has_set(&self) -> Result<(), ErrorCode> {
         match self.policy {
             TrackingPolicy::IncludeSet => Ok(()),
             _ => Err(ErrorCode::ProcessAttrTrackerInvalidTrackingPolicy),
         }
     }
 
-    fn position(&self, value: &TrackerValue) -> Option<usize> {
-        self.set.iter().position(|(of, _)| of == value)
+    pub(crate) fn contains(&self, value: &TrackerValue) -> bool {
+        self.set.contains(value)
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.set.len() >= TRACKED_MAX
+    }
+
+    pub(crate) fn held(&self) -> TrackedHeld {
+        TrackedHeld { values: self.set.len(), names_len: self.set.names_len() }
     }
 
     /// A policy other than the present one empties the set.
     pub(crate) fn set_policy(&mut self, policy: TrackingPolicy) {
         if self.policy != policy {
-            *self = Self { policy, set: Vec::new() };
+            *self = Self { policy, set: Arc::default() };
         }
     }
 
     pub(crate) fn insert(&mut self, value: TrackerValue, id: u32) {
-        self.set.push((value, id));
+        Arc::make_mut(&mut self.set).insert(value, id);
     }
 
-    pub(crate) fn remove(&mut self, value: &TrackerValue) {
-        self.set.retain(|(of, _)| of != value);
+    /// Whether the value was in the set.
+    pub(crate) fn remove(&mut self, value: &TrackerValue) -> bool {
+        Arc::make_mut(&mut self.set).remove(value)
     }
 
     /// The values in the order they were added.
@@ -85,7 +114,7 @@ impl Tracker {
     /// [`ErrorCode::ProcessAttrTrackerInvalidTrackingPolicy`].
     pub(crate) fn inclusion_set(&self) -> Result<Vec<TrackerValue>, ErrorCode> {
         self.has_set()?;
-        Ok(self.set.iter().map(|(value, _)| value.clone()).collect())
+        Ok(self.set.values().cloned().collect())
     }
 }
 
@@ -96,6 +125,12 @@ impl Trackers {
         self.vpid.tracks(process.pid)
             && self.vuid.tracks(process.uid)
             && self.vgid.tracks(process.gid)
+    }
+
+    /// What their sets hold.
+    #[must_use]
+    pub fn held(&self) -> TrackedHeld {
+        [&self.vpid, &self.vuid, &self.vgid].into_iter().map(Tracker::held).sum()
     }
 
     fn of(&self, attribute: ProcessAttribute) -> Result<&Tracker, ErrorCode> {
@@ -173,10 +208,10 @@ impl UstDomain {
         }
         tracker.has_set()?;
         check_id(id)?;
-        if tracker.position(&value).is_some() || tracker.tracks(id) {
+        if tracker.contains(&value) || tracker.tracks(id) {
             return Err(ErrorCode::ProcessAttrExists);
         }
-        if tracker.set.len() >= TRACKED_MAX {
+        if tracker.is_full() {
             return Err(ErrorCode::Nomem);
         }
         tracker.insert(value, id);
@@ -196,9 +231,7 @@ impl UstDomain {
     ) -> Result<(), ErrorCode> {
         let tracker = self.trackers.of_mut(attribute)?;
         tracker.has_set()?;
-        let at = tracker.position(value).ok_or(ErrorCode::ProcessAttrMissing)?;
-        tracker.set.remove(at);
-        Ok(())
+        if tracker.remove(value) { Ok(()) } else { Err(ErrorCode::ProcessAttrMissing) }
     }
 
     /// The values of a tracker's set in the order they were added (TRACKER_GET_INCLUSION_SET).

@@ -1,10 +1,10 @@
 //! What is logged of a session says of which.
 
-use lttngd_model::{BufferScheme, ErrorCode};
+use lttngd_model::{BufferScheme, Credentials, ErrorCode};
 use lttngd_peer::{AppScript, ConsumerScript, Logged};
 
 use super::world::World;
-use crate::{ConsumerLost, Destroy, Output, Start};
+use crate::{ConsumerLost, Destroy, Output, Save, Start};
 
 #[actix::test]
 async fn whatever_is_logged_says_of_which_session_it_is() {
@@ -53,10 +53,20 @@ async fn commands_that_fail_again_and_again_do_not_fill_the_log() {
     for _ in 0..OFTEN {
         assert_eq!(world.ask(Start).await, Err(ErrorCode::CreateDirFail));
     }
+    let requester = Credentials {
+        uid: rustix::process::geteuid().as_raw(),
+        gid: rustix::process::getegid().as_raw(),
+    };
+    let directory = Some("/dev/null/saved".into());
+    let save = Save { requester, directory, overwrite: true };
+    for _ in 0..OFTEN {
+        assert_eq!(world.ask(save.clone()).await, Err(ErrorCode::SetUrl));
+    }
     let own = logged.of("lttngd_session");
-    let said = own.iter().filter(|line| line.contains("the output directory cannot be made"));
-    let count = said.count();
-    assert!((1..OFTEN / 2).contains(&count), "{count}: {own:#?}");
+    for said in ["the output directory cannot be made", "sessions cannot be saved there"] {
+        let count = own.iter().filter(|line| line.contains(said)).count();
+        assert!((1..OFTEN / 2).contains(&count), "{said}, {count}: {own:#?}");
+    }
     world.ask(Destroy).await.unwrap();
     world.end().await;
 }

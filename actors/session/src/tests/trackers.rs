@@ -8,7 +8,7 @@ use lttngd_peer::{AppScript, ConsumerScript, FakeApp};
 use super::world::World;
 use crate::{
     AddTrackerValue, Destroy, GetInclusionSet, GetTrackingPolicy, RemoveTrackerValue,
-    SetTrackingPolicy, Start, Stop,
+    SetTrackingPolicy, Start, Stop, rule_share::RuleShare,
 };
 
 const SETUP_METADATA: u32 = 12;
@@ -119,6 +119,42 @@ async fn names_mean_the_numbers_of_their_users_and_groups() {
         let missing = Err(ErrorCode::ProcessAttrMissing);
         assert_eq!(remove(&world, attribute, named).await, missing);
     }
+    world.ask(Destroy).await.unwrap();
+    world.end().await;
+}
+
+#[actix::test]
+async fn values_of_trackers_are_a_part_of_their_owners_share() {
+    const OWNER: u32 = 54_321;
+
+    let world =
+        World::configured(ConsumerScript::default(), BufferScheme::PerUid, None, |config| {
+            config.owner.uid = OWNER;
+        })
+        .await;
+    for attribute in [A::VirtualProcessId, A::VirtualUserId] {
+        policy(&world, attribute, P::IncludeSet).await;
+    }
+    add(&world, A::VirtualProcessId, V::Pid(1)).await.unwrap();
+    add(&world, A::VirtualUserId, V::UserName("root".to_owned())).await.unwrap();
+    // Other sessions of his have the rest.
+    let mut others = RuleShare::default();
+    for len in [1 << 20, 1 << 10, 1] {
+        while others.take(OWNER, len).is_ok() {}
+    }
+    let none_left = Err(ErrorCode::Nomem);
+    assert_eq!(add(&world, A::VirtualProcessId, V::Pid(2)).await, none_left);
+    remove(&world, A::VirtualProcessId, V::Pid(1)).await.unwrap();
+    add(&world, A::VirtualProcessId, V::Pid(2)).await.unwrap();
+    assert_eq!(add(&world, A::VirtualProcessId, V::Pid(3)).await, none_left);
+    // What a policy empties is given back, and so is what is refused.
+    policy(&world, A::VirtualUserId, P::IncludeAll).await;
+    for _ in 0..3 {
+        let exists = Err(ErrorCode::ProcessAttrExists);
+        assert_eq!(add(&world, A::VirtualProcessId, V::Pid(2)).await, exists);
+    }
+    add(&world, A::VirtualProcessId, V::Pid(3)).await.unwrap();
+    assert_eq!(add(&world, A::VirtualProcessId, V::Pid(4)).await, none_left);
     world.ask(Destroy).await.unwrap();
     world.end().await;
 }
