@@ -22,6 +22,8 @@ pub const SYSTEM_RUN_DIR: &str = "/var/run/lttng";
 pub const DEFAULT_TRACING_GROUP: &str = "tracing";
 /// How long an application's socket may keep the daemon waiting, unless told otherwise.
 pub const DEFAULT_APP_SOCKET_TIMEOUT: Duration = Duration::from_secs(5);
+/// Most threads of actors.
+pub const ACTOR_THREADS_MAX: u16 = 64;
 /// The TCP ports that are tried for agents, unless told otherwise.
 const AGENT_PORTS: RangeInclusive<u16> = 5345..=5354;
 /// Counters in the error count map of event notifiers, unless told otherwise.
@@ -120,6 +122,9 @@ pub struct Config {
     /// Have the sessions and triggers that there are when the daemon is stopped made again by the next daemon of the same
     /// [`Config::run_dir`] that has this set, as they are written down there.
     pub keep_sessions: bool,
+    /// How many threads actors have, 1 to [`ACTOR_THREADS_MAX`]: with more than one the actors of applications live in the
+    /// others, those of one process in one of them.
+    pub actor_threads: u16,
     /// The TCP port of this machine that logging agents (JUL, log4j, Python) connect to, which they find
     /// in the file `agent.port` of the run directory. Without one that is free the daemon does without
     /// agents.
@@ -214,6 +219,7 @@ impl Config {
             load_path: None,
             autoload: Vec::new(),
             keep_sessions: false,
+            actor_threads: 1,
             agent_port: AgentPort::Closed,
             event_notifier_error_buffer_size_kernel: DEFAULT_EVENT_NOTIFIER_ERROR_BUFFER_SIZE,
             event_notifier_error_buffer_size_userspace: DEFAULT_EVENT_NOTIFIER_ERROR_BUFFER_SIZE,
@@ -222,6 +228,11 @@ impl Config {
             extra_kmod_probes: None,
             run_dir,
         }
+    }
+
+    /// How many threads applications have for themselves.
+    pub(crate) fn app_threads(&self) -> usize {
+        usize::from(self.actor_threads.clamp(1, ACTOR_THREADS_MAX) - 1)
     }
 
     /// Has what else the daemon needs run by `program`, which takes its roles by

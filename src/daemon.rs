@@ -8,6 +8,7 @@
 //! | `lttngd-actors` | the system's | all actors but those of triggers, and the sockets by which applications and agents register |
 //! | `lttngd-clients` | a [`Room`] | the socket for clients and their connections, which are tasks |
 //! | `lttngd-triggers` | a [`Room`] | triggers, the pipes by which applications tell of events, and subscribers with their socket |
+//! | `lttngd-apps` | a [`Room`] each, with `--actor-threads` above 1 | the actors of applications, those of a process in one of them, with its registrations |
 //! | `lttngd-status` | a [`Room`] | the socket for those who look at the daemon, and their connections, which are tasks |
 //!
 //! Those that ask each other most are on one arbiter, where an ask takes 1 to 2 us instead of 9 to 20. What
@@ -63,6 +64,8 @@ const CONSUMER_DEADLINE: Duration = Duration::from_secs(60);
 /// as by a file system that does not answer, and is left.
 const END_DEADLINE: Duration = Duration::from_millis(9500);
 
+/// Descriptors of each thread of applications.
+const APPS_DESCRIPTORS: usize = 4;
 /// Descriptors of a daemon with one consumer daemon, besides those that are counted as they are opened.
 const OWN_DESCRIPTORS: usize = 34;
 /// Those of the room of who looks at it.
@@ -221,10 +224,24 @@ impl Daemon {
     }
 }
 
+/// What threads of applications take. Where there are too few descriptors applications have none of their own.
+fn descriptors_of_apps(config: &mut Config, own: usize) -> usize {
+    let wanted = config.app_threads() * APPS_DESCRIPTORS;
+    match Descriptors::of_process(own + wanted) {
+        Err(error) if wanted > 0 => {
+            tracing::warn!(%error, "applications have no threads of their own");
+            config.actor_threads = 1;
+            0
+        }
+        _ => wanted,
+    }
+}
+
 /// The budget of descriptors. Where there are too few for a status nobody is told one.
 fn descriptors_for(config: &mut Config) -> Result<Descriptors, StartError> {
     let second = config.consumerd32.binary.is_some();
     let own = OWN_DESCRIPTORS + if second { CONSUMER_DESCRIPTORS } else { 0 };
+    let own = own + descriptors_of_apps(config, own);
     if config.status_socket.is_some() || config.metrics.is_some() {
         let of_metrics = if config.metrics.is_some() { METRICS_DESCRIPTORS } else { 0 };
         let wanted = STATUS_DESCRIPTORS + of_metrics;
@@ -258,6 +275,7 @@ fn is_over(end: &mpsc::Receiver<()>, deadline: Duration) -> bool {
 struct Rooms {
     clients: Option<Room>,
     triggers: Room,
+    apps: Vec<Room>,
     status: Option<Room>,
 }
 
@@ -269,14 +287,17 @@ impl Rooms {
         Ok(Self {
             clients: room(parts.clients.is_some(), room::CLIENTS)?,
             triggers: Room::open(room::TRIGGERS)?,
+            apps: (0..parts.config.app_threads())
+                .map(|_| Room::open(room::APPS))
+                .collect::<Result<_, _>>()?,
             status: room(is_looked_at, room::STATUS)?,
         })
     }
 
     /// All threads of actors, this one too.
     fn arbiters(&self) -> Vec<ArbiterHandle> {
-        let Self { clients, triggers, status } = self;
-        let rooms = clients.iter().chain([triggers]).chain(status);
+        let Self { clients, triggers, apps, status } = self;
+        let rooms = clients.iter().chain([triggers]).chain(apps).chain(status);
         rooms.map(|room| room.arbiter().clone()).chain([Arbiter::current()]).collect()
     }
 }
@@ -306,7 +327,7 @@ async fn run_in(
 ) {
     let arbiters = rooms.arbiters();
     let Rooms { clients: mut clients_room, triggers: mut triggers_room, .. } = rooms;
-    let mut status_room = rooms.status;
+    let (apps_rooms, mut status_room) = (rooms.apps, rooms.status);
     let Parts { config, descriptors, rundir, wait_pages, clock, clients, .. } = parts;
     let Parts { apps, agents, notifications, looked_at, pause, lives, .. } = parts;
     let (listings, runas) = (SessionListings::default(), Runas::new(config.program.clone()));
@@ -319,7 +340,8 @@ async fn run_in(
     let Wired { registry, apps: known_apps, agents: known_agents, consumers, .. } = wired;
     let Wired { tracer, kernel_notifiers, triggers, .. } = wired;
     let (known_by, agents) = (known_apps.clone(), (agents, known_agents));
-    let peers = ((apps, known_by), agents);
+    let places = apps_rooms.iter().map(|room| room.arbiter().clone()).collect();
+    let peers = ((apps, known_by, places), agents);
     let mut listeners = listen_for_peers(&config, &descriptors, peers, &consumers, &failures);
     let notifications = notifications.map(|socket| (socket, triggers));
     let rooms = (&mut triggers_room, status_room.as_mut());
@@ -360,7 +382,8 @@ async fn run_in(
     keeper.write_down(kept).await;
     drop(wait_pages);
     rundir.remove();
-    end_rooms(clients_room.into_iter().chain([triggers_room]), answering).await;
+    let rooms = clients_room.into_iter().chain([triggers_room]).chain(apps_rooms);
+    end_rooms(rooms, answering).await;
     if let Err(error) = begun {
         // Whoever started the daemon may be gone.
         let _ = ready.send(Err(error.into()));

@@ -17,6 +17,9 @@ pub const CLIENTS: Name = Name(c"lttngd-clients");
 /// What is told of events, what follows from it, and who is notified.
 pub const TRIGGERS: Name = Name(c"lttngd-triggers");
 
+/// Applications.
+pub const APPS: Name = Name(c"lttngd-apps");
+
 /// Those who look at the daemon.
 pub const STATUS: Name = Name(c"lttngd-status");
 

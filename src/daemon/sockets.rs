@@ -2,7 +2,7 @@
 
 use std::{net::TcpListener, os::unix::net::UnixListener};
 
-use actix::Addr;
+use actix::{Addr, ArbiterHandle};
 use lttngd_agent::{AgentSettings, Agents};
 use lttngd_app::{AppSettings, AppSocket, Apps};
 use lttngd_handle::Handle;
@@ -67,14 +67,16 @@ pub(super) fn listen_for_clients(
     (near.map(tokio::task::spawn_local), tokio::task::spawn_local(answering))
 }
 
-/// Sockets by which applications and agents register, with who knows them.
-pub(super) type PeerSockets = ((Vec<AppSocket>, Addr<Apps>), (Option<TcpListener>, Addr<Agents>));
+/// Sockets by which applications and agents register, with who knows them, and the arbiters of applications if they have
+/// any of their own.
+pub(super) type PeerSockets =
+    ((Vec<AppSocket>, Addr<Apps>, Vec<ArbiterHandle>), (Option<TcpListener>, Addr<Agents>));
 
 /// Serves the sockets by which applications and agents register.
 pub(super) fn listen_for_peers(
     config: &Config,
     descriptors: &Descriptors,
-    ((apps, known_apps), (agents, known_agents)): PeerSockets,
+    ((apps, known_apps, places), (agents, known_agents)): PeerSockets,
     consumers: &Consumers,
     failures: &events::UnboundedSender<DaemonFailed>,
 ) -> Vec<TaskHandle<()>> {
@@ -86,7 +88,7 @@ pub(super) fn listen_for_peers(
         unregistered: Outlet::to(known_apps.clone().recipient()),
         attended: Outlet::to(known_apps.recipient()),
     };
-    let listening = lttngd_app::listen(apps, settings);
+    let listening = lttngd_app::listen(apps, settings, places);
     let listening = serve("sockets for applications", listening, failures.clone());
     let mut listeners = vec![tokio::task::spawn_local(listening)];
     if let Some(agents) = agents {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{NonEmptyStringValueParser, OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, parser::ValueSource};
+use lttngd::config::ACTOR_THREADS_MAX;
 use lttngd::{AgentPort, ClientVersion, Config, MetricsAddress};
 
 use super::number::parse_c_integer;
@@ -130,6 +131,9 @@ pub(super) struct Settings {
     /// Error counters of user space event notifiers [default: 4096]
     #[arg(long, value_name = "COUNT", value_parser = parse_number)]
     event_notifier_error_buffer_size_userspace: Option<u16>,
+    /// Have so many threads for actors; with more than one, applications have the others for themselves [default: 1]
+    #[arg(long, value_name = "COUNT", value_parser = parse_threads)]
+    actor_threads: Option<u16>,
     /// Let metrics be scraped (OpenMetrics) at this Unix socket or port of this machine, as 127.0.0.1:9464
     #[arg(long, value_name = "PATH|ADDRESS:PORT", value_parser = OsStringValueParser::new().try_map(|text| MetricsAddress::parse(&text)))]
     metrics: Option<MetricsAddress>,
@@ -155,6 +159,14 @@ fn parse_number(text: &str) -> Result<u16, String> {
         .and_then(|number| u16::try_from(number).ok())
         .filter(|number| (1..=NUMBER_MAX).contains(number))
         .ok_or_else(|| format!("a number from 1 to {NUMBER_MAX} is needed"))
+}
+
+/// A count of threads, in C's notation.
+fn parse_threads(text: &str) -> Result<u16, String> {
+    parse_c_integer(text)
+        .and_then(|number| u16::try_from(number).ok())
+        .filter(|number| (1..=ACTOR_THREADS_MAX).contains(number))
+        .ok_or_else(|| format!("a number from 1 to {ACTOR_THREADS_MAX} is needed"))
 }
 
 /// Reads arguments, the first of which names the program. With `setuid` the values which the caller
@@ -209,6 +221,7 @@ impl Settings {
             verbose_consumer: self.verbose_consumer,
             quiet: self.quiet,
             no_kernel: self.no_kernel,
+            actor_threads: self.actor_threads,
             event_notifier_error_buffer_size_kernel: self.event_notifier_error_buffer_size_kernel,
             event_notifier_error_buffer_size_userspace: self
                 .event_notifier_error_buffer_size_userspace,
@@ -255,6 +268,7 @@ impl Settings {
             event_notifier_error_buffer_size_userspace: self
                 .event_notifier_error_buffer_size_userspace
                 .or(below.event_notifier_error_buffer_size_userspace),
+            actor_threads: self.actor_threads.or(below.actor_threads),
             metrics: self.metrics.or(below.metrics),
             unknown_client_version: self.unknown_client_version.or(below.unknown_client_version),
             readiness_fd: self.readiness_fd.or(below.readiness_fd),
@@ -299,6 +313,7 @@ impl Settings {
         config.quiet = self.quiet;
         config.no_kernel = self.no_kernel;
         config.keep_sessions = self.keep_sessions;
+        config.actor_threads = self.actor_threads.unwrap_or(config.actor_threads);
         config.agent_port = self.agent_tcp_port.map_or(config.agent_port, AgentPort::Only);
         config.kmod_probes = self.kmod_probes;
         config.extra_kmod_probes = self.extra_kmod_probes;

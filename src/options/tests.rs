@@ -173,7 +173,7 @@ fn every_option_reaches_the_configuration() {
         assert_ne!(field(&refused.config).unwrap_or(&PathBuf::new()), Path::new("/some/path"));
         assert!(refused.notices[0].contains(&format!("'--{name}'")), "{:?}", refused.notices);
     }
-    let values: [(&[&str], Check); 12] = [
+    let values: [(&[&str], Check); 13] = [
         (&["--group", "g"], |c| c.tracing_group == "g"),
         (&["--agent-tcp-port=0x10"], |c| c.agent_port == AgentPort::Only(16)),
         (&["--kmod-probes=a,b"], |c| c.kmod_probes.as_deref() == Some("a,b")),
@@ -193,6 +193,7 @@ fn every_option_reaches_the_configuration() {
         (&["--unknown-client-version=2.14"], |c| {
             c.unknown_client_version == Some(ClientVersion::V2_14)
         }),
+        (&["--actor-threads=4"], |c| c.actor_threads == 4),
         (&["--quiet"], |c| c.quiet),
         (&["--no-kernel"], |c| c.no_kernel),
         (&["--verbose-consumer"], |c| c.verbose_consumer && c.verbose == 0),
@@ -224,7 +225,7 @@ fn short_options_cluster_repeat_and_may_be_abbreviated_when_long() {
 
 #[test]
 fn wrong_command_lines_are_errors() {
-    let wrong: [&[&str]; 12] = [
+    let wrong: [&[&str]; 14] = [
         &["--unknown"],
         &["-x"],
         &["--client-sock"],
@@ -235,6 +236,8 @@ fn wrong_command_lines_are_errors() {
         &["--agent-tcp-port=port"],
         &["--metrics=0.0.0.0:9464"],
         &["--metrics=9464"],
+        &["--actor-threads=0"],
+        &["--actor-threads=65"],
         &["--event-notifier-error-buffer-size-kernel=65535"],
         &["--quiet=yes"],
     ];

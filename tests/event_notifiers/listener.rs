@@ -113,7 +113,7 @@ impl Listener {
                     unregistered: Outlet::to(apps.clone().recipient()),
                     attended: Outlet::to(apps.clone().recipient()),
                 };
-                actix::spawn(listen(vec![(socket, Abi::V8..=Abi::V10)], settings));
+                actix::spawn(listen(vec![(socket, Abi::V8..=Abi::V10)], settings, Vec::new()));
                 started.send((apps, teller, System::current())).unwrap();
             });
             system.run().unwrap();

@@ -137,7 +137,8 @@ impl Actor for App {
         let (agenda, handles) = (Rc::clone(&self.agenda), Rc::clone(&self.handles));
         let notifiers = NotifierGroup::new(Arc::clone(&self.info), Rc::clone(&self.permits.0));
         let permit = Rc::clone(&self.permits.0);
-        let driver = Driver::new(command, agenda, (handles, notifiers), permit);
+        let owing = self.info.owing.clone();
+        let driver = Driver::new(command, (agenda, owing), (handles, notifiers), permit);
         let driven = async move {
             let end = driver.run().await;
             tracing::debug!(%end, "command socket closed");

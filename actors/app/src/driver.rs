@@ -17,6 +17,7 @@ use lttngd_wire::ust::command::{Command, ROOT_HANDLE};
 use tokio::time::{Sleep, sleep_until};
 
 use crate::{
+    Owing,
     error::Broken,
     job::{AppAgenda, Job},
     link::Link,
@@ -38,6 +39,7 @@ pub(crate) const RUNNING_MAX: usize = 16;
 pub(crate) struct Driver {
     socket: CommandSocket,
     agenda: Rc<AppAgenda>,
+    owing: Owing,
     handles: Rc<Handles>,
     sessions: RefCell<BTreeMap<SessionId, AppSession>>,
     notifiers: NotifierGroup,
@@ -48,11 +50,11 @@ impl Driver {
     /// The driver of an application that has answered its version on `socket`.
     pub(crate) fn new(
         socket: CommandSocket,
-        agenda: Rc<AppAgenda>,
+        (agenda, owing): (Rc<AppAgenda>, Owing),
         (handles, notifiers): (Rc<Handles>, NotifierGroup),
         permit: Rc<Permit>,
     ) -> Self {
-        Self { socket, agenda, handles, sessions: RefCell::default(), notifiers, permit }
+        Self { socket, agenda, owing, handles, sessions: RefCell::default(), notifiers, permit }
     }
 
     /// Runs jobs until the application is gone; the error says how that was noticed.
@@ -63,6 +65,7 @@ impl Driver {
             if let Err(broken) = running.go_on(self) {
                 return broken;
             }
+            self.owing.show(self.agenda.owed());
             match (self.agenda.keeps_until(), patience.is_some()) {
                 (Some(until), false) => patience.set(Some(sleep_until(until))),
                 (None, true) => patience.set(None),

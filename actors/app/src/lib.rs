@@ -21,6 +21,8 @@
 //!
 //! [`Apps`] knows which applications are registered. Sessions that record follow those that their trackers let
 //! through; nobody else is told of any. The `main` of an application waits for those that follow it.
+//!
+//! Applications live where their sockets are accepted, or in arbiters of their own ([`listen`]).
 
 mod actor;
 mod apps;
@@ -34,12 +36,14 @@ mod listing_turns;
 mod message;
 mod notifier;
 mod notify;
+mod owing;
 mod permits;
 mod plan;
 mod purpose;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod way;
 
 pub use actor::App;
@@ -48,7 +52,7 @@ pub use apps::{
     ListApps, RegisteredApp, ReportApps,
 };
 pub use error::AppError;
-pub use listener::{AppSettings, AppSocket, REGISTRATION_DEADLINE, listen};
+pub use listener::{AppSettings, REGISTRATION_DEADLINE};
 pub use lttngd_wire::ust::Abi;
 pub use message::{
     AppAttended, AppId, AppInfo, AppRegistered, AppUnregistered, Forget, ListTracepointFields,
@@ -58,4 +62,6 @@ pub use message::{
 pub use notifier::{
     ClearNotifierErrors, CountNotifierErrors, EventsNotified, NotifierSettings, SetNotifiers,
 };
+pub use owing::Owing;
 pub use permits::REGISTRATIONS_EACH_MAX;
+pub use threads::{AppSocket, listen};

@@ -2,23 +2,26 @@
 //! make an application.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     collections::HashMap,
     fmt, io,
+    num::NonZero,
     ops::RangeInclusive,
-    os::{fd::OwnedFd, unix::net::UnixListener as StdListener},
+    os::fd::OwnedFd,
     rc::Rc,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use actix::Actor;
-use futures::future::join_all;
 use lttngd_clock::now;
 use lttngd_model::Bitness;
 use lttngd_runtime::{
-    Descriptors, Held, NoDescriptors, Outlet, Pace, Peer, PeerCredentials, PeerError, Purpose,
-    REQUEST_COST, Sockets, Sparing, accept_all, complaint, peer_credentials, turn,
+    Descriptors, Held, NoDescriptors, Outlet, Peer, PeerCredentials, PeerError, Purpose,
+    REQUEST_COST, Sparing, complaint, peer_credentials, turn,
 };
 use lttngd_users::{Lease, NOBODY, count_refusal};
 use lttngd_wire::ust::{
@@ -26,14 +29,14 @@ use lttngd_wire::ust::{
     registration::{Alignments, REGISTRATION_LEN, Registration, RegistrationError, SocketKind},
 };
 use thiserror::Error;
-use tokio::{sync::oneshot, time::Instant as Moment};
+use tokio::sync::oneshot;
 
 use crate::{
-    App, AppAttended, AppId, AppInfo, AppRegistered, AppUnregistered,
+    App, AppAttended, AppId, AppInfo, AppRegistered, AppUnregistered, Owing,
     actor::Outlets,
     error::Broken,
     link::Link,
-    permits::{CONNECTIONS_EACH_MAX, Permit, Permits, REGISTRATIONS_EACH_MAX, UserShares},
+    permits::{Permit, Permits, REGISTRATIONS_EACH_MAX, UserShares},
     socket::CommandSocket,
 };
 
@@ -136,66 +139,58 @@ enum Begun {
     Registered(u32, Half),
 }
 
-struct Listener {
+/// A connection that becomes no application.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Vain {
+    /// Nothing was made for it.
+    TurnedAway,
+    /// It was watched for what it says.
+    Watched,
+}
+
+/// What a listener has in common with others, each of which has the applications of some processes.
+pub(crate) struct Part {
+    /// The number of the next application of any.
+    pub(crate) ids: Arc<AtomicU64>,
+    /// How many listeners there are. What users may have is parted among them.
+    pub(crate) of: NonZero<u64>,
+    /// Is told of connections that become no application.
+    pub(crate) vain: Box<dyn Fn(Vain)>,
+}
+
+/// Makes applications of connections.
+pub(crate) struct Listener {
     settings: AppSettings,
     outlets: Rc<Outlets>,
     permits: Rc<Permits>,
     shares: UserShares,
-    next_id: Cell<u64>,
+    part: Part,
     /// First connections that wait for the second of their process.
     halves: RefCell<HashMap<u32, First>>,
     refusals: RefCell<Sparing>,
-    /// Is told of connections that become no application.
-    pace: Rc<Pace>,
-}
-
-/// A socket, and the ABIs of the applications that register there.
-pub type AppSocket = (StdListener, RangeInclusive<Abi>);
-
-/// Accepts applications on all of these sockets for ever. Those of one process are
-/// [`REGISTRATIONS_EACH_MAX`] at most.
-///
-/// # Errors
-/// When a socket cannot be used at all.
-pub async fn listen(sockets: Vec<AppSocket>, settings: AppSettings) -> io::Result<()> {
-    listen_allowing(sockets, settings, CONNECTIONS_EACH_MAX).await
-}
-
-/// The same, with that many connections of each process.
-pub(crate) async fn listen_allowing(
-    sockets: Vec<AppSocket>,
-    settings: AppSettings,
-    connections_each_max: usize,
-) -> io::Result<()> {
-    let sockets = sockets.into_iter().map(|(socket, abis)| Ok((Sockets::new(socket)?, abis)));
-    let sockets = sockets.collect::<io::Result<Vec<_>>>()?;
-    let outlets = Outlets {
-        registered: settings.registered.clone(),
-        unregistered: settings.unregistered.clone(),
-        attended: settings.attended.clone(),
-    };
-    let pace = Rc::<Pace>::default();
-    let listener = Rc::new(Listener {
-        shares: UserShares::new(settings.descriptors.clone()),
-        settings,
-        outlets: Rc::new(outlets),
-        permits: Rc::new(Permits::new(connections_each_max)),
-        next_id: Cell::new(1),
-        halves: RefCell::default(),
-        refusals: RefCell::new(Sparing::for_refusals()),
-        pace: Rc::clone(&pace),
-    });
-    let accepted = sockets.into_iter().map(async |(sockets, abis)| {
-        accept_all("application", sockets, &pace, |socket| listener.admit(socket, &abis)).await
-    });
-    // None ends.
-    join_all(accepted).await;
-    Ok(())
 }
 
 impl Listener {
+    /// Each process may have so many connections here.
+    pub(crate) fn new(settings: AppSettings, connections_each_max: usize, part: Part) -> Rc<Self> {
+        let outlets = Outlets {
+            registered: settings.registered.clone(),
+            unregistered: settings.unregistered.clone(),
+            attended: settings.attended.clone(),
+        };
+        Rc::new(Self {
+            shares: UserShares::new(settings.descriptors.clone(), part.of),
+            settings,
+            outlets: Rc::new(outlets),
+            permits: Rc::new(Permits::new(connections_each_max)),
+            part,
+            halves: RefCell::default(),
+            refusals: RefCell::new(Sparing::for_refusals()),
+        })
+    }
+
     /// Gives a connection its places, or says with what it is turned away: what is news of it is logged.
-    fn place(&self, credentials: PeerCredentials) -> Option<Places> {
+    fn place(&self, credentials: PeerCredentials, taken: Option<Held>) -> Option<Places> {
         let PeerCredentials { pid, uid, .. } = credentials;
         let refuse = |news: Option<(u64, &dyn fmt::Display)>| {
             if let Some((count, error)) = news {
@@ -204,7 +199,7 @@ impl Listener {
             // One of which one connection is here already does not get far with it.
             self.halves.borrow_mut().remove(&pid);
         };
-        let held = match self.held(pid) {
+        let held = match self.held(pid, taken) {
             Ok(held) => held,
             Err(error) => {
                 count_refusal(uid, REFUSED_DESCRIPTORS);
@@ -230,11 +225,12 @@ impl Listener {
     }
 
     /// The descriptor of one more connection of a process: that which is kept for its second one, where that is what it
-    /// is.
-    fn held(&self, pid: u32) -> Result<Held, NoDescriptors> {
+    /// is, else the one that was `taken` for it.
+    fn held(&self, pid: u32, taken: Option<Held>) -> Result<Held, NoDescriptors> {
         let mut halves = self.halves.borrow_mut();
-        match halves.get_mut(&pid).and_then(|first| first.kept.take()) {
-            Some(kept) => Ok(kept),
+        let kept = halves.get_mut(&pid).and_then(|first| first.kept.take());
+        match kept.or(taken) {
+            Some(held) => Ok(held),
             None => self.settings.descriptors.take(Purpose::Registrations, 1),
         }
     }
@@ -242,7 +238,17 @@ impl Listener {
     /// Serves a connection beside the others, or at once what has come already: most have said who they are by
     /// then, and the second one of a process is nothing but that. Whoever is refused goes on untraced, and tries again
     /// after some seconds; that costs little, before the socket is watched.
-    fn admit(self: &Rc<Self>, socket: OwnedFd, abis: &RangeInclusive<Abi>) -> io::Result<()> {
+    ///
+    /// Its descriptor may have been `taken` already.
+    ///
+    /// # Errors
+    /// When it cannot be watched.
+    pub(crate) fn admit(
+        self: &Rc<Self>,
+        socket: OwnedFd,
+        abis: &RangeInclusive<Abi>,
+        taken: Option<Held>,
+    ) -> io::Result<()> {
         let credentials = match peer_credentials(&socket) {
             Ok(credentials) => credentials,
             Err(error) => {
@@ -250,8 +256,8 @@ impl Listener {
                 return Ok(());
             }
         };
-        let Some(Places { held, permit, begun: open }) = self.place(credentials) else {
-            self.pace.turned_away(Moment::now());
+        let Some(Places { held, permit, begun: open }) = self.place(credentials, taken) else {
+            (self.part.vain)(Vain::TurnedAway);
             Peer::brief(socket).turn_away();
             return Ok(());
         };
@@ -300,7 +306,7 @@ impl Listener {
     }
 
     fn reject(&self, uid: u32, reason: &Rejected) {
-        self.pace.in_vain(Moment::now());
+        (self.part.vain)(Vain::Watched);
         self.complain(uid, reason);
     }
 
@@ -359,7 +365,7 @@ impl Listener {
             return Err(Rejected::Silent);
         };
         if !read? {
-            self.pace.in_vain(Moment::now());
+            (self.part.vain)(Vain::Watched);
             return Ok(None);
         }
         self.half((peer, abis), credentials, permit, &bytes).map(Some)
@@ -427,7 +433,7 @@ impl Listener {
             (SocketKind::Notify, SocketKind::Command) => (other, one),
             _ => return Err(Rejected::SameKind),
         };
-        let id = AppId(self.next_id.replace(self.next_id.get() + 1));
+        let id = AppId(self.part.ids.fetch_add(1, Ordering::Relaxed));
         if command.abi != notify.abi {
             return Err(Rejected::Abi(notify.registration.major));
         }
@@ -455,6 +461,7 @@ impl Listener {
             abi: command.abi,
             tracer_version,
             registered_at: now(),
+            owing: Owing::default(),
         });
         App::new(
             info,

@@ -9,7 +9,7 @@ use lttngd_model::{Bitness, EventFieldKind, NameList, SessionId, Timestamp, ust:
 use lttngd_runtime::{Attention, Hold};
 use lttngd_wire::ust::{Abi, command::FieldEntry, registration::Alignments};
 
-use crate::{App, AppError};
+use crate::{App, AppError, Owing};
 
 /// An application's number in the daemon's life. Process ids come again, these do not.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -48,6 +48,8 @@ pub struct AppInfo {
     pub tracer_version: (u32, u32, u32),
     /// When it registered.
     pub registered_at: Timestamp,
+    /// What it owes.
+    pub owing: Owing,
 }
 
 /// What a session wants of an application.

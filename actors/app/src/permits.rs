@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     collections::{HashMap, hash_map::Entry},
+    num::NonZero,
     rc::Rc,
 };
 
@@ -40,32 +41,36 @@ pub(crate) struct UserShares {
     connections: Ledger,
     begun: Ledger,
     descriptors: Descriptors,
+    /// One part of so many of what there is.
+    part: NonZero<u64>,
 }
 
 impl UserShares {
-    /// Nobody has any connection yet, each of which is one of the `descriptors`.
-    pub(crate) fn new(descriptors: Descriptors) -> Self {
+    /// Nobody has any connection yet, each of which is one of the `descriptors`. One of so many (`part`) who give the
+    /// same: what each gives is that part of it, so that a user has of all together what he would have of one.
+    pub(crate) fn new(descriptors: Descriptors, part: NonZero<u64>) -> Self {
         let owner = rustix::process::geteuid().as_raw();
         let kept = descriptors.left(Purpose::Registrations) as u64 / KEPT_PART;
-        let connections = Ledger::new("connections of applications", kept);
+        let connections = Ledger::new("connections of applications", kept / part);
         let connections = connections.leaving(CONNECTIONS_TIMES_FREE);
-        let begun = Ledger::new("connections that are not applications yet", BEGUN_KEPT);
+        let begun = Ledger::new("connections that are not applications yet", BEGUN_KEPT / part);
         Self {
-            connections: connections.enough(CONNECTIONS_ENOUGH).owned_by(owner),
+            connections: connections.enough(CONNECTIONS_ENOUGH / part).owned_by(owner),
             begun: begun.owned_by(owner),
             descriptors,
+            part,
         }
     }
 
     /// The right of a user to one more connection, whose descriptor is taken already.
     pub(crate) fn connection(&self, uid: u32) -> Result<Lease, ShareTaken> {
         let left = self.descriptors.left(Purpose::Registrations).saturating_add(1);
-        self.connections.take(uid, 1, left as u64)
+        self.connections.take(uid, 1, (left as u64).div_ceil(self.part.get()))
     }
 
     /// The right of a user to one more that is not an application yet.
     pub(crate) fn begun(&self, uid: u32) -> Result<Lease, ShareTaken> {
-        self.begun.take(uid, 1, BEGUN_MAX.saturating_sub(self.begun.taken()))
+        self.begun.take(uid, 1, (BEGUN_MAX / self.part).saturating_sub(self.begun.taken()))
     }
 }
 
@@ -217,7 +222,7 @@ mod tests {
     fn a_user_with_all_connections_that_he_gets_leaves_some_to_others() {
         let descriptors = Descriptors::new(Shares::new(20_000, 40));
         let all = descriptors.left(Purpose::Registrations);
-        let shares = UserShares::new(descriptors.clone());
+        let shares = UserShares::new(descriptors.clone(), NonZero::<u64>::MIN);
         let greedy = take_all(&shares, &descriptors, 54_321);
         assert!(greedy.len() >= 2 * 8000, "{} of {all}", greedy.len());
         let others = [54_322, 54_323].map(|uid| take_all(&shares, &descriptors, uid));
@@ -226,6 +231,34 @@ mod tests {
         let root = take_all(&shares, &descriptors, 0);
         assert!(root.len() as u64 >= all as u64 / KEPT_PART, "{}", root.len());
         assert!(descriptors.take(Purpose::Registrations, 1).is_err(), "there is none");
+    }
+
+    #[test]
+    fn a_user_has_of_all_parts_together_what_he_has_of_one() {
+        let all_of = |part: u64| {
+            let descriptors = Descriptors::new(Shares::new(20_000, 40));
+            let parts: Vec<_> = (0..part)
+                .map(|_| UserShares::new(descriptors.clone(), NonZero::new(part).unwrap()))
+                .collect();
+            let mut greedy = Vec::new();
+            loop {
+                // His processes come to each of them.
+                let before = greedy.len();
+                for shares in &parts {
+                    let Ok(held) = descriptors.take(Purpose::Registrations, 1) else { continue };
+                    greedy.extend(shares.connection(54_321).ok().map(|lease| (lease, held)));
+                }
+                if greedy.len() == before {
+                    break;
+                }
+            }
+            let left = descriptors.left(Purpose::Registrations);
+            let root = parts.iter().map(|it| take_all(it, &descriptors, 0).len()).sum::<usize>();
+            assert_eq!(root, left, "root has what is left");
+            greedy.len()
+        };
+        let (one, four) = (all_of(1), all_of(4));
+        assert!(one.abs_diff(four) <= 64, "{one} and {four}");
     }
 
     #[test]
@@ -249,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_user_with_many_that_register_and_do_not_leaves_places_to_others() {
-        let shares = UserShares::new(Descriptors::unlimited());
+        let shares = UserShares::new(Descriptors::unlimited(), NonZero::<u64>::MIN);
         let greedy: Vec<_> = std::iter::from_fn(|| shares.begun(54_321).ok()).collect();
         assert_eq!(greedy.len() as u64, (BEGUN_MAX - BEGUN_KEPT) * 3 / 4);
         assert!(shares.begun(54_322).is_ok() && shares.begun(0).is_ok());

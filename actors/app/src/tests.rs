@@ -13,4 +13,5 @@ mod notifiers;
 mod notify;
 mod silence;
 mod synchronise;
+mod threads;
 mod world;

@@ -212,8 +212,11 @@ impl World {
             attended: Outlet::to(apps.recipient()),
         };
         let socket = UnixListener::bind(&place).unwrap();
-        let listener =
-            tokio::task::spawn_local(listen(vec![(socket, Abi::V8..=Abi::V10)], settings));
+        let listener = tokio::task::spawn_local(listen(
+            vec![(socket, Abi::V8..=Abi::V10)],
+            settings,
+            Vec::new(),
+        ));
         let settings = Settings {
             is_root: false,
             serves_agents: false,

@@ -13,6 +13,9 @@ use rustix::process::Signal;
 
 use super::{Arena, Consumer, Service, built, eventually};
 
+/// How many threads of actors our session daemon is to have, in the environment.
+const ACTOR_THREADS: &str = "LTTNGD_TEST_ACTOR_THREADS";
+
 /// How often, and how long between, a daemon has the same number of descriptors that is at rest.
 const AT_REST_STEPS: usize = 20;
 /// See [`AT_REST_STEPS`].
@@ -135,11 +138,14 @@ impl Daemon {
         // Each has its own consumer daemon without being told.
         let is_told = options.iter().any(|option| option.starts_with("--consumerd64-path"));
         let told = Consumer::chosen(which).filter(|_| !is_told).map(|it| it.option(arena));
+        let threads = std::env::var(ACTOR_THREADS).ok().filter(|_| !which.is_stock_program());
+        let threads = threads.map(|count| format!("--actor-threads={count}"));
         let number = fs::read_dir(arena.file("")).unwrap().count();
         let log = arena.file(&format!("daemon-{number}.log"));
         let file = fs::File::create(&log).unwrap();
         let child = command
             .args(told)
+            .args(threads)
             .args(options)
             .envs(environment.iter().copied())
             .stdout(Stdio::from(file.try_clone().unwrap()))

@@ -24,8 +24,8 @@ use tokio::task::JoinHandle;
 
 use crate::{
     App, AppError, AppId, AppInfo, AppRegistered, AppSettings, AppUnregistered, Forget,
-    SessionWish, Synchronise, listener::listen_allowing, permits::CONNECTIONS_EACH_MAX,
-    plan::tests::channel,
+    SessionWish, Synchronise, permits::CONNECTIONS_EACH_MAX, plan::tests::channel,
+    threads::listen_allowing,
 };
 
 /// The session of these tests.

@@ -141,7 +141,11 @@ impl World {
             unregistered: Outlet::to(apps.clone().recipient()),
             attended: Outlet::to(apps.recipient()),
         };
-        let apps = tokio::task::spawn_local(listen(vec![(socket, Abi::V8..=Abi::V10)], settings));
+        let apps = tokio::task::spawn_local(listen(
+            vec![(socket, Abi::V8..=Abi::V10)],
+            settings,
+            Vec::new(),
+        ));
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = socket.local_addr().unwrap();
         let settings = AgentSettings {

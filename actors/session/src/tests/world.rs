@@ -148,6 +148,7 @@ impl World {
                 unregistered: Outlet::to(teller.clone().recipient()),
                 attended: Outlet::closed(),
             },
+            Vec::new(),
         ));
         let fake = FakeConsumer::new(script);
         let exited = Outlet::to(teller.clone().recipient());
