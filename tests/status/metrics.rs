@@ -69,8 +69,10 @@ fn a_scrape_reads_what_is_recorded_and_how_commands_were_answered() {
         let told = eventually("what was recorded is told", || {
             let told = scrape(stage);
             let bytes = told.sum("lttngd_session_recorded_bytes_total", &of_mine).unwrap();
+            let packets = told.sum("lttngd_session_recorded_packets_total", &of_mine);
             let looked = told.sum("lttngd_channel_discarded_events_total", &of_mine);
-            (bytes > 0.0 && looked.is_some()).then_some(told)
+            let is_told = bytes > 0.0 && packets.is_some_and(|packets| packets > 0.0);
+            (is_told && looked.is_some()).then_some(told)
         });
         for (name, labels, value) in [
             ("lttngd_session_active", &of_mine[..], 1.0),

@@ -1,8 +1,8 @@
 //! What is shown: sessions, programs, what is lost, and who does not answer.
 
-use std::thread;
+use std::{path::Path, thread};
 
-use lttngd_world::{Program, alone, eventually};
+use lttngd_world::{Program, Stage, Which, alone, daemon::stock_consumer, eventually};
 use rustix::process::Signal;
 
 use super::{look, named, status};
@@ -29,7 +29,7 @@ fn sessions_and_programs_are_shown_as_they_are() {
         assert_eq!((&mine["state"], &mine["user_space_channels"]), (&"active".into(), &1.into()));
         assert_eq!(mine["kernel_channels"], serde_json::Value::Null);
         let output = stage.arena.trace_of("mine");
-        assert_eq!(mine["output"].as_str().map(std::path::Path::new), Some(&*output));
+        assert_eq!(mine["output"].as_str().map(Path::new), Some(&*output));
         let quiet = named(&written["sessions"], "quiet");
         assert_eq!((&quiet["state"], &quiet["recorded_bytes"]), (&"inactive".into(), &0.into()));
         let traced = named(&written["applications"], "traced");
@@ -60,6 +60,66 @@ fn sessions_and_programs_are_shown_as_they_are() {
     });
 }
 
+/// How many packets the indexes of a trace name, each of which is a head of 16 bytes and entries.
+fn indexed_packets(trace: &Path) -> u64 {
+    let mut count = 0;
+    for entry in std::fs::read_dir(trace).unwrap().flatten() {
+        let path = entry.path();
+        if entry.file_type().unwrap().is_dir() {
+            count += indexed_packets(&path);
+        } else if path.extension().is_some_and(|it| it == "idx") {
+            let index = std::fs::read(&path).unwrap();
+            let entry_len = u32::from_be_bytes(index[12..16].try_into().unwrap());
+            count += (index.len() as u64 - 16) / u64::from(entry_len);
+        }
+    }
+    count
+}
+
+/// Has 2000 events recorded in small packets, and stops. How many packets there are.
+fn record_small_packets(stage: &mut Stage) -> u64 {
+    let mut program = stage.program();
+    stage.arena.lttng_ok("create mine");
+    stage.arena.lttng_ok("enable-channel -u -s mine c --subbuf-size=4k --num-subbuf=64");
+    stage.arena.lttng_ok("enable-event -u -s mine -c c sample:number");
+    stage.arena.lttng_ok("start mine");
+    program.tell("number=2000");
+    program.finish();
+    stage.arena.lttng_ok("stop mine");
+    let packets = indexed_packets(&stage.arena.trace_of("mine"));
+    assert!(packets > 5, "{packets}");
+    packets
+}
+
+#[test]
+fn as_many_packets_are_shown_as_are_in_the_trace() {
+    alone(|stage| {
+        let packets = record_small_packets(stage);
+        eventually("all of them are told", || {
+            let told = status(stage);
+            (named(&told["sessions"], "mine")["recorded_packets"] == packets).then_some(())
+        });
+        let shown = look(&stage.arena, &[]);
+        let line = shown.lines().find(|line| line.starts_with("mine ")).unwrap();
+        assert!(line.contains(&format!(" {packets} ")), "{shown}");
+    });
+}
+
+#[test]
+fn packets_of_a_consumer_daemon_that_does_not_count_them_are_not_shown_as_none() {
+    let option = format!("--consumerd64-path={}", stock_consumer().display());
+    let mut stage = Stage::with_options(Which::Ours, &[&option]);
+    record_small_packets(&mut stage);
+    let told = eventually("its bytes are told", || {
+        let told = status(&stage);
+        let bytes = named(&told["sessions"], "mine")["recorded_bytes"].as_u64().unwrap();
+        (bytes > 0).then_some(told)
+    });
+    let mine = named(&told["sessions"], "mine");
+    assert_eq!(mine.get("recorded_packets"), None, "{mine}");
+    stage.end();
+}
+
 #[test]
 fn a_stopped_program_and_the_command_that_waits_for_it_are_shown_at_once() {
     alone(|stage| {
@@ -83,6 +143,8 @@ fn a_stopped_program_and_the_command_that_waits_for_it_are_shown_at_once() {
         let told = status(stage);
         let traced = named(&told["applications"], "traced");
         assert!(traced["state"] == "set_aside" && traced["set_aside_ms"].is_u64(), "{traced}");
+        assert!(traced["requests"].as_u64() > Some(0), "{traced}");
+        assert!(traced["owes_ms"].as_u64() >= traced["set_aside_ms"].as_u64(), "{traced}");
         assert!(look(&stage.arena, &[]).contains("it does not answer"));
         assert_eq!(named(&told["sessions"], "one")["commands"], serde_json::Value::Null);
         stage.arena.signal(program.pid(), Signal::CONT);
@@ -151,7 +213,7 @@ fn a_flood_is_shown_and_warned_of_while_the_session_goes_on() {
 #[test]
 fn one_who_looks_again_and_again_is_shown_each_time() {
     alone(|stage| {
-        let mut command = stage.arena.command(lttngd_world::Which::Ours.program());
+        let mut command = stage.arena.command(Which::Ours.program());
         command.args(["status", "--json", "--watch", "0.1"]);
         let mut watching = Program::spawn(command);
         for _ in 0..3 {

@@ -182,7 +182,8 @@ impl Consumer {
         process: Process,
         context: &mut Context<Self>,
     ) -> Result<RunningConsumer, ConsumerError> {
-        let Process { child, command, takes_more, error, metadata, monitor } = process;
+        let Process { child, command, takes_more, error, metadata, monitor, tells_packets } =
+            process;
         let (config, pid) = (Arc::clone(&self.config), child.id());
         let of_no_use = |what: &'static str| {
             let kind = config.kind;
@@ -192,7 +193,8 @@ impl Consumer {
             }
         };
         let end = command.end().map_err(of_no_use("its command socket"))?;
-        let monitor_pipe = MonitorPipe::new(monitor).map_err(of_no_use("its monitor pipe"))?;
+        let monitor_pipe =
+            MonitorPipe::new(monitor, tells_packets).map_err(of_no_use("its monitor pipe"))?;
         self.start = Start(self.start.0 + 1);
         let start = self.start;
         let span = tracing::error_span!(parent: None, "consumer", kind = %config.kind, pid);

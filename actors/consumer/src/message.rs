@@ -156,6 +156,8 @@ pub struct ChannelSampled {
     pub sample: Option<MonitorSample>,
     /// What was written out since the sample before, in bytes.
     pub newly_consumed_bytes: u64,
+    /// How many packets that was; `None` when the consumer daemon does not tell.
+    pub newly_consumed_packets: Option<u64>,
 }
 
 /// A channel whose use is told.

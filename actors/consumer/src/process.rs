@@ -15,7 +15,9 @@ use lttngd_runtime::{
     outside::{ChildProcess, start},
     private_listener,
 };
-use lttngd_wire::consumer::{CONNECTIONS_OFFER, Message, TAKES_CONNECTIONS};
+use lttngd_wire::consumer::{
+    CONNECTIONS_OFFER, Message, PACKETS_OFFER, TAKES_CONNECTIONS, TELLS_PACKETS,
+};
 use thiserror::Error;
 use tokio::{
     net::{UnixListener, UnixStream},
@@ -71,6 +73,8 @@ pub(crate) struct Process {
     pub(crate) metadata: Peer,
     /// Read end of its monitor pipe. The consumer drops samples that do not fit.
     pub(crate) monitor: OwnedFd,
+    /// Whether its samples tell packets.
+    pub(crate) tells_packets: bool,
 }
 
 #[derive(Debug, Error)]
@@ -112,6 +116,7 @@ impl ConsumerConfig {
             .arg(&self.error_socket)
             .args(["--group", &self.group])
             .env(CONNECTIONS_OFFER, "1")
+            .env(PACKETS_OFFER, "1")
             .stdin(Stdio::null())
             // A signal for our terminal's foreground group must not end it before we have
             // taken our leave.
@@ -183,11 +188,13 @@ impl ConsumerConfig {
             rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK,
         )
         .map_err(|e| StartError::Io("a pipe", e.into()))?;
-        command
-            .descriptor(&Message::SetChannelMonitorPipe, samples.as_fd())
-            .await
-            .map_err(|e| StartError::Command("SET_CHANNEL_MONITOR_PIPE", e))?;
-        Ok(Process { child, command, takes_more, error, metadata, monitor })
+        let told = command.descriptor(&Message::SetChannelMonitorPipe, samples.as_fd()).await;
+        let tells_packets = match told {
+            Ok(()) => false,
+            Err(ConsumerError::Refused(TELLS_PACKETS)) => true,
+            Err(error) => return Err(StartError::Command("SET_CHANNEL_MONITOR_PIPE", error)),
+        };
+        Ok(Process { child, command, takes_more, error, metadata, monitor, tells_packets })
     }
 
     fn listen(&self) -> io::Result<UnixListener> {

@@ -8,7 +8,7 @@ use std::{
 
 use lttngd_model::{ChannelKey, SessionId};
 use lttngd_runtime::{Outlet, fail_point, tell};
-use lttngd_wire::consumer::{MONITOR_SAMPLE_LEN, MonitorSample};
+use lttngd_wire::consumer::{LONG_MONITOR_SAMPLE_LEN, MONITOR_SAMPLE_LEN, MonitorSample};
 use tokio::net::unix::pipe;
 
 use crate::{
@@ -30,6 +30,7 @@ struct Channel {
     channel: Arc<SampledChannel>,
     outlet: Outlet<ChannelSampled>,
     total_consumed: u64,
+    total_packets: u64,
 }
 
 impl Samples {
@@ -40,16 +41,20 @@ impl Samples {
         outlet: Outlet<ChannelSampled>,
     ) {
         let (key, channel) = (channel.key, Arc::new(channel));
-        self.0.insert(key, Channel { session, channel, outlet, total_consumed: 0 });
+        let new = Channel { session, channel, outlet, total_consumed: 0, total_packets: 0 };
+        self.0.insert(key, new);
     }
 
     pub(crate) fn remove(&mut self, keys: &[ChannelKey]) {
         for key in keys {
             if let Some(channel) = self.0.remove(key) {
                 let sampled = channel.channel;
-                let over =
-                    ChannelSampled { channel: sampled, sample: None, newly_consumed_bytes: 0 };
-                channel.outlet.tell(over);
+                channel.outlet.tell(ChannelSampled {
+                    channel: sampled,
+                    sample: None,
+                    newly_consumed_bytes: 0,
+                    newly_consumed_packets: None,
+                });
             }
         }
     }
@@ -74,14 +79,19 @@ impl Samples {
     pub(crate) fn tell(&mut self, sample: MonitorSample) {
         // A channel that was let go may have a sample on its way.
         let Some(channel) = self.0.get_mut(&sample.key) else { return };
-        // The total is that of the streams that are alive: it falls when one ends.
+        // The totals are those of the streams that are alive: they fall when one ends.
         let newly_consumed_bytes = sample.total_consumed.saturating_sub(channel.total_consumed);
         channel.total_consumed = sample.total_consumed;
+        let newly_consumed_packets = sample.total_packets.map(|total| {
+            let before = std::mem::replace(&mut channel.total_packets, total);
+            total.saturating_sub(before)
+        });
         let told = Arc::clone(&channel.channel);
         channel.outlet.tell(ChannelSampled {
             channel: told,
             sample: Some(sample),
             newly_consumed_bytes,
+            newly_consumed_packets,
         });
     }
 }
@@ -92,6 +102,8 @@ pub(crate) struct MonitorPipe(Rc<Pipe>);
 
 struct Pipe {
     receiver: pipe::Receiver,
+    /// Size in bytes of a sample.
+    sample_len: usize,
     /// What has come of a sample that was cut.
     begun: RefCell<Vec<u8>>,
 }
@@ -109,17 +121,20 @@ impl Socket for MonitorPipe {
 }
 
 impl MonitorPipe {
+    /// Of a consumer daemon that tells packets in its samples or does not.
+    ///
     /// # Errors
     /// When it is no pipe that can be read.
-    pub(crate) fn new(pipe: OwnedFd) -> io::Result<Self> {
+    pub(crate) fn new(pipe: OwnedFd, tells_packets: bool) -> io::Result<Self> {
         let receiver = pipe::Receiver::from_owned_fd(pipe)?;
-        Ok(Self(Rc::new(Pipe { receiver, begun: RefCell::default() })))
+        let sample_len = if tells_packets { LONG_MONITOR_SAMPLE_LEN } else { MONITOR_SAMPLE_LEN };
+        Ok(Self(Rc::new(Pipe { receiver, sample_len, begun: RefCell::default() })))
     }
 
     /// Reads what is there in one go: our consumer daemon writes the samples of all channels of a moment at once.
     async fn read(&self, owner: &Owner) -> io::Result<Infallible> {
-        let Pipe { receiver, begun } = &*self.0;
-        let mut bytes = [0; READ_AT_ONCE * MONITOR_SAMPLE_LEN];
+        let Pipe { receiver, sample_len, begun } = &*self.0;
+        let mut bytes = [0; READ_AT_ONCE * LONG_MONITOR_SAMPLE_LEN];
         loop {
             receiver.readable().await?;
             let before = begun.borrow().len();
@@ -131,10 +146,10 @@ impl MonitorPipe {
                 Err(error) => return Err(error),
             };
             // A sample is written whole; one that is cut all the same is read with the next.
-            let (whole, cut) = bytes[..len].split_at(len - len % MONITOR_SAMPLE_LEN);
+            let (whole, cut) = bytes[..len].split_at(len - len % sample_len);
             begun.replace(cut.to_vec());
             fail_point::reached("MonitorPipe samples");
-            for sample in whole.chunks_exact(MONITOR_SAMPLE_LEN) {
+            for sample in whole.chunks_exact(*sample_len) {
                 let sample = MonitorSample::decode(sample).map_err(io::Error::other)?;
                 tell(&owner.consumer, Sampled { start: owner.start, sample });
             }

@@ -14,7 +14,9 @@ use futures::future::{FutureExt, join_all};
 use lttngd_model::{ChannelKey, Credentials, NetIndex, SessionId};
 use lttngd_runas::Runas;
 use lttngd_runtime::{Backoff, Counted, Descriptors, FailureNotice, UserDescriptors, fail_point};
-use lttngd_wire::consumer::{AddRelaydSocket, ConsumerError as Code, TAKES_CONNECTIONS};
+use lttngd_wire::consumer::{
+    AddRelaydSocket, ConsumerError as Code, TAKES_CONNECTIONS, TELLS_PACKETS,
+};
 use tokio::sync::{
     Notify,
     mpsc::{UnboundedReceiver, UnboundedSender},
@@ -56,6 +58,8 @@ pub(crate) struct Surroundings {
     pub(crate) descriptors: Descriptors,
     /// Whether the session daemon may connect more often.
     pub(crate) takes_connections: bool,
+    /// Whether it asked for packets in samples.
+    pub(crate) tells_packets: bool,
     /// Whether buffers of the kernel are read.
     pub(crate) is_kernels: bool,
 }
@@ -302,7 +306,7 @@ impl Control {
     }
 
     /// Where samples of buffer use are told (SET_CHANNEL_MONITOR_PIPE), once.
-    pub(crate) fn set_monitor_pipe(&self, pipe: OwnedFd) -> Result<(), Refusal> {
+    pub(crate) fn set_monitor_pipe(&self, pipe: OwnedFd) -> Result<Reply, Refusal> {
         if self.monitor_pipe.borrow().is_some() {
             return Err(Code::ALREADY_SET.into());
         }
@@ -313,7 +317,8 @@ impl Control {
         }
         self.monitor_pipe.replace(Some(pipe));
         self.sampling.notify_one();
-        Ok(())
+        let tells_packets = self.surroundings.tells_packets;
+        Ok(if tells_packets { TELLS_PACKETS.into() } else { Reply::OK })
     }
 
     /// Tells samples of buffer use when they are due, as long as there is this thread. What is recorded is worth
@@ -348,7 +353,7 @@ impl Control {
             fail_point::reached("Control sample");
             let samples = self.samples.borrow_mut().take(Instant::now());
             if let Some(pipe) = &*self.monitor_pipe.borrow() {
-                samples::write(pipe.as_fd(), &samples);
+                samples::write(pipe.as_fd(), &samples, self.surroundings.tells_packets);
             }
         }
     }

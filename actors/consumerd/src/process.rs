@@ -13,7 +13,7 @@ use lttngd_runas::Runas;
 use lttngd_runtime::{
     Descriptors, Pause, Peer, PeerError, Sockets, TooFewDescriptors, check_is_own, private_listener,
 };
-use lttngd_wire::consumer::{CONNECTIONS_OFFER, ConsumerError as Code};
+use lttngd_wire::consumer::{CONNECTIONS_OFFER, ConsumerError as Code, PACKETS_OFFER};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc::unbounded_channel,
@@ -165,6 +165,7 @@ async fn serve(
         source,
         descriptors,
         takes_connections,
+        tells_packets: std::env::var_os(PACKETS_OFFER).is_some(),
         is_kernels: options.kernel,
     };
     let control = Control::new(workers, surroundings, pulse);

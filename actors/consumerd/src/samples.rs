@@ -17,27 +17,39 @@ use std::{
 use lttngd_kernelbuffer::KernelGauge;
 use lttngd_model::ChannelKey;
 use lttngd_ringbuffer::{Gauge, Positions};
-use lttngd_wire::consumer::{MONITOR_SAMPLE_LEN, MonitorSample};
+use lttngd_wire::consumer::{LONG_MONITOR_SAMPLE_LEN, MonitorSample};
 
 /// Samples that are written at a time: a pipe takes so many bytes whole or not at all (`PIPE_BUF`).
-const WRITTEN_AT_ONCE: usize = 4096 / MONITOR_SAMPLE_LEN;
+const WRITTEN_AT_ONCE: usize = 4096 / LONG_MONITOR_SAMPLE_LEN;
 
 /// Shortest period in which a channel is sampled: samples are taken by the thread that serves everybody.
 const PERIOD_MIN: Duration = Duration::from_millis(1);
 
-/// Bytes of a stream that its data thread has written; whoever samples it looks at them.
+/// What the data thread of a stream has written of it; whoever samples it looks at that.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct WrittenBytes(Arc<AtomicU64>);
+pub(crate) struct WrittenPackets(Arc<Counts>);
 
-impl WrittenBytes {
-    /// More was written.
-    pub(crate) fn add(&self, len: u64) {
-        self.0.fetch_add(len, Ordering::Relaxed);
+#[derive(Debug, Default)]
+struct Counts {
+    bytes: AtomicU64,
+    packets: AtomicU64,
+}
+
+impl WrittenPackets {
+    /// One more, of so many bytes.
+    pub(crate) fn one_more(&self, len: u64) {
+        self.0.bytes.fetch_add(len, Ordering::Relaxed);
+        self.0.packets.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What was written so far.
+    /// How long all of them are, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.bytes.load(Ordering::Relaxed)
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.packets.load(Ordering::Relaxed)
     }
 }
 
@@ -70,7 +82,7 @@ impl BufferGauge {
 #[derive(Debug)]
 pub(crate) struct SampledStream {
     pub(crate) gauge: BufferGauge,
-    pub(crate) written: WrittenBytes,
+    pub(crate) written: WrittenPackets,
 }
 
 /// How a channel is to be sampled.
@@ -82,11 +94,22 @@ pub(crate) struct Monitor {
 }
 
 impl SampledStream {
-    /// What it has written, and what is in its buffer unless it is lost.
-    fn look(&self) -> (u64, Option<u64>) {
-        let used_bytes = self.gauge.positions().map(|positions| positions.used_bytes());
-        (self.written.bytes(), used_bytes)
+    fn look(&self) -> Seen {
+        Seen {
+            written_bytes: self.written.bytes(),
+            written_packets: self.written.count(),
+            used_bytes: self.gauge.positions().map(|positions| positions.used_bytes()),
+        }
     }
+}
+
+/// What is seen of a stream.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    written_bytes: u64,
+    written_packets: u64,
+    /// What is in its buffer, unless that is lost.
+    used_bytes: Option<u64>,
 }
 
 /// The channels that are sampled.
@@ -173,31 +196,36 @@ fn tick_after(epoch: Instant, period: Duration, now: Instant) -> Instant {
 
 /// The sample of a channel by what its streams have written, and have in their buffers; what one that is lost had
 /// written counts. None when no stream can be looked at.
-fn sample_of(
-    key: ChannelKey,
-    streams: impl Iterator<Item = (u64, Option<u64>)>,
-) -> Option<MonitorSample> {
-    let mut sample = MonitorSample { key, lowest: u64::MAX, highest: 0, total_consumed: 0 };
-    for (written_bytes, used_bytes) in streams {
-        sample.total_consumed = sample.total_consumed.saturating_add(written_bytes);
-        if let Some(used_bytes) = used_bytes {
-            sample.lowest = sample.lowest.min(used_bytes);
-            sample.highest = sample.highest.max(used_bytes);
+fn sample_of(key: ChannelKey, streams: impl Iterator<Item = Seen>) -> Option<MonitorSample> {
+    let (mut lowest, mut highest, mut total_consumed, mut packets) = (u64::MAX, 0, 0_u64, 0_u64);
+    for stream in streams {
+        total_consumed = total_consumed.saturating_add(stream.written_bytes);
+        packets = packets.saturating_add(stream.written_packets);
+        if let Some(used_bytes) = stream.used_bytes {
+            lowest = used_bytes.min(lowest);
+            highest = used_bytes.max(highest);
         }
     }
-    (sample.lowest <= sample.highest).then_some(sample)
+    let total_packets = Some(packets);
+    let sample = MonitorSample { key, lowest, highest, total_consumed, total_packets };
+    (lowest <= highest).then_some(sample)
 }
 
-/// Writes samples to the monitor pipe. A reader that does not keep up misses some.
-pub(crate) fn write(pipe: BorrowedFd<'_>, samples: &[MonitorSample]) {
+/// Writes samples to the monitor pipe, with their packets for a reader that asked for them. One that does not keep up
+/// misses some.
+pub(crate) fn write(pipe: BorrowedFd<'_>, samples: &[MonitorSample], tells_packets: bool) {
+    let encode = |sample: &MonitorSample| {
+        let total_packets = sample.total_packets.filter(|_| tells_packets);
+        MonitorSample { total_packets, ..*sample }.encode()
+    };
     for samples in samples.chunks(WRITTEN_AT_ONCE) {
-        let bytes: Vec<u8> = samples.iter().flat_map(MonitorSample::encode).collect();
-        if rustix::io::write(pipe, &bytes).is_ok() {
+        let samples: Vec<_> = samples.iter().map(encode).collect();
+        if rustix::io::write(pipe, &samples.concat()).is_ok() {
             continue;
         }
         // The pipe has no room for all of them, and maybe some for a few.
-        for bytes in bytes.chunks(MONITOR_SAMPLE_LEN) {
-            if rustix::io::write(pipe, bytes).is_err() {
+        for bytes in samples {
+            if rustix::io::write(pipe, &bytes).is_err() {
                 return;
             }
         }

@@ -233,6 +233,7 @@ fn session(shown: &ShownSession, commands: Option<CommandStatus>, now: Instant) 
         user_space_channels: figures.outline.user_space_channels,
         agent_domains: figures.outline.agent_domains,
         recorded_bytes: figures.recorded_bytes,
+        recorded_packets: figures.recorded_packets,
         bytes_per_s: rate.map(|(_, bytes_per_s)| bytes_per_s),
         losses: figures.losses.as_deref().map(|known| losses(known, now)),
         commands,
@@ -268,6 +269,7 @@ impl From<lttngd_session::CommandQueue> for CommandStatus {
 
 fn app(report: &AppReport, now: Instant) -> AppStatus {
     let AppReport { info, set_aside_since } = report;
+    let (requests, owes_for) = info.owing.get(now);
     let (major, minor, patch) = info.tracer_version;
     AppStatus {
         pid: info.pid,
@@ -278,6 +280,8 @@ fn app(report: &AppReport, now: Instant) -> AppStatus {
         tracer_version: format!("{major}.{minor}.{patch}"),
         state: if set_aside_since.is_some() { AppState::SetAside } else { AppState::Registered },
         set_aside_ms: set_aside_since.map(|at| milliseconds(now.saturating_duration_since(at))),
+        requests,
+        owes_ms: owes_for.map(milliseconds),
     }
 }
 

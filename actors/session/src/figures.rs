@@ -18,6 +18,8 @@ pub struct SessionFigures {
     pub outline: Outline,
     /// What the consumer daemons have written of it, in bytes, as far as their samples told.
     pub recorded_bytes: u64,
+    /// The same in packets; `None` while nothing was told, and when not every consumer daemon tells them.
+    pub recorded_packets: Option<u64>,
     /// When a sample came last, and how many bytes were written in a second then.
     pub rate: Option<(Instant, u64)>,
     /// What its channels lost, when that was looked at last.

@@ -22,11 +22,12 @@ impl Session {
     /// Buffers were looked at: it may be time to look what was lost of them. What is written is shown.
     pub(crate) fn watch_losses(&mut self, sampled: &ChannelSampled, context: &mut Context<Self>) {
         let now = Instant::now();
-        let (is_due, recorded_bytes, rate) = {
+        let (is_due, recorded_bytes, recorded_packets, rate) = {
             let state = &mut *self.inner.state_mut();
             let newly = sampled.newly_consumed_bytes;
             let is_due = match sampled.sample {
                 Some(sample) => {
+                    state.recorded_packets.sampled(newly, sampled.newly_consumed_packets);
                     // Those of a flight recorder are full, and what is overwritten there is not lost.
                     let is_read = self.inner.config.kind != SessionKind::Snapshot;
                     let seen = (if is_read { sample.highest } else { 0 }, newly);
@@ -41,11 +42,13 @@ impl Session {
                 state.loss_looks.begin();
             }
             let rate = state.throughput.written(newly, now);
-            (is_due, state.schedules.consumed_bytes(), rate)
+            let packets = state.recorded_packets.count();
+            (is_due, state.schedules.consumed_bytes(), packets, rate)
         };
         let config = &self.inner.config;
         config.listings.change_figures(config.id, |figures| {
             figures.recorded_bytes = recorded_bytes;
+            figures.recorded_packets = recorded_packets;
             figures.rate = Some((now.into_std(), rate));
         });
         if is_due {

@@ -84,7 +84,7 @@ impl Inner {
 
 impl Session {
     pub(crate) fn sampled(&mut self, sampled: ChannelSampled, context: &mut Context<Self>) {
-        let ChannelSampled { channel, sample, newly_consumed_bytes } = sampled.clone();
+        let ChannelSampled { channel, sample, newly_consumed_bytes, .. } = sampled.clone();
         let (is_due, observation) = {
             let state = &mut *self.inner.state_mut();
             let is_due = state.schedules.consumed(newly_consumed_bytes);

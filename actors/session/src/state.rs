@@ -6,6 +6,7 @@ pub(crate) mod lifecycle;
 pub(crate) mod loss_looks;
 pub(crate) mod loss_warnings;
 pub(crate) mod losses;
+pub(crate) mod recorded_packets;
 pub(crate) mod relayd;
 pub(crate) mod rotation_timer;
 pub(crate) mod rotations;
@@ -43,6 +44,7 @@ use lifecycle::{Lifecycle, LostConsumers};
 use loss_looks::LossLooks;
 use loss_warnings::LossWarnings;
 use losses::Losses;
+use recorded_packets::RecordedPackets;
 use relayd::SessionRelayd;
 use rotation_timer::RotationTimer;
 use rotations::Rotations;
@@ -109,6 +111,8 @@ pub(crate) struct State {
     pub(crate) loss_looks: LossLooks,
     /// How fast it records.
     pub(crate) throughput: Throughput,
+    /// How many packets that is.
+    pub(crate) recorded_packets: RecordedPackets,
     /// What it is made of, as was shown last.
     pub(crate) outlined: Outline,
     /// What the buffers of applications that are gone had lost.
@@ -196,6 +200,7 @@ impl State {
             loss_warnings: LossWarnings::default(),
             loss_looks: LossLooks::default(),
             throughput: Throughput::default(),
+            recorded_packets: RecordedPackets::default(),
             outlined: Outline::default(),
             past_losses: Losses::default(),
             consumers: config.consumers.clone(),

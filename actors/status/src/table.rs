@@ -49,6 +49,7 @@ fn sessions(sessions: &[SessionStatus]) -> String {
         "STATE",
         "CHANNELS",
         "RECORDED",
+        "PACKETS",
         "RATE",
         "DISCARDED",
         "OVERWRITTEN",
@@ -67,6 +68,7 @@ fn sessions(sessions: &[SessionStatus]) -> String {
             session_state(it.state).to_owned(),
             channels.to_string(),
             bytes(it.recorded_bytes),
+            it.recorded_packets.map_or_else(|| "-".to_owned(), |packets| packets.to_string()),
             it.bytes_per_s.map_or_else(|| "-".to_owned(), rate),
             lost(|losses| losses.discarded_events),
             lost(|losses| losses.lost_packets),
@@ -104,7 +106,7 @@ fn commands(session: &SessionStatus) -> String {
 
 fn applications(status: &Status) -> String {
     let mut columns =
-        Columns::new(["APPLICATION", "PROCESS", "USER", "BITS", "UST", "ABI", "STATE"]);
+        Columns::new(["APPLICATION", "PROCESS", "USER", "BITS", "UST", "ABI", "OWES", "STATE"]);
     for it in &status.applications {
         let AppStatus { pid, uid, bits, abi_major, .. } = it;
         columns.line([
@@ -114,6 +116,7 @@ fn applications(status: &Status) -> String {
             bits.to_string(),
             it.tracer_version.clone(),
             abi_major.to_string(),
+            it.owes_ms.map_or_else(|| "-".to_owned(), milliseconds),
             match it.state {
                 AppState::Registered => "registered".to_owned(),
                 AppState::SetAside => {
@@ -127,7 +130,8 @@ fn applications(status: &Status) -> String {
         let none = || "-".to_owned();
         let name = format!("agent of {:?}", agent.domain);
         let state = "registered".to_owned();
-        columns.line([name, agent.pid.to_string(), none(), none(), none(), none(), state]);
+        let pid = agent.pid.to_string();
+        columns.line([name, pid, none(), none(), none(), none(), none(), state]);
     }
     columns.shown()
 }

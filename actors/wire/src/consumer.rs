@@ -21,10 +21,10 @@ mod tests;
 
 pub use channel::{AddChannel, AskChannel, ChannelClass};
 pub use chunk::{ChunkReplyHead, CloseCommand, TraceChunkPresence};
-pub use connections::{CONNECTIONS_OFFER, TAKES_CONNECTIONS};
+pub use connections::{CONNECTIONS_OFFER, PACKETS_OFFER, TAKES_CONNECTIONS, TELLS_PACKETS};
 pub use message::{MESSAGE_LEN, Message};
 pub use metadata_request::{METADATA_REQUEST_LEN, MetadataRequest};
-pub use monitor::{MONITOR_SAMPLE_LEN, MonitorSample};
+pub use monitor::{LONG_MONITOR_SAMPLE_LEN, MONITOR_SAMPLE_LEN, MonitorSample};
 pub use objects::{
     CHANNEL_HEAD_LEN, CHANNEL_IMAGE_MAX_LEN, CHANNEL_WAKEUP_FDS, ChannelHead, END_OF_STREAMS,
     STREAM_COUNT_MAX, STREAM_FDS, STREAM_HEAD_LEN, STREAM_SIZE_LEN, StreamHead,

@@ -40,6 +40,8 @@ pub enum ConsumerAct {
     Bytes(Vec<u8>),
     /// Answers GET_CHANNEL with that many streams, or for others as [`ConsumerAct::Answer`].
     Streams(u32),
+    /// Answers SET_CHANNEL_MONITOR_PIPE as our own consumer daemon, whose samples tell packets.
+    TellPackets,
     /// Answers nothing, now and later.
     Silent,
     /// Dies.
@@ -415,6 +417,7 @@ impl Life {
                 ConsumerAct::Streams(count) => {
                     exchange::answer(&mut command, &message, &self.record, count)?;
                 }
+                ConsumerAct::TellPackets => exchange::tell_packets(&mut command, &self.record)?,
                 ConsumerAct::Refuse(code) => exchange::refuse(&mut command, &message, code)?,
                 ConsumerAct::Bytes(bytes) => command.write_all(&bytes)?,
             }

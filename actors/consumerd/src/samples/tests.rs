@@ -4,6 +4,7 @@
 use std::os::fd::AsFd;
 
 use lttngd_ringbuffer::{FlushMode, Storage, Stream, StreamObject};
+use lttngd_wire::consumer::MONITOR_SAMPLE_LEN;
 
 use super::*;
 use crate::{clock::PacketClock, worker::example_ring};
@@ -17,11 +18,22 @@ fn stream() -> (Stream, StreamObject) {
 }
 
 fn sampled(stream: &Stream) -> SampledStream {
-    SampledStream { gauge: BufferGauge::Ring(stream.gauge()), written: WrittenBytes::default() }
+    SampledStream { gauge: BufferGauge::Ring(stream.gauge()), written: WrittenPackets::default() }
 }
 
 fn monitor(period_us: u32, stream: SampledStream) -> Monitor {
     Monitor { period_us, streams: vec![stream] }
+}
+
+/// Packets of 10 bytes, and what the buffer holds.
+fn seen((written_bytes, used_bytes): (u64, Option<u64>)) -> Seen {
+    Seen { written_bytes, written_packets: written_bytes / 10, used_bytes }
+}
+
+/// So much was written of a channel whose buffers are empty.
+fn written(key: ChannelKey, total_consumed: u64, packets: u64) -> MonitorSample {
+    let total_packets = Some(packets);
+    MonitorSample { key, lowest: 0, highest: 0, total_consumed, total_packets }
 }
 
 fn keys(samples: &[MonitorSample]) -> Vec<u64> {
@@ -90,12 +102,12 @@ fn streams_of_processors_that_came_later_are_sampled_with_their_channel() {
     let start = samples.epoch;
     samples.add(ChannelKey(1), monitor(SECOND_US, sampled(&one)), start);
     let later = sampled(&late);
-    later.written.add(4096);
+    later.written.one_more(4096);
     samples.add_streams(ChannelKey(1), vec![later]);
     samples.add_streams(ChannelKey(2), vec![sampled(&other)]);
     let taken = samples.take(start + SECOND);
     assert_eq!(keys(&taken), [1], "the other channel is not sampled");
-    assert_eq!(taken[0].total_consumed, 4096);
+    assert_eq!((taken[0].total_consumed, taken[0].total_packets), (4096, Some(1)));
     drop(one);
     assert_eq!(keys(&samples.take(start + 2 * SECOND)), [1]);
 }
@@ -114,29 +126,29 @@ fn a_channel_whose_streams_are_gone_is_not_sampled_any_more() {
 #[test]
 fn a_sample_has_the_emptiest_and_the_fullest_buffer_and_what_all_have_written() {
     let key = ChannelKey(1);
-    let streams = [(10, Some(5)), (20, Some(3)), (30, Some(9))];
-    let expected = MonitorSample { key, lowest: 3, highest: 9, total_consumed: 60 };
+    let streams = [(10, Some(5)), (20, Some(3)), (30, Some(9))].map(seen);
+    let expected = MonitorSample { lowest: 3, highest: 9, ..written(key, 60, 6) };
     assert_eq!(sample_of(key, streams.into_iter()), Some(expected));
 }
 
 #[test]
 fn empty_buffers_are_sampled_as_well() {
     let key = ChannelKey(1);
-    let expected = MonitorSample { key, lowest: 0, highest: 0, total_consumed: 0 };
-    assert_eq!(sample_of(key, [(0, Some(0))].into_iter()), Some(expected));
+    assert_eq!(sample_of(key, [seen((0, Some(0)))].into_iter()), Some(written(key, 0, 0)));
 }
 
 #[test]
 fn what_a_lost_stream_had_written_counts() {
     let key = ChannelKey(1);
-    let expected = MonitorSample { key, lowest: 40, highest: 40, total_consumed: 15 };
-    assert_eq!(sample_of(key, [(10, None), (5, Some(40))].into_iter()), Some(expected));
+    let streams = [(10, None), (20, Some(40))].map(seen);
+    let expected = MonitorSample { lowest: 40, highest: 40, ..written(key, 30, 3) };
+    assert_eq!(sample_of(key, streams.into_iter()), Some(expected));
 }
 
 #[test]
 fn a_channel_without_a_usable_stream_has_no_sample() {
     assert_eq!(sample_of(ChannelKey(1), std::iter::empty()), None);
-    assert_eq!(sample_of(ChannelKey(1), [(10, None)].into_iter()), None);
+    assert_eq!(sample_of(ChannelKey(1), [seen((10, None))].into_iter()), None);
 }
 
 #[test]
@@ -147,7 +159,7 @@ fn a_sample_shows_what_is_in_the_buffer_and_what_was_written() {
     let written = stream.written.clone();
     samples.add(ChannelKey(1), monitor(SECOND_US, stream), samples.epoch);
     one.flush(FlushMode::Full, &PacketClock::default()).unwrap();
-    written.add(4096);
+    written.one_more(4096);
     let used = one.sample_positions().unwrap().used_bytes();
     let sample = samples.take(samples.epoch + SECOND).remove(0);
     assert_eq!((sample.lowest, sample.highest, sample.total_consumed), (used, used, 4096));
@@ -155,20 +167,23 @@ fn a_sample_shows_what_is_in_the_buffer_and_what_was_written() {
 
 #[test]
 fn a_pipe_without_room_gets_whole_samples_or_none() {
-    let (reader, writer) = rustix::pipe::pipe().unwrap();
-    rustix::io::ioctl_fionbio(&writer, true).unwrap();
-    let sample = |key| MonitorSample { key, lowest: 1, highest: 2, total_consumed: 3 };
-    let many: Vec<_> = (0..100_000).map(|key| sample(ChannelKey(key))).collect();
-    write(writer.as_fd(), &many);
-    // There is room for ten samples now.
-    let mut bytes = [0; 10 * MONITOR_SAMPLE_LEN];
-    assert_eq!(rustix::io::read(&reader, &mut bytes[..]).unwrap(), bytes.len());
-    write(writer.as_fd(), &many);
-    drop(writer);
-    let mut left = Vec::new();
-    std::io::Read::read_to_end(&mut std::fs::File::from(reader), &mut left).unwrap();
-    assert_eq!(left.len() % MONITOR_SAMPLE_LEN, 0);
-    for bytes in left.chunks(MONITOR_SAMPLE_LEN) {
-        assert_eq!(MonitorSample::decode(bytes).unwrap().highest, 2);
+    let many: Vec<_> = (0..100_000).map(|key| written(ChannelKey(key), 30, 3)).collect();
+    for (tells_packets, len) in [(false, MONITOR_SAMPLE_LEN), (true, LONG_MONITOR_SAMPLE_LEN)] {
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        write(writer.as_fd(), &many, tells_packets);
+        // There is room for ten samples now.
+        let mut bytes = vec![0; 10 * len];
+        assert_eq!(rustix::io::read(&reader, &mut bytes[..]).unwrap(), bytes.len());
+        write(writer.as_fd(), &many, tells_packets);
+        drop(writer);
+        let mut left = Vec::new();
+        std::io::Read::read_to_end(&mut std::fs::File::from(reader), &mut left).unwrap();
+        assert_eq!(left.len() % len, 0);
+        for bytes in left.chunks(len) {
+            let sample = MonitorSample::decode(bytes).unwrap();
+            let packets = tells_packets.then_some(3);
+            assert_eq!((sample.total_consumed, sample.total_packets), (30, packets));
+        }
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     refusal::Refusal,
     reply::ChannelObject,
     request::CreateChannel,
-    samples::{BufferGauge, Monitor, SampledStream, WrittenBytes},
+    samples::{BufferGauge, Monitor, SampledStream, WrittenPackets},
     shm::{self, ShmPlace},
     worker::{ChannelEnd, NewChannel, NewMetadata, NewStream, OutputConfig, Timers, UST_DIRECTORY},
 };
@@ -192,7 +192,7 @@ fn make_streams(
         let (stream, object) =
             shm::create_stream(&ring, cpu, place.as_ref(), clock).map_err(|e| text(&e))?;
         let wakeup = object.wakeup.try_clone().map_err(|error| error.to_string())?;
-        let written = WrittenBytes::default();
+        let written = WrittenPackets::default();
         sampled.push(SampledStream {
             gauge: BufferGauge::Ring(stream.gauge()),
             written: written.clone(),

@@ -17,7 +17,7 @@ use crate::{
     makers::{Kind, make},
     refusal::Refusal,
     request::{AddKernelChannel, AddKernelStream, AnnounceStreams},
-    samples::{BufferGauge, Monitor, SampledStream, WrittenBytes},
+    samples::{BufferGauge, Monitor, SampledStream, WrittenPackets},
     worker::{
         ChannelEnd, KERNEL_DIRECTORY, LOOK_PERIOD_US, NewChannel, NewMetadata, NewStream, Order,
         OutputConfig, Timers,
@@ -183,7 +183,7 @@ fn made(streams: Vec<(u32, OwnedFd)>, is_mapped: bool) -> Result<Made, String> {
         let stream = KernelStream::new(calls, cpu, is_mapped);
         let mut stream = stream.map_err(|error| error.to_string())?;
         made.stream_id = stream.stream_id().map_err(|error| error.to_string())?;
-        let written = WrittenBytes::default();
+        let written = WrittenPackets::default();
         let gauge = BufferGauge::Kernel(stream.gauge());
         made.sampled.push(SampledStream { gauge, written: written.clone() });
         made.streams.push(NewStream { source: Box::new(stream), wakeup: None, written });

@@ -19,7 +19,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{stream_source::StreamSource, timers::Timer};
 use crate::{
-    chunk::Chunk, clock::PacketClock, event::Event, health::Pulse, samples::WrittenBytes,
+    chunk::Chunk, clock::PacketClock, event::Event, health::Pulse, samples::WrittenPackets,
     shm::ShmPlace,
 };
 
@@ -159,7 +159,7 @@ pub(crate) struct NewStream {
     /// Our write end of its pipe, where it has one.
     pub(crate) wakeup: Option<OwnedFd>,
     /// Counts what is written of it.
-    pub(crate) written: WrittenBytes,
+    pub(crate) written: WrittenPackets,
 }
 
 /// A metadata channel that a data thread gets.

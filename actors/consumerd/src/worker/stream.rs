@@ -25,7 +25,7 @@ use super::{
     turn::Turn,
     unfinished::Unfinished,
 };
-use crate::{chunk::Chunk, clock::PacketClock, samples::WrittenBytes};
+use crate::{chunk::Chunk, clock::PacketClock, samples::WrittenPackets};
 
 /// How far a stream came in its turn.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -57,7 +57,7 @@ pub(super) struct StreamParts {
     /// Our write end of its pipe.
     pub(super) wakeup: Option<OwnedFd>,
     /// Counts what it writes.
-    pub(super) written: WrittenBytes,
+    pub(super) written: WrittenPackets,
     pub(super) writing: Arc<OutputConfig>,
     pub(super) is_live: bool,
     /// Whether nobody reads it but snapshots.
@@ -76,7 +76,7 @@ pub(super) struct DataStream {
     pub(super) chunk: Option<Arc<Chunk>>,
     pub(super) rotation: Option<Rotation>,
     pub(super) packet_due: PacketDue,
-    pub(super) written: WrittenBytes,
+    pub(super) written: WrittenPackets,
     /// Packets that nobody could write.
     pub(super) unwritten_packets: u64,
     /// Bytes written in its trace chunk.
@@ -278,7 +278,7 @@ impl DataStream {
                 Written::Whole(len) => {
                     turn.wrote(len);
                     self.packet_due.written();
-                    self.written.add(len);
+                    self.written.one_more(len);
                     self.bytes_in_chunk += len;
                 }
                 Written::Nothing | Written::Lost => {}

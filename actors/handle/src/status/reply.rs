@@ -93,6 +93,9 @@ pub struct SessionStatus {
     /// What consumer daemons have written of it, in bytes, as they told last. They tell once a second, unless its
     /// channels' monitor timers say something else.
     pub recorded_bytes: u64,
+    /// The same in packets; `None` while they told nothing, and when one of them tells no packets, as the stock one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded_packets: Option<u64>,
     /// How much that is in a second now; `None` when nothing was told lately.
     pub bytes_per_s: Option<u64>,
     /// What it lost, when that was looked at last; `None` when it was not, since nothing was written yet.
@@ -189,6 +192,12 @@ pub struct AppStatus {
     pub state: AppState,
     /// For how long it has been set aside, in milliseconds, if it is.
     pub set_aside_ms: Option<u64>,
+    /// How much it was asked and has not done.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub requests: usize,
+    /// For how long it has owed anything, in milliseconds, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owes_ms: Option<u64>,
 }
 
 /// How an application does.

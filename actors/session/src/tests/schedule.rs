@@ -61,7 +61,8 @@ async fn a_session_is_rotated_when_enough_was_written() {
     };
     let key = world.fake.messages().iter().find_map(is_data).unwrap();
     let write = |total_consumed| {
-        let sample = MonitorSample { key, lowest: 0, highest: 0, total_consumed };
+        let total_packets = None;
+        let sample = MonitorSample { key, lowest: 0, highest: 0, total_consumed, total_packets };
         world.fake.write_monitor_pipe(&sample.encode());
     };
     write(999);

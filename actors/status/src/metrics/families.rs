@@ -91,6 +91,11 @@ fn sessions(families: &mut Families<'_>, sessions: &[SessionStatus]) -> fmt::Res
         ("session_recorded", "What consumer daemons have written of a session", Unit::Bytes),
         recorded,
     )?;
+    let packets = sessions.iter().filter_map(|it| Some((of(it), it.recorded_packets?)));
+    families.counter(
+        ("session_recorded_packets", "Packets that consumer daemons have written of a session"),
+        packets,
+    )?;
     let rates = sessions.iter().filter_map(|it| Some((of(it), it.bytes_per_s?)));
     families
         .gauge(("session_recorded_bytes_per_second", "How much of that is in a second now"), rates)
@@ -202,6 +207,12 @@ fn queues_of(status: &Status) -> Vec<Queue<'_>> {
         let oldest_ms = commands.oldest_waits_ms.max(commands.runs_for_ms);
         Some(Queue { queue: "session", of: &session.name, waiting, oldest_ms })
     });
+    let applications = status.applications.iter().filter(|it| it.requests > 0).map(|it| Queue {
+        queue: "application",
+        of: &it.name,
+        waiting: it.requests,
+        oldest_ms: it.owes_ms,
+    });
     let sockets = status.consumers.iter().flat_map(|consumer| {
         consumer.sockets.iter().map(|it| {
             let (queue, of) = match &it.session {
@@ -223,10 +234,12 @@ fn queues_of(status: &Status) -> Vec<Queue<'_>> {
         waiting: it.waiting + it.in_flight,
         oldest_ms: it.oldest_waits_ms,
     });
-    sessions.chain(merged(sockets)).chain(merged(relays)).chain(runas).collect()
+    let applications = merged(applications);
+    sessions.chain(applications).chain(merged(sockets)).chain(merged(relays)).chain(runas).collect()
 }
 
-/// Those of the same as one: a session may have connections to several consumer daemons or relay daemons.
+/// Those of the same as one: a session may have connections to several consumer daemons or relay daemons, and
+/// applications may have the same name.
 fn merged<'a>(queues: impl Iterator<Item = Queue<'a>>) -> impl Iterator<Item = Queue<'a>> {
     let mut known: BTreeMap<(&str, &str), Queue<'a>> = BTreeMap::new();
     for it in queues {

@@ -15,7 +15,8 @@ fn status() -> Status {
         "sessions": [{
             "name": "mine", "uid": 1000, "state": "active", "output": "/tmp/mine", "created_s": 5,
             "is_snapshot": false, "live_timer_us": 0, "kernel_channels": 1, "user_space_channels": 2,
-            "agent_domains": 0, "recorded_bytes": 3_145_728, "bytes_per_s": 1024,
+            "agent_domains": 0, "recorded_bytes": 3_145_728, "recorded_packets": 48,
+            "bytes_per_s": 1024,
             "losses": {
                 "age_ms": 1500, "discarded_events": 12, "lost_packets": 3,
                 "channels": [{
@@ -34,6 +35,7 @@ fn status() -> Status {
         "applications": [{
             "pid": 70, "uid": 1000, "name": "evil\u{1b}[2J\nroot", "bits": 64, "abi_major": 9,
             "tracer_version": "2.13.5", "state": "set_aside", "set_aside_ms": 65_000,
+            "requests": 2, "owes_ms": 70_000,
         }],
         "agents": [{ "pid": 71, "domain": "Jul" }],
         "consumers": [{
@@ -67,14 +69,15 @@ fn each_line_says_what_it_is_about() {
         "active",
         "3",
         "3.0 MiB",
+        "48",
         "1.0 KiB/s",
         "12",
         "3",
         "1 s ago",
         "start for 1 s; 2 wait, the oldest for 900 ms",
     ]);
-    has(&["idle", "0", "inactive", "0", "0 B", "-", "-", "-", "-", "-"]);
-    has(&["agent of Jul", "71", "-", "-", "-", "-", "registered"]);
+    has(&["idle", "0", "inactive", "0", "0 B", "-", "-", "-", "-", "-", "-"]);
+    has(&["agent of Jul", "71", "-", "-", "-", "-", "-", "registered"]);
     has(&["64-bit", "72", "running", "2", "1", "40 ms"]);
     has(&["[::1]:5342", "mine", "set aside: it does not answer"]);
     has(&["1000", "-", "5", "connections of clients"]);
@@ -88,6 +91,7 @@ fn a_name_that_an_application_chose_is_one_text_on_one_line() {
     let line = shown.lines().find(|line| line.contains("evil")).unwrap();
     assert!(line.contains("\\u{1b}[2J\\nroot"), "{line}");
     assert!(line.ends_with("set aside for 1 min 5 s: it does not answer"), "{line}");
+    assert!(line.contains(" 1 min 10 s "), "{line}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use lttngd_model::trigger::{Action, Condition, Evaluation, RatePolicy, Trigger};
-use lttngd_model::{ChunkId, ProbeLocation, RelayStreamHandle};
+use lttngd_model::{ChannelKey, ChunkId, ProbeLocation, RelayStreamHandle};
 use lttngd_wire::client::{self, Dialect};
 use lttngd_wire::relay::{self, ClosedChunkHead, RelayRefusal, SessionHead};
 use lttngd_wire::ust::command::{COUNTER_CONFIGURATION_LEN, EVENT_NOTIFIER_LEN, FIELD_ENTRY_LEN};
@@ -121,7 +121,15 @@ fn image(private_len: usize) -> Vec<u8> {
 
 /// Of a consumer daemon.
 fn of_consumers() -> Vec<Vec<u8>> {
+    let sample = consumer::MonitorSample {
+        key: ChannelKey(3),
+        lowest: 0,
+        highest: 4096,
+        total_consumed: 8192,
+        total_packets: Some(2),
+    };
     let consumers = [
+        sample.encode(),
         consumer::ChunkReplyHead::encode(0, "trace"),
         consumer::encode_status(0).to_vec(),
         consumer::encode_status(1).to_vec(),

@@ -12,8 +12,8 @@ use std::{
 use lttngd_model::{ChannelKey, ChunkId};
 use lttngd_wire::consumer::{
     ChannelClass, ChannelHead, ChannelStatus, ChunkReplyHead, CloseCommand, ConsumerError,
-    END_OF_STREAMS, MESSAGE_LEN, Message, MetadataRequest, StreamHead, TraceChunkPresence,
-    encode_counter, encode_status,
+    END_OF_STREAMS, MESSAGE_LEN, Message, MetadataRequest, StreamHead, TELLS_PACKETS,
+    TraceChunkPresence, encode_counter, encode_status,
 };
 use rustix::fs::{AtFlags, Dir};
 
@@ -29,6 +29,13 @@ const STREAM_LEN: u64 = 4096;
 
 fn status(socket: &mut UnixStream, status: i32) -> io::Result<()> {
     socket.write_all(&encode_status(status))
+}
+
+/// What our own consumer answers when it is given the monitor pipe.
+pub(super) fn tell_packets(socket: &mut UnixStream, record: &Record) -> io::Result<()> {
+    status(socket, 0)?;
+    *record.monitor.lock().unwrap() = receive_descriptors(socket)?.pop().map(File::from);
+    status(socket, TELLS_PACKETS.0)
 }
 
 /// What the stock consumer answers to a command that it can do. A channel has `streams` streams.

@@ -112,23 +112,33 @@ fn metadata_request_offsets() {
 
 #[test]
 fn monitor_sample_offsets() {
-    let sample = MonitorSample { key: ChannelKey(1), lowest: 2, highest: 3, total_consumed: 4 };
+    let key = ChannelKey(1);
+    let sample =
+        MonitorSample { key, lowest: 2, highest: 3, total_consumed: 4, total_packets: None };
     let bytes = sample.encode();
     assert_eq!(bytes.len(), MONITOR_SAMPLE_LEN);
     assert_eq!([0, 8, 16, 24].map(|at| u64_at(&bytes, at)), [1, 2, 3, 4]);
     assert_eq!(MonitorSample::decode(&bytes), Ok(sample));
+    // That of our own consumer daemon begins as LTTng's.
+    let long = MonitorSample { total_packets: Some(5), ..sample };
+    let bytes = long.encode();
+    assert_eq!(bytes.len(), LONG_MONITOR_SAMPLE_LEN);
+    assert_eq!((&bytes[..MONITOR_SAMPLE_LEN], u64_at(&bytes, 32)), (&*sample.encode(), 5));
+    assert_eq!(MonitorSample::decode(&bytes), Ok(long));
 }
 
 proptest! {
     #[test]
-    fn no_reply_breaks_a_decoder(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+    fn no_reply_breaks_a_decoder(bytes in prop::collection::vec(any::<u8>(), 0..48)) {
         let exact = |result: bool, len: usize| !result || bytes.len() == len;
         prop_assert!(exact(decode_status(&bytes).is_ok(), STATUS_LEN));
         prop_assert!(exact(ChannelStatus::decode(&bytes).is_ok(), CHANNEL_STATUS_LEN));
         prop_assert!(exact(ChunkReplyHead::decode(&bytes).is_ok(), ChunkReplyHead::LEN));
         prop_assert!(exact(ChannelHead::decode(&bytes).is_ok(), CHANNEL_HEAD_LEN));
         prop_assert!(exact(MetadataRequest::decode(&bytes).is_ok(), METADATA_REQUEST_LEN));
-        prop_assert!(exact(MonitorSample::decode(&bytes).is_ok(), MONITOR_SAMPLE_LEN));
+        let is_long = bytes.len() == LONG_MONITOR_SAMPLE_LEN;
+        let sample_len = if is_long { LONG_MONITOR_SAMPLE_LEN } else { MONITOR_SAMPLE_LEN };
+        prop_assert!(exact(MonitorSample::decode(&bytes).is_ok(), sample_len));
         prop_assert!(exact(TraceChunkPresence::decode(&bytes).is_ok(), STATUS_LEN));
     }
 }
