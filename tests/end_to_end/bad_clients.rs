@@ -1,14 +1,17 @@
 //! Clients that are silent, slow or wrong: they get an error or lose their connection, and nobody else
 //! notices.
 
-use std::io::Write;
-use std::time::Instant;
+use std::io::{Read, Write};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use lttngd_client::REPLY_DEADLINE;
 
 use super::world::raw::{
     CLIENT_REQUEST_BYTES, ClientRequest, DESCRIPTORS_OFFSET, ENABLE_LENGTH_OFFSET, LENGTH_OFFSET,
     reply_code,
 };
-use super::world::{Stage, alone};
+use super::world::{PATIENCE, Stage, alone};
 
 /// LTTNG_OK of enum lttng_error_code, include/lttng/lttng-error.h.
 const OK: u32 = 10;
@@ -84,6 +87,47 @@ fn request_byte_by_byte() {
             stream.write_all(bytes).unwrap();
         }
         assert_eq!(reply_code(&mut stream), Some(OK));
+    });
+}
+
+/// Clients that ask for a list which is longer than what a socket holds, and take nothing of it.
+#[test]
+fn answers_that_are_never_taken() {
+    const LISTED: usize = 100;
+    const DEAF: usize = 50;
+    alone(|stage| {
+        for number in 0..LISTED {
+            stage.arena.lttng_ok(&format!("create listed{number} --no-output"));
+        }
+        others_are_served(stage);
+        let before = stage.daemon.descriptors_at_rest();
+        let list = ClientRequest::new(13, "");
+        let mut deaf = [(); DEAF].map(|()| {
+            let mut stream = stage.arena.connect(SOCKET);
+            stream.write_all(&list.0).unwrap();
+            stream
+        });
+        let at_most = REPLY_DEADLINE + PATIENCE;
+        let begun = Instant::now();
+        loop {
+            others_are_served(stage);
+            if stage.daemon.descriptors() <= before {
+                break;
+            }
+            assert!(begun.elapsed() < at_most, "those who take nothing are kept");
+            sleep(Duration::from_millis(500));
+        }
+        assert!(begun.elapsed() > REPLY_DEADLINE / 2, "they have time to take it");
+        // What is left of it is what their sockets held.
+        for stream in &mut deaf {
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).unwrap();
+            let data_len = u32::from_ne_bytes(answer[16..20].try_into().unwrap());
+            assert!(answer.len() < data_len as usize, "{} of {data_len}", answer.len());
+        }
+        others_are_served(stage);
+        stage.arena.lttng_ok("destroy -a");
     });
 }
 

@@ -184,6 +184,51 @@ fn ten_stopped_programs_cost_one_deadline_together() {
     });
 }
 
+/// How many programs the daemon says do not answer.
+fn set_aside(stage: &Stage) -> usize {
+    let mut command = stage.arena.command(stage.which.program());
+    let shown = command.arg("status").output().unwrap();
+    assert!(shown.status.success(), "{shown:?}");
+    times(&String::from_utf8(shown.stdout).unwrap(), "it does not answer")
+}
+
+#[test]
+fn a_hundred_stopped_programs_beside_three_that_run_cost_one_deadline_together() {
+    const STOPPED: usize = 100;
+    alone(|stage| {
+        let mut stopped: Vec<_> = (0..STOPPED).map(|_| stage.program()).collect();
+        let mut running: Vec<_> = (0..3).map(|_| stage.program()).collect();
+        two_sessions(stage);
+        stopped.iter().for_each(|program| stage.arena.signal(program.pid(), Signal::STOP));
+        for program in &mut running {
+            program.tell("number=5");
+        }
+        let first = stage.arena.lttng("enable-event -u -s one sample:text");
+        let once = AT_ONCE..AT_ONCE * 2;
+        assert!(first.code == 0 && once.contains(&first.took), "{first:#?}");
+        assert_eq!(set_aside(stage), STOPPED);
+        let commands = ["stop one", "start one", "stop two", "start two", "destroy two"];
+        assert_eq!(slow(&stage.arena, &commands), [""; 0]);
+        for program in &mut running {
+            program.tell("number=3");
+        }
+        assert_eq!(slow(&stage.arena, &["stop one"]), [""; 0]);
+        let recorded = || stage.arena.events(&stage.arena.trace_of("one")).len();
+        assert_eq!(recorded(), running.len() * 8, "who runs is recorded whole");
+        assert_eq!(slow(&stage.arena, &["start one"]), [""; 0]);
+
+        stopped.iter().for_each(|program| stage.arena.signal(program.pid(), Signal::CONT));
+        eventually("all answer again", || (set_aside(stage) == 0).then_some(()));
+        for program in &mut stopped {
+            program.tell("number=1");
+        }
+        assert_eq!(slow(&stage.arena, &["stop one"]), [""; 0]);
+        assert_eq!(recorded(), running.len() * 8 + STOPPED, "and so is who goes on");
+        assert_eq!(slow(&stage.arena, &["destroy one"]), [""; 0]);
+        stopped.into_iter().chain(running).for_each(Program::finish);
+    });
+}
+
 #[test]
 fn an_agent_that_falls_silent_costs_one_command_its_time_and_catches_up() {
     alone(|stage| {
