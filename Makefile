@@ -1,7 +1,7 @@
 # Each target sets up what it needs: Debian packages by tools/install-peers.sh, crates by cargo.
 CARGO ?= cargo
 
-.PHONY: demo test test-kernel bench bench-scale bench-hostile soak hold deb peers
+.PHONY: demo test test-threads test-kernel bench bench-scale bench-hostile soak hold deb peers
 
 # Traces a program with the stock tools and this daemon, and shows the trace.
 demo: peers
@@ -19,6 +19,14 @@ test: peers
 	LTTNGD_PAIRS=ours tests/kernel/compare 14-both || { status=$$?; [ $$status = 125 ] && \
 		echo "the kernel's domain is not tested: there is neither its tracer here nor a machine that has it"; }
 
+# The tests with whole daemons once more, whose applications have three threads of their own.
+test-threads: peers
+	if $(CARGO) nextest --version >/dev/null 2>&1; then \
+		LTTNGD_TEST_ACTOR_THREADS=4 $(CARGO) nextest run -p lttngd --test end_to_end --test status --test service; \
+	else \
+		LTTNGD_TEST_ACTOR_THREADS=4 $(CARGO) test -p lttngd --test end_to_end --test status --test service; \
+	fi
+
 # The kernel's domain, in a machine that has the tracer: each scenario with the stock daemon and with ours, what they
 # answered and recorded compared. The first time the machine is prepared, which takes about four minutes.
 test-kernel: peers
@@ -27,9 +35,9 @@ test-kernel: peers
 	tests/kernel/compare
 	tests/kernel/embedded
 
-# Measures this daemon beside the stock one and writes what came out; takes about a quarter of an hour.
+# Measures this daemon beside the stock one and writes what came out, also into README; takes about a quarter of an hour.
 bench: peers
-	$(CARGO) bench --bench load -- --leave-out scale- --leave-out hostile- --report docs/performance.md
+	$(CARGO) bench --bench load -- --leave-out scale- --leave-out hostile- --report docs/performance.md --readme README.md
 
 # The same by numbers of applications and sessions, and beside one user who wants the daemon for himself; each takes half
 # an hour and more.
@@ -39,12 +47,13 @@ bench-scale: peers
 bench-hostile: peers
 	$(CARGO) bench --bench load -- --only hostile-
 
-# Lets sessions live and die at random for MINUTES, and fails when something is left of them.
-MINUTES ?= 15
+# Lets sessions live and die at random for MINUTES, an hour unless told otherwise, and fails when something is left of them.
+soak: MINUTES ?= 60
 soak: peers
 	$(CARGO) bench --bench load -- --soak $(MINUTES)
 
-# Holds many applications and sessions for MINUTES, and fails when something is lost.
+# Holds many applications and sessions for MINUTES, ten unless told otherwise, and fails when something is lost.
+hold: MINUTES ?= 10
 hold: peers
 	$(CARGO) bench --bench load -- --hold $(MINUTES)
 

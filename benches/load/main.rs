@@ -3,7 +3,8 @@
 //! `cargo bench --bench load [-- OPTION...]` prints a table of medians over the rounds and their ratio;
 //! `--help` lists the options. `--soak MINUTES` lets sessions live and die at random instead, and looks
 //! what is left; `--hold MINUTES` keeps many applications and sessions. `--before PROGRAM` measures another build of the daemon in the same rounds, and says how much
-//! better ours is than it. `--report docs/performance.md` writes the page of that name.
+//! better ours is than it. `--report docs/performance.md` writes the page of that name, `--readme README.md` what of it README
+//! shows.
 #![allow(clippy::unwrap_used)]
 
 mod bare;
@@ -17,6 +18,7 @@ mod hold;
 mod measure;
 mod options;
 mod plot;
+mod readme;
 mod report;
 mod scenarios;
 mod simulated;
@@ -89,6 +91,9 @@ fn main() -> ExitCode {
     println!("{table}");
     if let Some(path) = &options.report {
         report::write(path, &table, &options);
+        if let Some(readme) = &options.readme {
+            readme::write(readme, path, &table, &options);
+        }
     }
     if failed.is_empty() {
         return ExitCode::SUCCESS;

@@ -46,6 +46,9 @@ pub struct Options {
     /// Write the table and its plots to this Markdown file and the directory of its name
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Write the rows of that page that README shows into this file, between its marks
+    #[arg(long, value_name = "FILE", requires = "report")]
+    pub readme: Option<PathBuf>,
     /// Instead of all scenarios, let sessions of our daemon live at random for so many minutes, and fail
     /// when something is left of them
     #[arg(long, value_name = "MINUTES")]

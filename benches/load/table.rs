@@ -240,7 +240,8 @@ fn median(values: &[Value]) -> Option<Value> {
     values.get(values.len() / 2).copied()
 }
 
-fn cell(value: Option<Value>) -> String {
+/// A value as it is read.
+pub fn cell(value: Option<Value>) -> String {
     match value {
         Some(Value::Less(number, unit) | Value::More(number, unit)) => {
             format!("{} {unit}", digits(number))
