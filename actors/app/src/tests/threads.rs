@@ -104,6 +104,8 @@ async fn those_that_do_not_fit_are_refused_and_what_is_there_stays() {
 #[actix::test]
 async fn a_thread_that_is_gone_is_told() {
     let mut threads = Threads::new(Descriptors::unlimited());
+    let _app = FakeApp::connect(&threads.socket(), AppScript::default()).unwrap();
+    eventually("they take applications", || threads.told.registered() == 1).await;
     threads.arbiters[1].stop();
     let ended = tokio::time::timeout(lttngd_peer::PATIENCE, &mut threads.listener).await;
     let error = ended.expect("it ends").unwrap().unwrap_err();
