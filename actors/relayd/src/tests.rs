@@ -150,7 +150,9 @@ async fn every_version() {
         (v4(), 10, 10),
         (v4(), 11, 11),
         (v4(), 12, 12),
-        ("[::1]:0".parse().unwrap(), 14, 13),
+        ("[::1]:0".parse().unwrap(), 14, 14),
+        (v4(), 15, 15),
+        (v4(), 16, 15),
     ] {
         let (target, data, thread) = relay(address, move |mut stream| {
             let commands = std::iter::from_fn(|| answer(&mut stream, minor).map(Some));

@@ -1,4 +1,4 @@
-//! The protocols of relay daemons (`src/common/sessiond-comm/relayd.h` of lttng-tools 2.13). On the
+//! The protocols of relay daemons (`src/common/sessiond-comm/relayd.h` of lttng-tools 2.13 to 2.16). On the
 //! control connection the session daemon sends a [`Command`] or some: version, configuration and
 //! session. The consumer daemon, which gets the connection then, sends [`ConsumerCommand`]s, and the
 //! packets of streams on the data connection, each behind a [`DataHeader`].
@@ -34,7 +34,7 @@ pub use stream::{
 use crate::{DecodeError, Reader, Writer, number};
 
 /// The version that this side speaks.
-pub const OWN_VERSION: Version = Version { major: 2, minor: 13 };
+pub const OWN_VERSION: Version = Version { major: 2, minor: 15 };
 /// Size in bytes of a [`Version`].
 pub const VERSION_LEN: usize = 8;
 

@@ -6,7 +6,7 @@
 mod recording;
 
 use lttngd_model::SessionId;
-use lttngd_wire::relay::{Command, CreateSession, HEADER_LEN, Header, OWN_VERSION};
+use lttngd_wire::relay::{Command, CreateSession, HEADER_LEN, Header, OWN_VERSION, Version};
 use recording::{message, messages, padded};
 
 const DIRECTORY: &str = "relay";
@@ -64,7 +64,7 @@ fn every_command_encodes_to_the_same_bytes() {
 #[test]
 fn what_a_relay_is_told() {
     let version = decode(&message(DIRECTORY, "command", "version"), 0);
-    assert_eq!(version, Some(Command::Version(OWN_VERSION)));
+    assert_eq!(version, Some(Command::Version(Version { minor: 13, ..OWN_VERSION })));
     let configuration = decode(&message(DIRECTORY, "command", "get_configuration"), 12);
     assert_eq!(configuration, Some(Command::GetConfiguration));
     let plain = session("2_13");

@@ -10,8 +10,14 @@ pub const HOST_NAME_MAX: usize = 64;
 /// Longest base path in bytes, its NUL included.
 pub const BASE_PATH_MAX: usize = PATH_MAX;
 
+/// The minor version from which on the format of traces is told.
+const FORMATS_SINCE: u32 = 15;
+/// `LTTCOMM_RELAYD_TRACE_FORMAT_CTF_1_8`.
+const CTF_1_8: u32 = 1;
+
 /// Announces a session. Before 2.4 it has no payload; before 2.11 only name, host, live timer and
-/// snapshot mode are told (`struct lttcomm_relayd_create_session_2_4` and `_2_11`).
+/// snapshot mode are told (`struct lttcomm_relayd_create_session_2_4` and `_2_11`). From 2.15 on the format of its
+/// traces is told, which is CTF 1.8 in all that is written here.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CreateSession {
     /// Name of the session, cut to 254 bytes.
@@ -60,6 +66,9 @@ impl CreateSession {
                 number::put_u64(&mut writer, self.created_at.epoch_s);
                 writer.u8(self.current_chunk_id.is_some().into());
                 number::put_u64(&mut writer, self.current_chunk_id.map_or(0, |id| id.0));
+                if minor >= FORMATS_SINCE {
+                    number::put_u32(&mut writer, CTF_1_8);
+                }
                 writer.string(name).string(hostname).string(base_path);
             }
         }
@@ -71,7 +80,7 @@ impl CreateSession {
         let session = match minor {
             0..4 => None,
             4..11 => Some(Self::decode_fixed(&mut reader)?),
-            11.. => Some(Self::decode_variable(&mut reader)?),
+            11.. => Some(Self::decode_variable(&mut reader, minor)?),
         };
         reader.finish("create session")?;
         Ok(session)
@@ -92,7 +101,7 @@ impl CreateSession {
         })
     }
 
-    fn decode_variable(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    fn decode_variable(reader: &mut Reader<'_>, minor: u32) -> Result<Self, DecodeError> {
         let name_len = text::read_len(reader, "session_name_len", NAME_MAX)?;
         let hostname_len = text::read_len(reader, "hostname_len", HOST_NAME_MAX)?;
         let base_path_len = text::read_len(reader, "base_path_len", BASE_PATH_MAX)?;
@@ -105,6 +114,11 @@ impl CreateSession {
         let created_at = Timestamp { epoch_s: number::u64(reader, "creation_time")? };
         let has_chunk = reader.u8("current_chunk_id set")? != 0;
         let chunk = ChunkId(number::u64(reader, "current_chunk_id")?);
+        let format =
+            if minor >= FORMATS_SINCE { number::u32(reader, "trace_format")? } else { CTF_1_8 };
+        if format != CTF_1_8 {
+            return Err(DecodeError::BadValue { what: "trace_format", value: format.into() });
+        }
         Ok(Self {
             name: reader.string(name_len, "session_name")?,
             hostname: reader.string(hostname_len, "hostname")?,

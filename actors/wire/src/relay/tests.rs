@@ -36,6 +36,7 @@ fn commands_come_back() {
         (Command::GetConfiguration, 12),
         (Command::CreateSession(Box::new(session())), 11),
         (Command::CreateSession(Box::new(session())), 13),
+        (Command::CreateSession(Box::new(session())), 15),
     ] {
         let bytes = command.encode(minor);
         let (header, payload) = split(&bytes);
@@ -78,6 +79,22 @@ fn names_that_are_too_long_are_cut_between_letters() {
         panic!("no session")
     };
     assert_eq!((cut.name.len(), cut.hostname.as_str()), (254, "h".repeat(62).as_str()));
+}
+
+/// The trace format stands between what is of fixed size and the names.
+#[test]
+fn the_format_of_traces_is_told_from_2_15_on() {
+    let command = Command::CreateSession(Box::new(session()));
+    let (older, newer) = (command.encode(14), command.encode(15));
+    assert_eq!(newer.len(), older.len() + 4);
+    let (fixed, names) = older.split_at(HEADER_LEN + 59);
+    assert_eq!(newer[HEADER_LEN..HEADER_LEN + 59], fixed[HEADER_LEN..]);
+    assert_eq!(newer[HEADER_LEN + 59..HEADER_LEN + 63], 1_u32.to_be_bytes());
+    assert_eq!(&newer[HEADER_LEN + 63..], names);
+    let (header, payload) = split(&newer);
+    let mut other = payload.to_vec();
+    other[62] = 2;
+    assert!(Command::decode(header.command, &other, 15).is_err(), "CTF 2 is written by nobody");
 }
 
 #[test]
