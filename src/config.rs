@@ -249,6 +249,13 @@ impl Config {
         self
     }
 
+    /// Whether the consumer daemon of 64-bit applications is [`Config::program`], which makes buffers of 32-bit ones as
+    /// well.
+    #[must_use]
+    pub fn has_own_consumer(&self) -> bool {
+        self.program.is_some() && self.consumerd64.binary == self.program
+    }
+
     /// The same for a daemon that only this program commands: without the socket for `liblttng-ctl` programs.
     /// Makes the directory above [`Config::run_dir`] when it is missing.
     ///

@@ -37,21 +37,35 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     exit 0
 fi
 
+is_installed() {
+    [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]
+}
+
 missing=()
-for package in "${packages[@]}"; do
-    status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
-    [ "$status" = installed ] || missing+=("$package")
-done
-[ ${#missing[@]} -gt 0 ] || exit 0
+for package in "${packages[@]}"; do is_installed "$package" || missing+=("$package"); done
+
+# 32-bit programs beside those of 64 bits: what tests them is left out where these cannot be had.
+narrow=()
+if [ "$(dpkg --print-architecture)" = amd64 ] && [ "${1:-}" != kernel ]; then
+    for package in gcc-multilib liblttng-ust1:i386; do is_installed "$package" || narrow+=("$package"); done
+fi
+[ $((${#missing[@]} + ${#narrow[@]})) -gt 0 ] || exit 0
 
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || fail "run this as root, or install: ${missing[*]}"
+    if ! command -v sudo >/dev/null; then
+        [ ${#missing[@]} -eq 0 ] || fail "run this as root, or install: ${missing[*]}"
+        exit 0
+    fi
     as_root=(sudo)
 fi
-printf 'Installing %s\n' "${missing[*]}" >&2
-"${as_root[@]}" apt-get update || fail "apt-get update failed; install by hand: ${missing[*]}"
+
 # Without recommendations: lttng-tools would bring in the kernel modules and build them.
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install --yes --no-install-recommends "${missing[@]}" ||
-    fail "apt-get install failed; install by hand: ${missing[*]}"
+install() {
+    printf 'Installing %s\n' "$*" >&2
+    "${as_root[@]}" apt-get update || return
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$@"
+}
+[ ${#missing[@]} -eq 0 ] || install "${missing[@]}" || fail "apt-get failed; install by hand: ${missing[*]}"
+[ ${#narrow[@]} -eq 0 ] || { "${as_root[@]}" dpkg --add-architecture i386 && install "${narrow[@]}"; } ||
+    printf 'Tests of 32-bit programs are left out: %s cannot be installed\n' "${narrow[*]}" >&2

@@ -83,7 +83,7 @@ pub(super) fn listen_for_peers(
     let settings = AppSettings {
         deadline: config.app_socket_timeout,
         descriptors: descriptors.clone(),
-        bitnesses: consumers.all().filter_map(|(kind, _)| kind.bitness()).collect(),
+        bitnesses: consumers.bitnesses().collect(),
         registered: Outlet::to(known_apps.clone().recipient()),
         unregistered: Outlet::to(known_apps.clone().recipient()),
         attended: Outlet::to(known_apps.recipient()),

@@ -101,11 +101,11 @@ pub(super) fn wire_actors(
             let exited = Outlet::to(context.address().recipient());
             Consumer::new(config, exited).start()
         };
-        let bits32 = config.consumerd32.binary.is_some();
         let all = Consumers {
             bits64: consumer(ConsumerKind::Ust(Bitness::Bits64), &config.consumerd64),
-            bits32: bits32
-                .then(|| consumer(ConsumerKind::Ust(Bitness::Bits32), &config.consumerd32)),
+            serves_both: config.has_own_consumer(),
+            bits32: (config.consumerd32.binary.as_ref())
+                .map(|_| consumer(ConsumerKind::Ust(Bitness::Bits32), &config.consumerd32)),
             kernel: tracer.as_ref().map(|_| consumer(ConsumerKind::Kernel, &config.kconsumerd)),
         };
         let notifiers = NotifierSettings {

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use lttngd_model::BufferLayout;
+use lttngd_model::{Bitness, BufferLayout};
 use lttngd_ringbuffer::{
     Channel, ChannelConfig, FlushMode, GetError, Losses, Mode, MonotonicClock, Packet, Storage,
     Stream, StreamObject, Wakeup, possible_cpu_count, write,
@@ -22,6 +22,7 @@ const TIMER: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000 };
 pub fn config(mode: Mode) -> ChannelConfig {
     ChannelConfig {
         layout: BufferLayout::default(),
+        bitness: Bitness::Bits64,
         mode,
         subbuf_size_bytes: PAGE,
         num_subbuf: 4,

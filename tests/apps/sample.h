@@ -37,7 +37,7 @@ LTTNG_UST_TRACEPOINT_EVENT(sample, fields,
 		lttng_ust_field_integer(uint16_t, small, (uint16_t) number)
 		lttng_ust_field_integer_hex(uint32_t, hexadecimal, (uint32_t) number + 0xabc0)
 		lttng_ust_field_integer_network(uint32_t, network, htobe32((uint32_t) number))
-		lttng_ust_field_integer(int64_t, large, INT64_C(-1) << 40)
+		lttng_ust_field_integer(int64_t, large, -(INT64_C(1) << 40))
 		lttng_ust_field_float(float, single, 0.5f)
 		lttng_ust_field_float(double, real, 2.25)
 		lttng_ust_field_string(text, text)

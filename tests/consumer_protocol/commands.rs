@@ -83,6 +83,7 @@ impl Step {
 pub fn channel() -> AskChannel {
     AskChannel {
         buffer_layout: lttngd_model::BufferLayout::default(),
+        bitness: lttngd_model::Bitness::Bits64,
         subbuf_size_bytes: 4096,
         num_subbuf: 2,
         class: ChannelClass::Data { overwrite: false },

@@ -27,6 +27,7 @@ mod loading;
 mod log_lines;
 mod memory;
 mod moments;
+mod newer_peers;
 mod notifiers;
 mod orphans;
 mod real_agents;
@@ -43,5 +44,6 @@ mod triggers;
 mod users;
 mod versions;
 mod wall_clock;
+mod word_sizes;
 
 use lttngd_world as world;

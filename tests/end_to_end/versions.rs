@@ -15,7 +15,7 @@ use super::world::{Answer, Arena, Stage, Which, built, program, trace};
 const NOT_HAD: i32 = 125;
 
 /// The directory that has the newer command line, and its root directory.
-fn newer_directory() -> Option<&'static Path> {
+pub fn newer_directory() -> Option<&'static Path> {
     static DIRECTORY: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
         let directory = built::kept().join("versions");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/versions/root");
@@ -30,19 +30,19 @@ fn newer_directory() -> Option<&'static Path> {
 }
 
 /// A world with our daemon, and both command lines.
-struct Both {
-    stage: Stage,
+pub struct Both {
+    pub stage: Stage,
     newer: PathBuf,
 }
 
 impl Both {
     /// `None` where there is no newer one.
-    fn new(options: &[&str]) -> Option<Both> {
+    pub fn new(options: &[&str]) -> Option<Both> {
         let newer = newer_directory()?.join("lttng");
         Some(Both { stage: Stage::with_options(Which::Ours, options), newer })
     }
 
-    fn arena(&self) -> &Arena {
+    pub fn arena(&self) -> &Arena {
         &self.stage.arena
     }
 
@@ -53,7 +53,7 @@ impl Both {
     }
 
     /// Runs the newer command line, which must succeed.
-    fn newer_ok(&self, arguments: &str) -> String {
+    pub fn newer_ok(&self, arguments: &str) -> String {
         let answer = self.newer(arguments);
         assert_eq!(
             answer.code,
@@ -65,12 +65,12 @@ impl Both {
     }
 
     /// Runs the older command line, which must succeed.
-    fn older_ok(&self, arguments: &str) -> String {
+    pub fn older_ok(&self, arguments: &str) -> String {
         self.arena().lttng_ok(arguments)
     }
 
     /// What both list of sessions: a name, and whether it is active.
-    fn sessions(&self) -> Vec<(String, bool)> {
+    pub fn sessions(&self) -> Vec<(String, bool)> {
         let older = listed(&self.older_ok("--mi xml list"));
         assert_eq!(listed(&self.newer_ok("--mi xml list")), older);
         older
@@ -97,13 +97,13 @@ fn listed(xml: &str) -> Vec<(String, bool)> {
 }
 
 /// The command line of a program of [`Stage::program`]'s kind with the newer LTTng-UST.
-fn newer_program() -> String {
+pub fn newer_program() -> String {
     let runner = newer_directory().unwrap().join("traced");
     format!("{} {}", runner.display(), program::traced().display())
 }
 
 /// The directories of a trace that have streams of the channel.
-fn directories_of(traces: &Path, channel: &str) -> Vec<String> {
+pub fn directories_of(traces: &Path, channel: &str) -> Vec<String> {
     let streams = trace::files(traces).into_iter().filter(|file| {
         file.rsplit('/').next().is_some_and(|name| name.starts_with(channel) && !name.contains('.'))
     });

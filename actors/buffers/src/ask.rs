@@ -46,6 +46,7 @@ impl BufferSetConfig {
             root_shm_path: String::new(),
             shm_path: String::new(),
             buffer_layout: self.layout,
+            bitness: self.bitness,
         }
     }
 

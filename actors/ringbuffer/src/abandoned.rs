@@ -10,9 +10,8 @@ use crate::clock::Clock;
 use crate::config::Mode;
 use crate::error::Corruption;
 use crate::geometry::is_behind;
-use crate::layout::PACKET_HEADER_LEN;
 use crate::packet::{self, Closing, RawHeader};
-use crate::stream::{Stream, free_id};
+use crate::stream::Stream;
 
 impl Stream {
     /// The position of the writers, when packets that they left behind are not finished, or somebody has a sub-buffer
@@ -92,25 +91,25 @@ impl Stream {
         let geometry = self.layout.geometry;
         let index = geometry.index(position);
         let physical = self.physical_at(index)?;
-        let full = geometry.commit_base(position).wrapping_add(geometry.subbuf_size());
         self.seize(index);
-        let counter = self.memory.u64(self.layout.commit_count(index));
+        let counter = self.memory.word(self.layout.commit_count(index));
         let found = counter.load(Ordering::SeqCst);
+        let full = geometry.full_count(position, found);
         let written = self.written_len(position, physical, found == full);
         // From here on no writer finds its packet complete.
-        if counter.compare_exchange(found, full, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+        if counter.exchange(found, full).is_err() {
             self.disown(index);
             return Ok(false);
         }
         if found != full {
             // Later packets are to show it as well.
-            self.memory.u64(self.layout.lost_full()).fetch_add(1, Ordering::Relaxed);
+            self.memory.word(self.layout.lost_full()).add(1, Ordering::Relaxed);
         }
         let subbuf = self.layout.subbuf(physical.into());
-        if written < PACKET_HEADER_LEN {
+        if written < self.layout.header_len {
             packet::open(&self.memory, subbuf, &self.identity, later, self.number_of(position));
         }
-        let data_size = written.max(PACKET_HEADER_LEN);
+        let data_size = written.max(self.layout.header_len);
         let begin = RawHeader::load(&self.memory, subbuf).timestamp_begin();
         let end = self.memory.u64(self.layout.end_time(index, physical)).load(Ordering::Acquire);
         let closing = Closing {
@@ -121,13 +120,14 @@ impl Stream {
             events_discarded: self.events_discarded(),
         };
         packet::close(&self.memory, subbuf, &closing);
-        let word = |offset, value: u64| self.memory.u64(offset).store(value, Ordering::SeqCst);
+        let word = |offset, value: u64| self.memory.word(offset).store(value, Ordering::SeqCst);
         word(self.layout.data_size(physical.into()), data_size);
-        let passes = geometry.generation(position).wrapping_add(1);
-        word(self.layout.sequence(index, full), passes);
+        let passes = (position >> geometry.buf_order()).wrapping_add(1);
+        self.memory.u64(self.layout.sequence(index, full)).store(passes, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         if geometry.exchanges {
-            word(self.layout.writer_id(index), free_id(physical, geometry.generation(position)));
+            let id = geometry.free_id(physical, geometry.generation(position));
+            word(self.layout.writer_id(index), id);
         }
         word(self.layout.delivered_count(index), full);
         word(self.layout.commit_sequence(index), full);
@@ -143,9 +143,9 @@ impl Stream {
         let geometry = self.layout.geometry;
         let len = if is_full {
             // Whoever was to deliver it died; nothing in it is missing.
-            self.memory.u64(self.layout.data_size(physical.into())).load(Ordering::Acquire)
+            self.memory.word(self.layout.data_size(physical.into())).load(Ordering::Acquire)
         } else {
-            let sequence = self.memory.u64(self.layout.commit_sequence(geometry.index(position)));
+            let sequence = self.memory.word(self.layout.commit_sequence(geometry.index(position)));
             let count = sequence.load(Ordering::Acquire);
             count.wrapping_sub(geometry.commit_base(position)) & geometry.commit_mask()
         };

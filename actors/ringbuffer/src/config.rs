@@ -1,10 +1,12 @@
 //! What a channel is made from, as the session daemon asks for it.
 
-use lttngd_model::BufferLayout;
+use lttngd_model::{Bitness, BufferLayout};
 
 use crate::{
     error::ConfigError,
-    limits::{BUFFER_MAX_LEN, CPU_COUNT_MAX, SUBBUF_COUNT_MAX},
+    limits::{
+        BUFFER_MAX_LEN, BUFFER_MAX_LEN_32, CPU_COUNT_MAX, SUBBUF_COUNT_MAX, SUBBUF_COUNT_MAX_32,
+    },
 };
 
 /// Size in bytes of a trace's UUID.
@@ -52,6 +54,8 @@ pub struct ChannelConfig {
     pub snapshots: bool,
     /// Whose applications write to it.
     pub layout: BufferLayout,
+    /// The size of those applications' `long`.
+    pub bitness: Bitness,
 }
 
 impl ChannelConfig {
@@ -62,12 +66,16 @@ impl ChannelConfig {
             return Err(ConfigError::SubbufSize { value: subbuf_size, page_size });
         }
         let fewest = if self.mode == Mode::Overwrite { 2 } else { 1 };
+        let (most, max) = match self.bitness {
+            Bitness::Bits32 => (SUBBUF_COUNT_MAX_32, BUFFER_MAX_LEN_32),
+            Bitness::Bits64 => (SUBBUF_COUNT_MAX, BUFFER_MAX_LEN),
+        };
         let count = self.num_subbuf;
-        if !count.is_power_of_two() || !(fewest..=SUBBUF_COUNT_MAX).contains(&count) {
-            return Err(ConfigError::SubbufCount { value: count, fewest });
+        if !count.is_power_of_two() || !(fewest..=most).contains(&count) {
+            return Err(ConfigError::SubbufCount { value: count, fewest, most });
         }
-        if subbuf_size.checked_mul(count).is_none_or(|size| size > BUFFER_MAX_LEN) {
-            return Err(ConfigError::BufferSize { subbuf_size, count });
+        if subbuf_size.checked_mul(count).is_none_or(|size| size > max) {
+            return Err(ConfigError::BufferSize { subbuf_size, count, max });
         }
         if !(1..=CPU_COUNT_MAX).contains(&self.cpu_count) {
             return Err(ConfigError::CpuCount { value: self.cpu_count });

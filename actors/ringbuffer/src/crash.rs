@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use lttngd_model::BufferLayout;
 
 use crate::config::Mode;
-use crate::layout::{Layout, REF_LEN, control, element};
+use crate::layout::Layout;
 use crate::memory::Mapping;
 use crate::packet;
 
@@ -16,11 +16,10 @@ const MAGIC: [u8; 16] = [
     0x17, 0x7b, 0xf1, 0x77, 0xbf, 0x17, 0x7b, 0xf1, 0x77, 0xbf, 0x17, 0x7b, 0xf1, 0x77, 0xbf, 0x17,
 ];
 const ENDIAN: u16 = 0x1234;
-const WORD_SIZE: u8 = size_of::<u64>() as u8;
-/// The words that are described: each has 8 bytes.
-const DESCRIBED_WORDS: usize = 8;
-/// Offset of the offset within a reference.
-const REF_OFFSET: u32 = 8;
+/// Size in bytes of the sizes in a packet's header, whatever applications' words are.
+const PACKET_SIZES_LEN: u8 = 8;
+/// The words that are described besides.
+const DESCRIBED_WORDS: usize = 6;
 
 /// The block's bytes.
 fn encode(layout: &Layout) -> [u8; BLOCK_LEN] {
@@ -31,24 +30,28 @@ fn encode(layout: &Layout) -> [u8; BLOCK_LEN] {
     // The version of LTTng-UST's block, major and minor.
     let major: u16 = if layout.of == BufferLayout::Ust11 { 1 } else { 0 };
     bytes.extend([major, 0].into_iter().flat_map(u16::to_ne_bytes));
-    bytes.extend([WORD_SIZE, 0]);
+    let word_size = layout.word_len as u8;
+    bytes.extend([word_size, 0]);
+    // That of the offset within a reference.
+    let ref_offset = layout.word_len;
     let offsets = [
-        control::OFFSET,
-        control::CONSUMED,
+        layout.control.offset,
+        layout.control.consumed,
         layout.commit_hot,
-        element::COMMIT_SEQUENCE,
+        layout.commit_sequence(0) - layout.commit_hot,
         // Behind the data: of buffers of 4 GiB there are only the low bits, as with the stock daemon.
         layout.writer_ids,
         0,
         layout.pages_refs,
-        REF_OFFSET.into(),
-        element::PAGES_DATA_REF + u64::from(REF_OFFSET),
+        ref_offset,
+        layout.data_ref_in_pages() + ref_offset,
         packet::member::CONTENT_SIZE,
         packet::member::PACKET_SIZE,
     ];
     bytes.extend(offsets.into_iter().flat_map(|offset| (offset as u32).to_ne_bytes()));
-    bytes.extend([WORD_SIZE; DESCRIBED_WORDS]);
-    let strides = [layout.commit_stride, element::WORD_LEN, REF_LEN];
+    bytes.extend([word_size; DESCRIBED_WORDS]);
+    bytes.extend([PACKET_SIZES_LEN; 2]);
+    let strides = [layout.commit_stride, layout.word_len, 2 * layout.word_len];
     bytes.extend(strides.into_iter().flat_map(|stride| (stride as u32).to_ne_bytes()));
     let geometry = layout.geometry;
     let sizes = [geometry.buf_size(), geometry.subbuf_size(), geometry.num_subbuf()];

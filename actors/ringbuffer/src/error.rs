@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::limits::{BUFFER_MAX_LEN, CPU_COUNT_MAX, SUBBUF_COUNT_MAX};
+use crate::limits::CPU_COUNT_MAX;
 
 /// A channel that cannot be made as it was asked for.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -16,20 +16,24 @@ pub enum ConfigError {
         page_size: u64,
     },
     /// Count of sub-buffers.
-    #[error("{value} sub-buffers: a power of two from {fewest} to {SUBBUF_COUNT_MAX} is needed")]
+    #[error("{value} sub-buffers: a power of two from {fewest} to {most} is needed")]
     SubbufCount {
         /// What was asked for.
         value: u64,
         /// The fewest in this mode.
         fewest: u64,
+        /// The most for these applications.
+        most: u64,
     },
     /// Size of a stream's sub-buffers together.
-    #[error("{count} sub-buffers of {subbuf_size} bytes are more than {BUFFER_MAX_LEN} bytes")]
+    #[error("{count} sub-buffers of {subbuf_size} bytes are more than {max} bytes")]
     BufferSize {
         /// Size of a sub-buffer in bytes.
         subbuf_size: u64,
         /// Count of sub-buffers.
         count: u64,
+        /// The most for these applications, in bytes.
+        max: u64,
     },
     /// Count of streams.
     #[error("{value} streams: from 1 to {CPU_COUNT_MAX} are possible")]

@@ -3,15 +3,14 @@
 
 use std::sync::atomic::{Ordering, fence};
 
-use lttngd_model::BufferLayout;
+use lttngd_model::{Bitness, BufferLayout};
 
 use crate::clock::Clock;
 use crate::config::Mode;
 use crate::error::Corruption;
-use crate::geometry::is_behind;
-use crate::layout::{PACKET_HEADER_LEN, control, element};
+use crate::image::TIMESTAMP_BITS;
 use crate::packet::{self, Closing};
-use crate::stream::{NO_READER_OR_WRITER, Quiescent, Stream, free_id};
+use crate::stream::{Quiescent, Stream};
 
 /// How often a word is tried that writers change at the same time. Honest writers let a few tries
 /// fail.
@@ -80,7 +79,7 @@ impl Stream {
             let has_nothing = match mode {
                 FlushMode::Full => false,
                 FlushMode::Active => unopened,
-                FlushMode::Filled => in_subbuf <= PACKET_HEADER_LEN,
+                FlushMode::Filled => in_subbuf <= self.layout.header_len,
             };
             if has_nothing {
                 return Ok(FlushOutcome::Nothing);
@@ -90,15 +89,15 @@ impl Stream {
             }
             let events_discarded = self.events_discarded();
             let to = self.layout.geometry.align(from);
-            let word = self.memory.u64(control::OFFSET);
-            if word.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            let word = self.memory.word(self.layout.control.offset);
+            if word.exchange(from, to).is_ok() {
                 self.produced = to;
                 match self.layout.of {
                     BufferLayout::Ust8 => {
                         self.finish(&Switch { from, now, events_discarded, unopened })?;
                     }
                     BufferLayout::Ust11 => {
-                        self.memory.u64(control::LAST_TIMESTAMP).store(now, Ordering::Relaxed);
+                        self.note_time(now);
                         self.complete_left(self.layout.geometry.index(from), now)?;
                     }
                 }
@@ -169,20 +168,20 @@ impl Stream {
                 continue;
             }
             let now = clock.now();
-            let to = from.wrapping_add(PACKET_HEADER_LEN);
-            let word = self.memory.u64(control::OFFSET);
-            if word.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            let to = from.wrapping_add(self.layout.header_len);
+            let word = self.memory.word(self.layout.control.offset);
+            if word.exchange(from, to).is_err() {
                 self.let_go(index, now)?;
                 continue;
             }
             self.produced = to;
-            self.memory.u64(control::LAST_TIMESTAMP).store(now, Ordering::Relaxed);
+            self.note_time(now);
             if self.layout.geometry.exchanges {
                 self.enter(index);
             }
             let physical = self.physical_at(index)?;
             self.begin(physical, index, now);
-            let count = self.commit(index, PACKET_HEADER_LEN);
+            let count = self.commit(index, self.layout.header_len);
             self.note_sequence(to, index, count);
             self.let_go(index, now)?;
             return Ok(BeginOutcome::Begun);
@@ -201,16 +200,33 @@ impl Stream {
         let produced = self.look()?.produced;
         let next = self.layout.geometry.trunc(produced);
         self.move_consumed(next)?;
-        let number = self.number_of(next);
+        let number = self.next_number(next);
         self.losses.skip_to(number);
         Ok(outcome)
+    }
+
+    /// The number of the packet that begins at `position`, as its writers count, who have filled those before.
+    fn next_number(&self, position: u64) -> u64 {
+        match self.layout.geometry.bitness {
+            Bitness::Bits32 => self.counted_number(self.layout.geometry.index(position)),
+            Bitness::Bits64 => self.number_of(position),
+        }
+    }
+
+    /// The number of the next packet in a sub-buffer, by how many were delivered there.
+    fn counted_number(&self, index: u64) -> u64 {
+        let delivered =
+            self.memory.word(self.layout.delivered_count(index)).load(Ordering::Acquire);
+        let passes = self.memory.u64(self.layout.sequence(index, delivered));
+        let passes = passes.load(Ordering::Relaxed);
+        passes.wrapping_mul(self.layout.geometry.num_subbuf()).wrapping_add(index)
     }
 
     /// Events that writers lost so far, for whatever reason.
     pub(crate) fn events_discarded(&self) -> u64 {
         self.layout
             .lost_counts()
-            .map(|offset| self.memory.u64(offset).load(Ordering::Relaxed))
+            .map(|offset| self.memory.word(offset).load(Ordering::Relaxed))
             .fold(0, u64::wrapping_add)
     }
 
@@ -218,7 +234,7 @@ impl Stream {
     /// takes no packet's place that was not read, whatever writers would do.
     fn has_room_at(&self, position: u64) -> bool {
         let geometry = self.layout.geometry;
-        let delivered = self.memory.u64(self.layout.delivered_count(geometry.index(position)));
+        let delivered = self.memory.word(self.layout.delivered_count(geometry.index(position)));
         let is_clean = delivered.load(Ordering::SeqCst) & geometry.commit_mask()
             == geometry.commit_base(position);
         let is_full = position.wrapping_sub(self.consumed) >= geometry.buf_size();
@@ -230,7 +246,7 @@ impl Stream {
         let geometry = self.layout.geometry;
         let mut position = switch.from;
         let index = geometry.index(position);
-        self.memory.u64(control::LAST_TIMESTAMP).store(switch.now, Ordering::Relaxed);
+        self.note_time(switch.now);
         if geometry.mode == Mode::Overwrite {
             self.push_reader(position)?;
         }
@@ -240,17 +256,17 @@ impl Stream {
         let physical = self.physical_at(index)?;
         if switch.unopened {
             self.begin(physical, index, switch.now);
-            let count = self.commit(index, PACKET_HEADER_LEN);
-            position = position.wrapping_add(PACKET_HEADER_LEN);
+            let count = self.commit(index, self.layout.header_len);
+            position = position.wrapping_add(self.layout.header_len);
             self.note_sequence(position, index, count);
         }
         let data_size = geometry.offset_in_subbuf(position.wrapping_sub(1)) + 1;
-        let word = |offset, value: u64| self.memory.u64(offset).store(value, Ordering::Relaxed);
+        let word = |offset, value: u64| self.memory.word(offset).store(value, Ordering::Relaxed);
         word(self.layout.data_size(physical.into()), data_size);
-        word(self.layout.end_time(index, physical), switch.now);
+        let end_time = self.memory.u64(self.layout.end_time(index, physical));
+        end_time.store(switch.now, Ordering::Relaxed);
         if self.layout.of == BufferLayout::Ust11 {
-            let pages = self.layout.pages(physical.into());
-            word(pages + element::PAGES_END_LOST, switch.events_discarded);
+            word(self.layout.pages_end_lost(physical.into()), switch.events_discarded);
         }
         let rest = geometry.subbuf_size() - data_size;
         let count = self.commit(index, rest);
@@ -263,31 +279,38 @@ impl Stream {
     fn push_reader(&mut self, position: u64) -> Result<(), Corruption> {
         let geometry = self.layout.geometry;
         let target = geometry.align(position).wrapping_sub(geometry.buf_size());
-        let word = self.memory.u64(control::CONSUMED);
+        let word = self.memory.word(self.layout.control.consumed);
         for _ in 0..TRIES_MAX {
             let found = word.load(Ordering::SeqCst);
-            if !is_behind(found, target) {
+            if self.layout.geometry.ahead(target, found) <= 0 {
                 break;
             }
-            if word.compare_exchange(found, target, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            if word.exchange(found, target).is_ok() {
                 break;
             }
         }
         self.look().map(|_| ())
     }
 
+    /// Tells writers the time of what was written last, by which they know how much of it an event needs. A word of 32
+    /// bits has what an event's own time has not.
+    fn note_time(&self, now: u64) {
+        let value = match self.layout.geometry.bitness {
+            Bitness::Bits32 => now >> TIMESTAMP_BITS,
+            Bitness::Bits64 => now,
+        };
+        self.memory.word(self.layout.control.last_timestamp).store(value, Ordering::Relaxed);
+    }
+
     /// Where sub-buffers are exchanged, tells the reader that somebody writes in this one.
     fn enter(&self, index: u64) {
-        let word = self.memory.u64(self.layout.writer_id(index));
-        word.fetch_and(!NO_READER_OR_WRITER, Ordering::SeqCst);
+        let word = self.memory.word(self.layout.writer_id(index));
+        word.remove_bits(self.layout.geometry.free_bit(), Ordering::SeqCst);
     }
 
     /// Writes the header of an empty packet.
     fn begin(&self, physical: u32, index: u64, now: u64) {
-        let delivered = self.memory.u64(self.layout.delivered_count(index)).load(Ordering::Acquire);
-        let passes = self.memory.u64(self.layout.sequence(index, delivered));
-        let passes = passes.load(Ordering::Relaxed);
-        let number = passes.wrapping_mul(self.layout.geometry.num_subbuf()).wrapping_add(index);
+        let number = self.counted_number(index);
         packet::open(
             &self.memory,
             self.layout.subbuf(physical.into()),
@@ -296,18 +319,18 @@ impl Stream {
             number,
         );
         if self.layout.of == BufferLayout::Ust11 {
-            let pages = self.layout.pages(physical.into());
-            let word = |offset, value: u64| self.memory.u64(offset).store(value, Ordering::Relaxed);
-            word(pages + element::PAGES_BEGIN_TIME, now);
-            word(pages + element::PAGES_BEGIN_LOST, self.events_discarded());
+            let begin_time = self.memory.u64(self.layout.pages_begin_time(physical.into()));
+            begin_time.store(now, Ordering::Relaxed);
+            let lost = self.memory.word(self.layout.pages_begin_lost(physical.into()));
+            lost.store(self.events_discarded(), Ordering::Relaxed);
         }
     }
 
     /// Counts bytes as written, and says how many there are.
     fn commit(&self, index: u64, count: u64) -> u64 {
         fence(Ordering::SeqCst);
-        let word = self.memory.u64(self.layout.commit_count(index));
-        word.fetch_add(count, Ordering::SeqCst).wrapping_add(count)
+        let word = self.memory.word(self.layout.commit_count(index));
+        word.add(count, Ordering::SeqCst)
     }
 
     /// Makes the packet at `position` readable if `count`, its commit counter, says that it is full
@@ -323,24 +346,20 @@ impl Stream {
             return Ok(());
         }
         let index = geometry.index(position);
-        let before = count.wrapping_sub(geometry.subbuf_size());
+        let before = geometry.in_word(count.wrapping_sub(geometry.subbuf_size()));
         let delivered = self.layout.delivered_count(index);
         // An odd count keeps others out until the packet is whole.
-        let taken = self.memory.u64(delivered).compare_exchange(
-            before,
-            before.wrapping_add(1),
-            Ordering::SeqCst,
-            Ordering::SeqCst,
-        );
+        let taken = self.memory.word(delivered).exchange(before, before.wrapping_add(1));
         if taken.is_err() {
             return Ok(());
         }
         fence(Ordering::SeqCst);
         let physical = self.physical_at(index)?;
-        let load = |offset| self.memory.u64(offset).load(Ordering::Acquire);
-        let data_size = load(self.layout.data_size(physical.into()));
+        let data_size = self.memory.word(self.layout.data_size(physical.into()));
+        let data_size = data_size.load(Ordering::Acquire);
+        let end_time = self.memory.u64(self.layout.end_time(index, physical));
         let closing = Closing {
-            timestamp_end: load(self.layout.end_time(index, physical)),
+            timestamp_end: end_time.load(Ordering::Acquire),
             data_size,
             packet_size: data_size.checked_next_multiple_of(self.layout.page_size).unwrap_or(0),
             events_discarded,
@@ -351,11 +370,11 @@ impl Stream {
         next.store(passes.wrapping_add(1), Ordering::Relaxed);
         fence(Ordering::SeqCst);
         if geometry.exchanges {
-            let id = free_id(physical, geometry.generation(position));
-            self.memory.u64(self.layout.writer_id(index)).store(id, Ordering::SeqCst);
+            let id = geometry.free_id(physical, geometry.generation(position));
+            self.memory.word(self.layout.writer_id(index)).store(id, Ordering::SeqCst);
         }
-        self.memory.u64(delivered).store(count, Ordering::SeqCst);
-        self.memory.u64(self.layout.commit_sequence(index)).store(count, Ordering::Release);
+        self.memory.word(delivered).store(count, Ordering::SeqCst);
+        self.memory.word(self.layout.commit_sequence(index)).store(count, Ordering::Release);
         Ok(())
     }
 
@@ -364,8 +383,8 @@ impl Stream {
         if self.layout.geometry.offset_in_subbuf(position.wrapping_sub(count)) != 0 {
             return;
         }
-        let word = self.memory.u64(self.layout.commit_sequence(index));
-        if is_behind(word.load(Ordering::Relaxed), count) {
+        let word = self.memory.word(self.layout.commit_sequence(index));
+        if self.layout.geometry.ahead(count, word.load(Ordering::Relaxed)) > 0 {
             word.store(count, Ordering::Release);
         }
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use crate::config::Mode;
 use crate::geometry::Geometry;
 use crate::guard::Guard;
-use crate::layout::control;
+use crate::layout::{Control, Layout};
 use crate::memory::Mapping;
 use crate::stream::Positions;
 
@@ -37,12 +37,14 @@ impl Deref for Memory {
 #[derive(Clone, Debug)]
 pub struct Gauge {
     memory: Weak<Memory>,
+    control: &'static Control,
     geometry: Geometry,
 }
 
 impl Gauge {
-    pub(crate) fn new(memory: &Arc<Memory>, geometry: Geometry) -> Self {
-        Self { memory: Arc::downgrade(memory), geometry }
+    pub(crate) fn new(memory: &Arc<Memory>, layout: &Layout) -> Self {
+        let Layout { control, geometry, .. } = *layout;
+        Self { memory: Arc::downgrade(memory), control, geometry }
     }
 
     /// Whether there is no such stream any more.
@@ -57,9 +59,10 @@ impl Gauge {
     pub fn positions(&self) -> Option<Positions> {
         let memory = self.memory.upgrade()?;
         // In this order: the writers may push the reader meanwhile, never beyond themselves.
-        let consumed = memory.u64(control::CONSUMED).load(Ordering::SeqCst);
-        let produced = memory.u64(control::OFFSET).load(Ordering::SeqCst);
-        let positions = Positions { consumed, produced };
+        let consumed = memory.word(self.control.consumed).load(Ordering::SeqCst);
+        let produced = memory.word(self.control.offset).load(Ordering::SeqCst);
+        let ahead = self.geometry.ahead(produced, consumed);
+        let positions = Positions { consumed, produced: consumed.wrapping_add_signed(ahead) };
         let used_bytes = positions.used_bytes();
         let is_possible = match self.geometry.mode {
             Mode::Discard => used_bytes <= self.geometry.buf_size(),

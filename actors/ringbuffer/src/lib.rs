@@ -1,6 +1,6 @@
 //! The ring buffers in which applications traced by LTTng-UST leave their events, from the side of
 //! their consumer daemon. Applications write to shared memory by the library liblttng-ust (2.12 to
-//! 2.16, 64-bit little-endian); this crate lays it out, takes complete packets out of it, and closes
+//! 2.16, of 64 and of 32 bits, little-endian); this crate lays it out, takes complete packets out of it, and closes
 //! packets that are not full. There are no threads, tasks or timers in it.
 //!
 //! ```text
@@ -86,7 +86,7 @@ pub use flush::{BeginOutcome, FlushMode, FlushOutcome};
 pub use gauge::Gauge;
 pub use limits::{BUFFER_MAX_LEN, CPU_COUNT_MAX, SUBBUF_COUNT_MAX};
 pub use losses::Losses;
-pub use packet::{HEADER_LEN, Packet, PacketHeader};
+pub use packet::{HEADER_LEN, HeaderBytes, Packet, PacketHeader};
 pub use snapshot::SnapshotPositions;
 pub use storage::Storage;
 pub use stream::{Positions, Stream};

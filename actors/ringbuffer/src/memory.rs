@@ -4,8 +4,9 @@
 use std::marker::PhantomData;
 use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use lttngd_model::Bitness;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 use crate::bytes::SharedBytes;
@@ -13,6 +14,7 @@ use crate::bytes::SharedBytes;
 /// A whole object, mapped.
 #[derive(Debug)]
 pub(crate) struct Mapping {
+    bitness: Bitness,
     base: NonNull<u8>,
     len: usize,
 }
@@ -23,8 +25,8 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Maps the first `len` bytes of `memory` for reading and writing, shared.
-    pub fn new(memory: BorrowedFd<'_>, len: usize) -> rustix::io::Result<Self> {
+    /// Maps the first `len` bytes of `memory` for reading and writing, shared with applications of `bitness`.
+    pub fn new(memory: BorrowedFd<'_>, len: usize, bitness: Bitness) -> rustix::io::Result<Self> {
         // SAFETY: a new mapping at an address of the system's choice touches nothing that exists.
         let base = unsafe {
             mmap(
@@ -37,7 +39,7 @@ impl Mapping {
             )?
         };
         let base = NonNull::new(base.cast()).ok_or(rustix::io::Errno::NOMEM)?;
-        Ok(Self { base, len })
+        Ok(Self { bitness, base, len })
     }
 
     /// Where it is, for the guard against truncated files.
@@ -53,21 +55,35 @@ impl Mapping {
         unsafe { self.base.add(offset as usize) }
     }
 
+    /// The word size of the applications.
+    pub fn bitness(&self) -> Bitness {
+        self.bitness
+    }
+
     /// The word at `offset`.
+    #[inline]
+    pub fn word(&self, offset: u64) -> Word<'_> {
+        match self.bitness {
+            Bitness::Bits32 => Word::Bits32(self.u32(offset)),
+            Bitness::Bits64 => Word::Bits64(self.u64(offset)),
+        }
+    }
+
+    /// The 8 bytes at `offset`.
     #[inline]
     pub fn u64(&self, offset: u64) -> &AtomicU64 {
         let place = self.place(offset, size_of::<u64>()).cast::<u64>();
-        assert!(place.is_aligned(), "the word at {offset} is not aligned");
+        assert!(place.is_aligned(), "the 8 bytes at {offset} are not aligned");
         // SAFETY: it is within the mapping, which lives as long as `self`, it is aligned, and this
         // process reaches it by atomic operations alone.
         unsafe { AtomicU64::from_ptr(place.as_ptr()) }
     }
 
-    /// The half word at `offset`.
+    /// The 4 bytes at `offset`.
     #[inline]
     pub fn u32(&self, offset: u64) -> &AtomicU32 {
         let place = self.place(offset, size_of::<u32>()).cast::<u32>();
-        assert!(place.is_aligned(), "the half word at {offset} is not aligned");
+        assert!(place.is_aligned(), "the 4 bytes at {offset} are not aligned");
         // SAFETY: it is within the mapping, which lives as long as `self`, it is aligned, and this
         // process reaches it by atomic operations alone.
         unsafe { AtomicU32::from_ptr(place.as_ptr()) }
@@ -76,6 +92,65 @@ impl Mapping {
     /// A view of the bytes from `offset`.
     pub fn bytes(&self, offset: u64, len: usize) -> SharedBytes<'_> {
         SharedBytes { start: self.place(offset, len).as_ptr(), len, lives: PhantomData }
+    }
+}
+
+/// A `long` of applications. What it holds of a larger value are its low bits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Word<'a> {
+    Bits32(&'a AtomicU32),
+    Bits64(&'a AtomicU64),
+}
+
+impl Word<'_> {
+    #[inline]
+    pub fn load(self, order: Ordering) -> u64 {
+        match self {
+            Self::Bits32(word) => word.load(order).into(),
+            Self::Bits64(word) => word.load(order),
+        }
+    }
+
+    #[inline]
+    pub fn store(self, value: u64, order: Ordering) {
+        match self {
+            Self::Bits32(word) => word.store(value as u32, order),
+            Self::Bits64(word) => word.store(value, order),
+        }
+    }
+
+    /// Puts `new` in the place of `current`; what is there else.
+    #[inline]
+    pub fn exchange(self, current: u64, new: u64) -> Result<u64, u64> {
+        use Ordering::SeqCst;
+        match self {
+            Self::Bits32(word) => word
+                .compare_exchange(current as u32, new as u32, SeqCst, SeqCst)
+                .map(u64::from)
+                .map_err(u64::from),
+            Self::Bits64(word) => word.compare_exchange(current, new, SeqCst, SeqCst),
+        }
+    }
+
+    /// Adds to it, and says what there is then.
+    #[inline]
+    pub fn add(self, value: u64, order: Ordering) -> u64 {
+        match self {
+            Self::Bits32(word) => {
+                let value = value as u32;
+                word.fetch_add(value, order).wrapping_add(value).into()
+            }
+            Self::Bits64(word) => word.fetch_add(value, order).wrapping_add(value),
+        }
+    }
+
+    /// Takes these bits out of it.
+    #[inline]
+    pub fn remove_bits(self, bits: u64, order: Ordering) {
+        match self {
+            Self::Bits32(word) => drop(word.fetch_and(!(bits as u32), order)),
+            Self::Bits64(word) => drop(word.fetch_and(!bits, order)),
+        }
     }
 }
 

@@ -8,8 +8,6 @@ use std::sync::atomic::Ordering;
 
 use crate::error::Corruption;
 use crate::flush::Switch;
-use crate::geometry::is_behind;
-use crate::layout::control;
 use crate::stream::Stream;
 
 /// Nobody's (`LTTNG_UST_ABI_OWNER_ID_UNSET`).
@@ -44,7 +42,7 @@ impl Stream {
 
     fn owner_of(&self, index: u64) -> u64 {
         let owner = self.layout.owner(index);
-        owner.map_or(NOBODY, |owner| self.memory.u64(owner).load(Ordering::SeqCst))
+        owner.map_or(NOBODY, |owner| self.memory.word(owner).load(Ordering::SeqCst))
     }
 
     /// Remembers whose the sub-buffer of a position is, if it is somebody's.
@@ -63,15 +61,15 @@ impl Stream {
             let HeldOn { index, owner } = held;
             let is_open =
                 geometry.offset_in_subbuf(produced) != 0 && geometry.index(produced) == index;
-            let count = |offset| self.memory.u64(offset).load(Ordering::SeqCst);
+            let count = |offset| self.memory.word(offset).load(Ordering::SeqCst);
             let written = count(self.layout.commit_count(index));
             let is_complete = written == count(self.layout.delivered_count(index));
             if let Some(word) = self.layout.owner(index)
                 && is_complete
                 && !is_open
             {
-                let word = self.memory.u64(word);
-                let _ = word.compare_exchange(owner, NOBODY, Ordering::SeqCst, Ordering::SeqCst);
+                let word = self.memory.word(word);
+                let _ = word.exchange(owner, NOBODY);
             }
         }
     }
@@ -79,21 +77,21 @@ impl Stream {
     /// Takes a sub-buffer, if nobody has it.
     pub(crate) fn own(&self, index: u64) -> bool {
         let Some(owner) = self.layout.owner(index) else { return true };
-        let word = self.memory.u64(owner);
-        word.compare_exchange(NOBODY, CONSUMER, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+        let word = self.memory.word(owner);
+        word.exchange(NOBODY, CONSUMER).is_ok()
     }
 
     /// Takes a sub-buffer from whoever has it, and does not write there any more.
     pub(crate) fn seize(&self, index: u64) {
         if let Some(owner) = self.layout.owner(index) {
-            self.memory.u64(owner).store(CONSUMER, Ordering::SeqCst);
+            self.memory.word(owner).store(CONSUMER, Ordering::SeqCst);
         }
     }
 
     /// Gives a sub-buffer back, of which nothing is left to do.
     pub(crate) fn disown(&self, index: u64) {
         if let Some(owner) = self.layout.owner(index) {
-            self.memory.u64(owner).store(NOBODY, Ordering::SeqCst);
+            self.memory.word(owner).store(NOBODY, Ordering::SeqCst);
         }
     }
 
@@ -114,11 +112,12 @@ impl Stream {
             return Ok(());
         }
         for _ in 0..LOOKS_MAX {
-            let produced = self.memory.u64(control::OFFSET).load(Ordering::SeqCst);
+            let produced = self.memory.word(self.layout.control.offset).load(Ordering::SeqCst);
             let completed = self.complete(index, produced, now);
             self.disown(index);
             completed?;
-            let is_still = self.memory.u64(control::OFFSET).load(Ordering::SeqCst) == produced;
+            let is_still =
+                self.memory.word(self.layout.control.offset).load(Ordering::SeqCst) == produced;
             if is_still || !self.own(index) {
                 return Ok(());
             }
@@ -130,16 +129,19 @@ impl Stream {
     /// Fills what is left of a sub-buffer that is ours, if the writers are beyond it.
     fn complete(&mut self, index: u64, produced: u64, now: u64) -> Result<(), Corruption> {
         let geometry = self.layout.geometry;
-        let written = self.memory.u64(self.layout.commit_count(index)).load(Ordering::SeqCst);
+        let written = self.memory.word(self.layout.commit_count(index)).load(Ordering::SeqCst);
         let in_subbuf = geometry.offset_in_subbuf(written);
         let begin = ((written >> geometry.subbuf_order) << geometry.buf_order())
             .wrapping_add(index << geometry.subbuf_order);
         let end = begin.wrapping_add(geometry.subbuf_size());
         // One that was left in this pass or the one before; what else the count may say is none of honest writers.
-        let is_left = !is_behind(produced, end);
-        if !is_left || produced.wrapping_sub(end) >= geometry.buf_size() {
+        let beyond = geometry.ahead(produced, end);
+        if beyond < 0 || beyond.cast_unsigned() >= geometry.buf_size() {
             return Ok(());
         }
+        let produced = geometry.extend(produced, self.consumed);
+        let begin =
+            produced.wrapping_sub(beyond.cast_unsigned()).wrapping_sub(geometry.subbuf_size());
         let events_discarded = self.events_discarded();
         self.finish(&Switch {
             from: begin.wrapping_add(in_subbuf),

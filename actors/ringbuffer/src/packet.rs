@@ -1,18 +1,22 @@
-//! Packets as they are in a sub-buffer and in a trace: a header of 84 bytes, then events.
+//! Packets as they are in a sub-buffer and in a trace: a header, of 84 bytes in 64-bit applications and of 80 in 32-bit
+//! ones, then events.
+
+use std::sync::atomic::Ordering;
+
+use lttngd_model::Bitness;
 
 use crate::bytes::SharedBytes;
 use crate::config::UUID_LEN;
 use crate::error::Damage;
-use crate::layout::PACKET_HEADER_LEN;
+use crate::layout::{packet_header_len, word_len};
 use crate::memory::Mapping;
-use std::sync::atomic::Ordering;
 
 const MAGIC: u32 = 0xc1fc_1fc1;
 const BITS: u64 = 8;
-/// Words that hold the header; the last one reaches beyond it.
-const HEADER_WORDS: usize = (PACKET_HEADER_LEN as usize).div_ceil(size_of::<u64>());
-/// Size in bytes of a packet's header.
-pub const HEADER_LEN: usize = PACKET_HEADER_LEN as usize;
+/// What holds a header, in parts of 64 bits; the last one reaches beyond it.
+const HEADER_WORDS: usize = HEADER_LEN.div_ceil(size_of::<u64>());
+/// Size in bytes of the header of a packet of 64-bit applications, which is the longest.
+pub const HEADER_LEN: usize = packet_header_len(Bitness::Bits64) as usize;
 
 /// Offsets of members.
 pub(crate) mod member {
@@ -25,8 +29,13 @@ pub(crate) mod member {
     pub const CONTENT_SIZE: u64 = 48;
     pub const PACKET_SIZE: u64 = 56;
     pub const SEQUENCE_NUMBER: u64 = 64;
+    /// A word of applications.
     pub const EVENTS_DISCARDED: u64 = 72;
-    pub const CPU_ID: u64 = 80;
+}
+
+/// Where the last member is, behind a word.
+fn cpu_id(bitness: Bitness) -> u64 {
+    member::EVENTS_DISCARDED + word_len(bitness)
 }
 
 /// What an index entry needs of a packet. Identity and sizes were checked; times and the counts that
@@ -41,6 +50,8 @@ pub struct PacketHeader {
     pub timestamp_begin: u64,
     /// When its last event was, or when it was closed.
     pub timestamp_end: u64,
+    /// The header alone, in bits.
+    pub header_size_bits: u64,
     /// Header and events, in bits.
     pub content_size_bits: u64,
     /// The whole packet, in bits: the content, filled up to a page.
@@ -55,7 +66,7 @@ impl PacketHeader {
     /// Whether there is anything in the packet but its header.
     #[must_use]
     pub fn has_events(&self) -> bool {
-        self.content_size_bits > PACKET_HEADER_LEN * BITS
+        self.content_size_bits > self.header_size_bits
     }
 }
 
@@ -67,8 +78,37 @@ pub(crate) struct PacketIdentity {
     pub cpu: u32,
 }
 
+/// The bytes of a packet's header, as long as its applications have it.
+#[derive(Clone, Copy, Debug)]
+pub struct HeaderBytes {
+    bytes: [u8; HEADER_LEN],
+    bitness: Bitness,
+}
+
+impl HeaderBytes {
+    /// All of them.
+    #[must_use]
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes[..packet_header_len(self.bitness) as usize]
+    }
+
+    fn put(&mut self, offset: u64, bytes: &[u8]) {
+        self.bytes[offset as usize..][..bytes.len()].copy_from_slice(bytes);
+    }
+
+    fn put_word(&mut self, offset: u64, value: u64) {
+        match self.bitness {
+            Bitness::Bits32 => self.put(offset, &(value as u32).to_ne_bytes()),
+            Bitness::Bits64 => self.put(offset, &value.to_ne_bytes()),
+        }
+    }
+}
+
 /// A header, copied out of shared memory.
-pub(crate) struct RawHeader([u8; HEADER_WORDS * size_of::<u64>()]);
+pub(crate) struct RawHeader {
+    bytes: [u8; HEADER_WORDS * size_of::<u64>()],
+    bitness: Bitness,
+}
 
 impl RawHeader {
     /// Copies the header at the beginning of the sub-buffer at `subbuf`.
@@ -78,19 +118,19 @@ impl RawHeader {
         for (offset, word) in (subbuf..).step_by(size_of::<u64>()).zip(words) {
             *word = memory.u64(offset).load(Ordering::Relaxed).to_ne_bytes();
         }
-        Self(copy)
+        Self { bytes: copy, bitness: memory.bitness() }
     }
 
     /// Bytes that were copied before.
-    pub fn of(bytes: &[u8; HEADER_LEN]) -> Self {
-        let mut copy = [0; HEADER_WORDS * size_of::<u64>()];
-        copy[..HEADER_LEN].copy_from_slice(bytes);
-        Self(copy)
+    pub fn of(header: &HeaderBytes) -> Self {
+        let mut bytes = [0; HEADER_WORDS * size_of::<u64>()];
+        bytes[..HEADER_LEN].copy_from_slice(&header.bytes);
+        Self { bytes, bitness: header.bitness }
     }
 
     fn field<const LEN: usize>(&self, offset: u64) -> [u8; LEN] {
         let mut field = [0; LEN];
-        field.copy_from_slice(&self.0[offset as usize..][..LEN]);
+        field.copy_from_slice(&self.bytes[offset as usize..][..LEN]);
         field
     }
 
@@ -100,6 +140,13 @@ impl RawHeader {
 
     fn u64(&self, offset: u64) -> u64 {
         u64::from_ne_bytes(self.field(offset))
+    }
+
+    fn word(&self, offset: u64) -> u64 {
+        match self.bitness {
+            Bitness::Bits32 => self.u32(offset).into(),
+            Bitness::Bits64 => self.u64(offset),
+        }
     }
 
     /// When the packet began, as it stands there.
@@ -113,8 +160,8 @@ impl RawHeader {
     }
 
     /// The bytes of the header.
-    pub fn bytes(&self) -> [u8; HEADER_LEN] {
-        self.field(0)
+    pub fn bytes(&self) -> HeaderBytes {
+        HeaderBytes { bytes: self.field(0), bitness: self.bitness }
     }
 
     /// Checks that it is a header of `identity` around `data_size` bytes.
@@ -136,7 +183,7 @@ impl RawHeader {
         expect("stream_id", stream_id.into(), identity.channel_id.into())?;
         let stream_instance_id = self.u64(member::STREAM_INSTANCE_ID);
         expect("stream_instance_id", stream_instance_id, identity.cpu.into())?;
-        expect("cpu_id", self.u32(member::CPU_ID).into(), identity.cpu.into())?;
+        expect("cpu_id", self.u32(cpu_id(self.bitness)).into(), identity.cpu.into())?;
         let content_size_bits = self.u64(member::CONTENT_SIZE);
         expect("content_size", content_size_bits, data_size * BITS)?;
         let packet_size_bits = self.u64(member::PACKET_SIZE);
@@ -146,10 +193,11 @@ impl RawHeader {
             stream_instance_id,
             timestamp_begin: self.u64(member::TIMESTAMP_BEGIN),
             timestamp_end: self.u64(member::TIMESTAMP_END),
+            header_size_bits: packet_header_len(self.bitness) * BITS,
             content_size_bits,
             packet_size_bits,
             sequence_number: self.u64(member::SEQUENCE_NUMBER),
-            events_discarded: self.u64(member::EVENTS_DISCARDED),
+            events_discarded: self.word(member::EVENTS_DISCARDED),
         })
     }
 }
@@ -176,43 +224,40 @@ pub(crate) fn open(
     word(member::CONTENT_SIZE, u64::MAX);
     word(member::PACKET_SIZE, u64::MAX);
     word(member::SEQUENCE_NUMBER, sequence_number);
-    word(member::EVENTS_DISCARDED, 0);
-    half(member::CPU_ID, identity.cpu);
+    memory.word(subbuf + member::EVENTS_DISCARDED).store(0, Ordering::Relaxed);
+    half(cpu_id(memory.bitness()), identity.cpu);
 }
 
 /// The header of a packet that was begun outside of shared memory.
 pub(crate) fn begun(
     identity: &PacketIdentity,
+    bitness: Bitness,
     timestamp: u64,
     sequence_number: u64,
-) -> [u8; HEADER_LEN] {
-    let mut header = [0; HEADER_LEN];
-    put(&mut header, member::MAGIC, &MAGIC.to_ne_bytes());
-    put(&mut header, member::UUID, &identity.trace_uuid);
-    put(&mut header, member::STREAM_ID, &identity.channel_id.to_ne_bytes());
-    put(&mut header, member::STREAM_INSTANCE_ID, &u64::from(identity.cpu).to_ne_bytes());
-    put(&mut header, member::TIMESTAMP_BEGIN, &timestamp.to_ne_bytes());
-    put(&mut header, member::SEQUENCE_NUMBER, &sequence_number.to_ne_bytes());
-    put(&mut header, member::CPU_ID, &identity.cpu.to_ne_bytes());
+) -> HeaderBytes {
+    let mut header = HeaderBytes { bytes: [0; HEADER_LEN], bitness };
+    header.put(member::MAGIC, &MAGIC.to_ne_bytes());
+    header.put(member::UUID, &identity.trace_uuid);
+    header.put(member::STREAM_ID, &identity.channel_id.to_ne_bytes());
+    header.put(member::STREAM_INSTANCE_ID, &u64::from(identity.cpu).to_ne_bytes());
+    header.put(member::TIMESTAMP_BEGIN, &timestamp.to_ne_bytes());
+    header.put(member::SEQUENCE_NUMBER, &sequence_number.to_ne_bytes());
+    header.put(cpu_id(bitness), &identity.cpu.to_ne_bytes());
     header
 }
 
 /// Completes a header that was copied, as [`close`] does in shared memory.
-pub(crate) fn complete(header: &mut [u8; HEADER_LEN], closing: &Closing) {
-    let mut word = |offset, value: u64| put(header, offset, &value.to_ne_bytes());
+pub(crate) fn complete(header: &mut HeaderBytes, closing: &Closing) {
+    let mut word = |offset, value: u64| header.put(offset, &value.to_ne_bytes());
     word(member::TIMESTAMP_END, closing.timestamp_end);
     word(member::CONTENT_SIZE, closing.data_size.wrapping_mul(BITS));
     word(member::PACKET_SIZE, closing.packet_size.wrapping_mul(BITS));
-    word(member::EVENTS_DISCARDED, closing.events_discarded);
+    put_events_discarded(header, closing.events_discarded);
 }
 
 /// Corrects a header that was copied.
-pub(crate) fn put_events_discarded(header: &mut [u8; HEADER_LEN], count: u64) {
-    put(header, member::EVENTS_DISCARDED, &count.to_ne_bytes());
-}
-
-fn put(header: &mut [u8; HEADER_LEN], offset: u64, bytes: &[u8]) {
-    header[offset as usize..][..bytes.len()].copy_from_slice(bytes);
+pub(crate) fn put_events_discarded(header: &mut HeaderBytes, count: u64) {
+    header.put_word(member::EVENTS_DISCARDED, count);
 }
 
 /// What is written to a header when its packet is complete.
@@ -231,7 +276,8 @@ pub(crate) fn close(memory: &Mapping, subbuf: u64, closing: &Closing) {
     word(member::TIMESTAMP_END, closing.timestamp_end);
     word(member::CONTENT_SIZE, closing.data_size.wrapping_mul(BITS));
     word(member::PACKET_SIZE, closing.packet_size.wrapping_mul(BITS));
-    word(member::EVENTS_DISCARDED, closing.events_discarded);
+    let lost = memory.word(subbuf + member::EVENTS_DISCARDED);
+    lost.store(closing.events_discarded, Ordering::Relaxed);
 }
 
 /// A packet that is held for its reader. Its header is a copy that was checked, so a trace in which
@@ -241,7 +287,7 @@ pub struct Packet<'a> {
     /// What the header says.
     pub header: &'a PacketHeader,
     /// The header's bytes.
-    pub header_bytes: &'a [u8; HEADER_LEN],
+    pub header_bytes: &'a HeaderBytes,
     /// All that follows the header, up to the packet's size.
     pub body: SharedBytes<'a>,
 }
@@ -256,6 +302,6 @@ impl<'a> Packet<'a> {
     /// Count of the packet's bytes.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        HEADER_LEN + self.body.len()
+        self.header_bytes.as_slice().len() + self.body.len()
     }
 }

@@ -4,9 +4,8 @@ use std::sync::atomic::{Ordering, fence};
 
 use crate::error::{Corruption, Damage, GetError};
 use crate::geometry::is_behind;
-use crate::layout::{PACKET_HEADER_LEN, control};
-use crate::packet::{self, HEADER_LEN, Packet, PacketHeader, RawHeader};
-use crate::stream::{Held, Positions, Stream, free_id};
+use crate::packet::{self, HeaderBytes, Packet, PacketHeader, RawHeader};
+use crate::stream::{Held, Positions, Stream};
 
 impl Stream {
     /// Takes the oldest packet and returns its header. It is held until it is put, and returned again
@@ -55,9 +54,9 @@ impl Stream {
 
     pub(crate) fn packet_of<'a>(&'a self, held: &'a Held) -> Packet<'a> {
         let Held { physical, header, header_bytes, .. } = held;
-        let start = self.layout.subbuf((*physical).into()) + PACKET_HEADER_LEN;
-        let len = header.packet_size_bits as usize / 8 - HEADER_LEN;
-        Packet { header, header_bytes, body: self.memory.bytes(start, len) }
+        let start = self.layout.subbuf((*physical).into()) + self.layout.header_len;
+        let len = header.packet_size_bits / 8 - self.layout.header_len;
+        Packet { header, header_bytes, body: self.memory.bytes(start, len as usize) }
     }
 
     /// Gives the packet that is held back to the writers; the reader goes on behind it.
@@ -100,7 +99,7 @@ impl Stream {
     /// Whether all writers have finished the packet at `position`.
     pub(crate) fn is_delivered(&self, position: u64) -> bool {
         let geometry = self.layout.geometry;
-        let count = self.memory.u64(self.layout.delivered_count(geometry.index(position)));
+        let count = self.memory.word(self.layout.delivered_count(geometry.index(position)));
         geometry.is_committed(position, count.load(Ordering::SeqCst))
     }
 
@@ -138,15 +137,16 @@ impl Stream {
     /// gave.
     fn swap_in(&mut self, position: u64, index: u64) -> Result<(u32, u32), GetError> {
         let Some(given) = self.spares.last().copied() else { return Err(GetError::Empty) };
-        let generation = self.layout.geometry.generation(position);
-        let slot = self.memory.u64(self.layout.writer_id(index));
+        let geometry = self.layout.geometry;
+        let generation = geometry.generation(position);
+        let slot = self.memory.word(self.layout.writer_id(index));
         let found = slot.load(Ordering::SeqCst);
-        if found != free_id(found as u32, generation) {
+        if found != geometry.free_id(geometry.physical_of(found), generation) {
             // A writer entered it, or has not left it as it should be left.
             return Err(self.why_not_delivered(position)?);
         }
-        let spare = free_id(given, generation);
-        if slot.compare_exchange(found, spare, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+        let spare = geometry.free_id(given, generation);
+        if slot.exchange(found, spare).is_err() {
             return Err(self.why_not_delivered(position)?);
         }
         self.spares.pop();
@@ -154,11 +154,11 @@ impl Stream {
     }
 
     /// Looks at a sub-buffer that the reader has.
-    fn inspect(&self, physical: u32) -> Result<(PacketHeader, [u8; HEADER_LEN]), Damage> {
+    fn inspect(&self, physical: u32) -> Result<(PacketHeader, HeaderBytes), Damage> {
         let subbuf_size = self.layout.geometry.subbuf_size();
-        let data_size = self.memory.u64(self.layout.data_size(physical.into()));
+        let data_size = self.memory.word(self.layout.data_size(physical.into()));
         let data_size = data_size.load(Ordering::Acquire);
-        if !(PACKET_HEADER_LEN..=subbuf_size).contains(&data_size) {
+        if !(self.layout.header_len..=subbuf_size).contains(&data_size) {
             return Err(Damage::DataSize { data_size });
         }
         let packet_size = data_size.next_multiple_of(self.layout.page_size);
@@ -180,12 +180,12 @@ impl Stream {
             return;
         }
         let generation = geometry.generation(position);
-        let slot = self.memory.u64(self.layout.writer_id(geometry.index(position)));
-        let spare = free_id(given, generation);
-        let own = free_id(physical, generation);
+        let slot = self.memory.word(self.layout.writer_id(geometry.index(position)));
+        let spare = geometry.free_id(given, generation);
+        let own = geometry.free_id(physical, generation);
         // What the reader read must have been read before a writer gets the sub-buffer.
         fence(Ordering::SeqCst);
-        let swapped = slot.compare_exchange(spare, own, Ordering::SeqCst, Ordering::SeqCst);
+        let swapped = slot.exchange(spare, own);
         self.spares.push(if swapped.is_ok() { given } else { physical });
     }
 
@@ -203,13 +203,13 @@ impl Stream {
             if !is_behind(found, target) {
                 return Ok(());
             }
-            let word = self.memory.u64(control::CONSUMED);
-            if word.compare_exchange(found, target, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            let word = self.memory.word(self.layout.control.consumed);
+            if word.exchange(found, target).is_ok() {
                 self.consumed = target;
                 return Ok(());
             }
         }
-        let found = self.memory.u64(control::CONSUMED).load(Ordering::SeqCst);
+        let found = self.memory.word(self.layout.control.consumed).load(Ordering::SeqCst);
         self.give_up(Corruption::Consumed { found, expected: self.consumed })
     }
 }

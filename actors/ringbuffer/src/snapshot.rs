@@ -10,8 +10,7 @@ use std::collections::VecDeque;
 use crate::bytes::SharedBytes;
 use crate::clock::Clock;
 use crate::error::{Corruption, GetError};
-use crate::layout::PACKET_HEADER_LEN;
-use crate::packet::{self, HEADER_LEN, Packet, PacketHeader};
+use crate::packet::{self, HeaderBytes, Packet, PacketHeader};
 use crate::stream::{Held, Positions, Stream};
 
 /// Bytes of packets that are copied to free sub-buffers of the reader for more packets. Beyond it they are
@@ -78,7 +77,7 @@ enum TakenPacket {
 #[derive(Debug)]
 struct CopiedPacket {
     header: PacketHeader,
-    header_bytes: [u8; HEADER_LEN],
+    header_bytes: HeaderBytes,
     body: Vec<u8>,
 }
 
@@ -93,7 +92,7 @@ impl CopiedPacket {
 }
 
 impl TakenPacket {
-    fn header(&mut self) -> (&mut PacketHeader, &mut [u8; HEADER_LEN]) {
+    fn header(&mut self) -> (&mut PacketHeader, &mut HeaderBytes) {
         match self {
             Self::Held(Held { header, header_bytes, .. })
             | Self::Copied(CopiedPacket { header, header_bytes, .. }) => (header, header_bytes),
@@ -174,7 +173,7 @@ impl Stream {
         let positions = self.sample_positions()?;
         let geometry = self.layout.geometry;
         let produced = positions.produced;
-        let has_events = geometry.offset_in_subbuf(produced) > PACKET_HEADER_LEN;
+        let has_events = geometry.offset_in_subbuf(produced) > self.layout.header_len;
         let complete = self.positions_between(positions);
         let count = share(packets_max, complete.len() as u64, has_events);
         let complete = complete.keep_newest(count);
@@ -357,7 +356,7 @@ impl Stream {
             }
             return Ok(false);
         }
-        let made = match (len >= PACKET_HEADER_LEN, is_open) {
+        let made = match (len >= self.layout.header_len, is_open) {
             (true, _) => self.copy_part(position, len, produced, clock)?,
             (false, true) => self.empty_packet(position, clock)?,
             (false, false) => self.unwritten_packet(position, clock)?,

@@ -4,32 +4,26 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use lttngd_model::BufferLayout;
+use lttngd_model::{Bitness, BufferLayout};
 
 use crate::clock::Clock;
 use crate::config::{ChannelConfig, Mode};
 use crate::crash;
 use crate::error::{Corruption, CreateError};
 use crate::gauge::{Gauge, Memory};
+use crate::geometry::is_behind;
 use crate::guard::Guard;
 use crate::image::stream_object;
-use crate::layout::{Layout, PACKET_HEADER_LEN, control, element};
+use crate::layout::Layout;
 use crate::losses::{LossCounter, Losses};
 use crate::memory::Mapping;
 use crate::owned::HeldOn;
-use crate::packet::{self, HEADER_LEN, PacketHeader, PacketIdentity};
+use crate::packet::{self, HeaderBytes, PacketHeader, PacketIdentity};
 use crate::snapshot::Taken;
 use crate::wakeup::{Wakeup, WakeupReader};
 
-/// Where sub-buffers are exchanged, a sub-buffer's id in shared memory: its number, whether nobody is in it, and
-/// which pass of the buffer it was written in.
-pub(crate) const NO_READER_OR_WRITER: u64 = 1 << 32;
-const GENERATION_SHIFT: u32 = 33;
-
-/// The id of a sub-buffer that was written in pass `generation` and is free to be taken.
-pub(crate) fn free_id(physical: u32, generation: u64) -> u64 {
-    u64::from(physical) | NO_READER_OR_WRITER | generation << GENERATION_SHIFT
-}
+/// After how many bytes a position of 32 bits is the same.
+const WORD_32_SPAN: u64 = 1 << 32;
 
 /// A stream of packets that applications write: the reader's half, and the only one.
 ///
@@ -75,7 +69,7 @@ pub(crate) struct Held {
     /// Where sub-buffers are exchanged, the one that was given for it.
     pub given: u32,
     pub header: PacketHeader,
-    pub header_bytes: [u8; HEADER_LEN],
+    pub header_bytes: HeaderBytes,
 }
 
 impl Stream {
@@ -88,7 +82,7 @@ impl Stream {
         wakeup: WakeupReader,
         clock: &impl Clock,
     ) -> Result<Self, CreateError> {
-        let memory = Mapping::new(memory, layout.len as usize)
+        let memory = Mapping::new(memory, layout.len as usize, config.bitness)
             .map_err(CreateError::system("map the memory of a stream"))?;
         let guard = guarded
             .then(|| Guard::new(memory.range()))
@@ -103,7 +97,7 @@ impl Stream {
             identity,
             wakeup,
             consumed: 0,
-            produced: PACKET_HEADER_LEN,
+            produced: layout.header_len,
             spares: (geometry.num_subbuf()..geometry.physical_count())
                 .map(|physical| physical as u32)
                 .collect(),
@@ -123,43 +117,45 @@ impl Stream {
         let Self { memory, layout, identity, .. } = self;
         let geometry = layout.geometry;
         let object = stream_object(identity.cpu);
-        let word = |offset, value: u64| memory.u64(offset).store(value, Ordering::Relaxed);
+        let word = |offset, value: u64| memory.word(offset).store(value, Ordering::Relaxed);
         let reference = |offset, target: u64| {
             word(offset, object);
-            word(offset + element::WORD_LEN, target);
+            word(offset + layout.word_len, target);
         };
         let is_owned = layout.of == BufferLayout::Ust11;
         // That of a sub-buffer which was never written: in ABI 11 of a pass before all.
         let pass = if is_owned { u64::MAX } else { 0 };
         let initial_id = |physical: u64| {
-            if geometry.exchanges { free_id(physical as u32, pass) } else { physical }
+            if geometry.exchanges { geometry.free_id(physical as u32, pass) } else { physical }
         };
         let now = clock.now();
+        let control = layout.control;
 
-        reference(control::COMMIT_HOT_REF, layout.commit_hot);
-        reference(control::COMMIT_COLD_REF, layout.commit_cold);
-        if !is_owned {
-            reference(control::END_TIMES_REF, layout.end_times);
+        reference(control.commit_hot_ref, layout.commit_hot);
+        reference(control.commit_cold_ref, layout.commit_cold);
+        if let Some(end_times_ref) = control.end_times_ref {
+            reference(end_times_ref, layout.end_times);
         }
-        reference(control::PAGES_REFS_REF, layout.pages_refs);
-        reference(control::DATA_REF, layout.data);
-        reference(control::WRITER_IDS_REF, layout.writer_ids);
-        reference(control::SEQUENCES_REF, layout.sequences);
-        reference(layout.self_ref(), 0);
-        memory.u32(control::CPU).store(identity.cpu, Ordering::Relaxed);
-        memory.u32(control::ALLOCATED).store(1, Ordering::Relaxed);
-        word(layout.active_readers(), 1);
+        reference(control.pages_refs_ref, layout.pages_refs);
+        reference(control.data_ref, layout.data);
+        reference(control.writer_ids_ref, layout.writer_ids);
+        reference(control.sequences_ref, layout.sequences);
+        reference(control.self_ref, 0);
+        memory.u32(control.cpu).store(identity.cpu, Ordering::Relaxed);
+        memory.u32(control.allocated).store(1, Ordering::Relaxed);
+        word(control.active_readers, 1);
         let spare = if geometry.exchanges { initial_id(geometry.num_subbuf()) } else { 0 };
-        word(control::READER_ID, spare);
+        word(control.reader_id, spare);
         for physical in 0..geometry.physical_count() {
             reference(layout.pages_ref(physical), layout.pages(physical));
             word(layout.pages(physical), geometry.subbuf_size() * physical);
-            let data_ref = layout.pages(physical) + element::PAGES_DATA_REF;
-            reference(data_ref, layout.subbuf(physical));
+            reference(layout.data_ref(physical), layout.subbuf(physical));
             if is_owned {
-                word(layout.pages(physical) + element::PAGES_BEGIN_TIME, now);
-                word(layout.pages(physical) + element::PAGES_END_TIME, now);
-                word(layout.pages(physical) + element::PAGES_ALLOCATED, 1);
+                for time in [layout.pages_begin_time(physical), layout.end_time(0, physical as u32)]
+                {
+                    memory.u64(time).store(now, Ordering::Relaxed);
+                }
+                memory.u32(layout.pages_allocated(physical)).store(1, Ordering::Relaxed);
             }
         }
         for index in 0..geometry.num_subbuf() {
@@ -167,17 +163,17 @@ impl Stream {
         }
 
         // The first packet is open: the writers are in the first sub-buffer, behind its header.
-        word(layout.writer_id(0), initial_id(0) & !NO_READER_OR_WRITER);
+        word(layout.writer_id(0), initial_id(0) & !geometry.free_bit());
         packet::open(memory, layout.subbuf(0), identity, now, 0);
-        word(layout.commit_count(0), PACKET_HEADER_LEN);
-        word(layout.commit_sequence(0), PACKET_HEADER_LEN);
-        word(control::OFFSET, PACKET_HEADER_LEN);
+        word(layout.commit_count(0), layout.header_len);
+        word(layout.commit_sequence(0), layout.header_len);
+        word(control.offset, layout.header_len);
         crash::write(memory, layout);
     }
 
     /// Whether nothing was ever written to it, and no packet of it closed.
     pub fn is_untouched(&mut self) -> bool {
-        self.look().is_ok_and(|positions| positions.produced == PACKET_HEADER_LEN)
+        self.look().is_ok_and(|positions| positions.produced == self.layout.header_len)
     }
 
     /// The stream's CPU.
@@ -235,7 +231,7 @@ impl Stream {
     /// Shows how full the buffer is, to whoever is not the reader.
     #[must_use]
     pub fn gauge(&self) -> Gauge {
-        Gauge::new(&self.memory, self.layout.geometry)
+        Gauge::new(&self.memory, &self.layout)
     }
 
     /// Counts a packet that a snapshot should have had.
@@ -284,7 +280,7 @@ impl Stream {
     /// A sub-buffer's number from an id that writers may have changed.
     pub(crate) fn physical(&mut self, id: u64) -> Result<u32, Corruption> {
         let count = self.layout.geometry.physical_count() as u32;
-        let physical = id as u32;
+        let physical = self.layout.geometry.physical_of(id);
         if physical < count {
             return Ok(physical);
         }
@@ -296,7 +292,7 @@ impl Stream {
         if !self.layout.geometry.exchanges {
             return Ok(index as u32);
         }
-        let id = self.memory.u64(self.layout.writer_id(index)).load(Ordering::Acquire);
+        let id = self.memory.word(self.layout.writer_id(index)).load(Ordering::Acquire);
         self.physical(id)
     }
 
@@ -306,14 +302,15 @@ impl Stream {
         self.check()?;
         // In this order: the writers may push the reader meanwhile, never beyond themselves.
         let consumed = self.look_at_consumed()?;
-        let produced = self.memory.u64(control::OFFSET).load(Ordering::SeqCst);
-        self.note_produced(produced)?;
-        Ok(Positions { consumed, produced })
+        let produced = self.memory.word(self.layout.control.offset).load(Ordering::SeqCst);
+        let produced = self.note_produced(consumed, produced)?;
+        Ok(Positions { consumed: self.consumed, produced })
     }
 
     pub(crate) fn look_at_consumed(&mut self) -> Result<u64, Corruption> {
         let geometry = self.layout.geometry;
-        let found = self.memory.u64(control::CONSUMED).load(Ordering::SeqCst);
+        let found = self.memory.word(self.layout.control.consumed).load(Ordering::SeqCst);
+        let found = geometry.extend(found, self.consumed);
         let advance = found.wrapping_sub(self.consumed);
         let possible = match geometry.mode {
             Mode::Discard => advance == 0,
@@ -326,22 +323,31 @@ impl Stream {
         Ok(found)
     }
 
-    /// Checks the writers' position against what is known.
-    pub(crate) fn note_produced(&mut self, produced: u64) -> Result<(), Corruption> {
+    /// Checks what was found of the writers' position against what is known, and says which position it is.
+    fn note_produced(&mut self, consumed: u64, found: u64) -> Result<u64, Corruption> {
         let geometry = self.layout.geometry;
+        let ahead = geometry.ahead(found, consumed);
+        let mut produced = consumed.wrapping_add_signed(ahead);
+        if geometry.mode == Mode::Overwrite
+            && geometry.bitness == Bitness::Bits32
+            && is_behind(produced, self.produced)
+        {
+            // Writers came round to where a word tells less than before, while nobody looked.
+            produced = produced.wrapping_add(WORD_32_SPAN);
+            self.consumed = self.consumed.wrapping_add(WORD_32_SPAN);
+        }
         let in_subbuf = geometry.offset_in_subbuf(produced);
-        let went_back = produced.wrapping_sub(self.produced).cast_signed() < 0;
-        let ahead = produced.wrapping_sub(self.consumed);
+        let went_back = is_behind(produced, self.produced);
         // Overwriting writers first go ahead, then push the reader.
         let too_far = match geometry.mode {
-            Mode::Discard => ahead > geometry.buf_size(),
-            Mode::Overwrite => ahead.cast_signed() < 0,
+            Mode::Discard => ahead.cast_unsigned() > geometry.buf_size(),
+            Mode::Overwrite => ahead < 0,
         };
-        if went_back || too_far || (1..PACKET_HEADER_LEN).contains(&in_subbuf) {
+        if went_back || too_far || (1..self.layout.header_len).contains(&in_subbuf) {
             return self.give_up(Corruption::Offset { offset: produced, consumed: self.consumed });
         }
         self.produced = produced;
-        Ok(())
+        Ok(produced)
     }
 
     /// Where writers and reader are.

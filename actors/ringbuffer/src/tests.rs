@@ -3,6 +3,7 @@
 mod layout;
 mod owned;
 mod reading;
+mod words;
 
 use crate::{Channel, ChannelConfig, Mode, Storage, Stream, StreamObject};
 
@@ -14,6 +15,7 @@ pub fn at(now: u64) -> impl Fn() -> u64 {
 pub fn config(mode: Mode, subbuf_size_bytes: u64, num_subbuf: u64) -> ChannelConfig {
     ChannelConfig {
         layout: lttngd_model::BufferLayout::default(),
+        bitness: lttngd_model::Bitness::Bits64,
         mode,
         subbuf_size_bytes,
         num_subbuf,

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use actix::{Addr, Message, MessageResponse};
+use actix::{Addr, Message};
 use lttngd_agent::Agents;
 use lttngd_app::Apps;
 use lttngd_buffers::ChannelKeys;
@@ -10,7 +10,7 @@ use lttngd_clock::TraceClock;
 use lttngd_consumer::Consumer;
 use lttngd_kernel::Tracer;
 use lttngd_model::{
-    Bitness, BufferScheme, ChannelListing, ConsumerKind, Context, Credentials, Domain, ErrorCode,
+    BufferScheme, ChannelListing, ConsumerKind, Context, Credentials, Domain, ErrorCode,
     EventDescription, EventListing, SessionId, SessionKind, Timestamp, Uri,
     trigger::ArchiveLocation,
 };
@@ -21,12 +21,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Output, RotationSchedule, RotationSchedules, SessionFailed, SessionListings};
 
+mod consumers;
 mod events;
 mod kept;
 mod queue;
 mod snapshot;
 mod trackers;
 
+pub use consumers::Consumers;
 pub use events::{Observation, SessionChanged, SessionEvent, SessionObserved, WatchUse};
 pub use kept::{DestroyAtEnd, KeptSession};
 pub use queue::{CommandQueue, GetQueueReport, RunningCommand};
@@ -37,48 +39,6 @@ pub use snapshot::{
 pub use trackers::{
     AddTrackerValue, GetInclusionSet, GetTrackingPolicy, RemoveTrackerValue, SetTrackingPolicy,
 };
-
-/// The consumer daemons.
-#[derive(Clone, Debug, MessageResponse)]
-pub struct Consumers {
-    /// Of 64-bit applications.
-    pub bits64: Addr<Consumer>,
-    /// Of 32-bit applications, if one is configured.
-    pub bits32: Option<Addr<Consumer>>,
-    /// Of the kernel, if one is configured.
-    pub kernel: Option<Addr<Consumer>>,
-}
-
-impl Consumers {
-    /// The one of this kind.
-    #[must_use]
-    pub fn of(&self, kind: ConsumerKind) -> Option<&Addr<Consumer>> {
-        match kind {
-            ConsumerKind::Ust(Bitness::Bits64) => Some(&self.bits64),
-            ConsumerKind::Ust(Bitness::Bits32) => self.bits32.as_ref(),
-            ConsumerKind::Kernel => self.kernel.as_ref(),
-        }
-    }
-
-    /// Another one takes the place of the one of this kind.
-    pub fn replace(&mut self, kind: ConsumerKind, successor: Addr<Consumer>) {
-        match kind {
-            ConsumerKind::Ust(Bitness::Bits64) => self.bits64 = successor,
-            ConsumerKind::Ust(Bitness::Bits32) => self.bits32 = Some(successor),
-            ConsumerKind::Kernel => self.kernel = Some(successor),
-        }
-    }
-
-    /// All that are configured, the one of 64-bit applications first.
-    pub fn all(&self) -> impl Iterator<Item = (ConsumerKind, &Addr<Consumer>)> {
-        let kinds = [
-            ConsumerKind::Ust(Bitness::Bits64),
-            ConsumerKind::Ust(Bitness::Bits32),
-            ConsumerKind::Kernel,
-        ];
-        kinds.into_iter().filter_map(|kind| Some((kind, self.of(kind)?)))
-    }
-}
 
 /// All that a session is told when it is made.
 #[derive(Clone, Debug)]

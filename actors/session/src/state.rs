@@ -29,7 +29,7 @@ use lttngd_app::{AppId, AppInfo, RegisteredApp};
 use lttngd_buffers::{BufferObjects, BufferSet, SetKey};
 use lttngd_metadata::ustregistry::KnownIds;
 use lttngd_model::{
-    BufferScheme, ChunkId, ConsumerKind, Domain, NetIndex, SessionKind, SessionListing,
+    Bitness, BufferScheme, ChunkId, ConsumerKind, Domain, NetIndex, SessionKind, SessionListing,
     ust::{AgentDomain, Channel, TrackedProcess, Trackers, UstDomain},
 };
 use lttngd_runtime::{Hold, Known};
@@ -157,6 +157,8 @@ pub(crate) struct SessionSet {
     pub(crate) path: String,
     /// The consumer daemon that has its buffers.
     pub(crate) kind: ConsumerKind,
+    /// The word size of its applications.
+    pub(crate) bitness: Bitness,
     /// Its objects, once it had all of these channels.
     pub(crate) prepared: Option<(Arc<[Channel]>, Arc<BufferObjects>)>,
     /// Ids that it has given, as it told last.
@@ -165,8 +167,13 @@ pub(crate) struct SessionSet {
 
 impl SessionSet {
     /// One that is new.
-    pub(crate) fn new(actor: Arc<Addr<BufferSet>>, path: String, kind: ConsumerKind) -> Self {
-        Self { actor, path, kind, prepared: None, known: Arc::default() }
+    pub(crate) fn new(
+        actor: Arc<Addr<BufferSet>>,
+        path: String,
+        kind: ConsumerKind,
+        bitness: Bitness,
+    ) -> Self {
+        Self { actor, path, kind, bitness, prepared: None, known: Arc::default() }
     }
 }
 

@@ -3,7 +3,7 @@
 use actix::Message;
 use lttngd_app::AppId;
 use lttngd_buffers::SetKey;
-use lttngd_model::{Bitness, ConsumerKind, Domain, ErrorCode};
+use lttngd_model::{Bitness, Domain, ErrorCode};
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Inner;
@@ -90,7 +90,7 @@ impl Inner {
                     max_bytes: stream.len,
                 }
             });
-            let is_64_bit = set.kind == ConsumerKind::Ust(Bitness::Bits64);
+            let is_64_bit = set.bitness == Bitness::Bits64;
             sets.push(StreamSet { is_64_bit, owner, streams: streams.collect() });
         }
         sets.sort_by_key(|set| (set.owner, set.is_64_bit));

@@ -299,9 +299,9 @@ impl Inner {
         info: &AppInfo,
         clock: Clock,
     ) -> Result<Arc<Addr<BufferSet>>, SynchroniseError> {
-        let kind = ConsumerKind::Ust(info.bitness);
-        let consumer = self.state().consumers.of(kind).cloned();
-        let consumer = consumer.ok_or(SynchroniseError::NoConsumer(kind))?;
+        let missing = || SynchroniseError::NoConsumer(ConsumerKind::Ust(info.bitness));
+        let kind = self.state().consumers.kind_for(info.bitness).ok_or_else(missing)?;
+        let consumer = self.state().consumers.of(kind).cloned().ok_or_else(missing)?;
         let scheme = match key {
             SetKey::Uid { uid, .. } => Scheme::Uid(uid),
             SetKey::App(_) => Scheme::Pid {
@@ -338,7 +338,9 @@ impl Inner {
         };
         let path = config.path();
         let actor = Arc::new(BufferSet::new(config, consumer.clone()).start());
-        self.state_mut().sets.insert(key, SessionSet::new(Arc::clone(&actor), path, kind));
+        self.state_mut()
+            .sets
+            .insert(key, SessionSet::new(Arc::clone(&actor), path, kind, info.bitness));
         self.tell_viewers();
         Ok(actor)
     }

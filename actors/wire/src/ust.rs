@@ -16,7 +16,7 @@ pub mod notification;
 pub mod notify;
 pub mod registration;
 
-use lttngd_model::BufferLayout;
+use lttngd_model::{Bitness, BufferLayout};
 
 use crate::{DecodeError, Reader};
 
@@ -70,15 +70,21 @@ impl Abi {
     }
 }
 
-/// The layout of the buffers that an image of a channel describes: by the size of its private part, which begins where the
-/// image says. `None` for one of a layout that is not known.
+/// The layout of the buffers that an image of a channel of such applications describes: by the size of its private part,
+/// which begins where the image says. `None` for one of a layout that is not known, or for others.
 #[must_use]
-pub fn image_layout(image: &[u8]) -> Option<BufferLayout> {
-    const PRIVATE_OFFSET: usize = 64;
-    let mut reader = Reader::new(image.get(PRIVATE_OFFSET..)?);
-    let private = usize::try_from(reader.u64("priv_data_offset").ok()?).ok()?;
-    match image.len().checked_sub(private)? {
-        120 => Some(BufferLayout::Ust8),
+pub fn image_layout(image: &[u8], bitness: Bitness) -> Option<BufferLayout> {
+    const PRIVATE_OFFSET_32: usize = 36;
+    const PRIVATE_OFFSET_64: usize = 64;
+    let member = "priv_data_offset";
+    let (private, older) = match bitness {
+        Bitness::Bits32 => {
+            (Reader::new(image.get(PRIVATE_OFFSET_32..)?).u32(member).ok()?.into(), 80)
+        }
+        Bitness::Bits64 => (Reader::new(image.get(PRIVATE_OFFSET_64..)?).u64(member).ok()?, 120),
+    };
+    match image.len().checked_sub(usize::try_from(private).ok()?)? {
+        len if len == older => Some(BufferLayout::Ust8),
         64 => Some(BufferLayout::Ust11),
         _ => None,
     }

@@ -163,7 +163,7 @@ fn wire(directory: &Path, listings: &SessionListings) -> Wired {
             page_size: 4096,
             hostname: "host".to_owned(),
             clock: TraceClock::Monotonic,
-            consumers: Consumers { bits64, bits32: None, kernel: None },
+            consumers: Consumers { bits64, bits32: None, serves_both: false, kernel: None },
             tracer: None,
             relayds: Relayds::new(relayds).start(),
             consumer_deadline: CONSUMER_DEADLINE,

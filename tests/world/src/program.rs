@@ -122,6 +122,45 @@ pub fn traced() -> &'static Path {
     })
 }
 
+/// The same program with 32 bits. `None`, and it says why, where that cannot be built: it takes a compiler for them
+/// (Debian's `gcc-multilib`) and their LTTng-UST (`liblttng-ust1:i386`).
+pub fn traced_32() -> Option<&'static Path> {
+    static TRACED: OnceLock<Option<PathBuf>> = OnceLock::new();
+
+    let traced = TRACED.get_or_init(|| {
+        const LIBRARIES: &str = "/usr/lib/i386-linux-gnu";
+        let library = Path::new(LIBRARIES).join("liblttng-ust.so.1");
+        if !library.exists() || !compiles_32() {
+            eprintln!(
+                "32-bit programs are left out: they take gcc-multilib and liblttng-ust1:i386"
+            );
+            return None;
+        }
+        let sources = sources();
+        let files = ["traced.c", "hostile.c"].map(|file| sources.join(file));
+        // The headers are the same for either, and are there for one alone.
+        let headers = "-idirafter/usr/include/x86_64-linux-gnu";
+        let libraries = ["-l:liblttng-ust.so.1", "-l:liblttng-ust-common.so.1", "-ldl", "-pthread"];
+        let flags = ["-m32", headers, "-L", LIBRARIES].into_iter().chain(libraries);
+        Some(compile(&sources, "traced-32", &files, &flags.collect::<Vec<_>>()))
+    });
+    traced.as_deref()
+}
+
+/// Whether there is a C library for 32 bits, which comes with a compiler for them.
+fn compiles_32() -> bool {
+    let mut command = Command::new("cc");
+    command.args(["-m32", "-fsyntax-only", "-x", "c", "-"]);
+    let child = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let Ok(mut child) = child else { return false };
+    let input = child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(b"#include <stdio.h>\nint main(void) { return 0; }\n");
+    input.is_ok() && child.wait().is_ok_and(|status| status.success())
+}
+
 /// The built `filters` program.
 pub fn filters() -> &'static Path {
     static FILTERS: OnceLock<PathBuf> = OnceLock::new();

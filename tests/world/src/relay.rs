@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::process::Command;
 
 use rustix::process::Signal;
 
@@ -24,6 +25,11 @@ impl Relay {
 
     /// Starts one that has an output directory of this name.
     pub fn named(stage: &Stage, name: &str) -> Relay {
+        Relay::run(stage, name, stage.arena.command("lttng-relayd"))
+    }
+
+    /// Starts one as this program says, which is that of some version.
+    pub fn run(stage: &Stage, name: &str, mut program: Command) -> Relay {
         // Free ones in its own network, where others may be taken than here.
         let ports = stage.arena.in_network(|| {
             let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
@@ -31,9 +37,7 @@ impl Relay {
         });
         let output = stage.arena.file(name);
         let [control, data, live] = ports.map(|port| format!("tcp://127.0.0.1:{port}"));
-        let status = stage
-            .arena
-            .command("lttng-relayd")
+        let status = program
             .args(["--daemonize", "-C", &control, "-D", &data, "-L", &live, "-o"])
             .arg(&output)
             .env("LTTNG_RELAYD_HEALTH", stage.arena.file(&format!("{name}-health")))

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use lttngd_consumer::CreateChannel;
-use lttngd_model::{BufferLayout, BufferMode, ChannelAttributes};
+use lttngd_model::{Bitness, BufferLayout, BufferMode, ChannelAttributes};
 use lttngd_ringbuffer::possible_cpu_count;
 use lttngd_wire::ust::image_layout;
 use tracing::Instrument;
@@ -44,7 +44,7 @@ impl Inner {
         let (uid, files) = (self.config.owner.uid, self.config.shm_path.as_deref());
         let making = memory::take(uid, wanted, files).await?;
         let object = self.ask(CreateChannel { ask, sampled: self.config.sampled.clone() }).await?;
-        if image_layout(&object.image).unwrap_or_default() != self.config.layout {
+        if !is_as_asked(&object.image, self.config.bitness, self.config.layout) {
             return Err(BuffersError::Layout);
         }
         let size = ChannelSize {
@@ -59,6 +59,14 @@ impl Inner {
             overwrite: channel.attributes.mode == BufferMode::Overwrite,
         });
         Ok(())
+    }
+}
+
+/// Whether buffers are those that were asked for. Every consumer daemon knows those of 64-bit applications of ABI 8 to 10.
+fn is_as_asked(image: &[u8], bitness: Bitness, layout: BufferLayout) -> bool {
+    match image_layout(image, bitness) {
+        Some(made) => made == layout,
+        None => (bitness, layout) == (Bitness::Bits64, BufferLayout::Ust8),
     }
 }
 

@@ -54,7 +54,12 @@ pub(crate) fn daemon(fake: &FakeConsumer) -> (Handle, Addr<Registry>, Addr<Consu
         page_size: 4096,
         hostname: "host".to_owned(),
         clock: TraceClock::Monotonic,
-        consumers: Consumers { bits64: consumer.clone(), bits32: None, kernel: None },
+        consumers: Consumers {
+            bits64: consumer.clone(),
+            bits32: None,
+            serves_both: false,
+            kernel: None,
+        },
         tracer: None,
         relayds: Relayds::new(RelaydConfig { sessiond_uuid: [1; 16], socket_timeout: None })
             .start(),

@@ -152,6 +152,7 @@ pub(super) fn config(fake: &FakeConsumer) -> ConsumerConfig {
 pub(super) fn ask(class: ChannelClass, key: ChannelKey) -> Box<AskChannel> {
     Box::new(AskChannel {
         buffer_layout: lttngd_model::BufferLayout::default(),
+        bitness: Bitness::Bits64,
         subbuf_size_bytes: 4096,
         num_subbuf: 2,
         class,

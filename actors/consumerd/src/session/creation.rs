@@ -142,7 +142,7 @@ impl Inner {
             metadata_request: MetadataRequest {
                 session_id: self.id,
                 session_id_per_pid: ask.session_id_per_pid,
-                bits_per_long: usize::BITS,
+                bits_per_long: ask.bitness.bits_per_long(),
                 uid: ask.ust_app_uid,
                 key: ask.key,
             },
@@ -183,6 +183,7 @@ fn make_streams(
         cpu_count: possible_cpu_count().map_err(|error| error.to_string())?,
         snapshots: !ask.monitor,
         layout: ask.buffer_layout,
+        bitness: ask.bitness,
     };
     let mut ring = lttngd_ringbuffer::Channel::create(&config, clock).map_err(|e| text(&e))?;
     let place = ShmPlace::of(ask, config.cpu_count, runas).map_err(|e| text(&e))?;

@@ -59,6 +59,7 @@ pub(super) fn example_writing(name: &str, relay: Option<NetIndex>) -> OutputConf
 pub(crate) fn example_ring(num_subbuf: u64, snapshots: bool) -> Result<Channel, CreateError> {
     let config = ChannelConfig {
         layout: lttngd_model::BufferLayout::default(),
+        bitness: lttngd_model::Bitness::Bits64,
         mode: Mode::Discard,
         subbuf_size_bytes: SUBBUF,
         num_subbuf,

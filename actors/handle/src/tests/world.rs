@@ -97,7 +97,7 @@ fn wired(
             page_size: 4096,
             hostname: "host".to_owned(),
             clock: TraceClock::Monotonic,
-            consumers: Consumers { bits64: consumer, bits32: None, kernel },
+            consumers: Consumers { bits64: consumer, bits32: None, serves_both: false, kernel },
             tracer,
             relayds: Relayds::new(relayds).start(),
             consumer_deadline: lttngd_peer::PATIENCE,

@@ -5,8 +5,7 @@ use std::sync::atomic::{Ordering, fence};
 use super::{CopiedPacket, TakenPacket};
 use crate::clock::Clock;
 use crate::error::Corruption;
-use crate::layout::PACKET_HEADER_LEN;
-use crate::packet::{self, Closing, HEADER_LEN, RawHeader};
+use crate::packet::{self, Closing, HeaderBytes, RawHeader};
 use crate::stream::{Held, Stream};
 
 /// Looks at a packet for one at which all that writers have reserved is written.
@@ -22,7 +21,7 @@ impl Stream {
         let mut is_full = false;
         for _ in 0..LOOKS_MAX {
             let before = self.look()?.produced;
-            let count = self.memory.u64(self.layout.commit_count(index)).load(Ordering::SeqCst);
+            let count = self.memory.word(self.layout.commit_count(index)).load(Ordering::SeqCst);
             let written =
                 count.wrapping_sub(geometry.commit_base(position)) & geometry.commit_mask();
             is_full = written == geometry.subbuf_size();
@@ -47,7 +46,7 @@ impl Stream {
         clock: &impl Clock,
     ) -> Result<Option<CopiedPacket>, Corruption> {
         let geometry = self.layout.geometry;
-        if !(PACKET_HEADER_LEN..=geometry.subbuf_size()).contains(&len) {
+        if !(self.layout.header_len..=geometry.subbuf_size()).contains(&len) {
             return Ok(None);
         }
         // No event that is written has a later time.
@@ -56,8 +55,9 @@ impl Stream {
         let physical = self.physical_at(index)?;
         let subbuf = self.layout.subbuf(physical.into());
         let mut header_bytes = RawHeader::load(&self.memory, subbuf).bytes();
-        let mut body = vec![0; self.packet_size(len) as usize - HEADER_LEN];
-        let content = self.memory.bytes(subbuf + PACKET_HEADER_LEN, len as usize - HEADER_LEN);
+        let header_len = self.layout.header_len;
+        let mut body = vec![0; (self.packet_size(len) - header_len) as usize];
+        let content = self.memory.bytes(subbuf + header_len, (len - header_len) as usize);
         content.copy_to(&mut body);
         fence(Ordering::SeqCst);
         let end = self.look()?.produced;
@@ -89,7 +89,7 @@ impl Stream {
     ) -> Result<Option<CopiedPacket>, Corruption> {
         let position = self.layout.geometry.trunc(produced);
         if produced != position {
-            return self.copy_part(position, PACKET_HEADER_LEN, produced, clock);
+            return self.copy_part(position, self.layout.header_len, produced, clock);
         }
         let now = self.end_of_snapshot(produced, clock.now());
         Ok(self.made_packet(position, now))
@@ -118,15 +118,20 @@ impl Stream {
             | TakenPacket::Copied(CopiedPacket { header, .. }) => header.timestamp_end,
         });
         let time = time.max(last);
-        let mut header_bytes = packet::begun(&self.identity, time, self.number_of(position));
+        let mut header_bytes = packet::begun(
+            &self.identity,
+            self.layout.geometry.bitness,
+            time,
+            self.number_of(position),
+        );
         let closing = Closing {
             timestamp_end: time,
-            data_size: PACKET_HEADER_LEN,
-            packet_size: self.packet_size(PACKET_HEADER_LEN),
+            data_size: self.layout.header_len,
+            packet_size: self.packet_size(self.layout.header_len),
             events_discarded: self.events_discarded(),
         };
         packet::complete(&mut header_bytes, &closing);
-        let body = vec![0; closing.packet_size as usize - HEADER_LEN];
+        let body = vec![0; (closing.packet_size - self.layout.header_len) as usize];
         self.copied(header_bytes, &closing, body)
     }
 
@@ -143,7 +148,7 @@ impl Stream {
     /// `None` when the header is none of this stream.
     fn copied(
         &self,
-        header_bytes: [u8; HEADER_LEN],
+        header_bytes: HeaderBytes,
         closing: &Closing,
         body: Vec<u8>,
     ) -> Option<CopiedPacket> {

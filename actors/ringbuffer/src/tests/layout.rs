@@ -104,7 +104,7 @@ fn impossible_channels_are_refused() {
         assert!(matches!(error, ConfigError::SubbufCount { fewest: 1, .. }));
     }
     let error = refused(config(Mode::Overwrite, PAGE, 1));
-    assert_eq!(error, ConfigError::SubbufCount { value: 1, fewest: 2 });
+    assert_eq!(error, ConfigError::SubbufCount { value: 1, fewest: 2, most: 1 << 20 });
     let error = refused(config(Mode::Discard, 1 << 40, 4));
     assert!(matches!(error, ConfigError::BufferSize { .. }));
     let error = refused(config(Mode::Discard, 1 << 63, 1 << 20));

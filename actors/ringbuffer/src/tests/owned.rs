@@ -7,7 +7,7 @@ use lttngd_model::BufferLayout;
 use super::{config, stream};
 use crate::{
     BeginOutcome, Channel, ChannelConfig, FlushMode, FlushOutcome, GetError, Mode, MonotonicClock,
-    Stream, layout::control,
+    Stream,
 };
 
 const PAGE: u64 = 4096;
@@ -28,7 +28,7 @@ fn own(stream: &Stream, index: u64) {
 
 /// Reserves and writes as an application does that has the sub-buffer, and keeps it.
 fn write(stream: &Stream, len: u64) {
-    let position = stream.memory.u64(control::OFFSET).fetch_add(len, Ordering::SeqCst);
+    let position = stream.memory.u64(stream.layout.control.offset).fetch_add(len, Ordering::SeqCst);
     let index = stream.layout.geometry.index(position);
     assert_eq!(owner(stream, index), SOMEBODY);
     for count in [stream.layout.commit_count(index), stream.layout.commit_sequence(index)] {
@@ -131,7 +131,7 @@ fn no_count_or_owner_breaks_the_reader() {
                 layout.owner(1).unwrap(),
                 layout.sequence(1, 0),
                 layout.writer_id(1),
-                control::OFFSET,
+                stream.layout.control.offset,
             ][place];
             stream.memory.u64(offset).store(word, Ordering::SeqCst);
             let _ = stream.flush(FlushMode::Full, &MonotonicClock);

@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 
 use rustix::fs::{SealFlags, fcntl_get_seals};
 
-use crate::layout::control;
 use crate::tests::{at, config, stream};
 use crate::{Channel, FlushMode, FlushOutcome, GetError, Mode, Storage, Wakeup, write};
 
@@ -70,7 +69,7 @@ fn packets_leave_as_bytes() {
         let mut bytes = Vec::new();
         File::from(reader).read_to_end(&mut bytes).unwrap();
         assert_eq!(bytes.len(), PAGE as usize);
-        assert_eq!(bytes[..84], header_bytes);
+        assert_eq!(bytes[..84], *header_bytes.as_slice());
         assert_eq!(bytes[84..], copy[..copy.len() - 1]);
         stream.put_next().unwrap();
         assert!(stream.packet().is_none());
@@ -146,7 +145,7 @@ fn a_gauge_shows_no_positions_that_no_writer_leaves() {
     for (mode, produced) in [(Mode::Discard, 5 * PAGE), (Mode::Overwrite, u64::MAX)] {
         let (stream, _object) = stream(&config(mode, PAGE, 4), 0);
         let gauge = stream.gauge();
-        stream.memory.u64(control::OFFSET).store(produced, Ordering::Relaxed);
+        stream.memory.u64(stream.layout.control.offset).store(produced, Ordering::Relaxed);
         assert_eq!(gauge.positions(), None, "{mode:?}");
         assert!(!gauge.is_gone());
     }

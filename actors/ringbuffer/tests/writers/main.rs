@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod dead_writers;
+mod layouts;
 mod model;
 mod pair;
 mod rig;

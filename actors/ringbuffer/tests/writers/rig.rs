@@ -15,6 +15,7 @@ const CPU: u32 = 1;
 pub fn config(mode: Mode, subbuf_size_bytes: u64, num_subbuf: u64) -> ChannelConfig {
     ChannelConfig {
         layout: lttngd_model::BufferLayout::default(),
+        bitness: lttngd_model::Bitness::Bits64,
         mode,
         subbuf_size_bytes,
         num_subbuf,

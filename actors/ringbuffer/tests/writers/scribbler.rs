@@ -14,7 +14,7 @@ const READS_MAX: usize = 64;
 
 /// Does all that a reader does. Whatever is in the memory, it comes to an end, and a corrupt stream
 /// stays corrupt.
-fn use_stream(stream: &mut Stream, clock: &impl Fn() -> u64) -> Result<(), Corruption> {
+pub fn use_stream(stream: &mut Stream, clock: &impl Fn() -> u64) -> Result<(), Corruption> {
     let mut room = vec![0; 2 * PAGE as usize];
     for _ in 0..READS_MAX {
         match stream.get_next() {
@@ -49,7 +49,7 @@ fn use_stream(stream: &mut Stream, clock: &impl Fn() -> u64) -> Result<(), Corru
     Ok(())
 }
 
-fn check_end(stream: &mut Stream, corruption: Corruption, clock: &impl Fn() -> u64) {
+pub fn check_end(stream: &mut Stream, corruption: Corruption, clock: &impl Fn() -> u64) {
     assert_eq!(stream.check(), Err(corruption));
     assert_eq!(stream.get_next(), Err(GetError::Corrupt(corruption)));
     assert_eq!(stream.flush(FlushMode::Full, clock), Err(corruption));

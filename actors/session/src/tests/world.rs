@@ -174,7 +174,12 @@ impl World {
             relayds: relayds(None),
             snapshot_output: None,
             page_size: 4096,
-            consumers: Consumers { bits64: consumer.clone(), bits32: None, kernel: None },
+            consumers: Consumers {
+                bits64: consumer.clone(),
+                bits32: None,
+                serves_both: false,
+                kernel: None,
+            },
             tracer: None,
             keys: ChannelKeys::default(),
             consumer_deadline: lttngd_peer::PATIENCE,

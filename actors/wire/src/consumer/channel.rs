@@ -2,7 +2,8 @@
 //! ASK_CHANNEL_CREATION of the user-space domain.
 
 use lttngd_model::{
-    BufferLayout, ChannelKey, ChannelOutput, ChunkId, Credentials, NetIndex, PATH_MAX, SessionId,
+    Bitness, BufferLayout, ChannelKey, ChannelOutput, ChunkId, Credentials, NetIndex, PATH_MAX,
+    SessionId,
 };
 
 use super::packed;
@@ -14,9 +15,18 @@ const NAME_SIZE: usize = 256;
 /// Size in bytes of what a channel's directory may have of its member.
 const PATHNAME_SIZE: usize = PATH_MAX - 1;
 
-fn buffer_layout(raw: u8) -> Result<BufferLayout, DecodeError> {
+/// What is added to the number of a buffer layout when it is that of 32-bit applications.
+const BITS32: u8 = 0x80;
+
+fn put_buffers(writer: &mut Writer, layout: BufferLayout, bitness: Bitness) {
+    let added = if bitness == Bitness::Bits32 { BITS32 } else { 0 };
+    writer.u8(layout as u8 | added);
+}
+
+fn buffers(raw: u8) -> Result<(BufferLayout, Bitness), DecodeError> {
     let unknown = DecodeError::BadValue { what: "buffer layout", value: raw.into() };
-    BufferLayout::from_raw(raw).ok_or(unknown)
+    let bitness = if raw & BITS32 == 0 { Bitness::Bits64 } else { Bitness::Bits32 };
+    Ok((BufferLayout::from_raw(raw & !BITS32).ok_or(unknown)?, bitness))
 }
 
 fn output(raw: u32) -> Result<ChannelOutput, DecodeError> {
@@ -117,8 +127,11 @@ pub struct AskChannel {
     /// Prefix of this channel's shared memory files, empty for none.
     pub shm_path: String,
     /// Whose buffers it has. Not LTTng's: it is told in the last byte of `pathname`, where LTTng has the end of a text that
-    /// never reaches it. LTTng's consumer daemons of 2.13 make buffers of ABI 8 to 10 whatever stands there.
+    /// never reaches it. LTTng's consumer daemons of 2.13 make buffers of ABI 8 to 10 and of their own word size whatever
+    /// stands there.
     pub buffer_layout: BufferLayout,
+    /// The word size of those applications, told in the same byte.
+    pub bitness: Bitness,
 }
 
 impl AskChannel {
@@ -139,7 +152,8 @@ impl AskChannel {
         writer.u32(self.live_timer_interval_us).u8(self.is_live.into());
         writer.u32(self.monitor_timer_interval_us).u32(self.output as u32).i32(kind);
         writer.u64(self.session_id.0);
-        writer.padded_string(&self.pathname, PATHNAME_SIZE).u8(self.buffer_layout as u8);
+        writer.padded_string(&self.pathname, PATHNAME_SIZE);
+        put_buffers(writer, self.buffer_layout, self.bitness);
         writer.padded_string(&self.name, NAME_SIZE);
         writer.u32(self.buffer_owner.uid).u32(self.buffer_owner.gid);
         packed::put_relayd_id(writer, self.relayd_id);
@@ -166,8 +180,10 @@ impl AskChannel {
         let class = ChannelClass::from_raw(overwrite, reader.i32("channel type")?)?;
         let session_id = SessionId(reader.u64("session_id")?);
         let pathname = reader.padded_string(PATHNAME_SIZE, "pathname")?;
+        let (buffer_layout, bitness) = buffers(reader.u8("buffer layout")?)?;
         Ok(Self {
-            buffer_layout: buffer_layout(reader.u8("buffer layout")?)?,
+            buffer_layout,
+            bitness,
             subbuf_size_bytes,
             num_subbuf,
             class,

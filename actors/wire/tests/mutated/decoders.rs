@@ -1,6 +1,6 @@
 //! Every decoder of the crate, by its path, and how it is given a message.
 
-use lttngd_model::ProbeLocation;
+use lttngd_model::{Bitness, ProbeLocation};
 use lttngd_wire::consumer::ChunkReplyHead;
 use lttngd_wire::relay::{ClosedChunkHead, ReplyKind, SessionHead};
 use lttngd_wire::ust::Abi;
@@ -161,7 +161,10 @@ pub const DECODERS: &[(&str, Decoder)] = &[
     ("ust::registration::Registration::decode", |it| {
         ust::registration::Registration::decode(&it.bytes).is_ok()
     }),
-    ("ust::image_layout", |it| ust::image_layout(&it.bytes).is_some()),
+    ("ust::image_layout", |it| {
+        let of = |bitness| ust::image_layout(&it.bytes, bitness);
+        of(Bitness::Bits32).or(of(Bitness::Bits64)).is_some()
+    }),
     ("ust::command::FieldEntry::decode", |it| {
         in_any_abi(|abi| ust::command::FieldEntry::decode(&it.bytes, abi).is_ok())
     }),

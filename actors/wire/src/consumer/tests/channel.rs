@@ -8,6 +8,7 @@ use crate::DecodeError;
 pub(super) fn ask_channel() -> AskChannel {
     AskChannel {
         buffer_layout: lttngd_model::BufferLayout::default(),
+        bitness: lttngd_model::Bitness::Bits64,
         subbuf_size_bytes: 0x1001,
         num_subbuf: 0x1002,
         class: ChannelClass::Data { overwrite: true },
@@ -148,5 +149,6 @@ fn long_text_is_cut_to_its_member() {
     // The last byte of the first tells whose buffers they are.
     assert_eq!((read.pathname.len(), read.name.len(), read.shm_path.len()), (4094, 255, 4095));
     assert_eq!(read.buffer_layout, ask_channel().buffer_layout);
+    assert_eq!(read.bitness, ask_channel().bitness);
     assert_eq!(read.uuid, ask_channel().uuid);
 }
