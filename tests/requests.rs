@@ -39,13 +39,14 @@ const OF_DOMAINS: [(CommandKind, bool); 12] = [
 ];
 
 /// Methods that are no command of the client protocol, and what they are.
-const OTHERS: [(&str, &str); 11] = [
+const OTHERS: [(&str, &str); 12] = [
     ("ask", "sends any request"),
     ("subscribe_to", "subscribes to anything"),
     ("subscribe", "LTTng's clients are told nothing"),
     ("subscribe_without_losses", "the same"),
     ("notifications", "clients have a socket of its own for them"),
     ("queue_report", "LTTng has no queue"),
+    ("describe_session", "LTTng writes it to a file"),
     ("status", "LTTng tells nothing of itself"),
     ("pulse", "LTTng has checks of health for it"),
     ("list_refusals", "LTTng refuses nobody for others' sake"),

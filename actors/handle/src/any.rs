@@ -10,11 +10,11 @@ use lttngd_registry::{
 };
 use lttngd_session::{
     AddContext, AddSnapshotOutput, AddTrackerValue, Clear, DataPending, DeleteSnapshotOutput,
-    DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetQueueReport,
-    GetRotationInfo, GetTrackingPolicy, InSession, ListChannels, ListDomains, ListEvents,
-    ListRotationSchedules, ListSnapshotOutputs, ListStreams, PrepareDomain, RecordSnapshot,
-    RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate, Save, SetConsumerUri,
-    SetRotationSchedule, SetShmPath, SetTrackingPolicy, Start, Stop,
+    DescribeSession, DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet,
+    GetQueueReport, GetRotationInfo, GetTrackingPolicy, InSession, ListChannels, ListDomains,
+    ListEvents, ListRotationSchedules, ListSnapshotOutputs, ListStreams, PrepareDomain,
+    RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate, Save,
+    SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy, Start, Stop,
 };
 use serde::{Deserialize, Serialize};
 
@@ -81,7 +81,7 @@ any! {
         PrepareDomain EnableChannel DisableChannel EnableEvent DisableEvent AddContext ListChannels ListEvents
         ListDomains Start Stop DataPending SetConsumerUri Rotate GetRotationInfo Clear
         SetRotationSchedule ListRotationSchedules Save SetShmPath RegenerateMetadata
-        RegenerateStatedump GetQueueReport AddSnapshotOutput DeleteSnapshotOutput ListSnapshotOutputs RecordSnapshot
+        RegenerateStatedump GetQueueReport DescribeSession AddSnapshotOutput DeleteSnapshotOutput ListSnapshotOutputs RecordSnapshot
         ListStreams
         GetTrackingPolicy SetTrackingPolicy AddTrackerValue RemoveTrackerValue GetInclusionSet;
 }

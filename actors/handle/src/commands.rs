@@ -12,13 +12,14 @@ use std::{
 use lttngd_model::ErrorCode;
 
 /// The commands by LTTng's names, sorted, with those that only programs ask.
-const COMMANDS: [&str; 56] = [
+const COMMANDS: [&str; 57] = [
     "ADD_CONTEXT",
     "ADD_MAP_CHANNEL",
     "CALIBRATE",
     "CLEAR_SESSION",
     "CREATE_SESSION_EXT",
     "DATA_PENDING",
+    "DESCRIBE_SESSION",
     "DESTROY_SESSION",
     "DISABLE_CHANNEL",
     "DISABLE_EVENT",

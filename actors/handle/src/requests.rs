@@ -9,12 +9,13 @@ use lttngd_model::{
 use lttngd_registry::SaveAllSessions;
 use lttngd_session::{
     AddContext, AddSnapshotOutput, AddTrackerValue, Clear, CommandQueue, DataPending,
-    DeleteSnapshotOutput, DisableChannel, DisableEvent, EnableChannel, EnableEvent,
-    GetInclusionSet, GetQueueReport, GetRotationInfo, GetTrackingPolicy, ListChannels, ListDomains,
-    ListEvents, ListRotationSchedules, ListSnapshotOutputs, ListStreams, RecordSnapshot,
-    RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo,
-    RotationSchedule, RotationSchedules, Save, SessionRequest, SetConsumerUri, SetRotationSchedule,
-    SetShmPath, SetTrackingPolicy, SnapshotOutput, Start, Stop, StreamSet,
+    DeleteSnapshotOutput, DescribeSession, DisableChannel, DisableEvent, EnableChannel,
+    EnableEvent, GetInclusionSet, GetQueueReport, GetRotationInfo, GetTrackingPolicy, ListChannels,
+    ListDomains, ListEvents, ListRotationSchedules, ListSnapshotOutputs, ListStreams,
+    RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate,
+    RotationInfo, RotationSchedule, RotationSchedules, Save, SessionDescription, SessionRequest,
+    SetConsumerUri, SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, Start,
+    Stop, StreamSet,
 };
 
 use crate::Handle;
@@ -156,6 +157,15 @@ impl Handle {
     /// As [`GetQueueReport`].
     pub async fn queue_report(&self, session: &str) -> Result<CommandQueue, ErrorCode> {
         self.ask(GetQueueReport.in_session(session)).await
+    }
+
+    /// All that a session is, as `lttng save` writes it. LTTng has no such command: it is there for whoever compares a
+    /// session with what it is to be.
+    ///
+    /// # Errors
+    /// As [`DescribeSession`].
+    pub async fn describe_session(&self, session: &str) -> Result<SessionDescription, ErrorCode> {
+        self.ask(DescribeSession.in_session(session)).await
     }
 
     /// SET_CONSUMER_URI: where the traces of a session that was not started yet go.

@@ -21,13 +21,13 @@ use tracing::{Instrument, Span, instrument::Instrumented};
 
 use crate::{
     AddContext, AddSnapshotOutput, AddTrackerValue, Clear, CommandQueue, ConsumerLost, DataPending,
-    DeleteSnapshotOutput, Destroy, DestroyAtEnd, Destroyed, DisableChannel, DisableEvent,
-    EnableChannel, EnableEvent, GetInclusionSet, GetQueueReport, GetRotationInfo,
+    DeleteSnapshotOutput, DescribeSession, Destroy, DestroyAtEnd, Destroyed, DisableChannel,
+    DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetQueueReport, GetRotationInfo,
     GetTrackingPolicy, KeptSession, ListChannels, ListDomains, ListEvents, ListRotationSchedules,
     ListSnapshotOutputs, ListStreams, PrepareDomain, RecordSnapshot, RegenerateMetadata,
     RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo, RotationSchedules, Save,
-    SessionConfig, SessionFigures, SetConsumerUri, SetRotationSchedule, SetShmPath,
-    SetTrackingPolicy, SnapshotOutput, Start, Stop, StreamSet, UnderWay, WatchUse,
+    SessionConfig, SessionDescription, SessionFigures, SetConsumerUri, SetRotationSchedule,
+    SetShmPath, SetTrackingPolicy, SnapshotOutput, Start, Stop, StreamSet, UnderWay, WatchUse,
     error::Refused,
     gate::ChunkGate,
     reply::{Beginning, Perform, Replying},
@@ -328,6 +328,7 @@ queries! {
     ListRotationSchedules -> RotationSchedules, list_rotation_schedules;
     ListSnapshotOutputs -> Vec<SnapshotOutput>, list_snapshot_outputs;
     ListStreams -> Vec<StreamSet>, list_streams;
+    DescribeSession -> SessionDescription, describe;
 }
 
 /// What waits for others beside the commands.

@@ -85,14 +85,14 @@ pub use lttngd_consumer::SampledChannel;
 pub use lttngd_wire::client::{RotationSchedule, RotationSchedules};
 pub use message::{
     AddContext, AddSnapshotOutput, AddTrackerValue, Clear, CommandQueue, ConsumerLost, Consumers,
-    DataPending, DeleteSnapshotOutput, Destroy, DestroyAtEnd, Destroyed, DisableChannel,
-    DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetQueueReport, GetRotationInfo,
-    GetTrackingPolicy, KeptSession, ListChannels, ListDomains, ListEvents, ListRotationSchedules,
-    ListSnapshotOutputs, Observation, PrepareDomain, RecordSnapshot, RegenerateMetadata,
-    RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo, RotationState, RunningCommand,
-    Save, SessionChanged, SessionConfig, SessionEvent, SessionObserved, SetConsumerUri,
-    SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, SnapshotPlace, Start, Stop,
-    TraceArchive, WatchUse,
+    DataPending, DeleteSnapshotOutput, DescribeSession, Destroy, DestroyAtEnd, Destroyed,
+    DisableChannel, DisableEvent, EnableChannel, EnableEvent, GetInclusionSet, GetQueueReport,
+    GetRotationInfo, GetTrackingPolicy, KeptSession, ListChannels, ListDomains, ListEvents,
+    ListRotationSchedules, ListSnapshotOutputs, Observation, PrepareDomain, RecordSnapshot,
+    RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate, RotationInfo,
+    RotationState, RunningCommand, Save, SessionChanged, SessionConfig, SessionDescription,
+    SessionEvent, SessionObserved, SetConsumerUri, SetRotationSchedule, SetShmPath,
+    SetTrackingPolicy, SnapshotOutput, SnapshotPlace, Start, Stop, TraceArchive, WatchUse,
 };
 pub use network::NetworkOutput;
 pub use output::Output;

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Output, RotationSchedule, RotationSchedules, SessionFailed, SessionListings};
 
 mod consumers;
+mod describe;
 mod events;
 mod kept;
 mod queue;
@@ -29,6 +30,7 @@ mod snapshot;
 mod trackers;
 
 pub use consumers::Consumers;
+pub use describe::{DescribeSession, SessionDescription};
 pub use events::{Observation, SessionChanged, SessionEvent, SessionObserved, WatchUse};
 pub use kept::{DestroyAtEnd, KeptSession};
 pub use queue::{CommandQueue, GetQueueReport, RunningCommand};

@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     AddContext, AddSnapshotOutput, AddTrackerValue, Clear, CommandQueue, DataPending,
-    DeleteSnapshotOutput, DisableChannel, DisableEvent, EnableChannel, EnableEvent,
-    GetInclusionSet, GetQueueReport, GetRotationInfo, GetTrackingPolicy, ListChannels, ListDomains,
-    ListEvents, ListRotationSchedules, ListSnapshotOutputs, ListStreams, Needs, PrepareDomain,
-    RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue, Rotate,
-    RotationInfo, RotationSchedules, Save, SetConsumerUri, SetRotationSchedule, SetShmPath,
-    SetTrackingPolicy, SnapshotOutput, Start, Stop, StreamSet,
+    DeleteSnapshotOutput, DescribeSession, DisableChannel, DisableEvent, EnableChannel,
+    EnableEvent, GetInclusionSet, GetQueueReport, GetRotationInfo, GetTrackingPolicy, ListChannels,
+    ListDomains, ListEvents, ListRotationSchedules, ListSnapshotOutputs, ListStreams, Needs,
+    PrepareDomain, RecordSnapshot, RegenerateMetadata, RegenerateStatedump, RemoveTrackerValue,
+    Rotate, RotationInfo, RotationSchedules, Save, SessionDescription, SetConsumerUri,
+    SetRotationSchedule, SetShmPath, SetTrackingPolicy, SnapshotOutput, Start, Stop, StreamSet,
 };
 
 /// What a client or an embedding program asks a session.
@@ -93,6 +93,7 @@ requests! {
     ListRotationSchedules "SESSION_LIST_ROTATION_SCHEDULES" -> RotationSchedules;
     SetShmPath "SET_SESSION_SHM_PATH" -> ();
     GetQueueReport "QUEUE_REPORT" -> CommandQueue;
+    DescribeSession "DESCRIBE_SESSION" -> SessionDescription;
     RegenerateMetadata "REGENERATE_METADATA" -> ();
     RegenerateStatedump "REGENERATE_STATEDUMP" -> ();
     AddSnapshotOutput "SNAPSHOT_ADD_OUTPUT" -> u32;

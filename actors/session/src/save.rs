@@ -25,7 +25,10 @@ use lttngd_sessionfile::{
     SavedSession, SavedSnapshotOutput, SavedTracker, SavedTrackers, TrackedValue, write,
 };
 
-use crate::{Output, Save, SnapshotOutput, SnapshotPlace, actor::Inner, complain::complain};
+use crate::{
+    DescribeSession, Output, Save, SessionDescription, SnapshotOutput, SnapshotPlace, actor::Inner,
+    complain::complain,
+};
 
 /// Where sessions are saved, below a home directory.
 const HOME_SUBDIR: &str = ".lttng/sessions";
@@ -84,6 +87,12 @@ impl Inner {
             return Err(ErrorCode::SaveIoFail);
         }
         Ok(())
+    }
+
+    pub(crate) fn describe(&self, _: DescribeSession) -> Result<SessionDescription, ErrorCode> {
+        self.life().admit()?;
+        let (saved, was_started) = (write(&[self.saved()?]), self.life().was_started);
+        Ok(SessionDescription { saved, was_started })
     }
 
     /// What the session is.
