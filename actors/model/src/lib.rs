@@ -49,6 +49,7 @@ pub use id::{
 pub use names::NameList;
 pub use output::{AddressFamily, NetworkUri, StreamKind, Uri};
 pub use session::{DescriptorOutput, SessionDescriptor, SessionKind, SessionListing};
+pub use star_glob::normalize as normalize_pattern;
 pub use time::{Timestamp, set_local_time_zone};
 pub use tracker::{ProcessAttribute, TrackerValue, TrackingPolicy};
 pub use url::{CONTROL_PORT, DATA_PORT, HostUrl, PlaceUrl};

@@ -1,7 +1,8 @@
 //! Patterns of event names.
 
 /// Makes runs of `*` one; a `*` after a backslash is a plain character.
-pub(crate) fn normalize(pattern: &str) -> String {
+#[must_use]
+pub fn normalize(pattern: &str) -> String {
     let mut normal = String::with_capacity(pattern.len());
     let mut after_star = false;
     let mut chars = pattern.chars();
