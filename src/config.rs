@@ -34,6 +34,8 @@ pub(crate) const CLIENT_SOCKET: &str = "client-lttng-sessiond";
 const HEALTH_SOCKET: &str = "sessiond-health";
 /// Where it is told what goes on inside.
 const STATUS_SOCKET: &str = "lttngd-status";
+/// Where sessions are declared.
+const DECLARE_SOCKET: &str = "lttngd-declare";
 /// Where notifications of triggers are told.
 const NOTIFICATION_SOCKET: &str = "sessiond-notification";
 const APPS_SOCKET: &str = "lttng-ust-sock-8";
@@ -74,6 +76,9 @@ pub struct Config {
     /// Where it is told what goes on inside ([`Status`](crate::Status)), as `lttngd status` asks; `None` for no such
     /// socket.
     pub status_socket: Option<PathBuf>,
+    /// Where sessions are declared, as `lttngd apply` does; `None` for no such socket. It is served where the status socket
+    /// is.
+    pub declare_socket: Option<PathBuf>,
     /// Where metrics are scraped as OpenMetrics text; `None` for nowhere. Whoever may connect there reads the names of all
     /// sessions and channels, and what every user holds.
     pub metrics: Option<MetricsAddress>,
@@ -195,6 +200,7 @@ impl Config {
             health_socket: None,
             notification_socket: None,
             status_socket: None,
+            declare_socket: None,
             metrics: None,
             unknown_client_version: None,
             apps_socket: run_dir.join(APPS_SOCKET),
@@ -270,6 +276,7 @@ impl Config {
             let text = format!("a session daemon serves {} already", socket.display());
             return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
         }
+        self.declare_socket = None;
         if let Some(parent) = self.run_dir.parent() {
             fs::create_dir_all(parent)?;
         }
@@ -296,6 +303,7 @@ impl Config {
         let health_socket = Some(run_dir.join(HEALTH_SOCKET));
         let notification_socket = Some(run_dir.join(NOTIFICATION_SOCKET));
         let status_socket = Some(run_dir.join(STATUS_SOCKET));
+        let declare_socket = Some(run_dir.join(DECLARE_SOCKET));
         let user = home.as_ref().map(|home| home.join(HOME_SUBDIR).join(AUTOLOAD_SUBDIR));
         let autoload = user.into_iter().chain([PathBuf::from(SYSTEM_AUTOLOAD_DIR)]).collect();
         let mut config = Self {
@@ -305,6 +313,7 @@ impl Config {
             health_socket,
             notification_socket,
             status_socket,
+            declare_socket,
             autoload,
             agent_port: AgentPort::FirstFree,
             ..Self::in_directory(run_dir)

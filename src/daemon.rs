@@ -9,12 +9,13 @@
 //! | `lttngd-clients` | a [`Room`] | the socket for clients and their connections, which are tasks |
 //! | `lttngd-triggers` | a [`Room`] | triggers, the pipes by which applications tell of events, and subscribers with their socket |
 //! | `lttngd-apps` | a [`Room`] each, with `--actor-threads` above 1 | the actors of applications, those of a process in one of them, with its registrations |
-//! | `lttngd-status` | a [`Room`] | the socket for those who look at the daemon, and their connections, which are tasks |
+//! | `lttngd-status` | a [`Room`] | the socket for those who look at the daemon, and of those who declare sessions, their connections, which are tasks, and the declared sessions |
 //!
 //! Those that ask each other most are on one arbiter, where an ask takes 1 to 2 us instead of 9 to 20. What
 //! clients are told at once, as the list of sessions, is no work of the actors' thread. What may block in the
 //! file system runs on tokio's threads for that, health checks and files of users in places of their own.
 
+mod budget;
 mod ending;
 mod sockets;
 mod wiring;
@@ -28,6 +29,7 @@ use std::{
 };
 
 use actix::{Arbiter, ArbiterHandle, System};
+use budget::descriptors_for;
 use ending::end_tracing;
 use lttngd_app::{Abi, AppSocket};
 use lttngd_clock::TraceClock;
@@ -63,20 +65,6 @@ const CONSUMER_DEADLINE: Duration = Duration::from_secs(60);
 /// one after the other. It is more than that of its parts together; what passes it is held up by the system itself,
 /// as by a file system that does not answer, and is left.
 const END_DEADLINE: Duration = Duration::from_millis(9500);
-
-/// Descriptors of each thread of applications.
-const APPS_DESCRIPTORS: usize = 4;
-/// Descriptors of a daemon with one consumer daemon, besides those that are counted as they are opened.
-const OWN_DESCRIPTORS: usize = 34;
-/// Those of the room of who looks at it.
-const STATUS_DESCRIPTORS: usize = 5;
-/// Those that metrics need besides.
-const METRICS_DESCRIPTORS: usize = 2;
-/// How many times as many are to be left for that room to be made: it takes no more than an eighth of them from
-/// applications and clients.
-const STATUS_NEEDS: usize = 8;
-/// Those of a second consumer daemon.
-const CONSUMER_DESCRIPTORS: usize = 8;
 
 /// A daemon that runs in threads of its own.
 ///
@@ -148,7 +136,11 @@ impl Daemon {
             apps: app_sockets(&mut rundir)?,
             agents: rundir.take_agent_listener(),
             notifications: rundir.take_notification_listener(),
-            looked_at: (rundir.take_status_listener(), rundir.take_metrics_listener()),
+            looked_at: LookedAt {
+                status: rundir.take_status_listener(),
+                metrics: rundir.take_metrics_listener(),
+                declare: rundir.take_declare_listener(),
+            },
             pause: pause()?,
             config,
             descriptors,
@@ -224,36 +216,6 @@ impl Daemon {
     }
 }
 
-/// What threads of applications take. Where there are too few descriptors applications have none of their own.
-fn descriptors_of_apps(config: &mut Config, own: usize) -> usize {
-    let wanted = config.app_threads() * APPS_DESCRIPTORS;
-    match Descriptors::of_process(own + wanted) {
-        Err(error) if wanted > 0 => {
-            tracing::warn!(%error, "applications have no threads of their own");
-            config.actor_threads = 1;
-            0
-        }
-        _ => wanted,
-    }
-}
-
-/// The budget of descriptors. Where there are too few for a status nobody is told one.
-fn descriptors_for(config: &mut Config) -> Result<Descriptors, StartError> {
-    let second = config.consumerd32.binary.is_some();
-    let own = OWN_DESCRIPTORS + if second { CONSUMER_DESCRIPTORS } else { 0 };
-    let own = own + descriptors_of_apps(config, own);
-    if config.status_socket.is_some() || config.metrics.is_some() {
-        let of_metrics = if config.metrics.is_some() { METRICS_DESCRIPTORS } else { 0 };
-        let wanted = STATUS_DESCRIPTORS + of_metrics;
-        match Descriptors::of_process(own + STATUS_NEEDS * wanted) {
-            Ok(_) => return Ok(Descriptors::of_process(own + wanted)?),
-            Err(error) => tracing::warn!(%error, "nobody is told what goes on inside"),
-        }
-        (config.status_socket, config.metrics) = (None, None);
-    }
-    Ok(Descriptors::of_process(own)?)
-}
-
 impl Drop for Daemon {
     fn drop(&mut self) {
         self.shut_down();
@@ -282,15 +244,13 @@ struct Rooms {
 impl Rooms {
     fn open(parts: &Parts) -> Result<Self, StartError> {
         let room = |is_needed: bool, name| is_needed.then(|| Room::open(name)).transpose();
-        let (status, metrics) = &parts.looked_at;
-        let is_looked_at = status.is_some() || metrics.is_some();
         Ok(Self {
             clients: room(parts.clients.is_some(), room::CLIENTS)?,
             triggers: Room::open(room::TRIGGERS)?,
             apps: (0..parts.config.app_threads())
                 .map(|_| Room::open(room::APPS))
                 .collect::<Result<_, _>>()?,
-            status: room(is_looked_at, room::STATUS)?,
+            status: room(parts.looked_at.is_some(), room::STATUS)?,
         })
     }
 

@@ -20,11 +20,13 @@ pub(crate) const NOTIFICATIONS: &str = "notifications";
 pub(crate) const HEALTH: &str = "health";
 /// Of those who look at the daemon.
 pub(crate) const STATUS: &str = "status";
+/// Of those who declare sessions.
+pub(crate) const DECLARE: &str = "declare";
 /// Of those who scrape metrics, of Unix or TCP.
 pub(crate) const METRICS: &str = "metrics";
 
 /// Keeps listening sockets open while there is no daemon, each by its name: `clients`, `applications`, `applications-11`, `agents`,
-/// `notifications`, `health`, `status`, `metrics`.
+/// `notifications`, `health`, `status`, `declare`, `metrics`.
 pub trait SocketKeeper: Send {
     /// Keeps this one, beside others of the same name; the same socket once.
     ///

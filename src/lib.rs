@@ -69,6 +69,8 @@ pub use error::{DaemonFailed, StartError};
 pub use handover::{Handover, SocketKeeper};
 pub use load::LoadError;
 pub use lttngd_client::Dialect as ClientVersion;
+pub use lttngd_declared as declared;
+pub use lttngd_document as document;
 pub use lttngd_handle::{
     AnyEvent, AnyReply, AnyRequest, AnySubscribed, AnySubscription, AppState, GetStatus, Handle,
     ListRefusals, Refusal, Request, SessionState, Status, SubscriptionRequest, VERSION, Versioned,

@@ -42,10 +42,33 @@ enum LookError {
     Setuid,
     #[error("it cannot be written: {0}")]
     Unwritten(#[from] io::Error),
-    #[error(
-        "there is no home directory in which there would be a daemon's socket; name it with --socket"
-    )]
-    NoHome,
+    #[error(transparent)]
+    NoHome(#[from] NoHome),
+}
+
+/// There is no place where a daemon of this user would be.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error(
+    "there is no home directory in which there would be a daemon's socket; name it with --socket"
+)]
+pub struct NoHome;
+
+/// Where daemons may be asked, one after the other, as the command line of LTTng looks for them: at the socket that is
+/// `named`, else at that of root's daemon and at that of this user's own.
+pub fn daemon_sockets(
+    named: Option<&Path>,
+    socket: fn(Config) -> Option<PathBuf>,
+) -> Result<Vec<PathBuf>, NoHome> {
+    if let Some(named) = named {
+        return Ok(vec![named.to_owned()]);
+    }
+    let of_root = Config::for_user(true, None).ok().and_then(socket);
+    let own = if rustix::process::getuid().is_root() {
+        None
+    } else {
+        socket(Config::for_current_user().map_err(|_| NoHome)?)
+    };
+    Ok(of_root.into_iter().chain(own).collect())
 }
 
 fn lines(errors: &[AskError]) -> String {
@@ -99,7 +122,7 @@ pub fn main(args: &[OsString], is_setuid: bool) -> ExitCode {
 
 impl Look {
     fn run(self) -> Result<(), LookError> {
-        let sockets = self.sockets()?;
+        let sockets = daemon_sockets(self.socket.as_deref(), |config| config.status_socket)?;
         let clears = self.watch.is_some() && !self.json && io::stdout().is_terminal();
         loop {
             let status = ask_first(&sockets, GetStatus { users: self.users })?;
@@ -118,20 +141,6 @@ impl Look {
             drop(out);
             std::thread::sleep(pause);
         }
-    }
-
-    /// Where daemons may be asked, one after the other: as the command line of LTTng looks for them.
-    fn sockets(&self) -> Result<Vec<PathBuf>, LookError> {
-        if let Some(socket) = &self.socket {
-            return Ok(vec![socket.clone()]);
-        }
-        let of_root = Config::for_user(true, None).ok().and_then(|it| it.status_socket);
-        let own = if rustix::process::getuid().is_root() {
-            None
-        } else {
-            Config::for_current_user().map_err(|_| LookError::NoHome)?.status_socket
-        };
-        Ok(of_root.into_iter().chain(own).collect())
     }
 }
 

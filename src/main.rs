@@ -2,6 +2,7 @@
 
 mod background;
 mod clock_plugin;
+mod declare;
 mod inherited;
 mod look;
 mod options;
@@ -37,6 +38,9 @@ fn main() -> ExitCode {
     }
     if look::is_meant(&args) {
         return look::main(&args, Process.is_setuid());
+    }
+    if declare::is_meant(&args) {
+        return declare::main(&args, Process.is_setuid());
     }
     if papers::is_meant(&args) {
         return papers::main(&args);

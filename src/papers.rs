@@ -14,7 +14,7 @@ use std::{
 use clap::{Command, CommandFactory, Parser, ValueEnum};
 use clap_complete::Shell;
 
-use crate::{look, options};
+use crate::{declare, look, options};
 
 /// The words that are the first argument.
 const WORDS: [&str; 2] = ["man", "completions"];
@@ -39,6 +39,12 @@ enum Paper {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 enum Word {
     Status,
+    Apply,
+    Diff,
+    Get,
+    Delete,
+    Export,
+    Schema,
 }
 
 /// Whether the arguments of the process ask for this.
@@ -75,6 +81,11 @@ impl Paper {
         match self {
             Self::Man { word: None } => page::of_daemon(options::command(), &mut text)?,
             Self::Man { word: Some(Word::Status) } => page::of_status(look::command(), &mut text)?,
+            Self::Man { word: Some(word) } => {
+                let word = word.to_possible_value().ok_or(io::ErrorKind::InvalidInput)?;
+                let command = declare::commands().find(|it| it.get_name() == word.get_name());
+                page::of_declared(command.ok_or(io::ErrorKind::InvalidInput)?, &mut text)?;
+            }
             Self::Completions { shell } => {
                 clap_complete::generate(shell, &mut whole(), "lttngd", &mut text);
             }
@@ -95,5 +106,6 @@ fn whole() -> Command {
         .args(shown)
         .disable_help_subcommand(true)
         .subcommand(look)
+        .subcommands(declare::commands())
         .subcommands(words)
 }

@@ -8,6 +8,7 @@
 //! | client socket | 0660 | root:tracing |
 //! | notification socket | 0660 | root:tracing |
 //! | status socket | 0660 | root:tracing |
+//! | socket for declared sessions | 0660 | root:tracing |
 //! | socket for metrics, wherever it is | 0660 | root:tracing |
 //! | application sockets | 0666 | |
 //! | agents' port file | 0644 | |
@@ -42,8 +43,8 @@ use self::sockets::Sockets;
 use crate::config::{CLIENT_SOCKET, Config, ConsumerdConfig, SYSTEM_RUN_DIR};
 use crate::error::StartError;
 use crate::handover::{
-    AGENTS, APPLICATIONS, CLIENTS, HEALTH, Handover, METRICS, NEWER_APPLICATIONS, NOTIFICATIONS,
-    STATUS,
+    AGENTS, APPLICATIONS, CLIENTS, DECLARE, HEALTH, Handover, METRICS, NEWER_APPLICATIONS,
+    NOTIFICATIONS, STATUS,
 };
 
 /// Connections that may wait to be accepted on the client socket
@@ -53,6 +54,8 @@ const CLIENT_BACKLOG: i32 = 64;
 const NOTIFICATION_BACKLOG: i32 = 64;
 /// Connections that may wait to be accepted on the status socket.
 const STATUS_BACKLOG: i32 = 64;
+/// The same on the socket at which sessions are declared.
+const DECLARE_BACKLOG: i32 = 64;
 /// Most health checks that wait to be accepted.
 const HEALTH_BACKLOG: i32 = 64;
 /// Registrations that may wait to be accepted. Each process of a large start-up makes two at once,
@@ -68,6 +71,7 @@ pub(crate) struct RunDir {
     health_listener: Option<UnixListener>,
     notification_listener: Option<UnixListener>,
     status_listener: Option<UnixListener>,
+    declare_listener: Option<UnixListener>,
     metrics_listener: Option<MetricsListener>,
     agent_listener: Option<TcpListener>,
     /// Removed before the lock below is let go.
@@ -90,14 +94,7 @@ impl RunDir {
         if make_dir(&config.run_dir, 0o700)? {
             leftovers.dir(&config.run_dir);
         }
-        // A stock daemon in the background holds no lock: its client socket alone gives it away,
-        // also to a daemon that will not have one.
-        let usual = config.run_dir.join(CLIENT_SOCKET);
-        let place = config.client_socket.as_ref().unwrap_or(&usual);
-        let is_left = config.client_socket.is_some() && handover.has(CLIENTS);
-        if !is_left && listener::is_alive(place)? {
-            return Err(StartError::AlreadyRunning);
-        }
+        look_for_another(config, handover)?;
         let lock = lock::acquire(&config.lock_file)?;
         leftovers.file(&config.lock_file);
 
@@ -126,6 +123,8 @@ impl RunDir {
         let (path, rights) = (config.status_socket.as_ref(), (0o660, STATUS_BACKLOG));
         let status_listener =
             listen_if_wanted(STATUS, path, rights, "nobody is told what goes on inside");
+        let (path, rights) = (config.declare_socket.as_ref(), (0o660, DECLARE_BACKLOG));
+        let declare_listener = listen_if_wanted(DECLARE, path, rights, "no session is declared");
         let metrics_listener =
             metrics_place::listen(config.metrics.as_ref(), left_port, |path, backlog, without| {
                 listen_if_wanted(METRICS, path, (0o660, backlog), without)
@@ -147,6 +146,7 @@ impl RunDir {
             health_listener,
             notification_listener,
             status_listener,
+            declare_listener,
             metrics_listener,
             agent_listener,
             leftovers,
@@ -166,6 +166,7 @@ impl RunDir {
             (HEALTH, &self.health_listener, config.health_socket.as_ref()),
             (NOTIFICATIONS, &self.notification_listener, config.notification_socket.as_ref()),
             (STATUS, &self.status_listener, config.status_socket.as_ref()),
+            (DECLARE, &self.declare_listener, config.declare_socket.as_ref()),
         ];
         let unix =
             unix.map(|(name, listener, path)| (name, listener.as_ref().map(AsFd::as_fd), path));
@@ -223,6 +224,12 @@ impl RunDir {
         self.status_listener.take()
     }
 
+    /// The socket at which sessions are declared: listening, non-blocking. `None` when the configuration has none or it has
+    /// been taken.
+    pub(crate) fn take_declare_listener(&mut self) -> Option<UnixListener> {
+        self.declare_listener.take()
+    }
+
     /// Where metrics are scraped: listening. `None` when the configuration has no such place, it could not be had or has
     /// been taken.
     pub(crate) fn take_metrics_listener(&mut self) -> Option<MetricsListener> {
@@ -240,6 +247,18 @@ impl RunDir {
     pub(crate) fn remove(self) {
         drop(self);
     }
+}
+
+/// Looks whether another daemon serves the run directory. A stock one in the background holds no lock: its client socket
+/// alone gives it away, also to a daemon that will not have one.
+fn look_for_another(config: &Config, handover: &Handover) -> Result<(), StartError> {
+    let usual = config.run_dir.join(CLIENT_SOCKET);
+    let place = config.client_socket.as_ref().unwrap_or(&usual);
+    let is_left = config.client_socket.is_some() && handover.has(CLIENTS);
+    if !is_left && listener::is_alive(place)? {
+        return Err(StartError::AlreadyRunning);
+    }
+    Ok(())
 }
 
 /// The socket for applications of LTTng-UST 2.15 and newer, without which the daemon is of use.

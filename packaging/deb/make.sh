@@ -57,7 +57,9 @@ manual() {
 	"$program" man "$@" | gzip -9n >"$page"
 }
 manual lttngd.8
-manual lttngd-status.1 status
+for word in status apply diff get delete export schema; do
+	manual "lttngd-$word.1" "$word"
+done
 
 completions() {
 	mkdir -p "$main/usr/share/$(dirname "$2")"
@@ -86,7 +88,7 @@ for package in lttngd lttngd-sessiond; do
 		echo " -- lttngd <lttngd@localhost>  $(date -R -u -d "@$SOURCE_DATE_EPOCH")"
 	} | gzip -9n >"$doc/changelog.Debian.gz"
 done
-install -m 644 "$root/docs/status.schema.json" "$main/usr/share/doc/lttngd/"
+install -m 644 "$root/docs/status.schema.json" "$root/docs/document.schema.json" "$main/usr/share/doc/lttngd/"
 
 mkdir -p "$place/usr/bin"
 ln -s lttngd "$place/usr/bin/lttng-sessiond"

@@ -15,14 +15,28 @@ use tokio::{sync::mpsc as events, task::JoinHandle as TaskHandle};
 
 use crate::{ClientVersion, config::Config, error::DaemonFailed, listening::serve, room::Room};
 
-/// What is served to those who look at the daemon: the socket of a status, and where metrics are scraped.
-pub(super) type LookedAt = (Option<UnixListener>, Option<MetricsListener>);
+/// What is served to those who look at the daemon and to those who declare sessions.
+pub(super) struct LookedAt {
+    /// The socket of a status.
+    pub(super) status: Option<UnixListener>,
+    /// Where metrics are scraped.
+    pub(super) metrics: Option<MetricsListener>,
+    /// The socket at which sessions are declared.
+    pub(super) declare: Option<UnixListener>,
+}
+
+impl LookedAt {
+    /// Whether there is any of it.
+    pub(super) fn is_some(&self) -> bool {
+        self.status.is_some() || self.metrics.is_some() || self.declare.is_some()
+    }
+}
 
 /// Serves those who subscribe to notifications, and those who look at the daemon, in rooms of their own.
 pub(super) fn listen_in_rooms(
     (triggers_room, status_room): (&mut Room, Option<&mut Room>),
     notifications: Option<(UnixListener, Addr<Triggers>)>,
-    ((status, metrics), handle): (LookedAt, &Handle),
+    (looked_at, handle): (LookedAt, &Handle),
     descriptors: &Descriptors,
     failures: &events::UnboundedSender<DaemonFailed>,
 ) {
@@ -32,6 +46,12 @@ pub(super) fn listen_in_rooms(
         triggers_room.listen("socket for notifications", listening, failures.clone());
     }
     let Some(room) = status_room else { return };
+    let LookedAt { status, metrics, declare } = looked_at;
+    if let Some(socket) = declare {
+        let (handle, descriptors) = (handle.clone(), descriptors.clone());
+        let listening = || lttngd_declared::listen(socket, handle, descriptors);
+        room.listen("socket for declared sessions", listening, failures.clone());
+    }
     if let Some(socket) = status {
         let (handle, descriptors) = (handle.clone(), descriptors.clone());
         let listening = || lttngd_status::listen(socket, handle, descriptors);

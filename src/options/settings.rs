@@ -28,7 +28,10 @@ pub const READINESS_FD: &str = "readiness-fd";
 const AFTER_HELP: &str = "\
 Instead of options:
   status              Show what goes on inside the daemon that runs
-  man [status]        Write the manual page
+  apply FILE          Bring sessions to what a document says; diff FILE says what it would do
+  get [SESSION]       Show documents that were applied; delete SESSION destroys the session too
+  export SESSION      Write the document of a session; schema that of documents
+  man [WORD]          Write the manual page
   completions SHELL   Write what completes command lines in a shell";
 
 /// Session daemon for LTTng: takes the place of lttng-sessiond 2.13.

@@ -12,8 +12,11 @@ Some first arguments ask for something else than a daemon:
 \fBlttngd status\fR
 shows what goes on inside the daemon that runs, see \fBlttngd\-status\fR(1).
 .TP
-\fBlttngd man\fR [\fBstatus\fR]
-writes this page, or that of \fBlttngd status\fR.
+\fBlttngd apply\fR, \fBlttngd diff\fR, \fBlttngd get\fR, \fBlttngd delete\fR, \fBlttngd export\fR, \fBlttngd schema\fR
+bring sessions to what documents say, see \fBlttngd\-apply\fR(1).
+.TP
+\fBlttngd man\fR [\fIWORD\fR]
+writes this page, or that of one of the words above.
 .TP
 \fBlttngd completions\fR \fISHELL\fR
 writes what completes command lines in a shell: \fBbash\fR, \fBzsh\fR, \fBfish\fR and others.
@@ -87,6 +90,47 @@ The sockets at which it is asked. Who may use a daemon's client socket may use t
 .SH "SEE ALSO"
 \fBlttngd\fR(8), \fBlttng\-list\fR(1)
 "#;
+
+/// The same of the words about declared sessions.
+const OF_DECLARED: &str = r#".SH DOCUMENTS
+A document says what one session is to be, in YAML or JSON; \fBlttngd schema\fR describes it, and \fBlttngd export\fR
+writes that of a session that is there. A file of \fBlttng\-save\fR(1) is taken too. What is the same is not touched;
+what is in no list of the document is stopped. What cannot be changed while the session stays is said.
+.SH "EXIT STATUS"
+.TP
+\fB0\fR
+It was done; of \fBlttngd diff\fR: nothing would be done.
+.TP
+\fB1\fR
+It was not done, and it is said why; of \fBlttngd diff\fR: something would be done.
+.TP
+\fB2\fR
+The command line is wrong; of \fBlttngd diff\fR also: it cannot be told.
+.SH FILES
+.TP
+\fI/var/run/lttng/lttngd\-declare\fR, \fI$LTTNG_HOME/.lttng/lttngd\-declare\fR
+The sockets at which sessions are declared. Who may use a daemon's client socket may use this one.
+.SH "SEE ALSO"
+\fBlttngd\fR(8), \fBlttng\-save\fR(1), \fBlttng\-create\fR(1)
+"#;
+
+/// The names of their pages.
+const PAGES: [&str; 6] = [
+    "lttngd-apply",
+    "lttngd-diff",
+    "lttngd-get",
+    "lttngd-delete",
+    "lttngd-export",
+    "lttngd-schema",
+];
+
+/// Writes the page of a word about declared sessions.
+pub(super) fn of_declared(command: Command, out: &mut dyn Write) -> io::Result<()> {
+    let word = command.get_name().to_owned();
+    let page = PAGES.into_iter().find(|page| page.strip_prefix("lttngd-") == Some(word.as_str()));
+    let page = page.ok_or(io::ErrorKind::InvalidInput)?;
+    write(command.name(page).bin_name(format!("lttngd {word}")), "1", OF_DECLARED, out)
+}
 
 /// Writes the page of the daemon.
 pub(super) fn of_daemon(command: Command, out: &mut dyn Write) -> io::Result<()> {

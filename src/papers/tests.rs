@@ -39,11 +39,21 @@ fn each_option_is_in_the_manual() {
         }
         assert!(!said.contains(&"--readiness-fd"), "what is for the program alone");
     }
+    for word in Word::value_variants().iter().filter(|word| **word != Word::Status) {
+        let name = word.to_possible_value().unwrap().get_name().to_owned();
+        let page = text(Paper::Man { word: Some(*word) }).replace("\\-", "-");
+        assert!(page.contains(&format!(".TH lttngd-{name} 1")), "{page}");
+        let command = declare::commands().find(|it| it.get_name() == name).unwrap();
+        for option in shown(&command) {
+            assert!(page.contains(&option), "{option} is not in\n{page}");
+        }
+    }
 }
 
 #[test]
 fn the_formatter_of_manual_pages_has_nothing_to_complain_of() {
-    for paper in [Paper::Man { word: None }, Paper::Man { word: Some(Word::Status) }] {
+    let words = Word::value_variants().iter().copied().map(Some);
+    for paper in words.chain([None]).map(|word| Paper::Man { word }) {
         let groff = Process::new("groff")
             .args(["-man", "-Tutf8", "-ww", "-z"])
             .stdin(Stdio::piped())
@@ -68,7 +78,7 @@ fn each_shell_completes_each_option() {
             let name = option.trim_start_matches('-');
             assert!(script.contains(name), "{shell}: {option}");
         }
-        for word in WORDS.iter().chain([&look::WORD]) {
+        for word in WORDS.iter().chain([&look::WORD]).chain(&declare::WORDS) {
             assert!(script.contains(word), "{shell}: {word}");
         }
     }
@@ -93,6 +103,7 @@ fn what_bash_is_told_completes_a_command_line() {
     assert_eq!(completed(&["lttngd", "--keep"]), ["--keep-sockets", "--keep-sessions"]);
     assert_eq!(completed(&["lttngd", "sta"]), ["status"]);
     assert_eq!(completed(&["lttngd", "status", "--wa"]), ["--watch"]);
+    assert_eq!(completed(&["lttngd", "apply", "--rep"]), ["--replace"]);
     assert!(completed(&["lttngd", "completions", "z"]).contains(&"zsh".to_owned()));
     assert!(completed(&["lttngd", "--readiness"]).is_empty(), "it is for the program alone");
 }

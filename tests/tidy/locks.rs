@@ -4,7 +4,7 @@ use super::{File, lines_with, report, rust_files};
 
 /// Crates of actors, in which the mailbox is the order, and of what is around them. The data threads of the
 /// consumer daemon share no state with its actors either: they get orders and tell events.
-const ACTORS: [&str; 14] = [
+const ACTORS: [&str; 15] = [
     "agent",
     "app",
     "buffers",
@@ -13,6 +13,7 @@ const ACTORS: [&str; 14] = [
     "consumer",
     "kernel",
     "consumerd",
+    "declared",
     "handle",
     "notification",
     "registry",

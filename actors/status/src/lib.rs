@@ -33,4 +33,5 @@ pub use metrics::{
     SCRAPE_DEADLINE, SCRAPE_MAX_LEN, listen_for_scrapes, metrics,
 };
 pub use pace::ANSWER_PERIOD;
+pub use places::{PlaceCount, Places};
 pub use table::table;

@@ -6,8 +6,8 @@ use lttngd_runtime::{Descriptors, Pace, Peer, Purpose};
 use lttngd_users::{Lease, Ledger};
 use tokio::time::Instant;
 
-/// The places of one socket.
-pub(crate) struct Places {
+/// The places of one socket, those of its kind: that of who looks at the daemon, and that of who declares sessions.
+pub struct Places {
     shares: Ledger,
     max: u64,
     descriptors: Descriptors,
@@ -18,19 +18,19 @@ pub(crate) struct Places {
 
 /// How many there are.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PlaceCount {
+pub struct PlaceCount {
     /// In all.
-    pub(crate) max: u64,
+    pub max: u64,
     /// Of one user, but root.
-    pub(crate) each_max: u64,
+    pub each_max: u64,
     /// Of all, for root's.
-    pub(crate) kept: u64,
+    pub kept: u64,
 }
 
 impl Places {
     /// None of which is taken: `what` they are (a plural), and what is told of who is `refused`. Each takes one of the
     /// `descriptors`.
-    pub(crate) fn new(
+    pub fn new(
         (what, refused): (&'static str, &'static str),
         PlaceCount { max, each_max, kept }: PlaceCount,
         descriptors: Descriptors,
@@ -41,7 +41,7 @@ impl Places {
     }
 
     /// How fast those are let in who come in vain.
-    pub(crate) fn pace(&self) -> &Pace {
+    pub fn pace(&self) -> &Pace {
         &self.pace
     }
 
@@ -49,7 +49,7 @@ impl Places {
     ///
     /// # Errors
     /// There is no descriptor for it.
-    pub(crate) fn admit(&self, peer: Peer, uid: u32) -> io::Result<Option<(Peer, Lease)>> {
+    pub fn admit(&self, peer: Peer, uid: u32) -> io::Result<Option<(Peer, Lease)>> {
         let places = self.max.saturating_sub(self.shares.taken());
         let left = places.min(self.descriptors.left(Purpose::Clients) as u64);
         let lease = match self.shares.take(uid, 1, left) {

@@ -50,6 +50,7 @@ fn with_all_sockets() -> (TempDir, Config) {
     config.health_socket = Some(config.run_dir.join("health"));
     config.notification_socket = Some(config.run_dir.join("notifications"));
     config.status_socket = Some(config.run_dir.join("status"));
+    config.declare_socket = Some(config.run_dir.join("declare"));
     config.metrics = Some(MetricsAddress::Unix(config.run_dir.join("metrics")));
     config.agent_port = AgentPort::Only(0);
     (parent, config)
@@ -70,6 +71,7 @@ fn who_connects_while_there_is_no_daemon_waits_for_the_next() {
         "applications",
         "applications-11",
         "clients",
+        "declare",
         "health",
         "metrics",
         "notifications",
@@ -226,6 +228,7 @@ fn what_is_no_listening_socket_of_the_daemons_is_let_go() {
         "applications",
         "applications-11",
         "clients",
+        "declare",
         "health",
         "metrics",
         "notifications",
