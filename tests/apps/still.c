@@ -1,8 +1,9 @@
 /*
  * A file system that passes everything on to a directory, until it is told to stand still: it speaks the protocol of
  * /dev/fuse itself. Mounts at argv[1] what is in argv[2]; answers a line for each of its input: "still" (no request is
- * answered from now on), "still-at-opening" (from when a file is opened or made), "waiting" (how many are then: one is taken at a time), "quota" (nothing
- * more can be written or made, as by one whose quota is used up), "go", and "end", which unmounts.
+ * answered from now on), "still-at-opening" (from when a file is opened or made), "still-at-writing" (from when one is
+ * written), "waiting" (how many are then: one is taken at a time), "quota" (nothing more can be written or made, as by one
+ * whose quota is used up), "go", and "end", which unmounts.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -30,7 +31,7 @@ static int directory;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t goes_on = PTHREAD_COND_INITIALIZER;
-static enum { GOES, STILL_AT_OPENING, STILL, QUOTA } state;
+static enum { GOES, STILL_AT_OPENING, STILL_AT_WRITING, STILL, QUOTA } state;
 /* How many requests wait since then. */
 static int waiting;
 
@@ -297,16 +298,21 @@ static void serve(const struct fuse_in_header *in, const void *body)
 	}
 }
 
+static uint32_t opcode_of(const void *request)
+{
+	return ((const struct fuse_in_header *) request)->opcode;
+}
+
 static int is_opening(const void *request)
 {
-	uint32_t opcode = ((const struct fuse_in_header *) request)->opcode;
+	uint32_t opcode = opcode_of(request);
 
 	return opcode == FUSE_OPEN || opcode == FUSE_CREATE || opcode == FUSE_MKNOD;
 }
 
 static int takes_quota(const void *request)
 {
-	switch (((const struct fuse_in_header *) request)->opcode) {
+	switch (opcode_of(request)) {
 	case FUSE_CREATE:
 	case FUSE_MKNOD:
 	case FUSE_MKDIR:
@@ -332,7 +338,8 @@ static void *serve_all(void *unused)
 		if (len < (ssize_t) sizeof(struct fuse_in_header))
 			return NULL;
 		pthread_mutex_lock(&lock);
-		if (state == STILL_AT_OPENING && is_opening(request))
+		if ((state == STILL_AT_OPENING && is_opening(request)) ||
+				(state == STILL_AT_WRITING && opcode_of(request) == FUSE_WRITE))
 			state = STILL;
 		waiting = 1;
 		while (state == STILL)
@@ -386,7 +393,8 @@ int main(int argc, char **argv)
 		} else {
 			go_to(!strcmp(line, "still") ? STILL :
 				!strcmp(line, "quota") ? QUOTA :
-				!strcmp(line, "still-at-opening") ? STILL_AT_OPENING : GOES);
+				!strcmp(line, "still-at-opening") ? STILL_AT_OPENING :
+				!strcmp(line, "still-at-writing") ? STILL_AT_WRITING : GOES);
 		}
 		if (!strcmp(line, "end"))
 			result = umount2(argv[1], MNT_DETACH);

@@ -333,6 +333,26 @@ fn a_members_file_system_in_which_nothing_can_be_opened() {
 }
 
 #[test]
+fn a_members_file_system_to_which_no_session_can_be_saved() {
+    let Some(mut scene) = Scene::new(Stage::new(Which::Ours), "") else { return };
+    let Some(mut still) = Still::mount(&scene.stage) else { return };
+    assert_eq!(as_a_member(&scene.stage, "create m0 --no-output").code, 0);
+    let save = format!("save m0 --output-path={}", still.mount.display());
+    assert_eq!(as_a_member(&scene.stage, &save).code, 0);
+    still.stand_still_at_writing();
+    std::thread::scope(|scope| {
+        let stage = &scene.stage;
+        let saving = scope.spawn(|| as_a_member(stage, &format!("{save} --force")));
+        eventually("somebody waits", || still.holds_one().then_some(()));
+        scene.others_are_served();
+        assert_ne!(saving.join().unwrap().code, 0, "it was not written");
+    });
+    ends(&mut scene.stage);
+    still.go_on();
+    still.end();
+}
+
+#[test]
 fn a_members_relay_daemon_that_never_says_whether_it_has_all() {
     /// Commands by which it is asked: `enum lttcomm_relayd_command`.
     const BEGIN_DATA_PENDING: u32 = 10;

@@ -81,7 +81,7 @@ pub(crate) fn tolerated(errno: Errno) -> Result<(), Errno> {
 }
 
 /// System calls that are allowed with any arguments.
-const ALLOWED: [libc::c_long; 39] = [
+const ALLOWED: [libc::c_long; 40] = [
     // Requests and replies.
     libc::SYS_recvmsg,
     libc::SYS_sendmsg,
@@ -103,6 +103,7 @@ const ALLOWED: [libc::c_long; 39] = [
     libc::SYS_statx,
     libc::SYS_getdents64,
     libc::SYS_pread64,
+    libc::SYS_pwrite64,
     libc::SYS_close,
     // Threads, memory, signals and time, as the C library and Rust's use them.
     libc::SYS_set_robust_list,

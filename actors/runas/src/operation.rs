@@ -1,6 +1,12 @@
 //! What can be done with an owner's rights.
 
-use std::{fs::File, io, os::fd::OwnedFd, path::Path, path::PathBuf, sync::Arc};
+use std::{
+    fs::File,
+    io,
+    os::{fd::OwnedFd, unix::fs::FileExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use lttngd_elf::{ElfError, Sought};
 use rustix::io::Errno;
@@ -9,6 +15,9 @@ use crate::{
     below,
     trusted::{self, Missing},
 };
+
+/// Bytes that are written at a time.
+const STEP_LEN: usize = 64 << 10;
 
 /// A place below an open directory. No link on the way to it is followed.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -55,6 +64,9 @@ pub(crate) enum Operation<D = Arc<OwnedFd>> {
     MakeDirectory(Below<D>),
     /// Open a file; one that is made gets the mode.
     OpenFile(Below<D>, Opening, u32),
+    /// Open a file like [`Operation::OpenFile`], and write into it what another one has in it, which is open. What could not be written
+    /// whole is removed.
+    WriteFile(Below<D>, Opening, u32, D),
     /// Remove a file.
     RemoveFile(Below<D>),
     /// Remove an empty directory.
@@ -107,6 +119,9 @@ impl<D> Operation<D> {
             Self::OpenFile(place, opening, mode) => {
                 Operation::OpenFile(place.try_map(attach)?, opening, mode)
             }
+            Self::WriteFile(place, opening, mode, text) => {
+                Operation::WriteFile(place.try_map(&mut attach)?, opening, mode, attach(text)?)
+            }
             Self::RemoveFile(place) => Operation::RemoveFile(place.try_map(attach)?),
             Self::RemoveDirectory(place) => Operation::RemoveDirectory(place.try_map(attach)?),
             Self::RemoveTree(place) => Operation::RemoveTree(place.try_map(attach)?),
@@ -117,7 +132,7 @@ impl<D> Operation<D> {
         })
     }
 
-    /// The directories, or the program, that it is about.
+    /// The directories, the program, or what is to be written, that it is about.
     pub(crate) fn descriptors(&self) -> Vec<&D> {
         match self {
             Self::MakeRoot(_) | Self::OpenDirectory(_) => Vec::new(),
@@ -126,6 +141,7 @@ impl<D> Operation<D> {
             | Self::RemoveFile(place)
             | Self::RemoveDirectory(place)
             | Self::RemoveTree(place) => vec![&place.directory],
+            Self::WriteFile(place, _, _, text) => vec![&place.directory, text],
             Self::Rename(from, to) => vec![&from.directory, &to.directory],
             Self::FindPlaces(program, _) => vec![program],
         }
@@ -137,6 +153,7 @@ impl<D> Operation<D> {
             Self::MakeRoot(path) | Self::OpenDirectory(path) => vec![path],
             Self::MakeDirectory(place)
             | Self::OpenFile(place, ..)
+            | Self::WriteFile(place, ..)
             | Self::RemoveFile(place)
             | Self::RemoveDirectory(place)
             | Self::RemoveTree(place) => vec![&place.path],
@@ -178,12 +195,40 @@ impl Operation {
             Self::OpenFile(place, opening, mode) => {
                 below::open_file(place, *opening, *mode).map(Done::Opened)
             }
+            Self::WriteFile(place, opening, mode, text) => {
+                write_file(place, (*opening, *mode), text).map(|()| Done::Nothing)
+            }
             Self::RemoveFile(place) => below::remove_file(place).map(|()| Done::Nothing),
             Self::RemoveDirectory(place) => below::remove_directory(place).map(|()| Done::Nothing),
             Self::RemoveTree(place) => below::remove_tree(place).map(|()| Done::Nothing),
             Self::Rename(from, to) => below::rename(from, to).map(|()| Done::Nothing),
             Self::FindPlaces(program, sought) => find_places(program, sought).map(Done::Places),
         }
+    }
+}
+
+fn write_file(
+    place: &Below,
+    (opening, mode): (Opening, u32),
+    text: &Arc<OwnedFd>,
+) -> io::Result<()> {
+    let (file, text) = (below::open_file(place, opening, mode)?.into(), text.try_clone()?.into());
+    copy(&text, &file).inspect_err(|_| {
+        // What is left when this fails too is not whole, and is not loaded.
+        let _ = below::remove_file(place);
+    })
+}
+
+/// Without the system calls that copy between files by themselves, which a worker has given up.
+fn copy(from: &File, to: &File) -> io::Result<()> {
+    let (mut step, mut offset) = (vec![0; STEP_LEN], 0);
+    loop {
+        let len = from.read_at(&mut step, offset)?;
+        if len == 0 {
+            return Ok(());
+        }
+        to.write_all_at(&step[..len], offset)?;
+        offset += len as u64;
     }
 }
 

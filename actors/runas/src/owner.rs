@@ -2,7 +2,8 @@
 
 use std::{
     ffi::CString,
-    io,
+    fs::File,
+    io::{self, Write},
     os::fd::OwnedFd,
     path::PathBuf,
     pin::Pin,
@@ -13,7 +14,7 @@ use std::{
 use lttngd_elf::Sought;
 use lttngd_model::Credentials;
 use lttngd_runtime::outside::blocking;
-use rustix::io::Errno;
+use rustix::{fs::MemfdFlags, io::Errno};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -241,6 +242,16 @@ impl Owner {
         self.open(Operation::OpenFile(place, opening, mode))
     }
 
+    /// Opens a file like [`Owner::open_file`], and writes this into it. What cannot be written whole is removed.
+    pub fn write_file(&self, place: Below, opening: Opening, mode: u32, text: &[u8]) -> Act<()> {
+        match in_memory(text) {
+            Ok(text) => {
+                self.act(Operation::WriteFile(place, opening, mode, Arc::new(text)), |_| Ok(()))
+            }
+            Err(error) => Act { state: State::Refused(error), finish: |_| Ok(()) },
+        }
+    }
+
     /// Removes a file.
     pub fn remove_file(&self, place: Below) -> Act<()> {
         self.act(Operation::RemoveFile(place), |_| Ok(()))
@@ -331,6 +342,14 @@ impl<T: 'static> IntoFuture for Act<T> {
             outcome.and_then(finish)
         })
     }
+}
+
+/// A file that is nowhere but in memory, with this in it.
+fn in_memory(text: &[u8]) -> io::Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC;
+    let mut file = File::from(rustix::fs::memfd_create("lttngd-written", flags)?);
+    file.write_all(text)?;
+    Ok(file.into())
 }
 
 /// A request is told of in any case, unless the thread that tells panicked.

@@ -7,7 +7,7 @@
 //! daemon   request  u64 id, u64 deadline (CLOCK_MONOTONIC, ns), u32 uid, u32 gid,
 //!                   u32 count of groups, u32 each, u8 operation, u8 opening, u32 mode,
 //!                   each path or name: u16 length, bytes; with the descriptors of its directories,
-//!                   or of a program
+//!                   or of a program, or of a directory and of what is to be written there
 //! worker   reply    u64 id, u32 errno or 0; with the descriptor of what was opened
 //!                   then of 0: u64 each place in a program; of an errno: more of it (UTF-8)
 //! ```
@@ -26,7 +26,7 @@ use lttngd_model::{Credentials, PATH_MAX};
 use crate::{Below, Opening, operation::Operation};
 
 /// Begins a worker's first packet. The number changes with the protocol.
-pub(crate) const HELLO: &[u8] = b"lttngd-runas 2\n";
+pub(crate) const HELLO: &[u8] = b"lttngd-runas 3\n";
 /// Most bytes of a worker's first packet.
 pub(crate) const HELLO_MAX_LEN: usize = 512;
 /// Most groups of a user.
@@ -98,6 +98,7 @@ mod kind {
     pub(super) const RENAME: u8 = 8;
     pub(super) const FIND_FUNCTION: u8 = 9;
     pub(super) const FIND_TRACEPOINT: u8 = 10;
+    pub(super) const WRITE_FILE: u8 = 11;
 }
 
 /// Numbers of [`Opening`]; 0 where nothing is opened.
@@ -116,14 +117,15 @@ impl<D> Request<D> {
         if groups.len() > GROUPS_MAX {
             return Err(Errno::TOOBIG.into());
         }
+        let number = |opening: &Opening| {
+            OPENINGS.iter().find(|(_, known)| known == opening).map_or(0, |(number, _)| *number)
+        };
         let (kind, opening, mode) = match &self.operation {
             Operation::MakeRoot(_) => (kind::MAKE_ROOT, 0, 0),
             Operation::OpenDirectory(_) => (kind::OPEN_DIRECTORY, 0, 0),
             Operation::MakeDirectory(_) => (kind::MAKE_DIRECTORY, 0, 0),
-            Operation::OpenFile(_, opening, mode) => {
-                let number = OPENINGS.iter().find(|(_, known)| known == opening);
-                (kind::OPEN_FILE, number.map_or(0, |(number, _)| *number), *mode)
-            }
+            Operation::OpenFile(_, opening, mode) => (kind::OPEN_FILE, number(opening), *mode),
+            Operation::WriteFile(_, opening, mode, _) => (kind::WRITE_FILE, number(opening), *mode),
             Operation::RemoveFile(_) => (kind::REMOVE_FILE, 0, 0),
             Operation::RemoveDirectory(_) => (kind::REMOVE_DIRECTORY, 0, 0),
             Operation::RemoveTree(_) => (kind::REMOVE_TREE, 0, 0),
@@ -183,6 +185,9 @@ impl Request<()> {
         let operation = match (kind, opening, mode) {
             (kind::OPEN_FILE, Some(opening), mode) => {
                 Operation::OpenFile(below(first), opening, mode)
+            }
+            (kind::WRITE_FILE, Some(opening), mode) => {
+                Operation::WriteFile(below(first), opening, mode, ())
             }
             (kind::MAKE_ROOT, None, 0) => Operation::MakeRoot(first),
             (kind::OPEN_DIRECTORY, None, 0) => Operation::OpenDirectory(first),

@@ -1,22 +1,15 @@
 //! Saving: what the session is, as a file that `lttng load` takes.
 
 mod kernel;
-mod writing;
 
-use std::{
-    fs::File,
-    io::{self, Write},
-    path::PathBuf,
-    rc::Rc,
-    sync::Arc,
-};
+use std::{io, path::PathBuf, rc::Rc, sync::Arc};
 
 use lttngd_model::{
     BufferMode, BufferScheme, ChannelAttributes, ChannelOutput, Context, Domain, ErrorCode,
     EventKind, LogLevelRule, ProcessAttribute, SessionKind, TrackerValue, TrackingPolicy,
     ust::{AgentEvent, Channel, EventRule, UstDomain},
 };
-use lttngd_runas::{Below, DEADLINE, Opening, Owner};
+use lttngd_runas::{Below, Opening, Owner};
 use lttngd_runtime::outside::blocking;
 use lttngd_sessionfile::{
     SavedAttributes, SavedBufferType, SavedChannel, SavedConsumerOutput, SavedContext,
@@ -53,14 +46,14 @@ impl Inner {
             complain!(self, "the session cannot be saved", %error);
             ErrorCode::Eperm
         })?;
-        self.save_to((&owner, requester.uid), &path, text, overwrite).await
+        self.save_to(&owner, &path, &text, overwrite).await
     }
 
     async fn save_to(
         &self,
-        (owner, uid): (&Owner, u32),
+        owner: &Owner,
         path: &SavedPath,
-        text: String,
+        text: &str,
         overwrite: bool,
     ) -> Result<(), ErrorCode> {
         let SavedPath { directory, name } = path;
@@ -69,24 +62,14 @@ impl Inner {
             ErrorCode::SetUrl
         })?;
         let place = Below::new(&Arc::new(opened), name);
-        let mut file = open(owner, &place, overwrite).await.map_err(|error| {
-            complain!(self, "the file of the session cannot be made", path = ?directory, name, %error);
+        write_file(owner, &place, text.as_bytes(), overwrite).await.map_err(|error| {
+            complain!(self, "the session is not saved", path = ?directory, name, %error);
             match rustix::io::Errno::from_io_error(&error) {
                 Some(rustix::io::Errno::EXIST) => ErrorCode::SaveFileExist,
                 Some(rustix::io::Errno::ACCESS) => ErrorCode::Eperm,
                 _ => ErrorCode::SaveIoFail,
             }
-        })?;
-        let write = move || file.write_all(text.as_bytes());
-        if let Err(error) = writing::write(uid, DEADLINE, write).await {
-            complain!(self, "the session is not saved", path = ?directory, name, %error);
-            // What is left when this fails too, or cannot be done where nothing is, is not whole, and is not loaded.
-            if error.kind() != io::ErrorKind::TimedOut {
-                let _ = owner.remove_file(place).await;
-            }
-            return Err(ErrorCode::SaveIoFail);
-        }
-        Ok(())
+        })
     }
 
     pub(crate) fn describe(&self, _: DescribeSession) -> Result<SessionDescription, ErrorCode> {
@@ -152,14 +135,14 @@ fn saved_path(directory: Option<PathBuf>, name: &str) -> Result<SavedPath, Error
     Ok(SavedPath { directory, name: format!("{name}{EXTENSION}") })
 }
 
-async fn open(owner: &Owner, place: &Below, overwrite: bool) -> io::Result<File> {
-    match owner.open_file(place.clone(), Opening::New, FILE_MODE).await {
+/// Whoever owns it writes it, in the run-as worker: its file system may not answer, and nothing ends that.
+async fn write_file(owner: &Owner, place: &Below, text: &[u8], overwrite: bool) -> io::Result<()> {
+    match owner.write_file(place.clone(), Opening::New, FILE_MODE, text).await {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && overwrite => {
-            owner.open_file(place.clone(), Opening::Followed, FILE_MODE).await
+            owner.write_file(place.clone(), Opening::Followed, FILE_MODE, text).await
         }
-        opened => opened,
+        written => written,
     }
-    .map(Into::into)
 }
 
 /// The events of agents are saved as the rules that made them, not as those that record them.

@@ -41,6 +41,11 @@ impl Still {
         self.process.tell("still-at-opening");
     }
 
+    /// Answers nothing from when a file is written.
+    pub fn stand_still_at_writing(&mut self) {
+        self.process.tell("still-at-writing");
+    }
+
     /// Nothing more can be written or made from now on, as by one whose quota is used up.
     pub fn use_up_the_quota(&mut self) {
         self.process.tell("quota");

@@ -191,3 +191,26 @@ async fn a_process_acts_for_its_own_user_without_a_worker() {
         assert_eq!(refused.kind(), ErrorKind::PermissionDenied);
     }
 }
+
+#[test]
+fn a_file_is_written_whole_or_is_not_there() {
+    let place = Place::new();
+    let owner = Owner::process();
+    // More than is written at a time.
+    let text: Vec<u8> = (0..200_000_u32).flat_map(u32::to_ne_bytes).collect();
+    let write = |opening, text: &[u8]| owner.write_file(place.below("s"), opening, 0o640, text);
+    assert_eq!(write(Opening::Followed, b"early").wait().unwrap_err().kind(), ErrorKind::NotFound);
+    write(Opening::New, &text).wait().unwrap();
+    assert_eq!(fs::read(place.path("s")).unwrap(), text);
+    assert_eq!(mode(&place.path("s")), 0o640);
+    assert_eq!(write(Opening::New, b"again").wait().unwrap_err().kind(), ErrorKind::AlreadyExists);
+    assert_eq!(fs::read(place.path("s")).unwrap(), text);
+    write(Opening::Followed, b"shorter").wait().unwrap();
+    assert_eq!(fs::read(place.path("s")).unwrap(), b"shorter");
+    // A directory has no text in it.
+    let unreadable = Arc::clone(&place.root);
+    let cut = Operation::WriteFile(place.below("cut"), Opening::New, 0o640, unreadable);
+    assert_eq!(cut.perform().unwrap_err().kind(), ErrorKind::IsADirectory);
+    assert!(!place.path("cut").exists());
+    place.elsewhere_is_whole();
+}

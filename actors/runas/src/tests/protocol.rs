@@ -26,11 +26,13 @@ fn name() -> impl Strategy<Value = String> {
 
 fn operation() -> impl Strategy<Value = Operation<()>> {
     let opening = prop::sample::select(vec![Opening::New, Opening::Emptied, Opening::Followed]);
+    let written = (place(), opening.clone(), any::<u32>());
     prop_oneof![
         path().prop_map(Operation::MakeRoot),
         path().prop_map(Operation::OpenDirectory),
         place().prop_map(Operation::MakeDirectory),
         (place(), opening, any::<u32>()).prop_map(|(p, o, mode)| Operation::OpenFile(p, o, mode)),
+        written.prop_map(|(p, o, mode)| Operation::WriteFile(p, o, mode, ())),
         place().prop_map(Operation::RemoveFile),
         place().prop_map(Operation::RemoveDirectory),
         place().prop_map(Operation::RemoveTree),
