@@ -5,7 +5,8 @@ use std::time::Duration;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, WrapFuture};
 use lttngd_document::{Document, End};
 use lttngd_handle::Handle;
-use lttngd_model::ErrorCode;
+use lttngd_model::{Credentials, ErrorCode};
+use lttngd_users::Lease;
 use tokio::time::Instant;
 
 use crate::{
@@ -34,25 +35,34 @@ impl Declared {
 
     fn apply(&mut self, asked: Apply, handle: Handle) -> ResponseActFuture<Self, Reply> {
         let (requester, document) = (handle.requester(), asked.document.clone());
-        let (session, is_dry) = (document.session.clone(), asked.dry);
-        let admitted = match ends_at(&document) {
-            Ok(ends_at) => self.book.begin(&session).map(|()| ends_at),
-            Err(error) => Err(error),
-        };
-        let ends_at = match admitted {
-            Ok(ends_at) => ends_at,
+        let session = document.session.clone();
+        let (ends_at, room) = match self.admit(requester, &asked) {
+            Ok(admitted) => admitted,
             Err(error) => return done(Err(error)),
         };
         let performed = async move { apply(&handle, asked).await };
         Box::pin(performed.into_actor(self).map(move |applied, this, context| {
             this.book.over(&session);
             let applied = applied?;
-            if !is_dry {
-                let ends_at = this.book.keep(requester, document, ends_at)?;
+            if let Some(room) = room {
+                let ends_at = this.book.keep(requester, document, ends_at, room);
                 this.end_later(&session, ends_at, context);
             }
             Ok(DeclareReply::Applied(applied))
         }))
+    }
+
+    /// Whether something may be done with the session now: when it is to end, and room for the document if that is to be kept.
+    fn admit(
+        &mut self,
+        requester: Credentials,
+        asked: &Apply,
+    ) -> Result<(Option<Instant>, Option<Lease>), DeclareError> {
+        let Apply { document, dry, .. } = asked;
+        let ends_at = ends_at(document)?;
+        let room = if *dry { None } else { Some(self.book.room(requester, document)?) };
+        self.book.begin(&document.session)?;
+        Ok((ends_at, room))
     }
 
     fn list(&mut self, handle: Handle) -> ResponseActFuture<Self, Reply> {

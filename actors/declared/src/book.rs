@@ -53,31 +53,38 @@ impl Book {
         self.busy.remove(session);
     }
 
-    /// Keeps a document in the place of that of the same session. One with the same end keeps the moment of it.
+    /// Room for a document that is to be kept. Where it takes another's place, that one has its own until then.
     ///
     /// # Errors
-    /// When there is no room for what this user declares.
+    /// When there is none for what this user declares.
+    pub(crate) fn room(
+        &self,
+        owner: Credentials,
+        document: &Document,
+    ) -> Result<Lease, DeclareError> {
+        let len = json(document).len() as u64;
+        let taken =
+            self.room.take_of(DOCUMENTS_MAX_LEN, (owner.uid, len), "a document is not applied");
+        taken.map_err(|_| DeclareError::NoRoom)
+    }
+
+    /// Keeps a document in the place of that of the same session. One with the same end keeps the moment of it: when
+    /// the session ends by itself.
     pub(crate) fn keep(
         &mut self,
         owner: Credentials,
         document: Document,
         ends_at: Option<Instant>,
-    ) -> Result<Option<Instant>, DeclareError> {
+        room: Lease,
+    ) -> Option<Instant> {
         let before = self.entries.remove(&document.session);
         let ends_at = match &before {
             Some(before) if before.document.end == document.end => before.ends_at,
             _ => ends_at,
         };
-        drop(before);
-        let len = json(&document).len() as u64;
-        let left = DOCUMENTS_MAX_LEN.saturating_sub(self.room.taken());
-        let room = self.room.take(owner.uid, len, left).map_err(|refused| {
-            refused.tell("a document is not kept");
-            DeclareError::NoRoom
-        })?;
         let entry = Entry { owner, document, ends_at, _room: room };
         self.entries.insert(entry.document.session.clone(), entry);
-        Ok(ends_at)
+        ends_at
     }
 
     /// The document of a session, for who may know it.
@@ -104,4 +111,77 @@ impl Book {
 
 fn may_know(entry: &Entry, requester: Credentials) -> bool {
     [0, entry.owner.uid].contains(&requester.uid)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::time::Duration;
+
+    use lttngd_document::End;
+
+    use super::*;
+
+    const ROOT: Credentials = Credentials { uid: 0, gid: 0 };
+    const ONE: Credentials = Credentials { uid: 54_321, gid: 54_321 };
+    const OTHER: Credentials = Credentials { uid: 54_322, gid: 54_322 };
+
+    fn document(session: &str, end: Option<End>) -> Document {
+        let text = "version: 1\nsession: s\nstarted: false\n";
+        let document = lttngd_document::read(text).unwrap().remove(0);
+        Document { session: session.to_owned(), end, ..document }
+    }
+
+    #[test]
+    fn one_thing_at_a_time_is_done_with_a_session() {
+        let mut book = Book::new(0);
+        book.begin("a").unwrap();
+        assert_eq!(book.begin("a"), Err(DeclareError::Busy("a".to_owned())));
+        book.begin("b").unwrap();
+        book.over("a");
+        book.begin("a").unwrap();
+    }
+
+    #[test]
+    fn documents_take_no_room_that_is_another_s() {
+        let mut book = Book::new(0);
+        let large = document(&"s".repeat(200_000), None);
+        let mut taken = Vec::new();
+        while let Ok(room) = book.room(ONE, &large) {
+            taken.push(room);
+            assert!(book.room.taken() <= DOCUMENTS_MAX_LEN);
+        }
+        assert!(!taken.is_empty());
+        assert_eq!(book.room(ONE, &large).unwrap_err(), DeclareError::NoRoom);
+        drop(book.room(OTHER, &document("small", None)).unwrap());
+        drop(book.room(ROOT, &document("small", None)).unwrap());
+        // What is applied again takes the place of what was.
+        taken.pop();
+        let room = book.room(ONE, &document("again", None)).unwrap();
+        book.keep(ONE, document("again", None), None, room);
+        let before = book.room.taken();
+        let room = book.room(ONE, &document("again", None)).unwrap();
+        book.keep(ONE, document("again", None), None, room);
+        assert_eq!(book.room.taken(), before);
+        book.forget("again");
+        assert!(book.room.taken() < before);
+    }
+
+    #[test]
+    fn who_applies_the_same_end_again_keeps_the_moment() {
+        let (mut book, now) = (Book::new(0), Instant::now());
+        let (first, second) = (now + Duration::from_secs(10), now + Duration::from_secs(20));
+        let mut keep = |end, at| {
+            let document = document("s", end);
+            let room = book.room(ONE, &document).unwrap();
+            book.keep(ONE, document, at, room)
+        };
+        assert_eq!(keep(Some(End::AfterS(10)), Some(first)), Some(first));
+        assert_eq!(keep(Some(End::AfterS(10)), Some(second)), Some(first));
+        assert_eq!(keep(Some(End::AfterS(20)), Some(second)), Some(second));
+        assert_eq!(book.is_due("s", first), None);
+        assert_eq!(book.is_due("s", second), Some(ONE));
+        assert!(book.find("s", OTHER).is_none() && book.find("s", ROOT).is_some());
+    }
 }
