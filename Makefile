@@ -11,6 +11,7 @@ demo: peers
 # All tests. cargo-nextest runs them in processes of their own where it is installed. Of the kernel's domain one scenario
 # of both domains is run, where there is the tracer or a machine for it can be prepared.
 test: peers
+	tools/install-peers.sh 32-bit
 	if $(CARGO) nextest --version >/dev/null 2>&1; then \
 		$(CARGO) nextest run --workspace && $(CARGO) test --workspace --doc; \
 	else \
@@ -21,6 +22,7 @@ test: peers
 
 # The tests with whole daemons once more, whose applications have three threads of their own.
 test-threads: peers
+	tools/install-peers.sh 32-bit
 	if $(CARGO) nextest --version >/dev/null 2>&1; then \
 		LTTNGD_TEST_ACTOR_THREADS=4 $(CARGO) nextest run -p lttngd --test end_to_end --test status --test service; \
 	else \

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the stock programs that the daemon works with and is tested against, where they are missing; with
-# "kernel" also what a machine with the kernel tracer is made of (tests/kernel/vm).
+# "kernel" also what a machine with the kernel tracer is made of (tests/kernel/vm), with "32-bit" also what makes 32-bit
+# programs beside those of 64 bits, for which i386 becomes an architecture of this system.
 set -euo pipefail
 
 packages=(
@@ -44,9 +45,9 @@ is_installed() {
 missing=()
 for package in "${packages[@]}"; do is_installed "$package" || missing+=("$package"); done
 
-# 32-bit programs beside those of 64 bits: what tests them is left out where these cannot be had.
+# What tests 32-bit programs is left out where these cannot be had.
 narrow=()
-if [ "$(dpkg --print-architecture)" = amd64 ] && [ "${1:-}" != kernel ]; then
+if [ "${1:-}" = 32-bit ] && [ "$(dpkg --print-architecture)" = amd64 ]; then
     for package in gcc-multilib liblttng-ust1:i386; do is_installed "$package" || narrow+=("$package"); done
 fi
 [ $((${#missing[@]} + ${#narrow[@]})) -gt 0 ] || exit 0
