@@ -15,12 +15,14 @@ use super::world::{Program, Stage, Which, eventually};
 /// How many at each socket.
 const CROWD: usize = 1000;
 /// The sockets of the run directory.
-const SOCKETS: [&str; 5] = [
+const SOCKETS: [&str; 7] = [
     "client-lttng-sessiond",
     "lttng-ust-sock-8",
+    "lttng-ust-sock-11",
     "sessiond-health",
     "sessiond-notification",
     "lttngd-status",
+    "lttngd-declare",
 ];
 
 /// A connection, if it is taken at once.

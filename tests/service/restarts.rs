@@ -11,8 +11,16 @@ use lttngd_world::{Arena, Daemon, Program, Service, eventually};
 use rustix::process::Signal;
 
 /// What is kept of a daemon with all its sockets.
-const ALL: [&str; 7] =
-    ["agents", "applications", "applications-11", "clients", "health", "notifications", "status"];
+const ALL: [&str; 8] = [
+    "agents",
+    "applications",
+    "applications-11",
+    "clients",
+    "declare",
+    "health",
+    "notifications",
+    "status",
+];
 
 /// Starts a daemon whose sockets are kept, and waits until they are.
 fn start(arena: &Arena, service: &mut Service) -> Daemon {

@@ -30,7 +30,7 @@ fn scenario(which: Which) {
     stage.daemon.kill();
     let Stage { arena, .. } = &stage;
     // The stock daemon does not know of these, and leaves them there.
-    for socket in ["lttngd-status", "lttng-ust-sock-11"] {
+    for socket in ["lttngd-status", "lttngd-declare", "lttng-ust-sock-11"] {
         fs::remove_file(arena.run_directory().join(socket)).unwrap();
     }
     let (path, pipe) = (arena.file("hold"), arena.file("hold-ust64"));
