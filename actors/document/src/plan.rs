@@ -195,20 +195,23 @@ impl<'a> Planner<'a> {
 
     fn schedules(&mut self) {
         let (wanted, observed) = (self.wanted.rotation, self.observed.rotation);
-        let period = (wanted.period_us, observed.period_us);
-        let size = (wanted.size_bytes, observed.size_bytes);
-        let kinds: [(_, fn(u64) -> Schedule); 2] =
-            [(period, Schedule::PeriodUs), (size, Schedule::SizeBytes)];
-        for ((wanted, observed), schedule) in kinds {
-            if wanted == observed {
-                continue;
-            }
-            if let Some(observed) = observed {
-                self.does(Command::RemoveSchedule(schedule(observed)));
-            }
-            if let Some(wanted) = wanted {
-                self.does(Command::AddSchedule(schedule(wanted)));
-            }
+        self.schedule((wanted.period_us, observed.period_us), Schedule::PeriodUs);
+        self.schedule((wanted.size_bytes, observed.size_bytes), Schedule::SizeBytes);
+    }
+
+    fn schedule(
+        &mut self,
+        (wanted, observed): (Option<u64>, Option<u64>),
+        schedule: fn(u64) -> Schedule,
+    ) {
+        if wanted == observed {
+            return;
+        }
+        if let Some(observed) = observed {
+            self.does(Command::RemoveSchedule(schedule(observed)));
+        }
+        if let Some(wanted) = wanted {
+            self.does(Command::AddSchedule(schedule(wanted)));
         }
     }
 }
